@@ -1,0 +1,58 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The one error that reaches a user: which thing, what was found, what was wanted, what to do."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class HostdevError(Exception):
+    """A claim, release or inventory cannot go on.
+
+    `code` is stable and machine-readable; `subject` names the device, domain, option or file; `details` holds
+    further structured facts (blockers, candidates, manual commands) for the module's result.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        subject: str,
+        found: str,
+        wanted: str = "",
+        remedy: str = "",
+        details: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        self.code = code
+        self.subject = subject
+        self.found = found
+        self.wanted = wanted
+        self.remedy = remedy
+        self.details = dict(details or {})
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """One readable line of all parts."""
+        parts = [f"{self.subject}: {self.found}"]
+        if self.wanted:
+            parts.append(f"wanted: {self.wanted}")
+        if self.remedy:
+            parts.append(f"what to do: {self.remedy}")
+        text = "; ".join(part.rstrip(".") for part in parts)
+        return text if text.endswith("?") else f"{text}."
+
+    def as_result(self) -> dict[str, t.Any]:
+        """The structured form for a module's failed result."""
+        return {
+            "code": self.code,
+            "subject": self.subject,
+            "found": self.found,
+            "wanted": self.wanted,
+            "remedy": self.remedy,
+            **self.details,
+        }

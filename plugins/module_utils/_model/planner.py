@@ -1,0 +1,159 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""From a claim as it is and as it shall be to the steps between, given what the host and the domain look like now."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .address import address_order
+from .device import Binding
+from .domain import CONFIG, LIVE, PLACES, hostdev_xml
+from .errors import HostdevError
+from .identity import held_device
+from .plan import DriverStep, HostdevStep, Plan, Step
+
+if t.TYPE_CHECKING:
+    from .device import PciDevice
+    from .domain import Domain
+    from .inventory import Inventory
+    from .tracker import Claim, Holding
+
+VFIO_PCI = "vfio-pci"
+
+
+def make_plan(
+    operation: str,
+    inventory: Inventory,
+    before: Claim,
+    after: Claim,
+    *,
+    domain: Domain | None = None,
+    managed: bool = True,
+    vfio_driver: t.Callable[[PciDevice], str] = lambda _device: VFIO_PCI,
+) -> Plan:
+    """Steps in the order: leave the domain, bind, enter the domain (definition, then live), go back to the host.
+
+    Only what differs from the present state becomes a step, so that a second run has none and a drifted host is
+    mended by a claim; a release takes nothing from the host. Devices enter the places that their holdings name and
+    are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
+    HostdevError when the running domain has no place for a device.
+    """
+    leaving = [address for address in before.holdings if address not in _requested(after)]
+    steps: list[Step] = []
+    if domain is not None:
+        steps.extend(_leave(domain, [address for address in leaving if address in _requested(before)]))
+    staying = [
+        after.holdings[address]
+        for address in sorted(after.holdings, key=address_order)
+        if operation == "claim" and held_device(inventory, after.holdings[address]) is not None
+    ]
+    for held in staying:
+        device = inventory.devices[held.address]
+        if not device.vfio:
+            driver = vfio_driver(device)
+            steps.append(DriverStep(held.address, device.binding, Binding(driver, driver)))
+    if domain is not None:
+        entering = _enter(domain, staying, managed=managed)
+        _check_slots(inventory, domain, [step for step in entering if step.place == LIVE], steps)
+        steps.extend(entering)
+    for address in sorted(before.holdings, key=address_order):
+        held = before.holdings[address]
+        present = held_device(inventory, held)
+        if address in after.holdings or held.adopted or present is None:
+            continue
+        if present.binding != held.original:
+            _check_unused(inventory, address, domain)
+            steps.append(DriverStep(address, present.binding, held.original))
+    return Plan(operation, tuple(steps), before, after)
+
+
+def _check_unused(inventory: Inventory, address: str, domain: Domain | None) -> None:
+    """Refuse to take a device from under its user: the unbind would wait in the kernel until the user lets go."""
+    users = [
+        f"domain {use.domain} ({use.uuid}) is running with it"
+        for use in inventory.domain_uses.get(address, ())
+        if use.live and (domain is None or use.uuid != domain.uuid)
+    ]
+    users += [use.detail for use in inventory.host_uses.get(address, ()) if use.code == "held_by_process"]
+    if users:
+        raise HostdevError(
+            "device_in_use",
+            subject=address,
+            found="; ".join(dict.fromkeys(users)),
+            wanted="a device that nothing uses any more, to give it back to the host's driver",
+            remedy="detach it there or end the process, then release again",
+        )
+
+
+def _requested(claim: Claim) -> set[str]:
+    return {address for address, held in claim.holdings.items() if held.request is not None}
+
+
+def _leave(domain: Domain, addresses: t.Sequence[str]) -> t.Iterator[HostdevStep]:
+    for place in (LIVE, CONFIG):
+        layout = domain.layout(place)
+        for address in sorted(addresses, key=address_order):
+            assigned = layout.assigned.get(address) if layout is not None else None
+            if assigned is not None:
+                yield HostdevStep(address, domain.name, domain.uuid, place, assigned.xml, None)
+
+
+def _enter(domain: Domain, staying: t.Sequence[Holding], *, managed: bool) -> list[HostdevStep]:
+    return [
+        HostdevStep(held.address, domain.name, domain.uuid, place, None, _xml(held, managed))
+        for place in PLACES
+        for layout in [domain.layout(place)]
+        if layout is not None
+        for held in staying
+        if held.request is not None and place in held.attach and held.address not in layout.assigned
+    ]
+
+
+def _xml(held: Holding, managed: bool) -> str:
+    """The device's element; what the allow list says of `managed` goes before what the claim says."""
+    return hostdev_xml(held.address, managed=managed if held.managed is None else held.managed)
+
+
+def _is_express(inventory: Inventory, address: str) -> bool:
+    return address in inventory.devices and inventory.devices[address].express
+
+
+def _check_slots(
+    inventory: Inventory, domain: Domain, entering: t.Sequence[HostdevStep], leaving: t.Sequence[Step]
+) -> None:
+    """Refuse before anything is done what libvirt would refuse in the middle with "No more available PCI slots"."""
+    layout = domain.live
+    if layout is None or not entering:
+        return
+    express = [step.address for step in entering if inventory.devices[step.address].express]
+    conventional = [step.address for step in entering if not inventory.devices[step.address].express]
+    freed = sum(
+        1
+        for step in leaving
+        if isinstance(step, HostdevStep) and step.place == LIVE and _is_express(inventory, step.address)
+    )
+    if layout.free_root_ports is not None and len(express) > len(layout.free_root_ports) + freed:
+        raise HostdevError(
+            "no_free_root_port",
+            subject=f"domain {domain.name}",
+            found=f"{len(layout.free_root_ports) + freed} free pcie-root-port controllers in the running domain",
+            wanted=f"{len(express)}, one for each of {', '.join(express)}",
+            remedy="add <controller type='pci' model='pcie-root-port'/> to its <devices> once for each with "
+            f"'virsh edit {domain.name}', then stop and start it; or set attach to [config], which takes effect at "
+            "its next start",
+        )
+    if conventional and not layout.conventional_slots:
+        raise HostdevError(
+            "no_pci_bridge",
+            subject=f"domain {domain.name}",
+            found="no PCI bridge with hot-plug slots in the running domain",
+            wanted=f"one for the conventional PCI device{'s' if len(conventional) > 1 else ''} "
+            + ", ".join(conventional),
+            remedy="add <controller type='pci' model='pcie-to-pci-bridge'/> to its <devices> with "
+            f"'virsh edit {domain.name}', then stop and start it; or set attach to [config], which takes effect at "
+            "its next start",
+        )
