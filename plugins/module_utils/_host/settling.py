@@ -1,0 +1,111 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Steps that are undone or finished later than they were planned: what they were for may be gone by then.
+
+A device that was pulled out, or in whose place there is another, has nothing to be put back, and neither has a guest
+that stopped. After a reboot the host may use again what a step would take from it: then definitions are put right and
+devices given back, and none is taken. A guest that was started meanwhile, by libvirt at the boot of the host say, may
+have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it does.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model.domain import LIVE
+from .._model.errors import HostdevError
+from .._model.identity import identity_mismatch
+from .._model.plan import DriverStep, HostdevStep
+from .pci import named_vfio
+
+if t.TYPE_CHECKING:
+    from .._model.domain import Domain
+    from .._model.plan import Plan, Step
+    from .binding import Binder
+    from .domains import Domains
+
+
+class Settling:
+    """Drives steps of one plan to their ends; `apply` does one step, `rebooted` tells whether the host was since."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        binder: Binder,
+        domains: Domains | None,
+        apply: t.Callable[[Step], None],
+        *,
+        rebooted: bool,
+    ) -> None:
+        self._owner = plan.after.owner
+        self._holdings = {**plan.before.holdings, **plan.after.holdings}
+        self._binder = binder
+        self._domains = domains
+        self._apply = apply
+        self._rebooted = rebooted
+
+    def drive(self, steps: t.Iterable[Step]) -> list[str]:
+        """Do the steps in their order. What can't be done any more, since its thing is gone, is told in a sentence.
+
+        Raises HostdevError at the first step that fails.
+        """
+        notes = []
+        for step in steps:
+            gone = self._gone(step)
+            if gone is not None:
+                notes.append(f"{gone}: nothing is left of the step '{step}'")
+                continue
+            if isinstance(step, DriverStep):
+                self._take_from_guests(step)
+            self._apply(step)
+        return notes
+
+    def _gone(self, step: Step) -> str | None:
+        if self._rebooted and _takes(step):
+            return "the host was rebooted"
+        if isinstance(step, DriverStep):
+            device = self._binder.present(step.address)
+            if device is None:
+                return f"{step.address} is no longer on the host"
+            held = self._holdings.get(step.address)
+            mismatch = None if held is None else identity_mismatch(device, held)
+            return None if mismatch is None else f"another device is at {step.address} now ({mismatch})"
+        if step.after is None or self._domains is None:
+            return None
+        domain = next((one for one in self._domains.all() if one.uuid == step.uuid), None)
+        if domain is None:
+            return f"domain {step.domain} is gone"
+        if domain.layout(step.place) is None:
+            return f"domain {step.domain} " + ("does not run" if step.place == LIVE else "has no definition")
+        return None
+
+    def _take_from_guests(self, step: DriverStep) -> None:
+        device = self._binder.present(step.address)
+        if self._domains is None or device is None or not device.vfio or device.driver == step.after.driver:
+            return
+        for domain in self._domains.all():
+            assigned = domain.live.assigned.get(step.address) if domain.live is not None else None
+            if assigned is None:
+                continue
+            if domain.uuid != self._owner.id:
+                raise _in_use(step, domain)
+            self._apply(HostdevStep(step.address, domain.name, domain.uuid, LIVE, assigned.xml, None))
+
+
+def _takes(step: Step) -> bool:
+    if isinstance(step, DriverStep):
+        return step.after.driver is not None and named_vfio(step.after.driver)
+    return step.place == LIVE and step.after is not None
+
+
+def _in_use(step: DriverStep, domain: Domain) -> HostdevError:
+    return HostdevError(
+        "device_in_use",
+        subject=step.address,
+        found=f"domain {domain.name} ({domain.uuid}) is running with it",
+        wanted=f"to give it back to {step.after.driver or 'no driver'}",
+        remedy=f"detach it from {domain.name} or shut that domain down, then run the task again",
+    )

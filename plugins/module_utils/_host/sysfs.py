@@ -1,0 +1,163 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Reading /sys and /proc below a root folder, which is / on a host and a recorded tree in a test."""
+
+from __future__ import annotations
+
+import os
+
+_READ = os.O_RDONLY | os.O_CLOEXEC
+
+
+class Tree:
+    """Files below `root`, named by their absolute path on the host. Reading never raises for what is not there."""
+
+    def __init__(self, root: str = "/") -> None:
+        self._root = os.path.realpath(root)
+
+    def local(self, path: str) -> str:
+        """Where the host's path lies in this process's file system."""
+        return path if self._root == "/" else self._root + path
+
+    def _host_path(self, local: str) -> str:
+        return local if self._root == "/" else local[len(self._root) :]
+
+    def data(self, path: str, limit: int = 1 << 24) -> bytes | None:
+        """At most `limit` bytes of a file; None when it is not there or can't be read."""
+        return _read(self.local(path), limit)
+
+    def folder(self, path: str) -> Folder:
+        """An open folder, for reading many of its files. Raises OSError when it is not there."""
+        return Folder(self.local(path))
+
+    def text(self, path: str) -> str | None:
+        """A file's text without white space around it; None when it is not there or can't be read."""
+        found = self.data(path)
+        return None if found is None else _text(found)
+
+    def lines(self, path: str) -> list[str]:
+        """Not by str.splitlines: paths in /proc may hold a form feed or other characters that it splits at."""
+        text = self.text(path)
+        return text.split("\n") if text else []
+
+    def number(self, path: str) -> int | None:
+        """A decimal number in a file, None when there is none."""
+        try:
+            return int(self.text(path) or "")
+        except ValueError:
+            return None
+
+    def names(self, path: str) -> list[str]:
+        """The sorted names in a folder, none when there is no folder."""
+        try:
+            return sorted(os.listdir(self.local(path)))
+        except OSError:
+            return []
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(self.local(path))
+
+    def link_target(self, path: str) -> str | None:
+        """A link's target as it is written, None when it is no link."""
+        try:
+            return os.readlink(self.local(path))
+        except OSError:
+            return None
+
+    def link_name(self, path: str) -> str | None:
+        """The last part of a link's target, None when it is no link."""
+        target = self.link_target(path)
+        return None if target is None else os.path.basename(target)
+
+    def linked(self, path: str) -> str:
+        """The host's path that a link leads to, itself without links; of what is no link the path as it is."""
+        try:
+            target = os.readlink(self.local(path))
+        except OSError:
+            return path
+        return os.path.normpath(os.path.join(os.path.dirname(path), target))
+
+    def real(self, path: str) -> str:
+        """The host's path with all links followed."""
+        return self._host_path(os.path.realpath(self.local(path)))
+
+
+class Folder:
+    """An open folder: its files are reached by name, without walking the whole path for each."""
+
+    def __init__(self, path: str) -> None:
+        self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.names = frozenset(os.listdir(self._handle))
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._handle)
+
+    def data(self, name: str, limit: int = 4096) -> bytes | None:
+        """At most `limit` bytes of a file; None when it is not there or can't be read.
+
+        In one read: a file of sysfs is a page at most, and comes whole (Documentation/filesystems/sysfs.rst).
+        """
+        if name not in self.names:
+            return None
+        try:
+            handle = os.open(name, _READ, dir_fd=self._handle)
+        except OSError:
+            return None
+        try:
+            return os.read(handle, limit)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+
+    def text(self, name: str) -> str | None:
+        """A file's text without white space around it; None when it is not there or can't be read."""
+        found = self.data(name)
+        return None if found is None else _text(found)
+
+    def number(self, name: str) -> int | None:
+        """A decimal number in a file, None when there is none."""
+        try:
+            return int(self.text(name) or "")
+        except ValueError:
+            return None
+
+    def link_name(self, name: str) -> str | None:
+        """The last part of a link's target, None when it is no link."""
+        if name not in self.names:
+            return None
+        try:
+            return os.readlink(name, dir_fd=self._handle).rpartition("/")[2]
+        except OSError:
+            return None
+
+
+def _read(path: str, limit: int) -> bytes | None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        chunks = []
+        while limit > 0:
+            # Files of /proc/sys refuse a read of megabytes (fs/proc/proc_sysctl.c).
+            chunk = os.read(handle, min(limit, 1 << 16))
+            if not chunk:
+                break
+            chunks.append(chunk)
+            limit -= len(chunk)
+        return b"".join(chunks)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").strip("\0 \t\r\n")
