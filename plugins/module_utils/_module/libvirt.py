@@ -1,0 +1,94 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Finding libvirt's Python binding, and a connection."""
+
+from __future__ import annotations
+
+import traceback
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import missing_required_lib
+from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
+
+from .._host.domains import Domains
+from .._model.errors import HostdevError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+# Distributions install the binding for these only.
+_SYSTEM_PYTHONS = ("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python")
+
+
+class Connection(t.NamedTuple):
+    """An open connection; `handle` is a libvirt.virConnect, `error` libvirt.libvirtError."""
+
+    handle: t.Any
+    error: type[Exception]
+
+    @property
+    def domains(self) -> Domains:
+        return Domains(self.handle, self.error)
+
+    def versions(self) -> dict[str, str]:
+        """Versions of libvirt and, where the driver has one, of its hypervisor."""
+        found = {"libvirt_version": _version(self.handle.getLibVersion())}
+        try:
+            found["hypervisor"] = str(self.handle.getType())
+            found["hypervisor_version"] = _version(self.handle.getVersion())
+        except self.error:
+            pass
+        return found
+
+
+def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connection | None, str]:
+    """A connection, or None and the reason. With `required` a missing one raises HostdevError.
+
+    Where this interpreter has no binding the module starts anew under the system's Python that has it: Ansible takes
+    the newest Python it finds, distributions build the binding for their own.
+    """
+    try:
+        import libvirt
+    except ImportError:
+        if not has_respawned():
+            interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
+            if interpreter is not None:
+                respawn_module(interpreter)
+        if required:
+            module.fail_json(msg=missing_required_lib("libvirt-python"), exception=traceback.format_exc())
+        return None, missing_required_lib("libvirt-python")
+    # Without a handler libvirt prints each error to stderr.
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    try:
+        return Connection(libvirt.open(uri), libvirt.libvirtError), ""
+    except libvirt.libvirtError as error:
+        if required:
+            raise HostdevError(
+                "no_libvirt",
+                subject=f"libvirt at {uri}",
+                found=str(error),
+                wanted="a connection",
+                remedy="see whether libvirtd or virtqemud runs on the host, and that the task runs as root",
+            ) from error
+        return None, str(error)
+
+
+def check_local(uri: str) -> None:
+    """Raises HostdevError when the URI leads to another host: drivers are bound where the module runs."""
+    _driver, _plus, transport = urlsplit(uri).scheme.partition("+")
+    if urlsplit(uri).netloc or transport not in ("", "unix"):
+        raise HostdevError(
+            "remote_uri",
+            subject=f"uri {uri}",
+            found="it leads to another host",
+            wanted="a local one, such as qemu:///system",
+            remedy="run the task on that host, through inventory or delegate_to",
+        )
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}"

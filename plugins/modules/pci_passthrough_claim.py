@@ -1,0 +1,313 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pci_passthrough_claim
+short_description: Claim PCI devices for a libvirt domain by what they are, bind and attach them
+version_added: 0.1.0
+description:
+  - Sees to it that a domain, or a free owner, holds the devices that its named requests ask for. A second run with the
+    same requests changes nothing, and mends what drifted meanwhile.
+  - Picks free devices that fit, refuses what the host itself needs, takes IOMMU group mates along only with consent,
+    binds to C(vfio-pci) by C(driver_override), attaches to the domain's definition and to the running domain, and
+    keeps a record from which M(kvm.hostdev.pci_passthrough_release) restores everything.
+  - A run that fails undoes what it did. A run that was killed is settled by the next one.
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+  - kvm.hostdev._host
+  - kvm.hostdev._host.change
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  domain:
+    description:
+      - Name or UUID of the libvirt domain that gets the devices.
+    type: str
+  owner:
+    description:
+      - A free name for whoever gets the devices, for use without a domain, such as DPDK on the host. The devices are
+        claimed and bound, and attached nowhere.
+    type: str
+  requests:
+    description:
+      - What the owner wants. A request keeps its devices for as long as they fit. Requests of the same owner that are
+        not named here stay as they are.
+      - An entry may also be a text with an alias and a count, such as V(a100:2), and the whole a text of such entries
+        with commas between them, as in a Nova flavor. Such a request is named for its alias; when an alias comes
+        again, the second request is named V(a100-2) and so on.
+    type: list
+    elements: raw
+    required: true
+    suboptions:
+      name:
+        description: Tells the request from the owner's others.
+        type: str
+        required: true
+      count:
+        description: How many devices. A larger number than before takes more, a smaller one gives back.
+        type: int
+        default: 1
+      specs:
+        description:
+          - Device specs, of which a device must fit one. See O(device_spec) for their keys.
+          - A physical function is only taken when a spec asks for C(device_type=type-PF), or has its address, serial
+            or stable path. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
+          - Tags in a spec are demands for the tags that O(device_spec) gives a device.
+          - Exactly one of O(requests[].specs), O(requests[].address) and O(requests[].alias) is needed.
+        type: list
+        elements: dict
+      address:
+        description: The address of the one device wanted, such as V(0000:3b:00.0).
+        type: str
+      alias:
+        description: The name of an entry of O(aliases), whose specs and NUMA policy count.
+        type: str
+      numa_policy:
+        description:
+          - Which NUMA nodes the devices may be on, seen from those that the domain is bound to. V(required) is the same
+            node, V(socket) any node of the same socket, V(legacy) also a device without a known node, and V(preferred)
+            any node, the same one first.
+          - Without it the alias's policy counts, else V(legacy).
+        type: str
+        choices: [required, preferred, socket, legacy]
+  device_spec:
+    description:
+      - The allow list. A device may be taken when it fits one of these device specs; the first that it fits gives it
+        its tags. When omitted every device may be taken that has no blocker.
+      - An entry is a mapping, or Nova's JSON text of a mapping or of a list of mappings.
+      - Criteria are C(address) (an address, which for a physical function includes its virtual functions; a pattern
+        such as V(*:3b:*.0); or a mapping of regular expressions for C(domain), C(bus), C(slot), C(function)),
+        C(devname) (a network interface), C(vendor_id), C(product_id), C(subsystem_vendor_id) and
+        C(subsystem_product_id) (four hexadecimal digits, or V(*)), C(class) (two, four or six hexadecimal digits),
+        C(device_type) (V(type-PCI), V(type-PF), V(type-VF), V(vdpa)), C(numa_node), C(iommu_group_size), C(serial),
+        C(stable_path) and C(driver) (V(none) for a device without one).
+      - Tags are C(managed), C(live_migratable), C(one_time_use), C(trusted) and C(remote_managed) (booleans),
+        C(physical_network), and free ones in the mapping C(tags). C(resource_class) and C(traits) are accepted and
+        change nothing.
+      - An entry that fits no device of the host, or only devices that earlier entries fit, is named in a warning.
+      - Write ids in quotes. YAML takes C(1000), C(0302) and C(0x10de) for numbers.
+      - The guide on device specs explains each key.
+    type: list
+    elements: raw
+  aliases:
+    description:
+      - Device specs with a C(name), for O(requests[].alias). Entries of the same name are alternatives; they have the
+        same C(numa_policy) and the same C(device_type), if any.
+      - An entry is a mapping, or Nova's JSON text of one. It has C(vendor_id) and C(product_id) (exactly four
+        hexadecimal digits), or one of C(class), C(subsystem_vendor_id), C(subsystem_product_id), C(serial),
+        C(stable_path), C(driver), C(iommu_group_size) and C(tags).
+      - It may have C(device_type) (but V(vdpa)), C(numa_node), C(live_migratable), C(numa_policy), C(resource_class),
+        C(traits) and C(capability_type) as well. The last three change nothing.
+    type: list
+    elements: raw
+    default: []
+  group_members:
+    description:
+      - What to do when a device shares its IOMMU group with others, which would leave the host too.
+      - V(refuse) fails and names them, V(claim) takes the whole group, a list of addresses takes these.
+      - Group mates are bound and held with the claim, and attached only when a request asks for them.
+    type: raw
+    default: refuse
+  allow:
+    description:
+      - Blockers that are accepted for this claim, by code. Possible are V(boot_vga), V(default_route),
+        V(enslaved), V(in_domain_xml) (of a domain that does not run), V(in_interface_hostdev) (likewise),
+        V(ip_configured), V(mgmt_nic) and V(watchdog).
+    type: list
+    elements: str
+    default: []
+  attach:
+    description:
+      - Where the devices are attached. V(config) is the domain's definition, V(live) the running domain.
+      - A place that the domain does not have now is passed over, such as V(live) while it is shut off. An empty list
+        only claims and binds. What is attached already is left so.
+    type: list
+    elements: str
+    choices: [config, live]
+    default: [config, live]
+  managed:
+    description:
+      - Whether libvirt binds the devices by itself when it starts the domain after a reboot of the host.
+      - With V(false) the devices must be bound already when the domain starts.
+    type: bool
+    default: true
+  on_mismatch:
+    description:
+      - What to do when a held device no longer fits its request. V(fail) fails, V(replace) gives it back and takes
+        another one.
+    type: str
+    choices: [fail, replace]
+    default: fail
+  numa_cells:
+    description:
+      - The host's NUMA nodes that the owner runs on, for the C(numa_policy) of O(requests) and O(aliases).
+      - When omitted they are taken from the domain, from C(numatune), else from the CPUs that it is pinned to by
+        C(vcpupin) or the C(cpuset) of its C(vcpu); of a running domain as it runs. A domain without these is bound to
+        none.
+      - Where no node is known, V(required) and V(socket) can't be followed, and a warning says so.
+    type: list
+    elements: int
+  require_reset:
+    description:
+      - Whether to refuse devices for which the kernel knows no reset method. What one guest leaves in such a device
+        is there for the next.
+    type: bool
+    default: false
+seealso:
+  - module: kvm.hostdev.pci_passthrough_release
+  - module: kvm.hostdev.pci_facts
+author:
+  - kvm.hostdev contributors (@kvm-hostdev)
+"""
+
+EXAMPLES = r"""
+- name: Give a virtual function of an Intel NIC to a running domain
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: web1
+    requests:
+      - name: nic
+        specs:
+          - {vendor_id: "8086", product_id: "10ca", device_type: type-VF}
+
+- name: Give two GPUs and the disk of NUMA node 1 to a domain, from an allow list
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: train1
+    device_spec:
+      - {vendor_id: "10de", class: "0302", tags: {pool: training}}
+      - {class: "0108", numa_node: 1}
+    aliases:
+      - {name: a100, vendor_id: "10de", product_id: "20b5"}
+    requests:
+      - {name: gpu, alias: a100, count: 2}
+      - {name: disk, specs: [{class: "0108", numa_node: 1}]}
+    attach: [config]
+
+- name: Give a guest a disk of the NUMA node it is bound to; nobody gets the disk after it before it was erased
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: db1
+    device_spec:
+      - {class: "0108", one_time_use: true}
+    requests:
+      - {name: disk, specs: [{class: "0108"}], numa_policy: required}
+
+- name: Take a card with all functions of its IOMMU group
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: desk1
+    requests:
+      - {name: gpu, address: "0000:01:00.0"}
+      - {name: sound, address: "0000:01:00.1"}
+    group_members: claim
+
+- name: Reserve a NIC for DPDK on the host
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    owner: dpdk0
+    requests:
+      - {name: port, address: "0000:81:00.0"}
+"""
+
+RETURN = r"""
+devices:
+  description: The devices that the owner holds now, with the request each serves; group members serve none.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - address: "0000:01:10.0"
+      request: nic
+      role: requested
+      adopted: false
+      attach: [config, live]
+      original: {driver: igbvf, driver_override: null}
+      identity:
+        vendor_id: "8086"
+        product_id: 10ca
+        subsystem_vendor_id: "8086"
+        subsystem_product_id: a03c
+        class_id: "020000"
+        serial: null
+        stable_path: 0000_00_04.0-00_10.0
+plan:
+  description: The steps taken, or in check mode the steps to take, each with the state before and after.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: driver
+      address: "0000:01:10.0"
+      before: {driver: igbvf, driver_override: null}
+      after: {driver: vfio-pci, driver_override: vfio-pci}
+claim:
+  description: The owner's claim as it is on record.
+  returned: success
+  type: dict
+  sample:
+    owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+    requests:
+      - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
+    devices: []
+error:
+  description: Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+  returned: failure
+  type: dict
+  sample:
+    code: device_blocked
+    subject: "0000:00:02.0, asked for by request disk"
+    found: "root_disk (0000:00:02.0: /dev/vda is mounted at /)"
+    wanted: a device that nothing keeps with the host and that is free
+    remedy: free one of these, or ask for another device
+    blockers:
+      - {code: root_disk, address: "0000:00:02.0", detail: /dev/vda is mounted at /, override: null}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def main() -> None:
+    run(
+        AnsibleModule(
+            argument_spec={
+                **CHANGE_OPTIONS,
+                "domain": {"type": "str"},
+                "owner": {"type": "str"},
+                "requests": {"type": "list", "elements": "raw", "required": True},
+                "device_spec": {"type": "list", "elements": "raw"},
+                "aliases": {"type": "list", "elements": "raw", "default": []},
+                "group_members": {"type": "raw", "default": "refuse"},
+                "allow": {"type": "list", "elements": "str", "default": []},
+                "attach": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": ["config", "live"],
+                    "default": ["config", "live"],
+                },
+                "managed": {"type": "bool", "default": True},
+                "numa_cells": {"type": "list", "elements": "int"},
+                "require_reset": {"type": "bool", "default": False},
+                "on_mismatch": {"type": "str", "choices": ["fail", "replace"], "default": "fail"},
+            },
+            mutually_exclusive=[("domain", "owner")],
+            required_one_of=[("domain", "owner")],
+            supports_check_mode=True,
+        ),
+        claim,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pci_passthrough_release
+short_description: Give claimed PCI devices back to the host as they were
+version_added: 0.1.0
+description:
+  - Sees to it that devices are no longer claimed. Takes them out of the running domain and of its definition, restores
+    the driver and the C(driver_override) that each had before M(kvm.hostdev.pci_passthrough_claim) took it, and
+    verifies that.
+  - What is not claimed is released already, so that a second run changes nothing.
+  - A device that was with a VFIO driver before it was claimed stays with it.
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+  - kvm.hostdev._host
+  - kvm.hostdev._host.change
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  domain:
+    description:
+      - Name or UUID of the domain whose claim is released, as a whole or by O(names) or O(addresses). The domain need
+        not exist any more.
+    type: str
+  owner:
+    description:
+      - The free name whose claim is released, in place of a domain.
+    type: str
+  names:
+    description:
+      - Only the requests of these names.
+    type: list
+    elements: str
+    default: []
+  addresses:
+    description:
+      - Only the devices at these addresses, whoever holds them unless O(domain) or O(owner) is given too.
+    type: list
+    elements: str
+    default: []
+  orphans:
+    description:
+      - Release the claims of all domains that no longer exist.
+    type: bool
+    default: false
+  cleaned:
+    description:
+      - Says that devices for one-time use, given back by this run or before, are clean and may be claimed again. Which
+        ones is told by O(domain), O(owner) or O(addresses).
+      - A device is for one-time use when the C(device_spec) that permitted its claim had C(one_time_use). Given back
+        without this it has the C(status) V(needs_cleaning), and nobody gets it.
+    type: bool
+    default: false
+seealso:
+  - module: kvm.hostdev.pci_passthrough_claim
+  - module: kvm.hostdev.pci_facts
+author:
+  - kvm.hostdev contributors (@kvm-hostdev)
+"""
+
+EXAMPLES = r"""
+- name: Give all devices of a domain back to the host
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    domain: web1
+
+- name: Give back what one request holds
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    domain: train1
+    names: [disk]
+
+- name: Give back one device, whoever has it
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    addresses: ["0000:81:00.0"]
+
+- name: Give a disk for one-time use back to others, now that it was erased
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    addresses: ["0000:04:00.0"]
+    cleaned: true
+
+- name: Clean up after domains that were undefined
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    orphans: true
+"""
+
+RETURN = r"""
+devices:
+  description: The devices that were given back.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - address: "0000:01:10.0"
+      request: nic
+      role: requested
+      adopted: false
+      attach: [config, live]
+      original: {driver: igbvf, driver_override: null}
+      identity: {vendor_id: "8086", product_id: 10ca}
+plan:
+  description: The steps taken, or in check mode the steps to take, each with the state before and after.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: driver
+      address: "0000:01:10.0"
+      before: {driver: vfio-pci, driver_override: vfio-pci}
+      after: {driver: igbvf, driver_override: null}
+claims:
+  description: What the owners concerned hold afterwards.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+      requests: []
+      devices: []
+cleaned:
+  description: The devices for one-time use that may be claimed again.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+error:
+  description: Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+  returned: failure
+  type: dict
+  sample:
+    code: detach_timeout
+    subject: "0000:01:10.0 in domain web1"
+    found: the guest did not let the device go within 30 s
+    wanted: a guest whose kernel answers a hot-unplug
+    remedy: shut the domain down first
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import release
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def main() -> None:
+    run(
+        AnsibleModule(
+            argument_spec={
+                **CHANGE_OPTIONS,
+                "domain": {"type": "str"},
+                "owner": {"type": "str"},
+                "names": {"type": "list", "elements": "str", "default": []},
+                "addresses": {"type": "list", "elements": "str", "default": []},
+                "orphans": {"type": "bool", "default": False},
+                "cleaned": {"type": "bool", "default": False},
+            },
+            mutually_exclusive=[("domain", "owner")],
+            supports_check_mode=True,
+        ),
+        release,
+    )
+
+
+if __name__ == "__main__":
+    main()
