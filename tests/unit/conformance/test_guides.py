@@ -1,0 +1,127 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guides and the code they are about say the same: tables of codes, playbooks, options."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import typing as t
+from pathlib import Path
+
+import ansible_collections
+import yaml
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.names import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.vfio import ModuleAliases
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import HostFacts, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report import device_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import ALLOWABLE, CODES
+
+ROOT = Path(__file__).resolve().parents[3]
+GUIDES = ROOT / "docs/docsite/rst"
+GUIDE = GUIDES / "guide_blockers.rst"
+PLUGINS = "ansible_collections.kvm.hostdev.plugins"
+BLOCK = re.compile(r"^\.\. code-block:: yaml\n\n((?: {3}.*\n|\n)+)", re.MULTILINE)
+
+
+def rows(title: str) -> dict[str, str]:
+    """The last cell of each row of the table below a title, by each code in the first."""
+    text = GUIDE.read_text(encoding="utf-8").split(f"\n{title}\n", 1)[1]
+    body = re.split(r"\n[^\n]+\n-{5,}\n", text.split("\n", 1)[1])[0]
+    found = {}
+    for row in re.split(r"\n   \* - ", body)[1:]:
+        cells = [cell.strip() for cell in re.split(r"\n     - ", row)]
+        found.update(dict.fromkeys(re.findall("``([a-z_]+)``", cells[0]), cells[-1]))
+    return found
+
+
+def test_every_blocker_code_is_explained_with_whether_it_can_be_allowed():
+    explained = rows("Blocker codes")
+    assert set(explained) == set(CODES)
+    assert {code for code, allowed in explained.items() if not allowed.startswith("no")} == ALLOWABLE
+
+
+def test_every_error_code_is_explained():
+    raised: set[str] = set()
+    for source in (ROOT / "plugins/module_utils").rglob("*.py"):
+        for first in re.findall(r"(?:HostdevError|_unknown)\(\s*(\"[^\n,]+),", source.read_text(encoding="utf-8")):
+            raised.update(re.findall('"([a-z_]+)"', first))
+    assert len(raised) > 20
+    assert raised == set(rows("Error codes"))
+
+
+def test_every_field_of_a_pci_function_is_explained():
+    device = PciDevice("0000:01:00.0", "/sys", "s", "8086", "10d3", "020000")
+    host = HostFacts("6.12", (6, 12), "", iommu=True, iommu_reason="", vfio_present=True)
+    found = Inventory(host, [device])
+    nothing = Tree(str(ROOT / "docs"))
+    report = device_report(
+        found, Standing(found, Tracker()), device, read_names(nothing, [device]), ModuleAliases(nothing, "6.12")
+    )
+    text = (GUIDES / "guide_fields.rst").read_text(encoding="utf-8")
+    firsts = re.findall(r"\n   \* - (``.*)", text)
+    assert {name for first in firsts for name in re.findall("``([a-z0-9_]+)``", first)} == set(report)
+
+
+def playbooks() -> dict[str, list[t.Any]]:
+    """The playbooks of the guides by guide and number; tasks that are shown without a play are put into one."""
+    found = {}
+    for guide in sorted(GUIDES.glob("*.rst")):
+        for number, block in enumerate(BLOCK.findall(guide.read_text(encoding="utf-8"))):
+            content = yaml.safe_load(textwrap.dedent(block))
+            plays = content if "hosts" in content[0] else [{"hosts": "all", "tasks": content}]
+            found[f"{guide.stem}-{number}.yml"] = plays
+    return found
+
+
+def options(module: str) -> set[str]:
+    """The documented options of a module, with those of its fragments."""
+    documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
+    known = set(documentation["options"])
+    for fragment in documentation["extends_documentation_fragment"]:
+        name, _dot, part = fragment.removeprefix("kvm.hostdev.").partition(".")
+        source = importlib.import_module(f"{PLUGINS}.doc_fragments.{name}").ModuleDocFragment
+        known.update(yaml.safe_load(getattr(source, part.upper() or "DOCUMENTATION")).get("options", {}))
+    return known
+
+
+def test_ansible_understands_the_playbooks(tmp_path):
+    written = playbooks()
+    assert len(written) > 10
+    (tmp_path / "inventory").write_text("[kvm_hosts]\nkvm1\n", encoding="utf-8")
+    for name, plays in written.items():
+        (tmp_path / name).write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    checked = subprocess.run(
+        [sys.executable, "-m", "ansible.cli.playbook", "--syntax-check", "-i", "inventory", *written],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(os.path.dirname, ansible_collections.__path__)),
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert [name for name in written if f"playbook: {name}" not in checked.stdout] == []
+
+
+def test_the_playbooks_set_options_that_the_modules_have():
+    seen = set()
+    for name, plays in playbooks().items():
+        for task in [task for play in plays for task in [*play["tasks"], play.get("module_defaults", {})]]:
+            for module, given in task.items():
+                if module.startswith("kvm.hostdev."):
+                    seen.add(module)
+                    assert set(given or {}) <= options(module.rpartition(".")[2]), f"{name}: {module}"
+    assert len(seen) == 3

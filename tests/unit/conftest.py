@@ -1,0 +1,63 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures of all unit tests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, expand, recorded
+
+# Thousands of small files: in memory, as sysfs is itself, where there is such a place.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+@pytest.fixture
+def folder() -> t.Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="kvm.hostdev-unit-") as path:
+        yield Path(path).resolve()
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[str, Tree]:
+    """The recorded trees as they are; no test may write to them."""
+    return {name: Tree(str(_laid_out(name))) for name in ("lab-trixie", "lab-bookworm")}
+
+
+def _laid_out(name: str) -> Path:
+    """A recording as a folder, made once and kept.
+
+    ansible-test runs each test in a process of its own, which would lay it out anew, and never comes to the end of a
+    session where it could be removed.
+    """
+    key = hashlib.sha256((DATA / f"{name}.json").read_bytes()).hexdigest()[:12]
+    base = Path(_MEMORY or tempfile.gettempdir(), f"kvm.hostdev-unit-{os.getuid()}-{name}-{key}")
+    if not base.exists():
+        made = tempfile.mkdtemp(dir=base.parent, prefix="kvm.hostdev-unit-")
+        expand(recorded(name), Path(made))
+        try:
+            os.rename(made, base)
+        except OSError:  # another process was first
+            shutil.rmtree(made)
+    return base
+
+
+@pytest.fixture
+def lab(recordings: dict[str, Tree]) -> Tree:
+    """The lab host of Debian 13, to be read only."""
+    return recordings["lab-trixie"]
+
+
+@pytest.fixture
+def lab_host(folder: Path) -> FakeHost:
+    return FakeHost(folder)

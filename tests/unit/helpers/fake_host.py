@@ -1,0 +1,150 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lab host as one object: its recorded tree, a kernel and a libvirt that act on it, and flows that run on it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import typing as t
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import ClaimWish, Flow, Outcome, ReleaseWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, expand, picture, recorded, without
+
+FACTS = "/etc/ansible/facts.d"
+RECORD = f"{FACTS}/hostdev.fact"
+
+# What no flow looks at, and would only cost time: SCSI, USB, SATA, the SR-IOV NVMe and others, files that nobody reads.
+_FUNCTIONS = (
+    *("0000:00:04.0", "0000:00:05.0", "0000:00:06.0", "0000:00:07.0", "0000:00:11.0", "0000:00:18.0", "0000:00:1f."),
+    *("0000:02:00.0", "virtual/nvme-subsystem", "virtual/graphics", "virtual/watchdog"),
+)
+_FILES = re.compile(
+    r"uevent|power_state|irq|local_cpulist|d3cold_allowed|ari_enabled|enable|subsystem|resource\d|iommu|sriov_(?!.*vfs).*"
+    r"|dev_.*|flags|if.*|mtu|type|hwmon\d|ng\dn1|ro|range|ext_range|hidden|nsid|wwid|subsysnqn|cntl.*|state|transport"
+)
+
+
+@functools.cache
+def _entries() -> Entries:
+    return {
+        path: entry
+        for path, entry in without(recorded("lab-trixie"), *_FUNCTIONS).items()
+        if not any(_FILES.fullmatch(part) for part in path.split("/")[4:] if path.startswith("/sys/devices/pci"))
+    }
+
+
+class FakeHost:
+    """The lab host of Debian 13 with a domain web1, running with four free root ports unless said otherwise."""
+
+    def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
+        self.root = folder / "host"
+        self.lock_timeout = 0.0
+        expand(_entries(), self.root)
+        self.kernel = FakeKernel(self.root)
+        self.libvirt = FakeLibvirt()
+        self.tree = Tree(str(self.root))
+        self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)
+        self.file = RecordFile(f"{self.root}{FACTS}")
+        self.system = System(
+            self.tree,
+            Domains(self.libvirt, LibvirtError) if libvirt else None,
+            Binder(self.tree, self.kernel, self.kernel.load_module),
+        )
+
+    def flow(self, *, check_mode: bool = False, detach_timeout: float = 0.0) -> Flow:
+        return Flow(
+            self.system, self.file, check_mode=check_mode, lock_timeout=self.lock_timeout, detach_timeout=detach_timeout
+        )
+
+    def claim(
+        self,
+        *wanted: dict[str, t.Any],
+        domain: str | None = "web1",
+        owner: str | None = None,
+        allow_list: AllowList | None = None,
+        attach: tuple[str, ...] = ("config", "live"),
+        managed: bool = True,
+        check_mode: bool = False,
+        numa_cells: frozenset[int] | None = None,
+        **terms: t.Any,
+    ) -> Outcome:
+        wish = ClaimWish(
+            None if owner else domain,
+            owner,
+            requests(*wanted),
+            allow_list or AllowList(None),
+            Terms(**terms),
+            attach,
+            managed,
+            numa_cells,
+        )
+        return self.flow(check_mode=check_mode).claim(wish)
+
+    def release(self, *, check_mode: bool = False, **wish: t.Any) -> Outcome:
+        return self.flow(check_mode=check_mode).release(ReleaseWish(**(wish or {"domain": "web1"})))
+
+    def reboot(self) -> None:
+        """All functions are with their own drivers again, nothing is pinned, and no domain runs."""
+        facts, kept = self.root / FACTS[1:], self.root.parent / "kept"
+        if facts.exists():
+            os.rename(facts, kept)
+        shutil.rmtree(self.root)
+        expand(_entries(), self.root)
+        self.kernel.reboot()
+        self.write("/proc/sys/kernel/random/boot_id", "boot-2\n")
+        if kept.exists():
+            facts.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(kept, facts)
+        for one in self.libvirt.domains:
+            one.xml[1] = None
+
+    def write(self, path: str, text: str) -> None:
+        local = Path(f"{self.root}{path}")
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_text(text)
+
+    @property
+    def record(self) -> dict[str, t.Any]:
+        return json.loads((self.root / RECORD[1:]).read_text())
+
+    def record_or_none(self) -> dict[str, t.Any] | None:
+        return self.record if (self.root / RECORD[1:]).exists() else None
+
+    def host_state(self) -> tuple[dict[str, str], dict[str, dict[int, tuple[str, ...] | None]]]:
+        """The tree below /sys, and of each XML its devices; neither their order nor how they are printed matters."""
+        return picture(self.root / "sys"), {
+            uuid: {place: None if text is None else _devices(text) for place, text in xml.items()}
+            for uuid, xml in self.libvirt.state().items()
+        }
+
+    def kept_state(self) -> tuple[dict[str, str], dict[str, dict[int, str | None]]]:
+        """All that a run could have written to, but for what does not outlive it: the lock says when it was taken."""
+        files, domains = self.whole_state()
+        return {path: what for path, what in files.items() if not path.startswith("/run/")}, domains
+
+    def whole_state(self) -> tuple[dict[str, str], dict[str, dict[int, str | None]]]:
+        """All that a run could have written to."""
+        return picture(self.root), self.libvirt.state()
+
+
+def _devices(xml: str) -> tuple[str, ...]:
+    devices = ET.fromstring(xml).find("devices")
+    assert devices is not None
+    return tuple(sorted(ET.canonicalize(ET.tostring(one, encoding="unicode")) for one in devices))

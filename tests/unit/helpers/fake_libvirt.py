@@ -1,0 +1,254 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# ruff: noqa: N802 - the names are libvirt's
+
+"""Two stand-ins for libvirt's Python binding: a script of the exact calls expected, and a small libvirt of its own."""
+
+from __future__ import annotations
+
+import typing as t
+import xml.etree.ElementTree as ET
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
+
+NO_DOMAIN = 42
+OPERATION_FAILED = 9
+INACTIVE = 2
+LIVE, CONFIG = 1, 2
+
+UUID = "6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02"
+OTHER_UUID = "0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11"
+
+
+class LibvirtError(Exception):
+    """Like libvirt.libvirtError."""
+
+    def __init__(self, message: str, code: int = OPERATION_FAILED) -> None:
+        super().__init__(message)
+        self._code = code
+
+    def get_error_code(self) -> int:
+        return self._code
+
+
+class Expected(t.NamedTuple):
+    """One call: on which object, what, with which arguments, and what comes back (an exception is raised)."""
+
+    target: str
+    method: str
+    arguments: tuple[t.Any, ...]
+    result: t.Any
+
+
+class Script:
+    """The calls expected, in their order; any other call, and any that does not come, fails the test."""
+
+    def __init__(self, *calls: tuple[str, str, tuple[t.Any, ...], t.Any]) -> None:
+        self._calls = [Expected(*call) for call in calls]
+
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
+        if kind is None:
+            assert self._calls == [], "calls that did not come"
+
+    def object(self, name: str) -> t.Any:
+        return _Scripted(self, name)
+
+    def play(self, target: str, method: str, arguments: tuple[t.Any, ...]) -> t.Any:
+        assert self._calls, f"unexpected call: {target}.{method}{arguments}"
+        call = self._calls.pop(0)
+        assert (target, method, arguments) == call[:3]
+        if isinstance(call.result, Exception):
+            raise call.result
+        if isinstance(call.result, Handle):
+            return self.object(call.result.name)
+        if isinstance(call.result, list):
+            return [self.object(one.name) if isinstance(one, Handle) else one for one in call.result]
+        return call.result
+
+
+class Handle(t.NamedTuple):
+    """In a result of a script: another object of the script."""
+
+    name: str
+
+
+class _Scripted:
+    def __init__(self, script: Script, name: str) -> None:
+        self._script, self._name = script, name
+
+    def __getattr__(self, method: str) -> t.Callable[..., t.Any]:
+        return lambda *arguments: self._script.play(self._name, method, arguments)
+
+
+def domain_xml(
+    *hostdevs: str, name: str = "web1", uuid: str = UUID, ports: int = 4, extra: str = "", machine: str = "pcie-root"
+) -> str:
+    """A q35 domain with `ports` root ports, indexes from 1, and these elements among its devices."""
+    controllers = f'<controller type="pci" index="0" model="{machine}" />' + "".join(
+        f'<controller type="pci" index="{index}" model="pcie-root-port">'
+        f'<address type="pci" domain="0x0000" bus="0x00" slot="0x{index:02x}" function="0x0" /></controller>'
+        for index in range(1, ports + 1)
+    )
+    return (
+        f"<domain type='kvm'><name>{name}</name><uuid>{uuid}</uuid>"
+        f"<devices>{controllers}{extra}{''.join(hostdevs)}</devices></domain>"
+    )
+
+
+class FakeDomain:
+    """A domain; `config` and `live` are its XML, None where there is none."""
+
+    def __init__(self, libvirt: FakeLibvirt, name: str, uuid: str, config: str | None, live: str | None) -> None:
+        self._libvirt = libvirt
+        self._name, self._uuid = name, uuid
+        self.xml = {CONFIG: config, LIVE: live}
+
+    def name(self) -> str:
+        return self._name
+
+    def UUIDString(self) -> str:
+        return self._uuid
+
+    def isPersistent(self) -> int:
+        self._libvirt.called("isPersistent")
+        return int(self.xml[CONFIG] is not None)
+
+    def isActive(self) -> int:
+        self._libvirt.called("isActive")
+        return int(self.xml[LIVE] is not None)
+
+    def XMLDesc(self, flags: int) -> str:
+        self._libvirt.called(f"XMLDesc {flags}")
+        place = CONFIG if flags & INACTIVE else LIVE
+        text = self.xml[place]
+        if place == LIVE and text is None:
+            text = self.xml[CONFIG]
+        assert text is not None
+        return text
+
+    def attachDeviceFlags(self, xml: str, flags: int) -> int:
+        self._libvirt.changes(f"attach {_source(xml)} {_PLACE[flags]}")
+        root = self._parse(flags)
+        layout = parse_layout(ET.tostring(root, encoding="unicode"))
+        if _source(xml) in layout.assigned:
+            raise LibvirtError("device is already in the domain")
+        element = ET.fromstring(xml)
+        free = list(layout.free_root_ports or ())
+        wanted = element.find("address")
+        if wanted is None:
+            if not free:
+                raise LibvirtError("internal error: No more available PCI slots")
+            bus = f"0x{free[0]:02x}"
+            ET.SubElement(
+                element, "address", {"type": "pci", "domain": "0x0000", "bus": bus, "slot": "0x00", "function": "0x0"}
+            )
+        elif int(wanted.get("bus", "0"), 0) not in free:
+            raise LibvirtError("XML error: Attempted double use of PCI Address")
+        devices = root.find("devices")
+        assert devices is not None
+        devices.append(element)
+        self.xml[flags] = ET.tostring(root, encoding="unicode")
+        return 0
+
+    def detachDeviceFlags(self, xml: str, flags: int) -> int:
+        self._libvirt.changes(f"detach {_source(xml)} {_PLACE[flags]}")
+        if flags == LIVE and self._libvirt.deaf:
+            return 0
+        root = self._parse(flags)
+        devices = root.find("devices")
+        assert devices is not None
+        for element in list(devices):
+            if element.tag == "hostdev" and _source(ET.tostring(element, encoding="unicode")) == _source(xml):
+                devices.remove(element)
+                self.xml[flags] = ET.tostring(root, encoding="unicode")
+                return 0
+        raise LibvirtError("device not found", 99)
+
+    def _parse(self, flags: int) -> ET.Element:
+        text = self.xml[flags]
+        if text is None:
+            raise LibvirtError("Requested operation is not valid: domain is not running", 55)
+        return ET.fromstring(text)
+
+
+_PLACE = {LIVE: "live", CONFIG: "config"}
+
+
+def _source(xml: str) -> str:
+    source = ET.fromstring(xml).find("source/address")
+    assert source is not None
+    domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
+class FakeLibvirt:
+    """A connection. `log` has every change that was asked of it; `deaf` guests never let a device go."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.deaf = False
+        self.domains: list[FakeDomain] = []
+        self._failures: dict[int, Exception] = {}
+        self._hooks: dict[str, Exception] = {}
+
+    def define(
+        self, name: str = "web1", uuid: str = UUID, *, config: str | None = None, live: str | None = None
+    ) -> FakeDomain:
+        domain = FakeDomain(self, name, uuid, config, live)
+        self.domains.append(domain)
+        return domain
+
+    def fail(self, number: int, error: Exception) -> None:
+        """Let the change of this number, counted from 1 from now on, raise the error and do nothing else."""
+        self._failures[len(self.log) + number] = error
+
+    def fail_call(self, name: str, error: Exception) -> None:
+        """Let every reading call of this name raise the error."""
+        self._hooks[name] = error
+
+    def changes(self, what: str) -> None:
+        self.log.append(what)
+        if len(self.log) in self._failures:
+            raise self._failures[len(self.log)]
+
+    def called(self, name: str) -> None:
+        if name in self._hooks:
+            raise self._hooks[name]
+
+    def state(self) -> dict[str, dict[int, str | None]]:
+        return {domain.UUIDString(): dict(domain.xml) for domain in self.domains}
+
+    # virConnect
+
+    def listAllDomains(self, _flags: int) -> list[FakeDomain]:
+        self.called("listAllDomains")
+        return list(self.domains)
+
+    def lookupByName(self, name: str) -> FakeDomain:
+        return self._look_up(lambda domain: domain.name() == name, name)
+
+    def lookupByUUIDString(self, uuid: str) -> FakeDomain:
+        self.called("lookupByUUIDString")
+        return self._look_up(lambda domain: domain.UUIDString() == uuid.lower(), uuid)
+
+    def _look_up(self, wanted: t.Callable[[FakeDomain], bool], what: str) -> FakeDomain:
+        for domain in self.domains:
+            if wanted(domain):
+                return domain
+        raise LibvirtError(f"Domain not found: {what}", NO_DOMAIN)
+
+    def listAllDevices(self, _flags: int) -> list[t.Any]:
+        return []
+
+    def getLibVersion(self) -> int:
+        return 11003000
+
+    def getVersion(self) -> int:
+        return 10000003
+
+    def getType(self) -> str:
+        return "QEMU"

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+
+
+def test_the_message_holds_all_parts_in_one_line():
+    error = HostdevError(
+        "c",
+        subject="0000:01:00.0",
+        found="it is mounted.",
+        wanted="a free one",
+        remedy="unmount it",
+        details={"x": [1]},
+    )
+    assert str(error) == "0000:01:00.0: it is mounted; wanted: a free one; what to do: unmount it."
+    assert error.as_result() == {
+        "code": "c",
+        "subject": "0000:01:00.0",
+        "found": "it is mounted.",
+        "wanted": "a free one",
+        "remedy": "unmount it",
+        "x": [1],
+    }
+
+
+def test_parts_that_are_empty_are_left_out_of_the_message():
+    assert HostdevError("c", subject="s", found="f").message == "s: f."

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection, check_local, connect
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import load_module
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, Script
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
+
+
+class Module:
+    """What connect and load_module use of AnsibleModule."""
+
+    def __init__(self, modprobe="/sbin/modprobe", status=0):
+        self.modprobe, self.status, self.commands = modprobe, status, []
+
+    def get_bin_path(self, name, opt_dirs):
+        assert (name, opt_dirs) == ("modprobe", ["/sbin", "/usr/sbin"])
+        return self.modprobe
+
+    def run_command(self, command):
+        self.commands.append(command)
+        return self.status, "", ""
+
+    def fail_json(self, **result):
+        raise SystemExit(result["msg"])
+
+
+@pytest.fixture
+def runner(lab_host, monkeypatch, capsys):
+    return Runner(lab_host, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    "uri", ["qemu:///system", "qemu:///session", "qemu+unix:///system", "test:///default", "xen:///"]
+)
+def test_local_uris_are_fine(uri):
+    check_local(uri)
+
+
+@pytest.mark.parametrize("uri", ["qemu+ssh://other/system", "qemu://other/system", "qemu+tcp:///system"])
+def test_uris_of_other_hosts_are_refused(uri):
+    with pytest.raises(HostdevError) as caught:
+        check_local(uri)
+    assert (caught.value.code, caught.value.subject) == ("remote_uri", f"uri {uri}")
+
+
+def test_a_connection_is_opened_to_the_uri(runner):
+    connection, reason = connect(Module(), "qemu:///system", required=True)
+    assert runner.opened == ["qemu:///system"]
+    assert connection == Connection(runner.host.libvirt, LibvirtError)
+    assert reason == ""
+
+
+def test_a_connection_that_is_refused_is_an_error_only_where_it_is_required(runner):
+    runner.open_error = LibvirtError("Failed to connect socket to '/var/run/libvirt/virtqemud-sock'")
+    assert connect(Module(), "qemu:///system", required=False) == (
+        None,
+        "Failed to connect socket to '/var/run/libvirt/virtqemud-sock'",
+    )
+    with pytest.raises(HostdevError) as caught:
+        connect(Module(), "qemu:///system", required=True)
+    assert (caught.value.code, caught.value.subject) == ("no_libvirt", "libvirt at qemu:///system")
+    assert caught.value.found == "Failed to connect socket to '/var/run/libvirt/virtqemud-sock'"
+
+
+def test_a_missing_binding_is_an_error_only_where_it_is_required(runner):
+    runner.without_binding()
+    connection, reason = connect(Module(), "qemu:///system", required=False)
+    assert connection is None
+    assert reason.startswith("Failed to import the required Python library (libvirt-python)")
+    with pytest.raises(SystemExit, match="Failed to import the required Python library .libvirt-python."):
+        connect(Module(), "qemu:///system", required=True)
+
+
+def test_the_module_starts_anew_under_the_systems_python_that_has_the_binding(runner, monkeypatch):
+    class RespawnError(Exception):
+        pass
+
+    asked = []
+
+    def probe(paths, name):
+        asked.append((paths, name))
+        return "/usr/bin/python3"
+
+    def respawn(interpreter):
+        raise RespawnError(interpreter)
+
+    runner.without_binding()
+    monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", probe)
+    monkeypatch.setattr(libvirt_module, "respawn_module", respawn)
+    with pytest.raises(RespawnError, match="/usr/bin/python3"):
+        connect(Module(), "qemu:///system", required=False)
+    assert asked == [(("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python"), "libvirt")]
+
+
+def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch):
+    runner.without_binding()
+    monkeypatch.setattr(libvirt_module, "has_respawned", lambda: True)
+    monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", lambda _paths, _name: "/usr/bin/python3")
+    assert connect(Module(), "qemu:///system", required=False)[0] is None
+
+
+def test_versions_are_told_with_dots():
+    assert Connection(FakeLibvirt(), LibvirtError).versions() == {
+        "libvirt_version": "11.3.0",
+        "hypervisor": "QEMU",
+        "hypervisor_version": "10.0.3",
+    }
+
+
+def test_a_hypervisor_without_a_version_is_left_out():
+    with Script(
+        ("connection", "getLibVersion", (), 9000001),
+        ("connection", "getType", (), "TEST"),
+        ("connection", "getVersion", (), LibvirtError("not supported")),
+    ) as script:
+        found = Connection(script.object("connection"), LibvirtError).versions()
+    assert found == {"libvirt_version": "9.0.1", "hypervisor": "TEST"}
+
+
+def test_modules_are_loaded_with_modprobe():
+    module = Module()
+    assert load_module(module, "vfio-pci")
+    assert module.commands == [["/sbin/modprobe", "--", "vfio-pci"]]
+
+
+def test_a_modprobe_that_fails_or_is_not_there_loaded_nothing():
+    assert not load_module(Module(status=1), "vfio-pci")
+    module = Module(modprobe=None)
+    assert not load_module(module, "vfio-pci")
+    assert module.commands == []

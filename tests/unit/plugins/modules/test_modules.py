@@ -1,0 +1,376 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import LOCK, locked
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
+
+CLAIM = "pci_passthrough_claim"
+RELEASE = "pci_passthrough_release"
+VF1 = "0000:01:10.0"
+NIC = {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca"}]}
+WANTED = {"domain": "web1", "requests": [NIC]}
+
+
+@pytest.fixture
+def runner(lab_host, monkeypatch, capsys):
+    return Runner(lab_host, monkeypatch, capsys)
+
+
+def test_a_claim_and_its_release(runner):
+    claimed = runner.done(CLAIM, **WANTED)
+    assert claimed["changed"] is True
+    assert "diff" not in claimed
+    assert [(one["address"], one["request"], one["role"]) for one in claimed["devices"]] == [(VF1, "nic", "requested")]
+    assert claimed["claim"]["owner"] == {"kind": "domain", "id": UUID, "label": "web1"}
+    assert [step["kind"] for step in claimed["plan"]] == ["driver", "hostdev", "hostdev"]
+    assert claimed["plan"][0] == {
+        "kind": "driver",
+        "address": VF1,
+        "before": {"driver": "igbvf", "driver_override": None},
+        "after": {"driver": "vfio-pci", "driver_override": "vfio-pci"},
+    }
+    assert runner.host.kernel.driver(VF1) == "vfio-pci"
+    assert runner.opened == ["qemu:///system"]
+
+    assert runner.done(CLAIM, **WANTED)["changed"] is False
+
+    released = runner.done(RELEASE, domain="web1")
+    assert released["changed"] is True
+    assert [one["address"] for one in released["devices"]] == [VF1]
+    assert released["claims"] == [
+        {"owner": {"kind": "domain", "id": UUID, "label": "web1"}, "requests": [], "devices": []}
+    ]
+    assert runner.host.kernel.driver(VF1) == "igbvf"
+    assert runner.done(RELEASE, domain="web1")["changed"] is False
+
+
+def test_all_options_of_a_claim_reach_the_host(runner):
+    result = runner.done(
+        CLAIM,
+        domain=UUID,
+        device_spec=[{"class": "02", "tags": {"net": "blue"}}],
+        aliases=[{"name": "intel", "vendor_id": "8086", "product_id": "10d3", "tags": {"net": "blue"}}],
+        requests=[{"name": "nic", "alias": "intel"}],
+        group_members=["03:00.1", "03:00.2"],
+        allow=["ip_configured"],
+        attach=["config"],
+        managed=False,
+        on_mismatch="replace",
+    )
+    assert [(one["address"], one["role"]) for one in result["devices"]] == [
+        ("0000:03:00.0", "requested"),
+        ("0000:03:00.1", "group_member"),
+        ("0000:03:00.2", "group_member"),
+    ]
+    assert runner.host.libvirt.log == ["attach 0000:03:00.0 config"]
+    assert 'managed="no"' in runner.host.domain.xml[CONFIG]
+
+
+def test_what_nova_has_in_its_configuration_is_understood_as_it_stands(runner):
+    result = runner.done(
+        CLAIM,
+        domain="web1",
+        device_spec=['{"vendor_id": "8086", "address": "*:01:10.*", "physical_network": "physnet1"}'],
+        aliases=['{"name": "vf", "vendor_id": "8086", "product_id": "10ca", "device_type": "type-VF"}'],
+        requests="vf:1 , vf:1",
+    )
+    assert [(one["address"], one["request"]) for one in result["devices"]] == [(VF1, "vf"), ("0000:01:10.2", "vf-2")]
+
+
+def test_a_claim_by_what_the_own_driver_shows_stays_as_it_is(runner):
+    port = "0000:03:00.0"
+    (name,) = runner.host.tree.names(f"/sys/bus/pci/devices/{port}/net")
+    driver = runner.host.kernel.driver(port)
+    options = {
+        "owner": "dpdk0",
+        "device_spec": [{"devname": name, "driver": driver}],
+        "requests": [{"name": "port", "specs": [{"devname": name}]}],
+        "group_members": "claim",
+        "allow": ["ip_configured"],
+    }
+    assert runner.done(CLAIM, **options)["changed"] is True
+    assert runner.host.kernel.driver(port) == "vfio-pci"
+    assert runner.done(CLAIM, **options)["changed"] is False
+    assert [text for text in runner.warnings if "device_spec" in text] == []
+
+
+def test_entries_of_the_allow_list_that_count_for_nothing_are_named(runner):
+    runner.done(CLAIM, **WANTED, device_spec=[{"vendor_id": "8086"}, {"product_id": "10ca"}, {"class": "12"}])
+    assert runner.warnings == [
+        "device_spec[1] (product_id 10ca) never counts on this host: all that it fits is taken by device_spec[0] "
+        "before it",
+        "device_spec[2] (class 12) fits no device of this host",
+    ]
+
+
+def test_check_mode_and_diff(runner):
+    before = runner.host.whole_state()
+    result = runner.done(CLAIM, check=True, diff=True, **WANTED)
+    assert result["changed"] is True
+    assert [entry["before_header"] for entry in result["diff"]] == [
+        "drivers",
+        "domain web1 (config)",
+        "domain web1 (live)",
+    ]
+    assert runner.host.whole_state() == before
+
+
+def test_a_free_owner_does_without_libvirt(runner):
+    runner.without_binding()
+    assert runner.done(CLAIM, owner="dpdk0", requests=[NIC])["changed"] is True
+    assert runner.done(RELEASE, owner="dpdk0")["changed"] is True
+
+
+def test_warnings_of_the_flow_are_the_modules(runner):
+    runner.done(RELEASE, domain="web9")
+    assert runner.warnings == ["there is no domain web9, and no claim of one"]
+
+
+def test_failures_have_a_message_and_all_its_parts(runner):
+    result = runner.failed(CLAIM, domain="web1", requests=[{"name": "disk", "address": "0000:00:02.0"}])
+    assert result["msg"] == (
+        "0000:00:02.0, asked for by request disk: root_disk (0000:00:02.0: /dev/vda is mounted at /); wanted: a device "
+        "that nothing keeps with the host and that is free; what to do: free one of these, or ask for another device."
+    )
+    assert result["error"]["code"] == "device_blocked"
+    assert result["error"]["blockers"] == [
+        {"code": "root_disk", "address": "0000:00:02.0", "detail": "/dev/vda is mounted at /", "override": None}
+    ]
+
+
+@pytest.mark.parametrize("name", [CLAIM, RELEASE])
+def test_only_root_may_change_the_host(runner, monkeypatch, name):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    options = WANTED if name == CLAIM else {"domain": "web1"}
+    result = runner.failed(name, **options)
+    assert (result["error"]["code"], result["error"]["remedy"]) == ("not_root", "set become: true")
+    assert result["error"]["found"] == "it runs as user id 1000"
+
+
+@pytest.mark.parametrize("name", [CLAIM, RELEASE])
+def test_another_hosts_libvirt_is_refused(runner, name):
+    options = WANTED if name == CLAIM else {"domain": "web1"}
+    result = runner.failed(name, uri="qemu+ssh://other/system", **options)
+    assert result["error"]["code"] == "remote_uri"
+    assert runner.opened == []
+
+
+def test_a_domain_needs_the_binding(runner):
+    runner.without_binding()
+    assert runner.failed(CLAIM, **WANTED)["msg"].startswith(
+        "Failed to import the required Python library (libvirt-python)"
+    )
+
+
+def test_a_domain_needs_a_connection(runner):
+    runner.open_error = LibvirtError("Connection refused")
+    error = runner.failed(CLAIM, **WANTED)["error"]
+    assert (error["code"], error["found"]) == ("no_libvirt", "Connection refused")
+
+
+def test_an_unknown_domain_is_refused_with_those_there_are(runner):
+    error = runner.failed(CLAIM, domain="web2", requests=[NIC])["error"]
+    assert (error["code"], error["found"]) == (
+        "unknown_domain",
+        "libvirt has no domain of that name or UUID; it has web1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "subject"),
+    [
+        ({"requests": [{"name": "a", "address": "3b:0"}]}, "invalid_request", "requests[0].address"),
+        ({"requests": [{"name": "a", "specs": [{"vendor": "8086"}]}]}, "invalid_spec", "requests[0].specs[0].vendor"),
+        (
+            {"requests": [{"name": "a", "specs": [{"vendor_id": 8086}]}]},
+            "invalid_spec",
+            "requests[0].specs[0].vendor_id",
+        ),
+        ({"requests": [{"name": "a"}]}, "invalid_request", "requests[0]"),
+        ({"requests": [{"name": "a", "alias": "b"}]}, "unknown_alias", "requests[0].alias"),
+        ({"requests": [{"name": "a", "alias": "b", "cuont": 2}]}, "invalid_request", "requests[0].cuont"),
+        ({"requests": [{"name": "a", "alias": "b", "count": "x"}]}, "invalid_request", "requests[0].count"),
+        ({"requests": "b:1, c"}, "invalid_request", "requests[1]"),
+        ({"requests": [NIC], "device_spec": ["{"]}, "invalid_spec", "device_spec[0]"),
+        (
+            {"requests": [NIC], "device_spec": [{"devname": "gone0", "remote_managed": True}]},
+            "invalid_spec",
+            "device_spec[0].devname",
+        ),
+        ({"requests": [NIC], "device_spec": [{"class": "2"}]}, "invalid_spec", "device_spec[0].class"),
+        ({"requests": [NIC], "aliases": [{"vendor_id": "8086"}]}, "invalid_alias", "aliases[0].name"),
+        ({"requests": [NIC], "aliases": ["x=1"]}, "invalid_alias", "aliases[0]"),
+        ({"requests": [NIC], "allow": ["swap"]}, "invalid_option", "allow"),
+        ({"requests": [NIC], "group_members": ["x"]}, "invalid_address", "group_members[0]"),
+        (
+            {"requests": [{"name": "a", "address": "0000:99:00.0"}]},
+            "no_such_device",
+            "0000:99:00.0, asked for by request a",
+        ),
+    ],
+)
+def test_malformed_options_are_named_with_their_path(runner, options, code, subject):
+    before = runner.host.host_state()
+    error = runner.failed(CLAIM, domain="web1", **options)["error"]
+    assert (error["code"], error["subject"]) == (code, subject)
+    assert runner.host.host_state() == before
+
+
+def test_a_malformed_address_of_a_release_is_named(runner):
+    error = runner.failed(RELEASE, addresses=[VF1, "x"])["error"]
+    assert (error["code"], error["subject"]) == ("invalid_address", "addresses[1]")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (CLAIM, {"requests": [NIC]}, "one of the following is required: domain, owner"),
+        (CLAIM, {"domain": "web1"}, "missing required arguments: requests"),
+        (CLAIM, {"domain": "a", "owner": "b", "requests": [NIC]}, "parameters are mutually exclusive: domain|owner"),
+        (
+            CLAIM,
+            {**WANTED, "attach": ["now"]},
+            "value of attach must be one or more of: config, live. Got no match for: now",
+        ),
+        (RELEASE, {}, "this task: no owner is named, and no device; wanted: one of domain, owner, orphans, addresses."),
+        (RELEASE, {"orphans": False, "addresses": []}, "this task: no owner is named, and no device"),
+        (
+            RELEASE,
+            {"names": ["nic"]},
+            "names: no owner is named, whose requests they are; wanted: one of domain, owner",
+        ),
+        (RELEASE, {"names": ["nic"], "addresses": [VF1]}, "names: no owner is named, whose requests they are"),
+        (RELEASE, {"domain": "a", "owner": "b"}, "parameters are mutually exclusive: domain|owner"),
+        (RELEASE, {"domain": "a", "orphans": True}, "orphans: found it together with a"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(runner, name, options, message):
+    assert message in runner.failed(name, **options)["msg"]
+
+
+@pytest.mark.parametrize("name", [CLAIM, RELEASE])
+def test_a_record_that_can_not_be_understood_stops_the_module(runner, name):
+    runner.host.write("/etc/ansible/facts.d/hostdev.fact", "{")
+    options = WANTED if name == CLAIM else {"domain": "web1"}
+    error = runner.failed(name, **options)["error"]
+    assert error["code"] == "record_unreadable"
+    assert error["subject"] == f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact"
+
+
+def test_a_defect_of_ours_is_told_as_one(runner, monkeypatch):
+    def read(_self):
+        raise KeyError("defect")
+
+    monkeypatch.setattr(type(runner.host.file), "read", read)
+    result = runner.failed(CLAIM, **WANTED)
+    assert result["msg"] == "Unexpected KeyError: 'defect'. This is a bug in kvm.hostdev; please report it."
+
+
+def test_a_domain_without_free_ports_is_refused_with_how_to_add_one(runner):
+    runner.host.domain.xml[1] = domain_xml(ports=0)
+    error = runner.failed(CLAIM, **WANTED)["error"]
+    assert error["code"] == "no_free_root_port"
+    assert "pcie-root-port" in error["remedy"]
+
+
+# Facts.
+
+
+def facts(runner, **options):
+    result = runner.done("pci_facts", **options)
+    assert result["changed"] is False
+    assert list(result["ansible_facts"]) == ["hostdev"]
+    return result["ansible_facts"]["hostdev"], runner.warnings
+
+
+def test_facts_without_arguments(runner):
+    before = runner.host.whole_state()
+    found, warnings = facts(runner)
+    assert runner.host.whole_state() == before
+    assert sorted(found) == ["claims", "devices", "drift", "host", "iommu_groups", "pools", "tree"]
+    assert warnings == []
+    host = found["host"]
+    assert {key: host[key] for key in ("iommu", "iommu_reason", "kernel", "boot_id", "libvirt", "libvirt_version")} == {
+        "iommu": True,
+        "iommu_reason": "on: dmar0",
+        "kernel": "6.12.117+deb13-amd64",
+        "boot_id": "35680239-fc5e-4f42-82a9-8064fa01c14d",
+        "libvirt": True,
+        "libvirt_version": "11.3.0",
+    }
+    by_address = {device["address"]: device for device in found["devices"]}
+    assert by_address[VF1]["claimable"] is True
+    assert [one["code"] for one in by_address["0000:00:02.0"]["blockers"]] == ["root_disk"]
+    assert [group for group in found["iommu_groups"] if group["id"] == 17] == [
+        {"id": 17, "devices": ["0000:03:00.0", "0000:03:00.1", "0000:03:00.2"], "viable": False}
+    ]
+
+
+def test_the_tree_of_the_facts_follows_sysfs_where_libvirt_says_nothing(runner):
+    found, _warnings = facts(runner)
+    (bridge,) = [node for node in found["tree"] if node["name"] == "pci_0000_00_12_0"]
+    assert [child["name"] for child in bridge["children"]] == [
+        "pci_0000_03_00_0",
+        "pci_0000_03_00_1",
+        "pci_0000_03_00_2",
+    ]
+
+
+def test_facts_show_claims_and_drift(runner):
+    runner.done(CLAIM, **WANTED)
+    runner.host.domain.xml = {1: None, 2: domain_xml()}
+    found, _warnings = facts(runner)
+    assert [claim["owner"]["label"] for claim in found["claims"]] == ["web1"]
+    assert [(one["code"], one["address"]) for one in found["drift"]] == [("not_attached", VF1)]
+    assert [device["status"] for device in found["devices"] if device.get("address") == VF1] == ["claimed"]
+
+
+@pytest.mark.parametrize("libvirt", ["auto", "none"])
+def test_facts_do_without_libvirt(runner, libvirt):
+    runner.without_binding()
+    found, _warnings = facts(runner, libvirt=libvirt)
+    assert found["host"]["libvirt"] is False
+    assert found["host"]["libvirt_reason"].startswith("not asked for" if libvirt == "none" else "Failed to import")
+    assert VF1 in [device["address"] for device in found["devices"]]
+
+
+def test_facts_that_require_libvirt_fail_without_it(runner):
+    runner.open_error = LibvirtError("Connection refused")
+    assert runner.failed("pci_facts", libvirt="required")["error"]["code"] == "no_libvirt"
+
+
+def test_facts_are_given_with_a_warning_where_the_record_can_not_be_understood(runner):
+    runner.host.write("/etc/ansible/facts.d/hostdev.fact", "{")
+    found, warnings = facts(runner)
+    assert found["claims"] == []
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact: it can't be understood")
+
+
+def test_facts_tell_of_an_interrupted_run(runner):
+    class Killed(BaseException):
+        pass
+
+    runner.host.kernel.fail(2, Killed())
+    with pytest.raises(Killed):
+        runner.host.claim(NIC)
+    _found, warnings = facts(runner)
+    assert warnings == [
+        f"an interrupted claim of domain web1 ({UUID}) is on record; the next claim or release settles it"
+    ]
+    with locked(f"{runner.host.root}{LOCK}", seconds=0.0):
+        _found, warnings = facts(runner)
+    assert warnings[-1].startswith(f"a claim of domain web1 ({UUID}) is under way (process {os.getpid()} since")
+
+
+@pytest.mark.parametrize("name", ["domain", "owner"])
+def test_an_empty_name_is_no_owner(runner, name):
+    failed = runner.failed(CLAIM, **{name: " "}, requests=[NIC])
+    assert (failed["error"]["code"], failed["error"]["subject"]) == ("invalid_option", name)
