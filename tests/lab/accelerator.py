@@ -1,0 +1,62 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which accelerator the emulator uses: KVM where a guest truly runs under it and can nest, else multi-threaded TCG."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from . import say
+from .emulator import Emulator
+
+#: Seconds in which a kernel must say its first words. Under KVM that is well under one second.
+TRIAL = 15
+
+TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
+KVM = ("-accel", "kvm", "-cpu", "host")
+
+
+def choose(tools: Emulator, kernel: Path, verdict: Path) -> tuple[str, ...]:
+    """Return the QEMU arguments of the best accelerator; the trial's outcome is kept in VERDICT until the next boot."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if verdict.exists():
+        known_boot, _, answer = verdict.read_text().partition(" ")
+        if known_boot == boot:
+            return KVM if answer.strip() == "kvm" else TCG
+    usable = _can_nest() and _runs(tools, kernel)
+    verdict.write_text(f"{boot} {'kvm' if usable else 'tcg'}\n")
+    return KVM if usable else TCG
+
+
+def _can_nest() -> bool:
+    """Return whether a guest of a guest can run: the lab host starts domains of its own."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    switches = (Path(f"/sys/module/{module}/parameters/nested") for module in ("kvm_intel", "kvm_amd"))
+    return any(switch.exists() and switch.read_text().strip() in ("Y", "1") for switch in switches)
+
+
+def _runs(tools: Emulator, kernel: Path) -> bool:
+    """Boot KERNEL with nothing else. That /dev/kvm opens says nothing: a machine may offer it and not run a guest."""
+    command = tools.qemu(
+        *KVM,
+        *("-machine", "q35", "-m", "256", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"),
+        *("-kernel", str(kernel), "-append", "console=ttyS0 earlyprintk=ttyS0 panic=-1"),
+    )
+    with say.step("trying KVM"):
+        try:
+            done = subprocess.run(
+                command,
+                env=tools.environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=TRIAL,
+                check=False,
+            )
+            output = done.stdout
+        except subprocess.TimeoutExpired as late:
+            output = late.stdout or b""
+    # Without a root disk the kernel comes all the way up and then panics.
+    return b"Kernel panic" in output

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the lab host that are killed or halted in the middle of a chosen effect."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shlex
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from tests.lab.machine import Lab
+
+_FOLDER = "/var/tmp/kvm-hostdev"
+_COLLECTION = "ansible_collections/kvm/hostdev"
+_CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def install(lab: Lab) -> None:
+    """Bring the collection's code and the script that runs it onto the host."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(_CHECKOUT / "plugins/module_utils", f"{_COLLECTION}/plugins/module_utils")
+        archive.add(Path(__file__).with_name("on_host.py"), "on_host.py")
+    lab.sh(f"mkdir -p {_FOLDER} && base64 -d | tar xz -C {_FOLDER}", text=base64.b64encode(packed.getvalue()).decode())
+
+
+def run(
+    lab: Lab, operation: str, wish: dict[str, Any], effect: str = "", mode: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Claim or release as WISH says; the first effect whose text contains EFFECT goes wrong in this way.
+
+    MODE is before, during or after (SIGKILL then), or halt, which returns while the run hangs at that effect.
+    """
+    told = shlex.quote(json.dumps({"operation": operation, "wish": wish, "effect": effect, "mode": mode}))
+    command = f"env PYTHONPATH={_FOLDER} python3 {_FOLDER}/on_host.py {told}"
+    if mode == "halt":
+        # What follows the word is read by nobody: the run is there until the host is reset.
+        halted = "timeout 60 sh -c 'until grep -q HALTED /run/halted; do sleep 0.2; done'"
+        command = f"(setsid {command} > /run/halted 2>&1 &) ; {halted} || {{ cat /run/halted; false; }}"
+    return lab.sh(f"{command}; exit $?", check=False)  # a shell in between tells of the signal by its exit code

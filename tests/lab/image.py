@@ -1,0 +1,130 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab host's image: a Debian root file system as ext4, its kernel and initrd, and the key that opens it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache, emulator, say
+
+SUITES = ("trixie", "bookworm")
+#: Room for what the tests write; the file is sparse, and nothing written to it outlives the lab.
+SIZE = "4G"
+
+_HERE = Path(__file__).parent
+_ASSETS = "usr/lib/kvm-hostdev-lab"
+_PACKAGES = (
+    *("linux-image-amd64", "initramfs-tools", "zstd", "xz-utils", "cpio", "kmod", "udev"),
+    *("systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo", "pciutils", "busybox-static"),
+    *("python3", "python3-libvirt", "libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"),
+    # What the host may use its disks and interfaces with (test_host_uses.py).
+    *("e2fsprogs", "lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch"),
+)
+#: Never unpacked: nobody reads them in the lab. pci.ids, which the modules read, lies in /usr/share/misc.
+_EXCLUDED = (
+    *("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/icons/*"),
+    *(
+        f"{base}/*/kernel/{folder}/*"
+        for base in ("/lib/modules", "/usr/lib/modules")
+        for folder in (
+            *("sound", "drivers/media", "drivers/net/wireless", "drivers/infiniband", "drivers/staging", "drivers/iio"),
+            *("drivers/gpu/drm/amd", "drivers/gpu/drm/nouveau", "drivers/gpu/drm/i915", "drivers/gpu/drm/xe"),
+            *("drivers/gpu/drm/radeon", "drivers/isdn", "drivers/bluetooth", "net/bluetooth", "drivers/input"),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """The files of one built image."""
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        """Return the ext4 file system, to be used with snapshot=on."""
+        return self.folder / "disk.ext4"
+
+    @property
+    def kernel(self) -> Path:
+        """Return the kernel, as installed in the image."""
+        return self.folder / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        """Return the initramfs that mounts the disk."""
+        return self.folder / "initrd"
+
+    @property
+    def key(self) -> Path:
+        """Return the private key of root."""
+        return self.folder / "id_ed25519"
+
+
+def ensure(suite: str, tools: emulator.Emulator) -> Image:
+    """Return the image of SUITE, built into the cache if it is not there yet."""
+    if suite not in SUITES:
+        raise say.LabError(f"no recipe for a host of suite {suite!r}: choose one of {', '.join(SUITES)}")
+    recipe = {
+        "version": 1,
+        "suite": suite,
+        "packages": _PACKAGES,
+        "excluded": _EXCLUDED,
+        "size": SIZE,
+        "files": {path: hashlib.sha256(source.read_bytes()).hexdigest() for path, source in _files().items()},
+    }
+    return Image(cache.entry(f"host-{suite}", recipe, lambda folder: _build(suite, folder, tools)))
+
+
+def _files() -> dict[str, Path]:
+    """Return what is laid into the image, by its path there."""
+    overlay = _HERE / "host"
+    files = {str(source.relative_to(overlay)): source for source in sorted(overlay.rglob("*")) if source.is_file()}
+    return {**files, f"{_ASSETS}/init": _HERE / "guest" / "init"}
+
+
+def _build(suite: str, folder: Path, tools: emulator.Emulator) -> None:
+    image = Image(folder)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kvm.hostdev lab", "-f", image.key], check=True
+    )
+    overlay = folder / "overlay"
+    for path, source in _files().items():
+        target = overlay / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+    keys = overlay / "root/.ssh/authorized_keys"
+    keys.parent.mkdir(parents=True)
+    shutil.copyfile(f"{image.key}.pub", keys)
+
+    archive = folder / "root.tar"
+    with say.step(f"installing Debian {suite}"):
+        emulator.mmdebstrap(
+            "--variant=minbase",
+            f"--include={','.join(_PACKAGES)}",
+            *(f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED),
+            # Before the kernel is installed, so that its initramfs is made the lab's way.
+            f"--essential-hook=sync-in {shlex.quote(str(overlay))} /",
+            f'--customize-hook=chroot "$1" sh /{_ASSETS}/customize',
+            suite,
+            str(archive),
+            log=folder / "build.log",
+        )
+    with say.step("writing the file system"):
+        options = ("-q", "-F", "-t", "ext4", "-L", "lab", "-E", "root_owner=0:0,lazy_itable_init=1", "-d", str(archive))
+        emulator.run(tools.command("usr/sbin/mke2fs", *options, str(image.disk), SIZE), tools)
+        for name, copy in (("vmlinuz", image.kernel), ("initrd", image.initrd)):
+            emulator.run(tools.command("usr/sbin/debugfs", "-R", f"dump /boot/{name} {copy}", str(image.disk)), tools)
+            if not copy.exists() or not os.path.getsize(copy):
+                raise say.LabError(f"the image has no /boot/{name}; its build is logged in {folder / 'build.log'}")
+    archive.unlink()
+    shutil.rmtree(overlay)

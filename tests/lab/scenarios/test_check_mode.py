@@ -1,0 +1,65 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check mode changes nothing on the host and foretells what the real run does; the diff shows what really is."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from tests.lab import topology
+from tests.lab.machine import Lab
+from tests.lab.play import TaskResult, play, tasks
+from tests.lab.state import HostState, read_state
+
+CLAIM = {
+    "domain": "web1",
+    "requests": [{"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca"}], "count": 2}],
+}
+
+
+def _sources(xml: str) -> list[dict[str, str]]:
+    return [dict(address.attrib) for address in ET.fromstring(xml).findall("devices/hostdev/source/address")]
+
+
+def _after(task: TaskResult) -> dict[str, Any]:
+    return {part["after_header"]: part["after"] for part in task.result["diff"]}
+
+
+def _same_xml(one: str, other: str) -> bool:
+    return ET.canonicalize(one, strip_text=True) == ET.canonicalize(other, strip_text=True)
+
+
+def test_check_mode_writes_nothing_and_the_diff_is_true(lab: Lab, before: HostState) -> None:
+    module = "kvm.hostdev.pci_passthrough_claim"
+    checked = play(lab.inventory(), tasks({"name": "claim", module: CLAIM}), "--check", "--diff").of("claim")
+    assert checked.status == "changed"
+    assert read_state(lab) == before
+
+    real = play(lab.inventory(), tasks({"name": "claim", module: CLAIM}), "--diff").of("claim")
+    assert real.status == "changed", real.result
+    state = read_state(lab)
+    assert real.result["plan"] == checked.result["plan"]
+    foretold, shown = _after(checked), _after(real)
+    assert foretold["drivers"] == shown["drivers"]
+    for line in shown["drivers"].splitlines():
+        address, driver, override = line.split()
+        assert state.bindings[address] == (driver.partition("=")[2], override.partition("=")[2])
+    assert sorted(line.split()[0] for line in shown["drivers"].splitlines()) == list(topology.IGB_VFS[:2])
+    for place in ("config", "live"):
+        # The diff leaves out nothing but what virsh shows as secret, so both are the same document.
+        assert _same_xml(shown[f"domain web1 ({place})"], state.domains["web1", place])
+        assert _sources(foretold[f"domain web1 ({place})"]) == _sources(state.domains["web1", place])
+
+    release = tasks({"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}})
+    checked = play(lab.inventory(), release, "--check", "--diff").of("release")
+    assert checked.status == "changed"
+    assert read_state(lab) == state
+
+    real = play(lab.inventory(), release, "--diff").of("release")
+    assert real.status == "changed", real.result
+    after = read_state(lab)
+    assert real.result["plan"] == checked.result["plan"]
+    assert (after.bindings, after.domains) == (before.bindings, before.domains)
+    assert _after(real)["drivers"] == _after(checked)["drivers"]
+    assert _same_xml(_after(checked)["domain web1 (config)"], after.domains["web1", "config"])
