@@ -1,0 +1,121 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The changes of a host that are tried: what is so before, and the claim or release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
+
+VF1 = "0000:01:10.0"
+NVME = "0000:04:00.0"
+VF = {"name": "nic", "specs": [{"product_id": "10ca"}]}
+VFS = {**VF, "count": 2}
+ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
+
+
+class Change(NamedTuple):
+    """One change: `before` brings the host to where it starts."""
+
+    name: str
+    change: Callable[[FakeHost], Any]
+    before: Callable[[FakeHost], Any] = lambda host: None
+
+
+def _shut_off(host: FakeHost) -> None:
+    host.domain.xml[LIVE] = None
+
+
+def _transient(host: FakeHost) -> None:
+    host.domain.xml[CONFIG] = None
+
+
+def _bound_already(host: FakeHost) -> None:
+    host.kernel.load_module("vfio-pci")
+    host.kernel(f"/sys/bus/pci/devices/{VF1}/driver_override", "vfio-pci", 1)
+    host.kernel("/sys/bus/pci/drivers/igbvf/unbind", VF1, 1)
+    host.kernel("/sys/bus/pci/drivers/vfio-pci/bind", VF1, 1)
+
+
+def _drifted(host: FakeHost) -> None:
+    """The domain was shut down, defined anew without its devices, and started."""
+    host.claim(VFS)
+    for place in (CONFIG, LIVE):
+        host.domain.xml[place] = domain_xml()
+
+
+def _stopped(host: FakeHost) -> None:
+    host.claim(VFS)
+    _shut_off(host)
+
+
+def _orphaned(host: FakeHost) -> None:
+    host.claim(VF, attach=("config",))
+    host.libvirt.domains.clear()
+
+
+CHANGES = (
+    Change("claim a VF", lambda host: host.claim(VF)),
+    Change("claim two VFs", lambda host: host.claim(VFS)),
+    Change("claim a VF, definition only", lambda host: host.claim(VF, attach=("config",))),
+    Change("claim a VF, running only", lambda host: host.claim(VF, attach=("live",))),
+    Change("claim a VF, attached nowhere", lambda host: host.claim(VF, attach=())),
+    Change("claim a VF for a free owner", lambda host: host.claim(VF, owner="dpdk0")),
+    Change("claim a VF, shut off", lambda host: host.claim(VF), _shut_off),
+    Change("claim a VF, transient", lambda host: host.claim(VF), _transient),
+    Change("claim a VF on vfio-pci already", lambda host: host.claim(VF), _bound_already),
+    Change("claim a group", lambda host: host.claim(ONE_OF_GROUP, whole_group=True)),
+    Change("claim a VF and a disk", lambda host: host.claim(VF, {"name": "disk", "address": NVME})),
+    Change("claim one more", lambda host: host.claim(VFS), lambda host: host.claim(VF)),
+    Change("claim one less", lambda host: host.claim(VF), lambda host: host.claim(VFS)),
+    Change(
+        "claim another request", lambda host: host.claim({"name": "disk", "address": NVME}), lambda host: host.claim(VF)
+    ),
+    Change(
+        "claim something else instead",
+        lambda host: host.claim({"name": "it", "address": NVME}, replace_misfits=True),
+        lambda host: host.claim({"name": "it", "address": VF1}),
+    ),
+    Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
+    Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
+    Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),
+    Change(
+        "release a VF, definition only",
+        lambda host: host.release(domain="web1"),
+        lambda host: host.claim(VF, attach=("config",)),
+    ),
+    Change(
+        "release a VF, running only",
+        lambda host: host.release(domain="web1"),
+        lambda host: host.claim(VF, attach=("live",)),
+    ),
+    Change(
+        "release a free owner", lambda host: host.release(owner="dpdk0"), lambda host: host.claim(VFS, owner="dpdk0")
+    ),
+    Change("release two VFs, shut off", lambda host: host.release(domain="web1"), _stopped),
+    Change(
+        "release a group",
+        lambda host: host.release(domain="web1"),
+        lambda host: host.claim(ONE_OF_GROUP, whole_group=True),
+    ),
+    Change(
+        "release one request of two",
+        lambda host: host.release(domain="web1", names=("nic",)),
+        lambda host: host.claim(VF, {"name": "disk", "address": NVME}),
+    ),
+    Change(
+        "release one device of two",
+        lambda host: host.release(domain="web1", addresses=(VF1,)),
+        lambda host: host.claim(VFS),
+    ),
+    Change("release orphans", lambda host: host.release(orphans=True), _orphaned),
+    Change(
+        "release for one-time use",
+        lambda host: host.release(domain="web1"),
+        lambda host: host.claim(VF, allow_list=allow({"product_id": "10ca", "one_time_use": True})),
+    ),
+)

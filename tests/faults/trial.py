@@ -1,0 +1,179 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One change under every fault, and what must be true of the host after the run and after the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+
+from .changes import Change
+from .effects import KILLED, LET_GO_LATER, MODES, RESET, Effects, NoSuchFaultError, in_process_of_its_own
+
+_NOBODY: dict[str, Any] = {"owner": "nobody"}
+# Thousands of trees are made and taken away: in memory where there is such a place.
+_MEMORY = next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK)), None)
+
+
+@dataclass
+class Report:
+    """How many effects a change has, how many faults of each mode were tried, how they ended, and what was wrong."""
+
+    effects: int = 0
+    modes: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+def try_all(change: Change) -> Report:
+    """Let each effect of the change go wrong in each way."""
+    report = Report()
+    with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+        host = _host(change, Path(folder))
+        effects = Effects(host)
+        change.change(host)
+        report.effects = len(effects.seen)
+    ends = _Ends(change, reset=False), _Ends(change, reset=True)
+    if ends[0].before == ends[0].after:
+        report.wrong.append(f"{change.name} changes nothing")
+    for mode in MODES:
+        for number, name in enumerate(effects.seen, 1):
+            with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+                try:
+                    end = _try(_host(change, Path(folder)), change, number, mode, ends[mode == RESET])
+                except NoSuchFaultError:
+                    continue
+                except Exception as error:
+                    report.wrong.append(f"{change.name}, {mode} at {number} ({name}): {type(error).__name__}: {error}")
+                    continue
+            report.modes[mode] += 1
+            report.ends[end] += 1
+    return report
+
+
+class _Ends:
+    """How a host is before the change and after it, and when it is asked for once more, of a host as before or after.
+
+    With `reset` the host is rebooted before it is asked for once more, which takes held devices from vfio-pci.
+    """
+
+    def __init__(self, change: Change, *, reset: bool) -> None:
+        self.before = self._reached(change, reset, 0)
+        self.after = self._reached(change, reset, 1)
+        self.made_anew = self._reached(change, reset, 2, first=False)
+        self.again = self._reached(change, reset, 2)
+
+    @staticmethod
+    def _reached(change: Change, reset: bool, times: int, *, first: bool = True) -> Any:
+        with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+            host = _host(change, Path(folder))
+            if times and first:
+                change.change(host)
+            if reset:
+                host.reboot()
+            if times > 1:
+                change.change(host)
+            return _state(host)
+
+
+def _host(change: Change, folder: Path) -> FakeHost:
+    host = FakeHost(folder)
+    host.lock_timeout = 10.0  # what outlives a killed run has the lock until it is done
+    change.before(host)
+    return host
+
+
+def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) -> str:
+    """Return whether the change was undone or done. Raises AssertionError when the host is neither, or lost a claim."""
+    plain = FakeHost.__new__(FakeHost)
+    plain.__dict__.update(host.__dict__)
+    plain.system = type(host.system)(host.system.tree, host.system.domains, host.system.binder, host.system.environ)
+    if mode in KILLED:
+        ended = in_process_of_its_own(host, lambda: (Effects(host, number, mode), change.change(host)))
+        assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"
+        if mode == RESET:
+            plain.reboot()
+    else:
+        failed = _fails(host, change, number, mode)
+        record = plain.record_or_none()
+        if mode != LET_GO_LATER and (record is None or record["journal"] is None):
+            _check(plain)
+            wanted = ends.before if failed else ends.after
+            assert _state(plain)[0] == wanted[0], "the host is not as it was after an error"
+    for domain in plain.libvirt.domains:
+        domain.__dict__.pop("attachDeviceFlags", None)
+        domain.__dict__.pop("detachDeviceFlags", None)
+    plain.release(**_NOBODY)  # any run settles what it finds
+    _check(plain)
+    found = _state(plain)
+    if (
+        mode != LET_GO_LATER
+    ):  # which is drift: on record as before, gone from the guest, mended when it is asked for again
+        assert found in (ends.before, ends.after), f"neither undone nor done: {_difference(found, ends.before)}"
+    change.change(plain)
+    _check(plain)
+    found_again = _state(plain)
+    wanted = ends.again if found == ends.after else ends.made_anew
+    assert found_again == wanted, f"made again it came to another end: {_difference(found_again, wanted)}"
+    assert not change.change(plain).changed, "the change made once more changed something"
+    return "done" if found == ends.after else "undone"
+
+
+def _fails(host: FakeHost, change: Change, number: int, mode: str) -> bool:
+    Effects(host, number, mode)
+    try:
+        change.change(host)
+    except HostdevError:
+        return True
+    return False
+
+
+def _state(host: FakeHost) -> Any:
+    record = host.record_or_none() or {"claims": [], "needs_cleaning": []}
+    tree, domains = host.host_state()
+    tree.pop("/bus/pci/drivers/vfio-pci", None)  # the module stays loaded, nothing is taken from anybody by that
+    return ((tree, domains), record["claims"], record["needs_cleaning"])
+
+
+def _difference(found: Any, wanted: Any) -> str:
+    (tree, domains), *books = found
+    (other_tree, other_domains), *other_books = wanted
+    paths = sorted(path for path in {*tree, *other_tree} if tree.get(path) != other_tree.get(path))
+    parts = [f"{path} is {tree.get(path)}, not {other_tree.get(path)}" for path in paths[:6]]
+    parts += [f"domains {domains}, not {other_domains}"] if domains != other_domains else []
+    parts += [f"books {books}, not {other_books}"] if books != other_books else []
+    return "; ".join(parts)
+
+
+def _check(host: FakeHost) -> None:
+    """What is true of any host at rest."""
+    record = host.record_or_none()
+    if record is not None:
+        assert record["journal"] is None, "the journal was left open"
+        held = [device["address"] for claim in record["claims"] for device in claim["devices"]]
+        assert len(held) == len(set(held)), f"a device has two owners: {held}"
+        waiting = {one["address"] for one in record["needs_cleaning"]}
+        assert not waiting & set(held), f"held, and waits to be cleaned: {waiting & set(held)}"
+    leftovers = [path.name for path in (host.root / "etc/ansible/facts.d").glob("*.tmp")]
+    assert not leftovers or record is None or len(leftovers) < 2, f"temporary files pile up: {leftovers}"
+    for domain in host.libvirt.domains:
+        for text in domain.xml.values():
+            if text is not None:
+                _check_definition(text)
+
+
+def _check_definition(text: str) -> None:
+    devices = ET.fromstring(text).find("devices")
+    assert devices is not None
+    for path in ("hostdev/source/address", "*/address[@type='pci']"):
+        places = [tuple(sorted(one.attrib.items())) for one in devices.iterfind(path)]
+        assert len(places) == len(set(places)), f"twice in one domain: {places}"
