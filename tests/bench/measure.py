@@ -1,0 +1,48 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One measurement in a process of its own: python3 -m tests.bench.measure inventory|facts FOLDER prints JSON."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from typing import Any
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import Record
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report import groups_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import Wish, gather
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection
+
+from .libvirt import Counted, NodeDevices, NodeError
+
+
+def inventory(root: str) -> dict[str, Any]:
+    """Devices, groups, viability and blockers, as pci_facts takes them in its process."""
+    begun = time.perf_counter()
+    found = System(Tree(root)).inventory()
+    groups = groups_report(found)
+    standing = Standing(found, Tracker())
+    free = sum(1 for address in found.devices if not standing.blockers(address))
+    seconds = time.perf_counter() - begun
+    return {"functions": len(found.devices), "groups": len(groups), "free": free, "seconds": seconds}
+
+
+def facts(root: str) -> dict[str, Any]:
+    """All that pci_facts returns, with a libvirt that has a node device for each function, and the calls into it."""
+    tree = Tree(root)
+    libvirt = Counted(NodeDevices(tree.names("/sys/bus/pci/devices")))
+    begun = time.perf_counter()
+    gathered, _warnings = gather(tree, Connection(libvirt, NodeError), "", Record(), {}, Wish())
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "calls": libvirt.calls, "bytes": len(json.dumps(gathered))}
+
+
+if __name__ == "__main__":
+    gc.disable()  # as _module/run.py does
+    print(json.dumps({"inventory": inventory, "facts": facts}[sys.argv[1]](sys.argv[2])))
