@@ -1,0 +1,267 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All gates of the collection, one session each. `./run` lists them, `./run SESSION ARGS` runs one.
+
+Tools come from virtual environments in the cache folder (tests/gates/venvs.py), so nox makes none itself. Ansible's
+tools work on a copy of what git knows, at `.../ansible_collections/kvm/hostdev` (tests/gates/places.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from tests.gates import ansible_test, everything, fresh, pins, pythons, tarball
+from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
+from tests.gates.venvs import venv
+
+nox.options.default_venv_backend = "none"
+nox.options.error_on_external_run = False
+
+TESTS = ("lint", "ansible_lint", "units", "sanity", "ansible_units", "docs", "build", "integration", "faults", "lab")
+LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
+CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
+COLLECTION = "ansible_collections.kvm.hostdev"
+UTILS = f"{COLLECTION}.plugins.module_utils"
+
+
+def run_checks(session: nox.Session, folder: Path, *commands: t.Sequence[str | Path], **env: str) -> None:
+    """Run every command in `folder`, whatever fails on the way, then fail if one did."""
+    failed = []
+    with session.chdir(folder):
+        for command in commands:
+            name = " ".join([Path(command[0]).name, *map(str, command[1:])])
+            session.log(name if len(name) <= 100 else f"{name[:100]} ...")
+            try:
+                session.run(*map(str, command), env=env, external=True, log=False)
+            except nox.command.CommandFailed:
+                failed.append(name.partition(" -")[0])
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Everything, then a table of what passed and how long it took."""
+    if not everything.run_all(session.posargs or TESTS):
+        session.error("not everything passed")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, lint, types, storeys, YAML, shell, licences, changelog."""
+    tools = venv("lint")
+    with collection_copy() as tree:
+        scripts = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and is_shell(path)]
+        run_checks(
+            session,
+            tree,
+            [tools / "ruff", "format", "--check", "--diff", "."],
+            [tools / "ruff", "check", "."],
+            [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
+            [tools / "mypy", "tests/gates", "noxfile.py"],
+            # What runs on the lab host only is not imported here: a name that is gone shows in its types.
+            [tools / "mypy", "-p", "tests.lab", "-p", "tests.faults", "-p", "tests.bench"],
+            [tools / "lint-imports", "--no-cache"],
+            [tools / "yamllint", "--strict", "."],
+            ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
+            [tools / "reuse", "lint", "--lines"],
+            [tools / "antsibull-changelog", "lint"],
+            MYPYPATH=str(tree.parents[2]),
+            MYPY_CACHE_DIR=str(CACHE / "mypy"),
+            PYTHONPATH=str(tree.parents[2]),
+            RUFF_CACHE_DIR=str(CACHE / "ruff"),
+            LC_ALL="C.UTF-8",
+        )
+
+
+@nox.session(name="format")
+def format_(session: nox.Session) -> None:
+    """Format and mend with ruff, in the checkout itself; arguments choose files and folders."""
+    ruff = str(venv("lint") / "ruff")
+    session.run(ruff, "check", "--fix-only", "--no-cache", *(session.posargs or ["."]))
+    session.run(ruff, "format", "--no-cache", *(session.posargs or ["."]))
+
+
+@nox.session
+def ansible_lint(session: nox.Session) -> None:
+    """ansible-lint, profile production."""
+    tools = venv("ansible-lint")
+    with collection_copy() as tree:
+        env = ansible_env(tools, tree.parents[2])
+        run_checks(session, tree, [tools / "ansible-lint", "--offline", "--strict", *session.posargs], **env)
+
+
+@nox.session
+def units(session: nox.Session) -> None:
+    """Unit tests on one Python, in seconds; arguments go to pytest."""
+    tools = venv("ansible")
+    with collection_copy() as tree:
+        pytest = [str(tools / "python"), "-m", "pytest", "-o", f"cache_dir={CACHE / 'pytest'}"]
+        arguments = session.posargs if names_a_test(session.posargs) else ["tests/unit", *session.posargs]
+        run_checks(session, tree, [*pytest, *arguments], **ansible_env(tools, tree.parents[2]))
+
+
+@nox.session
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity on each ansible-core; arguments go to ansible-test."""
+    on_each_core(session, "sanity", ["--local", "--color", "no"], every_python=tuple(CORES))
+
+
+@nox.session
+def ansible_units(session: nox.Session) -> None:
+    """ansible-test units on ansible-core 2.19 and every Python there is, and on 2.21; arguments go to ansible-test."""
+    on_each_core(session, "units", ["--venv", "--color", "no"], every_python=("core-2.19",))
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """ansible-test integration, on libvirt's test driver; arguments go to ansible-test."""
+    version = pythons.first(CORES["core-2.19"])
+    assert version, "./run has found a Python 3.11 to 3.13 before"
+    python = pythons.interpreters()[version]
+    arguments = ["--venv", "--color", "no"]
+    wrong = ansible_test.run("integration", arguments, session.posargs, core="core-2.19", python=python)
+    if wrong:
+        session.error("; ".join(wrong))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Documentation of every plugin, role and reference."""
+    tools = venv("docs")
+    check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
+    with collection_copy() as tree:
+        run_checks(session, tree, [tools / "antsibull-docs", *check], **ansible_env(tools, tree.parents[2]))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the tarball, import it as Galaxy does, install it, read its documentation."""
+    tools = venv("galaxy")
+    with collection_copy() as tree, tempfile.TemporaryDirectory() as folder:
+        env = ansible_env(tools, Path(folder))
+        settings = Path(folder, "galaxy-importer.cfg")
+        settings.write_text(
+            "[galaxy-importer]\nLOG_LEVEL_MAIN = INFO\nRUN_ANSIBLE_TEST = False\nCHECK_CHANGELOG = True\n"
+        )
+        galaxy = [str(tools / "ansible-galaxy"), "collection"]
+        run_checks(session, tree, [*galaxy, "build", "--output-path", folder, "."], **env)
+        built = next(Path(folder).glob("kvm-hostdev-*.tar.gz"))
+        faults = tarball.faults(built)
+        if faults:
+            session.error("\n".join([f"{built.name}:", *faults]))
+        run_checks(
+            session,
+            Path(folder),
+            [tools / "python", "-m", "galaxy_importer.main", built],
+            [*galaxy, "install", "--offline", "--collections-path", folder, str(built)],
+            **env,
+            GALAXY_IMPORTER_CONFIG=str(settings),
+        )
+        shown = session.run(
+            str(tools / "ansible-doc"), "--type", "module", "kvm.hostdev.pci_facts", env=env, external=True, silent=True
+        )
+        if f"{folder}/ansible_collections/kvm/hostdev/plugins/modules/pci_facts.py" not in str(shown):
+            session.error(f"ansible-doc does not know the installed module:\n{shown}")
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """OpenStack Nova's cases against ours: failing cases and totals per area; `--cases FOLDER` takes another folder."""
+    in_lab_environment(session, f"{COLLECTION}.tests.unit.conformance.nova", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Every effect of every change made to fail, hang or end in SIGKILL, on a fake root; arguments choose changes."""
+    in_lab_environment(session, "tests.faults", *session.posargs)
+
+
+@nox.session
+def lab(session: nox.Session) -> None:
+    """The lab host: up, down, status, shell, image, console, inventory; else its scenarios, arguments go to pytest."""
+    arguments = session.posargs
+    if arguments and arguments[0] in LAB_COMMANDS:
+        in_lab_environment(session, "tests.lab", *arguments)
+    elif names_a_test(arguments):
+        in_lab_environment(session, "pytest", *arguments)
+    else:
+        in_lab_environment(session, "pytest", "tests/lab/scenarios", *arguments)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job, shown on the lab host, or with `--inventory FILE --domain NAME` its reading part on your own."""
+    in_lab_environment(session, "tests.lab.demo", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Speed, as ratios against a peer in the same run: `facts` (lspci), `lab` (a no-op module), `tracker` (Nova)."""
+    in_lab_environment(session, "tests.bench", *(session.posargs or ["facts"]))
+
+
+@nox.session(name="fresh")
+def fresh_(session: nox.Session) -> None:
+    """The README's commands in fresh roots of Debian 12 and 13, as root; arguments: suites, then `--` and sessions."""
+    if not fresh.run_all(session.posargs):
+        session.error("not every fresh root came through")
+
+
+@nox.session(name="pins")
+def pins_(session: nox.Session) -> None:
+    """Resolve tests/requirements/*.in anew into *.txt; arguments choose files."""
+    pins.write_pins(session.posargs)
+
+
+def on_each_core(session: nox.Session, command: str, arguments: list[str], *, every_python: t.Container[str]) -> None:
+    """Run ansible-test on each ansible-core; those not in `every_python` test on their own Python only."""
+    wrong = []
+    for core, versions in CORES.items():
+        version = pythons.first(versions)
+        if version is None:
+            session.warn(f"{core} left out: it needs one of Python {', '.join(map(pythons.text, versions))}")
+            continue
+        scope = [] if core in every_python else ["--python", pythons.text(version)]
+        python = pythons.interpreters()[version]
+        faults = ansible_test.run(command, [*arguments, *scope], session.posargs, core=core, python=python)
+        wrong += [f"{core}: {fault}" for fault in faults]
+    if wrong:
+        session.error("; ".join(wrong))
+
+
+def in_lab_environment(session: nox.Session, module: str, *arguments: str) -> None:
+    tools = venv("ansible")
+    env = ansible_env(tools, collections_path())
+    with session.chdir(CHECKOUT):
+        session.run(str(tools / "python"), "-m", module, *arguments, env=env, external=True)
+
+
+def ansible_env(tools: Path, collections: Path) -> dict[str, str]:
+    """Ansible's tools call each other by name, want a UTF-8 locale, and find the collection by this path."""
+    return {
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.pathsep.join([str(tools), os.environ["PATH"]]),
+        "PYTHONPATH": str(collections),
+    }
+
+
+def names_a_test(arguments: list[str]) -> bool:
+    """Whether pytest's arguments say what to run, so that nothing need be added."""
+    return any(argument.split("::")[0].startswith("tests/") for argument in arguments)
+
+
+def is_shell(path: Path) -> bool:
+    with open(path, "rb") as file:
+        first = file.readline(80)
+    return first.startswith(b"#!") and first.split()[-1].rpartition(b"/")[2] in {b"sh", b"bash"}
