@@ -10,9 +10,9 @@ import sys
 import time
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report import groups_report
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker

@@ -18,9 +18,10 @@ from typing import Any
 from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import Record, RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, FakeDomain, LibvirtError
 
@@ -94,14 +95,14 @@ class Effects:
 
     def _by_another(self, kind: str, do: Callable[[], Any]) -> None:
         if kind == RECORD:
-            # Within the writing of a file: at one of its calls.
+            # Within the writing of the record and its copy: at one of their six calls.
             calls = len(self.seen)
             self.save()
 
             def killed(*_arguments: object, **_keywords: object) -> None:
                 nonlocal calls
                 calls -= 1
-                if calls % 3 == 0:
+                if calls % 6 == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
 
             with mock.patch("os.fsync", killed), mock.patch("os.fchmod", killed):

@@ -164,7 +164,7 @@ def _check(host: FakeHost) -> None:
         waiting = {one["address"] for one in record["needs_cleaning"]}
         assert not waiting & set(held), f"held, and waits to be cleaned: {waiting & set(held)}"
     leftovers = [path.name for path in (host.root / "etc/ansible/facts.d").glob("*.tmp")]
-    assert not leftovers or record is None or len(leftovers) < 2, f"temporary files pile up: {leftovers}"
+    assert not leftovers, f"temporary files are left behind: {leftovers}"
     for domain in host.libvirt.domains:
         for text in domain.xml.values():
             if text is not None:

@@ -23,7 +23,7 @@ from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
 from .host import read_host
-from .record import LOCK, Record, locked
+from .lock import LOCK, locked
 from .transaction import Transaction
 from .vfio import ModuleAliases
 
@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
     from .._model.domain import Domain
     from .._model.inventory import Inventory
     from .._model.plan import Plan
+    from .._model.record import Record
     from .._model.request import Request
     from .._model.selection import Terms
     from .._model.tracker import Claim, Tracker
@@ -75,18 +76,19 @@ class ReleaseWish:
 class Outcome:
     """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
 
-    `cleaned` are one-time-use devices that may be used again.
+    `cleaned` are one-time-use devices that may be used again. `mended` says that the record's mode was put right.
     """
 
     plans: list[Plan] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     recovered: bool = False
+    mended: bool = False
     cleaned: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
-        return self.recovered or bool(self.cleaned) or any(plan.changed for plan in self.plans)
+        return self.recovered or self.mended or bool(self.cleaned) or any(plan.changed for plan in self.plans)
 
 
 class Flow:
@@ -112,7 +114,7 @@ class Flow:
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
         outcome = Outcome()
-        with self._opened(outcome) as (record, domains, inventory):
+        with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as (record, domains, inventory):
             domain = None if wish.domain is None else self._find(domains, wish.domain)
             owner = _owner(domain, wish.owner)
             wish.allow_list.check(inventory)
@@ -157,7 +159,8 @@ class Flow:
     def release(self, wish: ReleaseWish) -> Outcome:
         """Give devices back to the host. What nobody holds is no error: it is released already."""
         outcome = Outcome()
-        with self._opened(outcome) as (record, domains, inventory):
+        whose = wish.domain or wish.owner or ("orphans" if wish.orphans else ", ".join(wish.addresses))
+        with self._opened(outcome, f"release for {whose}") as (record, domains, inventory):
             for claim in self._released(wish, record.tracker, domains, outcome):
                 domain = next((one for one in domains if one.uuid == claim.owner.id), None)
                 if self._system.domains is None and any(held.attach for held in claim.holdings.values()):
@@ -219,15 +222,16 @@ class Flow:
             self._file.write(record)
 
     @contextlib.contextmanager
-    def _opened(self, outcome: Outcome) -> t.Iterator[tuple[Record, list[Domain], Inventory]]:
-        """Lock, record, settled journal, domains and inventory."""
+    def _opened(self, outcome: Outcome, doing: str) -> t.Iterator[tuple[Record, list[Domain], Inventory]]:
+        """Lock, record, settled journal, domains and inventory; `doing` is told to who waits for the lock."""
         lock = (
             contextlib.nullcontext()
             if self._check_mode
-            else locked(self._system.tree.local(self._lock_path), seconds=self._lock_timeout)
+            else locked(self._system.tree.local(self._lock_path), seconds=self._lock_timeout, doing=doing)
         )
         with lock:
             record = self._file.read()
+            self._mend_record(outcome)
             if record.journal is not None and self._check_mode:
                 outcome.warnings.append(
                     f"an interrupted {record.journal.plan.operation} of {record.journal.plan.after.owner} is on "
@@ -241,6 +245,20 @@ class Flow:
             inventory = self._system.inventory(domains)
             record.boot_id = inventory.host.boot_id
             yield record, domains, inventory
+            outcome.warnings.extend(self._file.notes)
+
+    def _mend_record(self, outcome: Outcome) -> None:
+        """Make an executable record a plain file again, since fact gathering would run it."""
+        mode = self._file.executable()
+        if mode is not None:
+            path, outcome.mended = self._file.path, True
+            done = "a run without check mode makes it 0644" if self._check_mode else "it is 0644 now"
+            outcome.warnings.append(f"{path} was executable, so that fact gathering would run it: {done}")
+            outcome.diff.append(
+                {"before_header": path, "after_header": path, "before": f"mode={mode}\n", "after": "mode=0644\n"}
+            )
+        if not self._check_mode:
+            self._file.mend()
 
     def _find(self, domains: t.Sequence[Domain], wanted: str) -> Domain:
         for domain in domains:

@@ -3,51 +3,34 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""The record: the tracker's facts file, and the lock that every change is made under.
+"""The record: the tracker's facts file, and a copy of it as it was when it was last written whole.
 
 Fact gathering reads the file as `ansible_facts.ansible_local.hostdev`. It must never be executable: fact gathering
-would run it, and fail for the whole host.
+would run it, and fail for the whole host. It reads files by the pattern `*.fact`, the copy is none.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
+import re
+import shlex
+import stat
 import tempfile
 import time
-import typing as t
-from dataclasses import dataclass, field
 
 from .._model.errors import HostdevError
-from .._model.plan import Journal
-from .._model.tracker import Claim, Tracker, Waiting
+from .._model.record import Record, parse_record
+from .trusted import UntrustedError, open_trusted, open_trusted_folder
 
-# Not in /run/lock: on Debian every user may write there, and so take the lock first.
-LOCK = "/run/kvm.hostdev.lock"
-SCHEMA = 1
 FILE_NAME = "hostdev.fact"
+COPY_NAME = f"{FILE_NAME}.last-good"
 
-
-@dataclass
-class Record:
-    """What the file holds: the tracker's claims, an unfinished journal, and pools for placement."""
-
-    tracker: Tracker = field(default_factory=Tracker)
-    journal: Journal | None = None
-    boot_id: str = ""
-    pools: list[dict[str, t.Any]] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {
-            "schema": SCHEMA,
-            "boot_id": self.boot_id,
-            "claims": [claim.as_dict() for claim in self.tracker],
-            "journal": None if self.journal is None else self.journal.as_dict(),
-            "needs_cleaning": [one.as_dict() for _address, one in sorted(self.tracker.waiting.items())],
-            "pools": self.pools,
-        }
+# The record of a host with ten thousand devices has less than 64 KiB; nothing of this size was written by us.
+_LARGEST = 1 << 24
+_EXECUTABLE = 0o111
+_PREFIX, _SUFFIX = ".hostdev.", ".tmp"
+_TEMPORARY = re.compile(r"\.hostdev\.[a-z0-9_]{8}\.tmp")  # as tempfile makes them
 
 
 class RecordFile:
@@ -56,137 +39,204 @@ class RecordFile:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self.path = os.path.join(folder, FILE_NAME)
+        self.copy_path = os.path.join(folder, COPY_NAME)
+        self.notes: list[str] = []
+        """What whoever writes should tell the user about: a copy that could not be made."""
 
     def read(self) -> Record:
-        """The record, an empty one where there is no file yet.
+        """The record, an empty one where there never was one.
 
-        Raises HostdevError with code record_unreadable and leaves the file as it is when it can't be read or
-        understood: a claim must not be lost because one byte is.
+        Raises HostdevError and leaves the file as it is, since a claim must not be lost because one byte is:
+        record_unreadable when it can't be read or understood, record_untrusted when somebody else can have written
+        it, record_missing when it is gone and its copy is there.
         """
         try:
-            with open(self.path, encoding="utf-8") as file:
-                text = file.read()
-        except FileNotFoundError:
+            data = self._data(self.path)
+        except OSError as error:
+            raise self._unreadable(f"it can't be read: {error.strerror}", "a file that can be read") from error
+        if data is None:
+            if os.path.lexists(self.copy_path):
+                raise self._missing()
             return Record()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._unreadable(str(error)) from error
         try:
-            data = json.loads(text)
-            schema = data["schema"]
-            if schema != SCHEMA:
-                raise self._unreadable(f"its schema is {schema!r}", f"schema {SCHEMA}", "update the collection")
-            journal = data["journal"]
-            return Record(
-                Tracker(
-                    (Claim.from_dict(claim) for claim in data["claims"]),
-                    (Waiting.from_dict(one) for one in data.get("needs_cleaning", ())),
-                ),
-                None if journal is None else Journal.from_dict(journal),
-                str(data["boot_id"]),
-                list(data["pools"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._unreadable(f"it can't be understood: {type(error).__name__}: {error}") from error
+            return parse_record(data)
+        except HostdevError as error:
+            if error.remedy:  # of a newer schema: its remedy is no older record
+                raise HostdevError(
+                    error.code, subject=self.path, found=error.found, wanted=error.wanted, remedy=error.remedy
+                ) from error
+            where = "" if error.subject == "record" else f"{error.subject}: "
+            found = f"it can't be understood: {where}{error.found}"
+            raise self._unreadable(found, error.wanted) from error
+
+    def executable(self) -> str | None:
+        """The mode of a record that is executable, None of one that is not or is not there."""
+        try:
+            mode = os.stat(self.path, follow_symlinks=False).st_mode
+        except OSError:
+            return None
+        return f"{stat.S_IMODE(mode):04o}" if stat.S_ISREG(mode) and mode & _EXECUTABLE else None
+
+    def mend(self) -> None:
+        """Take from a record that was read what makes it executable, and remove what killed runs left beside it.
+
+        Only under the lock: another run's temporary file looks the same. Raises HostdevError: record_untrusted,
+        record_unwritable.
+        """
+        try:
+            folder = self._open_folder()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
+                with contextlib.suppress(OSError):  # it is in nobody's way
+                    os.unlink(name, dir_fd=folder)
+            if self.executable() is not None:
+                file = self._open(self.path, folder)
+                try:
+                    os.fchmod(file, 0o644)
+                finally:
+                    os.close(file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        finally:
+            os.close(folder)
 
     def write(self, record: Record) -> None:
-        """Replace the file as a whole; after a crash at any point the old or the new one is there.
+        """Replace the file as a whole, then its copy; after a crash at any point the old or the new one is there.
 
-        Raises HostdevError with code record_unwritable.
+        A copy that can't be written is no reason to stop: it is told in `notes`. Raises HostdevError with code
+        record_unwritable or record_untrusted.
         """
-        text = json.dumps(record.as_dict(), indent=1, sort_keys=True) + "\n"
-        temporary = None
+        data = record.as_bytes()
         try:
             os.makedirs(self._folder, mode=0o755, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".hostdev.", suffix=".tmp", dir=self._folder)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            folder = self._open_folder()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            try:
+                self._replace(self.path, data, folder)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            try:
+                self._replace(self.copy_path, data, folder)
+            except OSError as error:
+                self._note(
+                    f"{self.copy_path}, the copy of the record, is out of date: it can't be written: {error.strerror}"
+                )
+        finally:
+            os.close(folder)
+
+    def _replace(self, path: str, data: bytes, folder: int) -> None:
+        handle, temporary = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=self._folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
                 # Readable for a fact gathering without root, whatever the umask; executable for nobody.
                 os.fchmod(file.fileno(), 0o644)
                 file.flush()
                 os.fsync(file.fileno())
-            os.rename(temporary, self.path)
-            temporary = None
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            raise HostdevError(
-                "record_unwritable",
-                subject=self.path,
-                found=str(error),
-                wanted="a folder that root can write to",
-                remedy="free space or make it writable, or set facts_path",
-            ) from error
-        finally:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
+            os.rename(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        os.fsync(folder)
 
-    def _unreadable(
-        self, found: str, wanted: str = "", remedy: str = "mend it or restore it from a backup; it was left as it is"
-    ) -> HostdevError:
+    def _data(self, path: str) -> bytes | None:
+        """A file's content, None when there is none. Raises OSError, HostdevError with code record_untrusted."""
+        try:
+            folder = self._open_folder()
+        except FileNotFoundError:
+            return None
+        try:
+            handle = self._open(path, folder)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(folder)
+        with os.fdopen(handle, "rb") as file:
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise self._unreadable(f"it has more than {_LARGEST >> 20} MiB", "a record")
+        return data
+
+    def _open_folder(self) -> int:
+        try:
+            return open_trusted_folder(self._folder)
+        except UntrustedError as error:
+            raise self._untrusted(error) from error
+
+    def _open(self, path: str, folder: int) -> int:
+        try:
+            return open_trusted(path, os.O_RDONLY, folder=folder)
+        except UntrustedError as error:
+            raise self._untrusted(error) from error
+
+    def _copy(self) -> str | None:
+        """What is in the copy, in words; None when it is no good itself."""
+        try:
+            data = self._data(self.copy_path)
+            if data is None:
+                return None
+            count = len(list(parse_record(data).tracker))
+            written = time.localtime(os.stat(self.copy_path).st_mtime)
+        except (OSError, HostdevError):
+            return None
+        return f"{count} claim{'' if count == 1 else 's'}, written {time.strftime('%Y-%m-%d %H:%M:%S', written)}"
+
+    def _missing(self) -> HostdevError:
+        path, copy = shlex.quote(self.path), shlex.quote(self.copy_path)
+        restore, forget = f"cp -p {copy} {path}", f"rm {copy}"
         return HostdevError(
-            "record_unreadable", subject=self.path, found=found, wanted=wanted or "the record as written", remedy=remedy
+            "record_missing",
+            subject=self.path,
+            found=f"it is gone, but its copy {self.copy_path} is there ({self._copy() or 'which is no good either'})",
+            wanted="both, or none of them on a host where nothing was ever claimed",
+            remedy=f"to go back to the copy: {restore}; if all that was claimed was given back by hand: {forget}",
+            details={"commands": {"restore": restore, "forget": forget}},
         )
 
+    def _unreadable(self, found: str, wanted: str) -> HostdevError:
+        path, copy = shlex.quote(self.path), shlex.quote(self.copy_path)
+        aside, known = f"mv {path} {path}.broken", self._copy()
+        if known is not None:
+            commands = {"restore": f"{aside} && cp -p {copy} {path}"}
+            does = f"to go back to its last good copy ({known}) and keep this one for a look: {commands['restore']}"
+        else:
+            also = f" && mv {copy} {copy}.broken" if os.path.lexists(self.copy_path) else ""
+            commands = {"forget": aside + also}
+            does = (
+                "mend it, or restore it from a backup; there is no good copy; to begin without any claim and keep "
+                f"this one for a look: {commands['forget']}"
+            )
+        return HostdevError(
+            "record_unreadable",
+            subject=self.path,
+            found=found,
+            wanted=wanted,
+            remedy=f"it was left as it is; {does}",
+            details={"commands": commands},
+        )
 
-@contextlib.contextmanager
-def locked(path: str, *, seconds: float) -> t.Iterator[None]:
-    """Hold the lock file for the time of the block; it stays when the block ends, only the lock goes.
+    def _untrusted(self, error: UntrustedError) -> HostdevError:
+        remedy = error.remedy or f"see who made it: ls -l {shlex.quote(error.path)}; it was left as it is"
+        return HostdevError(
+            "record_untrusted", subject=error.path, found=error.found, wanted=error.wanted, remedy=remedy
+        )
 
-    Raises HostdevError with code lock_timeout, naming the process that has it.
-    """
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise HostdevError(
-            "not_root" if os.geteuid() else "lock_failed",
-            subject=path,
+    def _unwritable(self, error: OSError) -> HostdevError:
+        return HostdevError(
+            "record_unwritable",
+            subject=self.path,
             found=str(error),
-            wanted="to lock it",
-            remedy="run the task as root (become: true)" if os.geteuid() else "see who made it",
-        ) from error
-    try:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() >= end:
-                    holder = _holder(handle)
-                    raise HostdevError(
-                        "lock_timeout",
-                        subject=path,
-                        found=f"another run holds the lock: {holder}",
-                        wanted=f"the lock within {seconds:g} s",
-                        remedy="wait for the other run to end, or see what keeps it",
-                    ) from error
-                time.sleep(0.1)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} since {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
+            wanted="a folder that root can write to",
+            remedy="free space or make it writable, or set facts_path",
+        )
 
-
-def lock_holder(path: str) -> str | None:
-    """Who holds the lock file now; None when nobody does, or when this user may not look."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _holder(handle)
-    finally:
-        os.close(handle)
-    return None
-
-
-def _holder(handle: int) -> str:
-    return os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "unknown"
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)

@@ -17,10 +17,11 @@ from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step
 from .settling import Settling
 
 if t.TYPE_CHECKING:
+    from .._model.record import Record
     from .._model.tracker import Tracker
     from .binding import Binder
     from .domains import Domains
-    from .record import Record, RecordFile
+    from .record import RecordFile
 
 
 class Transaction:

@@ -12,10 +12,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._host.host import read_host
+from .._host.lock import LOCK, lock_holder
 from .._host.names import read_names
 from .._host.nodedev import read_node_devices
 from .._host.pci import read_devices
-from .._host.record import LOCK, Record, RecordFile, lock_holder
+from .._host.record import RecordFile
 from .._host.sysfs import Tree
 from .._host.system import System
 from .._host.vfio import ModuleAliases
@@ -26,6 +27,7 @@ from .._model.inventory import Inventory
 from .._model.listing import Listing
 from .._model.node_fields import FIELDS
 from .._model.pools import pools
+from .._model.record import Record
 from .._model.report import device_report, drift_report, groups_report, tree_report
 from .._model.standing import Standing
 from .._model.subset import PARTS, check_fields, parse_subset, pick
@@ -180,8 +182,15 @@ def _host(host: HostFacts, connection: Connection | None, reason: str) -> dict[s
 
 def _read_record(module: AnsibleModule) -> Record:
     """The record; one that can't be read is a warning here, so that facts still show the host."""
+    file = RecordFile(module.params["facts_path"])
+    mode = file.executable()
+    if mode is not None:
+        module.warn(
+            f"{file.path} is executable (mode {mode}), so that fact gathering runs it and fails; the next claim or "
+            "release makes it 0644"
+        )
     try:
-        record = RecordFile(module.params["facts_path"]).read()
+        record = file.read()
     except HostdevError as error:
         module.warn(error.message)
         return Record()

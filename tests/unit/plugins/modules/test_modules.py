@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import LOCK, locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.lock import LOCK, locked
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
@@ -367,7 +367,7 @@ def test_facts_tell_of_an_interrupted_run(runner):
     ]
     with locked(f"{runner.host.root}{LOCK}", seconds=0.0):
         _found, warnings = facts(runner)
-    assert warnings[-1].startswith(f"a claim of domain web1 ({UUID}) is under way (process {os.getpid()} since")
+    assert warnings[-1].startswith(f"a claim of domain web1 ({UUID}) is under way (process {os.getpid()} (")
 
 
 @pytest.mark.parametrize("name", ["domain", "owner"])

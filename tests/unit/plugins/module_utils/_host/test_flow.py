@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow, ReleaseWish
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -511,7 +511,7 @@ def test_a_run_that_finds_the_lock_taken_does_nothing(lab_host):
     with locked(f"{lab_host.root}/run/kvm.hostdev.lock", seconds=0.0):
         error = refused(lab_host.claim, NIC)
         assert lab_host.claim(NIC, check_mode=True).changed
-    assert error.code == "lock_timeout"
+    assert error.code == "locked"
     assert lab_host.host_state() == before
 
 
