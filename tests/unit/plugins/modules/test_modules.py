@@ -354,6 +354,32 @@ def test_facts_are_given_with_a_warning_where_the_record_can_not_be_understood(r
     assert warnings[0].startswith(f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact: it can't be understood")
 
 
+def test_facts_are_given_with_a_warning_where_the_record_is_not_to_be_trusted_or_is_gone(runner):
+    runner.done(CLAIM, **WANTED)
+    path = f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact"
+    os.chmod(path, 0o666)
+    found, warnings = facts(runner)
+    assert found["claims"] == []
+    assert warnings[-1].startswith(f"{path}: its mode is 0666, so that others may write to it")
+    os.unlink(path)
+    found, warnings = facts(runner)
+    assert found["claims"] == []
+    assert warnings[-1].startswith(f"{path}: it is gone, but its copy {path}.last-good is there (1 claim, written 2")
+
+
+def test_facts_tell_of_an_executable_record_show_it_and_leave_it_as_it_is(runner):
+    runner.done(CLAIM, **WANTED)
+    path = f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact"
+    os.chmod(path, 0o744)
+    found, warnings = facts(runner)
+    assert [claim["owner"]["label"] for claim in found["claims"]] == ["web1"]
+    assert warnings[-1] == (
+        f"{path} is executable (mode 0744), so that fact gathering runs it and fails; the next claim or release makes "
+        "it 0644"
+    )
+    assert os.stat(path).st_mode & 0o777 == 0o744
+
+
 def test_facts_tell_of_an_interrupted_run(runner):
     class Killed(BaseException):
         pass
