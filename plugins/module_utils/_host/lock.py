@@ -41,8 +41,9 @@ def locked(path: str, *, seconds: float, doing: str = "a change") -> t.Iterator[
         me = os.getpid()
         since = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         text = json.dumps({"pid": me, "started": _started(me), "since": since, "doing": doing})
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{text}\n".encode("ascii"), 0)
+        with contextlib.suppress(OSError):  # it helps others, and is no reason to stop when /run is full
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{text}\n".encode("ascii"), 0)
         yield
     finally:
         os.close(handle)
@@ -73,6 +74,9 @@ def _acquire(path: str, end: float, seconds: float) -> int:
                 time.sleep(_PAUSE)
             if _is_at(handle, path):
                 return handle
+        except OSError as error:
+            os.close(handle)
+            raise _failed(path, error) from error
         except BaseException:
             os.close(handle)
             raise
@@ -94,13 +98,7 @@ def _open(path: str) -> int:
             remedy=remove if error.path == path else error.remedy,
         ) from error
     except OSError as error:
-        raise HostdevError(
-            "not_root" if os.geteuid() else "lock_failed",
-            subject=path,
-            found=str(error),
-            wanted="to lock it",
-            remedy="run the task as root (become: true)" if os.geteuid() else "see who made it",
-        ) from error
+        raise _failed(path, error) from error
 
 
 def _try(handle: int) -> bool:
@@ -118,6 +116,16 @@ def _is_at(handle: int, path: str) -> bool:
         return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
     except FileNotFoundError:
         return False
+
+
+def _failed(path: str, error: OSError) -> HostdevError:
+    return HostdevError(
+        "not_root" if os.geteuid() else "lock_failed",
+        subject=path,
+        found=str(error),
+        wanted="to lock it",
+        remedy="run the task as root (become: true)" if os.geteuid() else "see who made it",
+    )
 
 
 def _timeout(handle: int, path: str, seconds: float) -> HostdevError:

@@ -12,6 +12,7 @@ would run it, and fail for the whole host. It reads files by the pattern `*.fact
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shlex
@@ -52,11 +53,14 @@ class RecordFile:
         """
         try:
             data = self._data(self.path)
+            if data is None and os.path.lexists(self.copy_path):
+                # Without the lock a host's first claim may have come in between, which writes both.
+                data = self._data(self.path)
+                if data is None:
+                    raise self._missing()
         except OSError as error:
             raise self._unreadable(f"it can't be read: {error.strerror}", "a file that can be read") from error
         if data is None:
-            if os.path.lexists(self.copy_path):
-                raise self._missing()
             return Record()
         try:
             return parse_record(data)
@@ -161,7 +165,7 @@ class RecordFile:
         with os.fdopen(handle, "rb") as file:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
-            raise self._unreadable(f"it has more than {_LARGEST >> 20} MiB", "a record")
+            raise OSError(errno.EFBIG, f"it has more than {_LARGEST >> 20} MiB", path)
         return data
 
     def _open_folder(self) -> int:

@@ -309,9 +309,22 @@ def test_a_record_that_this_user_may_not_read_is_refused_and_is_not_taken_for_no
 
 
 def test_a_file_too_large_for_a_record_is_refused_without_being_read_whole(file):
-    put(file, b"")
+    put(file, b"", copy=b"")
     os.truncate(file.path, 1 << 40)  # sparse
-    assert refused(file.read).found == "it has more than 16 MiB"
+    os.truncate(file.copy_path, 1 << 40)
+    error = refused(file.read)
+    assert (error.found, sorted(error.details["commands"])) == ("it can't be read: it has more than 16 MiB", ["forget"])
+
+
+def test_a_first_claim_that_writes_record_and_copy_while_check_mode_looks_is_no_vanished_record(file, monkeypatch):
+    lexists = os.path.lexists
+
+    def meanwhile(path):
+        file.write(whole())
+        return lexists(path)
+
+    monkeypatch.setattr(record_module.os.path, "lexists", meanwhile)
+    assert list(file.read().tracker) == [HELD]
 
 
 # Somebody else could have written it.
