@@ -1,0 +1,51 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guide on promises names tests that there are, and the modes that faults are tried in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ansible_collections.kvm.hostdev.tests.unit.conformance import test_guides
+
+ROOT = Path(__file__).resolve().parents[3]
+GUIDE = (ROOT / "docs/docsite/rst/guide_promises.rst").read_text(encoding="utf-8")
+# Not in the collection that is built: of these only a checkout can tell.
+REPOSITORY_ONLY = ("tests/lab",)
+
+
+def test_every_file_that_is_named_is_there():
+    named = re.findall(r"``(tests/[\w/.]+)``", GUIDE)
+    assert len(named) > 30
+    there = [name for name in named if not any(name.startswith(f) and not (ROOT / f).exists() for f in REPOSITORY_ONLY)]
+    assert [name for name in there if not (ROOT / name).exists()] == []
+
+
+def test_every_promise_names_a_test():
+    table = GUIDE.split("\nPromises\n", 1)[1].split("\nWhat the sessions count\n")[0]
+    rows = re.split(r"\n   \* - ", table)[2:]
+    assert len(rows) > 15
+    assert [row for row in rows if not re.search(r"\n     - .*``tests/", row)] == []
+
+
+def test_every_session_that_is_named_is_documented():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"``\./run ([a-z_]+)", GUIDE))
+    assert {"faults", "lab", "units"} <= sessions
+    assert [name for name in sessions if f"`./run {name}" not in contributing] == []
+
+
+def test_the_ways_in_which_effects_go_wrong_are_all_named():
+    from ansible_collections.kvm.hostdev.tests.faults.effects import MODES
+
+    listed = GUIDE.split("The ways are:", 1)[1].split("\n``./run")[0]
+    assert set(re.findall(r"``([^`]+)``", listed)) == set(MODES)
+    assert "in each of nine ways" in GUIDE
+    assert len(MODES) == 9
+
+
+def test_the_guides_are_in_the_table_of_contents():
+    listed = (ROOT / "docs/docsite/extra-docs.yml").read_text(encoding="utf-8")
+    assert {guide.stem for guide in test_guides.GUIDES.glob("*.rst")} == set(re.findall(r"- (guide_\w+)", listed))
