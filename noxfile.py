@@ -187,6 +187,12 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """A million inputs to all that reads what others wrote; words choose targets, `--inputs N` says how many."""
+    in_lab_environment(session, "tests.fuzz", *session.posargs, environment="fuzz")
+
+
+@nox.session
 def lab(session: nox.Session) -> None:
     """The lab host: up, down, status, shell, image, console, inventory; else its scenarios, arguments go to pytest."""
     arguments = session.posargs
@@ -239,8 +245,8 @@ def on_each_core(session: nox.Session, command: str, arguments: list[str], *, ev
         session.error("; ".join(wrong))
 
 
-def in_lab_environment(session: nox.Session, module: str, *arguments: str) -> None:
-    tools = venv("ansible")
+def in_lab_environment(session: nox.Session, module: str, *arguments: str, environment: str = "ansible") -> None:
+    tools = venv(environment)
     env = ansible_env(tools, collections_path())
     with session.chdir(CHECKOUT):
         session.run(str(tools / "python"), "-m", module, *arguments, env=env, external=True)

@@ -77,8 +77,15 @@ def read_routing(tree: Tree) -> Routing:
 def netlink_routing(dump: Dump, names: Names) -> Routing:
     """`dump` sends a request (its type, the address family), `names` are those of the interfaces by number.
 
-    Raises LookupError for a route that names no interface.
+    Raises LookupError for a route that names no interface, and for what is no message of the kernel's.
     """
+    try:
+        return _read(dump, names)
+    except (struct.error, ValueError) as error:
+        raise LookupError(f"a message can't be understood: {error}") from error
+
+
+def _read(dump: Dump, names: Names) -> Routing:
     routes = (_route(body, names) for family in _FAMILIES for body in dump(_RTM_GETROUTE, family))
     addresses = (_address(body, names) for family in _FAMILIES for body in dump(_RTM_GETADDR, family))
     ports = map(_switch_port, dump(_RTM_GETLINK, socket.AF_UNSPEC))

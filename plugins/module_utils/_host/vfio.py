@@ -60,11 +60,14 @@ class ModuleAliases:
         if self._pci is None:
             self._pci = {}
             for line in self._tree.lines(self._path) or self._tree.lines("/usr" + self._path):
-                if line.startswith("alias pci:"):
-                    _alias, pattern, module = line.split()
+                if not line.startswith("alias "):
+                    continue
+                _alias, pattern, module = (*line.split(), "", "")[:3]
+                if not module:
+                    continue
+                if pattern.startswith("pci:"):
                     vendor = "*" if pattern.startswith("pci:v*") else pattern[5:14]
                     self._pci.setdefault(vendor, []).append((pattern, module))
-                elif line.startswith("alias vfio_pci:"):
-                    _alias, pattern, module = line.split()
+                elif pattern.startswith("vfio_pci:"):
                     self._vfio.append((pattern, module))
         return self._pci, self._vfio

@@ -45,7 +45,7 @@ def parse_set(text: str | None) -> frozenset[int]:
     """Numbers of a list such as `0-3,^2,8`, in which `^` takes one out; what makes no sense counts for nothing."""
     found: set[int] = set()
     for part in (text or "").split(","):
-        one = re.fullmatch(r"(\^?)(\d+)(?:-(\d+))?", part.strip())
+        one = re.fullmatch(r"(\^?)(\d{1,18})(?:-(\d{1,18}))?", part.strip())
         if one is not None:
             numbers = range(int(one[2]), min(int(one[3] or one[2]), _LARGEST) + 1)
             (found.difference_update if one[1] else found.update)(numbers)

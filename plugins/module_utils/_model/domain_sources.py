@@ -55,7 +55,7 @@ def _sources(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
             yield "usb_ids", _number(vendor.get("id")), _number(product.get("id"))
     elif kind == "scsi" and address is not None:
         adapter = source.find("adapter")
-        host = re.fullmatch(r"scsi_host(\d+)", adapter.get("name", "")) if adapter is not None else None
+        host = re.fullmatch(r"scsi_host(\d{1,18})", adapter.get("name", "")) if adapter is not None else None
         if host is not None:
             yield ("scsi", int(host.group(1)), *(_number(address.get(part)) for part in ("bus", "target", "unit")))
     elif kind == "mdev" and address is not None:

@@ -10,6 +10,15 @@ from __future__ import annotations
 import typing as t
 
 
+def one_line(text: str) -> str:
+    """The text with line breaks and other control characters written as escapes.
+
+    Names come from inventory, libvirt and devices, and may hold any character. Whoever reads logs by line, or looks at
+    a terminal, must not take a part of a name for a message of its own.
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
 class HostdevError(Exception):
     """A claim, release or inventory cannot go on.
 
@@ -43,7 +52,7 @@ class HostdevError(Exception):
             parts.append(f"wanted: {self.wanted}")
         if self.remedy:
             parts.append(f"what to do: {self.remedy}")
-        text = "; ".join(part.rstrip(".") for part in parts)
+        text = one_line("; ".join(part.rstrip(".") for part in parts))
         return text if text.endswith("?") else f"{text}."
 
     def as_result(self) -> dict[str, t.Any]:

@@ -21,6 +21,15 @@ from .node_fields import capability_fields, nested_fields, stripped_text
 
 _USB_CLASS_HUB = 9
 # The Linux Foundation's ids of root hubs for USB 1.1, 2.0 and 3.x; its other ids are gadgets (drivers/usb/core/hcd.c).
+# What devices are found by, and so must be of the type that is known.
+_TYPES: dict[str, dict[str, type]] = {
+    "pci": dict.fromkeys(("domain", "bus", "slot", "function", "iommu_group"), int),
+    "usb_device": {"bus": int, "device": int, "vendor_id": str, "product_id": str},
+    "scsi": dict.fromkeys(("host", "bus", "target", "lun"), int),
+    "mdev": {"uuid": str, "iommu_group": int},
+    "storage": {"block": str},
+}
+_TYPES_OF_ALL: dict[str, type] = {"devnode": str, "devlinks": list}
 _ROOT_HUBS = frozenset({("1d6b", "0001"), ("1d6b", "0002"), ("1d6b", "0003")})
 
 
@@ -90,6 +99,7 @@ def parse_node_device(text: str) -> NodeDevice:
         for inner in [*capabilities[0].findall("capability"), *capabilities[1:]]:
             nested.append(inner.get("type", ""))
             found.update(nested_fields(nested[-1], inner, problems))
+    _drop_misfits(kind or "", found, problems)
     address = _pci_address(name, found, problems) if kind == "pci" else None
     return NodeDevice(
         name=name,
@@ -119,6 +129,14 @@ def _marked(device: NodeDevice, hub: bool) -> NodeDevice:
         re.fullmatch(r"usb\d+", (device.path or "").rpartition("/")[2]) is not None
     )
     return replace(device, fields={**device.fields, "hub": hub or root, "root_hub": root})
+
+
+def _drop_misfits(kind: str, found: dict[str, t.Any], problems: list[str]) -> None:
+    """Leave out what has the name of a known field and another form: an element or capability that is new to us."""
+    for key, wanted in {**_TYPES_OF_ALL, **_TYPES.get(kind, {})}.items():
+        if key in found and type(found[key]) is not wanted:
+            problems.append(f"{key} is not of the form that is known")
+            del found[key]
 
 
 def _element(text: str, problems: list[str]) -> ET.Element | None:

@@ -120,7 +120,7 @@ def with_names(entries: t.Iterable[object], path: str) -> list[object]:
         if not isinstance(entry, str):
             found.append(entry)
             continue
-        match = re.fullmatch(r"\s*([^:]*[^:\s])\s*:\s*([0-9]+)\s*", entry)
+        match = re.fullmatch(r"\s*([^:]*[^:\s])\s*:\s*([0-9]{1,18})\s*", entry)
         if match is None:
             raise _invalid(f"{path}[{index}]", entry, "an alias and a count, such as a100:2, or a mapping")
         alias, count = match.groups()

@@ -126,7 +126,7 @@ def _expression(value: object, path: str) -> re.Pattern[str] | None:
         )
     try:
         return re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:  # the latter: a{99999999999}, and brackets without end
         raise _invalid("invalid_address", path, value, f"a regular expression ({error})") from error
 
 

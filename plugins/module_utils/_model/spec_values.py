@@ -46,7 +46,7 @@ def from_json(value: object) -> object:
         return value
     try:
         return t.cast("object", json.loads(value))
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of brackets without end
         return None
 
 
@@ -93,7 +93,7 @@ def group_size(value: object, path: str) -> int:
 
 def number(value: object, path: str, wanted: str, least: int, code: str = "invalid_spec") -> int:
     """A whole number, also as text, as templates give it."""
-    found = int(value) if isinstance(value, str) and re.fullmatch("[0-9]+", value.strip()) else value
+    found = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value.strip()) else value
     if isinstance(found, bool) or not isinstance(found, int) or found < least:
         raise HostdevError(code, subject=path, found=f"found {value!r}", wanted=wanted)
     return found

@@ -221,3 +221,10 @@ def test_the_lab_hosts_candidates(lab):
     assert found.candidates(vf) == ["igbvf"]
     assert found.candidates(nvme) == ["nvme"]
     assert found.vfio_driver(vf) == "vfio-pci"
+
+
+@pytest.mark.parametrize("line", ["alias", "alias pci:v00008086d*", "alias vfio_pci:v00008086d*", "alias pci:v*d* "])
+def test_a_line_of_modules_alias_that_is_cut_off_counts_for_nothing(folder, line):
+    found = aliases(folder, f"{line}\n{ALIASES}{line}")
+    assert found.candidates(MLX5) == aliases(folder, ALIASES).candidates(MLX5) != []
+    assert found.vfio_driver(MLX5) == aliases(folder, ALIASES).vfio_driver(MLX5)

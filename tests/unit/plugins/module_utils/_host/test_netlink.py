@@ -259,3 +259,17 @@ def test_the_running_kernel_tells_at_least_what_its_proc_shows():
         route.network for route in found.routes
     }
     assert {one for one in from_proc.addresses if one.address.version == 6} <= set(found.addresses)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x02\x00",
+        struct.pack("=8BI", 2, 255, 0, 0, 254, 0, 0, 1, 0) + struct.pack("=HHI", 8, 4, 2),
+        struct.pack("=8BI", 2, 24, 0, 0, 254, 0, 0, 1, 0) + struct.pack("=HHIHHI", 8, 4, 2, 8, 1, 0xFFFFFFFF),
+        struct.pack("=8BI", 2, 24, 0, 0, 254, 0, 0, 1, 0) + struct.pack("=HHH", 6, 4, 2),
+    ],
+)
+def test_what_is_no_message_of_the_kernels_is_not_understood(body):
+    with pytest.raises(LookupError, match="can't be understood"):
+        netlink_routing(lambda kind, family: [body] if (kind, family) == (GETROUTE, V4) else [], {2: "eth0"})

@@ -427,3 +427,15 @@ def test_an_entry_by_interface_is_looked_up_with_the_list():
     host = inventory(pf(PF, VF1, children=(ETH0,)), vf(VF1, PF), DEVICE)
     permitted = allow({"devname": "eth0", "tags": {"net": "blue"}}).resolved(host)
     assert [address for address, one in host.devices.items() if permitted.tags_of(one)] == [PF, VF1]
+
+
+def test_json_with_brackets_without_end_is_refused():
+    with pytest.raises(HostdevError) as caught:
+        parse_device_specs(["[" * 100_000], "device_spec")
+    assert (caught.value.code, caught.value.subject) == ("invalid_spec", "device_spec[0]")
+
+
+def test_a_number_of_more_digits_than_python_reads_is_refused():
+    with pytest.raises(HostdevError) as caught:
+        parse_device_specs([{"numa_node": "9" * 5000}], "device_spec")
+    assert caught.value.subject == "device_spec[0].numa_node"

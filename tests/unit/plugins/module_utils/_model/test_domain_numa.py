@@ -56,3 +56,7 @@ def test_sets_of_numbers(text, numbers):
 
 def test_a_range_without_reason_is_cut():
     assert len(parse_set("0-999999999999")) == 65537
+
+
+def test_a_number_of_more_digits_than_python_reads_counts_for_nothing():
+    assert parse_set("1," + "9" * 5000 + ",3-" + "9" * 5000) == {1}

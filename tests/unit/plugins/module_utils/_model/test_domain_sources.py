@@ -66,3 +66,9 @@ def test_what_a_domain_takes(element, capability, fields, taken):
 
 def test_domains_without_devices_and_without_xml_take_nothing():
     assert not DomainSources(["", "<domain/>"]).take(NodeDevice("n", "usb_device", fields=STICK))
+
+
+def test_an_adapter_with_more_digits_than_python_reads_takes_nothing():
+    source = f"<adapter name='scsi_host{'9' * 5000}'/><address bus='0' target='2' unit='7'/>"
+    taken = DomainSources([domain_xml(hostdev("scsi", source))])
+    assert not taken.take(NodeDevice("x", "scsi", fields=LUN))

@@ -28,3 +28,13 @@ def test_the_message_holds_all_parts_in_one_line():
 
 def test_parts_that_are_empty_are_left_out_of_the_message():
     assert HostdevError("c", subject="s", found="f").message == "s: f."
+
+
+def test_a_name_with_line_breaks_does_not_break_the_line():
+    error = HostdevError("invalid_spec", subject="a\nok: [host]", found="b\x1b[2J\u202ec \ud800", remedy="d\r\n")
+    assert error.message == "a\\nok: [host]: b\\x1b[2J\\u202ec \\ud800; what to do: d\\r\\n."
+    assert error.as_result()["subject"] == "a\nok: [host]"
+
+
+def test_letters_of_any_language_stay_as_they_are():
+    assert HostdevError("x", subject="Büro 東京", found="'\"`$(id)").message == "Büro 東京: '\"`$(id)."

@@ -456,3 +456,20 @@ def test_hubs_are_marked_by_their_ids_their_interfaces_and_their_place():
         "hub": (True, False),
         "stick": (False, False),
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "inside", "key"),
+    [
+        ("pci", "<capability type='domain'/>", "domain"),
+        ("usb_device", "<capability type='vendor_id'><x/></capability>", "vendor_id"),
+        ("scsi", "<capability type='lun'/>", "lun"),
+        ("mdev", "<capability type='uuid'/>", "uuid"),
+        ("storage", "<capability type='block'/>", "block"),
+        ("storage", "<devlinks>/dev/sda</devlinks>", "devlinks"),
+    ],
+)
+def test_what_is_new_to_us_does_not_take_the_place_of_a_field_that_devices_are_found_by(kind, inside, key):
+    device = parse_node_device(f"<device><name>x</name><capability type='{kind}'>{inside}</capability></device>")
+    assert key not in device.fields
+    assert f"{key} is not of the form that is known" in (device.warning or "")

@@ -226,3 +226,10 @@ def test_a_vf_needs_no_asking_for_its_type():
 def test_a_request_says_in_one_line_what_it_wants(wish, text):
     (request,) = requests({"name": "n", **wish})
     assert request.describe() == text
+
+
+@pytest.mark.parametrize("value", ["a100:" + "9" * 5000, [{"name": "x", "specs": [{}], "count": "9" * 5000}]])
+def test_a_count_of_more_digits_than_python_reads_is_refused(value):
+    with pytest.raises(HostdevError) as caught:
+        parse_requests(value, {})
+    assert caught.value.code == "invalid_request"

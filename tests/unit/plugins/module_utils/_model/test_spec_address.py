@@ -102,3 +102,10 @@ def test_a_wrong_address_is_named_with_what_is_wrong(address, code, subject, wan
         read_address(address, "spec.address")
     assert (caught.value.code, caught.value.subject) == (code, subject)
     assert caught.value.wanted.startswith(wanted)
+
+
+@pytest.mark.parametrize("expression", ["a{99999999999}", "(" * 600, "["])
+def test_a_regular_expression_that_can_not_be_compiled_is_refused_with_its_path(expression):
+    with pytest.raises(HostdevError) as caught:
+        read_address({"bus": expression}, "specs[0].address")
+    assert (caught.value.code, caught.value.subject) == ("invalid_address", "specs[0].address.bus")

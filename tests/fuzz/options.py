@@ -1,0 +1,148 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Targets: what a task's options hold, as YAML gives it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model import aliases, device_spec, request
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import DEVICE_TYPES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.numa_policy import POLICIES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.spec_address import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.subset import PARTS, parse_subset
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import arguments
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
+
+from .source import Source
+from .target import Target
+
+_ADDRESSES = ("0000:3b:00.0", "3b:00.0", "pci_0000_3b_00_0", "10000:e1:00.0", "0000:3b:02.1", "*:3b:*.0", ":.", ".0")
+_FIELDS = ("domain", "bus", "slot", "function")
+_EXPRESSIONS = ("0000", "[0-9a-f]{2}", "3[ab]", "(?i)3B", "0|1", "[1-7]", "(", "[", "*", "(?P<x>0)", "a{2,1}")
+_WORDS = (
+    *_ADDRESSES,
+    *_EXPRESSIONS,
+    *DEVICE_TYPES,
+    *POLICIES,
+    "8086",
+    "0x10de",
+    "0200",
+    "true",
+    "off",
+    "a100",
+    "a100:2",
+    "pci",
+)
+_DEVICES = (
+    pf("0000:3b:00.0", "0000:3b:02.1"),
+    vf("0000:3b:02.1", "0000:3b:00.0"),
+    device("10000:e1:00.0", driver=None, serial="S1", numa_node=1),
+)
+_ALIASES = aliases.parse_aliases([{"name": "a100", "vendor_id": "10de", "product_id": "20b5"}])
+
+
+def _address(data: bytes) -> None:
+    source = Source(data)
+    text = source.value(_ADDRESSES, _FIELDS, 1)
+    try:
+        address = PciAddress.parse(text)
+    except ValueError:
+        return
+    assert PciAddress.parse(str(address)) == address, text
+    assert PciAddress.parse(address.nodedev_name) == address, text
+
+
+def _spec_address(data: bytes) -> None:
+    source = Source(data)
+    value = (
+        {field: source.text(_EXPRESSIONS) for field in source.some(_FIELDS)}
+        if source.chance(2)
+        else source.value((*_ADDRESSES, *_EXPRESSIONS), _FIELDS, 1)
+    )
+    pattern = read_address(value, "spec.address")
+    if pattern is not None:
+        for one in _DEVICES:
+            pattern.covers(one)
+            pattern.names(one.address)
+        assert read_address(pattern.written, "again") == pattern, value
+
+
+def _spec(source: Source) -> Any:
+    if source.chance(10):
+        return source.value(_WORDS, device_spec.KEYS)
+    found = {key: source.value(_WORDS, _FIELDS, 2) for key in source.some(device_spec.KEYS)}
+    return json.dumps(found) if source.chance(8) else found
+
+
+def _device_specs(data: bytes) -> None:
+    source = Source(data)
+    specs = device_spec.parse_device_specs([_spec(source) for _ in range(1 + source.below(3))], "device_spec")
+    for spec in specs:
+        written = spec.as_dict()
+        json.dumps(written)
+        spec.describe()
+        assert device_spec.parse_device_spec(written, "again").as_dict() == written or "nan" in str(written)
+    for one in _DEVICES:
+        tags = device_spec.AllowList(specs).tags_of(one)
+        for spec in specs:
+            spec.demands(tags or {})
+            spec.names(one)
+    device_spec.AllowList(specs).idle(_DEVICES)
+
+
+def _aliases(data: bytes) -> None:
+    source = Source(data)
+    entries = [
+        {"name": source.text(("a100", "nic")), **source.mapping(_WORDS, aliases.KEYS)}
+        if source.below(4)
+        else source.value(_WORDS, aliases.KEYS)
+        for _ in range(1 + source.below(3))
+    ]
+    aliases.parse_aliases(source.value(_WORDS, aliases.KEYS) if source.chance(20) else entries)
+
+
+def _requests(data: bytes) -> None:
+    source = Source(data)
+    entries: Any = [
+        {"name": source.text(("nic", "gpu")), source.pick(("address", "alias", "specs")): source.value(_WORDS)}
+        if source.below(3) == 1
+        else {"name": source.text(("nic", "gpu")), "specs": [_spec(source)], **source.mapping(_WORDS, request.KEYS)}
+        if source.below(3)
+        else source.value(_WORDS, request.KEYS)
+        for _ in range(1 + source.below(3))
+    ]
+    read = request.parse_requests(source.text(_WORDS) if source.chance(20) else entries, _ALIASES)
+    for one in read:
+        json.dumps(one.as_dict())
+        one.describe()
+    again = request.parse_requests([one.as_dict() for one in read], {})
+    assert [one.as_dict() for one in again] == [one.as_dict() for one in read] or "nan" in str(read)
+
+
+def _arguments(data: bytes) -> None:
+    source = Source(data)
+    kind = source.below(5)
+    if kind == 0:
+        arguments.parse_group_members(source.value(("refuse", "claim", *_ADDRESSES), _FIELDS))
+    elif kind == 1:
+        arguments.parse_allow([source.text((*CODES, "all")) for _ in range(source.below(4))])
+    elif kind == 2:
+        arguments.parse_numa_cells([source.number() for _ in range(source.below(4))])
+    elif kind == 3:
+        arguments.parse_addresses([source.value(_ADDRESSES, (), 1) for _ in range(source.below(4))], "addresses")
+    else:
+        parse_subset([source.text((*PARTS, "all", "!all", "!tree")) for _ in range(source.below(4))])
+
+
+TARGETS = (
+    Target("addresses", _address, share=12),
+    Target("addresses of specs", _spec_address, share=15),
+    Target("device specs", _device_specs, share=15),
+    Target("aliases", _aliases),
+    Target("requests", _requests, share=15),
+    Target("other options", _arguments, share=8),
+)

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Targets: the record's file, as bytes and as JSON of another shape."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import Record, RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep, Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Claim, Tracker
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, holding
+
+from .source import Source
+from .target import Target
+
+_A, _B = "0000:01:00.0", "0000:02:00.0"
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+_HELD = claim(WEB, holding(_A), holding("0000:01:00.1", None))
+_JOURNAL = Journal(
+    Plan(
+        "claim",
+        (
+            DriverStep(_A, Binding("igb", None), VFIO),
+            HostdevStep(_A, "web1", UUID, "live", None, "<hostdev/>"),
+        ),
+        Claim(WEB),
+        _HELD,
+    ),
+    "boot-1",
+    1,
+)
+_WHOLE = Record(Tracker([_HELD, claim(DPDK, holding(_B, attach=()))]), _JOURNAL, "boot-1", [{"count": 4}])
+_KEYS = (
+    *("schema", "boot_id", "claims", "journal", "needs_cleaning", "pools", "owner", "kind", "id", "label", "requests"),
+    *("devices", "address", "identity", "original", "driver", "driver_override", "adopted", "attach", "steps", "begun"),
+)
+
+
+class _File:
+    """A file of the record with these bytes, in a folder that goes with the process."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(dir=_MEMORY, prefix="kvm.hostdev-fuzz-")
+        self.file = RecordFile(self._folder.name)
+        self.file.write(_WHOLE)
+
+    def read(self, data: bytes) -> Record:
+        path = Path(self.file.path)
+        path.write_bytes(data)
+        found = self.file.read()
+        assert path.read_bytes() == data, "reading changed the file"
+        return found
+
+
+_FILE: list[_File] = []
+
+
+def _read(data: bytes) -> None:
+    if not _FILE:
+        _FILE.append(_File())
+    record = _FILE[0].read(data)
+    text = json.dumps(record.as_dict())
+    assert json.loads(text) == json.loads(json.dumps(_FILE[0].read(text.encode()).as_dict())) or "NaN" in text
+
+
+def _shaped(data: bytes) -> None:
+    """The whole record with a few of its values exchanged."""
+    source = Source(data)
+    found = json.loads(json.dumps(_WHOLE.as_dict()))
+    for _ in range(1 + source.below(3)):
+        _exchange(source, found)
+    _read(json.dumps(found).encode())
+
+
+def _exchange(source: Source, found: Any) -> None:
+    while True:
+        keys = list(found) if isinstance(found, dict) else list(range(len(found)))
+        if not keys:
+            return
+        key = source.pick(keys)
+        if isinstance(found[key], (dict, list)) and source.below(4):
+            found = found[key]
+            continue
+        if source.chance(4):
+            del found[key]
+        else:
+            found[key] = source.value((_A, _B, "claim", "driver", "hostdev", "config"), _KEYS, 2)
+        return
+
+
+TARGETS = (
+    Target(
+        "the record, bytes",
+        _read,
+        (json.dumps(_WHOLE.as_dict()).encode(), json.dumps(Record().as_dict(), indent=1).encode()),
+        tuple(f'"{key}":' for key in _KEYS),
+        share=6,
+    ),
+    Target("the record, shape", _shaped, share=8),
+)

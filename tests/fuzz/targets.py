@@ -1,0 +1,9 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All targets."""
+
+from __future__ import annotations
+
+from . import kernel, options, record, xml
+
+TARGETS = (*options.TARGETS, *xml.TARGETS, *record.TARGETS, *kernel.TARGETS)
