@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import typing as t
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from .._model.errors import HostdevError
@@ -158,16 +159,31 @@ class Transaction:
 
 
 def by_hand(step: Step) -> str:
-    """The shell command that does a step, for an administrator who must mend what could not be undone."""
+    """The shell command that does a step, for an administrator who must mend what could not be undone.
+
+    It is in one line, and for any POSIX shell, whatever the domain's XML and the record hold.
+    """
     if isinstance(step, HostdevStep):
         action = "attach-device" if step.after else "detach-device"
-        return (
-            f"virsh {action} {step.uuid} /dev/stdin --{step.place} <<< {shlex.quote(step.after or step.before or '')}"
-        )
+        xml = shlex.quote(_on_one_line(step.after or step.before or ""))
+        return f"printf %s {xml} | virsh {action} {shlex.quote(step.uuid)} /dev/stdin --{shlex.quote(step.place)}"
     device = f"/sys/bus/pci/devices/{step.address}"
-    commands = [f"echo {step.after.override or ''} > {device}/driver_override"]
+    override = shlex.quote(step.after.override) if step.after.override else ""
+    commands = [f"echo {override} > {shlex.quote(f'{device}/driver_override')}"]
     if step.before.driver:
-        commands.append(f"echo {step.address} > {device}/driver/unbind")
+        commands.append(f"echo {shlex.quote(step.address)} > {shlex.quote(f'{device}/driver/unbind')}")
     if step.after.driver:
-        commands.append(f"echo {step.address} > /sys/bus/pci/drivers_probe")
+        commands.append(f"echo {shlex.quote(step.address)} > /sys/bus/pci/drivers_probe")
     return "; ".join(commands)
+
+
+def _on_one_line(xml: str) -> str:
+    """An element without the white space between its parts; what is no XML as it is."""
+    try:
+        element = ET.fromstring(xml)
+    except ET.ParseError:
+        return xml
+    for part in element.iter():
+        part.text = part.text if (part.text or "").strip() else None
+        part.tail = part.tail if (part.tail or "").strip() else None
+    return ET.tostring(element, encoding="unicode")

@@ -11,11 +11,18 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from .domain import PLACES, parse_layout
+from .errors import one_line
 from .plan import DriverStep, HostdevStep
 
 if t.TYPE_CHECKING:
     from .domain import Domain
     from .plan import Plan, Step
+
+
+# libvirt shows passwords only when it is asked for them, which it is not. No plan changes any of these.
+_SECRETS = frozenset({"passwd", "password"})
+# What others keep in a definition: applications, the firmware's tables and files for the guest, arguments of QEMU.
+_PRIVATE = frozenset({"metadata", "sysinfo", "{http://libvirt.org/schemas/domain/qemu/1.0}commandline"})
 
 
 def drivers_diff(plan: Plan) -> list[dict[str, str]]:
@@ -56,8 +63,8 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
         after_layout = after.layout(place) if after is not None else None
         found.append(
             {
-                "before_header": f"domain {before.name} ({place})",
-                "after_header": f"domain {before.name} ({place})",
+                "before_header": one_line(f"domain {before.name} ({place})"),
+                "after_header": one_line(f"domain {before.name} ({place})"),
                 "before": _normal(ET.fromstring(layout.xml)),
                 "after": _normal(ET.fromstring(after_layout.xml))
                 if after_layout is not None
@@ -87,7 +94,13 @@ def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
 
 
 def _normal(element: ET.Element) -> str:
+    """The domain printed so that two of them can be compared, without what may be secret: a diff ends up in logs."""
+    for part in list(element):
+        if part.tag in _PRIVATE:
+            element.remove(part)
     for part in element.iter():
+        for name in _SECRETS.intersection(part.attrib):
+            part.set(name, "***")
         if part.text is not None and not part.text.strip():
             part.text = None
         if part.tail is not None and not part.tail.strip():

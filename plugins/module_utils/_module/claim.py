@@ -12,7 +12,7 @@ import typing as t
 from .._host.flow import ClaimWish, Flow, ReleaseWish
 from .._model.aliases import parse_aliases
 from .._model.device_spec import AllowList, parse_device_specs
-from .._model.errors import HostdevError
+from .._model.errors import HostdevError, one_line
 from .._model.request import parse_requests
 from .._model.selection import Terms
 from .arguments import parse_addresses, parse_allow, parse_group_members, parse_numa_cells
@@ -111,7 +111,7 @@ def _flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
 
 def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
     for warning in outcome.warnings:
-        module.warn(warning)
+        module.warn(one_line(warning))
     result: dict[str, t.Any] = {
         "changed": outcome.changed,
         "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps],

@@ -21,7 +21,7 @@ from .._host.sysfs import Tree
 from .._host.system import System
 from .._host.vfio import ModuleAliases
 from .._model.device_spec import parse_device_specs
-from .._model.errors import HostdevError
+from .._model.errors import HostdevError, one_line
 from .._model.filters import Filters
 from .._model.inventory import Inventory
 from .._model.listing import Listing
@@ -78,7 +78,7 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     record = _read_record(module)
     gathered, warnings = gather(Tree(), connection, reason, record, os.environ, wish)
     for warning in warnings:
-        module.warn(warning)
+        module.warn(one_line(warning))
     return {"changed": False, "ansible_facts": {"hostdev": gathered}}
 
 
@@ -198,7 +198,7 @@ def _read_record(module: AnsibleModule) -> Record:
         what = f"{record.journal.plan.operation} of {record.journal.plan.after.owner}"
         holder = lock_holder(Tree().local(LOCK))
         if holder is not None:
-            module.warn(f"a {what} is under way ({holder}): devices may change while they are looked at")
+            module.warn(one_line(f"a {what} is under way ({holder}): devices may change while they are looked at"))
         else:
-            module.warn(f"an interrupted {what} is on record; the next claim or release settles it")
+            module.warn(one_line(f"an interrupted {what} is on record; the next claim or release settles it"))
     return record

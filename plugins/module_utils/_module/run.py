@@ -16,7 +16,7 @@ from .._host.binding import Binder, SysfsWriter
 from .._host.record import RecordFile
 from .._host.sysfs import Tree
 from .._host.system import System
-from .._model.errors import HostdevError
+from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect
 
 if t.TYPE_CHECKING:
@@ -35,7 +35,8 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any
         module.fail_json(msg=error.message, error=error.as_result())
     except Exception as error:  # a defect of ours, or a host unlike any we know: say so, with the place
         module.fail_json(
-            msg=f"Unexpected {type(error).__name__}: {error}. This is a bug in kvm.hostdev; please report it.",
+            msg=f"Unexpected {type(error).__name__}: {one_line(str(error))}. "
+            "This is a bug in kvm.hostdev; please report it.",
             exception=traceback.format_exc(),
         )
     finally:
