@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from collections.abc import Mapping
 
@@ -16,6 +17,7 @@ class MemoryTree(Tree):
     def __init__(self, files: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> None:
         super().__init__("/nowhere")
         self._files, self._links = files, links or {}
+        self._folders = _folders((*files, *self._links))
 
     def data(self, path: str, limit: int = 1 << 24) -> bytes | None:
         found = self._files.get(self._followed(path))
@@ -25,13 +27,11 @@ class MemoryTree(Tree):
         return _MemoryFolder(self, path)
 
     def names(self, path: str) -> list[str]:
-        below = self._followed(path).rstrip("/") + "/"
-        inside = (one for one in (*self._files, *self._links) if one.startswith(below))
-        return sorted({one[len(below) :].split("/")[0] for one in inside})
+        return sorted(self._folders.get(self._followed(path), ()))
 
     def exists(self, path: str) -> bool:
         path = self._followed(path)
-        return path in self._files or any(one.startswith(path + "/") for one in (*self._files, *self._links))
+        return path in self._files or path in self._folders
 
     def link_target(self, path: str) -> str | None:
         return self._links.get(path)
@@ -48,6 +48,18 @@ class MemoryTree(Tree):
             if path == link or path.startswith(link + "/"):
                 path = target + path[len(link) :]
         return path
+
+
+@functools.lru_cache(maxsize=4)
+def _folders(paths: tuple[str, ...]) -> dict[str, set[str]]:
+    """What lies in each folder, by the paths of all that there is."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        while path != "/":
+            folder, name = posixpath.split(path)
+            found.setdefault(folder, set()).add(name)
+            path = folder
+    return found
 
 
 class _MemoryFolder(Folder):

@@ -60,6 +60,11 @@ def test_numa_nodes_are_those_with_cpus_each_with_its_socket(folder):
     }
 
 
+def test_a_release_of_more_digits_than_python_reads_counts_as_a_new_kernel(folder):
+    assert read_host(tree(folder, {"/proc/sys/kernel/osrelease": f"6.{'9' * 5000}\n"})).kernel == (6, 999999999)
+    assert read_host(tree(folder, {"/proc/sys/kernel/osrelease": f"{'9' * 5000}.1\n"})).kernel == (99, 0)
+
+
 def test_a_host_of_which_nothing_is_known_counts_as_a_new_kernel(folder):
     found = read_host(tree(folder, {}))
     assert (found.kernel_release, found.kernel, found.boot_id, found.iommu) == ("", (99, 0), "", False)
