@@ -19,12 +19,6 @@ if t.TYPE_CHECKING:
     from .plan import Plan, Step
 
 
-# libvirt shows passwords only when it is asked for them, which it is not. No plan changes any of these.
-_SECRETS = frozenset({"passwd", "password"})
-# What others keep in a definition: applications, the firmware's tables and files for the guest, arguments of QEMU.
-_PRIVATE = frozenset({"metadata", "sysinfo", "{http://libvirt.org/schemas/domain/qemu/1.0}commandline"})
-
-
 def drivers_diff(plan: Plan) -> list[dict[str, str]]:
     """At most one entry in the form Ansible prints: the bindings of all functions whose driver changes."""
     steps = [step for step in plan.steps if isinstance(step, DriverStep)]
@@ -91,6 +85,12 @@ def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
             if step.address in parse_layout(ET.tostring(alone, encoding="unicode")).assigned:
                 devices.remove(element)
     return _normal(domain)
+
+
+# libvirt shows passwords only when it is asked for them, which it is not. No plan changes any of these.
+_SECRETS = frozenset({"passwd", "password"})
+# What others keep in a definition: applications, the firmware's tables and files for the guest, arguments of QEMU.
+_PRIVATE = frozenset({"metadata", "sysinfo", "{http://libvirt.org/schemas/domain/qemu/1.0}commandline"})
 
 
 def _normal(element: ET.Element) -> str:
