@@ -20,7 +20,6 @@ from .address import PciAddress
 from .node_fields import capability_fields, nested_fields, stripped_text
 
 _USB_CLASS_HUB = 9
-# The Linux Foundation's ids of root hubs for USB 1.1, 2.0 and 3.x; its other ids are gadgets (drivers/usb/core/hcd.c).
 # What devices are found by, and so must be of the type that is known.
 _TYPES: dict[str, dict[str, type]] = {
     "pci": dict.fromkeys(("domain", "bus", "slot", "function", "iommu_group"), int),
@@ -30,6 +29,7 @@ _TYPES: dict[str, dict[str, type]] = {
     "storage": {"block": str},
 }
 _TYPES_OF_ALL: dict[str, type] = {"devnode": str, "devlinks": list}
+# The Linux Foundation's ids of root hubs for USB 1.1, 2.0 and 3.x; its other ids are gadgets (drivers/usb/core/hcd.c).
 _ROOT_HUBS = frozenset({("1d6b", "0001"), ("1d6b", "0002"), ("1d6b", "0003")})
 
 
