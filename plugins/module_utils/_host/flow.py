@@ -23,6 +23,7 @@ from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
 from .host import read_host
+from .insisting import FAIL, Insisting
 from .record import LOCK, Record, locked
 from .transaction import Transaction
 from .vfio import ModuleAliases
@@ -75,7 +76,7 @@ class ReleaseWish:
 class Outcome:
     """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
 
-    `cleaned` are one-time-use devices that may be used again.
+    `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -83,10 +84,11 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     recovered: bool = False
     cleaned: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
-        return self.recovered or bool(self.cleaned) or any(plan.changed for plan in self.plans)
+        return self.recovered or bool(self.cleaned or self.stopped) or any(plan.changed for plan in self.plans)
 
 
 class Flow:
@@ -101,6 +103,7 @@ class Flow:
         lock_path: str = LOCK,
         lock_timeout: float = 60.0,
         detach_timeout: float = 30.0,
+        on_detach_timeout: str = FAIL,
     ) -> None:
         self._system = system
         self._file = file
@@ -108,6 +111,7 @@ class Flow:
         self._lock_path = lock_path
         self._lock_timeout = lock_timeout
         self._detach_timeout = detach_timeout
+        self._on_detach_timeout = on_detach_timeout
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
@@ -290,7 +294,13 @@ class Flow:
         """Run the plan unless in check mode, and add it to the outcome with its diff."""
         after = None
         if plan.changed and not self._check_mode:
-            self._transaction(record).run(plan)
+            insisting = Insisting(self._on_detach_timeout, self._system.domains, inventory)
+            try:
+                plan = self._transaction(record).run(plan, insisting)
+            except HostdevError as error:
+                raise insisting.told(error) from error
+            outcome.warnings.extend(insisting.warnings)
+            outcome.stopped.extend(insisting.stopped)
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)

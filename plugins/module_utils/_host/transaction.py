@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from .._model.tracker import Tracker
     from .binding import Binder
     from .domains import Domains
+    from .insisting import Insisting
     from .record import Record, RecordFile
 
 
@@ -49,27 +50,33 @@ class Transaction:
         self._detach_timeout = detach_timeout
         self._rebooted = False
 
-    def run(self, plan: Plan) -> None:
+    def run(self, plan: Plan, insisting: Insisting | None = None) -> Plan:
         """Do all of the plan, or nothing: raises HostdevError after what was done is undone.
 
         Where the undo fails too, the journal stays in the record for the next run and the error says what is left.
+        Returns the plan as it was done: `insisting` may ease it where a guest does not let a device go.
         """
         journal = Journal(plan, self._record.boot_id)
         if plan.steps:
             self._save(journal)
-        for index, step in enumerate(plan.steps):
-            journal = replace(journal, begun=index + 1)
+        index = 0
+        while index < len(plan.steps):
+            journal = Journal(plan, journal.boot_id, index + 1)
             try:
                 self._save(journal)
-                self._apply(step)
+                eased = self._insist(plan, index, insisting)
             except HostdevError as error:
                 self._undo_after(journal, error)
                 raise
+            index += 1 if eased is plan else 0
+            plan = eased
+        journal = Journal(plan, journal.boot_id, len(plan.steps))
         try:
             self._close(plan, kept=True)
         except HostdevError as error:
             self._undo_after(journal, error)
             raise
+        return plan
 
     def recover(self, boot_id: str) -> list[str] | None:
         """Settle a journal that an earlier run left, and say what was done; None when there is none.
@@ -96,6 +103,19 @@ class Transaction:
             return [f"undid an interrupted release for {plan.before.owner}, which can't be finished: {error.message}"]
         self._close(plan, kept=True)
         return [f"finished an interrupted release for {plan.before.owner}", *notes]
+
+    def _insist(self, plan: Plan, index: int, insisting: Insisting | None) -> Plan:
+        """Do the plan's step of this number; the plan comes back, or an eased one whose step that is not done yet."""
+        try:
+            self._apply(plan.steps[index])
+        except HostdevError as error:
+            eased = None if insisting is None else insisting.eased(plan, index, error)
+            if eased is None:
+                raise
+            if eased is not plan:
+                return eased
+            self._apply(plan.steps[index])
+        return plan
 
     def _settling(self, plan: Plan) -> Settling:
         return Settling(plan, self._binder, self._domains, self._apply, rebooted=self._rebooted)
