@@ -20,6 +20,7 @@ import typing as t
 from .._model.device import Binding
 from .._model.errors import HostdevError
 from .pci import DEVICES, read_device
+from .processes import process_uses
 
 if t.TYPE_CHECKING:
     from .._model.device import PciDevice
@@ -36,6 +37,9 @@ _WHY = {
     errno.EPERM: "not permitted: not root, or the kernel is locked down",
     errno.EACCES: "not permitted: not root, or the kernel is locked down",
 }
+
+
+_CLOSING_SECONDS = 2.0
 
 
 class Writer(t.Protocol):
@@ -180,8 +184,30 @@ class Binder:
             )
 
     def _unbind(self, device: PciDevice) -> None:
+        self._check_unheld(device.address)
         self._attempt(
             device.address, f"{_DRIVERS}/{device.driver}/unbind", device.address, f"unbind it from {device.driver}"
+        )
+
+    def _check_unheld(self, address: str) -> None:
+        """Look once more, right before the unbind, which would wait in the kernel until the holder lets go.
+
+        QEMU closes a device a moment after the guest has let it go.
+        """
+        end = time.monotonic() + _CLOSING_SECONDS
+        while True:
+            users = [use.detail for use in process_uses(self._tree, ()) if use.address == address]
+            if not users:
+                return
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.1)
+        raise HostdevError(
+            "device_in_use",
+            subject=address,
+            found="; ".join(users),
+            wanted="a device that no process has open, to take it from its driver",
+            remedy="end the process, or let it close the device, then run the task again",
         )
 
     def _put(self, address: str, name: str, text: str) -> None:

@@ -14,7 +14,7 @@ from .._model.device import DomainUse
 from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, hostdev_xml, parse_layout
 from .._model.errors import HostdevError
 from .detaching import let_go
-from .libvirt_errors import INVALID_ARG, NO_DOMAIN, is_gone, number, remedy
+from .libvirt_errors import INVALID_ARG, NO_DOMAIN, OPERATION_TIMEOUT, is_gone, number, remedy
 from .link import Link
 
 if t.TYPE_CHECKING:
@@ -104,6 +104,25 @@ class Domains:
             # From a domain that is gone, or goes meanwhile, the function is gone too.
             if step.after is not None or not is_gone(error):
                 raise _refused(step, f"libvirt says: {error}", remedy(error)) from error
+
+    def await_job(self, uuid: str) -> None:
+        """Wait until libvirt has done what it does to the domain for others, such as a run that was killed.
+
+        Until then the domain's XML does not show what is under way. Raises HostdevError when it takes too long.
+        """
+        try:
+            # Asks QEMU for something harmless, and so waits for its turn, 30 s at most (libvirt,
+            # virDomainObjBeginJob); a domain that does not run, or a driver without it, has nothing to wait for.
+            self._link.call(lambda connection: connection.lookupByUUIDString(uuid).memoryStats())
+        except self._error as error:
+            if number(error) == OPERATION_TIMEOUT:
+                raise HostdevError(
+                    "domain_busy",
+                    subject=f"domain {uuid}",
+                    found=f"libvirt says: {error}",
+                    wanted="a domain that nothing else changes, to settle what an interrupted run left",
+                    remedy=remedy(error) or "",
+                ) from error
 
     def stop(self, uuid: str) -> None:
         """Stop the domain hard, as if its power were cut; one that does not run is stopped already."""

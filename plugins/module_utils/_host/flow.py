@@ -16,6 +16,7 @@ from .._model.diff import domain_diff, drivers_diff
 from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
+from .._model.machine import machine_warnings
 from .._model.matching import Guest, affinity_warnings, policy_warnings
 from .._model.planner import make_plan
 from .._model.pools import pools
@@ -136,6 +137,7 @@ class Flow:
             before = record.tracker.claim_of(owner)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
+            outcome.warnings.extend(machine_warnings(domain, new) if places else ())
             aliases = ModuleAliases(self._system.tree, inventory.host.kernel_release)
             plan = make_plan(
                 "claim",
@@ -242,11 +244,14 @@ class Flow:
                 outcome.recovered = True
                 outcome.warnings.extend([f"{settled}, found in {self._file.path}", *notes])
             domains = self._system.domains.all() if self._system.domains is not None else []
+            record.tracker.relabel({domain.uuid: domain.name for domain in domains})
             inventory = self._system.inventory(domains)
             record.boot_id = inventory.host.boot_id
             yield record, domains, inventory
 
     def _find(self, domains: t.Sequence[Domain], wanted: str) -> Domain:
+        if self._system.domains is not None:
+            self._system.domains.check_hypervisor()
         for domain in domains:
             if wanted in (domain.name, domain.uuid):
                 return domain

@@ -3,11 +3,15 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""What is done about a guest that does not let a device go: nothing, the definition only, or a hard stop."""
+"""What is done about a guest that does not let a device go: nothing, the definition only, or a hard stop.
+
+And about one that was to get a device live, and is no longer running.
+"""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._model.domain import LIVE
 from .._model.errors import HostdevError
@@ -47,12 +51,13 @@ class Insisting:
         Raises HostdevError when the domain can't be stopped, or would be lost by that.
         """
         step = plan.steps[index]
+        if self._domains is not None and isinstance(step, HostdevStep) and step.place == LIVE and step.after:
+            return self._without_guest(plan, index, step, self._domains) if error.code == "attach_failed" else None
         if (
             error.code not in _STUBBORN
             or self._choice == FAIL
             or self._domains is None
             or not isinstance(step, HostdevStep)
-            or step.after is not None
             or step.place != LIVE
             or step.uuid != plan.after.owner.id
         ):
@@ -82,6 +87,18 @@ class Insisting:
         )
         # The same step is done again: of a domain that does not run it has nothing left to take.
         return plan
+
+    def _without_guest(self, plan: Plan, index: int, step: HostdevStep, domains: Domains) -> Plan | None:
+        """The plan without a live step of a domain that was shut off meanwhile; None while it runs, or is gone."""
+        domain = next((one for one in domains.all() if one.uuid == step.uuid), None)
+        if domain is None or domain.active:
+            return None
+        defined = domain.config is not None and step.address in domain.config.assigned
+        self.warnings.append(
+            f"domain {step.domain} was shut off meanwhile: {step.address} "
+            + ("comes with its next start" if defined else "is claimed and bound, and attached nowhere")
+        )
+        return replace(plan, steps=(*plan.steps[:index], *plan.steps[index + 1 :]))
 
     def told(self, error: HostdevError) -> HostdevError:
         """The error, with what of this can't be undone."""

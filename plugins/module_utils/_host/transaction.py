@@ -90,8 +90,11 @@ class Transaction:
             return None
         plan = journal.plan
         self._rebooted = boot_id != journal.boot_id
+        if self._domains is not None:
+            for uuid in sorted({step.uuid for step in plan.steps if isinstance(step, HostdevStep)}):
+                self._domains.await_job(uuid)
         if plan.operation != "release":
-            notes = self._undo(journal)
+            notes = self._settling(plan).drive(_inverses(journal))
             self._close(plan, kept=False)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
             return [f"undid an interrupted claim of {plan.after.owner} ({begun})", *notes]
@@ -136,10 +139,11 @@ class Transaction:
 
     def _undo_after(self, journal: Journal, error: HostdevError) -> None:
         """Undo, and where that fails as well, leave the journal and add to the error how to mend it by hand."""
+        settling = self._settling(journal.plan)
         try:
-            self._undo(journal)
+            settling.drive(_inverses(journal), without_libvirt=True)
         except HostdevError as undo_error:
-            commands = [by_hand(step.inverse()) for step in reversed(journal.plan.steps[: journal.begun])]
+            commands = [by_hand(step) for step in settling.left]
             raise HostdevError(
                 error.code,
                 subject=error.subject,
@@ -160,10 +164,6 @@ class Transaction:
                 details={**error.details, "record": record_error.as_result()},
             ) from error
 
-    def _undo(self, journal: Journal) -> list[str]:
-        begun = journal.plan.steps[: journal.begun]
-        return self._settling(journal.plan).drive(step.inverse() for step in reversed(begun))
-
     def _save(self, journal: Journal | None) -> None:
         self._record.journal = journal
         self._file.write(self._record)
@@ -174,6 +174,11 @@ class Transaction:
         with contextlib.suppress(HostdevError):
             self._record.pools = self._pools(self._record.tracker)
         self._save(None)
+
+
+def _inverses(journal: Journal) -> list[Step]:
+    """What undoes the steps that were begun, the last one first."""
+    return [step.inverse() for step in reversed(journal.plan.steps[: journal.begun])]
 
 
 def by_hand(step: Step) -> str:
