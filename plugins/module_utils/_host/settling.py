@@ -48,11 +48,13 @@ class Settling:
         self._rebooted = rebooted
         self._notes: list[str] = []
         self.left: list[Step] = []
+        self.stuck: dict[str, HostdevError] = {}
 
     def drive(self, steps: t.Iterable[Step], *, without_libvirt: bool = False) -> list[str]:
         """Do the steps in their order. What can't be done any more, since its thing is gone, is told in a sentence.
 
-        Raises HostdevError at the first step that fails; `left` are that one and those after it. With
+        Raises HostdevError at the first step that fails; `left` are that one and those after it. A device whose driver
+        does not come back is set aside, in `stuck`, and the others go on: only a reboot helps it. With
         `without_libvirt` a libvirt that does not answer only leaves out what needs it, and is raised in the end: a
         driver goes back as soon as no process, QEMU's among them, has the device.
         """
@@ -62,16 +64,22 @@ class Settling:
             try:
                 self._drive_one(step, without_libvirt)
             except HostdevError as error:
-                if error.code != "no_libvirt" or not without_libvirt:
+                if error.code == "unbind_timeout" and error.subject == step.address:
+                    self._notes.append(f"{error.message} It stays on record, held by {self._owner}")
+                    self.stuck[step.address] = error
+                elif error.code == "no_libvirt" and without_libvirt:
+                    unreachable = unreachable or error
+                    continue
+                else:
                     raise
-                unreachable = unreachable or error
-                continue
             self.left.remove(step)
         if unreachable is not None:
             raise unreachable
         return self._notes
 
     def _drive_one(self, step: Step, without_libvirt: bool) -> None:
+        if step.address in self.stuck and (isinstance(step, DriverStep) or step.after is not None):
+            return
         gone = self._gone(step)
         if gone is not None:
             self._notes.append(f"{gone}: nothing is left of the step '{step}'")

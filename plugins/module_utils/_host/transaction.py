@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from .._model.errors import HostdevError
 from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step
+from .._model.set_aside import with_set_aside
 from .settling import Settling
 
 if t.TYPE_CHECKING:
@@ -94,17 +95,19 @@ class Transaction:
             for uuid in sorted({step.uuid for step in plan.steps if isinstance(step, HostdevStep)}):
                 self._domains.await_job(uuid)
         if plan.operation != "release":
-            notes = self._settling(plan).drive(_inverses(journal))
-            self._close(plan, kept=False)
+            settling = self._settling(plan)
+            notes = settling.drive(_inverses(journal))
+            self._close(plan, kept=False, stuck=settling.stuck)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
             return [f"undid an interrupted claim of {plan.after.owner} ({begun})", *notes]
+        settling = self._settling(plan)
         try:
-            notes = self._settling(plan).drive(plan.steps)
+            notes = settling.drive(plan.steps)
         except HostdevError as error:
             journal = replace(journal, begun=len(plan.steps))
             self._undo_after(journal, error)
             return [f"undid an interrupted release for {plan.before.owner}, which can't be finished: {error.message}"]
-        self._close(plan, kept=True)
+        self._close(plan, kept=True, stuck=settling.stuck)
         return [f"finished an interrupted release for {plan.before.owner}", *notes]
 
     def _insist(self, plan: Plan, index: int, insisting: Insisting | None) -> Plan:
@@ -153,7 +156,7 @@ class Transaction:
                 details={**error.details, "undo_failed": undo_error.as_result(), "commands": commands},
             ) from error
         try:
-            self._close(journal.plan, kept=False)
+            self._close(journal.plan, kept=False, stuck=settling.stuck)
         except HostdevError as record_error:
             raise HostdevError(
                 error.code,
@@ -163,13 +166,24 @@ class Transaction:
                 remedy=f"{record_error.remedy}, and run the task again; first: {error.remedy}",
                 details={**error.details, "record": record_error.as_result()},
             ) from error
+        if settling.stuck:
+            addresses = ", ".join(settling.stuck)
+            raise HostdevError(
+                error.code,
+                subject=error.subject,
+                found=f"{error.found}; all else was undone, and {addresses} stays on record with "
+                f"{journal.plan.after.owner}, so that nobody else gets it",
+                wanted=error.wanted,
+                remedy=f"{error.remedy}; release it after that. Other devices can be claimed and released meanwhile",
+                details={**error.details, "stuck": list(settling.stuck)},
+            ) from error
 
     def _save(self, journal: Journal | None) -> None:
         self._record.journal = journal
         self._file.write(self._record)
 
-    def _close(self, plan: Plan, *, kept: bool) -> None:
-        self._record.tracker.put(plan.after if kept else plan.before)
+    def _close(self, plan: Plan, *, kept: bool, stuck: t.Iterable[str] = ()) -> None:
+        self._record.tracker.put(with_set_aside(plan, plan.after if kept else plan.before, stuck))
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             self._record.pools = self._pools(self._record.tracker)
