@@ -257,6 +257,12 @@ claim:
     requests:
       - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
     devices: []
+stopped:
+  description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 error:
   description: Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
   returned: failure

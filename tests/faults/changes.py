@@ -19,11 +19,17 @@ ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
 
 class Change(NamedTuple):
-    """One change: `before` brings the host to where it starts."""
+    """One change: `before` brings the host to where it starts.
+
+    One that `stops` may stop the domain for good. One that `leaves` something with a guest is done wholly once that
+    guest is gone with its host.
+    """
 
     name: str
     change: Callable[[FakeHost], Any]
     before: Callable[[FakeHost], Any] = lambda host: None
+    stops: bool = False
+    leaves: bool = False
 
 
 def _shut_off(host: FakeHost) -> None:
@@ -56,6 +62,17 @@ def _stopped(host: FakeHost) -> None:
 def _orphaned(host: FakeHost) -> None:
     host.claim(VF, attach=("config",))
     host.libvirt.domains.clear()
+
+
+def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
+    """A guest that lets no device go, and what the administrator wants done about it."""
+
+    def before(host: FakeHost) -> None:
+        host.claim(wish)
+        host.libvirt.deaf = True
+        host.on_detach_timeout = choice
+
+    return before
 
 
 CHANGES = (
@@ -112,6 +129,19 @@ CHANGES = (
         lambda host: host.release(domain="web1", addresses=(VF1,)),
         lambda host: host.claim(VFS),
     ),
+    Change(
+        "release from a deaf guest by force",
+        lambda host: host.release(domain="web1"),
+        _stubborn("force", VFS),
+        stops=True,
+    ),
+    Change(
+        "release from a deaf guest's XML",
+        lambda host: host.release(domain="web1"),
+        _stubborn("definition", VF),
+        leaves=True,
+    ),
+    Change("claim one less of a deaf guest", lambda host: host.claim(VF), _stubborn("definition", VFS)),
     Change("release orphans", lambda host: host.release(orphans=True), _orphaned),
     Change(
         "release for one-time use",

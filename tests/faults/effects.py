@@ -153,6 +153,10 @@ class Effects:
                 return done
 
             setattr(domain, name, wrapped)
+        stop = domain.destroy
+        domain.destroy = lambda: self.happen(  # type: ignore[method-assign]
+            LIBVIRT, "destroy", stop, lambda: LibvirtError("operation failed: failed to kill qemu process")
+        )
 
     def _check_free(self, address: str) -> None:
         """The kernel would wait for ever here."""

@@ -16,6 +16,7 @@ from .._model.diff import domain_diff, drivers_diff
 from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
+from .._model.machine import machine_warnings
 from .._model.matching import Guest, affinity_warnings, policy_warnings
 from .._model.planner import make_plan
 from .._model.pools import pools
@@ -23,6 +24,7 @@ from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
 from .host import read_host
+from .insisting import FAIL, Insisting
 from .lock import LOCK, locked
 from .transaction import Transaction
 from .vfio import ModuleAliases
@@ -76,7 +78,8 @@ class ReleaseWish:
 class Outcome:
     """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
 
-    `cleaned` are one-time-use devices that may be used again. `mended` says that the record's mode was put right.
+    `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
+    `mended` says that the record's mode was put right.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -85,10 +88,12 @@ class Outcome:
     recovered: bool = False
     mended: bool = False
     cleaned: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
-        return self.recovered or self.mended or bool(self.cleaned) or any(plan.changed for plan in self.plans)
+        done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
+        return done or any(plan.changed for plan in self.plans)
 
 
 class Flow:
@@ -103,6 +108,7 @@ class Flow:
         lock_path: str = LOCK,
         lock_timeout: float = 60.0,
         detach_timeout: float = 30.0,
+        on_detach_timeout: str = FAIL,
     ) -> None:
         self._system = system
         self._file = file
@@ -110,6 +116,7 @@ class Flow:
         self._lock_path = lock_path
         self._lock_timeout = lock_timeout
         self._detach_timeout = detach_timeout
+        self._on_detach_timeout = on_detach_timeout
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
@@ -134,6 +141,7 @@ class Flow:
             before = record.tracker.claim_of(owner)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
+            outcome.warnings.extend(machine_warnings(domain, new) if places else ())
             aliases = ModuleAliases(self._system.tree, inventory.host.kernel_release)
             plan = make_plan(
                 "claim",
@@ -242,6 +250,7 @@ class Flow:
                 outcome.recovered = True
                 outcome.warnings.extend([f"{settled}, found in {self._file.path}", *notes])
             domains = self._system.domains.all() if self._system.domains is not None else []
+            record.tracker.relabel({domain.uuid: domain.name for domain in domains})
             inventory = self._system.inventory(domains)
             record.boot_id = inventory.host.boot_id
             yield record, domains, inventory
@@ -261,6 +270,8 @@ class Flow:
             self._file.mend()
 
     def _find(self, domains: t.Sequence[Domain], wanted: str) -> Domain:
+        if self._system.domains is not None:
+            self._system.domains.check_hypervisor()
         for domain in domains:
             if wanted in (domain.name, domain.uuid):
                 return domain
@@ -308,7 +319,13 @@ class Flow:
         """Run the plan unless in check mode, and add it to the outcome with its diff."""
         after = None
         if plan.changed and not self._check_mode:
-            self._transaction(record).run(plan)
+            insisting = Insisting(self._on_detach_timeout, self._system.domains, inventory)
+            try:
+                plan = self._transaction(record).run(plan, insisting)
+            except HostdevError as error:
+                raise insisting.told(error) from error
+            outcome.warnings.extend(insisting.warnings)
+            outcome.stopped.extend(insisting.stopped)
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)

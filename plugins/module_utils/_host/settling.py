@@ -46,22 +46,51 @@ class Settling:
         self._domains = domains
         self._apply = apply
         self._rebooted = rebooted
+        self._notes: list[str] = []
+        self.left: list[Step] = []
+        self.stuck: dict[str, HostdevError] = {}
 
-    def drive(self, steps: t.Iterable[Step]) -> list[str]:
+    def drive(self, steps: t.Iterable[Step], *, without_libvirt: bool = False) -> list[str]:
         """Do the steps in their order. What can't be done any more, since its thing is gone, is told in a sentence.
 
-        Raises HostdevError at the first step that fails.
+        Raises HostdevError at the first step that fails; `left` are that one and those after it. A device whose driver
+        does not come back is set aside, in `stuck`, and the others go on: only a reboot helps it. With
+        `without_libvirt` a libvirt that does not answer only leaves out what needs it, and is raised in the end: a
+        driver goes back as soon as no process, QEMU's among them, has the device.
         """
-        notes = []
-        for step in steps:
-            gone = self._gone(step)
-            if gone is not None:
-                notes.append(f"{gone}: nothing is left of the step '{step}'")
-                continue
-            if isinstance(step, DriverStep):
+        unreachable: HostdevError | None = None
+        self.left = list(steps)
+        for step in tuple(self.left):
+            try:
+                self._drive_one(step, without_libvirt)
+            except HostdevError as error:
+                if error.code == "unbind_timeout" and error.subject == step.address:
+                    self._notes.append(f"{error.message} It stays on record, held by {self._owner}")
+                    self.stuck[step.address] = error
+                elif error.code == "no_libvirt" and without_libvirt:
+                    unreachable = unreachable or error
+                    continue
+                else:
+                    raise
+            self.left.remove(step)
+        if unreachable is not None:
+            raise unreachable
+        return self._notes
+
+    def _drive_one(self, step: Step, without_libvirt: bool) -> None:
+        if step.address in self.stuck and (isinstance(step, DriverStep) or step.after is not None):
+            return
+        gone = self._gone(step)
+        if gone is not None:
+            self._notes.append(f"{gone}: nothing is left of the step '{step}'")
+            return
+        if isinstance(step, DriverStep):
+            try:
                 self._take_from_guests(step)
-            self._apply(step)
-        return notes
+            except HostdevError as error:
+                if error.code != "no_libvirt" or not without_libvirt:
+                    raise
+        self._apply(step)
 
     def _gone(self, step: Step) -> str | None:
         if self._rebooted and _takes(step):

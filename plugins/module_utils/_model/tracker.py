@@ -158,6 +158,13 @@ class Tracker:
         """The owner's claim, an empty one if it has none; a domain's present name replaces a recorded one."""
         return replace(self._claims.get(owner.key, Claim(owner)), owner=owner)
 
+    def relabel(self, names: t.Mapping[str, str]) -> None:
+        """Let claims of domains have the names by UUID that these have now; of others the recorded ones stay."""
+        for key, claim in self._claims.items():
+            name = names.get(claim.owner.id) if claim.owner.kind == "domain" else None
+            if name is not None:
+                self._claims[key] = replace(claim, owner=replace(claim.owner, label=name))
+
     def holder(self, address: str) -> Claim | None:
         """The claim that holds the device."""
         key = self._holder.get(address)

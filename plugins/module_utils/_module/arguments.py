@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._host.insisting import CHOICES, FAIL
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
 from .._model.viability import ALLOWABLE, CODES
@@ -23,6 +24,7 @@ CHANGE_OPTIONS: dict[str, t.Any] = {
     **HOST_OPTIONS,
     "lock_timeout": {"type": "int", "default": 60},
     "detach_timeout": {"type": "int", "default": 30},
+    "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .._host.flow import ClaimWish, Flow, ReleaseWish
+from .._host.insisting import FORCE
 from .._model.aliases import parse_aliases
 from .._model.device_spec import AllowList, parse_device_specs
 from .._model.errors import HostdevError, one_line
@@ -88,6 +89,14 @@ def _check_scope(options: t.Mapping[str, t.Any]) -> None:
             found=f"found it together with {named}",
             wanted="orphans alone, which are of domains that no longer exist, or the name of one owner",
         )
+    if options["on_detach_timeout"] == FORCE and not options["domain"] and options["addresses"]:
+        raise HostdevError(
+            "invalid_option",
+            subject="on_detach_timeout",
+            found="found force, and addresses of devices that any domain may have",
+            wanted="the domain that may be stopped",
+            remedy="set domain as well",
+        )
     whose = named or options["orphans"]
     if not whose and (options["names"] or not options["addresses"]):
         raise HostdevError(
@@ -106,6 +115,7 @@ def _flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
         check_mode=module.check_mode,
         lock_timeout=module.params["lock_timeout"],
         detach_timeout=module.params["detach_timeout"],
+        on_detach_timeout=module.params["on_detach_timeout"],
     )
 
 
@@ -114,6 +124,7 @@ def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
         module.warn(one_line(warning))
     result: dict[str, t.Any] = {
         "changed": outcome.changed,
+        "stopped": outcome.stopped,
         "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps],
     }
     if module._diff:

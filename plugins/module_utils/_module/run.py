@@ -12,9 +12,10 @@ import os
 import traceback
 import typing as t
 
-from .._host.binding import Binder, SysfsWriter
+from .._host.binding import Binder
 from .._host.record import RecordFile
 from .._host.sysfs import Tree
+from .._host.sysfs_writer import SysfsWriter
 from .._host.system import System
 from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect

@@ -56,6 +56,7 @@ class FakeHost:
     def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
         self.root = folder / "host"
         self.lock_timeout = 0.0
+        self.on_detach_timeout = "fail"
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.libvirt = FakeLibvirt()
@@ -70,7 +71,12 @@ class FakeHost:
 
     def flow(self, *, check_mode: bool = False, detach_timeout: float = 0.0) -> Flow:
         return Flow(
-            self.system, self.file, check_mode=check_mode, lock_timeout=self.lock_timeout, detach_timeout=detach_timeout
+            self.system,
+            self.file,
+            check_mode=check_mode,
+            lock_timeout=self.lock_timeout,
+            detach_timeout=detach_timeout,
+            on_detach_timeout=self.on_detach_timeout,
         )
 
     def claim(

@@ -13,9 +13,12 @@ import xml.etree.ElementTree as ET
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
 
 NO_DOMAIN = 42
+INTERNAL_ERROR = 1
 OPERATION_FAILED = 9
+OPERATION_INVALID = 55
 INACTIVE = 2
 LIVE, CONFIG = 1, 2
+RUNNING, PAUSED, SHUT_OFF = 1, 3, 5
 
 UUID = "6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02"
 OTHER_UUID = "0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11"
@@ -24,7 +27,7 @@ OTHER_UUID = "0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11"
 class LibvirtError(Exception):
     """Like libvirt.libvirtError."""
 
-    def __init__(self, message: str, code: int = OPERATION_FAILED) -> None:
+    def __init__(self, message: str, code: int = INTERNAL_ERROR) -> None:
         super().__init__(message)
         self._code = code
 
@@ -100,12 +103,13 @@ def domain_xml(
 
 
 class FakeDomain:
-    """A domain; `config` and `live` are its XML, None where there is none."""
+    """A domain; `config` and `live` are its XML, None where there is none; `standing` its state while it is active."""
 
     def __init__(self, libvirt: FakeLibvirt, name: str, uuid: str, config: str | None, live: str | None) -> None:
         self._libvirt = libvirt
         self._name, self._uuid = name, uuid
         self.xml = {CONFIG: config, LIVE: live}
+        self.standing = RUNNING
 
     def name(self) -> str:
         return self._name
@@ -120,6 +124,24 @@ class FakeDomain:
     def isActive(self) -> int:
         self._libvirt.called("isActive")
         return int(self.xml[LIVE] is not None)
+
+    def state(self) -> list[int]:
+        if self.xml[LIVE] is None:
+            return [SHUT_OFF, 0]
+        return [self.standing, 0]
+
+    def memoryStats(self) -> dict[str, int]:
+        self._libvirt.called("memoryStats")
+        if self.xml[LIVE] is None:
+            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
+        return {"actual": 1048576}
+
+    def destroy(self) -> int:
+        self._libvirt.changes("destroy")
+        if self.xml[LIVE] is None:
+            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
+        self.xml[LIVE] = None
+        return 0
 
     def XMLDesc(self, flags: int) -> str:
         self._libvirt.called(f"XMLDesc {flags}")
@@ -139,7 +161,9 @@ class FakeDomain:
         element = ET.fromstring(xml)
         free = list(layout.free_root_ports or ())
         wanted = element.find("address")
-        if wanted is None:
+        if wanted is None and layout.free_root_ports is None:
+            pass  # a machine without PCI Express has slots enough
+        elif wanted is None:
             if not free:
                 raise LibvirtError("internal error: No more available PCI slots")
             bus = f"0x{free[0]:02x}"
@@ -171,7 +195,7 @@ class FakeDomain:
     def _parse(self, flags: int) -> ET.Element:
         text = self.xml[flags]
         if text is None:
-            raise LibvirtError("Requested operation is not valid: domain is not running", 55)
+            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
         return ET.fromstring(text)
 
 
@@ -186,7 +210,7 @@ def _source(xml: str) -> str:
 
 
 class FakeLibvirt:
-    """A connection. `log` has every change that was asked of it; `deaf` guests never let a device go."""
+    """A connection. `log` has every change that was asked of it; `deaf` guests let no device go."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -251,4 +275,8 @@ class FakeLibvirt:
         return 10000003
 
     def getType(self) -> str:
+        self.called("getType")
         return "QEMU"
+
+    def isAlive(self) -> int:
+        return 1

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""A plan whose guest does not let a device go: the device leaves the definition alone and stays held."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .domain import LIVE
+from .plan import DriverStep, Plan
+from .tracker import Claim
+
+if t.TYPE_CHECKING:
+    from .inventory import Inventory
+
+
+def left_with_guest(plan: Plan, index: int, inventory: Inventory) -> Plan:
+    """The plan without its step of this number, which takes a device from the running guest, and what it was for.
+
+    Steps before it are done and stay; of those after it the device's own return to the host goes, and that of its
+    IOMMU group mates, which would take the whole group from the guest. The owner goes on holding the device for its
+    request, attached live only, so that a later release gives back the rest.
+    """
+    address = plan.steps[index].address
+    before, after = plan.before, plan.after
+    holdings = dict(after.holdings)
+    holdings[address] = replace(before.holdings[address], attach=(LIVE,))
+    for mate in inventory.group_mates(address) if address in inventory.devices else ():
+        if mate.address in before.holdings and mate.address not in holdings:
+            holdings[mate.address] = replace(before.holdings[mate.address], request=None, attach=())
+    name = before.holdings[address].request or ""
+    requests = dict(after.requests)
+    if name in before.requests and (name not in requests or plan.operation == "release"):
+        serving = sum(1 for held in holdings.values() if held.request == name)
+        requests[name] = {**before.requests[name], "count": serving}
+    rest = [
+        step for step in plan.steps[index + 1 :] if not (isinstance(step, DriverStep) and _stays(step, holdings, after))
+    ]
+    return replace(plan, steps=(*plan.steps[:index], *rest), after=Claim(after.owner, requests, holdings))
+
+
+def _stays(step: DriverStep, holdings: t.Container[str], after: Claim) -> bool:
+    return step.address in holdings and step.address not in after.holdings
