@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
+import select
 import signal
 import time
 
@@ -117,6 +119,23 @@ def test_a_writer_that_is_stuck_does_not_keep_the_lock(writer, tmp_path, unkilla
         writer("/unbind", "0000:01:00.0", 0.05)
     with locked(str(tmp_path / "lock"), seconds=0):
         pass
+    assert (tmp_path / "unbind").read_text() == "0000:01:00.0"
+
+
+def test_a_writer_that_is_stuck_does_not_keep_the_output_of_its_run_open(writer, tmp_path, unkillable):
+    os.mkfifo(tmp_path / "unbind")
+    output, stream = os.pipe()
+    run = os.fork()
+    if run == 0:
+        os.dup2(stream, 1)
+        os.close(stream)
+        with contextlib.suppress(TimeoutError):
+            writer("/unbind", "0000:01:00.0", 0.05)
+        os._exit(0)
+    os.close(stream)
+    os.waitpid(run, 0)
+    assert select.select([output], [], [], 5)[0], "the stuck process has the output"
+    assert os.read(output, 1) == b""
     assert (tmp_path / "unbind").read_text() == "0000:01:00.0"
 
 
