@@ -104,5 +104,5 @@ TARGETS = (
         tuple(f'"{key}":' for key in _KEYS),
         share=6,
     ),
-    Target("the record, shape", _shaped, share=8),
+    Target("the record, shape", _shaped, share=5),
 )
