@@ -77,6 +77,45 @@ options:
           - Without it the alias's policy counts, else V(legacy).
         type: str
         choices: [required, preferred, socket, legacy]
+      network:
+        description:
+          - Network settings, for virtual functions only. The device enters the domain as an C(interface) of type
+            C(hostdev). An empty mapping does that too.
+          - libvirt sets C(mac) and C(vlan) through the physical function when the guest gets the device, and puts back
+            what was there when the guest lets it go. Without C(mac) libvirt makes one up.
+        type: dict
+        suboptions:
+          mac:
+            description: The MAC address, a unicast one, for a request for one device.
+            type: str
+          vlan:
+            description: The VLAN whose tag the network card adds and takes off, V(1) to V(4094).
+            type: int
+      rom:
+        description: The expansion ROM that the guest sees.
+        type: dict
+        suboptions:
+          bar:
+            description: Whether the guest sees the ROM at all.
+            type: bool
+          file:
+            description: The absolute path of an image on the host, which the guest sees in place of the device's own.
+            type: path
+      boot_order:
+        description:
+          - The place of the device in the guest's boot order, from V(1), for a request for one device. A domain that
+            has C(boot) elements in its C(os) takes none.
+        type: int
+      driver:
+        description:
+          - The VFIO driver that the device is bound to, such as V(mlx5_vfio_pci). When omitted it is the variant driver
+            that the kernel's modules have for the device, else V(vfio-pci).
+          - A device that a guest runs with is not bound to another one.
+        type: str
+      managed:
+        description:
+          - Goes before O(managed) for the devices of this request. The tag C(managed) in O(device_spec) goes before both.
+        type: bool
   device_spec:
     description:
       - The allow list. A device may be taken when it fits one of these device specs; the first that it fits gives it
@@ -208,6 +247,18 @@ EXAMPLES = r"""
       - {name: gpu, address: "0000:01:00.0"}
       - {name: sound, address: "0000:01:00.1"}
     group_members: claim
+
+- name: Give a guest a virtual function in VLAN 42, and a disk whose ROM it does not see
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: web1
+    requests:
+      - name: nic
+        specs: [{vendor_id: "8086", product_id: "10ca"}]
+        network: {mac: "52:54:00:12:34:56", vlan: 42}
+      - name: disk
+        address: "0000:04:00.0"
+        rom: {bar: false}
 
 - name: Reserve a NIC for DPDK on the host
   become: true

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import time
 import typing as t
-import xml.etree.ElementTree as ET
 
 from .._model.device import DomainUse
-from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, hostdev_xml, parse_layout
+from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
+from .._model.guest_device import placed
 
 if t.TYPE_CHECKING:
     from .._model.domain import DomainLayout
@@ -119,11 +119,11 @@ class Domains:
         if step.place != LIVE or guest_address(wanted) is not None or not handle.isPersistent():
             return wanted
         defined = parse_layout(handle.XMLDesc(_XML_INACTIVE)).assigned.get(step.address)
-        place = guest_address(defined.xml) if defined is not None else None
-        if place is None or guest_bus(place) not in (layout.free_root_ports or ()):
+        if defined is None:
             return wanted
-        managed = ET.fromstring(wanted).get("managed") == "yes"
-        return hostdev_xml(step.address, managed=managed, guest_address=place)
+        place = guest_address(defined.xml)
+        free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
+        return placed(wanted, defined.xml, at=place if free else None)
 
     def _await(self, handle: t.Any, step: HostdevStep, timeout: float) -> None:
         """libvirt returns before the guest has let go of a device: look until it is out of the domain's XML."""

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._model.address import address_order
+from .._model.attaching import waiting
 from .._model.diff import domain_diff, drivers_diff
 from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
@@ -142,6 +143,8 @@ class Flow:
                 managed=wish.managed,
                 vfio_driver=aliases.vfio_driver,
             )
+            if domain is not None:
+                outcome.warnings.extend(waiting(domain, after))
             self._carry_out(plan, record, domain, inventory, outcome)
             if self._system.domains is None:
                 outcome.warnings.append(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import typing as t
 
 from .address import address_order
+from .attaching import check_networks, entering
 from .device import Binding
-from .domain import CONFIG, LIVE, PLACES, hostdev_xml
+from .domain import CONFIG, LIVE
 from .errors import HostdevError
+from .guest_options import options_of
 from .identity import held_device
 from .plan import DriverStep, HostdevStep, Plan, Step
 
@@ -20,7 +22,7 @@ if t.TYPE_CHECKING:
     from .device import PciDevice
     from .domain import Domain
     from .inventory import Inventory
-    from .tracker import Claim, Holding
+    from .tracker import Claim
 
 VFIO_PCI = "vfio-pci"
 
@@ -42,6 +44,8 @@ def make_plan(
     are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
     HostdevError when the running domain has no place for a device.
     """
+    if operation == "claim":
+        check_networks(inventory, after)
     leaving = [address for address in before.holdings if address not in _requested(after)]
     steps: list[Step] = []
     if domain is not None:
@@ -53,25 +57,30 @@ def make_plan(
     ]
     for held in staying:
         device = inventory.devices[held.address]
-        if not device.vfio:
-            driver = vfio_driver(device)
+        driver = options_of(after, held.address).driver
+        if not device.vfio or driver not in (None, device.driver):
+            _check_unused(inventory, held.address, None, f"to bind it to {driver}")
+            driver = driver or vfio_driver(device)
             steps.append(DriverStep(held.address, device.binding, Binding(driver, driver)))
     if domain is not None:
-        entering = _enter(domain, staying, managed=managed)
-        _check_slots(inventory, domain, [step for step in entering if step.place == LIVE], steps)
-        steps.extend(entering)
+        enter = entering(domain, staying, before, after, managed=managed)
+        _check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
+        steps.extend(enter)
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
-        if address in after.holdings or held.adopted or present is None:
+        if address in after.holdings or present is None:
+            continue
+        # What was with a VFIO driver before is left so, but with its own where a request had named another.
+        if held.adopted and (not present.vfio or present.driver == held.original.driver):
             continue
         if present.binding != held.original:
-            _check_unused(inventory, address, domain)
+            _check_unused(inventory, address, domain, "to give it back to the host's driver")
             steps.append(DriverStep(address, present.binding, held.original))
     return Plan(operation, tuple(steps), before, after)
 
 
-def _check_unused(inventory: Inventory, address: str, domain: Domain | None) -> None:
+def _check_unused(inventory: Inventory, address: str, domain: Domain | None, purpose: str) -> None:
     """Refuse to take a device from under its user: the unbind would wait in the kernel until the user lets go."""
     users = [
         f"domain {use.domain} ({use.uuid}) is running with it"
@@ -84,8 +93,8 @@ def _check_unused(inventory: Inventory, address: str, domain: Domain | None) -> 
             "device_in_use",
             subject=address,
             found="; ".join(dict.fromkeys(users)),
-            wanted="a device that nothing uses any more, to give it back to the host's driver",
-            remedy="detach it there or end the process, then release again",
+            wanted=f"a device that nothing uses any more, {purpose}",
+            remedy="detach it there or end the process, then run the task again",
         )
 
 
@@ -100,22 +109,6 @@ def _leave(domain: Domain, addresses: t.Sequence[str]) -> t.Iterator[HostdevStep
             assigned = layout.assigned.get(address) if layout is not None else None
             if assigned is not None:
                 yield HostdevStep(address, domain.name, domain.uuid, place, assigned.xml, None)
-
-
-def _enter(domain: Domain, staying: t.Sequence[Holding], *, managed: bool) -> list[HostdevStep]:
-    return [
-        HostdevStep(held.address, domain.name, domain.uuid, place, None, _xml(held, managed))
-        for place in PLACES
-        for layout in [domain.layout(place)]
-        if layout is not None
-        for held in staying
-        if held.request is not None and place in held.attach and held.address not in layout.assigned
-    ]
-
-
-def _xml(held: Holding, managed: bool) -> str:
-    """The device's element; what the allow list says of `managed` goes before what the claim says."""
-    return hostdev_xml(held.address, managed=managed if held.managed is None else held.managed)
 
 
 def _is_express(inventory: Inventory, address: str) -> bool:

@@ -138,6 +138,10 @@ class FakeDomain:
             raise LibvirtError("device is already in the domain")
         element = ET.fromstring(xml)
         free = list(layout.free_root_ports or ())
+        if element.tag == "interface" and element.find("mac") is None:
+            # libvirt makes one up at each attach: one of these bytes is another each time.
+            self._libvirt.macs += 1
+            ET.SubElement(element, "mac", {"address": f"52:54:00:00:00:{self._libvirt.macs:02x}"})
         wanted = element.find("address")
         if wanted is None:
             if not free:
@@ -162,7 +166,9 @@ class FakeDomain:
         devices = root.find("devices")
         assert devices is not None
         for element in list(devices):
-            if element.tag == "hostdev" and _source(ET.tostring(element, encoding="unicode")) == _source(xml):
+            if element.tag == ET.fromstring(xml).tag and _source(ET.tostring(element, encoding="unicode")) == _source(
+                xml
+            ):
                 devices.remove(element)
                 self.xml[flags] = ET.tostring(root, encoding="unicode")
                 return 0
@@ -180,7 +186,8 @@ _PLACE = {LIVE: "live", CONFIG: "config"}
 
 def _source(xml: str) -> str:
     source = ET.fromstring(xml).find("source/address")
-    assert source is not None
+    if source is None:
+        return ""
     domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
 
@@ -191,6 +198,7 @@ class FakeLibvirt:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.deaf = False
+        self.macs = 0
         self.domains: list[FakeDomain] = []
         self._failures: dict[int, Exception] = {}
         self._hooks: dict[str, Exception] = {}

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a request says of the guest, on the lab host: interfaces of VFs, ROM, boot order, drivers."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE
+
+VF1 = "0000:01:10.0"
+NVME = "0000:04:00.0"
+MAC = "52:54:00:12:34:56"
+NIC = {"name": "nic", "address": VF1}
+DISK = {"name": "disk", "address": NVME}
+
+
+def steps(outcome):
+    return [str(step) for plan in outcome.plans for step in plan.steps]
+
+
+def refused(call, *arguments, **keywords):
+    with pytest.raises(HostdevError) as caught:
+        call(*arguments, **keywords)
+    return caught.value
+
+
+def found(host, place, path, attribute):
+    element = ET.fromstring(host.domain.xml[place]).find(f"devices/{path}")
+    return None if element is None else element.get(attribute)
+
+
+def test_a_vf_with_a_network_enters_as_an_interface_with_mac_and_vlan_and_a_second_run_changes_nothing(lab_host):
+    wanted = {**NIC, "network": {"mac": MAC, "vlan": 42}}
+    before = lab_host.host_state()
+    lab_host.kernel.load_module("vfio-pci")
+    lab_host.claim(wanted)
+    for place in (CONFIG, LIVE):
+        assert found(lab_host, place, "interface[@type='hostdev']/mac", "address") == MAC
+        assert found(lab_host, place, "interface/vlan/tag", "id") == "42"
+        assert found(lab_host, place, "hostdev", "type") is None
+    again = lab_host.claim(wanted)
+    assert (again.changed, steps(again), again.warnings) == (False, [], [])
+    lab_host.release()
+    after = lab_host.host_state()
+    assert after[1] == before[1]
+
+
+def test_the_mac_address_that_libvirt_makes_up_is_the_same_live_and_after_the_next_start(lab_host):
+    lab_host.claim({**NIC, "network": {}})
+    made_up = found(lab_host, CONFIG, "interface/mac", "address")
+    assert made_up is not None
+    assert found(lab_host, LIVE, "interface/mac", "address") == made_up
+
+
+def test_network_settings_are_refused_for_what_is_no_vf(lab_host):
+    before = lab_host.host_state()
+    error = refused(lab_host.claim, {**DISK, "network": {"vlan": 1}})
+    assert (error.code, error.subject, error.found) == (
+        "not_a_vf",
+        "0000:04:00.0, for request disk with network",
+        "it is of type type-PCI",
+    )
+    assert lab_host.host_state() == before
+
+
+@pytest.mark.parametrize("keywords", [{"owner": "dpdk0"}, {"attach": ()}])
+def test_a_mac_address_is_refused_where_no_libvirt_would_set_it(lab_host, keywords):
+    error = refused(lab_host.claim, {**NIC, "network": {"mac": MAC}}, **keywords)
+    assert (error.code, error.subject) == ("invalid_request", "network of request nic")
+
+
+def test_a_changed_option_changes_the_definition_and_the_running_guest_is_told_of(lab_host):
+    lab_host.claim({**NIC, "network": {"mac": MAC, "vlan": 42}})
+    place = found(lab_host, CONFIG, "interface/address", "bus")
+    changed = {**NIC, "network": {"mac": MAC, "vlan": 43}}
+    outcome = lab_host.claim(changed)
+    assert steps(outcome) == [
+        "detach 0000:01:10.0, config of domain web1",
+        "attach 0000:01:10.0, config of domain web1",
+    ]
+    assert found(lab_host, CONFIG, "interface/vlan/tag", "id") == "43"
+    assert found(lab_host, LIVE, "interface/vlan/tag", "id") == "42"
+    assert found(lab_host, CONFIG, "interface/address", "bus") == place
+    told = [
+        "0000:01:10.0 is in the running domain web1 without the network.vlan of request nic: "
+        "that takes effect at its next start"
+    ]
+    assert outcome.warnings == told
+    again = lab_host.claim(changed)
+    assert (again.changed, again.warnings) == (False, told)
+
+
+def test_an_option_that_is_no_longer_asked_for_leaves_the_definition(lab_host):
+    lab_host.claim({**DISK, "rom": {"bar": False}})
+    assert found(lab_host, CONFIG, "hostdev/rom", "bar") == "off"
+    lab_host.claim(DISK)
+    assert found(lab_host, CONFIG, "hostdev/rom", "bar") is None
+    assert not lab_host.claim(DISK).changed
+
+
+def test_what_an_administrator_wrote_into_the_element_stays(lab_host):
+    lab_host.claim(DISK)
+    for place in (CONFIG, LIVE):
+        lab_host.domain.xml[place] = lab_host.domain.xml[place].replace("</hostdev>", '<rom bar="off"/></hostdev>')
+    assert not lab_host.claim(DISK).changed
+    assert found(lab_host, CONFIG, "hostdev/rom", "bar") == "off"
+
+
+def test_managed_of_a_request_goes_before_the_modules_option(lab_host):
+    lab_host.claim({**DISK, "managed": False}, NIC)
+    managed = {
+        hostdev.find("source/address").get("bus"): hostdev.get("managed")
+        for hostdev in ET.fromstring(lab_host.domain.xml[CONFIG]).iterfind("devices/hostdev")
+    }
+    assert managed == {"0x04": "no", "0x01": "yes"}
+
+
+def test_a_request_may_name_the_vfio_driver(lab_host):
+    lab_host.kernel.modules.add("nvme-vfio-pci")
+    before = lab_host.host_state()[0]
+    lab_host.claim({**DISK, "driver": "nvme-vfio-pci"})
+    assert lab_host.kernel.driver(NVME) == "nvme-vfio-pci"
+    assert found(lab_host, CONFIG, "hostdev/driver", "model") == "nvme-vfio-pci"
+    assert not lab_host.claim({**DISK, "driver": "nvme-vfio-pci"}).changed
+    lab_host.release()
+    after = lab_host.host_state()[0]
+    after.pop("/bus/pci/drivers/nvme-vfio-pci")
+    assert after == before
+
+
+def test_another_driver_is_refused_while_a_guest_runs_with_the_device(lab_host):
+    lab_host.claim(DISK)
+    before = lab_host.kept_state()
+    error = refused(lab_host.claim, {**DISK, "driver": "nvme-vfio-pci"})
+    assert (error.code, error.subject) == ("device_in_use", NVME)
+    assert error.wanted == "a device that nothing uses any more, to bind it to nvme-vfio-pci"
+    assert lab_host.kept_state() == before
+
+
+def test_an_adopted_device_gets_the_driver_back_that_it_was_adopted_with(lab_host):
+    lab_host.kernel.modules.add("nvme-vfio-pci")
+    lab_host.claim(DISK, owner="first")
+    claim = lab_host.record["claims"][0]
+    assert claim["devices"][0]["adopted"] is False
+    (lab_host.root / "etc/ansible/facts.d/hostdev.fact").unlink()
+    lab_host.claim({**DISK, "driver": "nvme-vfio-pci"}, owner="second")
+    assert lab_host.record["claims"][0]["devices"][0]["adopted"] is True
+    lab_host.release(owner="second")
+    assert lab_host.kernel.driver(NVME) == "vfio-pci"
