@@ -91,6 +91,15 @@ options:
           vlan:
             description: The VLAN whose tag the network card adds and takes off, V(1) to V(4094).
             type: int
+          trust:
+            description:
+              - Whether the guest may do with the virtual function what the driver of the physical one keeps from
+                others, such as promiscuous mode and changes of its MAC address.
+              - This and C(spoof_check) are set when the device is claimed, and a release puts back what was there.
+            type: bool
+          spoof_check:
+            description: Whether the network card drops what the guest sends from other MAC addresses than its own.
+            type: bool
       rom:
         description: The expansion ROM that the guest sees.
         type: dict
@@ -114,7 +123,8 @@ options:
         type: str
       managed:
         description:
-          - Goes before O(managed) for the devices of this request. The tag C(managed) in O(device_spec) goes before both.
+          - Goes before O(managed) for the devices of this request. The tag C(managed) in O(device_spec) goes before
+            both.
         type: bool
   device_spec:
     description:
@@ -255,7 +265,7 @@ EXAMPLES = r"""
     requests:
       - name: nic
         specs: [{vendor_id: "8086", product_id: "10ca"}]
-        network: {mac: "52:54:00:12:34:56", vlan: 42}
+        network: {mac: "52:54:00:12:34:56", vlan: 42, spoof_check: true}
       - name: disk
         address: "0000:04:00.0"
         rom: {bar: false}

@@ -12,8 +12,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._model.address import address_order
-from .._model.attaching import waiting
-from .._model.diff import domain_diff, drivers_diff
+from .._model.attaching import check_networks, waiting
+from .._model.diff import domain_diff, drivers_diff, settings_diff
 from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
@@ -23,6 +23,7 @@ from .._model.pools import pools
 from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
+from .._model.vf_settings import note_originals, with_settings
 from .host import read_host
 from .record import LOCK, Record, locked
 from .transaction import Transaction
@@ -36,6 +37,7 @@ if t.TYPE_CHECKING:
     from .._model.request import Request
     from .._model.selection import Terms
     from .._model.tracker import Claim, Tracker
+    from .._model.vf_settings import VfState
     from .record import RecordFile
     from .system import System
 
@@ -131,6 +133,9 @@ class Flow:
                 guest=guest,
             )
             before = record.tracker.claim_of(owner)
+            check_networks(inventory, after)
+            vf_states = self._vf_states(inventory, before, after)
+            after = note_originals(after, vf_states)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
             aliases = ModuleAliases(self._system.tree, inventory.host.kernel_release)
@@ -142,6 +147,7 @@ class Flow:
                 domain=domain,
                 managed=wish.managed,
                 vfio_driver=aliases.vfio_driver,
+                vf_states=vf_states,
             )
             if domain is not None:
                 outcome.warnings.extend(waiting(domain, after))
@@ -172,7 +178,8 @@ class Flow:
                         remedy="start libvirt on the host, and see that its Python binding is installed",
                     )
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
-                plan = make_plan("release", inventory, claim, after, domain=domain)
+                vf_states = self._vf_states(inventory, claim, after)
+                plan = make_plan("release", inventory, claim, after, domain=domain, vf_states=vf_states)
                 self._carry_out(plan, record, domain, inventory, outcome)
                 outcome.warnings.extend(
                     f"{address} is only taken from the record: the device of {claim.owner} is no longer there"
@@ -297,7 +304,7 @@ class Flow:
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)
-        outcome.diff.extend(drivers_diff(plan))
+        outcome.diff.extend([*drivers_diff(plan), *settings_diff(plan)])
         if domain is not None:
             outcome.diff.extend(domain_diff(plan, domain, after))
 
@@ -311,7 +318,13 @@ class Flow:
             self._system.domains,
             pools=self._free_pools,
             detach_timeout=self._detach_timeout,
+            vf_settings=self._system.vf_settings,
         )
+
+    def _vf_states(self, inventory: Inventory, *claims: Claim) -> dict[str, VfState]:
+        """What PFs have of the VFs whose settings the claims change or changed."""
+        settings = self._system.vf_settings
+        return {} if settings is None else settings.states(inventory, with_settings(*claims))
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()

@@ -7,8 +7,9 @@
 
 A device that was pulled out, or in whose place there is another, has nothing to be put back, and neither has a guest
 that stopped. After a reboot the host may use again what a step would take from it: then definitions are put right and
-devices given back, and none is taken. A guest that was started meanwhile, by libvirt at the boot of the host say, may
-have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it does.
+devices given back, and none is taken or set up. A guest that was started meanwhile, by libvirt at the boot of the host
+say, may have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it
+does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import typing as t
 from .._model.domain import LIVE
 from .._model.errors import HostdevError
 from .._model.identity import identity_mismatch
-from .._model.plan import DriverStep, HostdevStep
+from .._model.plan import DriverStep, HostdevStep, VfSettingsStep
 from .pci import named_vfio
 
 if t.TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Settling:
     def _gone(self, step: Step) -> str | None:
         if self._rebooted and _takes(step):
             return "the host was rebooted"
-        if isinstance(step, DriverStep):
+        if isinstance(step, (DriverStep, VfSettingsStep)):
             device = self._binder.present(step.address)
             if device is None:
                 return f"{step.address} is no longer on the host"
@@ -98,6 +99,9 @@ class Settling:
 def _takes(step: Step) -> bool:
     if isinstance(step, DriverStep):
         return step.after.driver is not None and named_vfio(step.after.driver)
+    if isinstance(step, VfSettingsStep):
+        # The PF has forgotten them, and the host may use the VF again: it must not find it trusted, say.
+        return True
     return step.place == LIVE and step.after is not None
 
 

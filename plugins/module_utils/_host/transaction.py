@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import replace
 
 from .._model.errors import HostdevError
-from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step
+from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step, VfSettingsStep
 from .settling import Settling
 
 if t.TYPE_CHECKING:
@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from .binding import Binder
     from .domains import Domains
     from .record import Record, RecordFile
+    from .vf_settings import VfSettings
 
 
 class Transaction:
@@ -40,6 +41,7 @@ class Transaction:
         *,
         pools: t.Callable[[Tracker], list[dict[str, t.Any]]],
         detach_timeout: float,
+        vf_settings: VfSettings | None = None,
     ) -> None:
         self._file = file
         self._record = record
@@ -47,6 +49,7 @@ class Transaction:
         self._domains = domains
         self._pools = pools
         self._detach_timeout = detach_timeout
+        self._vf_settings = vf_settings
         self._rebooted = False
 
     def run(self, plan: Plan) -> None:
@@ -103,6 +106,10 @@ class Transaction:
     def _apply(self, step: Step) -> None:
         if isinstance(step, DriverStep):
             self._binder.apply(step)
+        elif isinstance(step, VfSettingsStep):
+            if self._vf_settings is None:
+                raise ValueError("a system without interfaces has no VFs to be set")
+            self._vf_settings.apply(step)
         elif self._domains is not None:
             self._domains.apply(step, timeout=self._detach_timeout)
         else:
@@ -163,6 +170,10 @@ def by_hand(step: Step) -> str:
         return (
             f"virsh {action} {step.uuid} /dev/stdin --{step.place} <<< {shlex.quote(step.after or step.before or '')}"
         )
+    if isinstance(step, VfSettingsStep):
+        words = {"trust": "trust", "spoof_check": "spoofchk"}
+        settings = " ".join(f"{words[name]} {'on' if value else 'off'}" for name, value in step.after.items())
+        return f'ip link set "$(ls /sys/bus/pci/devices/{step.pf}/net | head -n 1)" vf {step.index} {settings}'
     device = f"/sys/bus/pci/devices/{step.address}"
     commands = [f"echo {step.after.override or ''} > {device}/driver_override"]
     if step.before.driver:

@@ -11,11 +11,34 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from .domain import PLACES, parse_layout
-from .plan import DriverStep, HostdevStep
+from .plan import DriverStep, HostdevStep, VfSettingsStep
 
 if t.TYPE_CHECKING:
     from .domain import Domain
     from .plan import Plan, Step
+
+
+def settings_diff(plan: Plan) -> list[dict[str, str]]:
+    """At most one entry in the form Ansible prints: the settings of all VFs that change."""
+    steps = [step for step in plan.steps if isinstance(step, VfSettingsStep)]
+    if not steps:
+        return []
+
+    def lines(after: bool) -> str:
+        return "".join(
+            " ".join([step.address, *(f"{name}={'on' if value else 'off'}" for name, value in settings.items())]) + "\n"
+            for step in steps
+            for settings in [step.after if after else step.before]
+        )
+
+    return [
+        {
+            "before_header": "VF settings",
+            "after_header": "VF settings",
+            "before": lines(after=False),
+            "after": lines(after=True),
+        }
+    ]
 
 
 def drivers_diff(plan: Plan) -> list[dict[str, str]]:

@@ -8,21 +8,24 @@
 from __future__ import annotations
 
 import typing as t
+from types import MappingProxyType
 
 from .address import address_order
-from .attaching import check_networks, entering
+from .attaching import entering
 from .device import Binding
 from .domain import CONFIG, LIVE
 from .errors import HostdevError
 from .guest_options import options_of
 from .identity import held_device
 from .plan import DriverStep, HostdevStep, Plan, Step
+from .vf_settings import settings_steps
 
 if t.TYPE_CHECKING:
     from .device import PciDevice
     from .domain import Domain
     from .inventory import Inventory
     from .tracker import Claim
+    from .vf_settings import VfState
 
 VFIO_PCI = "vfio-pci"
 
@@ -36,16 +39,16 @@ def make_plan(
     domain: Domain | None = None,
     managed: bool = True,
     vfio_driver: t.Callable[[PciDevice], str] = lambda _device: VFIO_PCI,
+    vf_states: t.Mapping[str, VfState] = MappingProxyType({}),
 ) -> Plan:
-    """Steps in the order: leave the domain, bind, enter the domain (definition, then live), go back to the host.
+    """Steps in the order: leave the domain, bind, set VFs up, enter the domain (definition, then live), go back to
+    the host.
 
     Only what differs from the present state becomes a step, so that a second run has none and a drifted host is
     mended by a claim; a release takes nothing from the host. Devices enter the places that their holdings name and
     are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
     HostdevError when the running domain has no place for a device.
     """
-    if operation == "claim":
-        check_networks(inventory, after)
     leaving = [address for address in before.holdings if address not in _requested(after)]
     steps: list[Step] = []
     if domain is not None:
@@ -62,6 +65,7 @@ def make_plan(
             _check_unused(inventory, held.address, None, f"to bind it to {driver}")
             driver = driver or vfio_driver(device)
             steps.append(DriverStep(held.address, device.binding, Binding(driver, driver)))
+    steps.extend(settings_steps(before, after, vf_states))
     if domain is not None:
         enter = entering(domain, staying, before, after, managed=managed)
         _check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)

@@ -48,6 +48,7 @@ class Holding:
     binding to restore on release. `adopted` says that it was with a VFIO driver before we came: it is left so.
     `attach` are the places of the owner's domain that it was attached to, config and live. `managed` is what the
     allow list says of who binds it, None when it says nothing; `one_time_use` that it must be cleaned once it is free.
+    `vf_settings` are those that its PF had of it before we changed them.
     """
 
     address: str
@@ -58,6 +59,7 @@ class Holding:
     attach: tuple[str, ...] = ()
     managed: bool | None = None
     one_time_use: bool = False
+    vf_settings: t.Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def role(self) -> str:
@@ -74,6 +76,7 @@ class Holding:
             "attach": list(self.attach),
             **({} if self.managed is None else {"managed": self.managed}),
             **({"one_time_use": True} if self.one_time_use else {}),
+            **({"vf_settings": dict(self.vf_settings)} if self.vf_settings else {}),
         }
 
     @classmethod
@@ -88,6 +91,7 @@ class Holding:
             attach=tuple(str(place) for place in data["attach"]),
             managed=None if data.get("managed") is None else bool(data["managed"]),
             one_time_use=bool(data.get("one_time_use", False)),
+            vf_settings={str(name): bool(value) for name, value in data.get("vf_settings", {}).items()},
         )
 
 

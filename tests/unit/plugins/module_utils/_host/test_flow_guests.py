@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -72,6 +73,77 @@ def test_network_settings_are_refused_for_what_is_no_vf(lab_host):
 def test_a_mac_address_is_refused_where_no_libvirt_would_set_it(lab_host, keywords):
     error = refused(lab_host.claim, {**NIC, "network": {"mac": MAC}}, **keywords)
     assert (error.code, error.subject) == ("invalid_request", "network of request nic")
+
+
+def test_trust_and_spoof_check_are_set_through_the_pf_and_put_back(lab_host):
+    lab_host.kernel.load_module("vfio-pci")
+    before = lab_host.host_state()
+    wanted = {**NIC, "network": {"trust": True, "spoof_check": True}}
+    outcome = lab_host.claim(wanted)
+    assert steps(outcome)[1] == "settings of 0000:01:10.0: trust off, spoof_check on -> trust on, spoof_check on"
+    assert outcome.diff[1] == {
+        "before_header": "VF settings",
+        "after_header": "VF settings",
+        "before": "0000:01:10.0 trust=off spoof_check=on\n",
+        "after": "0000:01:10.0 trust=on spoof_check=on\n",
+    }
+    (interface,) = lab_host.links.settings
+    assert lab_host.links.settings[interface][0] == {"trust": True, "spoof_check": True}
+    assert lab_host.links.log == [f"{interface} vf 0 trust True"]
+    assert lab_host.record["claims"][0]["devices"][0]["vf_settings"] == {"spoof_check": True, "trust": False}
+    assert not lab_host.claim(wanted).changed
+    lab_host.release()
+    assert lab_host.host_state() == before
+
+
+def test_a_vf_for_a_free_owner_gets_its_settings_too(lab_host):
+    lab_host.claim({**NIC, "network": {"spoof_check": False}}, owner="dpdk0")
+    assert lab_host.links.log[0].endswith("vf 0 spoof_check False")
+    lab_host.release(owner="dpdk0")
+    assert lab_host.links.log[1].endswith("vf 0 spoof_check True")
+
+
+def test_a_setting_that_is_no_longer_asked_for_is_put_back(lab_host):
+    lab_host.claim({**NIC, "network": {"trust": True, "spoof_check": False}})
+    lab_host.links.log.clear()
+    lab_host.claim({**NIC, "network": {"spoof_check": False}})
+    (entry,) = lab_host.links.log
+    assert entry.endswith("vf 0 trust False")
+    assert lab_host.record["claims"][0]["devices"][0]["vf_settings"] == {"spoof_check": True}
+
+
+def test_a_setting_that_was_lost_is_set_again_and_the_original_stays_on_record(lab_host):
+    wanted = {**NIC, "network": {"trust": True}}
+    lab_host.claim(wanted)
+    lab_host.links.reboot()
+    assert steps(lab_host.claim(wanted)) == ["settings of 0000:01:10.0: trust off -> trust on"]
+    assert lab_host.record["claims"][0]["devices"][0]["vf_settings"] == {"trust": False}
+
+
+def test_check_mode_tells_the_settings_and_sets_none(lab_host):
+    before = lab_host.whole_state()
+    outcome = lab_host.claim({**NIC, "network": {"trust": True}}, check_mode=True)
+    assert "settings of 0000:01:10.0: trust off -> trust on" in steps(outcome)
+    assert (lab_host.links.log, lab_host.whole_state()) == ([], before)
+
+
+def test_a_driver_that_refuses_a_setting_is_named_with_the_errno_and_nothing_is_half_done(lab_host):
+    lab_host.kernel.load_module("vfio-pci")
+    before = lab_host.host_state()
+    lab_host.links.refused["trust"] = errno.EOPNOTSUPP
+    error = refused(lab_host.claim, {**NIC, "network": {"spoof_check": False, "trust": True}})
+    assert (error.code, error.subject) == ("vf_setting_failed", "trust of 0000:01:10.0, VF 0 of 0000:01:00.0")
+    assert "Operation not supported (errno 95): the driver of the physical function can't set it" in error.found
+    assert lab_host.host_state() == before
+
+
+def test_a_driver_that_does_not_tell_a_setting_is_named_before_anything_is_done(lab_host):
+    before = lab_host.host_state()
+    lab_host.links.untold.add("trust")
+    error = refused(lab_host.claim, {**NIC, "network": {"trust": True}})
+    assert (error.code, error.subject) == ("vf_setting_failed", "trust of 0000:01:10.0, VF 0 of 0000:01:00.0")
+    assert error.found == "the driver of the physical function does not tell how it is set"
+    assert lab_host.host_state() == before
 
 
 def test_a_changed_option_changes_the_definition_and_the_running_guest_is_told_of(lab_host):
