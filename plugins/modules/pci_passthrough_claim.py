@@ -77,6 +77,13 @@ options:
           - Without it the alias's policy counts, else V(legacy).
         type: str
         choices: [required, preferred, socket, legacy]
+      guest_address:
+        description:
+          - Where the guest sees the device, such as V(0000:05:00.0), for a request for one device. The bus is the index
+            of a PCI controller of the domain, behind a C(pcie-root-port) slot and function are V(00.0).
+          - Without it libvirt chooses. What it chose is on record with the device, and there the device is put again
+            for as long as it is claimed, when somebody has detached it.
+        type: str
       network:
         description:
           - Network settings, for virtual functions only. The device enters the domain as an C(interface) of type

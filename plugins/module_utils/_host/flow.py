@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._model.address import address_order
 from .._model.attaching import check_networks, waiting
@@ -301,6 +301,7 @@ class Flow:
         after = None
         if plan.changed and not self._check_mode:
             self._transaction(record).run(plan)
+            plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)

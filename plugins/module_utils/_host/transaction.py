@@ -12,12 +12,13 @@ import shlex
 import typing as t
 from dataclasses import replace
 
+from .._model.attaching import with_guest_addresses
 from .._model.errors import HostdevError
 from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step, VfSettingsStep
 from .settling import Settling
 
 if t.TYPE_CHECKING:
-    from .._model.tracker import Tracker
+    from .._model.tracker import Claim, Tracker
     from .binding import Binder
     from .domains import Domains
     from .record import Record, RecordFile
@@ -156,11 +157,18 @@ class Transaction:
         self._file.write(self._record)
 
     def _close(self, plan: Plan, *, kept: bool) -> None:
-        self._record.tracker.put(plan.after if kept else plan.before)
+        self._record.tracker.put(self._noted(plan.after) if kept else plan.before)
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             self._record.pools = self._pools(self._record.tracker)
         self._save(None)
+
+    def _noted(self, claim: Claim) -> Claim:
+        """The claim with the guest addresses that libvirt chose; as it is where they can't be read."""
+        if self._domains is not None and any(held.attach for held in claim.holdings.values()):
+            with contextlib.suppress(HostdevError):
+                return with_guest_addresses(claim, self._domains.find(claim.owner.id))
+        return claim
 
 
 def by_hand(step: Step) -> str:

@@ -15,7 +15,7 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from .address import PciAddress
-from .domain import hostdev_xml
+from .domain import hostdev_xml, place_of
 from .guest_options import NO_OPTIONS
 
 if t.TYPE_CHECKING:
@@ -87,7 +87,7 @@ def lacks(xml: str, options: GuestOptions) -> list[str]:
         "rom.file": (options.rom_file, None if rom is None else rom.get("file")),
         "boot_order": (options.boot_order, None if boot is None else int(boot.get("order", "0"))),
         "managed": (options.managed, element.get("managed") == "yes"),
-        "guest_address": (options.address, place_of(element)),
+        "guest_address": (options.address, guest_place(xml)),
     }
     if network is not None:
         found["network"] = (True, element.tag == "interface")
@@ -96,12 +96,10 @@ def lacks(xml: str, options: GuestOptions) -> list[str]:
     return [name for name, (wanted, there) in found.items() if wanted is not None and wanted != there]
 
 
-def place_of(element: ET.Element) -> str | None:
+def guest_place(xml: str) -> str | None:
     """Where the guest sees an element's device, as an address; None while no place is chosen."""
-    place = element.find("address")
-    if place is None or place.get("type") != "pci" or place.get("bus") is None:
-        return None
-    return str(PciAddress(*(int(place.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))))
+    place = place_of(ET.fromstring(xml))
+    return None if place is None else str(place)
 
 
 def _place(address: str, *, multifunction: bool) -> ET.Element:

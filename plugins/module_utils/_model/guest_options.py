@@ -141,10 +141,14 @@ def _mac(value: object, path: str) -> str:
 def _address(value: object, path: str) -> str | None:
     if value is None:
         return None
+    wanted = "a PCI address of the guest with domain 0000 and function 0, such as 0000:05:00.0"
     try:
-        return normalize_address(value)
+        address = normalize_address(value)
     except ValueError as error:
-        raise _invalid(path, value, "a PCI address of the guest such as 0000:05:00.0") from error
+        raise _invalid(path, value, wanted) from error
+    if not address.startswith("0000:") or not address.endswith(".0"):
+        raise _invalid(path, value, wanted)
+    return address
 
 
 def _driver(value: object, path: str) -> str | None:

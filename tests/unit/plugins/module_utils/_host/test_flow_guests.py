@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
 
 VF1 = "0000:01:10.0"
 NVME = "0000:04:00.0"
@@ -73,6 +73,82 @@ def test_network_settings_are_refused_for_what_is_no_vf(lab_host):
 def test_a_mac_address_is_refused_where_no_libvirt_would_set_it(lab_host, keywords):
     error = refused(lab_host.claim, {**NIC, "network": {"mac": MAC}}, **keywords)
     assert (error.code, error.subject) == ("invalid_request", "network of request nic")
+
+
+def places(host, place):
+    return {
+        hostdev.find("source/address").get("bus"): hostdev.find("address").get("bus")
+        for hostdev in ET.fromstring(host.domain.xml[place]).iterfind("devices/hostdev")
+    }
+
+
+def test_a_guest_address_is_followed_in_the_definition_and_live(lab_host):
+    wanted = {**DISK, "guest_address": "0000:03:00.0"}
+    lab_host.claim(wanted)
+    assert places(lab_host, CONFIG) == places(lab_host, LIVE) == {"0x04": "0x03"}
+    assert lab_host.record["claims"][0]["devices"][0]["guest_address"] == "0000:03:00.0"
+    assert not lab_host.claim(wanted).changed
+
+
+def test_devices_without_a_guest_address_make_way_for_those_with_one(lab_host):
+    lab_host.claim(NIC, {**DISK, "guest_address": "0000:01:00.0"})
+    assert places(lab_host, CONFIG) == places(lab_host, LIVE) == {"0x04": "0x01", "0x01": "0x02"}
+
+
+def test_a_device_that_was_detached_by_hand_comes_back_to_the_place_it_had(lab_host):
+    lab_host.claim({**DISK, "guest_address": "0000:03:00.0"})
+    lab_host.claim(DISK)
+    for place in (CONFIG, LIVE):
+        lab_host.domain.xml[place] = domain_xml()
+    outcome = lab_host.claim(DISK)
+    assert steps(outcome) == ["attach 0000:04:00.0, config of domain web1", "attach 0000:04:00.0, live of domain web1"]
+    assert places(lab_host, CONFIG) == places(lab_host, LIVE) == {"0x04": "0x03"}
+
+
+def test_a_place_on_record_that_another_device_has_by_now_is_given_up(lab_host):
+    lab_host.claim({**DISK, "guest_address": "0000:03:00.0"})
+    lab_host.claim(DISK)
+    disk = '<disk type="file"><address type="pci" domain="0" bus="0x03" slot="0" function="0"/></disk>'
+    for place in (CONFIG, LIVE):
+        lab_host.domain.xml[place] = domain_xml(disk)
+    lab_host.claim(DISK)
+    assert places(lab_host, CONFIG) == {"0x04": "0x01"}
+    assert lab_host.record["claims"][0]["devices"][0]["guest_address"] == "0000:01:00.0"
+
+
+def test_a_guest_address_that_another_device_has_is_refused_before_anything_is_done(lab_host):
+    lab_host.claim(NIC)
+    before = lab_host.host_state()
+    error = refused(lab_host.claim, {**DISK, "guest_address": "0000:01:00.0"})
+    assert (error.code, error.found) == (
+        "guest_address_taken",
+        "in the definition it is not free: bus 1 has 0000:01:10.0 at 0000:01:00.0",
+    )
+    assert "choose another one (0000:02:00.0, 0000:03:00.0, 0000:04:00.0)" in error.remedy
+    assert lab_host.host_state() == before
+
+
+def test_a_guest_address_behind_no_controller_is_for_the_definition_only(lab_host):
+    wanted = {**DISK, "guest_address": "0000:09:00.0"}
+    error = refused(lab_host.claim, wanted)
+    assert error.found == "the running domain has no PCI controller with index 9"
+    assert "set attach to [config]" in error.remedy
+
+
+def test_a_guest_address_of_a_device_that_leaves_at_once_is_free(lab_host):
+    wanted = {"name": "it", "guest_address": "0000:02:00.0"}
+    lab_host.claim({**wanted, "address": VF1})
+    lab_host.claim({**wanted, "address": NVME}, replace_misfits=True)
+    assert places(lab_host, CONFIG) == places(lab_host, LIVE) == {"0x04": "0x02"}
+
+
+def test_another_guest_address_moves_the_device_in_the_definition(lab_host):
+    lab_host.claim({**DISK, "guest_address": "0000:02:00.0"})
+    outcome = lab_host.claim({**DISK, "guest_address": "0000:03:00.0"})
+    assert places(lab_host, CONFIG) == {"0x04": "0x03"}
+    assert places(lab_host, LIVE) == {"0x04": "0x02"}
+    (warning,) = outcome.warnings
+    assert "without the guest_address of request disk: that takes effect at its next start" in warning
 
 
 def test_trust_and_spoof_check_are_set_through_the_pf_and_put_back(lab_host):

@@ -105,7 +105,7 @@ def test_one_setting_is_written_to_one_vf(monkeypatch):
 
 def test_the_kernels_errno_comes_back(monkeypatch):
     Kernel(monkeypatch, [done(errno.EOPNOTSUPP)])
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="not supported") as caught:
         KernelLinks().write("enp1s0", 0, "spoof_check", False)
     assert caught.value.errno == errno.EOPNOTSUPP
 

@@ -87,6 +87,8 @@ def test_an_empty_network_still_asks_for_an_interface():
     [
         ({"guest_address": "5"}, "requests[0].guest_address"),
         ({"guest_address": 5}, "requests[0].guest_address"),
+        ({"guest_address": "0000:05:00.1"}, "requests[0].guest_address"),
+        ({"guest_address": "0001:05:00.0"}, "requests[0].guest_address"),
         ({"rom": "off"}, "requests[0].rom"),
         ({"rom": {"bar": "maybe"}}, "requests[0].rom.bar"),
         ({"rom": {"path": "/x"}}, "requests[0].rom.path"),
