@@ -210,6 +210,12 @@ options:
       - Where no node is known, V(required) and V(socket) can't be followed, and a warning says so.
     type: list
     elements: int
+  ensure_root_ports:
+    description:
+      - How many C(pcie-root-port) controllers shall be free in the domain's definition when all is attached. Those that
+        are missing are added. Each PCIe device that is attached to a running domain needs one.
+      - They are there from the domain's next start on, and stay when the devices are released.
+    type: int
   require_reset:
     description:
       - Whether to refuse devices for which the kernel knows no reset method. What one guest leaves in such a device
@@ -276,6 +282,13 @@ EXAMPLES = r"""
       - name: disk
         address: "0000:04:00.0"
         rom: {bar: false}
+
+- name: Prepare a domain for four devices that are attached while it runs, from its next start on
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: web1
+    requests: []
+    ensure_root_ports: 4
 
 - name: Reserve a NIC for DPDK on the host
   become: true
@@ -366,6 +379,7 @@ def main() -> None:
                 },
                 "managed": {"type": "bool", "default": True},
                 "numa_cells": {"type": "list", "elements": "int"},
+                "ensure_root_ports": {"type": "int"},
                 "require_reset": {"type": "bool", "default": False},
                 "on_mismatch": {"type": "str", "choices": ["fail", "replace"], "default": "fail"},
             },

@@ -85,6 +85,8 @@ CHANGES = (
     Change("claim with a network what was without", lambda host: host.claim(NETWORK), lambda host: host.claim(VF)),
     Change("claim without a network again", lambda host: host.claim(VF), lambda host: host.claim(NETWORK)),
     Change("release a VF with a network", lambda host: host.release(domain="web1"), lambda host: host.claim(NETWORK)),
+    Change("claim with root ports", lambda host: host.claim(VF, free_root_ports=6)),
+    Change("claim root ports alone", lambda host: host.claim(free_root_ports=6), _shut_off),
     Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
     Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
     Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),

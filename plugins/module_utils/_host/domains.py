@@ -14,10 +14,11 @@ from .._model.device import DomainUse
 from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
 from .._model.guest_device import placed
+from .root_ports import change_root_ports
 
 if t.TYPE_CHECKING:
     from .._model.domain import DomainLayout
-    from .._model.plan import HostdevStep
+    from .._model.plan import HostdevStep, RootPortsStep
 
 # include/libvirt/libvirt-domain.h and virterror.h; numbers of a stable ABI, so that nothing here imports libvirt.
 _XML_INACTIVE = 2
@@ -88,6 +89,21 @@ class Domains:
             # From a domain that is gone, or goes meanwhile, the function is gone too.
             if step.after is not None or not _is_gone(error):
                 raise _refused(step, f"libvirt says: {error}") from error
+
+    def apply_root_ports(self, step: RootPortsStep) -> None:
+        """Bring the root ports of a definition to the step's `after`. From a domain that is gone they are gone too."""
+        try:
+            change_root_ports(self._connection.lookupByUUIDString(step.uuid), step)
+        except self._error as error:
+            if _is_gone(error) and set(step.after) < set(step.before):
+                return
+            raise HostdevError(
+                "root_ports_failed",
+                subject=f"definition of domain {step.domain}",
+                found=f"libvirt says: {error}",
+                wanted=str(step),
+                remedy="ask for fewer with ensure_root_ports, or see the journal of libvirtd or virtqemud on the host",
+            ) from error
 
     def _change(self, step: HostdevStep, timeout: float) -> None:
         handle = self._connection.lookupByUUIDString(step.uuid)

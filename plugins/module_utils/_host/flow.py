@@ -20,6 +20,7 @@ from .._model.identity import as_claimed, held_device
 from .._model.matching import Guest, affinity_warnings, policy_warnings
 from .._model.planner import make_plan
 from .._model.pools import pools
+from .._model.root_ports import ports_waiting
 from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
@@ -46,7 +47,8 @@ if t.TYPE_CHECKING:
 class ClaimWish:
     """What a claim asks for; exactly one of `domain` (name or UUID) and `owner` (a free name) is set.
 
-    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain.
+    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
+    are to be in the domain's definition.
     """
 
     domain: str | None
@@ -57,6 +59,7 @@ class ClaimWish:
     attach: tuple[str, ...]
     managed: bool = True
     numa_cells: frozenset[int] | None = None
+    free_root_ports: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,9 +151,10 @@ class Flow:
                 managed=wish.managed,
                 vfio_driver=aliases.vfio_driver,
                 vf_states=vf_states,
+                free_root_ports=wish.free_root_ports,
             )
             if domain is not None:
-                outcome.warnings.extend(waiting(domain, after))
+                outcome.warnings.extend([*waiting(domain, after), *ports_waiting(domain, plan)])
             self._carry_out(plan, record, domain, inventory, outcome)
             if self._system.domains is None:
                 outcome.warnings.append(

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model.domain import LIVE
+from .._model.domain import CONFIG, LIVE
 from .._model.errors import HostdevError
 from .._model.identity import identity_mismatch
-from .._model.plan import DriverStep, HostdevStep, VfSettingsStep
+from .._model.plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
 from .pci import named_vfio
 
 if t.TYPE_CHECKING:
@@ -76,11 +76,12 @@ class Settling:
             return None if mismatch is None else f"another device is at {step.address} now ({mismatch})"
         if step.after is None or self._domains is None:
             return None
+        place = CONFIG if isinstance(step, RootPortsStep) else step.place
         domain = next((one for one in self._domains.all() if one.uuid == step.uuid), None)
         if domain is None:
             return f"domain {step.domain} is gone"
-        if domain.layout(step.place) is None:
-            return f"domain {step.domain} " + ("does not run" if step.place == LIVE else "has no definition")
+        if domain.layout(place) is None:
+            return f"domain {step.domain} " + ("does not run" if place == LIVE else "has no definition")
         return None
 
     def _take_from_guests(self, step: DriverStep) -> None:
@@ -102,7 +103,7 @@ def _takes(step: Step) -> bool:
     if isinstance(step, VfSettingsStep):
         # The PF has forgotten them, and the host may use the VF again: it must not find it trusted, say.
         return True
-    return step.place == LIVE and step.after is not None
+    return isinstance(step, HostdevStep) and step.place == LIVE and step.after is not None
 
 
 def _in_use(step: DriverStep, domain: Domain) -> HostdevError:

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from .._model.attaching import with_guest_addresses
 from .._model.errors import HostdevError
-from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step, VfSettingsStep
+from .._model.plan import DriverStep, HostdevStep, Journal, Plan, RootPortsStep, Step, VfSettingsStep
+from .._model.root_ports import root_port_xml
 from .settling import Settling
 
 if t.TYPE_CHECKING:
@@ -111,7 +112,9 @@ class Transaction:
             if self._vf_settings is None:
                 raise ValueError("a system without interfaces has no VFs to be set")
             self._vf_settings.apply(step)
-        elif self._domains is not None:
+        elif self._domains is not None and isinstance(step, RootPortsStep):
+            self._domains.apply_root_ports(step)
+        elif self._domains is not None and isinstance(step, HostdevStep):
             self._domains.apply(step, timeout=self._detach_timeout)
         else:
             raise HostdevError(
@@ -178,6 +181,11 @@ def by_hand(step: Step) -> str:
         return (
             f"virsh {action} {step.uuid} /dev/stdin --{step.place} <<< {shlex.quote(step.after or step.before or '')}"
         )
+    if isinstance(step, RootPortsStep):
+        action = "attach-device" if set(step.before) < set(step.after) else "detach-device"
+        changed = sorted(set(step.before) ^ set(step.after), reverse=action == "detach-device")
+        virsh = f"virsh {action} {step.uuid} /dev/stdin --config <<<"
+        return "; ".join(f"{virsh} {shlex.quote(root_port_xml(index))}" for index in changed)
     if isinstance(step, VfSettingsStep):
         words = {"trust": "trust", "spoof_check": "spoofchk"}
         settings = " ".join(f"{words[name]} {'on' if value else 'off'}" for name, value in step.after.items())

@@ -10,8 +10,9 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from .domain import PLACES, parse_layout
-from .plan import DriverStep, HostdevStep, VfSettingsStep
+from .domain import CONFIG, PLACES, parse_layout
+from .plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
+from .root_ports import root_port_xml
 
 if t.TYPE_CHECKING:
     from .domain import Domain
@@ -72,7 +73,7 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
     """
     found = []
     for place in PLACES:
-        steps = [step for step in plan.steps if isinstance(step, HostdevStep) and step.place == place]
+        steps = [step for step in plan.steps if _in_place(step, place)]
         layout = before.layout(place)
         if not steps or layout is None:
             continue
@@ -90,12 +91,19 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
     return found
 
 
+def _in_place(step: Step, place: str) -> bool:
+    return step.place == place if isinstance(step, HostdevStep) else isinstance(step, RootPortsStep) and place == CONFIG
+
+
 def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
     domain = ET.fromstring(xml)
     devices = domain.find("devices")
     if devices is None:
         devices = ET.SubElement(domain, "devices")
     for step in steps:
+        if isinstance(step, RootPortsStep):
+            devices.extend(ET.fromstring(root_port_xml(index)) for index in step.after if index not in step.before)
+            continue
         if not isinstance(step, HostdevStep):
             continue
         if step.after is not None:

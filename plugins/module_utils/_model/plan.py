@@ -114,7 +114,34 @@ class VfSettingsStep:
         return f"settings of {self.address}: {words(self.before)} -> {words(self.after)}"
 
 
-Step = t.Union[DriverStep, HostdevStep, VfSettingsStep]
+@dataclass(frozen=True)
+class RootPortsStep:
+    """The definition of a domain gets pcie-root-port controllers; `before` and `after` are the indexes of all."""
+
+    domain: str
+    uuid: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    kind: t.ClassVar[str] = "root_ports"
+
+    def inverse(self) -> RootPortsStep:
+        return replace(self, before=self.after, after=self.before)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "kind": self.kind,
+            "domain": self.domain,
+            "uuid": self.uuid,
+            "before": list(self.before),
+            "after": list(self.after),
+        }
+
+    def __str__(self) -> str:
+        return f"root ports in the definition of domain {self.domain}: {len(self.before)} -> {len(self.after)}"
+
+
+Step = t.Union[DriverStep, HostdevStep, VfSettingsStep, RootPortsStep]
 
 
 def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:
@@ -127,6 +154,8 @@ def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:
         )
     if data["kind"] == VfSettingsStep.kind:
         return VfSettingsStep(data["address"], data["pf"], data["index"], dict(data["before"]), dict(data["after"]))
+    if data["kind"] == RootPortsStep.kind:
+        return RootPortsStep(data["domain"], data["uuid"], tuple(data["before"]), tuple(data["after"]))
     return HostdevStep(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
 
 

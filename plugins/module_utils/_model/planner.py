@@ -18,6 +18,7 @@ from .errors import HostdevError
 from .guest_options import options_of
 from .identity import held_device
 from .plan import DriverStep, HostdevStep, Plan, Step
+from .root_ports import root_ports_step
 from .vf_settings import settings_steps
 
 if t.TYPE_CHECKING:
@@ -40,14 +41,15 @@ def make_plan(
     managed: bool = True,
     vfio_driver: t.Callable[[PciDevice], str] = lambda _device: VFIO_PCI,
     vf_states: t.Mapping[str, VfState] = MappingProxyType({}),
+    free_root_ports: int | None = None,
 ) -> Plan:
     """Steps in the order: leave the domain, bind, set VFs up, enter the domain (definition, then live), go back to
     the host.
 
     Only what differs from the present state becomes a step, so that a second run has none and a drifted host is
     mended by a claim; a release takes nothing from the host. Devices enter the places that their holdings name and
-    are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
-    HostdevError when the running domain has no place for a device.
+    are taken out of both. `free_root_ports` are to be in the definition when all is done. A device that is gone, or in
+    whose place there is another, is not touched. Raises HostdevError when the running domain has no place for a device.
     """
     leaving = [address for address in before.holdings if address not in _requested(after)]
     steps: list[Step] = []
@@ -69,7 +71,8 @@ def make_plan(
     if domain is not None:
         enter = entering(domain, staying, before, after, managed=managed)
         _check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
-        steps.extend(enter)
+        ports = None if free_root_ports is None else root_ports_step(inventory, domain, steps, enter, free_root_ports)
+        steps.extend([*([] if ports is None else [ports]), *enter])
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
@@ -140,8 +143,8 @@ def _check_slots(
             found=f"{len(layout.free_root_ports) + freed} free pcie-root-port controllers in the running domain",
             wanted=f"{len(express)}, one for each of {', '.join(express)}",
             remedy="add <controller type='pci' model='pcie-root-port'/> to its <devices> once for each with "
-            f"'virsh edit {domain.name}', then stop and start it; or set attach to [config], which takes effect at "
-            "its next start",
+            f"'virsh edit {domain.name}', or set ensure_root_ports with requests: [], then stop and start it; or set attach "
+            "to [config], which takes effect at its next start",
         )
     if conventional and not layout.conventional_slots:
         raise HostdevError(

@@ -88,6 +88,7 @@ class FakeHost:
         managed: bool = True,
         check_mode: bool = False,
         numa_cells: frozenset[int] | None = None,
+        free_root_ports: int | None = None,
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -99,6 +100,7 @@ class FakeHost:
             attach,
             managed,
             numa_cells,
+            free_root_ports,
         )
         return self.flow(check_mode=check_mode).claim(wish)
 

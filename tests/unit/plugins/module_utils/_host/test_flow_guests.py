@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, LibvirtError, domain_xml
 
 VF1 = "0000:01:10.0"
 NVME = "0000:04:00.0"
@@ -149,6 +149,78 @@ def test_another_guest_address_moves_the_device_in_the_definition(lab_host):
     assert places(lab_host, LIVE) == {"0x04": "0x02"}
     (warning,) = outcome.warnings
     assert "without the guest_address of request disk: that takes effect at its next start" in warning
+
+
+def root_ports(host, place=CONFIG):
+    found = ET.fromstring(host.domain.xml[place]).iterfind("devices/controller[@model='pcie-root-port']")
+    return [int(one.get("index")) for one in found]
+
+
+def test_root_ports_are_added_to_the_definition_until_so_many_are_free(lab_host):
+    outcome = lab_host.claim(NIC, free_root_ports=5)
+    assert steps(outcome)[1:3] == [
+        "root ports in the definition of domain web1: 4 -> 6",
+        "attach 0000:01:10.0, config of domain web1",
+    ]
+    assert (root_ports(lab_host), root_ports(lab_host, LIVE)) == ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4])
+    assert outcome.warnings == ["domain web1 runs: its 2 new root ports take effect at its next start"]
+    again = lab_host.claim(NIC, free_root_ports=5)
+    assert (again.changed, again.warnings) == (False, [])
+
+
+def test_root_ports_can_be_asked_for_alone(lab_host):
+    outcome = lab_host.claim(free_root_ports=5)
+    assert steps(outcome) == ["root ports in the definition of domain web1: 4 -> 5"]
+    assert lab_host.record["claims"] == []
+    assert not lab_host.claim(free_root_ports=5).changed
+
+
+def test_a_port_that_is_left_by_a_device_counts_as_free(lab_host):
+    lab_host.claim({"name": "it", "address": VF1}, DISK)
+    other = {"name": "it", "address": "0000:01:10.2"}
+    outcome = lab_host.claim(other, replace_misfits=True, free_root_ports=2, check_mode=True)
+    assert not any("root ports" in step for step in steps(outcome))
+    outcome = lab_host.claim(other, replace_misfits=True, free_root_ports=3, check_mode=True)
+    assert "root ports in the definition of domain web1: 4 -> 5" in steps(outcome)
+
+
+def test_check_mode_shows_the_root_ports_in_the_diff_and_adds_none(lab_host):
+    before = lab_host.whole_state()
+    outcome = lab_host.claim(free_root_ports=5, check_mode=True)
+    assert outcome.changed
+    (entry,) = outcome.diff
+    assert entry["after"].count("pcie-root-port") == entry["before"].count("pcie-root-port") + 1 == 5
+    assert lab_host.whole_state() == before
+
+
+def test_root_ports_leave_again_when_the_claim_fails(lab_host):
+    lab_host.kernel.load_module("vfio-pci")
+    before = lab_host.host_state()
+    lab_host.libvirt.fail(3, LibvirtError("internal error"))
+    error = refused(lab_host.claim, NIC, free_root_ports=5)
+    assert error.code == "attach_failed"
+    assert lab_host.host_state() == before
+
+
+def test_libvirt_that_refuses_a_root_port_is_quoted(lab_host):
+    before = lab_host.host_state()
+    lab_host.libvirt.fail(2, LibvirtError("XML error: too many PCI controllers"))
+    error = refused(lab_host.claim, free_root_ports=6)
+    assert (error.code, error.found) == ("root_ports_failed", "libvirt says: XML error: too many PCI controllers")
+    assert lab_host.host_state() == before
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        (None, "it is transient and has no definition"),
+        (domain_xml(machine="pci-root", ports=0), "its machine type has no PCIe root"),
+    ],
+)
+def test_root_ports_are_refused_for_a_domain_that_can_have_none(lab_host, config, found):
+    lab_host.domain.xml[CONFIG] = config
+    error = refused(lab_host.claim, free_root_ports=1)
+    assert (error.code, error.found) == ("no_pcie_root", found)
 
 
 def test_trust_and_spoof_check_are_set_through_the_pf_and_put_back(lab_host):
