@@ -142,9 +142,9 @@ def _check_slots(
             subject=f"domain {domain.name}",
             found=f"{len(layout.free_root_ports) + freed} free pcie-root-port controllers in the running domain",
             wanted=f"{len(express)}, one for each of {', '.join(express)}",
-            remedy="add <controller type='pci' model='pcie-root-port'/> to its <devices> once for each with "
-            f"'virsh edit {domain.name}', or set ensure_root_ports with requests: [], then stop and start it; or set attach "
-            "to [config], which takes effect at its next start",
+            remedy="set ensure_root_ports with requests: [], or add <controller type='pci' model='pcie-root-port'/> to its "
+            f"<devices> once for each with 'virsh edit {domain.name}', then stop and start it; or set attach to [config], "
+            "which takes effect at its next start",
         )
     if conventional and not layout.conventional_slots:
         raise HostdevError(

@@ -33,8 +33,8 @@ def vf_info(lab: Lab) -> dict[str, Any]:
     }
 
 
-def elements(state: HostState, place: str, path: str) -> list[dict[str, str]]:
-    return [one.attrib for one in ET.fromstring(state.domains["web1", place]).iterfind(f"devices/{path}")]
+def elements(state: HostState, place: str, path: str, domain: str = "web1") -> list[dict[str, str]]:
+    return [one.attrib for one in ET.fromstring(state.domains[domain, place]).iterfind(f"devices/{path}")]
 
 
 def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab: Lab, before: HostState) -> None:
@@ -61,3 +61,46 @@ def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab:
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
     assert vf_info(lab) == settings_before
     assert lab.wait_guest_pci("web1", lambda devices: len(devices) == len(guest_before)) == guest_before
+
+
+def test_root_ports_are_there_after_the_next_start_and_take_devices_at_the_asked_address(
+    lab: Lab, before: HostState
+) -> None:
+    prepare = {"domain": "plain1", "requests": [], "ensure_root_ports": 2}
+    disk = {"name": "disk", "address": topology.NVME, "guest_address": "0000:02:00.0", "rom": {"bar": False}}
+    wanted = {"domain": "plain1", "requests": [disk]}
+    lab.put(before.domains["plain1", "config"], "/run/plain1.xml")
+    try:
+        prepared = play(lab.inventory(), tasks({"name": "ports", CLAIM: prepare}, {"name": "again", CLAIM: prepare}))
+        assert prepared.code == 0, prepared.output
+        assert [task.status for task in prepared.tasks] == ["changed", "ok"]
+        assert prepared.of("ports").result["plan"][0]["kind"] == "root_ports"
+
+        guest_before = lab.start_guest("plain1")
+        release = {"kvm.hostdev.pci_passthrough_release": {"domain": "plain1"}}
+        claimed = play(lab.inventory(), tasks({"name": "claim", CLAIM: wanted}, {"name": "claim again", CLAIM: wanted}))
+        assert claimed.code == 0, claimed.output
+        assert [task.status for task in claimed.tasks] == ["changed", "ok"]
+        guest = lab.wait_guest_pci("plain1", lambda devices: len(devices) > len(guest_before))
+        assert [(device.address, device.ids) for device in guest if device not in guest_before] == [
+            ("0000:02:00.0", "1b36:0010")
+        ]
+        for place in ("config", "live"):
+            assert [one["bar"] for one in elements(read_state(lab), place, "hostdev/rom", "plain1")] == ["off"]
+
+        # Detached by hand from the definition, and asked for without an address: it comes back to the same.
+        definition = ET.fromstring(read_state(lab).domains["plain1", "config"])
+        hostdev = definition.find("devices/hostdev")
+        assert hostdev is not None
+        lab.sh("virsh -q detach-device plain1 /dev/stdin --config", text=ET.tostring(hostdev, encoding="unicode"))
+        plain = {"name": "disk", "address": topology.NVME}
+        again = play(lab.inventory(), tasks({"name": "again", CLAIM: {"domain": "plain1", "requests": [plain]}}))
+        assert again.code == 0, again.output
+        assert [one["bus"] for one in elements(read_state(lab), "config", "hostdev/address", "plain1")] == ["0x02"]
+
+        released = play(lab.inventory(), tasks({"name": "release", **release}))
+        assert released.code == 0, released.output
+        assert read_state(lab).bindings == before.bindings
+    finally:
+        lab.sh("virsh -q destroy plain1; virsh -q define /run/plain1.xml", check=False)
+    assert read_state(lab).domains["plain1", "config"] == before.domains["plain1", "config"]
