@@ -15,6 +15,7 @@ VF1 = "0000:01:10.0"
 NVME = "0000:04:00.0"
 VF = {"name": "nic", "specs": [{"product_id": "10ca"}]}
 VFS = {**VF, "count": 2}
+NETWORK = {**VF, "network": {"mac": "52:54:00:12:34:56", "vlan": 42, "trust": True, "spoof_check": False}}
 ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
 
@@ -97,6 +98,12 @@ CHANGES = (
         lambda host: host.claim({"name": "it", "address": NVME}, replace_misfits=True),
         lambda host: host.claim({"name": "it", "address": VF1}),
     ),
+    Change("claim a VF with a network", lambda host: host.claim(NETWORK)),
+    Change("claim with a network what was without", lambda host: host.claim(NETWORK), lambda host: host.claim(VF)),
+    Change("claim without a network again", lambda host: host.claim(VF), lambda host: host.claim(NETWORK)),
+    Change("release a VF with a network", lambda host: host.release(domain="web1"), lambda host: host.claim(NETWORK)),
+    Change("claim with root ports", lambda host: host.claim(VF, free_root_ports=6)),
+    Change("claim root ports alone", lambda host: host.claim(free_root_ports=6), _shut_off),
     Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
     Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
     Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),

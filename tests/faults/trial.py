@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import tempfile
@@ -101,7 +102,7 @@ def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) ->
     """Return whether the change was undone or done. Raises AssertionError when the host is neither, or lost a claim."""
     plain = FakeHost.__new__(FakeHost)
     plain.__dict__.update(host.__dict__)
-    plain.system = type(host.system)(host.system.tree, host.system.domains, host.system.binder, host.system.environ)
+    plain.system = dataclasses.replace(host.system)
     if mode in KILLED:
         ended = in_process_of_its_own(host, lambda: (Effects(host, number, mode), change.change(host)))
         assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"

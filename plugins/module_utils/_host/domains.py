@@ -8,18 +8,19 @@
 from __future__ import annotations
 
 import typing as t
-import xml.etree.ElementTree as ET
 
 from .._model.device import DomainUse
-from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, hostdev_xml, parse_layout
+from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
+from .._model.guest_device import placed
 from .detaching import let_go
 from .libvirt_errors import INVALID_ARG, NO_DOMAIN, OPERATION_TIMEOUT, is_gone, number, remedy
 from .link import Link
+from .root_ports import change_root_ports
 
 if t.TYPE_CHECKING:
     from .._model.domain import DomainLayout
-    from .._model.plan import HostdevStep
+    from .._model.plan import HostdevStep, RootPortsStep
     from .removal_events import RemovalEvents
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
@@ -104,6 +105,22 @@ class Domains:
             # From a domain that is gone, or goes meanwhile, the function is gone too.
             if step.after is not None or not is_gone(error):
                 raise _refused(step, f"libvirt says: {error}", remedy(error)) from error
+
+    def apply_root_ports(self, step: RootPortsStep) -> None:
+        """Bring the root ports of a definition to the step's `after`. From a domain that is gone they are gone too."""
+        try:
+            self._link.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))
+        except self._error as error:
+            if is_gone(error) and set(step.after) < set(step.before):
+                return
+            raise HostdevError(
+                "root_ports_failed",
+                subject=f"definition of domain {step.domain}",
+                found=f"libvirt says: {error}",
+                wanted=str(step),
+                remedy=remedy(error)
+                or "ask for fewer with ensure_root_ports, or see the journal of libvirtd or virtqemud on the host",
+            ) from error
 
     def await_job(self, uuid: str) -> None:
         """Wait until libvirt has done what it does to the domain for others, such as a run that was killed.
@@ -212,11 +229,11 @@ class Domains:
         if step.place != LIVE or guest_address(wanted) is not None or not handle.isPersistent():
             return wanted
         defined = parse_layout(handle.XMLDesc(_XML_INACTIVE)).assigned.get(step.address)
-        place = guest_address(defined.xml) if defined is not None else None
-        if place is None or guest_bus(place) not in (layout.free_root_ports or ()):
+        if defined is None:
             return wanted
-        managed = ET.fromstring(wanted).get("managed") == "yes"
-        return hostdev_xml(step.address, managed=managed, guest_address=place)
+        place = guest_address(defined.xml)
+        free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
+        return placed(wanted, defined.xml, at=place if free else None)
 
 
 def uses_by_address(domains: t.Iterable[Domain]) -> dict[str, list[DomainUse]]:

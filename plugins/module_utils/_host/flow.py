@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._model.address import address_order
-from .._model.diff import domain_diff, drivers_diff
+from .._model.attaching import check_networks, waiting
+from .._model.diff import domain_diff, drivers_diff, settings_diff
 from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
@@ -20,9 +21,11 @@ from .._model.machine import machine_warnings
 from .._model.matching import Guest, affinity_warnings, policy_warnings
 from .._model.planner import make_plan
 from .._model.pools import pools
+from .._model.root_ports import ports_waiting
 from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
+from .._model.vf_settings import note_originals, with_settings
 from .host import read_host
 from .insisting import FAIL, Insisting
 from .lock import LOCK, locked
@@ -38,6 +41,7 @@ if t.TYPE_CHECKING:
     from .._model.request import Request
     from .._model.selection import Terms
     from .._model.tracker import Claim, Tracker
+    from .._model.vf_settings import VfState
     from .record import RecordFile
     from .system import System
 
@@ -46,7 +50,8 @@ if t.TYPE_CHECKING:
 class ClaimWish:
     """What a claim asks for; exactly one of `domain` (name or UUID) and `owner` (a free name) is set.
 
-    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain.
+    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
+    are to be in the domain's definition.
     """
 
     domain: str | None
@@ -57,6 +62,7 @@ class ClaimWish:
     attach: tuple[str, ...]
     managed: bool = True
     numa_cells: frozenset[int] | None = None
+    free_root_ports: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,9 @@ class Flow:
                 guest=guest,
             )
             before = record.tracker.claim_of(owner)
+            check_networks(inventory, after)
+            vf_states = self._vf_states(inventory, before, after)
+            after = note_originals(after, vf_states)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
             outcome.warnings.extend(machine_warnings(domain, new) if places else ())
@@ -151,7 +160,11 @@ class Flow:
                 domain=domain,
                 managed=wish.managed,
                 vfio_driver=aliases.vfio_driver,
+                vf_states=vf_states,
+                free_root_ports=wish.free_root_ports,
             )
+            if domain is not None:
+                outcome.warnings.extend([*waiting(domain, after), *ports_waiting(domain, plan)])
             self._carry_out(plan, record, domain, inventory, outcome)
             if self._system.domains is None:
                 outcome.warnings.append(
@@ -180,7 +193,8 @@ class Flow:
                         remedy="start libvirt on the host, and see that its Python binding is installed",
                     )
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
-                plan = make_plan("release", inventory, claim, after, domain=domain)
+                vf_states = self._vf_states(inventory, claim, after)
+                plan = make_plan("release", inventory, claim, after, domain=domain, vf_states=vf_states)
                 self._carry_out(plan, record, domain, inventory, outcome)
                 outcome.warnings.extend(
                     f"{address} is only taken from the record: the device of {claim.owner} is no longer there"
@@ -326,10 +340,11 @@ class Flow:
                 raise insisting.told(error) from error
             outcome.warnings.extend(insisting.warnings)
             outcome.stopped.extend(insisting.stopped)
+            plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)
-        outcome.diff.extend(drivers_diff(plan))
+        outcome.diff.extend([*drivers_diff(plan), *settings_diff(plan)])
         if domain is not None:
             outcome.diff.extend(domain_diff(plan, domain, after))
 
@@ -343,7 +358,13 @@ class Flow:
             self._system.domains,
             pools=self._free_pools,
             detach_timeout=self._detach_timeout,
+            vf_settings=self._system.vf_settings,
         )
+
+    def _vf_states(self, inventory: Inventory, *claims: Claim) -> dict[str, VfState]:
+        """What PFs have of the VFs whose settings the claims change or changed."""
+        settings = self._system.vf_settings
+        return {} if settings is None else settings.states(inventory, with_settings(*claims))
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()

@@ -67,7 +67,7 @@ class Insisting:
                 f"{error.subject}: {error.found}. It leaves the definition only, and stays claimed and bound until "
                 f"the domain is shut off and a release runs again"
             )
-            return left_with_guest(plan, index, self._inventory)
+            return left_with_guest(plan, step, self._inventory)
         if step.domain in self.stopped:
             return None  # somebody started it again, and its guest is as stubborn
         if self._domains.find(step.uuid).config is None:

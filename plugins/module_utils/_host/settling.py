@@ -7,18 +7,19 @@
 
 A device that was pulled out, or in whose place there is another, has nothing to be put back, and neither has a guest
 that stopped. After a reboot the host may use again what a step would take from it: then definitions are put right and
-devices given back, and none is taken. A guest that was started meanwhile, by libvirt at the boot of the host say, may
-have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it does.
+devices given back, and none is taken or set up. A guest that was started meanwhile, by libvirt at the boot of the host
+say, may have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it
+does.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from .._model.domain import LIVE
+from .._model.domain import CONFIG, LIVE
 from .._model.errors import HostdevError
 from .._model.identity import identity_mismatch
-from .._model.plan import DriverStep, HostdevStep
+from .._model.plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
 from .pci import named_vfio
 
 if t.TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Settling:
             try:
                 self._drive_one(step, without_libvirt)
             except HostdevError as error:
-                if error.code == "unbind_timeout" and error.subject == step.address:
+                if isinstance(step, DriverStep) and error.code == "unbind_timeout" and error.subject == step.address:
                     self._notes.append(f"{error.message} It stays on record, held by {self._owner}")
                     self.stuck[step.address] = error
                 elif error.code == "no_libvirt" and without_libvirt:
@@ -78,7 +79,7 @@ class Settling:
         return self._notes
 
     def _drive_one(self, step: Step, without_libvirt: bool) -> None:
-        if step.address in self.stuck and (isinstance(step, DriverStep) or step.after is not None):
+        if self._hangs_with_its_device(step):
             return
         gone = self._gone(step)
         if gone is not None:
@@ -92,10 +93,15 @@ class Settling:
                     raise
         self._apply(step)
 
+    def _hangs_with_its_device(self, step: Step) -> bool:
+        if isinstance(step, RootPortsStep) or step.address not in self.stuck:
+            return False
+        return isinstance(step, DriverStep) or step.after is not None
+
     def _gone(self, step: Step) -> str | None:
         if self._rebooted and _takes(step):
             return "the host was rebooted"
-        if isinstance(step, DriverStep):
+        if isinstance(step, (DriverStep, VfSettingsStep)):
             device = self._binder.present(step.address)
             if device is None:
                 return f"{step.address} is no longer on the host"
@@ -104,11 +110,12 @@ class Settling:
             return None if mismatch is None else f"another device is at {step.address} now ({mismatch})"
         if step.after is None or self._domains is None:
             return None
+        place = CONFIG if isinstance(step, RootPortsStep) else step.place
         domain = next((one for one in self._domains.all() if one.uuid == step.uuid), None)
         if domain is None:
             return f"domain {step.domain} is gone"
-        if domain.layout(step.place) is None:
-            return f"domain {step.domain} " + ("does not run" if step.place == LIVE else "has no definition")
+        if domain.layout(place) is None:
+            return f"domain {step.domain} " + ("does not run" if place == LIVE else "has no definition")
         return None
 
     def _take_from_guests(self, step: DriverStep) -> None:
@@ -127,7 +134,10 @@ class Settling:
 def _takes(step: Step) -> bool:
     if isinstance(step, DriverStep):
         return step.after.driver is not None and named_vfio(step.after.driver)
-    return step.place == LIVE and step.after is not None
+    if isinstance(step, VfSettingsStep):
+        # The PF has forgotten them, and the host may use the VF again: it must not find it trusted, say.
+        return True
+    return isinstance(step, HostdevStep) and step.place == LIVE and step.after is not None
 
 
 def _in_use(step: DriverStep, domain: Domain) -> HostdevError:

@@ -8,23 +8,24 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import typing as t
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+from .._model.attaching import with_guest_addresses
+from .._model.by_hand import by_hand
 from .._model.errors import HostdevError
-from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step
+from .._model.plan import DriverStep, HostdevStep, Journal, Plan, RootPortsStep, Step, VfSettingsStep
 from .._model.set_aside import with_set_aside
 from .settling import Settling
 
 if t.TYPE_CHECKING:
     from .._model.record import Record
-    from .._model.tracker import Tracker
+    from .._model.tracker import Claim, Tracker
     from .binding import Binder
     from .domains import Domains
     from .insisting import Insisting
     from .record import RecordFile
+    from .vf_settings import VfSettings
 
 
 class Transaction:
@@ -44,6 +45,7 @@ class Transaction:
         *,
         pools: t.Callable[[Tracker], list[dict[str, t.Any]]],
         detach_timeout: float,
+        vf_settings: VfSettings | None = None,
     ) -> None:
         self._file = file
         self._record = record
@@ -51,6 +53,7 @@ class Transaction:
         self._domains = domains
         self._pools = pools
         self._detach_timeout = detach_timeout
+        self._vf_settings = vf_settings
         self._rebooted = False
 
     def run(self, plan: Plan, insisting: Insisting | None = None) -> Plan:
@@ -94,7 +97,7 @@ class Transaction:
         plan = journal.plan
         self._rebooted = boot_id != journal.boot_id
         if self._domains is not None:
-            for uuid in sorted({step.uuid for step in plan.steps if isinstance(step, HostdevStep)}):
+            for uuid in sorted({step.uuid for step in plan.steps if isinstance(step, (HostdevStep, RootPortsStep))}):
                 self._domains.await_job(uuid)
         if plan.operation != "release":
             settling = self._settling(plan)
@@ -131,7 +134,13 @@ class Transaction:
     def _apply(self, step: Step) -> None:
         if isinstance(step, DriverStep):
             self._binder.apply(step)
-        elif self._domains is not None:
+        elif isinstance(step, VfSettingsStep):
+            if self._vf_settings is None:
+                raise ValueError("a system without interfaces has no VFs to be set")
+            self._vf_settings.apply(step)
+        elif self._domains is not None and isinstance(step, RootPortsStep):
+            self._domains.apply_root_ports(step)
+        elif self._domains is not None and isinstance(step, HostdevStep):
             self._domains.apply(step, timeout=self._detach_timeout)
         else:
             raise HostdevError(
@@ -185,44 +194,21 @@ class Transaction:
         self._file.write(self._record)
 
     def _close(self, plan: Plan, *, kept: bool, stuck: t.Iterable[str] = ()) -> None:
-        self._record.tracker.put(with_set_aside(plan, plan.after if kept else plan.before, stuck))
+        claim = self._noted(plan.after) if kept else plan.before
+        self._record.tracker.put(with_set_aside(plan, claim, stuck))
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             self._record.pools = self._pools(self._record.tracker)
         self._save(None)
 
+    def _noted(self, claim: Claim) -> Claim:
+        """The claim with the guest addresses that libvirt chose; as it is where they can't be read."""
+        if self._domains is not None and any(held.attach for held in claim.holdings.values()):
+            with contextlib.suppress(HostdevError):
+                return with_guest_addresses(claim, self._domains.find(claim.owner.id))
+        return claim
+
 
 def _inverses(journal: Journal) -> list[Step]:
     """What undoes the steps that were begun, the last one first."""
     return [step.inverse() for step in reversed(journal.plan.steps[: journal.begun])]
-
-
-def by_hand(step: Step) -> str:
-    """The shell command that does a step, for an administrator who must mend what could not be undone.
-
-    It is in one line, and for any POSIX shell, whatever the domain's XML and the record hold.
-    """
-    if isinstance(step, HostdevStep):
-        action = "attach-device" if step.after else "detach-device"
-        xml = shlex.quote(_on_one_line(step.after or step.before or ""))
-        return f"printf %s {xml} | virsh {action} {shlex.quote(step.uuid)} /dev/stdin --{shlex.quote(step.place)}"
-    device = f"/sys/bus/pci/devices/{step.address}"
-    override = shlex.quote(step.after.override) if step.after.override else ""
-    commands = [f"echo {override} > {shlex.quote(f'{device}/driver_override')}"]
-    if step.before.driver:
-        commands.append(f"echo {shlex.quote(step.address)} > {shlex.quote(f'{device}/driver/unbind')}")
-    if step.after.driver:
-        commands.append(f"echo {shlex.quote(step.address)} > /sys/bus/pci/drivers_probe")
-    return "; ".join(commands)
-
-
-def _on_one_line(xml: str) -> str:
-    """An element without the white space between its parts; what is no XML as it is."""
-    try:
-        element = ET.fromstring(xml)
-    except ET.ParseError:
-        return xml
-    for part in element.iter():
-        part.text = part.text if (part.text or "").strip() else None
-        part.tail = part.tail if (part.tail or "").strip() else None
-    return ET.tostring(element, encoding="unicode")

@@ -11,21 +11,21 @@ import typing as t
 from dataclasses import replace
 
 from .domain import LIVE
-from .plan import DriverStep, Plan
+from .plan import DriverStep, HostdevStep, Plan
 from .tracker import Claim
 
 if t.TYPE_CHECKING:
     from .inventory import Inventory
 
 
-def left_with_guest(plan: Plan, index: int, inventory: Inventory) -> Plan:
-    """The plan without its step of this number, which takes a device from the running guest, and what it was for.
+def left_with_guest(plan: Plan, step: HostdevStep, inventory: Inventory) -> Plan:
+    """The plan without this step of it, which takes a device from the running guest, and what it was for.
 
     Steps before it are done and stay; of those after it the device's own return to the host goes, and that of its
     IOMMU group mates, which would take the whole group from the guest. The owner goes on holding the device for its
     request, attached live only, so that a later release gives back the rest.
     """
-    address = plan.steps[index].address
+    index, address = plan.steps.index(step), step.address
     before, after = plan.before, plan.after
     holdings = dict(after.holdings)
     holdings[address] = replace(before.holdings[address], attach=(LIVE,))
@@ -38,7 +38,7 @@ def left_with_guest(plan: Plan, index: int, inventory: Inventory) -> Plan:
         serving = sum(1 for held in holdings.values() if held.request == name)
         requests[name] = {**before.requests[name], "count": serving}
     rest = [
-        step for step in plan.steps[index + 1 :] if not (isinstance(step, DriverStep) and _stays(step, holdings, after))
+        one for one in plan.steps[index + 1 :] if not (isinstance(one, DriverStep) and _stays(one, holdings, after))
     ]
     return replace(plan, steps=(*plan.steps[:index], *rest), after=Claim(after.owner, requests, holdings))
 

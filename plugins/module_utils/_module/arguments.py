@@ -80,6 +80,19 @@ def parse_numa_cells(cells: t.Sequence[int]) -> frozenset[int]:
     return frozenset(cells)
 
 
+def parse_root_ports(options: t.Mapping[str, t.Any]) -> int | None:
+    """How many root ports are to be free. Raises HostdevError for a number that is none, and without a domain."""
+    wanted: int | None = options["ensure_root_ports"]
+    if wanted is not None and (wanted < 1 or options["domain"] is None):
+        raise HostdevError(
+            "invalid_option",
+            subject="ensure_root_ports",
+            found=f"found {wanted}" + ("" if options["domain"] else " for an owner without a domain"),
+            wanted="a number of root ports, 1 or more, of a domain",
+        )
+    return wanted
+
+
 def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
     """Blocker codes that may be accepted. Raises HostdevError for an unknown one and for one that no one may accept."""
     found = frozenset(codes)

@@ -16,7 +16,7 @@ from .._model.device_spec import AllowList, parse_device_specs
 from .._model.errors import HostdevError, one_line
 from .._model.request import parse_requests
 from .._model.selection import Terms
-from .arguments import parse_addresses, parse_allow, parse_group_members, parse_numa_cells
+from .arguments import parse_addresses, parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
 from .run import changing_system
 
 if t.TYPE_CHECKING:
@@ -48,6 +48,7 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
         ),
         attach=tuple(options["attach"]),
         managed=options["managed"],
+        free_root_ports=parse_root_ports(options),
         numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
     )
     outcome = _flow(module, needs_libvirt=wish.domain is not None).claim(wish)

@@ -153,13 +153,19 @@ class FakeDomain:
         return text
 
     def attachDeviceFlags(self, xml: str, flags: int) -> int:
-        self._libvirt.changes(f"attach {_source(xml)} {_PLACE[flags]}")
+        self._libvirt.changes(f"attach {_what(xml)} {_PLACE[flags]}")
         root = self._parse(flags)
+        if ET.fromstring(xml).tag == "controller":
+            return self._attach_controller(root, ET.fromstring(xml), flags)
         layout = parse_layout(ET.tostring(root, encoding="unicode"))
         if _source(xml) in layout.assigned:
             raise LibvirtError("device is already in the domain")
         element = ET.fromstring(xml)
         free = list(layout.free_root_ports or ())
+        if element.tag == "interface" and element.find("mac") is None:
+            # libvirt makes one up at each attach: one of these bytes is another each time.
+            self._libvirt.macs += 1
+            ET.SubElement(element, "mac", {"address": f"52:54:00:00:00:{self._libvirt.macs:02x}"})
         wanted = element.find("address")
         if wanted is None and layout.free_root_ports is None:
             pass  # a machine without PCI Express has slots enough
@@ -179,18 +185,31 @@ class FakeDomain:
         return 0
 
     def detachDeviceFlags(self, xml: str, flags: int) -> int:
-        self._libvirt.changes(f"detach {_source(xml)} {_PLACE[flags]}")
+        self._libvirt.changes(f"detach {_what(xml)} {_PLACE[flags]}")
         if flags == LIVE and self._libvirt.deaf:
             return 0
         root = self._parse(flags)
         devices = root.find("devices")
         assert devices is not None
         for element in list(devices):
-            if element.tag == "hostdev" and _source(ET.tostring(element, encoding="unicode")) == _source(xml):
+            if element.tag == ET.fromstring(xml).tag and _what(ET.tostring(element, encoding="unicode")) == _what(xml):
                 devices.remove(element)
                 self.xml[flags] = ET.tostring(root, encoding="unicode")
                 return 0
         raise LibvirtError("device not found", 99)
+
+    def _attach_controller(self, root: ET.Element, element: ET.Element, flags: int) -> int:
+        assert flags == CONFIG, "libvirt hot-plugs no PCI controller"
+        devices = root.find("devices")
+        assert devices is not None
+        if any(_what(ET.tostring(one, encoding="unicode")) == f"controller {element.get('index')}" for one in devices):
+            raise LibvirtError("operation failed: Target already exists")
+        slot = f"0x{int(element.get('index', '0')):02x}"
+        place = {"type": "pci", "domain": "0x0000", "bus": "0x00", "slot": slot, "function": "0x0"}
+        ET.SubElement(element, "address", place)
+        devices.append(element)
+        self.xml[flags] = ET.tostring(root, encoding="unicode")
+        return 0
 
     def _parse(self, flags: int) -> ET.Element:
         text = self.xml[flags]
@@ -202,9 +221,15 @@ class FakeDomain:
 _PLACE = {LIVE: "live", CONFIG: "config"}
 
 
+def _what(xml: str) -> str:
+    element = ET.fromstring(xml)
+    return f"controller {element.get('index')}" if element.tag == "controller" else _source(xml)
+
+
 def _source(xml: str) -> str:
     source = ET.fromstring(xml).find("source/address")
-    assert source is not None
+    if source is None:
+        return ""
     domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
 
@@ -215,6 +240,7 @@ class FakeLibvirt:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.deaf = False
+        self.macs = 0
         self.domains: list[FakeDomain] = []
         self._failures: dict[int, Exception] = {}
         self._hooks: dict[str, Exception] = {}

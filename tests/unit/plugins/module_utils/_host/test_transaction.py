@@ -12,7 +12,7 @@ import shlex
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.transaction import by_hand
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.by_hand import by_hand
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep, Journal
