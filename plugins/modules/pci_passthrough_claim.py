@@ -83,6 +83,9 @@ options:
             of a PCI controller of the domain, behind a C(pcie-root-port) slot and function are V(00.0).
           - Without it libvirt chooses. What it chose is on record with the device, and there the device is put again
             for as long as it is claimed, when somebody has detached it.
+          - Functions of one slot of the host are one slot in the domain's definition, with the same function numbers.
+            The lowest one is function 0, and takes the address. In a running domain each has a slot of its own until
+            the next start, since libvirt plugs in function 0 only.
         type: str
       network:
         description:

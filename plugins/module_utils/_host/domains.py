@@ -13,7 +13,7 @@ import typing as t
 from .._model.device import DomainUse
 from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
-from .._model.guest_device import placed
+from .._model.guest_device import guest_place, placed
 from .root_ports import change_root_ports
 
 if t.TYPE_CHECKING:
@@ -139,6 +139,7 @@ class Domains:
             return wanted
         place = guest_address(defined.xml)
         free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
+        free = free and layout.has_room(guest_place(defined.xml) or "")
         return placed(wanted, defined.xml, at=place if free else None)
 
     def _await(self, handle: t.Any, step: HostdevStep, timeout: float) -> None:
