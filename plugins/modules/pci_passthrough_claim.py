@@ -194,7 +194,8 @@ options:
   managed:
     description:
       - Whether libvirt binds the devices by itself when it starts the domain after a reboot of the host.
-      - With V(false) the devices must be bound already when the domain starts.
+      - With V(false) the devices must be bound already when the domain starts. The guide on guests says what becomes of
+        them when it stops.
     type: bool
     default: true
   on_mismatch:

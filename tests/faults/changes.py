@@ -89,7 +89,11 @@ CHANGES = (
     Change("claim with root ports", lambda host: host.claim(VF, free_root_ports=6)),
     Change("claim root ports alone", lambda host: host.claim(free_root_ports=6), _shut_off),
     Change("claim a slot of three functions", lambda host: host.claim(*SLOT)),
-    Change("claim one more function of a slot", lambda host: host.claim(*SLOT), lambda host: host.claim(SLOT[1])),
+    Change(
+        "claim one more function of a slot",
+        lambda host: host.claim(*SLOT),
+        lambda host: host.claim(SLOT[1], whole_group=True),
+    ),
     Change(
         "release function 0 of a slot",
         lambda host: host.release(domain="web1", names=("0000:03:00.0",)),
