@@ -138,8 +138,9 @@ class Domains:
         if defined is None:
             return wanted
         place = guest_address(defined.xml)
+        at = guest_place(defined.xml)
         free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
-        free = free and layout.has_room(guest_place(defined.xml) or "")
+        free = free and at is not None and layout.has_room(at)
         return placed(wanted, defined.xml, at=place if free else None)
 
     def _await(self, handle: t.Any, step: HostdevStep, timeout: float) -> None:

@@ -21,6 +21,7 @@ from .plan import HostdevStep
 
 if t.TYPE_CHECKING:
     from .domain import Domain, DomainLayout
+    from .guest_options import GuestOptions
     from .inventory import Inventory
     from .tracker import Claim, Holding
 
@@ -183,7 +184,7 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
         assigned = domain.live.assigned.get(address)
         if assigned is None or LIVE not in held.attach:
             continue
-        missing = lacks(assigned.xml, options_of(after, address))
+        missing = lacks(assigned.xml, _followed(after, address))
         if missing:
             found.append(
                 f"{address} is in the running domain {domain.name} without the {', '.join(missing)} of request "
@@ -194,8 +195,16 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
 
 def _outdated(address: str, xml: str, before: Claim, after: Claim) -> bool:
     """Whether an element is other than asked for; what nobody asked for, now or before, is left as it is."""
-    options, earlier = options_of(after, address), options_of(before, address)
+    options, earlier = _followed(after, address), _followed(before, address)
     return bool(lacks(xml, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
+
+
+def _followed(claim: Claim, address: str) -> GuestOptions:
+    """The options that count: where both say something of `managed` the allow list goes before the request."""
+    options, held = options_of(claim, address), claim.holdings.get(address)
+    if held is None or held.managed is None or options.managed is None:
+        return options
+    return replace(options, managed=held.managed)
 
 
 def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import typing as t
 
 FRESH = {"trust": False, "spoof_check": True}
 
@@ -21,7 +22,7 @@ class FakeLinks:
         self.online = True
         self.settings = {interface: {index: dict(FRESH) for index in range(vfs)}}
 
-    def read(self, interface: str) -> dict[int, dict[str, bool | None]]:
+    def read(self, interface: str) -> dict[int, t.Mapping[str, bool | None]]:
         if interface not in self.settings:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         return {

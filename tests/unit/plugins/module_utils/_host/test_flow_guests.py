@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 
 VF1 = "0000:01:10.0"
 NVME = "0000:04:00.0"
@@ -456,6 +457,20 @@ def test_managed_of_a_request_goes_before_the_modules_option(lab_host):
         for hostdev in ET.fromstring(lab_host.domain.xml[CONFIG]).iterfind("devices/hostdev")
     }
     assert managed == {"0x04": "no", "0x01": "yes"}
+
+
+def test_managed_of_the_allow_list_goes_before_the_request_and_a_second_run_changes_nothing(lab_host):
+    keywords = {"allow_list": allow({"managed": True})}
+    lab_host.claim({**DISK, "managed": False}, **keywords)
+    assert found(lab_host, CONFIG, "hostdev", "managed") == "yes"
+    again = lab_host.claim({**DISK, "managed": False}, **keywords)
+    assert (again.changed, again.warnings) == (False, [])
+
+
+def test_managed_that_changes_in_the_request_changes_the_definition(lab_host):
+    lab_host.claim(DISK)
+    lab_host.claim({**DISK, "managed": False})
+    assert found(lab_host, CONFIG, "hostdev", "managed") == "no"
 
 
 def test_a_request_may_name_the_vfio_driver(lab_host):
