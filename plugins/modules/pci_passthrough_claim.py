@@ -314,6 +314,7 @@ devices:
       role: requested
       adopted: false
       attach: [config, live]
+      guest_address: "0000:01:00.0"
       original: {driver: igbvf, driver_override: null}
       identity:
         vendor_id: "8086"
