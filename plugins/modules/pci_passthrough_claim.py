@@ -83,6 +83,9 @@ options:
             of a PCI controller of the domain, behind a C(pcie-root-port) slot and function are V(00.0).
           - Without it libvirt chooses. What it chose is on record with the device, and there the device is put again
             for as long as it is claimed, when somebody has detached it.
+          - Functions of one slot of the host are one slot in the domain's definition, with the same function numbers.
+            The lowest one is function 0, and takes the address. In a running domain each has a slot of its own until
+            the next start, since libvirt plugs in function 0 only.
         type: str
       network:
         description:
@@ -191,7 +194,8 @@ options:
   managed:
     description:
       - Whether libvirt binds the devices by itself when it starts the domain after a reboot of the host.
-      - With V(false) the devices must be bound already when the domain starts.
+      - With V(false) the devices must be bound already when the domain starts. The guide on guests says what becomes of
+        them when it stops.
     type: bool
     default: true
   on_mismatch:
@@ -310,6 +314,7 @@ devices:
       role: requested
       adopted: false
       attach: [config, live]
+      guest_address: "0000:01:00.0"
       original: {driver: igbvf, driver_override: null}
       identity:
         vendor_id: "8086"

@@ -16,6 +16,7 @@ NVME = "0000:04:00.0"
 VF = {"name": "nic", "specs": [{"product_id": "10ca"}]}
 VFS = {**VF, "count": 2}
 NETWORK = {**VF, "network": {"mac": "52:54:00:12:34:56", "vlan": 42, "trust": True, "spoof_check": False}}
+SLOT = [{"name": address, "address": address} for address in ("0000:03:00.0", "0000:03:00.1", "0000:03:00.2")]
 ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
 
@@ -104,6 +105,17 @@ CHANGES = (
     Change("release a VF with a network", lambda host: host.release(domain="web1"), lambda host: host.claim(NETWORK)),
     Change("claim with root ports", lambda host: host.claim(VF, free_root_ports=6)),
     Change("claim root ports alone", lambda host: host.claim(free_root_ports=6), _shut_off),
+    Change("claim a slot of three functions", lambda host: host.claim(*SLOT)),
+    Change(
+        "claim one more function of a slot",
+        lambda host: host.claim(*SLOT),
+        lambda host: host.claim(SLOT[1], whole_group=True),
+    ),
+    Change(
+        "release function 0 of a slot",
+        lambda host: host.release(domain="web1", names=("0000:03:00.0",)),
+        lambda host: host.claim(*SLOT),
+    ),
     Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
     Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
     Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),

@@ -180,6 +180,9 @@ class _Links:
     def read(self, interface: str) -> Any:
         return self._plain.read(interface)
 
+    def is_up(self, interface: str) -> bool:
+        return self._plain.is_up(interface)
+
     def write(self, interface: str, index: int, name: str, value: bool) -> None:
         self._effects.happen(
             NETLINK,

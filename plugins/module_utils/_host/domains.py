@@ -12,7 +12,7 @@ import typing as t
 from .._model.device import DomainUse
 from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
-from .._model.guest_device import placed
+from .._model.guest_device import guest_place, placed
 from .detaching import let_go
 from .libvirt_errors import INVALID_ARG, NO_DOMAIN, OPERATION_TIMEOUT, is_gone, number, remedy
 from .link import Link
@@ -232,7 +232,9 @@ class Domains:
         if defined is None:
             return wanted
         place = guest_address(defined.xml)
+        at = guest_place(defined.xml)
         free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
+        free = free and at is not None and layout.has_room(at)
         return placed(wanted, defined.xml, at=place if free else None)
 
 

@@ -164,7 +164,7 @@ class Flow:
                 free_root_ports=wish.free_root_ports,
             )
             if domain is not None:
-                outcome.warnings.extend([*waiting(domain, after), *ports_waiting(domain, plan)])
+                outcome.warnings.extend([*waiting(inventory, domain, after), *ports_waiting(domain, plan)])
             self._carry_out(plan, record, domain, inventory, outcome)
             if self._system.domains is None:
                 outcome.warnings.append(
@@ -193,7 +193,7 @@ class Flow:
                         remedy="start libvirt on the host, and see that its Python binding is installed",
                     )
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
-                vf_states = self._vf_states(inventory, claim, after)
+                vf_states = self._vf_states(inventory, claim, after, release=True)
                 plan = make_plan("release", inventory, claim, after, domain=domain, vf_states=vf_states)
                 self._carry_out(plan, record, domain, inventory, outcome)
                 outcome.warnings.extend(
@@ -361,10 +361,15 @@ class Flow:
             vf_settings=self._system.vf_settings,
         )
 
-    def _vf_states(self, inventory: Inventory, *claims: Claim) -> dict[str, VfState]:
-        """What PFs have of the VFs whose settings the claims change or changed."""
+    def _vf_states(
+        self, inventory: Inventory, before: Claim, after: Claim, *, release: bool = False
+    ) -> dict[str, VfState]:
+        """What PFs have of the VFs whose settings change; a release looks at none but those that it gives back."""
+        addresses = with_settings(before, after)
+        if release:
+            addresses = [address for address in addresses if address not in after.holdings]
         settings = self._system.vf_settings
-        return {} if settings is None else settings.states(inventory, with_settings(*claims))
+        return {} if settings is None else settings.states(inventory, addresses)
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()

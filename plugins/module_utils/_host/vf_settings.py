@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 # include/uapi/linux/rtnetlink.h, include/uapi/linux/if_link.h
 _RTM_GETLINK = 18
 _RTM_SETLINK = 19
+_IFF_UP = 1
 _RTEXT_FILTER_VF = 1
 _RTEXT_FILTER_SKIP_STATS = 8
 _IFLA_IFNAME = 3
@@ -45,10 +46,13 @@ Settings = t.Mapping[str, t.Optional[bool]]
 
 
 class Links(t.Protocol):
-    """Interfaces of PFs. Both raise OSError with the kernel's errno."""
+    """Interfaces of PFs. All raise OSError with the kernel's errno."""
 
     def read(self, interface: str) -> dict[int, Settings]:
         """The settings of the interface's VFs by their numbers; None where the driver does not tell."""
+
+    def is_up(self, interface: str) -> bool:
+        """Whether the interface is up, with a cable or without."""
 
     def write(self, interface: str, index: int, name: str, value: bool) -> None:
         """Change one setting of one VF."""
@@ -65,6 +69,9 @@ class KernelLinks:
                 if kind == _IFLA_VFINFO_LIST:
                     found.update(_settings(content))
         return found
+
+    def is_up(self, interface: str) -> bool:
+        return any(LINK.unpack_from(body)[3] & _IFF_UP for body in ask(_RTM_GETLINK, _named(interface)))
 
     def write(self, interface: str, index: int, name: str, value: bool) -> None:
         setting = attribute(_SETTINGS[name], _PAIR.pack(index, value))
@@ -86,7 +93,8 @@ class VfSettings:
             pf = None if device is None or device.physical_function is None else device.physical_function
             if pf is not None and pf in inventory.devices:
                 index = inventory.devices[pf].virtual_functions.index(address)
-                found[address] = VfState(pf, index, self._read(address, pf, index))
+                settings, interface = self._read(address, pf, index), self._interface(address, pf)
+                found[address] = VfState(pf, index, settings, interface, self._links.is_up(interface))
         return found
 
     def apply(self, step: VfSettingsStep) -> None:

@@ -14,12 +14,14 @@ from .address import PciAddress
 from .device import TYPE_VF
 from .domain import CONFIG, LIVE, PLACES
 from .errors import HostdevError
-from .guest_device import device_xml, guest_place, lacks
+from .guest_device import device_xml, guest_place, lacks, moved
 from .guest_options import options_of
+from .guest_slots import guest_slots, separated
 from .plan import HostdevStep
 
 if t.TYPE_CHECKING:
-    from .domain import Domain
+    from .domain import Domain, DomainLayout
+    from .guest_options import GuestOptions
     from .inventory import Inventory
     from .tracker import Claim, Holding
 
@@ -50,40 +52,80 @@ def check_networks(inventory: Inventory, claim: Claim) -> None:
 
 
 def entering(
-    domain: Domain, staying: t.Sequence[Holding], before: Claim, after: Claim, *, managed: bool
+    inventory: Inventory,
+    domain: Domain,
+    staying: t.Sequence[Holding],
+    before: Claim,
+    after: Claim,
+    *,
+    managed: bool,
+    mend: bool = True,
 ) -> list[HostdevStep]:
     """Steps of the devices that are not where their holdings say, and of those in the definition with other options.
 
-    A running guest keeps its devices as they are: it would lose them for a moment. See waiting. Raises HostdevError
-    where a guest address that is asked for is not free.
+    Without `mend` only of those that make way in a slot of the guest. A running guest keeps its devices as they are: it
+    would lose them for a moment. See waiting. Raises HostdevError where a guest address that is asked for is not free.
     """
     gone = {address for address, held in before.holdings.items() if address not in after.holdings}
     gone.update(address for address, held in after.holdings.items() if held.request is None)
+    requested = [held for held in staying if held.request is not None]
     steps: list[HostdevStep] = []
     for place in PLACES:
         layout = domain.layout(place)
         if layout is None:
             continue
+        slots = guest_slots(inventory, layout, requested, after, gone) if place == CONFIG else {}
         placed: list[HostdevStep] = []
-        for held in staying:
-            if held.request is None or place not in held.attach:
+        for held in requested:
+            if place not in held.attach:
                 continue
-            assigned = layout.assigned.get(held.address)
-            if assigned is None:
-                _check_place(domain, place, held, after, gone)
-                at = held.guest_address
-                kept = at if at is not None and layout.has_room(at, gone) else None
-            elif place == CONFIG and _outdated(held.address, assigned.xml, before, after):
-                _check_place(domain, place, held, after, {*gone, held.address})
-                kept = guest_place(assigned.xml)
+            assigned, slot = layout.assigned.get(held.address), slots.get(held.address)
+            wanted = None
+            if assigned is None and mend:
+                _check_place(domain, place, held, after, {*gone, *slots})
+                wanted = _element(held, after, managed=managed, kept=_kept(layout, place, held, gone))
+            elif (
+                assigned is not None
+                and mend
+                and place == CONFIG
+                and _outdated(held.address, assigned.xml, before, after)
+            ):
+                _check_place(domain, place, held, after, {*gone, *slots, held.address})
+                wanted = _element(held, after, managed=managed, kept=guest_place(assigned.xml))
+            elif assigned is not None and slot is not None:
+                wanted = assigned.xml
+            if wanted is not None and slot is not None:
+                wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, slots))
+            if wanted is None or (assigned is not None and wanted == assigned.xml):
+                continue
+            if assigned is not None:
                 steps.append(HostdevStep(held.address, domain.name, domain.uuid, place, assigned.xml, None))
-            else:
-                continue
-            wanted = _element(held, after, managed=managed, kept=kept)
             placed.append(HostdevStep(held.address, domain.name, domain.uuid, place, None, wanted))
-        # libvirt chooses for those without a place: not before the others have theirs.
-        steps.extend(sorted(placed, key=lambda step: guest_place(step.after or "<hostdev />") is None))
+        # libvirt chooses for those without a place: not before the others have theirs. Function 0 says whether a slot
+        # has others.
+        steps.extend(sorted(placed, key=_attach_order))
     return steps
+
+
+def _kept(layout: DomainLayout, place: str, held: Holding, gone: t.Collection[str]) -> str | None:
+    """The place on record, where it can be had; the root complex has no hot-plug slots."""
+    at = held.guest_address
+    if at is None or not layout.has_room(at, gone) or (place == LIVE and _fixed(layout, PciAddress.parse(at).bus)):
+        return None
+    return at
+
+
+def _fixed(layout: DomainLayout, bus: int) -> bool:
+    return layout.controllers.get(bus) == "pcie-root"
+
+
+def _shared(slot: str, slots: t.Mapping[str, str]) -> bool:
+    return sum(1 for other in slots.values() if other.rpartition(".")[0] == slot.rpartition(".")[0]) > 1
+
+
+def _attach_order(step: HostdevStep) -> tuple[bool, int]:
+    place = guest_place(step.after or "<hostdev />")
+    return place is None, 0 if place is None else PciAddress.parse(place).function
 
 
 def with_guest_addresses(claim: Claim, domain: Domain) -> Claim:
@@ -106,9 +148,11 @@ def _check_place(domain: Domain, place: str, held: Holding, after: Claim, gone: 
     To a definition libvirt adds the controllers that an address needs.
     """
     wanted, layout = options_of(after, held.address).address, domain.layout(place)
-    if wanted is None or layout is None or layout.has_room(wanted, gone):
+    if wanted is None or layout is None:
         return
     bus = PciAddress.parse(wanted).bus
+    if layout.has_room(wanted, gone) and (place == CONFIG or not _fixed(layout, bus)):
+        return
     if bus not in layout.controllers:
         if place == CONFIG:
             return
@@ -116,7 +160,9 @@ def _check_place(domain: Domain, place: str, held: Holding, after: Claim, gone: 
     else:
         there = ", ".join(f"{what} at {at}" for at, what in layout.places.items() if at.bus == bus)
         found = f"in the {'definition' if place == CONFIG else 'running domain'} it is not free: bus {bus} " + (
-            f"has {there}" if there else f"is a {layout.controllers[bus]}, which has its only slot at 00.0"
+            f"has {there}"
+            if there
+            else f"is a {layout.controllers[bus]}, which has no such slot, or none for hot-plugging"
         )
     ports = ", ".join(f"0000:{index:02x}:00.0" for index in layout.free_root_ports or ())
     raise HostdevError(
@@ -129,16 +175,16 @@ def _check_place(domain: Domain, place: str, held: Holding, after: Claim, gone: 
     )
 
 
-def waiting(domain: Domain, after: Claim) -> list[str]:
+def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
     """Warnings of what a running guest gets at its next start only: its devices can't be changed in their place."""
     if domain.live is None:
         return []
-    found = []
+    found = separated(inventory, domain, [held for held in after.holdings.values() if held.request is not None])
     for address, held in after.holdings.items():
         assigned = domain.live.assigned.get(address)
         if assigned is None or LIVE not in held.attach:
             continue
-        missing = lacks(assigned.xml, options_of(after, address))
+        missing = lacks(assigned.xml, _followed(after, address))
         if missing:
             found.append(
                 f"{address} is in the running domain {domain.name} without the {', '.join(missing)} of request "
@@ -149,8 +195,16 @@ def waiting(domain: Domain, after: Claim) -> list[str]:
 
 def _outdated(address: str, xml: str, before: Claim, after: Claim) -> bool:
     """Whether an element is other than asked for; what nobody asked for, now or before, is left as it is."""
-    options, earlier = options_of(after, address), options_of(before, address)
+    options, earlier = _followed(after, address), _followed(before, address)
     return bool(lacks(xml, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
+
+
+def _followed(claim: Claim, address: str) -> GuestOptions:
+    """The options that count: where both say something of `managed` the allow list goes before the request."""
+    options, held = options_of(claim, address), claim.holdings.get(address)
+    if held is None or held.managed is None or options.managed is None:
+        return options
+    return replace(options, managed=held.managed)
 
 
 def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> str:

@@ -28,7 +28,6 @@ def device_xml(
     managed: bool,
     options: GuestOptions = NO_OPTIONS,
     place: str | None = None,
-    multifunction: bool = False,
 ) -> str:
     """The element for a host function; `place` is the guest's address for it, None lets libvirt choose one."""
     network = options.network
@@ -54,7 +53,19 @@ def device_xml(
         if options.rom_file is not None:
             rom.set("file", options.rom_file)
     if place is not None:
-        element.append(_place(place, multifunction=multifunction))
+        element.append(_place(place, multifunction=False))
+    return ET.tostring(element, encoding="unicode")
+
+
+def moved(xml: str, place: str, *, multifunction: bool) -> str:
+    """The element with another place in the guest, and all else as it is; the same text where it is there already."""
+    element = ET.fromstring(xml)
+    wanted, present = _place(place, multifunction=multifunction), element.find("address")
+    if present is not None:
+        if guest_place(xml) == place and present.get("multifunction", "off") == wanted.get("multifunction", "off"):
+            return xml
+        element.remove(present)
+    element.append(wanted)
     return ET.tostring(element, encoding="unicode")
 
 
@@ -69,7 +80,10 @@ def placed(xml: str, defined: str, *, at: str | None) -> str:
     if element.tag == model.tag == "interface" and element.find("mac") is None and mac is not None:
         element.append(mac)
     if at is not None:
-        element.append(ET.fromstring(at))
+        place = ET.fromstring(at)
+        # Behind a root port of its own there are no other functions, whatever the definition has.
+        place.attrib.pop("multifunction", None)
+        element.append(place)
     return ET.tostring(element, encoding="unicode")
 
 

@@ -16,10 +16,11 @@ from .device import Binding
 from .domain import CONFIG, LIVE
 from .errors import HostdevError
 from .guest_options import options_of
+from .guest_slots import check_unplug
 from .identity import held_device
 from .plan import DriverStep, HostdevStep, Plan, Step
 from .root_ports import root_ports_step
-from .vf_settings import settings_steps
+from .vf_settings import check_up, settings_steps
 
 if t.TYPE_CHECKING:
     from .device import PciDevice
@@ -54,13 +55,15 @@ def make_plan(
     leaving = [address for address in before.holdings if address not in _requested(after)]
     steps: list[Step] = []
     if domain is not None:
-        steps.extend(_leave(domain, [address for address in leaving if address in _requested(before)]))
+        leave = [address for address in leaving if address in _requested(before)]
+        check_unplug(domain, leave)
+        steps.extend(_leave(domain, leave))
     staying = [
         after.holdings[address]
         for address in sorted(after.holdings, key=address_order)
-        if operation == "claim" and held_device(inventory, after.holdings[address]) is not None
+        if held_device(inventory, after.holdings[address]) is not None
     ]
-    for held in staying:
+    for held in staying if operation == "claim" else ():
         device = inventory.devices[held.address]
         driver = options_of(after, held.address).driver
         if not device.vfio or driver not in (None, device.driver):
@@ -69,7 +72,9 @@ def make_plan(
             steps.append(DriverStep(held.address, device.binding, Binding(driver, driver)))
     steps.extend(settings_steps(before, after, vf_states))
     if domain is not None:
-        enter = entering(domain, staying, before, after, managed=managed)
+        mend = operation == "claim"
+        enter = entering(inventory, domain, staying, before, after, managed=managed, mend=mend)
+        check_up(enter, vf_states)
         _check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
         ports = None if free_root_ports is None else root_ports_step(inventory, domain, steps, enter, free_root_ports)
         steps.extend([*([] if ports is None else [ports]), *enter])

@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 
 from .domain import CONFIG
 from .errors import HostdevError
+from .guest_device import guest_place
 from .plan import HostdevStep, RootPortsStep
 
 if t.TYPE_CHECKING:
@@ -42,6 +43,8 @@ def root_ports_step(
     taken = sum(
         1 if step.after is not None else -1
         for step in changing
+        # Other functions of a slot are behind the port of function 0.
+        if (guest_place(step.after or step.before or "") or "0").endswith("0")
         if step.address not in inventory.devices or inventory.devices[step.address].express
     )
     missing = wanted + taken - len(layout.free_root_ports)
@@ -53,10 +56,14 @@ def root_ports_step(
 
 
 def root_port_xml(index: int) -> str:
-    """The controller; its place on the root bus and its chassis are libvirt's to choose."""
-    return ET.tostring(
-        ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"}), encoding="unicode"
-    )
+    """The controller. To a device that is attached alone libvirt adds no defaults: these are those of a definition.
+
+    Its place on the root bus is libvirt's to choose.
+    """
+    element = ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"})
+    ET.SubElement(element, "model", {"name": "pcie-root-port"})
+    ET.SubElement(element, "target", {"chassis": str(index), "port": f"0x{index & 0xFF:x}"})
+    return ET.tostring(element, encoding="unicode")
 
 
 def ports_waiting(domain: Domain, plan: Plan) -> list[str]:

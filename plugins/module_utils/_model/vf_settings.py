@@ -14,31 +14,34 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .address import address_order
+from .domain import LIVE
 from .errors import HostdevError
 from .guest_options import options_of
 from .plan import VfSettingsStep
 
 if t.TYPE_CHECKING:
+    from .plan import HostdevStep
     from .tracker import Claim
 
 
 @dataclass(frozen=True)
 class VfState:
-    """A VF as its PF has it: the VF's number there, and each setting, None where the PF's driver does not tell."""
+    """A VF as its PF has it: the VF's number there, and each setting, None where the PF's driver does not tell.
+
+    `interface` is the PF's, and `up` whether that is up.
+    """
 
     pf: str
     index: int
     settings: t.Mapping[str, bool | None]
+    interface: str = ""
+    up: bool = True
 
 
-def with_settings(*claims: Claim) -> list[str]:
-    """Addresses of the devices for which one of the claims has settings, to set or to put back."""
-    found = {
-        address
-        for claim in claims
-        for address, held in claim.holdings.items()
-        if held.vf_settings or _wanted(claim, address)
-    }
+def with_settings(before: Claim, after: Claim) -> list[str]:
+    """Addresses of the devices that have settings to put back, or a network now."""
+    found = {address for address, held in before.holdings.items() if held.vf_settings}
+    found.update(address for address in after.holdings if options_of(after, address).network is not None)
     return sorted(found, key=address_order)
 
 
@@ -74,6 +77,21 @@ def settings_steps(before: Claim, after: Claim, states: t.Mapping[str, VfState])
             known = {name: value for name, value in current.items() if value is not None}
             steps.append(VfSettingsStep(address, state.pf, state.index, known, target))
     return steps
+
+
+def check_up(steps: t.Iterable[HostdevStep], states: t.Mapping[str, VfState]) -> None:
+    """Refuse an interface for a running guest whose PF is down: libvirt would, in the middle (virNetDevSetVfConfig)."""
+    for step in steps:
+        state = states.get(step.address)
+        if state is None or state.up or step.place != LIVE or step.after is None:
+            continue
+        raise HostdevError(
+            "pf_down",
+            subject=f"{step.address}, to attach to domain {step.domain} (live)",
+            found=f"the interface {state.interface} of its physical function {state.pf} is down",
+            wanted="an interface that is up: libvirt sets MAC address and VLAN through it",
+            remedy=f"ip link set {state.interface} up, and let the host do so at boot, or no guest starts with it",
+        )
 
 
 def _wanted(claim: Claim, address: str) -> dict[str, bool]:

@@ -39,6 +39,7 @@ def elements(state: HostState, place: str, path: str, domain: str = "web1") -> l
 
 def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab: Lab, before: HostState) -> None:
     guest_before = lab.guest_pci("web1")
+    lab.sh(f"ip link set $(ls /sys/bus/pci/devices/{topology.IGB_PF}/net) up")
     settings_before = vf_info(lab)
     network = {"mac": MAC, "vlan": 42, "trust": True, "spoof_check": False}
     assert all(settings_before[name] != value for name, value in network.items())
@@ -104,3 +105,26 @@ def test_root_ports_are_there_after_the_next_start_and_take_devices_at_the_asked
     finally:
         lab.sh("virsh -q destroy plain1; virsh -q define /run/plain1.xml", check=False)
     assert read_state(lab).domains["plain1", "config"] == before.domains["plain1", "config"]
+
+
+def test_functions_of_one_slot_are_one_slot_in_a_guest_that_is_started_with_them(lab: Lab, before: HostState) -> None:
+    requests = [{"name": address, "address": address} for address in topology.MULTIFUNCTION]
+    wanted = {"domain": "db1", "requests": requests, "attach": ["config"]}
+    release = {"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "db1"}}
+    claimed = play(lab.inventory(), tasks({"name": "claim", CLAIM: wanted}, {"name": "again", CLAIM: wanted}))
+    assert claimed.code == 0, claimed.output
+    assert [task.status for task in claimed.tasks] == ["changed", "ok"]
+    try:
+        guest = lab.start_guest("db1")
+        found = [device.address for device in guest if device.ids in ("8086:10d3", "1b36:0010")]
+        (slot,) = {address.rpartition(".")[0] for address in found}
+        assert found == [f"{slot}.{number}" for number in range(3)]
+        running = play(lab.inventory(), tasks({**release, "ignore_errors": True}))
+        assert running.of("release").result["error"]["code"] == "multifunction_slot"
+    finally:
+        lab.sh("virsh -q destroy db1")
+    released = play(lab.inventory(), tasks(release))
+    assert released.code == 0, released.output
+    after = read_state(lab)
+    assert after.bindings == before.bindings
+    assert after.domains["db1", "config"] == before.domains["db1", "config"]

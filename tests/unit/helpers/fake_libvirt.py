@@ -10,7 +10,9 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout, place_of
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.root_ports import root_port_xml
 
 NO_DOMAIN = 42
 INTERNAL_ERROR = 1
@@ -176,8 +178,8 @@ class FakeDomain:
             ET.SubElement(
                 element, "address", {"type": "pci", "domain": "0x0000", "bus": bus, "slot": "0x00", "function": "0x0"}
             )
-        elif int(wanted.get("bus", "0"), 0) not in free:
-            raise LibvirtError("XML error: Attempted double use of PCI Address")
+        else:
+            self._check_place(root, xml, flags)
         devices = root.find("devices")
         assert devices is not None
         devices.append(element)
@@ -189,6 +191,8 @@ class FakeDomain:
         if flags == LIVE and self._libvirt.deaf:
             return 0
         root = self._parse(flags)
+        if flags == LIVE:
+            _check_unplug(root, xml)
         devices = root.find("devices")
         assert devices is not None
         for element in list(devices):
@@ -198,10 +202,37 @@ class FakeDomain:
                 return 0
         raise LibvirtError("device not found", 99)
 
+    def _check_place(self, root: ET.Element, xml: str, flags: int) -> None:
+        """What libvirt makes of an address that was given, and the root ports that it adds for one to a definition."""
+        layout = parse_layout(ET.tostring(root, encoding="unicode"))
+        element = ET.fromstring(xml)
+        at = place_of(element)
+        assert at is not None
+        multifunction = element.find("address[@multifunction='on']") is not None
+        if flags == LIVE and at.function != 0:
+            raise LibvirtError("internal error: Only PCI device addresses with function=0 are supported")
+        if at.bus not in layout.controllers:
+            if flags == LIVE:
+                raise LibvirtError("XML error: The PCI controller with index does not exist")
+            for index in range(max(layout.controllers) + 1, at.bus + 1):
+                self._attach_controller(root, ET.fromstring(root_port_xml(index)), flags)
+            return
+        there = {one: name for one, name in layout.places.items() if one[:3] == at[:3]}
+        first = at._replace(function=0)
+        whole = any(
+            _at(one) == first and one.get("multifunction") != "on" for one in root.iterfind("devices/*/address")
+        )
+        if at in there or whole:
+            raise LibvirtError("XML error: Attempted double use of PCI Address")
+        if there and not at.function and not multifunction:
+            raise LibvirtError("XML error: Attempted double use of PCI slot (may need multifunction='on')")
+
     def _attach_controller(self, root: ET.Element, element: ET.Element, flags: int) -> int:
         assert flags == CONFIG, "libvirt hot-plugs no PCI controller"
         devices = root.find("devices")
         assert devices is not None
+        if element.find("model") is None or element.find("target") is None:
+            raise LibvirtError("internal error: Required option 'modelName' is not set for PCI controller")
         if any(_what(ET.tostring(one, encoding="unicode")) == f"controller {element.get('index')}" for one in devices):
             raise LibvirtError("operation failed: Target already exists")
         slot = f"0x{int(element.get('index', '0')):02x}"
@@ -219,6 +250,19 @@ class FakeDomain:
 
 
 _PLACE = {LIVE: "live", CONFIG: "config"}
+
+
+def _at(address: ET.Element) -> PciAddress | None:
+    holder = ET.Element("hostdev")
+    holder.append(address)
+    return place_of(holder)
+
+
+def _check_unplug(root: ET.Element, xml: str) -> None:
+    at = place_of(ET.fromstring(xml))
+    places = [place_of(one) for one in root.iterfind("devices/*")]
+    if at is not None and any(one is not None and one != at and one[:3] == at[:3] for one in places):
+        raise LibvirtError("operation failed: cannot hot unplug device with multifunction PCI guest address")
 
 
 def _what(xml: str) -> str:

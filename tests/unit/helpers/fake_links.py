@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import typing as t
 
 FRESH = {"trust": False, "spoof_check": True}
 
@@ -18,15 +19,20 @@ class FakeLinks:
         self.log: list[str] = []
         self.refused: dict[str, int] = {}
         self.untold: set[str] = set()
+        self.online = True
         self.settings = {interface: {index: dict(FRESH) for index in range(vfs)}}
 
-    def read(self, interface: str) -> dict[int, dict[str, bool | None]]:
+    def read(self, interface: str) -> dict[int, t.Mapping[str, bool | None]]:
         if interface not in self.settings:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         return {
             index: {name: None if name in self.untold else value for name, value in one.items()}
             for index, one in self.settings[interface].items()
         }
+
+    def is_up(self, interface: str) -> bool:
+        assert interface in self.settings
+        return self.online
 
     def write(self, interface: str, index: int, name: str, value: bool) -> None:
         self.log.append(f"{interface} vf {index} {name} {value}")

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 
 VF1 = "0000:01:10.0"
 NVME = "0000:04:00.0"
@@ -151,6 +152,124 @@ def test_another_guest_address_moves_the_device_in_the_definition(lab_host):
     assert "without the guest_address of request disk: that takes effect at its next start" in warning
 
 
+SLOT = [{"name": f"f{number}", "address": f"0000:03:00.{number}"} for number in range(3)]
+
+
+def slot(host, place=CONFIG):
+    """Host function, guest's bus and function, and whether it says that there are more."""
+    return sorted(
+        (
+            int(hostdev.find("source/address").get("function"), 0),
+            int(hostdev.find("address").get("bus"), 0),
+            int(hostdev.find("address").get("function"), 0),
+            hostdev.find("address").get("multifunction"),
+        )
+        for hostdev in ET.fromstring(host.domain.xml[place]).iterfind("devices/hostdev")
+    )
+
+
+def test_functions_of_one_slot_are_one_slot_in_the_definition_and_have_ports_of_their_own_live(lab_host):
+    outcome = lab_host.claim(*SLOT)
+    assert slot(lab_host) == [(0, 1, 0, "on"), (1, 1, 1, None), (2, 1, 2, None)]
+    assert slot(lab_host, LIVE) == [(0, 1, 0, None), (1, 2, 0, None), (2, 3, 0, None)]
+    assert outcome.warnings == [
+        "0000:03:00.0, 0000:03:00.1, 0000:03:00.2 are functions of one slot: domain web1 gets each behind a root port "
+        "of its own now, and all in one slot at its next start"
+    ]
+    again = lab_host.claim(*SLOT)
+    assert (again.changed, again.warnings) == (False, [])
+
+
+def test_a_slot_is_given_back_as_it_was(lab_host):
+    lab_host.kernel.load_module("vfio-pci")
+    before = lab_host.host_state()
+    lab_host.claim(*SLOT)
+    lab_host.release()
+    assert lab_host.host_state() == before
+
+
+def test_the_lowest_function_becomes_function_0(lab_host):
+    lab_host.claim(SLOT[1], SLOT[2], attach=("config",), whole_group=True)
+    assert slot(lab_host) == [(1, 1, 0, "on"), (2, 1, 2, None)]
+
+
+def test_a_function_alone_is_no_slot(lab_host):
+    lab_host.claim(SLOT[1], attach=("config",), whole_group=True)
+    assert slot(lab_host) == [(1, 1, 0, None)]
+
+
+def test_vfs_whose_addresses_look_like_one_slot_are_not_tied_together(lab_host):
+    lab_host.claim({"name": "nic", "specs": [{"product_id": "10ca"}], "count": 2}, attach=("config",))
+    assert [one[1:] for one in slot(lab_host)] == [(1, 0, None), (2, 0, None)]
+
+
+def test_a_function_that_comes_later_joins_the_slot(lab_host):
+    lab_host.claim(SLOT[1], attach=("config",), whole_group=True)
+    lab_host.claim(*SLOT, attach=("config",))
+    assert slot(lab_host) == [(0, 1, 0, "on"), (1, 1, 1, None), (2, 1, 2, None)]
+
+
+def test_when_function_0_leaves_the_next_one_takes_its_place(lab_host):
+    lab_host.claim(*SLOT, attach=("config",))
+    lab_host.release(domain="web1", names=("f0",))
+    assert slot(lab_host) == [(1, 1, 0, "on"), (2, 1, 2, None)]
+    lab_host.release(domain="web1", names=("f1",))
+    assert slot(lab_host) == [(2, 1, 0, None)]
+    assert not lab_host.claim(SLOT[2], attach=("config",), whole_group=True).changed
+
+
+def test_a_guest_address_is_for_function_0_of_the_slot(lab_host):
+    lab_host.claim({**SLOT[0], "guest_address": "0000:03:00.0"}, SLOT[1], SLOT[2], attach=("config",))
+    assert slot(lab_host) == [(0, 3, 0, "on"), (1, 3, 1, None), (2, 3, 2, None)]
+    error = refused(lab_host.claim, {**SLOT[1], "guest_address": "0000:04:00.0"}, attach=("config",))
+    assert (error.code, error.found) == (
+        "invalid_request",
+        "it is a function of the same slot as 0000:03:00.0, which the owner has too",
+    )
+
+
+def test_a_slot_without_a_free_root_port_gets_one_that_libvirt_adds(lab_host):
+    lab_host.domain.xml[CONFIG] = domain_xml(ports=0)
+    lab_host.claim(*SLOT, attach=("config",))
+    assert slot(lab_host) == [(0, 1, 0, "on"), (1, 1, 1, None), (2, 1, 2, None)]
+    assert root_ports(lab_host) == [1]
+
+
+def test_a_slot_counts_as_one_root_port(lab_host):
+    lab_host.claim(*SLOT, attach=("config",), free_root_ports=4)
+    assert root_ports(lab_host) == [1, 2, 3, 4, 5]
+    assert not lab_host.claim(*SLOT, attach=("config",), free_root_ports=4).changed
+
+
+def test_a_guest_that_was_started_with_the_slot_keeps_it_until_it_is_shut_down(lab_host):
+    lab_host.claim(*SLOT)
+    lab_host.domain.xml[LIVE] = lab_host.domain.xml[CONFIG]
+    before = lab_host.host_state()
+    error = refused(lab_host.release)
+    assert (error.code, error.subject) == ("multifunction_slot", "0000:03:00.0 in domain web1")
+    assert error.found == (
+        "the running guest has it at 0000:01:00.0, in one slot with 0000:03:00.1 at 0000:01:00.1, "
+        "0000:03:00.2 at 0000:01:00.2"
+    )
+    assert lab_host.host_state() == before
+    lab_host.domain.xml[LIVE] = None
+    lab_host.release()
+    assert slot(lab_host) == []
+
+
+def test_an_interface_needs_its_pf_up_to_enter_a_running_guest(lab_host):
+    before = lab_host.host_state()
+    lab_host.links.online = False
+    wanted = {**NIC, "network": {"vlan": 42}}
+    error = refused(lab_host.claim, wanted)
+    assert (error.code, error.subject) == ("pf_down", "0000:01:10.0, to attach to domain web1 (live)")
+    assert error.found == "the interface enp1s0 of its physical function 0000:01:00.0 is down"
+    assert error.remedy.startswith("ip link set enp1s0 up")
+    assert lab_host.host_state() == before
+    assert lab_host.claim(wanted, attach=("config",)).changed
+    assert not lab_host.claim(wanted, attach=("config",)).changed
+
+
 def root_ports(host, place=CONFIG):
     found = ET.fromstring(host.domain.xml[place]).iterfind("devices/controller[@model='pcie-root-port']")
     return [int(one.get("index")) for one in found]
@@ -189,7 +308,7 @@ def test_check_mode_shows_the_root_ports_in_the_diff_and_adds_none(lab_host):
     outcome = lab_host.claim(free_root_ports=5, check_mode=True)
     assert outcome.changed
     (entry,) = outcome.diff
-    assert entry["after"].count("pcie-root-port") == entry["before"].count("pcie-root-port") + 1 == 5
+    assert entry["after"].count('model="pcie-root-port"') == entry["before"].count('model="pcie-root-port"') + 1 == 5
     assert lab_host.whole_state() == before
 
 
@@ -338,6 +457,20 @@ def test_managed_of_a_request_goes_before_the_modules_option(lab_host):
         for hostdev in ET.fromstring(lab_host.domain.xml[CONFIG]).iterfind("devices/hostdev")
     }
     assert managed == {"0x04": "no", "0x01": "yes"}
+
+
+def test_managed_of_the_allow_list_goes_before_the_request_and_a_second_run_changes_nothing(lab_host):
+    keywords = {"allow_list": allow({"managed": True})}
+    lab_host.claim({**DISK, "managed": False}, **keywords)
+    assert found(lab_host, CONFIG, "hostdev", "managed") == "yes"
+    again = lab_host.claim({**DISK, "managed": False}, **keywords)
+    assert (again.changed, again.warnings) == (False, [])
+
+
+def test_managed_that_changes_in_the_request_changes_the_definition(lab_host):
+    lab_host.claim(DISK)
+    lab_host.claim({**DISK, "managed": False})
+    assert found(lab_host, CONFIG, "hostdev", "managed") == "no"
 
 
 def test_a_request_may_name_the_vfio_driver(lab_host):

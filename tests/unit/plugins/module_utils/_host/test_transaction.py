@@ -15,7 +15,14 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import Re
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.by_hand import by_hand
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep, Journal
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import (
+    DriverStep,
+    HostdevStep,
+    Journal,
+    RootPortsStep,
+    VfSettingsStep,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.root_ports import root_port_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, UUID, LibvirtError
@@ -243,6 +250,23 @@ def test_the_commands_by_hand_for_a_domain():
 )
 def test_the_commands_by_hand_for_a_driver(step, command):
     assert by_hand(step) == command
+
+
+def test_the_commands_by_hand_for_root_ports_take_the_last_one_out_first():
+    step = RootPortsStep("web1", UUID, (1,), (1, 2, 3))
+
+    def virsh(action, index):
+        return f"printf %s '{root_port_xml(index)}' | virsh {action} {UUID} /dev/stdin --config"
+
+    assert by_hand(step.inverse()) == f"{virsh('detach-device', 3)}; {virsh('detach-device', 2)}"
+    assert by_hand(step) == f"{virsh('attach-device', 2)}; {virsh('attach-device', 3)}"
+
+
+def test_the_command_by_hand_for_settings_of_a_vf():
+    step = VfSettingsStep(VF1, "0000:01:00.0", 0, {}, {"trust": True, "spoof_check": False})
+    assert by_hand(step) == (
+        'ip link set "$(ls /sys/bus/pci/devices/0000:01:00.0/net | head -n 1)" vf 0 trust on spoofchk off'
+    )
 
 
 # A run is killed: at each write to sysfs, at each change of the domain.

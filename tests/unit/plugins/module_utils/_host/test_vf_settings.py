@@ -96,6 +96,12 @@ def test_an_interface_without_vfs_has_none(monkeypatch):
     assert KernelLinks().read("enp1s0") == {}
 
 
+@pytest.mark.parametrize(("flags", "up"), [(0x1002, False), (0x1003, True)])
+def test_an_interface_is_up_by_its_flag_whatever_its_cable(monkeypatch, flags, up):
+    Kernel(monkeypatch, [message(NEWLINK, struct.pack("=BxHiII", 0, 1, 7, flags, 0)), done()])
+    assert KernelLinks().is_up("enp1s0") is up
+
+
 def test_one_setting_is_written_to_one_vf(monkeypatch):
     kernel = Kernel(monkeypatch, [done()])
     KernelLinks().write("enp1s0", 3, "trust", True)

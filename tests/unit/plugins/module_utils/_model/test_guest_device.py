@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import hostdev_xml
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest_device import device_xml, lacks, placed
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest_device import device_xml, lacks, moved, placed
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest_options import (
     NO_OPTIONS,
     GuestOptions,
@@ -37,13 +37,27 @@ def test_a_vf_with_network_settings_is_an_interface():
 
 def test_a_hostdev_takes_rom_boot_order_driver_and_place():
     options = GuestOptions(rom_bar=False, rom_file='/rom "a" & <b>', boot_order=1, driver="mlx5_vfio_pci")
-    text = device_xml(A, managed=True, options=options, place="0000:05:00.0", multifunction=True)
+    text = device_xml(A, managed=True, options=options, place="0000:05:00.0")
     assert text == (
         f'<hostdev mode="subsystem" type="pci" managed="yes"><source><address {SOURCE}</source>'
         '<driver name="vfio" model="mlx5_vfio_pci" /><boot order="1" />'
         '<rom bar="off" file="/rom &quot;a&quot; &amp; &lt;b&gt;" />'
-        f'{PLACE.replace(" />", "")} multifunction="on" /></hostdev>'
+        f"{PLACE}</hostdev>"
     )
+
+
+def test_an_element_that_is_moved_keeps_all_else():
+    text = device_xml(A, managed=True, options=GuestOptions(rom_bar=False), place="0000:05:00.0")
+    there = moved(text, "0000:06:00.0", multifunction=True)
+    assert there == text.replace(PLACE, PLACE.replace("0x05", "0x06").replace(" />", ' multifunction="on" />'))
+    assert moved(there, "0000:06:00.0", multifunction=True) == there
+    assert moved(moved(there, "0000:06:00.0", multifunction=False), "0000:05:00.0", multifunction=False) == text
+
+
+def test_the_running_guest_gets_a_function_alone_at_its_place():
+    defined = moved(element(), "0000:05:00.0", multifunction=True)
+    live = placed(element(), defined, at=PLACE.replace(" />", ' multifunction="on" />'))
+    assert live == device_xml(A, managed=True, place="0000:05:00.0")
 
 
 WHOLE = {

@@ -13,6 +13,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import (
     HostdevStep,
     Journal,
     Plan,
+    RootPortsStep,
+    VfSettingsStep,
     step_from_dict,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Claim
@@ -20,6 +22,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import VFIO, WEB, c
 
 BIND = DriverStep("0000:01:00.0", Binding("igb", None), VFIO)
 ATTACH = HostdevStep("0000:01:00.0", "web1", WEB.id, "live", None, "<hostdev/>")
+SETTINGS = VfSettingsStep("0000:01:10.0", "0000:01:00.0", 0, {"trust": False}, {"trust": True, "spoof_check": False})
+PORTS = RootPortsStep("web1", WEB.id, (1, 2), (1, 2, 3, 4))
 PLAN = Plan("claim", (BIND, ATTACH), Claim(WEB), claim(WEB, holding("0000:01:00.0")))
 
 
@@ -28,6 +32,11 @@ PLAN = Plan("claim", (BIND, ATTACH), Claim(WEB), claim(WEB, holding("0000:01:00.
     [
         (BIND, DriverStep("0000:01:00.0", VFIO, Binding("igb", None))),
         (ATTACH, HostdevStep("0000:01:00.0", "web1", WEB.id, "live", "<hostdev/>", None)),
+        (
+            SETTINGS,
+            VfSettingsStep("0000:01:10.0", "0000:01:00.0", 0, {"trust": True, "spoof_check": False}, {"trust": False}),
+        ),
+        (PORTS, RootPortsStep("web1", WEB.id, (1, 2, 3, 4), (1, 2))),
     ],
 )
 def test_the_inverse_of_a_step_leads_back(step, inverse):
@@ -35,7 +44,7 @@ def test_the_inverse_of_a_step_leads_back(step, inverse):
     assert step.inverse().inverse() == step
 
 
-@pytest.mark.parametrize("step", [BIND, BIND.inverse(), ATTACH, ATTACH.inverse()])
+@pytest.mark.parametrize("step", [BIND, BIND.inverse(), ATTACH, ATTACH.inverse(), SETTINGS, PORTS, PORTS.inverse()])
 def test_a_step_survives_the_way_through_json(step):
     assert step_from_dict(json.loads(json.dumps(step.as_dict()))) == step
 
@@ -70,6 +79,8 @@ def test_steps_are_told_as_data():
         (DriverStep("0000:01:00.0", VFIO, Binding(None, None)), "driver of 0000:01:00.0: vfio-pci -> none"),
         (ATTACH, "attach 0000:01:00.0, live of domain web1"),
         (ATTACH.inverse(), "detach 0000:01:00.0, live of domain web1"),
+        (SETTINGS, "settings of 0000:01:10.0: trust off -> trust on, spoof_check off"),
+        (PORTS, "root ports in the definition of domain web1: 2 -> 4"),
     ],
 )
 def test_steps_are_told_in_words(step, text):
