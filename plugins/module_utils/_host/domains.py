@@ -14,6 +14,8 @@ import xml.etree.ElementTree as ET
 from .._model.device import DomainUse
 from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, hostdev_xml, parse_layout
 from .._model.errors import HostdevError
+from .._model.node_steps import element_of
+from .._model.plan import NodeStep
 
 if t.TYPE_CHECKING:
     from .._model.domain import DomainLayout
@@ -92,14 +94,15 @@ class Domains:
     def _change(self, step: HostdevStep, timeout: float) -> None:
         handle = self._connection.lookupByUUIDString(step.uuid)
         layout = self._read(handle).layout(step.place)
-        if layout is None or (step.address in layout.assigned) == (step.after is not None):
+        present = None if layout is None else element_of(layout, step)
+        if layout is None or (present is not None) == (step.after is not None):
             if step.after is not None and layout is None:
                 raise _refused(step, f"the domain has no {'definition' if step.place == CONFIG else 'running guest'}")
             return
         if step.after is not None:
             handle.attachDeviceFlags(self._placed(handle, step, layout), _AFFECT[step.place])
         else:
-            handle.detachDeviceFlags(layout.assigned[step.address].xml, _AFFECT[step.place])
+            handle.detachDeviceFlags(present, _AFFECT[step.place])
         self._await(handle, step, timeout)
 
     def _read(self, handle: t.Any) -> Domain:
@@ -116,7 +119,12 @@ class Domains:
         So the guest finds the device at the same place after its next start.
         """
         wanted = step.after or ""
-        if step.place != LIVE or guest_address(wanted) is not None or not handle.isPersistent():
+        if (
+            isinstance(step, NodeStep)
+            or step.place != LIVE
+            or guest_address(wanted) is not None
+            or not handle.isPersistent()
+        ):
             return wanted
         defined = parse_layout(handle.XMLDesc(_XML_INACTIVE)).assigned.get(step.address)
         place = guest_address(defined.xml) if defined is not None else None
@@ -130,7 +138,7 @@ class Domains:
         end = time.monotonic() + timeout
         while True:
             layout = self._read(handle).layout(step.place)
-            present = layout is not None and step.address in layout.assigned
+            present = layout is not None and element_of(layout, step) is not None
             if present == (step.after is not None):
                 return
             if time.monotonic() >= end:

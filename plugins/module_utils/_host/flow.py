@@ -17,6 +17,8 @@ from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
 from .._model.matching import Guest, affinity_warnings, policy_warnings
+from .._model.node_selection import NodeHost, select_nodes
+from .._model.node_steps import number_warnings, with_node_steps
 from .._model.planner import make_plan
 from .._model.pools import pools
 from .._model.selection import give_back, select
@@ -24,6 +26,7 @@ from .._model.standing import Standing
 from .._model.tracker import Owner
 from .host import read_host
 from .lock import LOCK, locked
+from .node_devices import read_usb_and_scsi
 from .transaction import Transaction
 from .vfio import ModuleAliases
 
@@ -31,6 +34,7 @@ if t.TYPE_CHECKING:
     from .._model.device_spec import AllowList
     from .._model.domain import Domain
     from .._model.inventory import Inventory
+    from .._model.node_steps import Nodes
     from .._model.plan import Plan
     from .._model.record import Record
     from .._model.request import Request
@@ -125,13 +129,16 @@ class Flow:
                 inventory,
                 record.tracker,
                 owner,
-                wish.requests,
+                [request for request in wish.requests if request.node is None],
                 wish.allow_list,
                 wish.terms,
                 attach=places,
                 guest=guest,
             )
             before = record.tracker.claim_of(owner)
+            nodes = self._nodes(record.tracker, wish.requests)
+            host = NodeHost(nodes, inventory, domains, record.tracker)
+            after = select_nodes(host, before, after, wish.requests, wish.terms, attach=places)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
             aliases = ModuleAliases(self._system.tree, inventory.host.kernel_release)
@@ -144,6 +151,8 @@ class Flow:
                 managed=wish.managed,
                 vfio_driver=aliases.vfio_driver,
             )
+            plan = with_node_steps(plan, nodes, domain)
+            outcome.warnings.extend(number_warnings(plan))
             self._carry_out(plan, record, domain, inventory, outcome)
             if self._system.domains is None:
                 outcome.warnings.append(
@@ -163,7 +172,10 @@ class Flow:
         with self._opened(outcome, f"release for {whose}") as (record, domains, inventory):
             for claim in self._released(wish, record.tracker, domains, outcome):
                 domain = next((one for one in domains if one.uuid == claim.owner.id), None)
-                if self._system.domains is None and any(held.attach for held in claim.holdings.values()):
+                if self._system.domains is None and (
+                    any(held.attach for held in claim.holdings.values())
+                    or any(held.attach for held in claim.node_devices.values())
+                ):
                     raise HostdevError(
                         "no_libvirt",
                         subject=str(claim.owner),
@@ -173,6 +185,7 @@ class Flow:
                     )
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
                 plan = make_plan("release", inventory, claim, after, domain=domain)
+                plan = with_node_steps(plan, self._nodes(record.tracker), domain)
                 self._carry_out(plan, record, domain, inventory, outcome)
                 outcome.warnings.extend(
                     f"{address} is only taken from the record: the device of {claim.owner} is no longer there"
@@ -325,8 +338,14 @@ class Flow:
             self._system.binder,
             self._system.domains,
             pools=self._free_pools,
+            nodes=lambda: read_usb_and_scsi(self._system.tree),
             detach_timeout=self._detach_timeout,
         )
+
+    def _nodes(self, tracker: Tracker, requests: t.Sequence[Request] = ()) -> Nodes:
+        """The USB and SCSI devices; none are read where nobody holds or wants any."""
+        wanted = any(request.node is not None for request in requests) or any(one.node_devices for one in tracker)
+        return read_usb_and_scsi(self._system.tree) if wanted else {}
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()

@@ -27,17 +27,18 @@ class DomainSources:
         for xml in xmls:
             devices = ET.fromstring(xml).find("devices") if xml else None
             for element in devices if devices is not None else ():
-                self._taken.update(_sources(element))
+                self._taken.update(source_marks(element))
 
     def take(self, device: NodeDevice) -> bool:
         """Whether a domain takes the device, as far as it can be told.
 
         A domain may name a USB device by its ids alone: then it may take any that has them.
         """
-        return any(None not in mark and mark in self._taken for mark in _marks(device))
+        return any(None not in mark and mark in self._taken for mark in device_marks(device))
 
 
-def _sources(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
+def source_marks(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
+    """What one of a domain's devices takes, by whichever name it is given there."""
     source = element.find("source")
     if source is None:
         return
@@ -62,8 +63,8 @@ def _sources(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
         yield "mdev", address.get("uuid", "").lower()
 
 
-def _marks(device: NodeDevice) -> t.Iterator[tuple[t.Any, ...]]:
-    """The ways in which a domain may name the device."""
+def device_marks(device: NodeDevice) -> t.Iterator[tuple[t.Any, ...]]:
+    """The ways in which a domain may name the device, its number on its bus first."""
     fields = device.fields
     if device.capability == "usb_device":
         yield "usb", fields.get("bus"), fields.get("device")

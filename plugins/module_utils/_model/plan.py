@@ -79,7 +79,14 @@ class HostdevStep:
         return f"{action} {self.address}, {self.place} of domain {self.domain}"
 
 
-Step = t.Union[DriverStep, HostdevStep]
+@dataclass(frozen=True)
+class NodeStep(HostdevStep):
+    """A USB or SCSI device enters or leaves one place of a domain; `address` is its name as a node device."""
+
+    kind: t.ClassVar[str] = "node"
+
+
+Step = t.Union[DriverStep, HostdevStep, NodeStep]
 
 
 def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:
@@ -90,7 +97,8 @@ def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:
             Binding(data["before"]["driver"], data["before"]["driver_override"]),
             Binding(data["after"]["driver"], data["after"]["driver_override"]),
         )
-    return HostdevStep(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
+    made = NodeStep if data["kind"] == NodeStep.kind else HostdevStep
+    return made(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
 
 
 @dataclass(frozen=True)

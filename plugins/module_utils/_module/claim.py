@@ -51,7 +51,12 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     )
     outcome = _flow(module, needs_libvirt=wish.domain is not None).claim(wish)
     plan = outcome.plans[0]
-    return {**_result(module, outcome), "claim": plan.after.as_dict(), "devices": _devices(plan)}
+    return {
+        **_result(module, outcome),
+        "claim": plan.after.as_dict(),
+        "devices": _devices(plan),
+        "node_devices": _node_devices(plan),
+    }
 
 
 def release(module: AnsibleModule) -> dict[str, t.Any]:
@@ -71,6 +76,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         **_result(module, outcome),
         "claims": [plan.after.as_dict() for plan in outcome.plans],
         "devices": [device for plan in outcome.plans for device in _devices(plan)],
+        "node_devices": [device for plan in outcome.plans for device in _node_devices(plan)],
         "cleaned": outcome.cleaned,
     }
 
@@ -126,3 +132,10 @@ def _devices(plan: Plan) -> list[dict[str, t.Any]]:
     if plan.operation == "claim":
         return [held.as_dict() for held in plan.after.holdings.values()]
     return [held.as_dict() for address, held in plan.before.holdings.items() if address not in plan.after.holdings]
+
+
+def _node_devices(plan: Plan) -> list[dict[str, t.Any]]:
+    """The USB and SCSI devices of a plan, likewise."""
+    if plan.operation == "claim":
+        return [held.as_dict() for held in plan.after.node_devices.values()]
+    return [held.as_dict() for name, held in plan.before.node_devices.items() if name not in plan.after.node_devices]

@@ -25,7 +25,14 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection impor
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
-from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, expand, picture, recorded, without
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
+    Entries,
+    expand,
+    files,
+    picture,
+    recorded,
+    without,
+)
 
 FACTS = "/etc/ansible/facts.d"
 RECORD = f"{FACTS}/hostdev.fact"
@@ -56,6 +63,8 @@ class FakeHost:
     def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
         self.root = folder / "host"
         self.lock_timeout = 0.0
+        self.plugged: list[dict[str, str]] = []
+        """The files of USB and SCSI devices, see fake_nodes."""
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.libvirt = FakeLibvirt()
@@ -107,6 +116,8 @@ class FakeHost:
             os.rename(facts, kept)
         shutil.rmtree(self.root)
         expand(_entries(), self.root)
+        for device in self.plugged:
+            files(self.root, device)
         self.kernel.reboot()
         self.write("/proc/sys/kernel/random/boot_id", "boot-2\n")
         if kept.exists():

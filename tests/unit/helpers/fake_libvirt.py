@@ -134,12 +134,15 @@ class FakeDomain:
         self._libvirt.changes(f"attach {_source(xml)} {_PLACE[flags]}")
         root = self._parse(flags)
         layout = parse_layout(ET.tostring(root, encoding="unicode"))
-        if _source(xml) in layout.assigned:
+        known = [_source(ET.tostring(one, encoding="unicode")) for one in root.iterfind("devices/hostdev")]
+        if _source(xml) in known:
             raise LibvirtError("device is already in the domain")
         element = ET.fromstring(xml)
         free = list(layout.free_root_ports or ())
         wanted = element.find("address")
-        if wanted is None:
+        if element.get("type") != "pci":
+            pass  # on the guest's USB or SCSI controller, where there is always room
+        elif wanted is None:
             if not free:
                 raise LibvirtError("internal error: No more available PCI slots")
             bus = f"0x{free[0]:02x}"
@@ -179,7 +182,21 @@ _PLACE = {LIVE: "live", CONFIG: "config"}
 
 
 def _source(xml: str) -> str:
-    source = ET.fromstring(xml).find("source/address")
+    """What libvirt finds a device by: a function by its address, a USB device by its number, without one by its ids."""
+    element = ET.fromstring(xml)
+    source = element.find("source/address")
+    if element.get("type") == "scsi":
+        adapter = element.find("source/adapter")
+        assert source is not None
+        assert adapter is not None
+        return ":".join([adapter.get("name", ""), *(source.get(part, "") for part in ("bus", "target", "unit"))])
+    if element.get("type") == "usb":
+        vendor, product = element.find("source/vendor"), element.find("source/product")
+        if source is not None:
+            return f"usb {source.get('bus')}.{source.get('device')}"
+        assert vendor is not None
+        assert product is not None
+        return f"usb {vendor.get('id')}:{product.get('id')}"
     assert source is not None
     domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
