@@ -42,6 +42,11 @@ def _plugged_in(host: FakeHost) -> None:
     ready(host)
 
 
+def _with_two_sticks(host: FakeHost) -> None:
+    _plugged_in(host)
+    plug(host, usb("3-2", 3, serial="STICK2"))
+
+
 def _with_nodes_claimed(host: FakeHost) -> None:
     _plugged_in(host)
     host.claim(STICK, DISK, VF)
@@ -137,7 +142,7 @@ CHANGES = (
     Change(
         "claim a USB stick by its number",
         lambda host: host.claim(STICK),
-        lambda host: (_plugged_in(host), plug(host, usb("3-2", 3, serial="STICK2"))),
+        _with_two_sticks,
     ),
     Change("claim a USB stick, a SCSI disk and a VF", lambda host: host.claim(STICK, DISK, VF), _plugged_in),
     Change("claim detached USB and SCSI again", lambda host: host.claim(STICK, DISK), _nodes_detached),

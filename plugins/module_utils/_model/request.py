@@ -154,9 +154,9 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     policy = parse_numa_policy(entry.get("numa_policy"), f"{path}.numa_policy", "invalid_request")
     way = ways[0]
     if way in WAYS:
-        for key in ("count", "numa_policy"):
-            if entry.get(key) is not None and entry[key] != 1:
-                raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device")
+        for key in entry:
+            if key not in ("name", way) and entry[key] is not None and (key, entry[key]) != ("count", 1):
+                raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device that is not bound")
         return Request(name.strip(), node=parse_node_wish(way, entry[way], f"{path}.{way}"))
     if way == "address":
         if count != 1:
