@@ -50,7 +50,9 @@ def source_marks(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
         return
     elif kind == "usb":
         vendor, product = source.find("vendor"), source.find("product")
-        if address is not None:
+        if address is not None and address.get("port"):
+            yield "usb_port", f"{address.get('bus')}-{address.get('port')}"
+        elif address is not None:
             yield "usb", _number(address.get("bus")), _number(address.get("device"))
         elif vendor is not None and product is not None:
             yield "usb_ids", _number(vendor.get("id")), _number(product.get("id"))
@@ -68,6 +70,7 @@ def device_marks(device: NodeDevice) -> t.Iterator[tuple[t.Any, ...]]:
     fields = device.fields
     if device.capability == "usb_device":
         yield "usb", fields.get("bus"), fields.get("device")
+        yield "usb_port", fields.get("port")
         yield "usb_ids", _hexadecimal(fields.get("vendor_id")), _hexadecimal(fields.get("product_id"))
     elif device.capability == "scsi":
         yield ("scsi", *(fields.get(part) for part in ("host", "bus", "target", "lun")))

@@ -66,9 +66,12 @@ def select_nodes(
             remedy="set domain instead of owner, or ask for the PCI function that the device hangs on",
         )
     chosen = {name: held for name, held in after.node_devices.items() if held.request not in _names(wanted)}
+    kept = {request.name: _keep(host, before, request, terms) for request in wanted}
+    chosen.update({held.name: replace(held, attach=attach) for held in kept.values() if held is not None})
     for request in wanted:
-        held = _keep(host, before, request, terms) or _take(host, owner, request, terms, chosen)
-        chosen[held.name] = replace(held, attach=attach)
+        if kept[request.name] is None:
+            held = _take(host, owner, request, terms, chosen)
+            chosen[held.name] = replace(held, attach=attach)
     written = {**after.requests, **{request.name: request.as_dict() for request in wanted}}
     made = replace(after, requests=written, node_devices=dict(sorted(chosen.items())))
     _check_kinds(made)
@@ -186,8 +189,9 @@ def _taken_by(host: NodeHost, owner: Owner, node: NodeDevice, chosen: t.Mapping[
     """Whom the device, the USB device it is part of, or a part of it is with already."""
     if node.name in chosen:
         return f"serves request {chosen[node.name].request} of the same owner"
-    held = {name: str(claim.owner) for claim in host.tracker for name in claim.node_devices}
-    held = {**{name: whose for name, whose in held.items() if whose != str(owner)}, **dict.fromkeys(chosen, str(owner))}
+    others = (claim for claim in host.tracker if claim.owner.key != owner.key)
+    held = {name: str(claim.owner) for claim in others for name in claim.node_devices}
+    held.update(dict.fromkeys(chosen, str(owner)))
     for name, whose in held.items():
         other = host.nodes.get(name)
         if name == node.name:

@@ -142,10 +142,10 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
         layout = domain.layout(place)
         elements = [] if layout is None else node_elements(layout.xml)
         for held in (one for name, one in sorted(before.items()) if name not in after or plan.operation == "claim"):
-            node = held_node(nodes, held)
+            node = held_node(nodes, after[held.name]) if held.name in after else None
             for one in elements:
-                stays = held.name in after and node is not None and _names(one, nodes, node)
-                if not stays and _was_for(one, nodes, held, node):
+                stays = node is not None and _names(one, nodes, node)
+                if not stays and _was_for(one, nodes, held):
                     step = NodeStep(held.name, domain.name, domain.uuid, place, one.xml, None)
                     leaving.setdefault((place, one.mark), step)
     for place in PLACES if plan.operation == "claim" else ():
@@ -165,19 +165,25 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
 
 def _names(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
     """Whether an element leads libvirt to this device and no other."""
-    number, *ids = device_marks(node)
-    return element.mark == number or (element.mark in ids and only_one_with_its_ids(nodes, node))
+    by_ids = element.mark[0] == "usb_ids"
+    return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))
 
 
-def _was_for(element: Element, nodes: Nodes, held: NodeHolding, node: NodeDevice | None) -> bool:
+def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
     """Whether an element in its owner's domain is for a held device, which may be gone or have another number now."""
-    if node is not None and _names(element, nodes, node):
-        return True
     if held.capability != USB:
         return element.mark == ("scsi", *map(int, held.name.split("_")[1:]))
+    node = held_node(nodes, held)
+    if node is not None and _names(element, nodes, node):
+        return True
     if element.ids != (held.identity.get("vendor_id"), held.identity.get("product_id")):
         return False
-    return not any(element.mark == next(device_marks(one)) for one in nodes.values() if one.capability == USB)
+    # With its ids, and with a number that no other device with these has.
+    return not any(
+        element.mark == next(device_marks(one)) and element.ids == (one.fields["vendor_id"], one.fields["product_id"])
+        for one in nodes.values()
+        if one.capability == USB and one.name != held.name
+    )
 
 
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:

@@ -239,6 +239,47 @@ def test_two_sticks_of_one_kind_go_to_two_requests_in_the_order_of_their_ports(h
     assert held == {"stick": "usb_3_1", "other": "usb_3_2"}
 
 
+def test_a_new_request_does_not_take_what_another_one_keeps(host):
+    plug(host, usb("3-2", 4, serial="STICK2"))
+    host.claim(STICK)
+    host.claim({**STICK, "name": "another"}, STICK)
+    held = {one["request"]: one["name"] for one in host.record["claims"][0]["node_devices"]}
+    assert held == {"stick": "usb_3_1", "another": "usb_3_2"}
+
+
+def test_a_renamed_domain_keeps_its_stick_and_gets_more(host):
+    host.claim(STICK)
+    host.domain._name = "web2"
+    host.claim(STICK, {"name": "disk", "scsi": {"adapter": 2, "lun": 0}}, domain="web2")
+    assert refused(host.claim, {**STICK, "name": "another"}, domain="web2").found == (
+        "serves request stick of the same owner"
+    )
+
+
+def test_of_another_stick_with_the_same_number_the_element_goes_with_the_release(host):
+    plug(host, usb("3-2", 4, serial="STICK2"))
+    _tree, before = host.host_state()
+    host.claim(STICK)
+    unplug(host, host.plugged[0])
+    plug(host, usb("3-1", 2, serial="STICK9"))
+    host.release(domain="web1")
+    assert host.host_state()[1] == before
+
+
+def test_another_stick_with_the_same_number_is_taken_without_a_step_when_that_is_asked_for(host):
+    host.claim(STICK)
+    unplug(host, host.plugged[0])
+    plug(host, usb("3-1", 2, serial="STICK9"))
+    assert steps(host.claim(STICK, replace_misfits=True)) == []
+    assert host.record["claims"][0]["node_devices"][0]["identity"]["serial"] == "STICK9"
+
+
+def test_another_domain_that_names_a_stick_by_its_port_is_seen(host):
+    by_port = "<hostdev mode='subsystem' type='usb'><source><address bus='3' port='1'/></source></hostdev>"
+    host.libvirt.define("db1", OTHER_UUID, config=domain_xml(by_port, name="db1", uuid=OTHER_UUID))
+    assert "in_domain_xml" in refused(host.claim, STICK).found
+
+
 def test_another_stick_in_the_same_port_is_refused(host):
     host.claim(STICK)
     unplug(host, host.plugged[0])
