@@ -18,7 +18,7 @@ from dataclasses import replace
 from .domain import CONFIG, LIVE, PLACES
 from .domain_sources import device_marks, source_marks
 from .errors import HostdevError
-from .node_holding import USB, held_node
+from .node_holding import USB, held_node, node_mismatch
 from .plan import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from .node_device import NodeDevice
     from .node_holding import NodeHolding
     from .plan import Plan, Step
+    from .tracker import Tracker
 
 Nodes = t.Mapping[str, "NodeDevice"]
 _Mark = tuple[t.Any, ...]
@@ -202,6 +203,36 @@ def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: No
         remedy=f"add <controller type='{kind}' model='{model}'/> to its <devices> with 'virsh edit {domain.name}', in "
         "place of one with model='none', then stop and start it",
     )
+
+
+def node_drift(nodes: Nodes, tracker: Tracker, domains: t.Sequence[Domain] | None) -> list[dict[str, t.Any]]:
+    """Every difference between the record's USB and SCSI devices and what is, as report.drift_report has those of PCI.
+
+    `domains` is None when libvirt could not be asked.
+    """
+    found: list[dict[str, t.Any]] = []
+    for claim in tracker:
+        domain = next((one for one in domains or () if one.uuid == claim.owner.id), None)
+        for name, held in claim.node_devices.items():
+            node = nodes.get(name)
+            mismatch = None if node is None else node_mismatch(node, held)
+            differences = []
+            if domains is not None and domain is None:
+                differences.append(("orphan", f"{claim.owner} no longer exists"))
+            if node is None:
+                differences.append(("removed", "there is no such device on the host"))
+            elif mismatch is not None:
+                differences.append(("identity_changed", mismatch))
+            elif domain is not None:
+                layouts = [layout for layout in (domain.config, domain.live) if layout is not None]
+                has = any(_names(one, nodes, node) for layout in layouts for one in node_elements(layout.xml))
+                if held.attach and not has:
+                    differences.append(("not_attached", f"{claim.owner} does not have it"))
+            found.extend(
+                {"code": code, "address": name, "owner": claim.owner.as_dict(), "detail": detail}
+                for code, detail in differences
+            )
+    return found
 
 
 def number_warnings(plan: Plan) -> list[str]:
