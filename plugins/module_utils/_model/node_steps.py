@@ -11,6 +11,7 @@ device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -114,8 +115,10 @@ def node_absence(nodes: Nodes, step: NodeStep, held: NodeHolding | None) -> str 
 
 
 def _step_mark(step: NodeStep) -> _Mark | None:
-    found = list(_elements(ET.fromstring(step.after or step.before or "<none/>")))
-    return found[0].mark if found else None
+    """What libvirt finds the step's device by, None when somebody broke its XML in the journal."""
+    with contextlib.suppress(ET.ParseError):
+        return next((one.mark for one in _elements(ET.fromstring(step.after or step.before or ""))), None)
+    return None
 
 
 def only_one_with_its_ids(nodes: Nodes, node: NodeDevice) -> bool:
@@ -173,7 +176,7 @@ def _names(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
 def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
     """Whether an element in its owner's domain is for a held device, which may be gone or have another number now."""
     if held.capability != USB:
-        return element.mark == ("scsi", *map(int, held.name.split("_")[1:]))
+        return "_".join(map(str, element.mark)) == held.name
     node = held_node(nodes, held)
     if node is not None and _names(element, nodes, node):
         return True

@@ -30,7 +30,15 @@ _BINDING = mapping({"driver": nullable(name), "driver_override": nullable(name)}
 _OWNER = mapping({"kind": one_of("domain", "name"), "id": text, "label": text})
 _IDENTITY = each(nullable(text))
 _REQUEST = mapping(
-    {"name": text}, {"count": number(1), "specs": listed(mapping({})), "address": name, "numa_policy": text, "usb": each(scalar), "scsi": each(scalar)},
+    {"name": text},
+    {
+        "count": number(1),
+        "specs": listed(mapping({})),
+        "address": name,
+        "numa_policy": text,
+        "usb": each(scalar),
+        "scsi": each(scalar),
+    },
 )
 _HOLDING = mapping(
     {
@@ -45,7 +53,7 @@ _HOLDING = mapping(
 )
 _NODE_HOLDING = mapping(
     {
-        "name": text,
+        "name": name,
         "capability": one_of(USB, SCSI),
         "request": text,
         "identity": _IDENTITY,
@@ -57,20 +65,14 @@ _CLAIM = mapping(
     {"node_devices": listed(_NODE_HOLDING)},
 )
 _WAITING = mapping({"address": name, "owner": _OWNER, "identity": _IDENTITY})
-_STEPS: dict[str, document.Check] = {
+_HOSTDEV_STEP = mapping(
+    {"address": name, "domain": text, "uuid": text, "place": text, "before": nullable(text), "after": nullable(text)}
+)
+_STEPS: t.Mapping[str, document.Check] = {
     DriverStep.kind: mapping({"address": name, "before": _BINDING, "after": _BINDING}),
-    HostdevStep.kind: mapping(
-        {
-            "address": name,
-            "domain": text,
-            "uuid": text,
-            "place": text,
-            "before": nullable(text),
-            "after": nullable(text),
-        }
-    ),
+    HostdevStep.kind: _HOSTDEV_STEP,
+    NodeStep.kind: _HOSTDEV_STEP,
 }
-_STEPS[NodeStep.kind] = _STEPS[HostdevStep.kind]
 
 
 def _step(value: object, path: str) -> None:
