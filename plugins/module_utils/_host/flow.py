@@ -17,6 +17,7 @@ from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
 from .._model.matching import Guest, affinity_warnings, policy_warnings
+from .._model.node_holding import held_node
 from .._model.node_selection import NodeHost, select_nodes
 from .._model.node_steps import number_warnings, with_node_steps
 from .._model.planner import make_plan
@@ -185,12 +186,18 @@ class Flow:
                     )
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
                 plan = make_plan("release", inventory, claim, after, domain=domain)
-                plan = with_node_steps(plan, self._nodes(record.tracker), domain)
+                nodes = self._nodes(record.tracker)
+                plan = with_node_steps(plan, nodes, domain)
                 self._carry_out(plan, record, domain, inventory, outcome)
                 outcome.warnings.extend(
                     f"{address} is only taken from the record: the device of {claim.owner} is no longer there"
                     for address, held in claim.holdings.items()
                     if address not in after.holdings and held_device(inventory, held) is None
+                )
+                outcome.warnings.extend(
+                    f"{name} is only taken from record and domain: the device of {claim.owner} is no longer there"
+                    for name, held in claim.node_devices.items()
+                    if name not in after.node_devices and held_node(nodes, held) is None
                 )
                 outcome.warnings.extend(
                     f"{address} only came along with its IOMMU group: release the devices that are in it for a request"

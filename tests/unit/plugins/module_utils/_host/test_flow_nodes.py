@@ -304,7 +304,10 @@ def test_a_stick_that_was_pulled_out_is_released_all_the_same(host):
     _tree, before = host.host_state()
     host.claim(STICK)
     unplug(host, host.plugged[0])
-    host.release(domain="web1")
+    outcome = host.release(domain="web1")
+    assert outcome.warnings == [
+        f"usb_3_1 is only taken from record and domain: the device of domain web1 ({UUID}) is no longer there"
+    ]
     assert host.host_state()[1] == before
     assert host.record["claims"] == []
 
