@@ -19,7 +19,7 @@ from dataclasses import replace
 from .domain import CONFIG, LIVE, PLACES
 from .domain_sources import device_marks, source_marks
 from .errors import HostdevError
-from .node_holding import USB, held_node, node_mismatch
+from .node_holding import SCSI, USB, held_node, node_mismatch
 from .plan import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
@@ -32,8 +32,11 @@ if t.TYPE_CHECKING:
 Nodes = t.Mapping[str, "NodeDevice"]
 _Mark = tuple[t.Any, ...]
 
-# What a guest needs to have for a device: the controller's type, and a model that suits.
-_CONTROLLERS = {"usb_device": ("usb", "qemu-xhci"), "scsi": ("scsi", "virtio-scsi")}
+# What a guest needs to have for a device: the controller's type, and one that suits.
+_CONTROLLERS = {
+    USB: ("usb", "<controller type='usb' model='qemu-xhci'/>"),
+    SCSI: ("scsi", "<controller type='scsi' model='virtio-scsi'/>"),
+}
 
 
 class Element(t.NamedTuple):
@@ -192,7 +195,7 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
 
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
     """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
-    kind, model = _CONTROLLERS[node.capability or ""]
+    kind, suitable = _CONTROLLERS[node.capability or ""]
     if any(
         one.get("type") == kind and one.get("model") != "none"
         for one in ET.fromstring(layout.xml).iterfind("devices/controller")
@@ -203,8 +206,8 @@ def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: No
         subject=f"domain {domain.name}",
         found=f"no {kind.upper()} controller in " + ("its definition" if place == CONFIG else "the running domain"),
         wanted=f"one, for {node.name}",
-        remedy=f"add <controller type='{kind}' model='{model}'/> to its <devices> with 'virsh edit {domain.name}', in "
-        "place of one with model='none', then stop and start it",
+        remedy=f"add {suitable} to its <devices> with 'virsh edit {domain.name}', in place of one with model='none', "
+        "then stop and start it",
     )
 
 

@@ -479,7 +479,7 @@ def test_an_undo_that_fails_names_the_commands_that_mend_it(host):
     host.libvirt.fail(2, LibvirtError("no"))
     host.libvirt.fail(3, LibvirtError("no"))
     error = refused(host.claim, STICK)
-    assert f"virsh detach-device {UUID} /dev/stdin --config <<< '{USB_BY_IDS}'" in error.details["commands"]
+    assert f"printf %s '{USB_BY_IDS}' | virsh detach-device {UUID} /dev/stdin --config" in error.details["commands"]
     host.release(owner="nobody")
     assert hostdevs(host, CONFIG) == []
 
