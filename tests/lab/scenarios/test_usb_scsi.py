@@ -62,7 +62,8 @@ def test_usb_and_scsi_disks_are_refused_mounted_and_claimed_and_released(running
     stick = _below(lab, topology.USB_CONTROLLER, "*/block/sd?")
     before = read_state(lab)
 
-    lab.sh(f"mkfs.btrfs -q -f --mixed /dev/{stick} && mkdir -p /mnt/stick && mount /dev/{stick} /mnt/stick")
+    lab.sh(f"mkfs.btrfs -q -f --mixed -d single -m single /dev/{stick}")
+    lab.sh(f"mkdir -p /mnt/stick && mount /dev/{stick} /mnt/stick")
     try:
         mounted = play(lab.inventory(), tasks({"name": "mounted", CLAIM: claim, "ignore_errors": True}))
     finally:
