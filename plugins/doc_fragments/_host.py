@@ -35,9 +35,23 @@ options:
     default: 60
   detach_timeout:
     description:
-      - How many seconds a running guest has to let go of a device.
+      - How many seconds a running guest has to let go of a device. It is asked several times meanwhile, since a guest
+        that is still booting does not hear the first request.
     type: int
     default: 30
+  on_detach_timeout:
+    description:
+      - What to do when a running guest does not let a device go within O(detach_timeout), or can't since it is paused.
+      - V(fail) fails. What was done before is undone.
+      - V(definition) takes the device from the domain's definition only. It stays claimed and bound, and the record
+        has it as attached live, until a release that finds the domain shut off, or its guest willing, gives it back.
+        A warning says so. The guest may still let go of it later.
+      - V(force) stops the domain hard, as if its power were cut, so that the device comes free. Whatever the guest has
+        not written to its disks is lost. It is shut off afterwards, is named in the RV(stopped) return value,
+        and nobody starts it again. Only the domain that the task names is ever stopped, never a transient one.
+    type: str
+    choices: [fail, definition, force]
+    default: fail
 requirements:
   - root on the managed host
   - Python 3.9 or later on the managed host

@@ -118,6 +118,62 @@ options:
           - Without it the alias's policy counts, else V(legacy).
         type: str
         choices: [required, preferred, socket, legacy]
+      guest_address:
+        description:
+          - Where the guest sees the device, such as V(0000:05:00.0), for a request for one device. The bus is the index
+            of a PCI controller of the domain, behind a C(pcie-root-port) slot and function are V(00.0).
+          - Without it libvirt chooses. What it chose is on record with the device, and there the device is put again
+            for as long as it is claimed, when somebody has detached it.
+        type: str
+      network:
+        description:
+          - Network settings, for virtual functions only. The device enters the domain as an C(interface) of type
+            C(hostdev). An empty mapping does that too.
+          - libvirt sets C(mac) and C(vlan) through the physical function when the guest gets the device, and puts back
+            what was there when the guest lets it go. Without C(mac) libvirt makes one up.
+        type: dict
+        suboptions:
+          mac:
+            description: The MAC address, a unicast one, for a request for one device.
+            type: str
+          vlan:
+            description: The VLAN whose tag the network card adds and takes off, V(1) to V(4094).
+            type: int
+          trust:
+            description:
+              - Whether the guest may do with the virtual function what the driver of the physical one keeps from
+                others, such as promiscuous mode and changes of its MAC address.
+              - This and C(spoof_check) are set when the device is claimed, and a release puts back what was there.
+            type: bool
+          spoof_check:
+            description: Whether the network card drops what the guest sends from other MAC addresses than its own.
+            type: bool
+      rom:
+        description: The expansion ROM that the guest sees.
+        type: dict
+        suboptions:
+          bar:
+            description: Whether the guest sees the ROM at all.
+            type: bool
+          file:
+            description: The absolute path of an image on the host, which the guest sees in place of the device's own.
+            type: path
+      boot_order:
+        description:
+          - The place of the device in the guest's boot order, from V(1), for a request for one device. A domain that
+            has C(boot) elements in its C(os) takes none.
+        type: int
+      driver:
+        description:
+          - The VFIO driver that the device is bound to, such as V(mlx5_vfio_pci). When omitted it is the variant driver
+            that the kernel's modules have for the device, else V(vfio-pci).
+          - A device that a guest runs with is not bound to another one.
+        type: str
+      managed:
+        description:
+          - Goes before O(managed) for the devices of this request. The tag C(managed) in O(device_spec) goes before
+            both.
+        type: bool
   device_spec:
     description:
       - The allow list. A device may be taken when it fits one of these device specs; the first that it fits gives it
@@ -195,6 +251,12 @@ options:
       - Where no node is known, V(required) and V(socket) can't be followed, and a warning says so.
     type: list
     elements: int
+  ensure_root_ports:
+    description:
+      - How many C(pcie-root-port) controllers shall be free in the domain's definition when all is attached. Those that
+        are missing are added. Each PCIe device that is attached to a running domain needs one.
+      - They are there from the domain's next start on, and stay when the devices are released.
+    type: int
   require_reset:
     description:
       - Whether to refuse devices for which the kernel knows no reset method. What one guest leaves in such a device
@@ -249,6 +311,25 @@ EXAMPLES = r"""
       - {name: gpu, address: "0000:01:00.0"}
       - {name: sound, address: "0000:01:00.1"}
     group_members: claim
+
+- name: Give a guest a virtual function in VLAN 42, and a disk whose ROM it does not see
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: web1
+    requests:
+      - name: nic
+        specs: [{vendor_id: "8086", product_id: "10ca"}]
+        network: {mac: "52:54:00:12:34:56", vlan: 42, spoof_check: true}
+      - name: disk
+        address: "0000:04:00.0"
+        rom: {bar: false}
+
+- name: Prepare a domain for four devices that are attached while it runs, from its next start on
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: web1
+    requests: []
+    ensure_root_ports: 4
 
 - name: Give a licence key in a USB port and a tape drive to a domain
   become: true
@@ -317,6 +398,12 @@ claim:
     requests:
       - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
     devices: []
+stopped:
+  description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 error:
   description: Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
   returned: failure
@@ -358,6 +445,7 @@ def main() -> None:
                 },
                 "managed": {"type": "bool", "default": True},
                 "numa_cells": {"type": "list", "elements": "int"},
+                "ensure_root_ports": {"type": "int"},
                 "require_reset": {"type": "bool", "default": False},
                 "on_mismatch": {"type": "str", "choices": ["fail", "replace"], "default": "fail"},
             },

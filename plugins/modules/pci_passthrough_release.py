@@ -90,6 +90,19 @@ EXAMPLES = r"""
     addresses: ["0000:04:00.0"]
     cleaned: true
 
+- name: Take the devices at the next start of the domain at the latest, whatever its guest does now
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    domain: web1
+    on_detach_timeout: definition
+
+- name: Get a device back at any price, even that of what the guest has not written to its disks
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    domain: web1
+    detach_timeout: 120
+    on_detach_timeout: force
+
 - name: Clean up after domains that were undefined
   become: true
   kvm.hostdev.pci_passthrough_release:
@@ -137,6 +150,12 @@ claims:
       devices: []
 cleaned:
   description: The devices for one-time use that may be claimed again.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+stopped:
+  description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
   returned: success
   type: list
   elements: str

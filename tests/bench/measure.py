@@ -8,6 +8,7 @@ import gc
 import json
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
@@ -38,7 +39,9 @@ def facts(root: str) -> dict[str, Any]:
     tree = Tree(root)
     libvirt = Counted(NodeDevices(tree.names("/sys/bus/pci/devices")))
     begun = time.perf_counter()
-    gathered, _warnings = gather(tree, Connection(libvirt, NodeError), "", Record(), {}, Wish())
+    gathered, _warnings = gather(
+        tree, Connection(libvirt, SimpleNamespace(libvirtError=NodeError), ""), "", Record(), {}, Wish()
+    )
     seconds = time.perf_counter() - begun
     return {"seconds": seconds, "calls": libvirt.calls, "bytes": len(json.dumps(gathered))}
 

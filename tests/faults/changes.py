@@ -16,17 +16,24 @@ VF1 = "0000:01:10.0"
 NVME = "0000:04:00.0"
 VF = {"name": "nic", "specs": [{"product_id": "10ca"}]}
 VFS = {**VF, "count": 2}
+NETWORK = {**VF, "network": {"mac": "52:54:00:12:34:56", "vlan": 42, "trust": True, "spoof_check": False}}
 STICK = {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666", "serial": "STICK1"}}
 DISK = {"name": "scsi disk", "scsi": {"adapter": "scsi_host2", "lun": 0}}
 ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
 
 class Change(NamedTuple):
-    """One change: `before` brings the host to where it starts."""
+    """One change: `before` brings the host to where it starts.
+
+    One that `stops` may stop the domain for good. One that `leaves` something with a guest is done wholly once that
+    guest is gone with its host.
+    """
 
     name: str
     change: Callable[[FakeHost], Any]
     before: Callable[[FakeHost], Any] = lambda host: None
+    stops: bool = False
+    leaves: bool = False
 
 
 def _shut_off(host: FakeHost) -> None:
@@ -83,6 +90,17 @@ def _orphaned(host: FakeHost) -> None:
     host.libvirt.domains.clear()
 
 
+def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
+    """A guest that lets no device go, and what the administrator wants done about it."""
+
+    def before(host: FakeHost) -> None:
+        host.claim(wish)
+        host.libvirt.deaf = True
+        host.on_detach_timeout = choice
+
+    return before
+
+
 CHANGES = (
     Change("claim a VF", lambda host: host.claim(VF)),
     Change("claim two VFs", lambda host: host.claim(VFS)),
@@ -105,6 +123,12 @@ CHANGES = (
         lambda host: host.claim({"name": "it", "address": NVME}, replace_misfits=True),
         lambda host: host.claim({"name": "it", "address": VF1}),
     ),
+    Change("claim a VF with a network", lambda host: host.claim(NETWORK)),
+    Change("claim with a network what was without", lambda host: host.claim(NETWORK), lambda host: host.claim(VF)),
+    Change("claim without a network again", lambda host: host.claim(VF), lambda host: host.claim(NETWORK)),
+    Change("release a VF with a network", lambda host: host.release(domain="web1"), lambda host: host.claim(NETWORK)),
+    Change("claim with root ports", lambda host: host.claim(VF, free_root_ports=6)),
+    Change("claim root ports alone", lambda host: host.claim(free_root_ports=6), _shut_off),
     Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
     Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
     Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),
@@ -137,6 +161,19 @@ CHANGES = (
         lambda host: host.release(domain="web1", addresses=(VF1,)),
         lambda host: host.claim(VFS),
     ),
+    Change(
+        "release from a deaf guest by force",
+        lambda host: host.release(domain="web1"),
+        _stubborn("force", VFS),
+        stops=True,
+    ),
+    Change(
+        "release from a deaf guest's XML",
+        lambda host: host.release(domain="web1"),
+        _stubborn("definition", VF),
+        leaves=True,
+    ),
+    Change("claim one less of a deaf guest", lambda host: host.claim(VF), _stubborn("definition", VFS)),
     Change("release orphans", lambda host: host.release(orphans=True), _orphaned),
     Change("claim a USB stick", lambda host: host.claim(STICK), _plugged_in),
     Change(

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fake host whose n-th effect goes wrong: a wrapper around what `_host` is given, no option of the shipped code.
 
-Effects are all that outlives a run: writes to sysfs, modules loaded, devices that enter or leave a domain, and writes
-of the record.
+Effects are all that outlives a run: writes to sysfs, modules loaded, devices that enter or leave a domain, settings of
+VFs, and writes of the record.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, FakeDomain, LibvirtError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 
-SYSFS, MODULE, LIBVIRT, RECORD = "sysfs", "module", "libvirt", "record"
+SYSFS, MODULE, LIBVIRT, NETLINK, RECORD = "sysfs", "module", "libvirt", "netlink", "record"
 
 FAIL = "fail"  # this effect is refused
 FAIL_ON = "fail from then on"  # it and all later ones of its kind: a full disk, a dead libvirt
@@ -57,6 +59,7 @@ class Effects:
         kernel = host.kernel
         host.system.binder = Binder(host.tree, self._sysfs, self._module)
         host.file = _Record(host.file.path.rpartition("/")[0], self)
+        host.system.vf_settings = VfSettings(host.tree, _Links(host.links, self))
         for domain in host.libvirt.domains:
             self._wrap(domain)
         self._kernel = kernel
@@ -118,7 +121,7 @@ class Effects:
 
     def save(self) -> None:
         """Keep what the stand-ins know in memory, for whoever comes after this process."""
-        state = (self._kernel._links, [domain.xml for domain in self._host.libvirt.domains])
+        state = (self._kernel._links, self._host.links.settings, [domain.xml for domain in self._host.libvirt.domains])
         (self._host.root.parent / "state").write_bytes(pickle.dumps(state))
 
     # The wrappers.
@@ -153,6 +156,10 @@ class Effects:
                 return done
 
             setattr(domain, name, wrapped)
+        stop = domain.destroy
+        domain.destroy = lambda: self.happen(  # type: ignore[method-assign]
+            LIBVIRT, "destroy", stop, lambda: LibvirtError("operation failed: failed to kill qemu process")
+        )
 
     def _check_free(self, address: str) -> None:
         """The kernel would wait for ever here."""
@@ -164,6 +171,22 @@ class Effects:
 
 class _RefusedError(Exception):
     pass
+
+
+class _Links:
+    def __init__(self, plain: FakeLinks, effects: Effects) -> None:
+        self._plain, self._effects = plain, effects
+
+    def read(self, interface: str) -> Any:
+        return self._plain.read(interface)
+
+    def write(self, interface: str, index: int, name: str, value: bool) -> None:
+        self._effects.happen(
+            NETLINK,
+            f"{interface} vf {index} {name}",
+            lambda: self._plain.write(interface, index, name, value),
+            lambda: OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)),
+        )
 
 
 class _Record(RecordFile):
@@ -204,7 +227,7 @@ def in_process_of_its_own(host: FakeHost, work: Callable[[], object]) -> int:
     _pid, status = os.waitpid(child, 0)
     state: Path = host.root.parent / "state"
     if state.exists():
-        host.kernel._links, xml = pickle.loads(state.read_bytes())
+        host.kernel._links, host.links.settings, xml = pickle.loads(state.read_bytes())
         for domain, texts in zip(host.libvirt.domains, xml, strict=True):
             domain.xml = texts
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)

@@ -169,18 +169,18 @@ _IDS = (
 )
 
 TARGETS = (
-    Target("config space", _config_space, _recorded("config"), share=8),
-    Target("VPD", _vpd, (b"\x82\x03\x00abc\x90\x07\x00SN\x04S123\x78", *_recorded("vpd")), share=8),
+    Target("config space", _config_space, _recorded("config"), share=12),
+    Target("VPD", _vpd, (b"\x82\x03\x00abc\x90\x07\x00SN\x04S123\x78", *_recorded("vpd")), share=12),
     Target(
         "netlink",
         _netlink,
         (*_bodies(), b"|SPLIT|".join(_bodies()[:6])),
         ("|SPLIT|",),
         documented=(LookupError,),
-        share=8,
+        share=12,
     ),
     Target("modules.alias", _module_aliases, _ALIASES, ("alias pci:", "alias vfio_pci:", " ", "*"), share=6),
     Target("pci.ids", _pci_ids, _IDS, ("\n", "\t", "\t\t", "C ", "8086"), share=6),
     Target("lists of CPUs", _cpu_list, share=4),
-    Target("sysfs and /proc", _attributes, share=5),
+    Target("sysfs and /proc", _attributes, share=4),
 )

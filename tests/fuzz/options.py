@@ -139,10 +139,10 @@ def _arguments(data: bytes) -> None:
 
 
 TARGETS = (
-    Target("addresses", _address, share=12),
+    Target("addresses", _address, share=16),
     Target("addresses of specs", _spec_address, share=15),
     Target("device specs", _device_specs, share=15),
     Target("aliases", _aliases),
     Target("requests", _requests, share=15),
-    Target("other options", _arguments, share=8),
+    Target("other options", _arguments, share=12),
 )

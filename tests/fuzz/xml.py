@@ -166,9 +166,9 @@ TARGETS = (
         tuple(text.encode() for text in _RECORDED),
         tuple(f"<{tag}>" for tag in _NODE_TAGS),
     ),
-    Target("node devices, built", _built_node_device),
+    Target("node devices, built", _built_node_device, share=6),
     Target(
         "domains, text", _domain, (_DOMAIN.encode(),), tuple(f"<{tag}/>" for tag in _TAGS), documented=(ET.ParseError,)
     ),
-    Target("domains, built", _built_domain),
+    Target("domains, built", _built_domain, share=5),
 )

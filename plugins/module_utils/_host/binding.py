@@ -3,7 +3,7 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""Binding functions to drivers: the one place that writes to sysfs.
+"""Binding functions to drivers: what is written to sysfs, and in which order.
 
 The protocol is driver_override, unbind, bind (Documentation/ABI/testing/sysfs-bus-pci). new_id is never used: it
 takes every identical card of the host.
@@ -12,14 +12,14 @@ takes every identical card of the host.
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import time
 import typing as t
 
 from .._model.device import Binding
 from .._model.errors import HostdevError
+from .kernel_log import lines_about
 from .pci import DEVICES, read_device
+from .processes import process_uses
 
 if t.TYPE_CHECKING:
     from .._model.device import PciDevice
@@ -37,59 +37,13 @@ _WHY = {
     errno.EACCES: "not permitted: not root, or the kernel is locked down",
 }
 
+_CLOSING_SECONDS = 2.0
+
 
 class Writer(t.Protocol):
     """Writes text to a file of sysfs. Raises OSError with the kernel's errno, TimeoutError after `seconds`."""
 
     def __call__(self, path: str, text: str, seconds: float) -> None: ...
-
-
-class SysfsWriter:
-    """Writes in a child process: a driver's remove may block for ever, and a blocked child can be left behind."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-        self._stuck: list[int] = []
-
-    def __call__(self, path: str, text: str, seconds: float) -> None:
-        while self._stuck:
-            self._await(self._stuck[0], path, seconds)
-            del self._stuck[0]
-        # The child keeps the descriptor of the lock: while its write is under way, no other run begins.
-        child = os.fork()
-        if child == 0:
-            code = 255
-            try:
-                handle = os.open(self._tree.local(path), os.O_WRONLY)
-                os.write(handle, text.encode())
-                code = 0
-            except OSError as error:
-                code = error.errno or 255
-            finally:
-                os._exit(code)
-        try:
-            status = self._await(child, path, seconds)
-        except TimeoutError:
-            # In state D it won't die; it is left to the kernel, and named in the error.
-            os.kill(child, signal.SIGKILL)
-            self._stuck.append(child)
-            raise
-        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EIO
-        if code:
-            raise OSError(code, os.strerror(code), path)
-
-    @staticmethod
-    def _await(child: int, path: str, seconds: float) -> int:
-        end = time.monotonic() + seconds
-        pause = 0.001
-        while True:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return status
-            if time.monotonic() >= end:
-                raise TimeoutError(f"process {child} has been writing to {path} for {seconds:g} s")
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
 
 
 class Binder:
@@ -135,9 +89,11 @@ class Binder:
             raise HostdevError(
                 "bind_failed",
                 subject=step.address,
-                found=f"driver {found.driver or 'none'}, driver_override {found.override or 'unset'} after all writes",
+                found=f"driver {found.driver or 'none'}, driver_override {found.override or 'unset'} after all writes"
+                + self._says(step.address),
                 wanted=f"driver {step.after.driver or 'none'}, driver_override {step.after.override or 'unset'}",
                 remedy="see the kernel's messages (dmesg) of the last minute for the device",
+                details=self._told(step.address),
             )
 
     def _bind(self, device: PciDevice, driver: str) -> None:
@@ -180,8 +136,30 @@ class Binder:
             )
 
     def _unbind(self, device: PciDevice) -> None:
+        self._check_unheld(device.address)
         self._attempt(
             device.address, f"{_DRIVERS}/{device.driver}/unbind", device.address, f"unbind it from {device.driver}"
+        )
+
+    def _check_unheld(self, address: str) -> None:
+        """Look once more, right before the unbind, which would wait in the kernel until the holder lets go.
+
+        QEMU closes a device a moment after the guest has let it go.
+        """
+        end = time.monotonic() + _CLOSING_SECONDS
+        while True:
+            users = [use.detail for use in process_uses(self._tree, ()) if use.address == address]
+            if not users:
+                return
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.1)
+        raise HostdevError(
+            "device_in_use",
+            subject=address,
+            found="; ".join(users),
+            wanted="a device that no process has open, to take it from its driver",
+            remedy="end the process, or let it close the device, then run the task again",
         )
 
     def _put(self, address: str, name: str, text: str) -> None:
@@ -199,16 +177,29 @@ class Binder:
                 wanted="a driver that lets the device go",
                 remedy="find what holds the device (lsof, the driver's tools) and end it; if the process stays in "
                 "state D only a reboot helps",
+                details=self._told(address),
             ) from error
         except OSError as error:
             why = _WHY.get(error.errno or 0, "see dmesg")
             raise HostdevError(
                 "bind_failed",
                 subject=address,
-                found=f"the kernel refused to {what}: {error.strerror} (errno {error.errno}): {why}",
+                found=f"the kernel refused to {what}: {error.strerror} (errno {error.errno}): {why}"
+                + self._says(address),
                 wanted=f"to {what}",
                 remedy="see the kernel's messages (dmesg) for the device",
+                details=self._told(address),
             ) from error
+
+    def _says(self, address: str) -> str:
+        lines = lines_about(self._tree, address)
+        return f"; the kernel's last words on it: {' / '.join(lines)}" if lines else ""
+
+    def _told(self, address: str) -> dict[str, t.Any]:
+        """What the device is like now, and what the kernel said of it, for the result."""
+        device = read_device(self._tree, address)
+        driver = None if device is None else device.driver
+        return {"driver": driver, "kernel_messages": lines_about(self._tree, address)}
 
     def _device(self, address: str) -> PciDevice:
         device = read_device(self._tree, address)

@@ -7,77 +7,94 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
-import xml.etree.ElementTree as ET
 
 from .._model.device import DomainUse
-from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, hostdev_xml, parse_layout
+from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
+from .._model.guest_device import placed
 from .._model.node_steps import element_of
 from .._model.plan import NodeStep
+from .detaching import let_go
+from .libvirt_errors import INVALID_ARG, NO_DOMAIN, OPERATION_TIMEOUT, is_gone, number, remedy
+from .link import Link
+from .root_ports import change_root_ports
 
 if t.TYPE_CHECKING:
     from .._model.domain import DomainLayout
-    from .._model.plan import HostdevStep
+    from .._model.plan import HostdevStep, RootPortsStep
+    from .removal_events import RemovalEvents
 
-# include/libvirt/libvirt-domain.h and virterror.h; numbers of a stable ABI, so that nothing here imports libvirt.
+# include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
 _XML_INACTIVE = 2
 _AFFECT = {LIVE: 1, CONFIG: 2}
-_ERR_NO_DOMAIN = 42
 
-_POLL_SECONDS = 0.25
+# virConnectGetType: QEMU is for kvm and qemu. The test driver acts on nothing; it is for trying playbooks out.
+_HYPERVISORS = ("QEMU", "TEST")
 
 
 class Domains:
     """The domains of one libvirt connection.
 
     `connection` is a libvirt.virConnect or what behaves like one, `error` the exception that it raises
-    (libvirt.libvirtError).
+    (libvirt.libvirtError). `reopen` makes another connection when that one is lost, which is tried for
+    `reconnect_timeout` seconds; `events` tell when a guest let a device go.
     """
 
-    def __init__(self, connection: t.Any, error: type[Exception]) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connection: t.Any,
+        error: type[Exception],
+        *,
+        reopen: t.Callable[[], t.Any] | None = None,
+        reconnect_timeout: float = 30.0,
+        events: RemovalEvents | None = None,
+    ) -> None:
+        self._link = Link(connection, error, reopen, seconds=reconnect_timeout)
         self._error = error
+        self._events = events
 
     def all(self) -> list[Domain]:
         """Every domain, defined or running, by name; one that vanishes meanwhile is left out.
 
         Raises HostdevError where libvirt does not answer: a domain that can't be read may have any device.
         """
-        found = []
         try:
-            for handle in self._connection.listAllDomains(0):
-                try:
-                    found.append(self._read(handle))
-                except self._error as error:
-                    if not _is_gone(error):
-                        raise
+            return sorted(self._link.call(self._read_all), key=lambda domain: domain.name)
         except self._error as error:
-            raise HostdevError(
-                "no_libvirt",
-                subject="libvirt",
-                found=str(error),
-                wanted="all domains with what they use",
-                remedy="see the journal of libvirtd or virtqemud on the host",
-            ) from error
-        return sorted(found, key=lambda domain: domain.name)
+            raise _no_answer(error, "all domains with what they use") from error
 
     def find(self, wanted: str) -> Domain:
         """A domain by name or UUID. Raises HostdevError with code unknown_domain and the names there are."""
-        for look_up in (self._connection.lookupByName, self._connection.lookupByUUIDString):
-            try:
-                return self._read(look_up(wanted))
-            except self._error:
-                continue
-        names = sorted(handle.name() for handle in self._connection.listAllDomains(0))
+        try:
+            found = self._link.call(lambda connection: self._look_up(connection, wanted))
+        except self._error as error:
+            raise _no_answer(error, f"domain {wanted}") from error
+        if isinstance(found, Domain):
+            return found
         raise HostdevError(
             "unknown_domain",
             subject=f"domain {wanted}",
-            found="libvirt has no domain of that name or UUID; it has " + (", ".join(names) or "none at all"),
+            found="libvirt has no domain of that name or UUID; it has " + (", ".join(found) or "none at all"),
             wanted="a defined or running domain",
             remedy="define it first, or set owner instead to claim without a domain",
         )
+
+    def check_hypervisor(self) -> None:
+        """Raises HostdevError for one whose guests get PCI devices in another way than by VFIO, or not at all."""
+        try:
+            kind = self._link.call(lambda connection: str(connection.getType()))
+        except self._error as error:
+            raise _no_answer(error, "its hypervisor's name") from error
+        if kind not in _HYPERVISORS:
+            raise HostdevError(
+                "wrong_hypervisor",
+                subject="libvirt",
+                found=f"the connection is to {kind}",
+                wanted="QEMU, whose guests get devices by VFIO",
+                remedy="set uri to qemu:///system, or claim for an owner and attach the device with that hypervisor's "
+                "own tools",
+            )
 
     def apply(self, step: HostdevStep, *, timeout: float) -> None:
         """Bring one function into or out of one place of a domain, and see that it is there or gone.
@@ -85,14 +102,90 @@ class Domains:
         Does nothing where that is so already. A running guest has `timeout` seconds to let a device go.
         """
         try:
-            self._change(step, timeout)
+            self._link.call(lambda connection: self._change(connection, step, timeout))
         except self._error as error:
             # From a domain that is gone, or goes meanwhile, the function is gone too.
-            if step.after is not None or not _is_gone(error):
-                raise _refused(step, f"libvirt says: {error}") from error
+            if step.after is not None or not is_gone(error):
+                raise _refused(step, f"libvirt says: {error}", remedy(error)) from error
 
-    def _change(self, step: HostdevStep, timeout: float) -> None:
-        handle = self._connection.lookupByUUIDString(step.uuid)
+    def apply_root_ports(self, step: RootPortsStep) -> None:
+        """Bring the root ports of a definition to the step's `after`. From a domain that is gone they are gone too."""
+        try:
+            self._link.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))
+        except self._error as error:
+            if is_gone(error) and set(step.after) < set(step.before):
+                return
+            raise HostdevError(
+                "root_ports_failed",
+                subject=f"definition of domain {step.domain}",
+                found=f"libvirt says: {error}",
+                wanted=str(step),
+                remedy=remedy(error)
+                or "ask for fewer with ensure_root_ports, or see the journal of libvirtd or virtqemud on the host",
+            ) from error
+
+    def await_job(self, uuid: str) -> None:
+        """Wait until libvirt has done what it does to the domain for others, such as a run that was killed.
+
+        Until then the domain's XML does not show what is under way. Raises HostdevError when it takes too long.
+        """
+        try:
+            # Asks QEMU for something harmless, and so waits for its turn, 30 s at most (libvirt,
+            # virDomainObjBeginJob); a domain that does not run, or a driver without it, has nothing to wait for.
+            self._link.call(lambda connection: connection.lookupByUUIDString(uuid).memoryStats())
+        except self._error as error:
+            if number(error) == OPERATION_TIMEOUT:
+                raise HostdevError(
+                    "domain_busy",
+                    subject=f"domain {uuid}",
+                    found=f"libvirt says: {error}",
+                    wanted="a domain that nothing else changes, to settle what an interrupted run left",
+                    remedy=remedy(error) or "",
+                ) from error
+
+    def stop(self, uuid: str) -> None:
+        """Stop the domain hard, as if its power were cut; one that does not run is stopped already."""
+        try:
+            self._link.call(lambda connection: self._destroy(connection, uuid))
+        except self._error as error:
+            raise HostdevError(
+                "stop_failed",
+                subject=f"domain {uuid}",
+                found=f"libvirt says: {error}",
+                wanted="a domain that is shut off",
+                remedy=remedy(error) or "see the journal of libvirtd or virtqemud on the host",
+            ) from error
+
+    def _destroy(self, connection: t.Any, uuid: str) -> None:
+        handle = connection.lookupByUUIDString(uuid)
+        try:
+            if handle.isActive():
+                handle.destroy()
+        except self._error:
+            if handle.isActive():
+                raise
+
+    def _read_all(self, connection: t.Any) -> list[Domain]:
+        found = []
+        for handle in connection.listAllDomains(0):
+            try:
+                found.append(self._read(handle))
+            except self._error as error:
+                if not is_gone(error):
+                    raise
+        return found
+
+    def _look_up(self, connection: t.Any, wanted: str) -> Domain | list[str]:
+        for look_up in (connection.lookupByName, connection.lookupByUUIDString):
+            try:
+                return self._read(look_up(wanted))
+            except self._error as error:
+                if number(error) not in (NO_DOMAIN, INVALID_ARG):
+                    raise
+        return sorted(str(handle.name()) for handle in connection.listAllDomains(0))
+
+    def _change(self, connection: t.Any, step: HostdevStep, timeout: float) -> None:
+        handle = connection.lookupByUUIDString(step.uuid)
         layout = self._read(handle).layout(step.place)
         present = None if layout is None else element_of(layout, step)
         if layout is None or (present is not None) == (step.after is not None):
@@ -101,9 +194,26 @@ class Domains:
             return
         if step.after is not None:
             handle.attachDeviceFlags(self._placed(handle, step, layout), _AFFECT[step.place])
+        elif step.place == LIVE:
+            let_go(
+                handle,
+                step,
+                present or "",
+                lambda: not self._has(handle, step),
+                seconds=timeout,
+                error=self._error,
+                events=self._events,
+            )
+            return
         else:
             handle.detachDeviceFlags(present, _AFFECT[step.place])
-        self._await(handle, step, timeout)
+        if self._has(handle, step) != (step.after is not None):
+            taken = "took the device but its XML does not show it"
+            raise _refused(step, f"libvirt {taken if step.after else 'still has the device in its XML'}")
+
+    def _has(self, handle: t.Any, step: HostdevStep) -> bool:
+        layout = self._read(handle).layout(step.place)
+        return layout is not None and element_of(layout, step) is not None
 
     def _read(self, handle: t.Any) -> Domain:
         return Domain(
@@ -127,33 +237,11 @@ class Domains:
         ):
             return wanted
         defined = parse_layout(handle.XMLDesc(_XML_INACTIVE)).assigned.get(step.address)
-        place = guest_address(defined.xml) if defined is not None else None
-        if place is None or guest_bus(place) not in (layout.free_root_ports or ()):
+        if defined is None:
             return wanted
-        managed = ET.fromstring(wanted).get("managed") == "yes"
-        return hostdev_xml(step.address, managed=managed, guest_address=place)
-
-    def _await(self, handle: t.Any, step: HostdevStep, timeout: float) -> None:
-        """libvirt returns before the guest has let go of a device: look until it is out of the domain's XML."""
-        end = time.monotonic() + timeout
-        while True:
-            layout = self._read(handle).layout(step.place)
-            present = layout is not None and element_of(layout, step) is not None
-            if present == (step.after is not None):
-                return
-            if time.monotonic() >= end:
-                break
-            time.sleep(_POLL_SECONDS)
-        if step.after is not None:
-            raise _refused(step, "libvirt took the device but its XML does not show it")
-        raise HostdevError(
-            "detach_timeout",
-            subject=f"{step.address} in domain {step.domain}",
-            found=f"the guest did not let the device go within {timeout:g} s",
-            wanted="a guest whose kernel answers a hot-unplug",
-            remedy="see whether the guest runs and what in it holds the device, and run again, with a larger "
-            "detach_timeout if need be; or shut the domain down first. The guest may still let go later",
-        )
+        place = guest_address(defined.xml)
+        free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
+        return placed(wanted, defined.xml, at=place if free else None)
 
 
 def uses_by_address(domains: t.Iterable[Domain]) -> dict[str, list[DomainUse]]:
@@ -172,15 +260,22 @@ def uses_by_address(domains: t.Iterable[Domain]) -> dict[str, list[DomainUse]]:
     return found
 
 
-def _is_gone(error: Exception) -> bool:
-    return bool(getattr(error, "get_error_code", lambda: None)() == _ERR_NO_DOMAIN)
+def _no_answer(error: Exception, wanted: str) -> HostdevError:
+    return HostdevError(
+        "no_libvirt",
+        subject="libvirt",
+        found=str(error),
+        wanted=wanted,
+        remedy=remedy(error) or "see the journal of libvirtd or virtqemud on the host",
+    )
 
 
-def _refused(step: HostdevStep, why: str) -> HostdevError:
+def _refused(step: HostdevStep, why: str, what_to_do: str | None = None) -> HostdevError:
     action = "attach to" if step.after is not None else "detach from"
+    logs = f"see /var/log/libvirt/qemu/{step.domain}.log and the journal of libvirtd or virtqemud on the host"
     return HostdevError(
         "attach_failed" if step.after is not None else "detach_failed",
         subject=f"{step.address}, to {action} domain {step.domain} ({step.place})",
         found=why,
-        remedy=f"see /var/log/libvirt/qemu/{step.domain}.log and the journal of libvirtd or virtqemud on the host",
+        remedy=logs if what_to_do is None else f"{what_to_do}; {logs}",
     )

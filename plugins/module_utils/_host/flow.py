@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._model.address import address_order
-from .._model.diff import domain_diff, drivers_diff
+from .._model.attaching import check_networks, waiting
+from .._model.diff import domain_diff, drivers_diff, settings_diff
 from .._model.domain_numa import numa_cells
 from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
+from .._model.machine import machine_warnings
 from .._model.matching import Guest, affinity_warnings, policy_warnings
 from .._model.node_holding import held_node
 from .._model.node_selection import NodeHost, select_nodes
 from .._model.node_steps import number_warnings, with_node_steps
 from .._model.planner import make_plan
 from .._model.pools import pools
+from .._model.root_ports import ports_waiting
 from .._model.selection import give_back, select
 from .._model.standing import Standing
 from .._model.tracker import Owner
+from .._model.vf_settings import note_originals, with_settings
 from .host import read_host
+from .insisting import FAIL, Insisting
 from .lock import LOCK, locked
 from .node_devices import read_usb_and_scsi
 from .transaction import Transaction
@@ -41,6 +46,7 @@ if t.TYPE_CHECKING:
     from .._model.request import Request
     from .._model.selection import Terms
     from .._model.tracker import Claim, Tracker
+    from .._model.vf_settings import VfState
     from .record import RecordFile
     from .system import System
 
@@ -49,7 +55,8 @@ if t.TYPE_CHECKING:
 class ClaimWish:
     """What a claim asks for; exactly one of `domain` (name or UUID) and `owner` (a free name) is set.
 
-    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain.
+    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
+    are to be in the domain's definition.
     """
 
     domain: str | None
@@ -60,6 +67,7 @@ class ClaimWish:
     attach: tuple[str, ...]
     managed: bool = True
     numa_cells: frozenset[int] | None = None
+    free_root_ports: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,8 @@ class ReleaseWish:
 class Outcome:
     """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
 
-    `cleaned` are one-time-use devices that may be used again. `mended` says that the record's mode was put right.
+    `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
+    `mended` says that the record's mode was put right.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -90,10 +99,12 @@ class Outcome:
     recovered: bool = False
     mended: bool = False
     cleaned: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
-        return self.recovered or self.mended or bool(self.cleaned) or any(plan.changed for plan in self.plans)
+        done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
+        return done or any(plan.changed for plan in self.plans)
 
 
 class Flow:
@@ -108,6 +119,7 @@ class Flow:
         lock_path: str = LOCK,
         lock_timeout: float = 60.0,
         detach_timeout: float = 30.0,
+        on_detach_timeout: str = FAIL,
     ) -> None:
         self._system = system
         self._file = file
@@ -115,6 +127,7 @@ class Flow:
         self._lock_path = lock_path
         self._lock_timeout = lock_timeout
         self._detach_timeout = detach_timeout
+        self._on_detach_timeout = on_detach_timeout
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
@@ -137,11 +150,15 @@ class Flow:
                 guest=guest,
             )
             before = record.tracker.claim_of(owner)
+            check_networks(inventory, after)
+            vf_states = self._vf_states(inventory, before, after)
+            after = note_originals(after, vf_states)
             nodes = self._nodes(record.tracker, wish.requests)
             host = NodeHost(nodes, inventory, domains, record.tracker)
             after = select_nodes(host, before, after, wish.requests, wish.terms, attach=places)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
+            outcome.warnings.extend(machine_warnings(domain, new) if places else ())
             aliases = ModuleAliases(self._system.tree, inventory.host.kernel_release)
             plan = make_plan(
                 "claim",
@@ -151,9 +168,13 @@ class Flow:
                 domain=domain,
                 managed=wish.managed,
                 vfio_driver=aliases.vfio_driver,
+                vf_states=vf_states,
+                free_root_ports=wish.free_root_ports,
             )
             plan = with_node_steps(plan, nodes, domain)
             outcome.warnings.extend(number_warnings(plan))
+            if domain is not None:
+                outcome.warnings.extend([*waiting(domain, after), *ports_waiting(domain, plan)])
             self._carry_out(plan, record, domain, inventory, outcome)
             if self._system.domains is None:
                 outcome.warnings.append(
@@ -185,7 +206,8 @@ class Flow:
                         remedy="start libvirt on the host, and see that its Python binding is installed",
                     )
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
-                plan = make_plan("release", inventory, claim, after, domain=domain)
+                vf_states = self._vf_states(inventory, claim, after)
+                plan = make_plan("release", inventory, claim, after, domain=domain, vf_states=vf_states)
                 nodes = self._nodes(record.tracker)
                 plan = with_node_steps(plan, nodes, domain)
                 self._carry_out(plan, record, domain, inventory, outcome)
@@ -262,6 +284,7 @@ class Flow:
                 outcome.recovered = True
                 outcome.warnings.extend([f"{settled}, found in {self._file.path}", *notes])
             domains = self._system.domains.all() if self._system.domains is not None else []
+            record.tracker.relabel({domain.uuid: domain.name for domain in domains})
             inventory = self._system.inventory(domains)
             record.boot_id = inventory.host.boot_id
             yield record, domains, inventory
@@ -281,6 +304,8 @@ class Flow:
             self._file.mend()
 
     def _find(self, domains: t.Sequence[Domain], wanted: str) -> Domain:
+        if self._system.domains is not None:
+            self._system.domains.check_hypervisor()
         for domain in domains:
             if wanted in (domain.name, domain.uuid):
                 return domain
@@ -328,11 +353,18 @@ class Flow:
         """Run the plan unless in check mode, and add it to the outcome with its diff."""
         after = None
         if plan.changed and not self._check_mode:
-            self._transaction(record).run(plan)
+            insisting = Insisting(self._on_detach_timeout, self._system.domains, inventory)
+            try:
+                plan = self._transaction(record).run(plan, insisting)
+            except HostdevError as error:
+                raise insisting.told(error) from error
+            outcome.warnings.extend(insisting.warnings)
+            outcome.stopped.extend(insisting.stopped)
+            plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)
-        outcome.diff.extend(drivers_diff(plan))
+        outcome.diff.extend([*drivers_diff(plan), *settings_diff(plan)])
         if domain is not None:
             outcome.diff.extend(domain_diff(plan, domain, after))
 
@@ -347,12 +379,18 @@ class Flow:
             pools=self._free_pools,
             nodes=lambda: read_usb_and_scsi(self._system.tree),
             detach_timeout=self._detach_timeout,
+            vf_settings=self._system.vf_settings,
         )
 
     def _nodes(self, tracker: Tracker, requests: t.Sequence[Request] = ()) -> Nodes:
         """The USB and SCSI devices; none are read where nobody holds or wants any."""
         wanted = any(request.node is not None for request in requests) or any(one.node_devices for one in tracker)
         return read_usb_and_scsi(self._system.tree) if wanted else {}
+
+    def _vf_states(self, inventory: Inventory, *claims: Claim) -> dict[str, VfState]:
+        """What PFs have of the VFs whose settings the claims change or changed."""
+        settings = self._system.vf_settings
+        return {} if settings is None else settings.states(inventory, with_settings(*claims))
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()

@@ -25,6 +25,7 @@ _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
 _NLM_F_DUMP_INTR = 0x10
 _DUMP_REQUEST = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
+_ASK = 0x5  # NLM_F_REQUEST | NLM_F_ACK
 _NLA_TYPE_MASK = 0x3FFF
 
 # include/uapi/linux/rtnetlink.h, include/uapi/linux/if_addr.h
@@ -52,11 +53,13 @@ _ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
 _NEXT_HOP = struct.Struct("=HBBI")  # rtnexthop: length, flags, hops, interface
 _ROUTE = struct.Struct("=8BI")  # rtmsg: family, prefix length, source's, TOS, table, protocol, scope, type, flags
 _ADDRESS = struct.Struct("=4BI")  # ifaddrmsg: family, prefix length, flags, scope, interface
-_LINK = struct.Struct("=BxHiII")  # ifinfomsg: family, type, interface, flags, changes
+LINK = struct.Struct("=BxHiII")  # ifinfomsg: family, type, interface, flags, changes
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # The kernel sends a dump in pieces of 32 KiB at most (net/netlink/af_netlink.c, netlink_recvmsg).
 _PIECE = 1 << 16
+# An answer about one interface holds all of its VFs, and comes in one piece.
+_ANSWER = 1 << 18
 _PATIENCE = 10.0
 _ATTEMPTS = 3
 
@@ -127,13 +130,43 @@ def _dump(kind: int, family: int) -> list[bytes]:
                     bodies.append(content)
 
 
+def ask(kind: int, body: bytes) -> list[bytes]:
+    """Send one request about one thing, and return what is answered before the kernel says that it is done.
+
+    Raises OSError with the kernel's errno.
+    """
+    bodies: list[bytes] = []
+    with socket.socket(_AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as channel:
+        channel.settimeout(_PATIENCE)
+        channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, _ASK, 1, 0) + body)
+        while True:
+            for answer, _flags, content in _messages(channel.recv(_ANSWER)):
+                if answer == _NLMSG_ERROR:
+                    code = -int(struct.unpack_from("=i", content)[0])
+                    if code > 0:
+                        raise OSError(code, os.strerror(code))
+                    return bodies
+                bodies.append(content)
+
+
+def attribute(kind: int, content: bytes) -> bytes:
+    """One attribute, filled up to a multiple of four bytes."""
+    data = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(content), kind) + content
+    return data + bytes(-len(data) % 4)
+
+
+def attributes(data: bytes) -> list[tuple[int, bytes]]:
+    """Attributes with their kinds, of which some come several times."""
+    return [(kind & _NLA_TYPE_MASK, content) for (_length, kind), content in _parts(_ATTRIBUTE, data)]
+
+
 def _messages(data: bytes) -> t.Iterator[tuple[int, int, bytes]]:
     for (_length, kind, flags, _sequence, _port), content in _parts(_MESSAGE, data):
         yield kind, flags, content
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
-    return {kind & _NLA_TYPE_MASK: content for (_length, kind), content in _parts(_ATTRIBUTE, data)}
+    return dict(attributes(data))
 
 
 def _parts(header: struct.Struct, data: bytes) -> t.Iterator[tuple[tuple[int, ...], bytes]]:
@@ -180,7 +213,7 @@ def _address(body: bytes, names: Names) -> Local | None:
 
 def _switch_port(body: bytes) -> str | None:
     """The name of an interface that is an internal port of Open vSwitch, None of others."""
-    found = _attributes(body[_LINK.size :])
+    found = _attributes(body[LINK.size :])
     kind = _attributes(found.get(_IFLA_LINKINFO, b"")).get(_IFLA_INFO_KIND, b"")
     return found[_IFLA_IFNAME].rstrip(b"\0").decode() if kind.rstrip(b"\0") == _INTERNAL_PORT else None
 

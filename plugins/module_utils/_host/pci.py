@@ -12,6 +12,7 @@ import typing as t
 
 from .._model.config_space import ConfigSpace
 from .._model.device import Bar, Child, PciDevice, PcieLink
+from .stuck import all_stuck
 
 if t.TYPE_CHECKING:
     from .sysfs import Folder, Tree
@@ -24,6 +25,7 @@ _PCI_NAME = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _BETWEEN = re.compile(
     r"(?:virtio|ata|host|target|usb)\d.*|nvme|nvme\d+|\d+-[\d.]+(?::[\d.]+)?|(?:\d+:){3}\d+|net|block|drm"
 )
+_UNREADABLE = "unreadable"
 # Files that most functions have; none of them carries anything.
 _ATTRIBUTES = frozenset(
     "aer_dev_correctable aer_dev_fatal aer_dev_nonfatal ari_enabled boot_vga broken_parity_status class config "
@@ -86,6 +88,7 @@ class _Reader:
         self._tree = tree
         self._secondary: dict[str, int] = {}
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
+        self._stuck = all_stuck(tree)
 
     def read(self, address: str) -> PciDevice | None:
         path = self._tree.linked(f"{DEVICES}/{address}")
@@ -105,7 +108,8 @@ class _Reader:
             self._secondary[address] = config.secondary_bus
         along = pci_addresses(path)
         driver = folder.link_name("driver")
-        override = folder.text("driver_override")
+        # Whoever reads it of a function that is stuck is stuck too; it is not as it was, so that nobody forgets it.
+        override = _UNREADABLE if address in self._stuck else folder.text("driver_override")
         group = folder.link_name("iommu_group")
         numa_node = folder.number("numa_node")
         reset_methods = folder.text("reset_method")

@@ -13,6 +13,7 @@ import typing as t
 from .._model.device import HostUse
 from .pci import VDPA_DEVICES, locate
 from .storage import block_locations
+from .stuck import all_stuck, where
 
 if t.TYPE_CHECKING:
     from .sysfs import Tree
@@ -41,7 +42,16 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
 
     `with_guests` are the functions that running domains have: that QEMU has them and their group open is no news.
     """
-    found: dict[HostUse, None] = {}
+    found: dict[HostUse, None] = {
+        HostUse(
+            "held_by_process",
+            address,
+            f"process {stuck.process} has not come back from its write to {stuck.path}{where(stuck.process)}: only a "
+            "reboot frees the device",
+            "",
+        ): None
+        for address, stuck in all_stuck(tree).items()
+    }
     known: dict[str, list[tuple[str, str]]] = {}
     for process in tree.names("/proc"):
         if not process.isdecimal():

@@ -7,19 +7,20 @@
 
 A device that was pulled out, or in whose place there is another, has nothing to be put back, and neither has a guest
 that stopped. After a reboot the host may use again what a step would take from it: then definitions are put right and
-devices given back, and none is taken. A guest that was started meanwhile, by libvirt at the boot of the host say, may
-have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it does.
+devices given back, and none is taken or set up. A guest that was started meanwhile, by libvirt at the boot of the host
+say, may have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it
+does.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from .._model.domain import LIVE
+from .._model.domain import CONFIG, LIVE
 from .._model.errors import HostdevError
 from .._model.identity import identity_mismatch
 from .._model.node_steps import node_absence
-from .._model.plan import DriverStep, HostdevStep, NodeStep
+from .._model.plan import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
 from .pci import named_vfio
 
 if t.TYPE_CHECKING:
@@ -54,27 +55,61 @@ class Settling:
         self._domains = domains
         self._apply = apply
         self._rebooted = rebooted
+        self._notes: list[str] = []
+        self.left: list[Step] = []
+        self.stuck: dict[str, HostdevError] = {}
 
-    def drive(self, steps: t.Iterable[Step]) -> list[str]:
+    def drive(self, steps: t.Iterable[Step], *, without_libvirt: bool = False) -> list[str]:
         """Do the steps in their order. What can't be done any more, since its thing is gone, is told in a sentence.
 
-        Raises HostdevError at the first step that fails.
+        Raises HostdevError at the first step that fails; `left` are that one and those after it. A device whose driver
+        does not come back is set aside, in `stuck`, and the others go on: only a reboot helps it. With
+        `without_libvirt` a libvirt that does not answer only leaves out what needs it, and is raised in the end: a
+        driver goes back as soon as no process, QEMU's among them, has the device.
         """
-        notes = []
-        for step in steps:
-            gone = self._gone(step)
-            if gone is not None:
-                notes.append(f"{gone}: nothing is left of the step '{step}'")
-                continue
-            if isinstance(step, DriverStep):
+        unreachable: HostdevError | None = None
+        self.left = list(steps)
+        for step in tuple(self.left):
+            try:
+                self._drive_one(step, without_libvirt)
+            except HostdevError as error:
+                if isinstance(step, DriverStep) and error.code == "unbind_timeout" and error.subject == step.address:
+                    self._notes.append(f"{error.message} It stays on record, held by {self._owner}")
+                    self.stuck[step.address] = error
+                elif error.code == "no_libvirt" and without_libvirt:
+                    unreachable = unreachable or error
+                    continue
+                else:
+                    raise
+            self.left.remove(step)
+        if unreachable is not None:
+            raise unreachable
+        return self._notes
+
+    def _drive_one(self, step: Step, without_libvirt: bool) -> None:
+        if self._hangs_with_its_device(step):
+            return
+        gone = self._gone(step)
+        if gone is not None:
+            self._notes.append(f"{gone}: nothing is left of the step '{step}'")
+            return
+        if isinstance(step, DriverStep):
+            try:
                 self._take_from_guests(step)
-            self._apply(step)
-        return notes
+            except HostdevError as error:
+                if error.code != "no_libvirt" or not without_libvirt:
+                    raise
+        self._apply(step)
+
+    def _hangs_with_its_device(self, step: Step) -> bool:
+        if isinstance(step, RootPortsStep) or step.address not in self.stuck:
+            return False
+        return isinstance(step, DriverStep) or step.after is not None
 
     def _gone(self, step: Step) -> str | None:
         if self._rebooted and _takes(step):
             return "the host was rebooted"
-        if isinstance(step, DriverStep):
+        if isinstance(step, (DriverStep, VfSettingsStep)):
             device = self._binder.present(step.address)
             if device is None:
                 return f"{step.address} is no longer on the host"
@@ -87,11 +122,12 @@ class Settling:
             absence = node_absence(self._nodes(), step, self._held_nodes.get(step.address))
             if absence is not None:
                 return absence
+        place = CONFIG if isinstance(step, RootPortsStep) else step.place
         domain = next((one for one in self._domains.all() if one.uuid == step.uuid), None)
         if domain is None:
             return f"domain {step.domain} is gone"
-        if domain.layout(step.place) is None:
-            return f"domain {step.domain} " + ("does not run" if step.place == LIVE else "has no definition")
+        if domain.layout(place) is None:
+            return f"domain {step.domain} " + ("does not run" if place == LIVE else "has no definition")
         return None
 
     def _take_from_guests(self, step: DriverStep) -> None:
@@ -110,7 +146,10 @@ class Settling:
 def _takes(step: Step) -> bool:
     if isinstance(step, DriverStep):
         return step.after.driver is not None and named_vfio(step.after.driver)
-    return step.place == LIVE and step.after is not None
+    if isinstance(step, VfSettingsStep):
+        # The PF has forgotten them, and the host may use the VF again: it must not find it trusted, say.
+        return True
+    return isinstance(step, HostdevStep) and step.place == LIVE and step.after is not None
 
 
 def _in_use(step: DriverStep, domain: Domain) -> HostdevError:

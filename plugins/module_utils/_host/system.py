@@ -25,16 +25,21 @@ if t.TYPE_CHECKING:
     from .binding import Binder
     from .domains import Domains
     from .sysfs import Tree
+    from .vf_settings import VfSettings
 
 
 @dataclass
 class System:
-    """`domains` is None without libvirt; `binder` None where nothing is to be bound; `environ` is the process's."""
+    """`domains` is None without libvirt; `binder` and `vf_settings` None where nothing is to be changed.
+
+    `environ` is the process's.
+    """
 
     tree: Tree
     domains: Domains | None = None
     binder: Binder | None = None
     environ: t.Mapping[str, str] = field(default_factory=dict)
+    vf_settings: VfSettings | None = None
 
     def inventory(self, domains: t.Sequence[Domain] | None = None) -> Inventory:
         """All functions as they are now; `domains` saves asking libvirt again for what was just read."""

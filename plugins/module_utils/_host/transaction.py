@@ -8,22 +8,25 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import typing as t
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+from .._model.attaching import with_guest_addresses
+from .._model.by_hand import by_hand
 from .._model.errors import HostdevError
-from .._model.plan import DriverStep, HostdevStep, Journal, Plan, Step
+from .._model.plan import DriverStep, HostdevStep, Journal, Plan, RootPortsStep, Step, VfSettingsStep
+from .._model.set_aside import with_set_aside
 from .settling import Settling
 
 if t.TYPE_CHECKING:
     from .._model.node_steps import Nodes
     from .._model.record import Record
-    from .._model.tracker import Tracker
+    from .._model.tracker import Claim, Tracker
     from .binding import Binder
     from .domains import Domains
+    from .insisting import Insisting
     from .record import RecordFile
+    from .vf_settings import VfSettings
 
 
 class Transaction:
@@ -44,6 +47,7 @@ class Transaction:
         pools: t.Callable[[Tracker], list[dict[str, t.Any]]],
         nodes: t.Callable[[], Nodes],
         detach_timeout: float,
+        vf_settings: VfSettings | None = None,
     ) -> None:
         self._file = file
         self._record = record
@@ -52,29 +56,36 @@ class Transaction:
         self._pools = pools
         self._nodes = nodes
         self._detach_timeout = detach_timeout
+        self._vf_settings = vf_settings
         self._rebooted = False
 
-    def run(self, plan: Plan) -> None:
+    def run(self, plan: Plan, insisting: Insisting | None = None) -> Plan:
         """Do all of the plan, or nothing: raises HostdevError after what was done is undone.
 
         Where the undo fails too, the journal stays in the record for the next run and the error says what is left.
+        Returns the plan as it was done: `insisting` may ease it where a guest does not let a device go.
         """
         journal = Journal(plan, self._record.boot_id)
         if plan.steps:
             self._save(journal)
-        for index, step in enumerate(plan.steps):
-            journal = replace(journal, begun=index + 1)
+        index = 0
+        while index < len(plan.steps):
+            journal = Journal(plan, journal.boot_id, index + 1)
             try:
                 self._save(journal)
-                self._apply(step)
+                eased = self._insist(plan, index, insisting)
             except HostdevError as error:
                 self._undo_after(journal, error)
                 raise
+            index += 1 if eased is plan else 0
+            plan = eased
+        journal = Journal(plan, journal.boot_id, len(plan.steps))
         try:
             self._close(plan, kept=True)
         except HostdevError as error:
             self._undo_after(journal, error)
             raise
+        return plan
 
     def recover(self, boot_id: str) -> list[str] | None:
         """Settle a journal that an earlier run left, and say what was done; None when there is none.
@@ -88,19 +99,37 @@ class Transaction:
             return None
         plan = journal.plan
         self._rebooted = boot_id != journal.boot_id
+        if self._domains is not None:
+            for uuid in sorted({step.uuid for step in plan.steps if isinstance(step, (HostdevStep, RootPortsStep))}):
+                self._domains.await_job(uuid)
         if plan.operation != "release":
-            notes = self._undo(journal)
-            self._close(plan, kept=False)
+            settling = self._settling(plan)
+            notes = settling.drive(_inverses(journal))
+            self._close(plan, kept=False, stuck=settling.stuck)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
             return [f"undid an interrupted claim of {plan.after.owner} ({begun})", *notes]
+        settling = self._settling(plan)
         try:
-            notes = self._settling(plan).drive(plan.steps)
+            notes = settling.drive(plan.steps)
         except HostdevError as error:
             journal = replace(journal, begun=len(plan.steps))
             self._undo_after(journal, error)
             return [f"undid an interrupted release for {plan.before.owner}, which can't be finished: {error.message}"]
-        self._close(plan, kept=True)
+        self._close(plan, kept=True, stuck=settling.stuck)
         return [f"finished an interrupted release for {plan.before.owner}", *notes]
+
+    def _insist(self, plan: Plan, index: int, insisting: Insisting | None) -> Plan:
+        """Do the plan's step of this number; the plan comes back, or an eased one whose step that is not done yet."""
+        try:
+            self._apply(plan.steps[index])
+        except HostdevError as error:
+            eased = None if insisting is None else insisting.eased(plan, index, error)
+            if eased is None:
+                raise
+            if eased is not plan:
+                return eased
+            self._apply(plan.steps[index])
+        return plan
 
     def _settling(self, plan: Plan) -> Settling:
         return Settling(plan, self._binder, self._domains, self._apply, nodes=self._nodes, rebooted=self._rebooted)
@@ -108,7 +137,13 @@ class Transaction:
     def _apply(self, step: Step) -> None:
         if isinstance(step, DriverStep):
             self._binder.apply(step)
-        elif self._domains is not None:
+        elif isinstance(step, VfSettingsStep):
+            if self._vf_settings is None:
+                raise ValueError("a system without interfaces has no VFs to be set")
+            self._vf_settings.apply(step)
+        elif self._domains is not None and isinstance(step, RootPortsStep):
+            self._domains.apply_root_ports(step)
+        elif self._domains is not None and isinstance(step, HostdevStep):
             self._domains.apply(step, timeout=self._detach_timeout)
         else:
             raise HostdevError(
@@ -121,10 +156,11 @@ class Transaction:
 
     def _undo_after(self, journal: Journal, error: HostdevError) -> None:
         """Undo, and where that fails as well, leave the journal and add to the error how to mend it by hand."""
+        settling = self._settling(journal.plan)
         try:
-            self._undo(journal)
+            settling.drive(_inverses(journal), without_libvirt=True)
         except HostdevError as undo_error:
-            commands = [by_hand(step.inverse()) for step in reversed(journal.plan.steps[: journal.begun])]
+            commands = [by_hand(step) for step in settling.left]
             raise HostdevError(
                 error.code,
                 subject=error.subject,
@@ -134,7 +170,7 @@ class Transaction:
                 details={**error.details, "undo_failed": undo_error.as_result(), "commands": commands},
             ) from error
         try:
-            self._close(journal.plan, kept=False)
+            self._close(journal.plan, kept=False, stuck=settling.stuck)
         except HostdevError as record_error:
             raise HostdevError(
                 error.code,
@@ -144,49 +180,38 @@ class Transaction:
                 remedy=f"{record_error.remedy}, and run the task again; first: {error.remedy}",
                 details={**error.details, "record": record_error.as_result()},
             ) from error
-
-    def _undo(self, journal: Journal) -> list[str]:
-        begun = journal.plan.steps[: journal.begun]
-        return self._settling(journal.plan).drive(step.inverse() for step in reversed(begun))
+        if settling.stuck:
+            addresses = ", ".join(settling.stuck)
+            raise HostdevError(
+                error.code,
+                subject=error.subject,
+                found=f"{error.found}; all else was undone, and {addresses} stays on record with "
+                f"{journal.plan.after.owner}, so that nobody else gets it",
+                wanted=error.wanted,
+                remedy=f"{error.remedy}; release it after that. Other devices can be claimed and released meanwhile",
+                details={**error.details, "stuck": list(settling.stuck)},
+            ) from error
 
     def _save(self, journal: Journal | None) -> None:
         self._record.journal = journal
         self._file.write(self._record)
 
-    def _close(self, plan: Plan, *, kept: bool) -> None:
-        self._record.tracker.put(plan.after if kept else plan.before)
+    def _close(self, plan: Plan, *, kept: bool, stuck: t.Iterable[str] = ()) -> None:
+        claim = self._noted(plan.after) if kept else plan.before
+        self._record.tracker.put(with_set_aside(plan, claim, stuck))
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             self._record.pools = self._pools(self._record.tracker)
         self._save(None)
 
-
-def by_hand(step: Step) -> str:
-    """The shell command that does a step, for an administrator who must mend what could not be undone.
-
-    It is in one line, and for any POSIX shell, whatever the domain's XML and the record hold.
-    """
-    if isinstance(step, HostdevStep):
-        action = "attach-device" if step.after else "detach-device"
-        xml = shlex.quote(_on_one_line(step.after or step.before or ""))
-        return f"printf %s {xml} | virsh {action} {shlex.quote(step.uuid)} /dev/stdin --{shlex.quote(step.place)}"
-    device = f"/sys/bus/pci/devices/{step.address}"
-    override = shlex.quote(step.after.override) if step.after.override else ""
-    commands = [f"echo {override} > {shlex.quote(f'{device}/driver_override')}"]
-    if step.before.driver:
-        commands.append(f"echo {shlex.quote(step.address)} > {shlex.quote(f'{device}/driver/unbind')}")
-    if step.after.driver:
-        commands.append(f"echo {shlex.quote(step.address)} > /sys/bus/pci/drivers_probe")
-    return "; ".join(commands)
+    def _noted(self, claim: Claim) -> Claim:
+        """The claim with the guest addresses that libvirt chose; as it is where they can't be read."""
+        if self._domains is not None and any(held.attach for held in claim.holdings.values()):
+            with contextlib.suppress(HostdevError):
+                return with_guest_addresses(claim, self._domains.find(claim.owner.id))
+        return claim
 
 
-def _on_one_line(xml: str) -> str:
-    """An element without the white space between its parts; what is no XML as it is."""
-    try:
-        element = ET.fromstring(xml)
-    except ET.ParseError:
-        return xml
-    for part in element.iter():
-        part.text = part.text if (part.text or "").strip() else None
-        part.tail = part.tail if (part.tail or "").strip() else None
-    return ET.tostring(element, encoding="unicode")
+def _inverses(journal: Journal) -> list[Step]:
+    """What undoes the steps that were begun, the last one first."""
+    return [step.inverse() for step in reversed(journal.plan.steps[: journal.begun])]

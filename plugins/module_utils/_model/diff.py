@@ -10,14 +10,38 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from .domain import PLACES, parse_layout
+from .domain import CONFIG, PLACES, parse_layout
 from .errors import one_line
 from .node_steps import element_of
-from .plan import DriverStep, HostdevStep
+from .plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
+from .root_ports import root_port_xml
 
 if t.TYPE_CHECKING:
     from .domain import Domain
     from .plan import Plan, Step
+
+
+def settings_diff(plan: Plan) -> list[dict[str, str]]:
+    """At most one entry in the form Ansible prints: the settings of all VFs that change."""
+    steps = [step for step in plan.steps if isinstance(step, VfSettingsStep)]
+    if not steps:
+        return []
+
+    def lines(after: bool) -> str:
+        return "".join(
+            " ".join([step.address, *(f"{name}={'on' if value else 'off'}" for name, value in settings.items())]) + "\n"
+            for step in steps
+            for settings in [step.after if after else step.before]
+        )
+
+    return [
+        {
+            "before_header": "VF settings",
+            "after_header": "VF settings",
+            "before": lines(after=False),
+            "after": lines(after=True),
+        }
+    ]
 
 
 def drivers_diff(plan: Plan) -> list[dict[str, str]]:
@@ -51,7 +75,7 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
     """
     found = []
     for place in PLACES:
-        steps = [step for step in plan.steps if isinstance(step, HostdevStep) and step.place == place]
+        steps = [step for step in plan.steps if _in_place(step, place)]
         layout = before.layout(place)
         if not steps or layout is None:
             continue
@@ -69,12 +93,19 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
     return found
 
 
+def _in_place(step: Step, place: str) -> bool:
+    return step.place == place if isinstance(step, HostdevStep) else isinstance(step, RootPortsStep) and place == CONFIG
+
+
 def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
     domain = ET.fromstring(xml)
     devices = domain.find("devices")
     if devices is None:
         devices = ET.SubElement(domain, "devices")
     for step in steps:
+        if isinstance(step, RootPortsStep):
+            devices.extend(ET.fromstring(root_port_xml(index)) for index in step.after if index not in step.before)
+            continue
         if not isinstance(step, HostdevStep):
             continue
         if step.after is not None:

@@ -35,13 +35,30 @@ class DomainLayout:
     """One XML of a domain, its definition or its live state.
 
     `free_root_ports` are the indexes of pcie-root-port controllers without a device, None when the machine has no
-    PCIe root, which then hot-plugs into conventional slots.
+    PCIe root, which then hot-plugs into conventional slots. `controllers` are the models of all PCI controllers by
+    their indexes, which are the guest's bus numbers, `places` the addresses in the guest with what is there: the host
+    address of a function, else the kind of device.
     """
 
     xml: str = ""
     assigned: t.Mapping[str, Assigned] = field(default_factory=dict)
     free_root_ports: tuple[int, ...] | None = None
     conventional_slots: bool = False
+    controllers: t.Mapping[int, str] = field(default_factory=dict)
+    places: t.Mapping[PciAddress, str] = field(default_factory=dict)
+
+    def has_room(self, place: str, gone: t.Collection[str] = ()) -> bool:
+        """Whether a device could be put at a guest's address: there is such a bus, and nothing but what is `gone`.
+
+        Of a root port that is the first slot, and nothing else may be behind it.
+        """
+        one = PciAddress.parse(place)
+        if one.domain or one.bus not in self.controllers:
+            return False
+        there = [at for at, what in self.places.items() if at.bus == one.bus and what not in gone]
+        if self.controllers[one.bus] == "pcie-root-port":
+            return one.slot == one.function == 0 and not there
+        return all(at.slot != one.slot for at in there)
 
 
 @dataclass(frozen=True)
@@ -72,23 +89,24 @@ def parse_layout(xml: str) -> DomainLayout:
         address = _source_pci(source)
         if address is not None:
             assigned[address] = Assigned(address, via, ET.tostring(element, encoding="unicode").strip())
-    ports: dict[int, bool] = {}
-    models: set[str] = set()
-    used: set[int] = set()
+    controllers: dict[int, str] = {}
+    places: dict[PciAddress, str] = {}
     for element in devices:
-        place = element.find("address")
-        if place is not None and place.get("type") == "pci":
-            used.add(_number(place.get("bus")))
+        at = place_of(element)
+        if at is not None:
+            places[at] = _source_pci(_source_address(element)[1]) or element.tag
         if element.tag == "controller" and element.get("type") == "pci":
-            models.add(element.get("model", ""))
-            if element.get("model") == "pcie-root-port":
-                ports[_number(element.get("index"))] = True
-    pcie = "pcie-root" in models
+            controllers[_number(element.get("index"))] = element.get("model", "")
+    used = {at.bus for at in places}
+    ports = [index for index, model in controllers.items() if model == "pcie-root-port" and index not in used]
+    models = set(controllers.values())
     return DomainLayout(
         xml=xml,
         assigned=assigned,
-        free_root_ports=tuple(sorted(index for index in ports if index not in used)) if pcie else None,
+        free_root_ports=tuple(sorted(ports)) if "pcie-root" in models else None,
         conventional_slots=bool(models & _CONVENTIONAL_HOTPLUG),
+        controllers=controllers,
+        places=places,
     )
 
 
@@ -123,6 +141,12 @@ def guest_bus(address: str) -> int:
     return _number(ET.fromstring(address).get("bus"))
 
 
+def place_of(element: ET.Element) -> PciAddress | None:
+    """Where the guest sees an element's device; None of what is no PCI device, and while no place is chosen."""
+    place = element.find("address")
+    return _pci_address(place) if place is not None and place.get("type") == "pci" else None
+
+
 def _source_address(element: ET.Element) -> tuple[str, ET.Element | None]:
     if element.tag == "hostdev" and element.get("type") == "pci":
         return "hostdev", element.find("source/address")
@@ -134,9 +158,14 @@ def _source_address(element: ET.Element) -> tuple[str, ET.Element | None]:
 
 
 def _source_pci(source: ET.Element | None) -> str | None:
-    if source is None or source.get("bus") is None:
+    found = None if source is None else _pci_address(source)
+    return None if found is None else str(found)
+
+
+def _pci_address(element: ET.Element) -> PciAddress | None:
+    if element.get("bus") is None:
         return None
-    return str(PciAddress(*(_number(source.get(part, "0")) for part in ("domain", "bus", "slot", "function"))))
+    return PciAddress(*(_number(element.get(part, "0")) for part in ("domain", "bus", "slot", "function")))
 
 
 def _number(text: str | None) -> int:

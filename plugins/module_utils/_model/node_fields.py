@@ -31,6 +31,13 @@ def _int(text: str) -> int:
         raise ValueError(f"{text!r} is no number") from None
 
 
+def _decimal(text: str) -> float:
+    """Not float() alone: what it takes for nan and inf is no JSON."""
+    if not re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text):
+        raise ValueError(f"{text!r} is no decimal number")
+    return float(text)
+
+
 def _digits(text: str, width: int = 0) -> str:
     digits = text.lower()
     digits = digits[2:] if digits.startswith("0x") else digits
@@ -104,7 +111,7 @@ def _express(elements: t.Sequence[ET.Element]) -> dict[str, t.Any]:
     for link in elements[0].findall("link"):
         numbers: dict[str, t.Any] = {key: _int(link.get(key, "")) for key in ("port", "width") if key in link.attrib}
         if "speed" in link.attrib:
-            numbers["speed"] = float(link.get("speed", ""))
+            numbers["speed"] = _decimal(link.get("speed", ""))
         found[link.get("validity", "")] = numbers
     return {"pci_express": found}
 

@@ -8,19 +8,25 @@
 from __future__ import annotations
 
 import typing as t
+from types import MappingProxyType
 
 from .address import address_order
+from .attaching import entering
 from .device import Binding
-from .domain import CONFIG, LIVE, PLACES, hostdev_xml
+from .domain import CONFIG, LIVE
 from .errors import HostdevError
+from .guest_options import options_of
 from .identity import held_device
 from .plan import DriverStep, HostdevStep, Plan, Step
+from .root_ports import root_ports_step
+from .vf_settings import settings_steps
 
 if t.TYPE_CHECKING:
     from .device import PciDevice
     from .domain import Domain
     from .inventory import Inventory
-    from .tracker import Claim, Holding
+    from .tracker import Claim
+    from .vf_settings import VfState
 
 VFIO_PCI = "vfio-pci"
 
@@ -34,13 +40,16 @@ def make_plan(
     domain: Domain | None = None,
     managed: bool = True,
     vfio_driver: t.Callable[[PciDevice], str] = lambda _device: VFIO_PCI,
+    vf_states: t.Mapping[str, VfState] = MappingProxyType({}),
+    free_root_ports: int | None = None,
 ) -> Plan:
-    """Steps in the order: leave the domain, bind, enter the domain (definition, then live), go back to the host.
+    """Steps in the order: leave the domain, bind, set VFs up, enter the domain (definition, then live), go back to
+    the host.
 
     Only what differs from the present state becomes a step, so that a second run has none and a drifted host is
     mended by a claim; a release takes nothing from the host. Devices enter the places that their holdings name and
-    are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
-    HostdevError when the running domain has no place for a device.
+    are taken out of both. `free_root_ports` are to be in the definition when all is done. A device that is gone, or in
+    whose place there is another, is not touched. Raises HostdevError when the running domain has no place for a device.
     """
     leaving = [address for address in before.holdings if address not in _requested(after)]
     steps: list[Step] = []
@@ -53,25 +62,32 @@ def make_plan(
     ]
     for held in staying:
         device = inventory.devices[held.address]
-        if not device.vfio:
-            driver = vfio_driver(device)
+        driver = options_of(after, held.address).driver
+        if not device.vfio or driver not in (None, device.driver):
+            _check_unused(inventory, held.address, None, f"to bind it to {driver}")
+            driver = driver or vfio_driver(device)
             steps.append(DriverStep(held.address, device.binding, Binding(driver, driver)))
+    steps.extend(settings_steps(before, after, vf_states))
     if domain is not None:
-        entering = _enter(domain, staying, managed=managed)
-        _check_slots(inventory, domain, [step for step in entering if step.place == LIVE], steps)
-        steps.extend(entering)
+        enter = entering(domain, staying, before, after, managed=managed)
+        _check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
+        ports = None if free_root_ports is None else root_ports_step(inventory, domain, steps, enter, free_root_ports)
+        steps.extend([*([] if ports is None else [ports]), *enter])
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
-        if address in after.holdings or held.adopted or present is None:
+        if address in after.holdings or present is None:
+            continue
+        # What was with a VFIO driver before is left so, but with its own where a request had named another.
+        if held.adopted and (not present.vfio or present.driver == held.original.driver):
             continue
         if present.binding != held.original:
-            _check_unused(inventory, address, domain)
+            _check_unused(inventory, address, domain, "to give it back to the host's driver")
             steps.append(DriverStep(address, present.binding, held.original))
     return Plan(operation, tuple(steps), before, after)
 
 
-def _check_unused(inventory: Inventory, address: str, domain: Domain | None) -> None:
+def _check_unused(inventory: Inventory, address: str, domain: Domain | None, purpose: str) -> None:
     """Refuse to take a device from under its user: the unbind would wait in the kernel until the user lets go."""
     users = [
         f"domain {use.domain} ({use.uuid}) is running with it"
@@ -84,8 +100,8 @@ def _check_unused(inventory: Inventory, address: str, domain: Domain | None) -> 
             "device_in_use",
             subject=address,
             found="; ".join(dict.fromkeys(users)),
-            wanted="a device that nothing uses any more, to give it back to the host's driver",
-            remedy="detach it there or end the process, then release again",
+            wanted=f"a device that nothing uses any more, {purpose}",
+            remedy="detach it there or end the process, then run the task again",
         )
 
 
@@ -100,22 +116,6 @@ def _leave(domain: Domain, addresses: t.Sequence[str]) -> t.Iterator[HostdevStep
             assigned = layout.assigned.get(address) if layout is not None else None
             if assigned is not None:
                 yield HostdevStep(address, domain.name, domain.uuid, place, assigned.xml, None)
-
-
-def _enter(domain: Domain, staying: t.Sequence[Holding], *, managed: bool) -> list[HostdevStep]:
-    return [
-        HostdevStep(held.address, domain.name, domain.uuid, place, None, _xml(held, managed))
-        for place in PLACES
-        for layout in [domain.layout(place)]
-        if layout is not None
-        for held in staying
-        if held.request is not None and place in held.attach and held.address not in layout.assigned
-    ]
-
-
-def _xml(held: Holding, managed: bool) -> str:
-    """The device's element; what the allow list says of `managed` goes before what the claim says."""
-    return hostdev_xml(held.address, managed=managed if held.managed is None else held.managed)
 
 
 def _is_express(inventory: Inventory, address: str) -> bool:
@@ -142,9 +142,9 @@ def _check_slots(
             subject=f"domain {domain.name}",
             found=f"{len(layout.free_root_ports) + freed} free pcie-root-port controllers in the running domain",
             wanted=f"{len(express)}, one for each of {', '.join(express)}",
-            remedy="add <controller type='pci' model='pcie-root-port'/> to its <devices> once for each with "
-            f"'virsh edit {domain.name}', then stop and start it; or set attach to [config], which takes effect at "
-            "its next start",
+            remedy="set ensure_root_ports with requests: [], or add <controller type='pci' model='pcie-root-port'/> to "
+            f"its <devices> once for each with 'virsh edit {domain.name}', then stop and start it; or set attach to "
+            "[config], which takes effect at its next start",
         )
     if conventional and not layout.conventional_slots:
         raise HostdevError(

@@ -16,6 +16,7 @@ from .aliases import parse_numa_policy
 from .device import TYPE_PF, TYPE_VDPA
 from .device_spec import DeviceSpec, parse_device_specs
 from .errors import HostdevError
+from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
 from .node_request import WAYS, parse_node_wish
 from .numa_policy import LEGACY
 from .spec_values import check_keys, number
@@ -28,18 +29,22 @@ if t.TYPE_CHECKING:
     from .node_request import NodeWish
 
 _WAYS = ("address", "specs", "alias", *WAYS)
-KEYS = ("name", "count", *_WAYS, "numa_policy")
+KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)
 
 
 @dataclass(frozen=True)
 class Request:
-    """`count` devices that fit any of `specs`, the one device at `address`, or `node`, a USB or SCSI device."""
+    """`count` devices that fit any of `specs`, the one device at `address`, or `node`, a USB or SCSI device.
+
+    `guest` is how the guest gets them.
+    """
 
     name: str
     count: int = 1
     specs: tuple[DeviceSpec, ...] = ()
     address: str | None = None
     numa_policy: str = LEGACY
+    guest: GuestOptions = NO_OPTIONS
     node: NodeWish | None = None
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> Request:
@@ -95,6 +100,7 @@ class Request:
             written.update(count=self.count, specs=[spec.as_dict() for spec in self.specs])
         if self.numa_policy != LEGACY:
             written["numa_policy"] = self.numa_policy
+        written.update(self.guest.as_dict())
         return written
 
 
@@ -152,6 +158,7 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if entry.get("count") is not None:
         count = number(entry["count"], f"{path}.count", "a number of devices, 1 or more", 1, "invalid_request")
     policy = parse_numa_policy(entry.get("numa_policy"), f"{path}.numa_policy", "invalid_request")
+    guest = parse_guest_options(entry, path, count)
     way = ways[0]
     if way in WAYS:
         for key in entry:
@@ -162,9 +169,10 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
         if count != 1:
             raise _invalid(f"{path}.count", count, "1, since an address names one device")
         try:
-            return Request(name.strip(), address=normalize_address(entry["address"]), numa_policy=policy or LEGACY)
+            address = normalize_address(entry["address"])
         except ValueError as error:
             raise _invalid(f"{path}.address", entry["address"], "a PCI address such as 0000:3b:00.0") from error
+        return Request(name.strip(), address=address, numa_policy=policy or LEGACY, guest=guest)
     if way == "alias":
         alias = str(entry["alias"]).strip()
         if alias not in aliases:
@@ -175,11 +183,12 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
                 found=f"found {alias!r}",
                 wanted=f"an alias from aliases ({known})",
             )
-        return Request(name.strip(), count, aliases[alias].specs, numa_policy=policy or aliases[alias].numa_policy)
+        policy = policy or aliases[alias].numa_policy
+        return Request(name.strip(), count, aliases[alias].specs, numa_policy=policy, guest=guest)
     specs = parse_device_specs(entry["specs"], f"{path}.specs")
     if not specs:
         raise _invalid(f"{path}.specs", entry["specs"], "at least one device spec")
-    return Request(name.strip(), count, specs, numa_policy=policy or LEGACY)
+    return Request(name.strip(), count, specs, numa_policy=policy or LEGACY, guest=guest)
 
 
 def _invalid(path: str, value: object, wanted: str) -> HostdevError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from .address import address_order
 from .device_tracker import DeviceTracker, TransitionError
+from .domain import LIVE
 from .errors import HostdevError
 from .identity import Moved, as_claimed, held_device, identity_mismatch, moved_devices
 from .matching import ANYWHERE, Guest, claim_some
@@ -195,6 +196,8 @@ def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
                 wanted=request.describe(),
                 remedy="set on_mismatch to replace, or release the request first",
             )
+    # What an earlier run had to leave with its guest, see left_with_guest, is the first to be given back.
+    fit.sort(key=lambda address: claim.holdings[address].attach == (LIVE,))
     return fit[: request.count]
 
 

@@ -49,6 +49,8 @@ class Holding:
     binding to restore on release. `adopted` says that it was with a VFIO driver before we came: it is left so.
     `attach` are the places of the owner's domain that it was attached to, config and live. `managed` is what the
     allow list says of who binds it, None when it says nothing; `one_time_use` that it must be cleaned once it is free.
+    `vf_settings` are those that its PF had of it before we changed them. `guest_address` is where the guest sees it,
+    as libvirt chose: there it is put again.
     """
 
     address: str
@@ -59,6 +61,8 @@ class Holding:
     attach: tuple[str, ...] = ()
     managed: bool | None = None
     one_time_use: bool = False
+    vf_settings: t.Mapping[str, bool] = field(default_factory=dict)
+    guest_address: str | None = None
 
     @property
     def role(self) -> str:
@@ -75,6 +79,8 @@ class Holding:
             "attach": list(self.attach),
             **({} if self.managed is None else {"managed": self.managed}),
             **({"one_time_use": True} if self.one_time_use else {}),
+            **({"vf_settings": dict(self.vf_settings)} if self.vf_settings else {}),
+            **({} if self.guest_address is None else {"guest_address": self.guest_address}),
         }
 
     @classmethod
@@ -89,6 +95,8 @@ class Holding:
             attach=tuple(str(place) for place in data["attach"]),
             managed=None if data.get("managed") is None else bool(data["managed"]),
             one_time_use=bool(data.get("one_time_use", False)),
+            guest_address=None if data.get("guest_address") is None else str(data["guest_address"]),
+            vf_settings={str(name): bool(value) for name, value in data.get("vf_settings", {}).items()},
         )
 
 
@@ -169,6 +177,13 @@ class Tracker:
     def claim_of(self, owner: Owner) -> Claim:
         """The owner's claim, an empty one if it has none; a domain's present name replaces a recorded one."""
         return replace(self._claims.get(owner.key, Claim(owner)), owner=owner)
+
+    def relabel(self, names: t.Mapping[str, str]) -> None:
+        """Let claims of domains have the names by UUID that these have now; of others the recorded ones stay."""
+        for key, claim in self._claims.items():
+            name = names.get(claim.owner.id) if claim.owner.kind == "domain" else None
+            if name is not None:
+                self._claims[key] = replace(claim, owner=replace(claim.owner, label=name))
 
     def holder(self, address: str) -> Claim | None:
         """The claim that holds the device, a PCI function by its address, a USB or SCSI device by its name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._host.insisting import CHOICES, FAIL
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
 from .._model.viability import ALLOWABLE, CODES
@@ -23,6 +24,7 @@ CHANGE_OPTIONS: dict[str, t.Any] = {
     **HOST_OPTIONS,
     "lock_timeout": {"type": "int", "default": 60},
     "detach_timeout": {"type": "int", "default": 30},
+    "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
 }
 
 
@@ -76,6 +78,19 @@ def parse_numa_cells(cells: t.Sequence[int]) -> frozenset[int]:
                 wanted="a NUMA node's number, 0 or more",
             )
     return frozenset(cells)
+
+
+def parse_root_ports(options: t.Mapping[str, t.Any]) -> int | None:
+    """How many root ports are to be free. Raises HostdevError for a number that is none, and without a domain."""
+    wanted: int | None = options["ensure_root_ports"]
+    if wanted is not None and (wanted < 1 or options["domain"] is None):
+        raise HostdevError(
+            "invalid_option",
+            subject="ensure_root_ports",
+            found=f"found {wanted}" + ("" if options["domain"] else " for an owner without a domain"),
+            wanted="a number of root ports, 1 or more, of a domain",
+        )
+    return wanted
 
 
 def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import typing as t
 
 from .._host.flow import ClaimWish, Flow, ReleaseWish
+from .._host.insisting import FORCE
 from .._model.aliases import parse_aliases
 from .._model.device_spec import AllowList, parse_device_specs
 from .._model.errors import HostdevError, one_line
 from .._model.request import parse_requests
 from .._model.selection import Terms
-from .arguments import parse_addresses, parse_allow, parse_group_members, parse_numa_cells
+from .arguments import parse_addresses, parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
 from .run import changing_system
 
 if t.TYPE_CHECKING:
@@ -47,6 +48,7 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
         ),
         attach=tuple(options["attach"]),
         managed=options["managed"],
+        free_root_ports=parse_root_ports(options),
         numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
     )
     outcome = _flow(module, needs_libvirt=wish.domain is not None).claim(wish)
@@ -94,6 +96,14 @@ def _check_scope(options: t.Mapping[str, t.Any]) -> None:
             found=f"found it together with {named}",
             wanted="orphans alone, which are of domains that no longer exist, or the name of one owner",
         )
+    if options["on_detach_timeout"] == FORCE and not options["domain"] and options["addresses"]:
+        raise HostdevError(
+            "invalid_option",
+            subject="on_detach_timeout",
+            found="found force, and addresses of devices that any domain may have",
+            wanted="the domain that may be stopped",
+            remedy="set domain as well",
+        )
     whose = named or options["orphans"]
     if not whose and (options["names"] or not options["addresses"]):
         raise HostdevError(
@@ -112,6 +122,7 @@ def _flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
         check_mode=module.check_mode,
         lock_timeout=module.params["lock_timeout"],
         detach_timeout=module.params["detach_timeout"],
+        on_detach_timeout=module.params["on_detach_timeout"],
     )
 
 
@@ -120,6 +131,7 @@ def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
         module.warn(one_line(warning))
     result: dict[str, t.Any] = {
         "changed": outcome.changed,
+        "stopped": outcome.stopped,
         "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps],
     }
     if module._diff:

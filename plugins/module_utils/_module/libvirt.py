@@ -15,6 +15,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
 from .._host.domains import Domains
+from .._host.removal_events import RemovalEvents
 from .._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
@@ -25,14 +26,25 @@ _SYSTEM_PYTHONS = ("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin
 
 
 class Connection(t.NamedTuple):
-    """An open connection; `handle` is a libvirt.virConnect, `error` libvirt.libvirtError."""
+    """An open connection to `uri`; `handle` is a libvirt.virConnect, `binding` the module libvirt."""
 
     handle: t.Any
-    error: type[Exception]
+    binding: t.Any
+    uri: str
+
+    @property
+    def error(self) -> type[Exception]:
+        found: type[Exception] = self.binding.libvirtError
+        return found
 
     @property
     def domains(self) -> Domains:
-        return Domains(self.handle, self.error)
+        return Domains(
+            self.handle,
+            self.error,
+            reopen=lambda: self.binding.open(self.uri),
+            events=RemovalEvents(self.binding, self.uri),
+        )
 
     def versions(self) -> dict[str, str]:
         """Versions of libvirt and, where the driver has one, of its hypervisor."""
@@ -64,7 +76,7 @@ def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connect
     # Without a handler libvirt prints each error to stderr.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     try:
-        return Connection(libvirt.open(uri), libvirt.libvirtError), ""
+        return Connection(libvirt.open(uri), libvirt, uri), ""
     except libvirt.libvirtError as error:
         if required:
             raise HostdevError(

@@ -12,10 +12,12 @@ import os
 import traceback
 import typing as t
 
-from .._host.binding import Binder, SysfsWriter
+from .._host.binding import Binder
 from .._host.record import RecordFile
 from .._host.sysfs import Tree
+from .._host.sysfs_writer import SysfsWriter
 from .._host.system import System
+from .._host.vf_settings import KernelLinks, VfSettings
 from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect
 
@@ -65,6 +67,7 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Syst
             connection.domains if connection is not None else None,
             Binder(tree, SysfsWriter(tree), lambda name: load_module(module, name)),
             os.environ,
+            VfSettings(tree, KernelLinks()),
         ),
         RecordFile(module.params["facts_path"]),
     )

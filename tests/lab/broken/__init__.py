@@ -30,16 +30,32 @@ def install(lab: Lab) -> None:
 
 
 def run(
-    lab: Lab, operation: str, wish: dict[str, Any], effect: str = "", mode: str = ""
+    lab: Lab,
+    operation: str,
+    wish: dict[str, Any],
+    effect: str = "",
+    mode: str = "",
+    *,
+    reconnect_timeout: float = 30.0,
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Claim or release as WISH says; the first effect whose text contains EFFECT goes wrong in this way.
 
-    MODE is before, during or after (SIGKILL then), or halt, which returns while the run hangs at that effect.
+    MODE is before, during or after (SIGKILL then), or halt, which returns while the run hangs at that effect, or 'sh
+    COMMAND', which is run right before the effect. OPTIONS are Flow's.
     """
-    told = shlex.quote(json.dumps({"operation": operation, "wish": wish, "effect": effect, "mode": mode}))
+    work = {"operation": operation, "wish": wish, "effect": effect, "mode": mode}
+    told = shlex.quote(json.dumps({**work, "reconnect_timeout": reconnect_timeout, "options": options}))
     command = f"env PYTHONPATH={_FOLDER} python3 {_FOLDER}/on_host.py {told}"
     if mode == "halt":
         # What follows the word is read by nobody: the run is there until the host is reset.
         halted = "timeout 60 sh -c 'until grep -q HALTED /run/halted; do sleep 0.2; done'"
         command = f"(setsid {command} > /run/halted 2>&1 &) ; {halted} || {{ cat /run/halted; false; }}"
     return lab.sh(f"{command}; exit $?", check=False)  # a shell in between tells of the signal by its exit code
+
+
+def outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What a run that came to its end said: of a failed one its error alone."""
+    assert done.returncode in (0, 1), done.stderr
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said

@@ -19,15 +19,20 @@ from typing import Any
 
 import libvirt
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder, SysfsWriter
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import ClaimWish, Flow, ReleaseWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.removal_events import RemovalEvents
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs_writer import SysfsWriter
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
+
+_URI = "qemu:///system"
 
 
 class Breaking:
@@ -40,6 +45,11 @@ class Breaking:
         """Do it, or break off."""
         print(what, flush=True)
         if not self._mode or self._word not in what:
+            return do()
+        if self._mode.startswith("sh "):
+            # Somebody else does something, once, right before the effect.
+            command, self._mode = self._mode[3:], ""
+            subprocess.run(["sh", "-c", command], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
             return do()
         if self._mode == "halt":
             do()
@@ -93,8 +103,19 @@ def main(told: dict[str, Any]) -> None:
         lambda name: subprocess.run(["modprobe", "--", name], check=False).returncode == 0,
     )
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
-    domains = BreakingDomains(libvirt.open("qemu:///system"), libvirt.libvirtError)
-    flow = Flow(System(tree, domains, binder, os.environ), BreakingRecord("/etc/ansible/facts.d"), check_mode=False)
+    domains = BreakingDomains(
+        libvirt.open(_URI),
+        libvirt.libvirtError,
+        reopen=lambda: libvirt.open(_URI),
+        reconnect_timeout=told["reconnect_timeout"],
+        events=RemovalEvents(libvirt, _URI),
+    )
+    flow = Flow(
+        System(tree, domains, binder, os.environ),
+        BreakingRecord("/etc/ansible/facts.d"),
+        check_mode=False,
+        **told["options"],
+    )
     wish = told["wish"]
     if told["operation"] == "release":
         outcome = flow.release(ReleaseWish(**wish))
@@ -102,8 +123,21 @@ def main(told: dict[str, Any]) -> None:
         requests = parse_requests(wish["requests"], {})
         attach = tuple(wish.get("attach", ("config", "live")))
         outcome = flow.claim(ClaimWish(wish["domain"], None, requests, AllowList(None), Terms(), attach))
-    print(json.dumps({"warnings": outcome.warnings, "changed": outcome.changed, "recovered": outcome.recovered}))
+    print(
+        json.dumps(
+            {
+                "warnings": outcome.warnings,
+                "changed": outcome.changed,
+                "recovered": outcome.recovered,
+                "stopped": outcome.stopped,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    try:
+        main(json.loads(sys.argv[1]))
+    except HostdevError as failed:
+        print(json.dumps({"error": failed.as_result()}))
+        sys.exit(1)

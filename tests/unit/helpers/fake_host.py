@@ -20,10 +20,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Clai
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
     Entries,
@@ -36,6 +38,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
 
 FACTS = "/etc/ansible/facts.d"
 RECORD = f"{FACTS}/hostdev.fact"
+IGB_PF = "0000:01:00.0"
 
 # What no flow looks at, and would only cost time: SCSI, USB, SATA, the SR-IOV NVMe and others, files that nobody reads.
 _FUNCTIONS = (
@@ -63,6 +66,7 @@ class FakeHost:
     def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
         self.root = folder / "host"
         self.lock_timeout = 0.0
+        self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
         """The files of USB and SCSI devices, see fake_nodes."""
         expand(_entries(), self.root)
@@ -71,15 +75,22 @@ class FakeHost:
         self.tree = Tree(str(self.root))
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)
         self.file = RecordFile(f"{self.root}{FACTS}")
+        self.links = FakeLinks(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.system = System(
             self.tree,
             Domains(self.libvirt, LibvirtError) if libvirt else None,
             Binder(self.tree, self.kernel, self.kernel.load_module),
+            vf_settings=VfSettings(self.tree, self.links),
         )
 
     def flow(self, *, check_mode: bool = False, detach_timeout: float = 0.0) -> Flow:
         return Flow(
-            self.system, self.file, check_mode=check_mode, lock_timeout=self.lock_timeout, detach_timeout=detach_timeout
+            self.system,
+            self.file,
+            check_mode=check_mode,
+            lock_timeout=self.lock_timeout,
+            detach_timeout=detach_timeout,
+            on_detach_timeout=self.on_detach_timeout,
         )
 
     def claim(
@@ -92,6 +103,7 @@ class FakeHost:
         managed: bool = True,
         check_mode: bool = False,
         numa_cells: frozenset[int] | None = None,
+        free_root_ports: int | None = None,
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -103,6 +115,7 @@ class FakeHost:
             attach,
             managed,
             numa_cells,
+            free_root_ports,
         )
         return self.flow(check_mode=check_mode).claim(wish)
 
@@ -119,6 +132,7 @@ class FakeHost:
         for device in self.plugged:
             files(self.root, device)
         self.kernel.reboot()
+        self.links.reboot()
         self.write("/proc/sys/kernel/random/boot_id", "boot-2\n")
         if kept.exists():
             facts.parent.mkdir(parents=True, exist_ok=True)
@@ -139,8 +153,8 @@ class FakeHost:
         return self.record if (self.root / RECORD[1:]).exists() else None
 
     def host_state(self) -> tuple[dict[str, str], dict[str, dict[int, tuple[str, ...] | None]]]:
-        """The tree below /sys, and of each XML its devices; neither their order nor how they are printed matters."""
-        return picture(self.root / "sys"), {
+        """The tree below /sys, with what only PFs know, and of each XML its devices, in any order."""
+        return {**picture(self.root / "sys"), **self.links.picture()}, {
             uuid: {place: None if text is None else _devices(text) for place, text in xml.items()}
             for uuid, xml in self.libvirt.state().items()
         }

@@ -13,9 +13,12 @@ import xml.etree.ElementTree as ET
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
 
 NO_DOMAIN = 42
+INTERNAL_ERROR = 1
 OPERATION_FAILED = 9
+OPERATION_INVALID = 55
 INACTIVE = 2
 LIVE, CONFIG = 1, 2
+RUNNING, PAUSED, SHUT_OFF = 1, 3, 5
 
 UUID = "6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02"
 OTHER_UUID = "0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11"
@@ -24,7 +27,7 @@ OTHER_UUID = "0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11"
 class LibvirtError(Exception):
     """Like libvirt.libvirtError."""
 
-    def __init__(self, message: str, code: int = OPERATION_FAILED) -> None:
+    def __init__(self, message: str, code: int = INTERNAL_ERROR) -> None:
         super().__init__(message)
         self._code = code
 
@@ -100,12 +103,13 @@ def domain_xml(
 
 
 class FakeDomain:
-    """A domain; `config` and `live` are its XML, None where there is none."""
+    """A domain; `config` and `live` are its XML, None where there is none; `standing` its state while it is active."""
 
     def __init__(self, libvirt: FakeLibvirt, name: str, uuid: str, config: str | None, live: str | None) -> None:
         self._libvirt = libvirt
         self._name, self._uuid = name, uuid
         self.xml = {CONFIG: config, LIVE: live}
+        self.standing = RUNNING
 
     def name(self) -> str:
         return self._name
@@ -121,6 +125,24 @@ class FakeDomain:
         self._libvirt.called("isActive")
         return int(self.xml[LIVE] is not None)
 
+    def state(self) -> list[int]:
+        if self.xml[LIVE] is None:
+            return [SHUT_OFF, 0]
+        return [self.standing, 0]
+
+    def memoryStats(self) -> dict[str, int]:
+        self._libvirt.called("memoryStats")
+        if self.xml[LIVE] is None:
+            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
+        return {"actual": 1048576}
+
+    def destroy(self) -> int:
+        self._libvirt.changes("destroy")
+        if self.xml[LIVE] is None:
+            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
+        self.xml[LIVE] = None
+        return 0
+
     def XMLDesc(self, flags: int) -> str:
         self._libvirt.called(f"XMLDesc {flags}")
         place = CONFIG if flags & INACTIVE else LIVE
@@ -131,17 +153,25 @@ class FakeDomain:
         return text
 
     def attachDeviceFlags(self, xml: str, flags: int) -> int:
-        self._libvirt.changes(f"attach {_source(xml)} {_PLACE[flags]}")
+        self._libvirt.changes(f"attach {_what(xml)} {_PLACE[flags]}")
         root = self._parse(flags)
+        if ET.fromstring(xml).tag == "controller":
+            return self._attach_controller(root, ET.fromstring(xml), flags)
         layout = parse_layout(ET.tostring(root, encoding="unicode"))
         known = [_source(ET.tostring(one, encoding="unicode")) for one in root.iterfind("devices/hostdev")]
-        if _source(xml) in known:
+        if _source(xml) in [*known, *layout.assigned]:
             raise LibvirtError("device is already in the domain")
         element = ET.fromstring(xml)
         free = list(layout.free_root_ports or ())
+        if element.tag == "interface" and element.find("mac") is None:
+            # libvirt makes one up at each attach: one of these bytes is another each time.
+            self._libvirt.macs += 1
+            ET.SubElement(element, "mac", {"address": f"52:54:00:00:00:{self._libvirt.macs:02x}"})
         wanted = element.find("address")
-        if element.get("type") != "pci":
-            pass  # on the guest's USB or SCSI controller, where there is always room
+        if element.get("type") in ("usb", "scsi"):
+            pass  # on the guest's controller, where there is always room
+        elif wanted is None and layout.free_root_ports is None:
+            pass  # a machine without PCI Express has slots enough
         elif wanted is None:
             if not free:
                 raise LibvirtError("internal error: No more available PCI slots")
@@ -158,27 +188,45 @@ class FakeDomain:
         return 0
 
     def detachDeviceFlags(self, xml: str, flags: int) -> int:
-        self._libvirt.changes(f"detach {_source(xml)} {_PLACE[flags]}")
+        self._libvirt.changes(f"detach {_what(xml)} {_PLACE[flags]}")
         if flags == LIVE and self._libvirt.deaf:
             return 0
         root = self._parse(flags)
         devices = root.find("devices")
         assert devices is not None
         for element in list(devices):
-            if element.tag == "hostdev" and _source(ET.tostring(element, encoding="unicode")) == _source(xml):
+            if element.tag == ET.fromstring(xml).tag and _what(ET.tostring(element, encoding="unicode")) == _what(xml):
                 devices.remove(element)
                 self.xml[flags] = ET.tostring(root, encoding="unicode")
                 return 0
         raise LibvirtError("device not found", 99)
 
+    def _attach_controller(self, root: ET.Element, element: ET.Element, flags: int) -> int:
+        assert flags == CONFIG, "libvirt hot-plugs no PCI controller"
+        devices = root.find("devices")
+        assert devices is not None
+        if any(_what(ET.tostring(one, encoding="unicode")) == f"controller {element.get('index')}" for one in devices):
+            raise LibvirtError("operation failed: Target already exists")
+        slot = f"0x{int(element.get('index', '0')):02x}"
+        place = {"type": "pci", "domain": "0x0000", "bus": "0x00", "slot": slot, "function": "0x0"}
+        ET.SubElement(element, "address", place)
+        devices.append(element)
+        self.xml[flags] = ET.tostring(root, encoding="unicode")
+        return 0
+
     def _parse(self, flags: int) -> ET.Element:
         text = self.xml[flags]
         if text is None:
-            raise LibvirtError("Requested operation is not valid: domain is not running", 55)
+            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
         return ET.fromstring(text)
 
 
 _PLACE = {LIVE: "live", CONFIG: "config"}
+
+
+def _what(xml: str) -> str:
+    element = ET.fromstring(xml)
+    return f"controller {element.get('index')}" if element.tag == "controller" else _source(xml)
 
 
 def _source(xml: str) -> str:
@@ -197,17 +245,19 @@ def _source(xml: str) -> str:
         assert vendor is not None
         assert product is not None
         return f"usb {vendor.get('id')}:{product.get('id')}"
-    assert source is not None
+    if source is None:
+        return ""
     domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
 
 
 class FakeLibvirt:
-    """A connection. `log` has every change that was asked of it; `deaf` guests never let a device go."""
+    """A connection. `log` has every change that was asked of it; `deaf` guests let no device go."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.deaf = False
+        self.macs = 0
         self.domains: list[FakeDomain] = []
         self._failures: dict[int, Exception] = {}
         self._hooks: dict[str, Exception] = {}
@@ -268,4 +318,8 @@ class FakeLibvirt:
         return 10000003
 
     def getType(self) -> str:
+        self.called("getType")
         return "QEMU"
+
+    def isAlive(self) -> int:
+        return 1

@@ -46,6 +46,7 @@ class Runner:
         binding.libvirtError = LibvirtError
         binding.registerErrorHandler = lambda _handler, _context: None
         binding.open = self._open
+        binding.virEventRegisterDefaultImpl = self._no_events
         monkeypatch.setitem(sys.modules, "libvirt", binding)
 
     def _open(self, uri: str) -> object:
@@ -53,6 +54,10 @@ class Runner:
         if self.open_error is not None:
             raise self.open_error
         return self.host.libvirt
+
+    @staticmethod
+    def _no_events() -> t.NoReturn:
+        raise LibvirtError("an event loop is registered already")
 
     def without_binding(self) -> None:
         """No Python on the host has libvirt's binding."""

@@ -51,6 +51,22 @@ def test_a_claim_and_its_release(runner):
     assert runner.done(RELEASE, domain="web1")["changed"] is False
 
 
+def test_a_release_stops_the_domain_of_a_deaf_guest_only_where_force_is_asked_for(runner):
+    runner.done(CLAIM, **WANTED)
+    runner.host.libvirt.deaf = True
+    deaf = {"domain": "web1", "detach_timeout": 0}
+    assert runner.failed(RELEASE, **deaf)["error"]["code"] == "detach_timeout"
+    result = runner.done(RELEASE, **deaf, on_detach_timeout="force")
+    assert (result["stopped"], len(runner.warnings)) == (["web1"], 1)
+    assert runner.host.kernel.driver(VF1) == "igbvf"
+
+
+def test_force_needs_the_name_of_the_domain_that_may_be_stopped(runner):
+    runner.done(CLAIM, **WANTED)
+    error = runner.failed(RELEASE, addresses=[VF1], on_detach_timeout="force")["error"]
+    assert (error["code"], error["subject"]) == ("invalid_option", "on_detach_timeout")
+
+
 def test_all_options_of_a_claim_reach_the_host(runner):
     result = runner.done(
         CLAIM,

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.transaction import by_hand
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.by_hand import by_hand
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, UUID, domain_xml

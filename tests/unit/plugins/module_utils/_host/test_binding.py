@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -270,3 +271,27 @@ def test_another_driver_than_the_recorded_one_after_a_restore_is_not_believed(be
 def test_a_device_that_vanished_is_refused(bench):
     assert bench.refused("0000:99:00.0", IGBVF, VFIO).code == "no_such_device"
     assert bench.kernel.log == []
+
+
+def test_a_process_that_has_the_device_open_by_now_is_named_and_the_device_is_left(bench, monkeypatch):
+    monkeypatch.setattr(binding, "_CLOSING_SECONDS", 0.0)
+    group = os.readlink(bench.root / f"sys/bus/pci/devices/{VF}/iommu_group").rpartition("/")[2]
+    process = bench.root / "proc/4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "comm").write_text("dpdk-testpmd\n")
+    (process / "fd/7").symlink_to(f"/dev/vfio/{group}")
+    refused = bench.refused(VF, IGBVF, VFIO)
+    assert (refused.code, refused.found) == (
+        "device_in_use",
+        f"process 4711 (dpdk-testpmd) has /dev/vfio/{group} open",
+    )
+    assert bench.kernel.driver(VF) == "igbvf"
+
+
+def test_what_the_kernel_said_of_a_device_that_it_refuses_is_told(bench):
+    (bench.root / "dev").mkdir(exist_ok=True)
+    (bench.root / "dev/kmsg").write_text(f"3,1,2,-;vfio-pci {VF}: probe failed\n")
+    bench.kernel.fail(3, error(errno.ENODEV))
+    refused = bench.refused(VF, IGBVF, VFIO)
+    assert refused.found.endswith(f"; the kernel's last words on it: vfio-pci {VF}: probe failed")
+    assert refused.details["kernel_messages"] == [f"vfio-pci {VF}: probe failed"]

@@ -90,6 +90,7 @@ def test_the_record_after_a_claim(lab_host):
                         "original": {"driver": "igbvf", "driver_override": None},
                         "adopted": False,
                         "attach": ["config", "live"],
+                        "guest_address": "0000:01:00.0",
                     }
                 ],
             }

@@ -475,6 +475,32 @@ def test_a_guest_that_does_not_let_go_is_told_and_the_stick_stays_on_record(host
     assert host.record["claims"][0]["node_devices"][0]["name"] == "usb_3_1"
 
 
+def test_a_stick_that_the_guest_keeps_leaves_the_definition_and_the_rest_on_a_later_release(host):
+    host.claim(STICK, DISK)
+    host.libvirt.deaf, host.on_detach_timeout = True, "definition"
+    host.release(domain="web1", names=("stick",))
+    assert (hostdevs(host, CONFIG), USB_BY_NUMBER in hostdevs(host, LIVE)) == ([SCSI_XML], True)
+    (claim,) = host.record["claims"]
+    assert {one["name"]: one["attach"] for one in claim["node_devices"]} == {
+        "scsi_2_0_0_0": ["config", "live"],
+        "usb_3_1": ["live"],
+    }
+    assert [one["name"] for one in claim["requests"]] == ["stick", "tape"]
+    host.libvirt.deaf = False
+    host.release(domain="web1", names=("stick",))
+    assert hostdevs(host, LIVE) == [SCSI_XML]
+    assert [one["name"] for one in host.record["claims"][0]["node_devices"]] == ["scsi_2_0_0_0"]
+
+
+def test_devices_stay_on_record_when_the_guest_keeps_a_function(host):
+    host.claim(STICK, VF)
+    host.libvirt.deaf, host.on_detach_timeout = True, "definition"
+    host.release(domain="web1", names=("nic",))
+    (claim,) = host.record["claims"]
+    assert [one["name"] for one in claim["node_devices"]] == ["usb_3_1"]
+    assert [one["request"] for one in claim["devices"]] == ["nic"]
+
+
 def test_an_undo_that_fails_names_the_commands_that_mend_it(host):
     host.libvirt.fail(2, LibvirtError("no"))
     host.libvirt.fail(3, LibvirtError("no"))

@@ -473,3 +473,13 @@ def test_what_is_new_to_us_does_not_take_the_place_of_a_field_that_devices_are_f
     device = parse_node_device(f"<device><name>x</name><capability type='{kind}'>{inside}</capability></device>")
     assert key not in device.fields
     assert f"{key} is not of the form that is known" in (device.warning or "")
+
+
+@pytest.mark.parametrize("speed", ["nan", "inf", "-1e999", "9" * 400])
+def test_a_speed_that_is_no_number_of_json_is_left_out_with_a_warning(speed):
+    device = parse_node_device(
+        "<device><name>x</name><capability type='pci'>"
+        f"<pci-express><link validity='cap' speed='{speed}'/></pci-express></capability></device>"
+    )
+    assert "pci_express" not in device.fields
+    assert "is no decimal number" in (device.warning or "")

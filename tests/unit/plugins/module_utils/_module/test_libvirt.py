@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -11,6 +13,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import load_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, Script
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
+
+BINDING = types.SimpleNamespace(libvirtError=LibvirtError)
 
 
 class Module:
@@ -53,7 +57,12 @@ def test_uris_of_other_hosts_are_refused(uri):
 def test_a_connection_is_opened_to_the_uri(runner):
     connection, reason = connect(Module(), "qemu:///system", required=True)
     assert runner.opened == ["qemu:///system"]
-    assert connection == Connection(runner.host.libvirt, LibvirtError)
+    assert connection is not None
+    assert (connection.handle, connection.error, connection.uri) == (
+        runner.host.libvirt,
+        LibvirtError,
+        "qemu:///system",
+    )
     assert reason == ""
 
 
@@ -107,7 +116,7 @@ def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch
 
 
 def test_versions_are_told_with_dots():
-    assert Connection(FakeLibvirt(), LibvirtError).versions() == {
+    assert Connection(FakeLibvirt(), BINDING, "qemu:///system").versions() == {
         "libvirt_version": "11.3.0",
         "hypervisor": "QEMU",
         "hypervisor_version": "10.0.3",
@@ -120,7 +129,7 @@ def test_a_hypervisor_without_a_version_is_left_out():
         ("connection", "getType", (), "TEST"),
         ("connection", "getVersion", (), LibvirtError("not supported")),
     ) as script:
-        found = Connection(script.object("connection"), LibvirtError).versions()
+        found = Connection(script.object("connection"), BINDING, "test:///default").versions()
     assert found == {"libvirt_version": "9.0.1", "hypervisor": "TEST"}
 
 

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a request says of the guest: a VF as an interface with its network settings, the guest's own addresses, ROMs."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from tests.lab import topology
+from tests.lab.machine import Lab
+from tests.lab.play import play, tasks
+from tests.lab.state import HostState, read_state
+
+VF = topology.IGB_VFS[1]
+MAC = "52:54:00:12:34:56"
+CLAIM = "kvm.hostdev.pci_passthrough_claim"
+RELEASE = {"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}}
+
+
+def vf_info(lab: Lab) -> dict[str, Any]:
+    """What iproute2 says of the VF: the second one."""
+    interface = lab.sh(f"ls /sys/bus/pci/devices/{topology.IGB_PF}/net").stdout.strip()
+    (link,) = json.loads(lab.sh(f"ip -j -d link show {interface}").stdout)
+    info = next(one for one in link["vfinfo_list"] if one["vf"] == 1)
+    vlans = info.get("vlan_list") or [{}]
+    return {
+        "mac": info["address"],
+        "vlan": vlans[0].get("vlan", 0),
+        "trust": info["trust"],
+        "spoof_check": info["spoofchk"],
+    }
+
+
+def elements(state: HostState, place: str, path: str, domain: str = "web1") -> list[dict[str, str]]:
+    return [one.attrib for one in ET.fromstring(state.domains[domain, place]).iterfind(f"devices/{path}")]
+
+
+def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab: Lab, before: HostState) -> None:
+    guest_before = lab.guest_pci("web1")
+    settings_before = vf_info(lab)
+    network = {"mac": MAC, "vlan": 42, "trust": True, "spoof_check": False}
+    assert all(settings_before[name] != value for name, value in network.items())
+    wanted = {"domain": "web1", "requests": [{"name": "nic", "address": VF, "network": network}]}
+
+    claimed = play(lab.inventory(), tasks({"name": "claim", CLAIM: wanted}, {"name": "claim again", CLAIM: wanted}))
+    assert claimed.code == 0, claimed.output
+    assert [task.status for task in claimed.tasks] == ["changed", "ok"]
+    assert vf_info(lab) == network
+    state = read_state(lab)
+    for place in ("config", "live"):
+        assert elements(state, place, "interface[@type='hostdev']/mac") == [{"address": MAC}]
+        assert elements(state, place, "interface/vlan/tag") == [{"id": "42"}]
+    guest = lab.wait_guest_pci("web1", lambda devices: len(devices) > len(guest_before))
+    assert [(device.ids, device.driver) for device in guest if device not in guest_before] == [("8086:10ca", "igbvf")]
+
+    released = play(lab.inventory(), tasks(RELEASE))
+    assert released.code == 0, released.output
+    after = read_state(lab)
+    assert (after.bindings, after.domains) == (before.bindings, before.domains)
+    assert vf_info(lab) == settings_before
+    assert lab.wait_guest_pci("web1", lambda devices: len(devices) == len(guest_before)) == guest_before
+
+
+def test_root_ports_are_there_after_the_next_start_and_take_devices_at_the_asked_address(
+    lab: Lab, before: HostState
+) -> None:
+    prepare = {"domain": "plain1", "requests": [], "ensure_root_ports": 2}
+    disk = {"name": "disk", "address": topology.NVME, "guest_address": "0000:02:00.0", "rom": {"bar": False}}
+    wanted = {"domain": "plain1", "requests": [disk]}
+    lab.put(before.domains["plain1", "config"], "/run/plain1.xml")
+    try:
+        prepared = play(lab.inventory(), tasks({"name": "ports", CLAIM: prepare}, {"name": "again", CLAIM: prepare}))
+        assert prepared.code == 0, prepared.output
+        assert [task.status for task in prepared.tasks] == ["changed", "ok"]
+        assert prepared.of("ports").result["plan"][0]["kind"] == "root_ports"
+
+        guest_before = lab.start_guest("plain1")
+        release = {"kvm.hostdev.pci_passthrough_release": {"domain": "plain1"}}
+        claimed = play(lab.inventory(), tasks({"name": "claim", CLAIM: wanted}, {"name": "claim again", CLAIM: wanted}))
+        assert claimed.code == 0, claimed.output
+        assert [task.status for task in claimed.tasks] == ["changed", "ok"]
+        guest = lab.wait_guest_pci("plain1", lambda devices: len(devices) > len(guest_before))
+        assert [(device.address, device.ids) for device in guest if device not in guest_before] == [
+            ("0000:02:00.0", "1b36:0010")
+        ]
+        for place in ("config", "live"):
+            assert [one["bar"] for one in elements(read_state(lab), place, "hostdev/rom", "plain1")] == ["off"]
+
+        # Detached by hand from the definition, and asked for without an address: it comes back to the same.
+        definition = ET.fromstring(read_state(lab).domains["plain1", "config"])
+        hostdev = definition.find("devices/hostdev")
+        assert hostdev is not None
+        lab.sh("virsh -q detach-device plain1 /dev/stdin --config", text=ET.tostring(hostdev, encoding="unicode"))
+        plain = {"name": "disk", "address": topology.NVME}
+        again = play(lab.inventory(), tasks({"name": "again", CLAIM: {"domain": "plain1", "requests": [plain]}}))
+        assert again.code == 0, again.output
+        assert [one["bus"] for one in elements(read_state(lab), "config", "hostdev/address", "plain1")] == ["0x02"]
+
+        released = play(lab.inventory(), tasks({"name": "release", **release}))
+        assert released.code == 0, released.output
+        assert read_state(lab).bindings == before.bindings
+    finally:
+        lab.sh("virsh -q destroy plain1; virsh -q define /run/plain1.xml", check=False)
+    assert read_state(lab).domains["plain1", "config"] == before.domains["plain1", "config"]

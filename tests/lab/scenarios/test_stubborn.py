@@ -1,0 +1,114 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guests that do not let a device go, and what holds a device when its driver is to let it go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import broken, guest, topology
+from tests.lab.machine import Lab
+from tests.lab.state import HostState, read_state
+
+VF = topology.IGB_VFS[0]
+#: No kernel: its firmware finds nothing to boot, and answers no hot-unplug.
+DEAF = "db1"
+CLAIM = {"domain": DEAF, "requests": [{"name": "nic", "address": VF}]}
+RELEASE = {"domain": DEAF}
+
+
+@pytest.fixture(autouse=True)
+def code(host: Lab) -> None:
+    """The code on the host that can be broken off."""
+    broken.install(host)
+
+
+@pytest.fixture
+def deaf(lab: Lab) -> Iterator[HostState]:
+    """A running domain whose guest is deaf, and the host's state with it."""
+    whole = guest.domain_xml(DEAF)
+    kernel_less = "".join(
+        line for line in whole.splitlines(True) if not line.strip().startswith(("<kernel", "<initrd", "<cmdline"))
+    )
+    assert kernel_less.count("\n") == whole.count("\n") - 3
+    lab.sh("virsh -q define /dev/stdin", text=kernel_less)
+    lab.sh(f"virsh -q start {DEAF}")
+    yield read_state(lab)
+    lab.sh(f"virsh -q destroy {DEAF} 2> /dev/null; virsh -q define /dev/stdin", text=whole)
+
+
+def test_a_deaf_guest_keeps_its_device_then_only_live_and_by_force_not_at_all(lab: Lab, deaf: HostState) -> None:
+    assert broken.run(lab, "claim", CLAIM).returncode == 0
+    claimed = read_state(lab)
+
+    failed = broken.outcome(broken.run(lab, "release", RELEASE, detach_timeout=14.0))["error"]
+    assert failed["code"] == "detach_timeout"
+    assert failed["asked"] >= 2, failed
+    kept = read_state(lab)
+    assert (kept.bindings, kept.domains, kept.claims()) == (claimed.bindings, claimed.domains, claimed.claims())
+
+    left = broken.outcome(broken.run(lab, "release", RELEASE, detach_timeout=1.0, on_detach_timeout="definition"))
+    assert "until the domain is shut off" in left["warnings"][0], left
+    state = read_state(lab)
+    assert not state.has_hostdev(DEAF, "config", VF)
+    assert state.has_hostdev(DEAF, "live", VF)
+    assert state.driver(VF) == "vfio-pci"
+    assert [device["attach"] for device in state.claims()[0]["devices"]] == [["live"]]
+
+    forced = broken.outcome(broken.run(lab, "release", RELEASE, detach_timeout=1.0, on_detach_timeout="force"))
+    assert forced["stopped"] == [DEAF], forced
+    after = read_state(lab)
+    assert (DEAF, "live") not in after.domains
+    assert (after.bindings, after.claims()) == (deaf.bindings, [])
+    assert after.domains[DEAF, "config"] == deaf.domains[DEAF, "config"]
+
+
+def test_a_paused_guest_is_told_at_once_and_lets_go_once_it_runs(lab: Lab, before: HostState) -> None:
+    web1 = {"domain": "web1"}
+    lab.sh("virsh -q suspend web1")
+    try:
+        assert broken.run(lab, "claim", {**CLAIM, **web1}).returncode == 0
+        assert read_state(lab).has_hostdev("web1", "live", VF)
+        begun = time.monotonic()
+        failed = broken.outcome(broken.run(lab, "release", web1, detach_timeout=300.0))["error"]
+        assert (failed["code"], failed["subject"]) == ("guest_paused", f"{VF} in domain web1")
+        assert time.monotonic() - begun < 100
+        assert read_state(lab).has_hostdev("web1", "live", VF)
+    finally:
+        lab.sh("virsh -q resume web1")
+    # The guest has to find the device before it can let it go; asked too early it is asked again.
+    done = broken.run(lab, "release", web1, detach_timeout=90.0)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = read_state(lab)
+    assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
+
+
+def test_a_guest_that_is_still_booting_is_asked_until_it_hears(lab: Lab, before: HostState) -> None:
+    assert broken.run(lab, "claim", {**CLAIM, "attach": ["config"]}).returncode == 0
+    lab.sh(f"virsh -q start {DEAF}")
+    try:
+        done = broken.run(lab, "release", RELEASE, detach_timeout=150.0)
+        assert done.returncode == 0, done.stdout + done.stderr
+        after = read_state(lab)
+        assert (after.bindings, after.claims()) == (before.bindings, [])
+        assert not after.has_hostdev(DEAF, "live", VF)
+        assert (DEAF, "live") in after.domains
+    finally:
+        lab.sh(f"virsh -q destroy {DEAF}")
+
+
+def test_a_device_that_a_process_opens_in_mid_claim_stays_with_its_driver(lab: Lab, before: HostState) -> None:
+    node = lab.sh(f"ls /sys/bus/pci/devices/{topology.NVME}/nvme").stdout.strip()
+    wish = {"domain": DEAF, "requests": [{"name": "disk", "address": topology.NVME}]}
+    hold = f"sh sleep 60 < /dev/{node} & echo $! > /run/holder"
+    try:
+        failed = broken.outcome(broken.run(lab, "claim", wish, f"{topology.NVME}/driver_override", hold))["error"]
+        assert (failed["code"], failed["subject"]) == ("device_in_use", topology.NVME)
+        assert f"(sleep) has /dev/{node} open" in failed["found"]
+        after = read_state(lab)
+        assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
+    finally:
+        lab.sh("kill $(cat /run/holder); rm /run/holder")
