@@ -182,7 +182,7 @@ ansible_facts:
             - C(blockers) are the reasons why a device may not be given to a guest now, each with C(code), C(address),
               C(detail) and C(override).
             - PCI functions have C(blockers), and so have USB devices that are no hubs, and SCSI devices. Those of a USB
-              or SCSI device tell what the host itself uses it for; C(address) is its C(name), C(override) is null.
+              or SCSI device tell what the host itself uses it for; C(address) is its C(name).
             - A device that could not be read whole has what could be read, and a C(warning), which is also one of the
               task. Even its C(capability) may be null.
           type: list
@@ -286,7 +286,9 @@ ansible_facts:
               physical_function: "0000:01:00.0"
               count: 4
         claims:
-          description: The claims on record, with their owners, requests and devices.
+          description:
+            - The claims on record, with their owners, requests and devices, and where there are any with their USB and
+              SCSI devices as C(node_devices).
           type: list
           elements: dict
           returned: when gathered

@@ -60,7 +60,8 @@ options:
           - A physical function is only taken when a spec asks for C(device_type=type-PF), or has its address, serial
             or stable path. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
           - Tags in a spec are demands for the tags that O(device_spec) gives a device.
-          - Exactly one of O(requests[].specs), O(requests[].address) and O(requests[].alias) is needed.
+          - Exactly one of O(requests[].specs), O(requests[].address), O(requests[].alias), O(requests[].usb) and
+            O(requests[].scsi) is needed.
         type: list
         elements: dict
       address:
@@ -69,6 +70,46 @@ options:
       alias:
         description: The name of an entry of O(aliases), whose specs and NUMA policy count.
         type: str
+      usb:
+        description:
+          - The one USB device wanted, which a domain gets through its own USB controller. All that is given must be
+            true of the device. Of several the first free one is taken, in the order of their names.
+          - For O(domain) only. Nothing is bound, O(device_spec) and O(group_members) have no say in it, and
+            O(requests[].count) and O(requests[].numa_policy) are not possible. The same holds for O(requests[].scsi).
+        type: dict
+        suboptions:
+          vendor_id:
+            description: Four hexadecimal digits in quotes, given together with O(requests[].usb.product_id).
+            type: str
+          product_id:
+            description: Four hexadecimal digits in quotes.
+            type: str
+          serial:
+            description: The serial number, to tell one of several alike.
+            type: str
+          port:
+            description: The port that the device is in, such as V(1-2), or V(1-2.4) behind a hub. Needed without ids.
+            type: str
+      scsi:
+        description:
+          - The one SCSI device wanted, a disk, a tape drive or another, which a domain gets through its own SCSI
+            controller.
+        type: dict
+        suboptions:
+          adapter:
+            description: The host's SCSI host, such as V(scsi_host2), or its number. Required.
+            type: raw
+          bus:
+            description: The bus, or channel.
+            type: int
+            default: 0
+          target:
+            description: The target.
+            type: int
+            default: 0
+          lun:
+            description: The logical unit. Required.
+            type: int
       numa_policy:
         description:
           - Which NUMA nodes the devices may be on, seen from those that the domain is bound to. V(required) is the same
@@ -294,6 +335,14 @@ EXAMPLES = r"""
     requests: []
     ensure_root_ports: 4
 
+- name: Give a licence key in a USB port and a tape drive to a domain
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: backup1
+    requests:
+      - {name: key, usb: {vendor_id: "0951", product_id: "1666", serial: "60A44C413FAE"}}
+      - {name: tape, scsi: {adapter: scsi_host2, target: 4, lun: 0}}
+
 - name: Reserve a NIC for DPDK on the host
   become: true
   kvm.hostdev.pci_passthrough_claim:
@@ -324,6 +373,17 @@ devices:
         class_id: "020000"
         serial: null
         stable_path: 0000_00_04.0-00_10.0
+node_devices:
+  description: The USB and SCSI devices that the owner holds now, with the request each serves.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: usb_1_2
+      capability: usb_device
+      request: key
+      identity: {vendor_id: "0951", product_id: "1666", serial: 60A44C413FAE}
+      attach: [config, live]
 plan:
   description: The steps taken, or in check mode the steps to take, each with the state before and after.
   returned: success

@@ -42,7 +42,8 @@ options:
     default: []
   addresses:
     description:
-      - Only the devices at these addresses, whoever holds them unless O(domain) or O(owner) is given too.
+      - Only the devices at these addresses, whoever holds them unless O(domain) or O(owner) is given too. USB and SCSI
+        devices are released with O(domain), or by O(names).
     type: list
     elements: str
     default: []
@@ -122,6 +123,12 @@ devices:
       attach: [config, live]
       original: {driver: igbvf, driver_override: null}
       identity: {vendor_id: "8086", product_id: 10ca}
+node_devices:
+  description: The USB and SCSI devices that were taken out of their domain.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 plan:
   description: The steps taken, or in check mode the steps to take, each with the state before and after.
   returned: success

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, scsi, usb
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 
 VF1 = "0000:01:10.0"
@@ -17,6 +18,8 @@ VF = {"name": "nic", "specs": [{"product_id": "10ca"}]}
 VFS = {**VF, "count": 2}
 NETWORK = {**VF, "network": {"mac": "52:54:00:12:34:56", "vlan": 42, "trust": True, "spoof_check": False}}
 SLOT = [{"name": address, "address": address} for address in ("0000:03:00.0", "0000:03:00.1", "0000:03:00.2")]
+STICK = {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666", "serial": "STICK1"}}
+DISK = {"name": "scsi disk", "scsi": {"adapter": "scsi_host2", "lun": 0}}
 ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
 
@@ -40,6 +43,28 @@ def _shut_off(host: FakeHost) -> None:
 
 def _transient(host: FakeHost) -> None:
     host.domain.xml[CONFIG] = None
+
+
+def _plugged_in(host: FakeHost) -> None:
+    plug(host, usb("3-1", 2, block="sdx"), scsi("2:0:0:0", block="sdy"))
+    ready(host)
+
+
+def _with_two_sticks(host: FakeHost) -> None:
+    _plugged_in(host)
+    plug(host, usb("3-2", 3, serial="STICK2"))
+
+
+def _with_nodes_claimed(host: FakeHost) -> None:
+    _plugged_in(host)
+    host.claim(STICK, DISK, VF)
+
+
+def _nodes_detached(host: FakeHost) -> None:
+    """By somebody's hand, of both definition and running domain."""
+    _plugged_in(host)
+    host.claim(STICK, DISK)
+    ready(host)
 
 
 def _bound_already(host: FakeHost) -> None:
@@ -162,6 +187,20 @@ CHANGES = (
     ),
     Change("claim one less of a deaf guest", lambda host: host.claim(VF), _stubborn("definition", VFS)),
     Change("release orphans", lambda host: host.release(orphans=True), _orphaned),
+    Change("claim a USB stick", lambda host: host.claim(STICK), _plugged_in),
+    Change(
+        "claim a USB stick by its number",
+        lambda host: host.claim(STICK),
+        _with_two_sticks,
+    ),
+    Change("claim a USB stick, a SCSI disk and a VF", lambda host: host.claim(STICK, DISK, VF), _plugged_in),
+    Change("claim detached USB and SCSI again", lambda host: host.claim(STICK, DISK), _nodes_detached),
+    Change("release USB, SCSI and a VF", lambda host: host.release(domain="web1"), _with_nodes_claimed),
+    Change(
+        "release a USB stick of three requests",
+        lambda host: host.release(domain="web1", names=("stick",)),
+        _with_nodes_claimed,
+    ),
     Change(
         "release for one-time use",
         lambda host: host.release(domain="web1"),

@@ -170,6 +170,7 @@ def _check(host: FakeHost) -> None:
     if record is not None:
         assert record["journal"] is None, "the journal was left open"
         held = [device["address"] for claim in record["claims"] for device in claim["devices"]]
+        held += [device["name"] for claim in record["claims"] for device in claim.get("node_devices", ())]
         assert len(held) == len(set(held)), f"a device has two owners: {held}"
         waiting = {one["address"] for one in record["needs_cleaning"]}
         assert not waiting & set(held), f"held, and waits to be cleaned: {waiting & set(held)}"

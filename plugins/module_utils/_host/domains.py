@@ -13,6 +13,8 @@ from .._model.device import DomainUse
 from .._model.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
 from .._model.errors import HostdevError
 from .._model.guest_device import guest_place, placed
+from .._model.node_steps import element_of
+from .._model.plan import NodeStep
 from .detaching import let_go
 from .libvirt_errors import INVALID_ARG, NO_DOMAIN, OPERATION_TIMEOUT, is_gone, number, remedy
 from .link import Link
@@ -185,7 +187,8 @@ class Domains:
     def _change(self, connection: t.Any, step: HostdevStep, timeout: float) -> None:
         handle = connection.lookupByUUIDString(step.uuid)
         layout = self._read(handle).layout(step.place)
-        if layout is None or (step.address in layout.assigned) == (step.after is not None):
+        present = None if layout is None else element_of(layout, step)
+        if layout is None or (present is not None) == (step.after is not None):
             if step.after is not None and layout is None:
                 raise _refused(step, f"the domain has no {'definition' if step.place == CONFIG else 'running guest'}")
             return
@@ -195,7 +198,7 @@ class Domains:
             let_go(
                 handle,
                 step,
-                layout.assigned[step.address].xml,
+                present or "",
                 lambda: not self._has(handle, step),
                 seconds=timeout,
                 error=self._error,
@@ -203,14 +206,14 @@ class Domains:
             )
             return
         else:
-            handle.detachDeviceFlags(layout.assigned[step.address].xml, _AFFECT[step.place])
+            handle.detachDeviceFlags(present, _AFFECT[step.place])
         if self._has(handle, step) != (step.after is not None):
             taken = "took the device but its XML does not show it"
             raise _refused(step, f"libvirt {taken if step.after else 'still has the device in its XML'}")
 
     def _has(self, handle: t.Any, step: HostdevStep) -> bool:
         layout = self._read(handle).layout(step.place)
-        return layout is not None and step.address in layout.assigned
+        return layout is not None and element_of(layout, step) is not None
 
     def _read(self, handle: t.Any) -> Domain:
         return Domain(
@@ -226,7 +229,12 @@ class Domains:
         So the guest finds the device at the same place after its next start.
         """
         wanted = step.after or ""
-        if step.place != LIVE or guest_address(wanted) is not None or not handle.isPersistent():
+        if (
+            isinstance(step, NodeStep)
+            or step.place != LIVE
+            or guest_address(wanted) is not None
+            or not handle.isPersistent()
+        ):
             return wanted
         defined = parse_layout(handle.XMLDesc(_XML_INACTIVE)).assigned.get(step.address)
         if defined is None:

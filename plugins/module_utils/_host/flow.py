@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from .._model.address import address_order
 from .._model.attaching import check_networks, waiting
@@ -19,6 +19,9 @@ from .._model.errors import HostdevError
 from .._model.identity import as_claimed, held_device
 from .._model.machine import machine_warnings
 from .._model.matching import Guest, affinity_warnings, policy_warnings
+from .._model.node_holding import held_node
+from .._model.node_selection import NodeHost, select_nodes
+from .._model.node_steps import number_warnings, with_node_steps
 from .._model.planner import make_plan
 from .._model.pools import pools
 from .._model.root_ports import ports_waiting
@@ -29,77 +32,24 @@ from .._model.vf_settings import note_originals, with_settings
 from .host import read_host
 from .insisting import FAIL, Insisting
 from .lock import LOCK, locked
+from .node_devices import read_usb_and_scsi
 from .transaction import Transaction
 from .vfio import ModuleAliases
+from .wish import Outcome
 
 if t.TYPE_CHECKING:
     from .._model.device_spec import AllowList
     from .._model.domain import Domain
     from .._model.inventory import Inventory
+    from .._model.node_steps import Nodes
     from .._model.plan import Plan
     from .._model.record import Record
     from .._model.request import Request
-    from .._model.selection import Terms
     from .._model.tracker import Claim, Tracker
     from .._model.vf_settings import VfState
     from .record import RecordFile
     from .system import System
-
-
-@dataclass(frozen=True)
-class ClaimWish:
-    """What a claim asks for; exactly one of `domain` (name or UUID) and `owner` (a free name) is set.
-
-    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
-    are to be in the domain's definition.
-    """
-
-    domain: str | None
-    owner: str | None
-    requests: tuple[Request, ...]
-    allow_list: AllowList
-    terms: Terms
-    attach: tuple[str, ...]
-    managed: bool = True
-    numa_cells: frozenset[int] | None = None
-    free_root_ports: int | None = None
-
-
-@dataclass(frozen=True)
-class ReleaseWish:
-    """What a release gives back: an owner's all, or some of it, devices by address, or all of orphaned owners.
-
-    `cleaned` says that one-time-use devices among those, given back now or before, may be used again.
-    """
-
-    domain: str | None = None
-    owner: str | None = None
-    names: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    orphans: bool = False
-    cleaned: bool = False
-
-
-@dataclass
-class Outcome:
-    """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
-
-    `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
-    `mended` says that the record's mode was put right.
-    """
-
-    plans: list[Plan] = field(default_factory=list)
-    diff: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    recovered: bool = False
-    mended: bool = False
-    cleaned: list[str] = field(default_factory=list)
-    stopped: list[str] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
-        return done or any(plan.changed for plan in self.plans)
+    from .wish import ClaimWish, ReleaseWish
 
 
 class Flow:
@@ -138,7 +88,7 @@ class Flow:
                 inventory,
                 record.tracker,
                 owner,
-                wish.requests,
+                [request for request in wish.requests if request.node is None],
                 wish.allow_list,
                 wish.terms,
                 attach=places,
@@ -148,6 +98,9 @@ class Flow:
             check_networks(inventory, after)
             vf_states = self._vf_states(inventory, before, after)
             after = note_originals(after, vf_states)
+            nodes = self._nodes(record.tracker, wish.requests)
+            host = NodeHost(nodes, inventory, domains, record.tracker)
+            after = select_nodes(host, before, after, wish.requests, wish.terms, attach=places)
             new = [inventory.devices[address] for address in after.holdings if address not in before.holdings]
             outcome.warnings.extend([*policy_warnings(wish.requests, guest, owner), *affinity_warnings(new, guest)])
             outcome.warnings.extend(machine_warnings(domain, new) if places else ())
@@ -163,6 +116,8 @@ class Flow:
                 vf_states=vf_states,
                 free_root_ports=wish.free_root_ports,
             )
+            plan = with_node_steps(plan, nodes, domain)
+            outcome.warnings.extend(number_warnings(plan))
             if domain is not None:
                 outcome.warnings.extend([*waiting(inventory, domain, after), *ports_waiting(domain, plan)])
             self._carry_out(plan, record, domain, inventory, outcome)
@@ -184,7 +139,10 @@ class Flow:
         with self._opened(outcome, f"release for {whose}") as (record, domains, inventory):
             for claim in self._released(wish, record.tracker, domains, outcome):
                 domain = next((one for one in domains if one.uuid == claim.owner.id), None)
-                if self._system.domains is None and any(held.attach for held in claim.holdings.values()):
+                if self._system.domains is None and (
+                    any(held.attach for held in claim.holdings.values())
+                    or any(held.attach for held in claim.node_devices.values())
+                ):
                     raise HostdevError(
                         "no_libvirt",
                         subject=str(claim.owner),
@@ -195,11 +153,18 @@ class Flow:
                 after = give_back(inventory, claim, names=wish.names, addresses=wish.addresses)
                 vf_states = self._vf_states(inventory, claim, after, release=True)
                 plan = make_plan("release", inventory, claim, after, domain=domain, vf_states=vf_states)
+                nodes = self._nodes(record.tracker)
+                plan = with_node_steps(plan, nodes, domain)
                 self._carry_out(plan, record, domain, inventory, outcome)
                 outcome.warnings.extend(
                     f"{address} is only taken from the record: the device of {claim.owner} is no longer there"
                     for address, held in claim.holdings.items()
                     if address not in after.holdings and held_device(inventory, held) is None
+                )
+                outcome.warnings.extend(
+                    f"{name} is only taken from record and domain: the device of {claim.owner} is no longer there"
+                    for name, held in claim.node_devices.items()
+                    if name not in after.node_devices and held_node(nodes, held) is None
                 )
                 outcome.warnings.extend(
                     f"{address} only came along with its IOMMU group: release the devices that are in it for a request"
@@ -357,9 +322,15 @@ class Flow:
             self._system.binder,
             self._system.domains,
             pools=self._free_pools,
+            nodes=lambda: read_usb_and_scsi(self._system.tree),
             detach_timeout=self._detach_timeout,
             vf_settings=self._system.vf_settings,
         )
+
+    def _nodes(self, tracker: Tracker, requests: t.Sequence[Request] = ()) -> Nodes:
+        """The USB and SCSI devices; none are read where nobody holds or wants any."""
+        wanted = any(request.node is not None for request in requests) or any(one.node_devices for one in tracker)
+        return read_usb_and_scsi(self._system.tree) if wanted else {}
 
     def _vf_states(
         self, inventory: Inventory, before: Claim, after: Claim, *, release: bool = False

@@ -13,10 +13,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._model.domain import LIVE
+from .._model.domain import CONFIG, LIVE
 from .._model.errors import HostdevError
 from .._model.left_with_guest import left_with_guest
-from .._model.plan import HostdevStep
+from .._model.plan import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
     from .._model.inventory import Inventory
@@ -63,6 +63,8 @@ class Insisting:
         ):
             return None
         if self._choice == DEFINITION:
+            if isinstance(step, NodeStep) and plan.operation != "release":
+                return None  # its place is for what the claim puts there instead
             self.warnings.append(
                 f"{error.subject}: {error.found}. It leaves the definition only, and stays claimed and bound until "
                 f"the domain is shut off and a release runs again"
@@ -93,7 +95,10 @@ class Insisting:
         domain = next((one for one in domains.all() if one.uuid == step.uuid), None)
         if domain is None or domain.active:
             return None
-        defined = domain.config is not None and step.address in domain.config.assigned
+        node = plan.after.node_devices.get(step.address)
+        defined = domain.config is not None and (
+            CONFIG in node.attach if node is not None else step.address in domain.config.assigned
+        )
         self.warnings.append(
             f"domain {step.domain} was shut off meanwhile: {step.address} "
             + ("comes with its next start" if defined else "is claimed and bound, and attached nowhere")

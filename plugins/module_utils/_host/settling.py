@@ -19,18 +19,23 @@ import typing as t
 from .._model.domain import CONFIG, LIVE
 from .._model.errors import HostdevError
 from .._model.identity import identity_mismatch
-from .._model.plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
+from .._model.node_steps import node_absence
+from .._model.plan import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
 from .pci import named_vfio
 
 if t.TYPE_CHECKING:
     from .._model.domain import Domain
+    from .._model.node_steps import Nodes
     from .._model.plan import Plan, Step
     from .binding import Binder
     from .domains import Domains
 
 
 class Settling:
-    """Drives steps of one plan to their ends; `apply` does one step, `rebooted` tells whether the host was since."""
+    """Drives steps of one plan to their ends.
+
+    `apply` does one step, `nodes` reads the USB and SCSI devices, `rebooted` tells whether the host was since.
+    """
 
     def __init__(
         self,
@@ -39,10 +44,13 @@ class Settling:
         domains: Domains | None,
         apply: t.Callable[[Step], None],
         *,
+        nodes: t.Callable[[], Nodes],
         rebooted: bool,
     ) -> None:
         self._owner = plan.after.owner
         self._holdings = {**plan.before.holdings, **plan.after.holdings}
+        self._held_nodes = {**plan.before.node_devices, **plan.after.node_devices}
+        self._nodes = nodes
         self._binder = binder
         self._domains = domains
         self._apply = apply
@@ -110,6 +118,10 @@ class Settling:
             return None if mismatch is None else f"another device is at {step.address} now ({mismatch})"
         if step.after is None or self._domains is None:
             return None
+        if isinstance(step, NodeStep):
+            absence = node_absence(self._nodes(), step, self._held_nodes.get(step.address))
+            if absence is not None:
+                return absence
         place = CONFIG if isinstance(step, RootPortsStep) else step.place
         domain = next((one for one in self._domains.all() if one.uuid == step.uuid), None)
         if domain is None:

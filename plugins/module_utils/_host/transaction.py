@@ -19,6 +19,7 @@ from .._model.set_aside import with_set_aside
 from .settling import Settling
 
 if t.TYPE_CHECKING:
+    from .._model.node_steps import Nodes
     from .._model.record import Record
     from .._model.tracker import Claim, Tracker
     from .binding import Binder
@@ -33,7 +34,7 @@ class Transaction:
 
     Every step is applied by driving its thing to the step's `after`, from whatever state it is in, so that a step
     can be repeated, and undone by applying its inverse. `domains` is None where there is no libvirt. `pools` counts
-    the free devices once all is done.
+    the free devices once all is done, `nodes` reads the USB and SCSI devices.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Transaction:
         domains: Domains | None,
         *,
         pools: t.Callable[[Tracker], list[dict[str, t.Any]]],
+        nodes: t.Callable[[], Nodes],
         detach_timeout: float,
         vf_settings: VfSettings | None = None,
     ) -> None:
@@ -52,6 +54,7 @@ class Transaction:
         self._binder = binder
         self._domains = domains
         self._pools = pools
+        self._nodes = nodes
         self._detach_timeout = detach_timeout
         self._vf_settings = vf_settings
         self._rebooted = False
@@ -129,7 +132,7 @@ class Transaction:
         return plan
 
     def _settling(self, plan: Plan) -> Settling:
-        return Settling(plan, self._binder, self._domains, self._apply, rebooted=self._rebooted)
+        return Settling(plan, self._binder, self._domains, self._apply, nodes=self._nodes, rebooted=self._rebooted)
 
     def _apply(self, step: Step) -> None:
         if isinstance(step, DriverStep):

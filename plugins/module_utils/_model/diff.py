@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 
 from .domain import CONFIG, PLACES, parse_layout
 from .errors import one_line
+from .node_steps import element_of
 from .plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
 from .root_ports import root_port_xml
 
@@ -113,7 +114,7 @@ def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
         for element in list(devices):
             alone = ET.Element("domain")
             ET.SubElement(alone, "devices").append(element)
-            if step.address in parse_layout(ET.tostring(alone, encoding="unicode")).assigned:
+            if element_of(parse_layout(ET.tostring(alone, encoding="unicode")), step) is not None:
                 devices.remove(element)
     return _normal(domain)
 

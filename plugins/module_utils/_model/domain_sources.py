@@ -27,17 +27,18 @@ class DomainSources:
         for xml in xmls:
             devices = ET.fromstring(xml).find("devices") if xml else None
             for element in devices if devices is not None else ():
-                self._taken.update(_sources(element))
+                self._taken.update(source_marks(element))
 
     def take(self, device: NodeDevice) -> bool:
         """Whether a domain takes the device, as far as it can be told.
 
         A domain may name a USB device by its ids alone: then it may take any that has them.
         """
-        return any(None not in mark and mark in self._taken for mark in _marks(device))
+        return any(None not in mark and mark in self._taken for mark in device_marks(device))
 
 
-def _sources(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
+def source_marks(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
+    """What one of a domain's devices takes, by whichever name it is given there."""
     source = element.find("source")
     if source is None:
         return
@@ -49,7 +50,9 @@ def _sources(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
         return
     elif kind == "usb":
         vendor, product = source.find("vendor"), source.find("product")
-        if address is not None:
+        if address is not None and address.get("port"):
+            yield "usb_port", f"{address.get('bus')}-{address.get('port')}"
+        elif address is not None:
             yield "usb", _number(address.get("bus")), _number(address.get("device"))
         elif vendor is not None and product is not None:
             yield "usb_ids", _number(vendor.get("id")), _number(product.get("id"))
@@ -62,11 +65,12 @@ def _sources(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:
         yield "mdev", address.get("uuid", "").lower()
 
 
-def _marks(device: NodeDevice) -> t.Iterator[tuple[t.Any, ...]]:
-    """The ways in which a domain may name the device."""
+def device_marks(device: NodeDevice) -> t.Iterator[tuple[t.Any, ...]]:
+    """The ways in which a domain may name the device, its number on its bus first."""
     fields = device.fields
     if device.capability == "usb_device":
         yield "usb", fields.get("bus"), fields.get("device")
+        yield "usb_port", fields.get("port")
         yield "usb_ids", _hexadecimal(fields.get("vendor_id")), _hexadecimal(fields.get("product_id"))
     elif device.capability == "scsi":
         yield ("scsi", *(fields.get(part) for part in ("host", "bus", "target", "lun")))

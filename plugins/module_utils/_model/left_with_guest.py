@@ -11,11 +11,11 @@ import typing as t
 from dataclasses import replace
 
 from .domain import LIVE
-from .plan import DriverStep, HostdevStep, Plan
-from .tracker import Claim
+from .plan import DriverStep, HostdevStep, NodeStep, Plan
 
 if t.TYPE_CHECKING:
     from .inventory import Inventory
+    from .tracker import Claim
 
 
 def left_with_guest(plan: Plan, step: HostdevStep, inventory: Inventory) -> Plan:
@@ -25,6 +25,8 @@ def left_with_guest(plan: Plan, step: HostdevStep, inventory: Inventory) -> Plan
     IOMMU group mates, which would take the whole group from the guest. The owner goes on holding the device for its
     request, attached live only, so that a later release gives back the rest.
     """
+    if isinstance(step, NodeStep):
+        return _node_left(plan, step)
     index, address = plan.steps.index(step), step.address
     before, after = plan.before, plan.after
     holdings = dict(after.holdings)
@@ -40,7 +42,16 @@ def left_with_guest(plan: Plan, step: HostdevStep, inventory: Inventory) -> Plan
     rest = [
         one for one in plan.steps[index + 1 :] if not (isinstance(one, DriverStep) and _stays(one, holdings, after))
     ]
-    return replace(plan, steps=(*plan.steps[:index], *rest), after=Claim(after.owner, requests, holdings))
+    return replace(plan, steps=(*plan.steps[:index], *rest), after=replace(after, requests=requests, holdings=holdings))
+
+
+def _node_left(plan: Plan, step: NodeStep) -> Plan:
+    """Likewise of a USB or SCSI device that a release takes out: nothing else hangs on it."""
+    held = replace(plan.before.node_devices[step.address], attach=(LIVE,))
+    nodes = dict(sorted({**plan.after.node_devices, held.name: held}.items()))
+    requests = {**plan.after.requests, held.request: plan.before.requests[held.request]}
+    after = replace(plan.after, requests=requests, node_devices=nodes)
+    return replace(plan, steps=tuple(one for one in plan.steps if one != step), after=after)
 
 
 def _stays(step: DriverStep, holdings: t.Container[str], after: Claim) -> bool:

@@ -152,7 +152,7 @@ class Listing:
         """
         if not self.eligible(entry) or self._standing is None:
             return False
-        if self._taken(entry, self._named):
+        if self._taken(entry, self._named) or self._standing.holder(entry.name) is not None:
             return False
         if entry.address is None:
             function = self._function_above(entry)

@@ -80,6 +80,13 @@ class HostdevStep:
 
 
 @dataclass(frozen=True)
+class NodeStep(HostdevStep):
+    """A USB or SCSI device enters or leaves one place of a domain; `address` is its name as a node device."""
+
+    kind: t.ClassVar[str] = "node"
+
+
+@dataclass(frozen=True)
 class VfSettingsStep:
     """Settings that a PF has of one of its VFs change: `trust` and `spoof_check`, those of them that are named.
 
@@ -141,7 +148,7 @@ class RootPortsStep:
         return f"root ports in the definition of domain {self.domain}: {len(self.before)} -> {len(self.after)}"
 
 
-Step = t.Union[DriverStep, HostdevStep, VfSettingsStep, RootPortsStep]
+Step = t.Union[DriverStep, HostdevStep, VfSettingsStep, RootPortsStep, NodeStep]
 
 
 def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:
@@ -156,7 +163,8 @@ def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:
         return VfSettingsStep(data["address"], data["pf"], data["index"], dict(data["before"]), dict(data["after"]))
     if data["kind"] == RootPortsStep.kind:
         return RootPortsStep(data["domain"], data["uuid"], tuple(data["before"]), tuple(data["after"]))
-    return HostdevStep(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
+    made = NodeStep if data["kind"] == NodeStep.kind else HostdevStep
+    return made(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
 
 
 @dataclass(frozen=True)

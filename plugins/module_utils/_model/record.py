@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from . import document
 from .document import DocumentError, each, flag, listed, mapping, name, nullable, number, one_of, scalar, text
 from .errors import HostdevError
-from .plan import DriverStep, HostdevStep, Journal, Step
+from .node_holding import SCSI, USB
+from .plan import DriverStep, HostdevStep, Journal, NodeStep, Step
 from .tracker import Claim, Tracker, Waiting
 
 SCHEMA = 1
@@ -29,7 +30,15 @@ _BINDING = mapping({"driver": nullable(name), "driver_override": nullable(name)}
 _OWNER = mapping({"kind": one_of("domain", "name"), "id": text, "label": text})
 _IDENTITY = each(nullable(text))
 _REQUEST = mapping(
-    {"name": text}, {"count": number(1), "specs": listed(mapping({})), "address": name, "numa_policy": text}
+    {"name": text},
+    {
+        "count": number(1),
+        "specs": listed(mapping({})),
+        "address": name,
+        "numa_policy": text,
+        "usb": each(scalar),
+        "scsi": each(scalar),
+    },
 )
 _HOLDING = mapping(
     {
@@ -42,20 +51,27 @@ _HOLDING = mapping(
     },
     {"managed": nullable(flag), "one_time_use": flag},
 )
-_CLAIM = mapping({"owner": _OWNER, "requests": listed(_REQUEST), "devices": listed(_HOLDING)})
+_NODE_HOLDING = mapping(
+    {
+        "name": name,
+        "capability": one_of(USB, SCSI),
+        "request": text,
+        "identity": _IDENTITY,
+        "attach": listed(text),
+    }
+)
+_CLAIM = mapping(
+    {"owner": _OWNER, "requests": listed(_REQUEST), "devices": listed(_HOLDING)},
+    {"node_devices": listed(_NODE_HOLDING)},
+)
 _WAITING = mapping({"address": name, "owner": _OWNER, "identity": _IDENTITY})
+_HOSTDEV_STEP = mapping(
+    {"address": name, "domain": text, "uuid": text, "place": text, "before": nullable(text), "after": nullable(text)}
+)
 _STEPS: t.Mapping[str, document.Check] = {
     DriverStep.kind: mapping({"address": name, "before": _BINDING, "after": _BINDING}),
-    HostdevStep.kind: mapping(
-        {
-            "address": name,
-            "domain": text,
-            "uuid": text,
-            "place": text,
-            "before": nullable(text),
-            "after": nullable(text),
-        }
-    ),
+    HostdevStep.kind: _HOSTDEV_STEP,
+    NodeStep.kind: _HOSTDEV_STEP,
 }
 
 
@@ -174,9 +190,9 @@ def _waiting(data: dict[str, t.Any]) -> t.Iterable[tuple[int, dict[str, t.Any]]]
 
 
 def _claim(data: dict[str, t.Any], path: str) -> Claim:
-    for key, identifier in (("requests", "name"), ("devices", "address")):
+    for key, identifier in (("requests", "name"), ("devices", "address"), ("node_devices", "name")):
         seen: set[str] = set()
-        for index, one in enumerate(data[key]):
+        for index, one in enumerate(data.get(key, ())):
             if one[identifier] in seen:
                 raise DocumentError(
                     f"{path}.{key}[{index}].{identifier}", f"found {one[identifier]!r} again", "it once"

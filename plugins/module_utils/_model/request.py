@@ -17,6 +17,7 @@ from .device import TYPE_PF, TYPE_VDPA
 from .device_spec import DeviceSpec, parse_device_specs
 from .errors import HostdevError
 from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
+from .node_request import WAYS, parse_node_wish
 from .numa_policy import LEGACY
 from .spec_values import check_keys, number
 
@@ -25,14 +26,18 @@ if t.TYPE_CHECKING:
     from .device import PciDevice
     from .device_spec import AllowList
     from .inventory import Inventory
+    from .node_request import NodeWish
 
-_WAYS = ("address", "specs", "alias")
+_WAYS = ("address", "specs", "alias", *WAYS)
 KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)
 
 
 @dataclass(frozen=True)
 class Request:
-    """`count` devices that fit any of `specs`, or the one device at `address`; `guest` is how the guest gets them."""
+    """`count` devices that fit any of `specs`, the one device at `address`, or `node`, a USB or SCSI device.
+
+    `guest` is how the guest gets them.
+    """
 
     name: str
     count: int = 1
@@ -40,6 +45,7 @@ class Request:
     address: str | None = None
     numa_policy: str = LEGACY
     guest: GuestOptions = NO_OPTIONS
+    node: NodeWish | None = None
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> Request:
         """The same request with each spec resolved, see DeviceSpec."""
@@ -75,6 +81,8 @@ class Request:
 
     def describe(self) -> str:
         """What is wanted, in one line."""
+        if self.node is not None:
+            return self.node.describe()
         if self.address is not None:
             return f"the device at {self.address}"
         specs = " or ".join(spec.describe() for spec in self.specs)
@@ -83,6 +91,8 @@ class Request:
 
     def as_dict(self) -> dict[str, t.Any]:
         """The form that the record keeps."""
+        if self.node is not None:
+            return {"name": self.name, **self.node.as_dict()}
         written: dict[str, t.Any] = {"name": self.name}
         if self.address is not None:
             written["address"] = self.address
@@ -97,9 +107,9 @@ class Request:
 def parse_requests(value: object, aliases: Aliases, path: str = "requests") -> tuple[Request, ...]:
     """Read the requests. Names are unique.
 
-    Each is a mapping with a name, and exactly one of address, specs and alias; or a text `ALIAS:COUNT`. The whole may
-    be Nova's text `ALIAS:COUNT, ALIAS:COUNT ...`. Raises HostdevError: invalid_request, unknown_alias, or as
-    parse_device_spec does.
+    Each is a mapping with a name, and exactly one of address, specs, alias, usb and scsi; or a text `ALIAS:COUNT`. The
+    whole may be Nova's text `ALIAS:COUNT, ALIAS:COUNT ...`. Raises HostdevError: invalid_request, unknown_alias, or
+    as parse_device_spec does.
     """
     if isinstance(value, str):
         value = value.split(",")
@@ -150,6 +160,11 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     policy = parse_numa_policy(entry.get("numa_policy"), f"{path}.numa_policy", "invalid_request")
     guest = parse_guest_options(entry, path, count)
     way = ways[0]
+    if way in WAYS:
+        for key in entry:
+            if key not in ("name", way) and entry[key] is not None and (key, entry[key]) != ("count", 1):
+                raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device that is not bound")
+        return Request(name.strip(), node=parse_node_wish(way, entry[way], f"{path}.{way}"))
     if way == "address":
         if count != 1:
             raise _invalid(f"{path}.count", count, "1, since an address names one device")

@@ -123,7 +123,8 @@ def select(
         held = _holding(chosen, claim, address)
         holdings[address] = replace(held, attach=attach) if held.request in named else held
         _check_rebind(chosen, address)
-    return Claim(owner, written, {address: holdings[address] for address in sorted(holdings, key=address_order)})
+    ordered = {address: holdings[address] for address in sorted(holdings, key=address_order)}
+    return Claim(owner, written, ordered, claim.node_devices)
 
 
 def _note_held(chosen: Selection) -> None:
@@ -154,7 +155,8 @@ def give_back(
         for address, held in claim.holdings.items()
         if held.request is not None and held.request in requests and address not in addresses
     }
-    for name in list(requests):
+    nodes = {name: held for name, held in claim.node_devices.items() if held.request in requests}
+    for name in requests.keys() - {held.request for held in nodes.values()}:
         left = sum(1 for request in serving.values() if request == name)
         if left == 0:
             del requests[name]
@@ -170,6 +172,7 @@ def give_back(
             address: _reassigned(claim.holdings[address], serving.get(address))
             for address in sorted({*serving, *members}, key=address_order)
         },
+        nodes,
     )
 
 

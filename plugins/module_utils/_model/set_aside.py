@@ -33,4 +33,4 @@ def with_set_aside(plan: Plan, claim: Claim, addresses: t.Iterable[str]) -> Clai
     for name in requests.keys() - claim.requests.keys():
         count = sum(1 for held in holdings.values() if held.request == name)
         requests[name] = {**requests[name], "count": count}
-    return Claim(claim.owner, requests, holdings)
+    return Claim(claim.owner, requests, holdings, claim.node_devices)

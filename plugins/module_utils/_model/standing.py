@@ -28,7 +28,7 @@ class Standing:
         self._inventory = inventory
         self._tracker = tracker
         self._moved = moved_devices(inventory, tracker)
-        self._held = {address: claim for claim in tracker for address in claim.holdings}
+        self._held = {address: claim for claim in tracker for address in [*claim.holdings, *claim.node_devices]}
 
     def holder(self, address: str) -> Claim | None:
         return self._held.get(address)

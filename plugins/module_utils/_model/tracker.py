@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from .address import address_order
 from .device import Binding
+from .node_holding import NodeHolding
 
 REQUESTED = "requested"
 GROUP_MEMBER = "group_member"
@@ -117,11 +118,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Claim:
-    """All that one owner holds: its requests by name (as Request.as_dict gives them) and holdings by address."""
+    """All that one owner holds: its requests by name (as Request.as_dict gives them) and holdings by address.
+
+    `node_devices` are its USB and SCSI devices by libvirt's names.
+    """
 
     owner: Owner
     requests: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
     holdings: t.Mapping[str, Holding] = field(default_factory=dict)
+    node_devices: t.Mapping[str, NodeHolding] = field(default_factory=dict)
 
     def serving(self, request: str) -> list[str]:
         """Addresses that serve the request, in address order."""
@@ -134,15 +139,22 @@ class Claim:
             "owner": self.owner.as_dict(),
             "requests": [dict(request) for _name, request in sorted(self.requests.items())],
             "devices": [self.holdings[address].as_dict() for address in sorted(self.holdings, key=address_order)],
+            **(
+                {"node_devices": [held.as_dict() for _name, held in sorted(self.node_devices.items())]}
+                if self.node_devices
+                else {}
+            ),
         }
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> Claim:
         holdings = [Holding.from_dict(device) for device in data["devices"]]
+        nodes = [NodeHolding.from_dict(device) for device in data.get("node_devices", ())]
         return cls(
             Owner.from_dict(data["owner"]),
             {str(request["name"]): dict(request) for request in data["requests"]},
             {held.address: held for held in holdings},
+            {held.name: held for held in nodes},
         )
 
 
@@ -174,7 +186,7 @@ class Tracker:
                 self._claims[key] = replace(claim, owner=replace(claim.owner, label=name))
 
     def holder(self, address: str) -> Claim | None:
-        """The claim that holds the device."""
+        """The claim that holds the device, a PCI function by its address, a USB or SCSI device by its name."""
         key = self._holder.get(address)
         return None if key is None else self._claims[key]
 
@@ -185,17 +197,19 @@ class Tracker:
         holds one of its devices.
         """
         key = claim.owner.key
-        for address in claim.holdings:
+        held_now = [*claim.holdings, *claim.node_devices]
+        for address in held_now:
             if self._holder.get(address, key) != key:
                 raise ValueError(f"{address} is held by {self._claims[self._holder[address]].owner}")
         old = self._claims.pop(key, None)
         if old is not None:
-            for address, held in old.holdings.items():
+            for address in [*old.holdings, *old.node_devices]:
                 del self._holder[address]
+            for address, held in old.holdings.items():
                 if held.one_time_use and address not in claim.holdings:
                     self.waiting[address] = Waiting(address, old.owner, held.identity)
-        if claim.holdings or claim.requests:
+        if held_now or claim.requests:
             self._claims[key] = claim
-            self._holder.update(dict.fromkeys(claim.holdings, key))
+            self._holder.update(dict.fromkeys(held_now, key))
             for address in claim.holdings:
                 self.waiting.pop(address, None)  # a release of it was undone

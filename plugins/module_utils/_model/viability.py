@@ -157,7 +157,7 @@ def own_blockers(inventory: Inventory, device: PciDevice, consent: Consent = NOB
 def node_blockers(inventory: Inventory, node: NodeDevice) -> list[Blocker]:
     """What the host itself uses a USB or SCSI device for: the device, or what lies below it."""
     uses = inventory.host_uses_within(node.path) if node.path is not None else ()
-    return [Blocker(code, node.name, detail) for code, detail in _by_code(uses)]
+    return [_blocker(code, node.name, detail) for code, detail in _by_code(uses)]
 
 
 def _by_code(uses: t.Iterable[HostUse]) -> list[tuple[str, str]]:

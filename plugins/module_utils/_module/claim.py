@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._host.flow import ClaimWish, Flow, ReleaseWish
+from .._host.flow import Flow
 from .._host.insisting import FORCE
+from .._host.wish import ClaimWish, ReleaseWish
 from .._model.aliases import parse_aliases
 from .._model.device_spec import AllowList, parse_device_specs
 from .._model.errors import HostdevError, one_line
@@ -22,7 +23,7 @@ from .run import changing_system
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._host.flow import Outcome
+    from .._host.wish import Outcome
     from .._model.plan import Plan
 
 
@@ -53,7 +54,12 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     )
     outcome = _flow(module, needs_libvirt=wish.domain is not None).claim(wish)
     plan = outcome.plans[0]
-    return {**_result(module, outcome), "claim": plan.after.as_dict(), "devices": _devices(plan)}
+    return {
+        **_result(module, outcome),
+        "claim": plan.after.as_dict(),
+        "devices": _devices(plan),
+        "node_devices": _node_devices(plan),
+    }
 
 
 def release(module: AnsibleModule) -> dict[str, t.Any]:
@@ -73,6 +79,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         **_result(module, outcome),
         "claims": [plan.after.as_dict() for plan in outcome.plans],
         "devices": [device for plan in outcome.plans for device in _devices(plan)],
+        "node_devices": [device for plan in outcome.plans for device in _node_devices(plan)],
         "cleaned": outcome.cleaned,
     }
 
@@ -138,3 +145,10 @@ def _devices(plan: Plan) -> list[dict[str, t.Any]]:
     if plan.operation == "claim":
         return [held.as_dict() for held in plan.after.holdings.values()]
     return [held.as_dict() for address, held in plan.before.holdings.items() if address not in plan.after.holdings]
+
+
+def _node_devices(plan: Plan) -> list[dict[str, t.Any]]:
+    """The USB and SCSI devices of a plan, likewise."""
+    if plan.operation == "claim":
+        return [held.as_dict() for held in plan.after.node_devices.values()]
+    return [held.as_dict() for name, held in plan.before.node_devices.items() if name not in plan.after.node_devices]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .._host.host import read_host
 from .._host.lock import LOCK, lock_holder
 from .._host.names import read_names
+from .._host.node_devices import read_usb_and_scsi
 from .._host.nodedev import read_node_devices
 from .._host.pci import read_devices
 from .._host.record import RecordFile
@@ -26,6 +27,7 @@ from .._model.filters import Filters
 from .._model.inventory import Inventory
 from .._model.listing import Listing
 from .._model.node_fields import FIELDS
+from .._model.node_steps import node_drift
 from .._model.pools import pools
 from .._model.record import Record
 from .._model.report import device_report, drift_report, groups_report, tree_report
@@ -111,9 +113,10 @@ def gather(
         "tree": lambda: tree_report(listing.parents()),
         "pools": lambda: pools(inventory, filter(standing.claimable, inventory.devices)),
         "claims": lambda: [claim.as_dict() for claim in record.tracker],
-        "drift": lambda: drift_report(
-            inventory, record.tracker, None if domains is None else {domain.uuid for domain in domains}
-        ),
+        "drift": lambda: [
+            *drift_report(inventory, record.tracker, None if domains is None else {domain.uuid for domain in domains}),
+            *_node_drift(tree, record, domains),
+        ],
         "host": lambda: _host(inventory.host, connection, reason),
     }
     wanted = wish.parts | {"devices"} if wish.devices else wish.parts
@@ -164,6 +167,12 @@ def _devices(
         present = {key for entry in listing.entries.values() if entry.address is None for key in entry.as_dict()}
         check_fields(wish.fields, FIELDS | present | report(sample).keys())
     return [pick(device, wish.fields) for device in found]
+
+
+def _node_drift(tree: Tree, record: Record, domains: t.Sequence[Domain] | None) -> list[dict[str, t.Any]]:
+    """Of USB and SCSI devices, which are only read where somebody holds one."""
+    held = any(claim.node_devices for claim in record.tracker)
+    return node_drift(read_usb_and_scsi(tree), record.tracker, domains) if held else []
 
 
 def _host(host: HostFacts, connection: Connection | None, reason: str) -> dict[str, t.Any]:

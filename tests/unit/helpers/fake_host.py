@@ -16,18 +16,26 @@ from pathlib import Path
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import ClaimWish, Flow, Outcome, ReleaseWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.vf_settings import VfSettings
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.wish import ClaimWish, Outcome, ReleaseWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
-from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, expand, picture, recorded, without
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
+    Entries,
+    expand,
+    files,
+    picture,
+    recorded,
+    without,
+)
 
 FACTS = "/etc/ansible/facts.d"
 RECORD = f"{FACTS}/hostdev.fact"
@@ -60,6 +68,8 @@ class FakeHost:
         self.root = folder / "host"
         self.lock_timeout = 0.0
         self.on_detach_timeout = "fail"
+        self.plugged: list[dict[str, str]] = []
+        """The files of USB and SCSI devices, see fake_nodes."""
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.libvirt = FakeLibvirt()
@@ -120,6 +130,8 @@ class FakeHost:
             os.rename(facts, kept)
         shutil.rmtree(self.root)
         expand(_entries(), self.root)
+        for device in self.plugged:
+            files(self.root, device)
         self.kernel.reboot()
         self.links.reboot()
         self.write("/proc/sys/kernel/random/boot_id", "boot-2\n")

@@ -160,7 +160,8 @@ class FakeDomain:
         if ET.fromstring(xml).tag == "controller":
             return self._attach_controller(root, ET.fromstring(xml), flags)
         layout = parse_layout(ET.tostring(root, encoding="unicode"))
-        if _source(xml) in layout.assigned:
+        known = [_source(ET.tostring(one, encoding="unicode")) for one in root.iterfind("devices/hostdev")]
+        if _source(xml) in [*known, *layout.assigned]:
             raise LibvirtError("device is already in the domain")
         element = ET.fromstring(xml)
         free = list(layout.free_root_ports or ())
@@ -169,7 +170,9 @@ class FakeDomain:
             self._libvirt.macs += 1
             ET.SubElement(element, "mac", {"address": f"52:54:00:00:00:{self._libvirt.macs:02x}"})
         wanted = element.find("address")
-        if wanted is None and layout.free_root_ports is None:
+        if element.get("type") in ("usb", "scsi"):
+            pass  # on the guest's controller, where there is always room
+        elif wanted is None and layout.free_root_ports is None:
             pass  # a machine without PCI Express has slots enough
         elif wanted is None:
             if not free:
@@ -271,7 +274,21 @@ def _what(xml: str) -> str:
 
 
 def _source(xml: str) -> str:
-    source = ET.fromstring(xml).find("source/address")
+    """What libvirt finds a device by: a function by its address, a USB device by its number, without one by its ids."""
+    element = ET.fromstring(xml)
+    source = element.find("source/address")
+    if element.get("type") == "scsi":
+        adapter = element.find("source/adapter")
+        assert source is not None
+        assert adapter is not None
+        return ":".join([adapter.get("name", ""), *(source.get(part, "") for part in ("bus", "target", "unit"))])
+    if element.get("type") == "usb":
+        vendor, product = element.find("source/vendor"), element.find("source/product")
+        if source is not None:
+            return f"usb {source.get('bus')}.{source.get('device')}"
+        assert vendor is not None
+        assert product is not None
+        return f"usb {vendor.get('id')}:{product.get('id')}"
     if source is None:
         return ""
     domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow, ReleaseWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.lock import locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.wish import ReleaseWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
