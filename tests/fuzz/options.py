@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.kvm.hostdev.plugins.module_utils._model import aliases, device_spec, request
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import DEVICE_TYPES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest_options import GUEST_KEYS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.numa_policy import POLICIES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.spec_address import read_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.subset import PARTS, parse_subset
@@ -37,6 +38,19 @@ _WORDS = (
     "a100:2",
     "pci",
 )
+_GUEST_WORDS = (
+    "0000:05:00.0",
+    "52:54:00:12:34:56",
+    "01:00:5e:00:00:01",
+    "/rom/x.bin",
+    "rom",
+    "mlx5_vfio_pci",
+    "42",
+    "no",
+)
+_GUEST_PARTS = {"rom": ("bar", "file"), "network": ("mac", "vlan", "trust", "spoof_check")}
+_NODE_WORDS = ("0951", "1666", "0x0951", "STICK1", "1-2", "1-2.4", "scsi_host2", "2", "0")
+_NODE_PARTS = ("vendor_id", "product_id", "serial", "port", "adapter", "bus", "target", "lun")
 _DEVICES = (
     pf("0000:3b:00.0", "0000:3b:02.1"),
     vf("0000:3b:02.1", "0000:3b:00.0"),
@@ -123,6 +137,26 @@ def _requests(data: bytes) -> None:
     assert [one.as_dict() for one in again] == [one.as_dict() for one in read] or "nan" in str(read)
 
 
+def _guest_requests(data: bytes) -> None:
+    """Requests that are whole but for what they say of the guest, or of a USB or SCSI device."""
+    source = Source(data)
+    way = source.pick(("address", "usb", "scsi"))
+    entry: dict[str, Any] = {"name": "nic"}
+    if way == "address":
+        entry[way] = "0000:3b:02.1"
+        for key in source.some(GUEST_KEYS):
+            nested = _GUEST_PARTS.get(key)
+            entry[key] = source.mapping(_GUEST_WORDS, nested) if nested else source.value(_GUEST_WORDS)
+    else:
+        entry[way] = source.mapping(_NODE_WORDS, _NODE_PARTS) if source.below(8) else source.value(_NODE_WORDS)
+    (read,) = request.parse_requests([entry], {})
+    written = read.as_dict()
+    json.dumps(written, allow_nan=False)
+    read.describe()
+    (again,) = request.parse_requests([written], {})
+    assert again == read, written
+
+
 def _arguments(data: bytes) -> None:
     source = Source(data)
     kind = source.below(5)
@@ -144,5 +178,6 @@ TARGETS = (
     Target("device specs", _device_specs, share=15),
     Target("aliases", _aliases),
     Target("requests", _requests, share=15),
+    Target("requests of guests, USB and SCSI", _guest_requests, share=10),
     Target("other options", _arguments, share=12),
 )
