@@ -112,3 +112,21 @@ def test_a_device_that_a_process_opens_in_mid_claim_stays_with_its_driver(lab: L
         assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
     finally:
         lab.sh("kill $(cat /run/holder); rm /run/holder")
+
+
+def test_a_driver_that_refuses_a_device_is_quoted_with_the_kernel(lab: Lab, before: HostState) -> None:
+    wish = {"domain": DEAF, "requests": [{"name": "disk", "address": topology.NVME_PF}]}
+    folder = f"/sys/bus/pci/devices/{topology.NVME_PF}"
+    # vfio-pci takes no PF that has VFs: they are made when the claim has looked already.
+    made = f"sh echo 0 > {folder}/sriov_drivers_autoprobe; echo 1 > {folder}/sriov_numvfs"
+    try:
+        failed = broken.outcome(broken.run(lab, "claim", wish, f"{topology.NVME_PF}/driver_override", made))["error"]
+        assert (failed["code"], failed["subject"]) == ("bind_failed", topology.NVME_PF)
+        assert "(errno 16): the device is in use: a PF with VFs" in failed["found"]
+        assert any("SRIOV" in line for line in failed["kernel_messages"]), failed
+        after = read_state(lab)
+        assert after.driver(topology.NVME_PF) == before.driver(topology.NVME_PF) == "nvme"
+        assert (after.domains, after.claims()) == (before.domains, [])
+    finally:
+        lab.sh(f"echo 0 > {folder}/sriov_numvfs; echo 1 > {folder}/sriov_drivers_autoprobe")
+    assert read_state(lab).bindings == before.bindings
