@@ -135,14 +135,14 @@ def _pci_ids(data: bytes) -> None:
 
 def _cpu_list(data: bytes) -> None:
     source = Source(data)
-    parse_set(",".join(source.text(("0-3", "^2", "8", "0-65535")) for _ in range(source.below(5))))
+    parse_set(",".join(source.text(("0-3", "^2", "8", "0-65535")) for _turn in range(source.below(5))))
 
 
 def _attributes(data: bytes) -> None:
     """A host of one function, some of whose files have another text."""
     source = Source(data)
     files = dict(_FILES)
-    for _ in range(1 + source.below(3)):
+    for _turn in range(1 + source.below(3)):
         path = source.pick(_PATHS)
         known = files[path].decode("utf-8", "replace")
         files[path] = source.text((known, *known.split())).encode("utf-8", "replace")

@@ -94,7 +94,7 @@ def _spec(source: Source) -> Any:
 
 def _device_specs(data: bytes) -> None:
     source = Source(data)
-    specs = device_spec.parse_device_specs([_spec(source) for _ in range(1 + source.below(3))], "device_spec")
+    specs = device_spec.parse_device_specs([_spec(source) for _turn in range(1 + source.below(3))], "device_spec")
     for spec in specs:
         written = spec.as_dict()
         json.dumps(written)
@@ -114,7 +114,7 @@ def _aliases(data: bytes) -> None:
         {"name": source.text(("a100", "nic")), **source.mapping(_WORDS, aliases.KEYS)}
         if source.below(4)
         else source.value(_WORDS, aliases.KEYS)
-        for _ in range(1 + source.below(3))
+        for _turn in range(1 + source.below(3))
     ]
     aliases.parse_aliases(source.value(_WORDS, aliases.KEYS) if source.chance(20) else entries)
 
@@ -127,7 +127,7 @@ def _requests(data: bytes) -> None:
         else {"name": source.text(("nic", "gpu")), "specs": [_spec(source)], **source.mapping(_WORDS, request.KEYS)}
         if source.below(3)
         else source.value(_WORDS, request.KEYS)
-        for _ in range(1 + source.below(3))
+        for _turn in range(1 + source.below(3))
     ]
     read = request.parse_requests(source.text(_WORDS) if source.chance(20) else entries, _ALIASES)
     for one in read:
@@ -163,13 +163,13 @@ def _arguments(data: bytes) -> None:
     if kind == 0:
         arguments.parse_group_members(source.value(("refuse", "claim", *_ADDRESSES), _FIELDS))
     elif kind == 1:
-        arguments.parse_allow([source.text((*CODES, "all")) for _ in range(source.below(4))])
+        arguments.parse_allow([source.text((*CODES, "all")) for _turn in range(source.below(4))])
     elif kind == 2:
-        arguments.parse_numa_cells([source.number() for _ in range(source.below(4))])
+        arguments.parse_numa_cells([source.number() for _turn in range(source.below(4))])
     elif kind == 3:
-        arguments.parse_addresses([source.value(_ADDRESSES, (), 1) for _ in range(source.below(4))], "addresses")
+        arguments.parse_addresses([source.value(_ADDRESSES, (), 1) for _turn in range(source.below(4))], "addresses")
     else:
-        parse_subset([source.text((*PARTS, "all", "!all", "!tree")) for _ in range(source.below(4))])
+        parse_subset([source.text((*PARTS, "all", "!all", "!tree")) for _turn in range(source.below(4))])
 
 
 TARGETS = (

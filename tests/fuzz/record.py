@@ -49,7 +49,7 @@ def _shaped(data: bytes) -> None:
     """The whole record with a few of its values exchanged."""
     source = Source(data)
     found = json.loads(json.dumps(_WHOLE.as_dict()))
-    for _ in range(1 + source.below(3)):
+    for _turn in range(1 + source.below(3)):
         _exchange(source, found)
     _read(json.dumps(found).encode())
 

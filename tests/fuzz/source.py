@@ -56,7 +56,7 @@ class Source:
         return values[self.below(len(values))]
 
     def some(self, values: Sequence[T], most: int = 6) -> list[T]:
-        return [self.pick(values) for _ in range(self.below(most + 1))]
+        return [self.pick(values) for _turn in range(self.below(most + 1))]
 
     def rest(self) -> bytes:
         """All bytes that are left."""
@@ -73,7 +73,7 @@ class Source:
             return self._mangled(self.pick(words))
         if kind == 4:
             return self.pick(ODD_TEXTS)
-        return "".join(self.pick(_COMMON) for _ in range(self.below(14)))
+        return "".join(self.pick(_COMMON) for _turn in range(self.below(14)))
 
     def number(self) -> int:
         return self.pick(_ODD_NUMBERS) if self.chance(3) else self.below(16)
@@ -90,7 +90,7 @@ class Source:
         if kind >= 10:
             return self.mapping(words, keys, depth - 1)
         if kind == 9:
-            return [self.value(words, keys, depth - 1) for _ in range(self.below(4))]
+            return [self.value(words, keys, depth - 1) for _turn in range(self.below(4))]
         return self.text(words)
 
     def mapping(self, words: Sequence[str], keys: Sequence[str], depth: int = 2) -> dict[Any, Any]:
@@ -99,7 +99,7 @@ class Source:
             self.pick(keys)
             if keys and not self.chance(12)
             else self.pick(("", "x", 1, None, True, "a\nb")): self.value(words, keys, depth)
-            for _ in range(self.below(6))
+            for _turn in range(self.below(6))
         }
 
     def _mangled(self, word: str) -> str:

@@ -81,7 +81,7 @@ def _another(chance: random.Random, seeds: list[bytes], words: tuple[str, ...]) 
     if not seeds or chance.random() < 0.3:
         return bytes(chance.choices(range(256), k=chance.randrange(_LONGEST)))
     data = bytearray(chance.choice(seeds))
-    for _ in range(chance.randint(1, 4)):
+    for _turn in range(chance.randint(1, 4)):
         place = chance.randrange(len(data) + 1)
         kind = chance.randrange(5)
         if kind == 0:

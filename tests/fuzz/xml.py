@@ -117,7 +117,7 @@ def _element(source: Source, tag: str, tags: tuple[str, ...], depth: int) -> ET.
     for name in source.some(_ATTRIBUTES, 4):
         found.set(name, _xml_text(source.text((*_VALUES, *_KINDS))))
     if depth and source.below(3):
-        for _ in range(source.below(5)):
+        for _turn in range(source.below(5)):
             found.append(_element(source, source.pick(tags), tags, depth - 1))
     else:
         found.text = _xml_text(source.text(_VALUES))
@@ -136,7 +136,7 @@ def _built_node_device(data: bytes) -> None:
     source = Source(data)
     root = ET.Element("device")
     ET.SubElement(root, "name").text = _xml_text(source.text(("pci_0000_01_00_0", "net_eth0")))
-    for _ in range(source.below(3)):
+    for _turn in range(source.below(3)):
         capability = _element(source, "capability", (*_NODE_TAGS, "capability"), 3)
         capability.set("type", source.pick(_KINDS))
         root.append(capability)
@@ -147,9 +147,9 @@ def _built_domain(data: bytes) -> None:
     source = Source(data)
     root: Any = _element(source, "domain", _TAGS, 3)
     devices = ET.SubElement(root, "devices")
-    for _ in range(source.below(6)):
+    for _turn in range(source.below(6)):
         devices.append(_element(source, source.pick(_TAGS), _TAGS, 2))
-    for _ in range(source.below(3)):
+    for _turn in range(source.below(3)):
         hostdev = _element(source, source.pick(("hostdev", "interface", "disk")), _TAGS, 1)
         hostdev.set("type", source.pick(("pci", "hostdev", "nvme", "usb", "scsi", "mdev")))
         place = ET.SubElement(ET.SubElement(hostdev, "source"), "address")

@@ -123,14 +123,14 @@ class Record:
         return (json.dumps(self.as_dict(), indent=1, sort_keys=True) + "\n").encode("ascii")
 
 
-def parse_record(data: bytes, migrations: t.Mapping[int, Migration] = MIGRATIONS) -> Record:
+def parse_record(data: bytes, migrations: t.Mapping[int, Migration] | None = None) -> Record:
     """The record in a file's content, brought to this schema first where it is of an older one.
 
     Raises HostdevError with code record_unreadable, whatever the content is. Its subject is the path inside the
     document, `record` for all of it.
     """
     try:
-        return _record(_migrated(document.read_document(data), migrations))
+        return _record(_migrated(document.read_document(data), MIGRATIONS if migrations is None else migrations))
     except DocumentError as error:
         raise HostdevError(
             "record_unreadable", subject=error.path or "record", found=error.found, wanted=error.wanted

@@ -190,7 +190,7 @@ def test_a_libvirt_that_stays_away_gets_the_drivers_back_and_names_what_is_left(
     assert all("| virsh detach-device " in command for command in failed.details["commands"])
     assert host.record["journal"]["operation"] == "claim"
 
-    host.libvirt.changes = lambda what: host.libvirt.log.append(what)
+    host.libvirt.changes = host.libvirt.log.append
     daemon.start()
     outcome = host.release(owner="nobody")
     assert outcome.recovered

@@ -383,7 +383,7 @@ def test_a_record_that_others_may_write_to_stops_a_claim_until_it_is_looked_at(l
 
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
 def test_a_folder_that_others_may_write_to_is_refused_whether_the_record_is_there_or_not(file, mode):
-    for prepare in (lambda: Path(file.path).parent.mkdir(), lambda: file.write(Record())):
+    for prepare in (Path(file.path).parent.mkdir, lambda: file.write(Record())):
         prepare()
         os.chmod(Path(file.path).parent, mode)
         for call in (file.read, lambda: file.write(Record())):
