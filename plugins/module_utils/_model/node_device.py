@@ -134,7 +134,8 @@ def _marked(device: NodeDevice, hub: bool) -> NodeDevice:
 def _drop_misfits(kind: str, found: dict[str, t.Any], problems: list[str]) -> None:
     """Leave out what has the name of a known field and another form: an element or capability that is new to us."""
     for key, wanted in {**_TYPES_OF_ALL, **_TYPES.get(kind, {})}.items():
-        if key in found and not isinstance(found[key], wanted):
+        # An empty element that is not known reads as true, which Python takes for a number.
+        if key in found and (isinstance(found[key], bool) or not isinstance(found[key], wanted)):
             problems.append(f"{key} is not of the form that is known")
             del found[key]
 
