@@ -54,6 +54,7 @@ _NEXT_HOP = struct.Struct("=HBBI")  # rtnexthop: length, flags, hops, interface
 _ROUTE = struct.Struct("=8BI")  # rtmsg: family, prefix length, source's, TOS, table, protocol, scope, type, flags
 _ADDRESS = struct.Struct("=4BI")  # ifaddrmsg: family, prefix length, flags, scope, interface
 LINK = struct.Struct("=BxHiII")  # ifinfomsg: family, type, interface, flags, changes
+_HEADERS = {_RTM_GETLINK: LINK, _RTM_GETADDR: _ADDRESS, _RTM_GETROUTE: _ROUTE}
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # The kernel sends a dump in pieces of 32 KiB at most (net/netlink/af_netlink.c, netlink_recvmsg).
@@ -110,11 +111,10 @@ def _patient_dump(kind: int, family: int) -> list[bytes]:
 
 def _dump(kind: int, family: int) -> list[bytes]:
     """All answers to one request, without their headers. Raises OSError; InterruptedError when the table changed."""
-    body = struct.pack("=B11x", family)
     bodies: list[bytes] = []
     with socket.socket(_AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as channel:
         channel.settimeout(_PATIENCE)
-        channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, _DUMP_REQUEST, 1, 0) + body)
+        channel.send(_request(kind, family))
         while True:
             for answer, flags, content in _messages(channel.recv(_PIECE)):
                 if answer in (_NLMSG_ERROR, _NLMSG_DONE):
@@ -128,6 +128,12 @@ def _dump(kind: int, family: int) -> list[bytes]:
                 # Without IPv6 in the kernel a request for it is answered with all other families.
                 if content[0] == family:
                     bodies.append(content)
+
+
+def _request(kind: int, family: int) -> bytes:
+    """A request for a dump. Of one whose header is not of its kind's length the kernel complains in its log."""
+    body = bytes([family]).ljust(_HEADERS[kind].size, b"\0")
+    return _MESSAGE.pack(_MESSAGE.size + len(body), kind, _DUMP_REQUEST, 1, 0) + body
 
 
 def ask(kind: int, body: bytes) -> list[bytes]:

@@ -53,9 +53,8 @@ def test_a_libvirtd_that_is_stopped_for_good_gets_the_drivers_back_and_the_next_
         run = broken.run(lab, "claim", CLAIM, f"attach {VF}, config", stop, reconnect_timeout=3.0)
         failed = broken.outcome(run)["error"]
         assert failed["code"] == "no_libvirt", failed
-        assert [command.split(" /dev/stdin")[0].split()[:2] for command in failed["commands"]] == [
-            ["virsh", "detach-device"]
-        ]
+        (command,) = failed["commands"]
+        assert "| virsh detach-device " in command
         driver = lab.sh(f"basename $(readlink /sys/bus/pci/devices/{VF}/driver)").stdout.strip()
         assert driver == "igbvf"
     finally:

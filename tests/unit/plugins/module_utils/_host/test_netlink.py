@@ -120,6 +120,8 @@ class Channel:
     def send(self, data):
         length, kind, flags, _sequence, _port, family = struct.unpack_from("=IHHIIB", data)
         assert (length, flags) == (len(data), 0x301)
+        # nlmsghdr and ifinfomsg, ifaddrmsg, rtmsg; a kernel that finds other lengths writes so into its log.
+        assert length - 16 == {GETLINK: 16, GETADDR: 8, GETROUTE: 12}[kind]
         self.kernel.asked.append((kind, family))
         found = self.kernel.answers[kind, family]
         self.pieces = list(found.pop(0) if isinstance(found[0], list) else found)
