@@ -19,10 +19,14 @@ NOBODY = {"owner": "nobody"}
 SOCKETS = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def code(host: Lab) -> None:
-    """The code on the host that can be broken off."""
+    """The code on the host that can be broken off.
+
+    A libvirtd that was restarted writes the XML of a running domain a little differently from the one that started it.
+    """
     broken.install(host)
+    host.sh("systemctl restart libvirtd")
 
 
 def _unchanged(lab: Lab, before: HostState) -> None:
