@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -26,18 +27,27 @@ def code(host: Lab) -> None:
     broken.install(host)
 
 
-@pytest.fixture
-def deaf(lab: Lab) -> Iterator[HostState]:
-    """A running domain whose guest is deaf, and the host's state with it."""
+@contextlib.contextmanager
+def without_kernel(lab: Lab, extra: str = "") -> Iterator[None]:
+    """The domain runs without a kernel, with EXTRA in its definition."""
     whole = guest.domain_xml(DEAF)
     kernel_less = "".join(
         line for line in whole.splitlines(True) if not line.strip().startswith(("<kernel", "<initrd", "<cmdline"))
     )
     assert kernel_less.count("\n") == whole.count("\n") - 3
-    lab.sh("virsh -q define /dev/stdin", text=kernel_less)
+    lab.sh("virsh -q define /dev/stdin", text=kernel_less.replace("</memory>", f"</memory>{extra}"))
     lab.sh(f"virsh -q start {DEAF}")
-    yield read_state(lab)
-    lab.sh(f"virsh -q destroy {DEAF} 2> /dev/null; virsh -q define /dev/stdin", text=whole)
+    try:
+        yield
+    finally:
+        lab.sh(f"virsh -q destroy {DEAF} 2> /dev/null; virsh -q define /dev/stdin", text=whole)
+
+
+@pytest.fixture
+def deaf(lab: Lab) -> Iterator[HostState]:
+    """The host's state with a running domain whose guest is deaf."""
+    with without_kernel(lab):
+        yield read_state(lab)
 
 
 def test_a_deaf_guest_keeps_its_device_then_only_live_and_by_force_not_at_all(lab: Lab, deaf: HostState) -> None:
@@ -130,3 +140,17 @@ def test_a_driver_that_refuses_a_device_is_quoted_with_the_kernel(lab: Lab, befo
     finally:
         lab.sh(f"echo 0 > {folder}/sriov_numvfs; echo 1 > {folder}/sriov_drivers_autoprobe")
     assert read_state(lab).bindings == before.bindings
+
+
+def test_a_guest_whose_memory_may_not_be_locked_is_told_which_limit_it_is(lab: Lab, before: HostState) -> None:
+    # libvirt takes the limit for locked memory as well. Of its control group the kernel would end QEMU instead.
+    with without_kernel(lab, "<memtune><hard_limit unit='MiB'>128</hard_limit></memtune>"):
+        group = f"/sys/fs/cgroup/machine.slice -path '*{DEAF}.scope*' -name memory.max"
+        lab.sh(f"find {group} -exec sh -c 'echo max > \"$1\"' sh {{}} ';'")
+        running = read_state(lab)
+        failed = broken.outcome(broken.run(lab, "claim", CLAIM))["error"]
+        assert failed["code"] == "attach_failed", failed
+        assert "Cannot allocate memory" in failed["found"], failed
+        assert "<memtune><hard_limit" in failed["remedy"]
+        after = read_state(lab)
+        assert (after.bindings, after.domains, after.claims()) == (before.bindings, running.domains, [])
