@@ -31,8 +31,9 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     """The claim module's work."""
     options = module.params
     for name in ("domain", "owner"):
-        if options[name] is not None and not options[name].strip():
-            raise HostdevError("invalid_option", subject=name, found="found an empty text", wanted="a name")
+        found = options[name]
+        if found is not None and (not found.strip() or "\0" in found):
+            raise HostdevError("invalid_option", subject=name, found=f"found {found!r}", wanted="a name")
     whole_group, members = parse_group_members(options["group_members"])
     specs = options["device_spec"]
     wish = ClaimWish(

@@ -37,7 +37,7 @@ ODD = [
     "x" * 20_000,
 ]
 # libvirt lets no domain have a line break in its name; an owner or request may have.
-LINES = ["a\nchanged: [host]", "a\r\n\x1b[2Jb\0", "a\u2028b"]
+LINES = ["a\nchanged: [host]", "a\r\n\x1b[2Jb", "a\u2028b"]
 PASSWORD = "5up3r-s3cr3t"
 
 
@@ -215,3 +215,10 @@ def test_libvirt_is_not_asked_for_secrets(runner, monkeypatch):
     flags = {int(one.split()[1]) for one in asked if one.startswith("XMLDesc")}
     assert flags == {0, 2}
     assert not any(one & 1 for one in flags)
+
+
+def test_no_domain_can_have_a_zero_byte_in_its_name(runner):
+    failed = runner.failed(CLAIM, domain="web1\0", requests=[NIC])
+    # Of newer Pythons syslog refuses it already, to which Ansible tells all options.
+    assert "msg_to_log" in failed or failed["error"]["code"] == "invalid_option"
+    assert runner.host.record_or_none() is None
