@@ -21,6 +21,7 @@ import time
 import typing as t
 
 from .._model.errors import HostdevError
+from .process_stat import started_at
 from .trusted import UntrustedError, open_trusted, open_trusted_folder
 
 # Not in /run/lock: on Debian every user may make files there, and so have one under this name first.
@@ -40,7 +41,7 @@ def locked(path: str, *, seconds: float, doing: str = "a change") -> t.Iterator[
     try:
         me = os.getpid()
         since = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        text = json.dumps({"pid": me, "started": _started(me), "since": since, "doing": doing})
+        text = json.dumps({"pid": me, "started": started_at(me), "since": since, "doing": doing})
         with contextlib.suppress(OSError):  # it helps others, and is no reason to stop when /run is full
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{text}\n".encode("ascii"), 0)
@@ -145,7 +146,7 @@ def _holder(handle: int, path: str) -> str:
         pid, started, what = int(told["pid"]), told["started"], _printable(f"{told['doing']}, since {told['since']}")
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return ", ".join(["a process that did not say who it is", *_others(path, 0)])
-    if started is not None and _started(pid) == started:
+    if started is not None and started_at(pid) == started:
         return f"process {pid}{_command(pid)}, {what}"
     # Killed. In state D, in the kernel's hands, its child can't be ended by anybody.
     left = _others(path, pid) or ["one that this user may not see"]
@@ -169,16 +170,6 @@ def _others(path: str, but: int) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def _started(pid: int) -> int | None:
-    """When a process began, in ticks since boot (proc_pid_stat(5), field 22): ids of processes are used again."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            # The name, in parentheses, may hold anything; field 3 comes after its end.
-            return int(file.read().rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def _command(pid: int) -> str:

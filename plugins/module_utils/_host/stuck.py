@@ -16,6 +16,8 @@ import contextlib
 import os
 import typing as t
 
+from .process_stat import process_stat, started_at
+
 if t.TYPE_CHECKING:
     from .sysfs import Tree
 
@@ -31,7 +33,7 @@ class Stuck(t.NamedTuple):
 
 def note_stuck(tree: Tree, address: str, process: int, path: str) -> None:
     """Leave the note. Where that is not possible, the next run finds out by itself."""
-    started = _started(process)
+    started = started_at(process)
     if started is None:
         return
     folder = tree.local(NOTES)
@@ -50,7 +52,7 @@ def stuck_at(tree: Tree, address: str) -> Stuck | None:
     process, _space, rest = (tree.text(f"{NOTES}/{address}") or "").partition(" ")
     started, _space, path = rest.partition(" ")
     # A number that another process has by now began at another time.
-    if not process.isdecimal() or _started(int(process)) != started:
+    if not process.isdecimal() or started_at(int(process)) != started:
         return None
     return Stuck(int(process), path)
 
@@ -63,25 +65,10 @@ def all_stuck(tree: Tree) -> dict[str, Stuck]:
 
 def where(process: int) -> str:
     """The state of a process, and where in the kernel it is, as far as this user may know (proc(5))."""
-    state = _stat(process)
+    state = process_stat(process)
     if state is None:
         return ""
     function = ""
     with contextlib.suppress(OSError), open(f"/proc/{process}/wchan", encoding="utf-8") as file:
         function = file.read().strip()
     return f", in state {state[0]}" + (f" in the kernel's {function}" if function not in ("", "0") else "")
-
-
-def _started(process: int) -> str | None:
-    """The process's start in ticks since boot; None for one that has ended."""
-    state = _stat(process)
-    return None if state is None or state[0] in "ZX" else state[19]
-
-
-def _stat(process: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the state on; processes are this machine's, whatever the tree's root."""
-    try:
-        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return None
