@@ -13,7 +13,7 @@ import socket
 import struct
 import typing as t
 
-from .routing import Local, Route, Routing, proc_routing
+from .usage.routes import Local, Route, Routing, proc_routing
 
 if t.TYPE_CHECKING:
     from .sysfs import Tree

@@ -10,22 +10,22 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._model.inventory import Inventory
-from .domains import uses_by_address
-from .host import read_host
+from .._model.host.inventory import Inventory
+from .libvirt.domains import uses_by_address
 from .netlink import read_routing
-from .network import network_uses
-from .pci import read_devices
-from .platform import platform_uses
-from .processes import process_uses
-from .storage import storage_uses
+from .reading.host_facts import read_host
+from .reading.pci import read_devices
+from .usage.management import platform_uses
+from .usage.network import network_uses
+from .usage.processes import process_uses
+from .usage.storage import storage_uses
 
 if t.TYPE_CHECKING:
-    from .._model.domain import Domain
-    from .binding import Binder
-    from .domains import Domains
+    from .._model.guest.domain import Domain
+    from .binding.binder import Binder
+    from .binding.vf_settings import VfSettings
+    from .libvirt.domains import Domains
     from .sysfs import Tree
-    from .vf_settings import VfSettings
 
 
 @dataclass

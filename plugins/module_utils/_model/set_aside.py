@@ -10,10 +10,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .tracker import Claim
+from .claims.tracker import Claim
 
 if t.TYPE_CHECKING:
-    from .plan import Plan
+    from .plan.plan import Plan
 
 
 def with_set_aside(plan: Plan, claim: Claim, addresses: t.Iterable[str]) -> Claim:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._host.insisting import CHOICES, FAIL
+from .._host.change.stubborn_guest import CHOICES, FAIL
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
-from .._model.viability import ALLOWABLE, CODES
+from .._model.guards.function import ALLOWABLE, CODES
 from .run import FACTS_PATH, URI
 
 HOST_OPTIONS: dict[str, t.Any] = {

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from .._host.domains import Domains
-from .._host.removal_events import RemovalEvents
+from .._host.libvirt.domains import Domains
+from .._host.libvirt.removal_events import RemovalEvents
 from .._model.errors import HostdevError
 
 if t.TYPE_CHECKING:

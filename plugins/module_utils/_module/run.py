@@ -12,12 +12,12 @@ import os
 import traceback
 import typing as t
 
-from .._host.binding import Binder
-from .._host.record import RecordFile
+from .._host.binding.binder import Binder
+from .._host.binding.sysfs_writer import SysfsWriter
+from .._host.binding.vf_settings import KernelLinks, VfSettings
+from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
-from .._host.sysfs_writer import SysfsWriter
 from .._host.system import System
-from .._host.vf_settings import KernelLinks, VfSettings
 from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect
 

@@ -19,19 +19,19 @@ from typing import Any
 
 import libvirt
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.removal_events import RemovalEvents
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import ClaimWish, ReleaseWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.removal_events import RemovalEvents
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs_writer import SysfsWriter
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.wish import ClaimWish, ReleaseWish
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import Terms
 
 _URI = "qemu:///system"
 

@@ -14,16 +14,16 @@ import typing as t
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import ClaimWish, Outcome, ReleaseWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vf_settings import VfSettings
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.wish import ClaimWish, Outcome, ReleaseWish
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import Terms
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks

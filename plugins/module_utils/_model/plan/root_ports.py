@@ -1,0 +1,74 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Free pcie-root-port controllers in a definition: a hot-plugged PCIe device needs one that was there at the start."""
+
+from __future__ import annotations
+
+import typing as t
+import xml.etree.ElementTree as ET
+
+from ..errors import HostdevError
+from ..guest.domain import CONFIG
+from ..guest.pci_xml import guest_place
+from .plan import HostdevStep, RootPortsStep
+
+if t.TYPE_CHECKING:
+    from ..guest.domain import Domain
+    from ..host.inventory import Inventory
+    from .plan import Plan, Step
+
+
+def root_ports_step(
+    inventory: Inventory, domain: Domain, steps: t.Iterable[Step], entering: t.Iterable[HostdevStep], wanted: int
+) -> RootPortsStep | None:
+    """What the definition lacks for `wanted` root ports to be free once the steps are done; None when it has them.
+
+    Indexes follow the largest one, since they are the guest's bus numbers and those in use must stay.
+    """
+    layout = domain.config
+    if layout is None or layout.free_root_ports is None:
+        raise HostdevError(
+            "no_pcie_root",
+            subject=f"ensure_root_ports for domain {domain.name}",
+            found="it is transient and has no definition" if layout is None else "its machine type has no PCIe root",
+            wanted="a definition with a PCIe machine type, such as q35",
+            remedy="leave ensure_root_ports out"
+            + ("" if layout is None else ": such a domain takes devices into conventional slots"),
+        )
+    changing = [step for step in (*steps, *entering) if isinstance(step, HostdevStep) and step.place == CONFIG]
+    # Whoever leaves and enters again is counted once each way.
+    taken = sum(
+        1 if step.after is not None else -1
+        for step in changing
+        # Other functions of a slot are behind the port of function 0.
+        if (guest_place(step.after or step.before or "") or "0").endswith("0")
+        if step.address not in inventory.devices or inventory.devices[step.address].express
+    )
+    missing = wanted + taken - len(layout.free_root_ports)
+    if missing <= 0:
+        return None
+    before = tuple(sorted(index for index, model in layout.controllers.items() if model == "pcie-root-port"))
+    first = max(layout.controllers) + 1
+    return RootPortsStep(domain.name, domain.uuid, before, (*before, *range(first, first + missing)))
+
+
+def root_port_xml(index: int) -> str:
+    """The controller. To a device that is attached alone libvirt adds no defaults: these are those of a definition.
+
+    Its place on the root bus is libvirt's to choose.
+    """
+    element = ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"})
+    ET.SubElement(element, "model", {"name": "pcie-root-port"})
+    ET.SubElement(element, "target", {"chassis": str(index), "port": f"0x{index & 0xFF:x}"})
+    return ET.tostring(element, encoding="unicode")
+
+
+def ports_waiting(domain: Domain, plan: Plan) -> list[str]:
+    """A warning where the plan gives root ports to the definition of a domain that runs without them."""
+    added = sum(len(step.after) - len(step.before) for step in plan.steps if isinstance(step, RootPortsStep))
+    if not added or not domain.active:
+        return []
+    return [f"domain {domain.name} runs: its {added} new root ports take effect at its next start"]
