@@ -12,10 +12,8 @@ from typing import Any
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.states import DeviceTracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import TYPE_PF, PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import (
-    AllowList,
-    parse_device_specs,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import claim_requests, supports
 

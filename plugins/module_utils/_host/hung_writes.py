@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Functions whose driver did not come back from a write, so that nobody waits for them a second time.
 
 While a driver's remove hangs, the kernel holds the device's lock, and whoever reads driver_override waits for it too

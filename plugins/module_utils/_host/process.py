@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Whether a process is still the one that it was: numbers of processes are used again (proc_pid_stat(5))."""
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
-"""Reading the values of a device spec's keys. Each raises HostdevError with code invalid_spec."""
+"""Reading the values of options. Each raises HostdevError, with code invalid_spec unless told otherwise."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ import re
 import typing as t
 
 from .errors import HostdevError
-from .host.device import DEVICE_TYPES
 
 NO_DRIVER = "none"
 """What a spec says for a device without a driver."""
@@ -77,10 +74,15 @@ def _hexadecimal(value: object, path: str, wanted: str) -> str:
     return digits[2:] if digits.startswith("0x") else digits
 
 
-def device_type(value: object, path: str) -> str:
-    if value not in DEVICE_TYPES:
-        raise invalid(path, value, "one of " + ", ".join(DEVICE_TYPES))
-    return str(value)
+def word_of(*words: str) -> t.Callable[[object, str], str]:
+    """A reader of one of these words."""
+
+    def read(value: object, path: str) -> str:
+        if value not in words:
+            raise invalid(path, value, "one of " + ", ".join(words))
+        return str(value)
+
+    return read
 
 
 def numa_node(value: object, path: str) -> int:

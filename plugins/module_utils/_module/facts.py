@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Gathering the facts: one inventory, seen through the record and, where it is there, libvirt."""
 
 from __future__ import annotations
@@ -26,9 +24,9 @@ from .._model.availability.status import Standing
 from .._model.errors import HostdevError, one_line
 from .._model.host.inventory import Inventory
 from .._model.host.node_fields import FIELDS
-from .._model.plan.usb_scsi import node_drift
 from .._model.record.schema import Record
-from .._model.report.devices import device_report, drift_report, groups_report, tree_report
+from .._model.report.devices import device_report, groups_report, tree_report
+from .._model.report.drift import drift_report, node_drift
 from .._model.report.filters import Filters
 from .._model.report.listing import Listing
 from .._model.report.subset import PARTS, check_fields, parse_subset, pick
@@ -39,7 +37,8 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
     from .._model.guest.domain import Domain
-    from .._model.host.device import HostFacts, PciDevice
+    from .._model.host.device import PciDevice
+    from .._model.host.host_facts import HostFacts
     from .._model.host.node_device import NodeDevice
 
 

@@ -22,8 +22,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.function import ALLOWABLE, CODES
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import HostFacts, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import ALLOWABLE, CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report
 

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Binding functions to drivers: what is written to sysfs, and in which order.
 
 The protocol is driver_override, unbind, bind (Documentation/ABI/testing/sysfs-bus-pci). new_id is never used: it
@@ -23,7 +21,7 @@ from ..usage.processes import process_uses
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice
-    from ..._model.plan.plan import DriverStep
+    from ..._model.plan.steps import DriverStep
     from ..sysfs import Tree
 
 _DRIVERS = "/sys/bus/pci/drivers"

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Writing to sysfs in a process of its own, since a driver's remove may block for ever: the one place that does."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Trust and spoof check of VFs, read and set through the interface of their PF (net/core/rtnetlink.c)."""
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from ..reading.pci import DEVICES
 
 if t.TYPE_CHECKING:
     from ..._model.host.inventory import Inventory
-    from ..._model.plan.plan import VfSettingsStep
+    from ..._model.plan.steps import VfSettingsStep
     from ..sysfs import Tree
 
 # include/uapi/linux/rtnetlink.h, include/uapi/linux/if_link.h

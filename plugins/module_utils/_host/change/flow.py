@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The flow of a claim and of a release, from the lock to the closed journal."""
 
 from __future__ import annotations
@@ -14,10 +12,11 @@ from dataclasses import replace
 from ..._model.address import address_order
 from ..._model.availability.pools import pools
 from ..._model.availability.status import Standing
+from ..._model.claims.claim import Owner
 from ..._model.claims.identity import as_claimed, held_device
-from ..._model.claims.tracker import Owner
 from ..._model.claims.usb_scsi import held_node
 from ..._model.errors import HostdevError
+from ..._model.guards.usb_scsi import NodeHost
 from ..._model.guest.machine import machine_warnings
 from ..._model.guest.numa import numa_cells
 from ..._model.plan.attaching import check_networks, waiting
@@ -26,30 +25,33 @@ from ..._model.plan.planner import make_plan
 from ..._model.plan.root_ports import ports_waiting
 from ..._model.plan.usb_scsi import number_warnings, with_node_steps
 from ..._model.plan.vf_settings import note_originals, with_settings
+from ..._model.requests.wish import FAIL
+from ..._model.selection.give_back import give_back
 from ..._model.selection.matching import Guest, affinity_warnings, policy_warnings
-from ..._model.selection.select import give_back, select
-from ..._model.selection.usb_scsi import NodeHost, select_nodes
+from ..._model.selection.select import select
+from ..._model.selection.usb_scsi import select_nodes
 from ..reading.host_facts import read_host
 from ..reading.module_aliases import ModuleAliases
 from ..reading.usb_scsi import read_usb_and_scsi
 from ..record.lock import LOCK, locked
 from .outcome import Outcome
-from .stubborn_guest import FAIL, Insisting
+from .stubborn_guest import Insisting
 from .transaction import Transaction
 
 if t.TYPE_CHECKING:
-    from ..._model.claims.tracker import Claim, Tracker
+    from ..._model.claims.claim import Claim
+    from ..._model.claims.tracker import Tracker
     from ..._model.guest.domain import Domain
     from ..._model.host.inventory import Inventory
     from ..._model.plan.plan import Plan
     from ..._model.plan.usb_scsi import Nodes
     from ..._model.plan.vf_settings import VfState
     from ..._model.record.schema import Record
-    from ..._model.requests.device_spec import AllowList
+    from ..._model.requests.allow_list import AllowList
     from ..._model.requests.request import Request
+    from ..._model.requests.wish import ClaimWish, ReleaseWish
     from ..record.record_file import RecordFile
-    from ..system import System
-    from .outcome import ClaimWish, ReleaseWish
+    from .host import ChangingHost
 
 
 class Flow:
@@ -57,7 +59,7 @@ class Flow:
 
     def __init__(
         self,
-        system: System,
+        system: ChangingHost,
         file: RecordFile,
         *,
         check_mode: bool,

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Steps that are undone or finished later than they were planned: what they were for may be gone by then.
 
 A device that was pulled out, or in whose place there is another, has nothing to be put back, and neither has a guest
@@ -19,16 +17,17 @@ import typing as t
 from ..._model.claims.identity import identity_mismatch
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import CONFIG, LIVE
-from ..._model.plan.plan import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
+from ..._model.plan.steps import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
 from ..._model.plan.usb_scsi import node_absence
 from ..reading.pci import named_vfio
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
-    from ..._model.plan.plan import Plan, Step
+    from ..._model.plan.plan import Plan
+    from ..._model.plan.steps import Step
     from ..._model.plan.usb_scsi import Nodes
     from ..binding.binder import Binder
-    from ..libvirt.domains import Domains
+    from ..libvirt.changes import DomainChanges
 
 
 class Settling:
@@ -41,7 +40,7 @@ class Settling:
         self,
         plan: Plan,
         binder: Binder,
-        domains: Domains | None,
+        domains: DomainChanges | None,
         apply: t.Callable[[Step], None],
         *,
         nodes: t.Callable[[], Nodes],

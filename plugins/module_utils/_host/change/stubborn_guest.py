@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What is done about a guest that does not let a device go: nothing, the definition only, or a hard stop.
 
 And about one that was to get a device live, and is no longer running.
@@ -16,17 +14,14 @@ from dataclasses import replace
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import CONFIG, LIVE
 from ..._model.plan.partial import left_with_guest
-from ..._model.plan.plan import HostdevStep, NodeStep
+from ..._model.plan.steps import HostdevStep, NodeStep
+from ..._model.requests.wish import DEFINITION, FAIL
 
 if t.TYPE_CHECKING:
     from ..._model.host.inventory import Inventory
     from ..._model.plan.plan import Plan
-    from ..libvirt.domains import Domains
+    from ..libvirt.changes import DomainChanges
 
-FAIL = "fail"
-DEFINITION = "definition"
-FORCE = "force"
-CHOICES = (FAIL, DEFINITION, FORCE)
 
 # The errors of detaching.py that are the guest's doing, and not libvirt's.
 _STUBBORN = frozenset({"detach_timeout", "guest_paused"})
@@ -38,7 +33,7 @@ class Insisting:
     `warnings` and `stopped` (names of domains that were stopped hard) tell afterwards what was done.
     """
 
-    def __init__(self, choice: str, domains: Domains | None, inventory: Inventory) -> None:
+    def __init__(self, choice: str, domains: DomainChanges | None, inventory: Inventory) -> None:
         self._choice = choice
         self._domains = domains
         self._inventory = inventory
@@ -90,7 +85,7 @@ class Insisting:
         # The same step is done again: of a domain that does not run it has nothing left to take.
         return plan
 
-    def _without_guest(self, plan: Plan, index: int, step: HostdevStep, domains: Domains) -> Plan | None:
+    def _without_guest(self, plan: Plan, index: int, step: HostdevStep, domains: DomainChanges) -> Plan | None:
         """The plan without a live step of a domain that was shut off meanwhile; None while it runs, or is gone."""
         domain = next((one for one in domains.all() if one.uuid == step.uuid), None)
         if domain is None or domain.active:

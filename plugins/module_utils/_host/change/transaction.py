@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Carrying out a plan so that nothing is half done: journal first, each step on record, undone where one fails."""
 
 from __future__ import annotations
@@ -14,17 +12,19 @@ from dataclasses import replace
 from ..._model.errors import HostdevError
 from ..._model.plan.attaching import with_guest_addresses
 from ..._model.plan.commands import by_hand
-from ..._model.plan.plan import DriverStep, HostdevStep, Journal, Plan, RootPortsStep, Step, VfSettingsStep
-from ..._model.set_aside import with_set_aside
+from ..._model.plan.partial import with_set_aside
+from ..._model.plan.plan import Journal, Plan
+from ..._model.plan.steps import DriverStep, HostdevStep, RootPortsStep, Step, VfSettingsStep
 from .recovery import Settling
 
 if t.TYPE_CHECKING:
-    from ..._model.claims.tracker import Claim, Tracker
+    from ..._model.claims.claim import Claim
+    from ..._model.claims.tracker import Tracker
     from ..._model.plan.usb_scsi import Nodes
     from ..._model.record.schema import Record
     from ..binding.binder import Binder
     from ..binding.vf_settings import VfSettings
-    from ..libvirt.domains import Domains
+    from ..libvirt.changes import DomainChanges
     from ..record.record_file import RecordFile
     from .stubborn_guest import Insisting
 
@@ -42,7 +42,7 @@ class Transaction:
         file: RecordFile,
         record: Record,
         binder: Binder,
-        domains: Domains | None,
+        domains: DomainChanges | None,
         *,
         pools: t.Callable[[Tracker], list[dict[str, t.Any]]],
         nodes: t.Callable[[], Nodes],

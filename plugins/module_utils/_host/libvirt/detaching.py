@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Getting a device out of a running guest: asked for, asked for again, and seen to be gone.
 
 Libvirt's detach returns before the guest has let go (libvirt, virDomainDetachDeviceFlags). A guest that is still
@@ -21,7 +19,7 @@ from .errors import OPERATION_FAILED, OPERATION_TIMEOUT, number
 from .removal_events import REFUSED, sleeping
 
 if t.TYPE_CHECKING:
-    from ..._model.plan.plan import HostdevStep
+    from ..._model.plan.steps import HostdevStep
     from .removal_events import RemovalEvents, Wait
 
 _AFFECT_LIVE = 1

@@ -1,33 +1,20 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
-"""Libvirt's domains: who uses which function, and taking functions into and out of them."""
+"""Libvirt's domains, and who of them uses which function."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ..._model.errors import HostdevError
-from ..._model.guest.domain import CONFIG, LIVE, Domain, guest_address, guest_bus, parse_layout
-from ..._model.guest.pci_xml import guest_place, placed
-from ..._model.host.device import DomainUse
-from ..._model.plan.plan import NodeStep
-from ..._model.plan.usb_scsi import element_of
+from ..._model.guest.domain import Domain, parse_layout
+from ..._model.host.uses import DomainUse
 from .connection import Link
-from .detaching import let_go
-from .errors import INVALID_ARG, NO_DOMAIN, OPERATION_TIMEOUT, is_gone, number, remedy
-from .root_ports import change_root_ports
-
-if t.TYPE_CHECKING:
-    from ..._model.guest.domain import DomainLayout
-    from ..._model.plan.plan import HostdevStep, RootPortsStep
-    from .removal_events import RemovalEvents
+from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number, remedy
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
-_XML_INACTIVE = 2
-_AFFECT = {LIVE: 1, CONFIG: 2}
+XML_INACTIVE = 2
 
 # virConnectGetType: QEMU is for kvm and qemu. The test driver acts on nothing; it is for trying playbooks out.
 _HYPERVISORS = ("QEMU", "TEST")
@@ -38,7 +25,7 @@ class Domains:
 
     `connection` is a libvirt.virConnect or what behaves like one, `error` the exception that it raises
     (libvirt.libvirtError). `reopen` makes another connection when that one is lost, which is tried for
-    `reconnect_timeout` seconds; `events` tell when a guest let a device go.
+    `reconnect_timeout` seconds.
     """
 
     def __init__(
@@ -48,11 +35,9 @@ class Domains:
         *,
         reopen: t.Callable[[], t.Any] | None = None,
         reconnect_timeout: float = 30.0,
-        events: RemovalEvents | None = None,
     ) -> None:
         self._link = Link(connection, error, reopen, seconds=reconnect_timeout)
         self._error = error
-        self._events = events
 
     def all(self) -> list[Domain]:
         """Every domain, defined or running, by name; one that vanishes meanwhile is left out.
@@ -96,75 +81,6 @@ class Domains:
                 "own tools",
             )
 
-    def apply(self, step: HostdevStep, *, timeout: float) -> None:
-        """Bring one function into or out of one place of a domain, and see that it is there or gone.
-
-        Does nothing where that is so already. A running guest has `timeout` seconds to let a device go.
-        """
-        try:
-            self._link.call(lambda connection: self._change(connection, step, timeout))
-        except self._error as error:
-            # From a domain that is gone, or goes meanwhile, the function is gone too.
-            if step.after is not None or not is_gone(error):
-                raise _refused(step, f"libvirt says: {error}", remedy(error)) from error
-
-    def apply_root_ports(self, step: RootPortsStep) -> None:
-        """Bring the root ports of a definition to the step's `after`. From a domain that is gone they are gone too."""
-        try:
-            self._link.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))
-        except self._error as error:
-            if is_gone(error) and set(step.after) < set(step.before):
-                return
-            raise HostdevError(
-                "root_ports_failed",
-                subject=f"definition of domain {step.domain}",
-                found=f"libvirt says: {error}",
-                wanted=str(step),
-                remedy=remedy(error)
-                or "ask for fewer with ensure_root_ports, or see the journal of libvirtd or virtqemud on the host",
-            ) from error
-
-    def await_job(self, uuid: str) -> None:
-        """Wait until libvirt has done what it does to the domain for others, such as a run that was killed.
-
-        Until then the domain's XML does not show what is under way. Raises HostdevError when it takes too long.
-        """
-        try:
-            # Asks QEMU for something harmless, and so waits for its turn, 30 s at most (libvirt,
-            # virDomainObjBeginJob); a domain that does not run, or a driver without it, has nothing to wait for.
-            self._link.call(lambda connection: connection.lookupByUUIDString(uuid).memoryStats())
-        except self._error as error:
-            if number(error) == OPERATION_TIMEOUT:
-                raise HostdevError(
-                    "domain_busy",
-                    subject=f"domain {uuid}",
-                    found=f"libvirt says: {error}",
-                    wanted="a domain that nothing else changes, to settle what an interrupted run left",
-                    remedy=remedy(error) or "",
-                ) from error
-
-    def stop(self, uuid: str) -> None:
-        """Stop the domain hard, as if its power were cut; one that does not run is stopped already."""
-        try:
-            self._link.call(lambda connection: self._destroy(connection, uuid))
-        except self._error as error:
-            raise HostdevError(
-                "stop_failed",
-                subject=f"domain {uuid}",
-                found=f"libvirt says: {error}",
-                wanted="a domain that is shut off",
-                remedy=remedy(error) or "see the journal of libvirtd or virtqemud on the host",
-            ) from error
-
-    def _destroy(self, connection: t.Any, uuid: str) -> None:
-        handle = connection.lookupByUUIDString(uuid)
-        try:
-            if handle.isActive():
-                handle.destroy()
-        except self._error:
-            if handle.isActive():
-                raise
-
     def _read_all(self, connection: t.Any) -> list[Domain]:
         found = []
         for handle in connection.listAllDomains(0):
@@ -184,66 +100,13 @@ class Domains:
                     raise
         return sorted(str(handle.name()) for handle in connection.listAllDomains(0))
 
-    def _change(self, connection: t.Any, step: HostdevStep, timeout: float) -> None:
-        handle = connection.lookupByUUIDString(step.uuid)
-        layout = self._read(handle).layout(step.place)
-        present = None if layout is None else element_of(layout, step)
-        if layout is None or (present is not None) == (step.after is not None):
-            if step.after is not None and layout is None:
-                raise _refused(step, f"the domain has no {'definition' if step.place == CONFIG else 'running guest'}")
-            return
-        if step.after is not None:
-            handle.attachDeviceFlags(self._placed(handle, step, layout), _AFFECT[step.place])
-        elif step.place == LIVE:
-            let_go(
-                handle,
-                step,
-                present or "",
-                lambda: not self._has(handle, step),
-                seconds=timeout,
-                error=self._error,
-                events=self._events,
-            )
-            return
-        else:
-            handle.detachDeviceFlags(present, _AFFECT[step.place])
-        if self._has(handle, step) != (step.after is not None):
-            taken = "took the device but its XML does not show it"
-            raise _refused(step, f"libvirt {taken if step.after else 'still has the device in its XML'}")
-
-    def _has(self, handle: t.Any, step: HostdevStep) -> bool:
-        layout = self._read(handle).layout(step.place)
-        return layout is not None and element_of(layout, step) is not None
-
     def _read(self, handle: t.Any) -> Domain:
         return Domain(
             name=str(handle.name()),
             uuid=str(handle.UUIDString()),
-            config=parse_layout(handle.XMLDesc(_XML_INACTIVE)) if handle.isPersistent() else None,
+            config=parse_layout(handle.XMLDesc(XML_INACTIVE)) if handle.isPersistent() else None,
             live=parse_layout(handle.XMLDesc(0)) if handle.isActive() else None,
         )
-
-    def _placed(self, handle: t.Any, step: HostdevStep, layout: DomainLayout) -> str:
-        """The element to attach; live it gets the guest address that the definition has, where that is free.
-
-        So the guest finds the device at the same place after its next start.
-        """
-        wanted = step.after or ""
-        if (
-            isinstance(step, NodeStep)
-            or step.place != LIVE
-            or guest_address(wanted) is not None
-            or not handle.isPersistent()
-        ):
-            return wanted
-        defined = parse_layout(handle.XMLDesc(_XML_INACTIVE)).assigned.get(step.address)
-        if defined is None:
-            return wanted
-        place = guest_address(defined.xml)
-        at = guest_place(defined.xml)
-        free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
-        free = free and at is not None and layout.has_room(at)
-        return placed(wanted, defined.xml, at=place if free else None)
 
 
 def uses_by_address(domains: t.Iterable[Domain]) -> dict[str, list[DomainUse]]:
@@ -269,15 +132,4 @@ def _no_answer(error: Exception, wanted: str) -> HostdevError:
         found=str(error),
         wanted=wanted,
         remedy=remedy(error) or "see the journal of libvirtd or virtqemud on the host",
-    )
-
-
-def _refused(step: HostdevStep, why: str, what_to_do: str | None = None) -> HostdevError:
-    action = "attach to" if step.after is not None else "detach from"
-    logs = f"see /var/log/libvirt/qemu/{step.domain}.log and the journal of libvirtd or virtqemud on the host"
-    return HostdevError(
-        "attach_failed" if step.after is not None else "detach_failed",
-        subject=f"{step.address}, to {action} domain {step.domain} ({step.place})",
-        found=why,
-        remedy=logs if what_to_do is None else f"{what_to_do}; {logs}",
     )

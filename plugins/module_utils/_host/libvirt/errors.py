@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What libvirt's errors mean to somebody who attaches devices, and what to do about them.
 
 Numbers are of a stable ABI (include/libvirt/virterror.h), so that nothing here imports libvirt. QEMU's and the

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Reading libvirt's node devices from a connection: one call for the list, and one for each device."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Libvirt's events about devices that leave a running guest.
 
 They come over a connection of their own that lives as long as the wait does: a connection with events must be served

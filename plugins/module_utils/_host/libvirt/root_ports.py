@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Putting pcie-root-port controllers into a domain's definition, and taking them out again."""
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from ..._model.guest.domain import parse_layout
 from ..._model.plan.root_ports import root_port_xml
 
 if t.TYPE_CHECKING:
-    from ..._model.plan.plan import RootPortsStep
+    from ..._model.plan.steps import RootPortsStep
 
 # include/libvirt/libvirt-domain.h
 _XML_INACTIVE = 2

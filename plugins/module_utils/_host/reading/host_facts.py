@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The host itself: kernel, boot, and whether its IOMMU is on, with the reason."""
 
 from __future__ import annotations
@@ -10,8 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model.guest.numa import NumaNode, parse_set
-from ..._model.host.device import HostFacts
+from ..._model.host.host_facts import HostFacts, NumaNode, parse_set
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree

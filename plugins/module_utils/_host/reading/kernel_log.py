@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What the kernel said of a device (Documentation/ABI/testing/dev-kmsg)."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Which drivers would fit a function, by its modalias and the kernel's modules.alias."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Reading PCI functions from sysfs (Documentation/ABI/testing/sysfs-bus-pci, PCI Local Bus 3.0 for config space)."""
 
 from __future__ import annotations

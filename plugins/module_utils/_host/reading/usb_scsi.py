@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """USB and SCSI devices from sysfs, under the names that libvirt gives them: guards need no libvirt."""
 
 from __future__ import annotations
@@ -11,8 +9,7 @@ import re
 import typing as t
 from dataclasses import replace
 
-from ..._model.claims.usb_scsi import SCSI, USB
-from ..._model.host.node_device import NodeDevice
+from ..._model.host.node_device import SCSI, USB, NodeDevice
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree

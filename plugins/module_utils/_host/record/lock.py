@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The lock that every change of a host is made under, and who holds it.
 
 The kernel lets a lock go when the last process that has the file open ends. A child that is still writing to sysfs

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The record: the tracker's facts file, and a copy of it as it was when it was last written whole.
 
 Fact gathering reads the file as `ansible_facts.ansible_local.hostdev`. It must never be executable: fact gathering

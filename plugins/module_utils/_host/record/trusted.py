@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Files that root believes: nobody but root and the user who runs this may have made them or be able to change them.
 
 What is looked at is what is open, never a path that could lead elsewhere a moment later.

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Functions that manage the host itself: its baseboard management controller, watchdogs and console."""
 
 from __future__ import annotations
@@ -10,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model.host.device import HostUse
+from ..._model.host.uses import HostUse
 from ..reading.pci import pci_addresses
 
 if t.TYPE_CHECKING:

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What the host needs its network functions for: addresses, default routes, bridge ports, this very ssh connection."""
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import ipaddress
 import re
 import typing as t
 
-from ..._model.host.device import HostUse
+from ..._model.host.uses import HostUse
 from ..reading.pci import locate
 from .routes import MAIN
 

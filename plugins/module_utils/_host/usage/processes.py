@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Which processes have devices open, by device nodes: PCI functions, and what they carry."""
 
 from __future__ import annotations
@@ -10,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model.host.device import HostUse
+from ..._model.host.uses import HostUse
 from ..hung_writes import all_stuck, where
 from ..reading.pci import VDPA_DEVICES, locate
 from .storage import block_locations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Routes and addresses of the host, and how much of them the files of /proc show. Lines that make no sense are none."""
 
 from __future__ import annotations

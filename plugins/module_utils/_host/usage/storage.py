@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What the host itself needs its disks, and the functions that carry them, for: file systems, swap, volumes."""
 
 from __future__ import annotations
@@ -10,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model.host.device import HostUse
+from ..._model.host.uses import HostUse
 from ..reading.pci import locate
 
 if t.TYPE_CHECKING:

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Free devices by kind: what a request can tell apart without looking at each. A host has few kinds, however large.
 
 Taking a device costs as much as its kinds, not its number, allows.

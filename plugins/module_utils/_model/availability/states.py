@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The state of every device that the allow list permits, and the transitions between states.
 
 States, transitions and the coupling of a PF and its VFs are OpenStack Nova's (nova/objects/pci_device.py,
@@ -19,7 +17,7 @@ from .free_devices import FreeDevices
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
-    from ..requests.device_spec import AllowList
+    from ..requests.allow_list import AllowList
 
 AVAILABLE = "available"
 CLAIMED = "claimed"

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """How each device stands now, with inventory and books seen together: state, holder, blockers."""
 
 from __future__ import annotations
@@ -12,12 +10,14 @@ import functools
 import typing as t
 
 from ..claims.identity import identity_mismatch, moved_devices, waiting_device
-from ..guards.function import Blocker, Consent, blockers
-from ..requests.device_spec import AllowList
+from ..guards.blocker import Blocker, Consent
+from ..guards.group import blockers
+from ..requests.allow_list import AllowList
 from .states import DeviceTracker, TransitionError
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim, Tracker
+    from ..claims.claim import Claim
+    from ..claims.tracker import Tracker
     from ..host.inventory import Inventory
 
 

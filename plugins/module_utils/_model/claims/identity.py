@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Whether a device is the one that was claimed, and where it went. The address is a hint, never the identity."""
 
 from __future__ import annotations
@@ -12,7 +10,8 @@ import typing as t
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .tracker import Holding, Owner, Tracker, Waiting
+    from .claim import Holding, Owner, Waiting
+    from .tracker import Tracker
 
 
 class Moved(t.NamedTuple):

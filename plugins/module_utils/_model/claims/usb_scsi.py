@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """A USB or SCSI device within a claim, and whether the device in its place is still the one that was claimed."""
 
 from __future__ import annotations
@@ -10,11 +8,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ..host.node_device import SCSI, USB
+
 if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice
 
-USB = "usb_device"
-SCSI = "scsi"
 
 _IDENTITY = {
     USB: ("vendor_id", "product_id", "serial"),

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Writing the element that gives a function to a domain (https://libvirt.org/formatdomain.html), and comparing it.
 
 A VF with network settings is an `<interface type='hostdev'>`: then libvirt sets its MAC address and VLAN through the

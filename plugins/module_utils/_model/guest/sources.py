@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Which node devices, other than PCI functions, a domain's XML takes from the host.
 
 USB and SCSI devices and mediated devices as `<hostdev>`, and disks that name a block device of the host

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """A function's PCI configuration space (PCI Local Bus 3.0, chapter 6; include/uapi/linux/pci_regs.h)."""
 
 from __future__ import annotations

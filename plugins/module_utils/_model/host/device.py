@@ -1,17 +1,12 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What is known of one PCI function, of its host, and of who uses it. Read once, never changed."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-
-if t.TYPE_CHECKING:
-    from ..guest.numa import NumaNode
 
 TYPE_PCI = "type-PCI"
 TYPE_PF = "type-PF"
@@ -140,58 +135,3 @@ class PciDevice(t.NamedTuple):
             "serial": self.serial,
             "stable_path": self.stable_path,
         }
-
-
-@dataclass(frozen=True)
-class HostUse:
-    """The host itself needs a function: `code` is the blocker code, `detail` names the mount, interface ...
-
-    `path` is the sysfs path of what it needs (a disk, an interface), so that a USB or SCSI device above that is known
-    to be in use as well; empty where the function itself is needed. `address` is empty where that is on no function.
-    """
-
-    code: str
-    address: str
-    detail: str
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class DomainUse:
-    """A domain refers to a function by `via`: hostdev, interface or disk; in its definition, live, or both."""
-
-    domain: str
-    uuid: str
-    via: str
-    active: bool
-    config: bool
-    live: bool
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {
-            "domain": self.domain,
-            "uuid": self.uuid,
-            "via": self.via,
-            "active": self.active,
-            "config": self.config,
-            "live": self.live,
-        }
-
-
-@dataclass(frozen=True)
-class HostFacts:
-    """The host as far as passthrough is concerned; `kernel` is the release's leading numbers, such as (6, 12).
-
-    `vfio_available` says whether vfio-pci is loaded or could be, `denylist` whether it refuses the devices that the
-    kernel's developers found unsafe to give away. `numa_nodes` are those that have CPUs.
-    """
-
-    kernel_release: str
-    kernel: tuple[int, int]
-    boot_id: str
-    iommu: bool
-    iommu_reason: str
-    vfio_present: bool
-    vfio_available: bool = True
-    denylist: bool = True
-    numa_nodes: t.Mapping[int, NumaNode] = field(default_factory=dict)

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """All PCI functions of a host with the indexes that every question needs: groups, children, users."""
 
 from __future__ import annotations
@@ -13,7 +11,9 @@ import typing as t
 from ..address import address_order
 
 if t.TYPE_CHECKING:
-    from .device import DomainUse, HostFacts, HostUse, PciDevice
+    from .device import PciDevice
+    from .host_facts import HostFacts
+    from .uses import DomainUse, HostUse
 
 
 class Inventory:

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Libvirt's node devices, from their XML to plain data (https://libvirt.org/formatnode.html).
 
 Fields have libvirt's own names in snake case, lists in the plural. Numbers are ints; ids are hexadecimal digits in
@@ -166,3 +164,9 @@ def _pci_address(name: str, found: t.Mapping[str, t.Any], problems: list[str]) -
         return str(PciAddress.parse(name))
     except ValueError:
         return None
+
+
+USB = "usb_device"
+
+
+SCSI = "scsi"

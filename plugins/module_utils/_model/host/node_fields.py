@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What libvirt's XML says of each capability of a node device, by one table of rules, as plain fields."""
 
 from __future__ import annotations

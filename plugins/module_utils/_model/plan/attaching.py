@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Which elements enter a domain, and which of its definition are made anew because a request's options changed."""
 
 from __future__ import annotations
@@ -11,16 +9,16 @@ import typing as t
 from dataclasses import replace
 
 from ..address import PciAddress
+from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.pci_xml import device_xml, guest_place, lacks, moved
 from ..host.device import TYPE_VF
-from ..requests.guest_options import options_of
 from .guest_slots import guest_slots, separated
-from .plan import HostdevStep
+from .steps import HostdevStep
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim, Holding
+    from ..claims.claim import Claim, Holding
     from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
     from ..requests.guest_options import GuestOptions

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Steps as shell commands, for an administrator who must mend what could not be undone."""
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from ..guest.domain import CONFIG
-from .plan import HostdevStep, RootPortsStep, VfSettingsStep
 from .root_ports import root_port_xml
+from .steps import HostdevStep, RootPortsStep, VfSettingsStep
 
 if t.TYPE_CHECKING:
-    from .plan import Step
+    from .steps import Step
 
 
 def by_hand(step: Step) -> str:

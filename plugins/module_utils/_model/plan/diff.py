@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The diff of a plan: each device's driver, and each touched XML of the domain, before and after."""
 
 from __future__ import annotations
@@ -12,13 +10,14 @@ import xml.etree.ElementTree as ET
 
 from ..errors import one_line
 from ..guest.domain import CONFIG, PLACES, parse_layout
-from .plan import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
 from .root_ports import root_port_xml
+from .steps import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
 from .usb_scsi import element_of
 
 if t.TYPE_CHECKING:
     from ..guest.domain import Domain
-    from .plan import Plan, Step
+    from .plan import Plan
+    from .steps import Step
 
 
 def settings_diff(plan: Plan) -> list[dict[str, str]]:

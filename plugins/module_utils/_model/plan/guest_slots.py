@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Functions of one host slot stay one slot in the guest: drivers of some cards look for their other functions there.
 
 That is so in a domain's definition. libvirt hot-plugs function 0 of a slot only (src/conf/domain_addr.c,
@@ -15,13 +13,13 @@ from __future__ import annotations
 import typing as t
 
 from ..address import PciAddress, address_order
+from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
 from ..guest.pci_xml import guest_place
-from ..requests.guest_options import options_of
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim, Holding
+    from ..claims.claim import Claim, Holding
     from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
 

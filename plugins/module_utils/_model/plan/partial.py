@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """A plan whose guest does not let a device go: the device leaves the definition alone and stays held."""
 
 from __future__ import annotations
@@ -10,12 +8,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ..claims.claim import Claim
 from ..guest.domain import LIVE
-from .plan import DriverStep, HostdevStep, NodeStep, Plan
+from .plan import Plan
+from .steps import DriverStep, HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim
+    from ..claims.claim import Claim
     from ..host.inventory import Inventory
+    from .plan import Plan
 
 
 def left_with_guest(plan: Plan, step: HostdevStep, inventory: Inventory) -> Plan:
@@ -56,3 +57,23 @@ def _node_left(plan: Plan, step: NodeStep) -> Plan:
 
 def _stays(step: DriverStep, holdings: t.Container[str], after: Claim) -> bool:
     return step.address in holdings and step.address not in after.holdings
+
+
+def with_set_aside(plan: Plan, claim: Claim, addresses: t.Iterable[str]) -> Claim:
+    """The claim at one end of the plan, `before` or `after`, with these devices of it held too, and attached nowhere.
+
+    So nobody else gets them, and a release after the reboot that frees them gives them back as they were.
+    """
+    holdings, requests = dict(claim.holdings), dict(claim.requests)
+    for address in addresses:
+        held = plan.before.holdings.get(address) or plan.after.holdings.get(address)
+        if held is None:
+            continue
+        holdings[address] = replace(held, attach=())
+        if held.request is not None and held.request not in requests:
+            origin = plan.before.requests.get(held.request) or plan.after.requests[held.request]
+            requests[held.request] = {**origin, "count": 0}
+    for name in requests.keys() - claim.requests.keys():
+        count = sum(1 for held in holdings.values() if held.request == name)
+        requests[name] = {**requests[name], "count": count}
+    return Claim(claim.owner, requests, holdings, claim.node_devices)

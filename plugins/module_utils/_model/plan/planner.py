@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """From a claim as it is and as it shall be to the steps between, given what the host and the domain look like now."""
 
 from __future__ import annotations
@@ -11,19 +9,20 @@ import typing as t
 from types import MappingProxyType
 
 from ..address import address_order
+from ..claims.claim import options_of
 from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
 from ..host.device import Binding
-from ..requests.guest_options import options_of
 from .attaching import entering
 from .guest_slots import check_unplug
-from .plan import DriverStep, HostdevStep, Plan, Step
-from .root_ports import root_ports_step
+from .plan import Plan
+from .root_ports import check_slots, root_ports_step
+from .steps import DriverStep, HostdevStep, Step
 from .vf_settings import check_up, settings_steps
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim
+    from ..claims.claim import Claim
     from ..guest.domain import Domain
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
@@ -75,7 +74,7 @@ def make_plan(
         mend = operation == "claim"
         enter = entering(inventory, domain, staying, before, after, managed=managed, mend=mend)
         check_up(enter, vf_states)
-        _check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
+        check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
         ports = None if free_root_ports is None else root_ports_step(inventory, domain, steps, enter, free_root_ports)
         steps.extend([*([] if ports is None else [ports]), *enter])
     for address in sorted(before.holdings, key=address_order):
@@ -121,44 +120,3 @@ def _leave(domain: Domain, addresses: t.Sequence[str]) -> t.Iterator[HostdevStep
             assigned = layout.assigned.get(address) if layout is not None else None
             if assigned is not None:
                 yield HostdevStep(address, domain.name, domain.uuid, place, assigned.xml, None)
-
-
-def _is_express(inventory: Inventory, address: str) -> bool:
-    return address in inventory.devices and inventory.devices[address].express
-
-
-def _check_slots(
-    inventory: Inventory, domain: Domain, entering: t.Sequence[HostdevStep], leaving: t.Sequence[Step]
-) -> None:
-    """Refuse before anything is done what libvirt would refuse in the middle with "No more available PCI slots"."""
-    layout = domain.live
-    if layout is None or not entering:
-        return
-    express = [step.address for step in entering if inventory.devices[step.address].express]
-    conventional = [step.address for step in entering if not inventory.devices[step.address].express]
-    freed = sum(
-        1
-        for step in leaving
-        if isinstance(step, HostdevStep) and step.place == LIVE and _is_express(inventory, step.address)
-    )
-    if layout.free_root_ports is not None and len(express) > len(layout.free_root_ports) + freed:
-        raise HostdevError(
-            "no_free_root_port",
-            subject=f"domain {domain.name}",
-            found=f"{len(layout.free_root_ports) + freed} free pcie-root-port controllers in the running domain",
-            wanted=f"{len(express)}, one for each of {', '.join(express)}",
-            remedy="set ensure_root_ports with requests: [], or add <controller type='pci' model='pcie-root-port'/> to "
-            f"its <devices> once for each with 'virsh edit {domain.name}', then stop and start it; or set attach to "
-            "[config], which takes effect at its next start",
-        )
-    if conventional and not layout.conventional_slots:
-        raise HostdevError(
-            "no_pci_bridge",
-            subject=f"domain {domain.name}",
-            found="no PCI bridge with hot-plug slots in the running domain",
-            wanted=f"one for the conventional PCI device{'s' if len(conventional) > 1 else ''} "
-            + ", ".join(conventional),
-            remedy="add <controller type='pci' model='pcie-to-pci-bridge'/> to its <devices> with "
-            f"'virsh edit {domain.name}', then stop and start it; or set attach to [config], which takes effect at "
-            "its next start",
-        )

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Free pcie-root-port controllers in a definition: a hot-plugged PCIe device needs one that was there at the start."""
 
 from __future__ import annotations
@@ -11,14 +9,16 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from ..errors import HostdevError
-from ..guest.domain import CONFIG
+from ..guest.domain import CONFIG, LIVE
 from ..guest.pci_xml import guest_place
-from .plan import HostdevStep, RootPortsStep
+from .plan import Plan
+from .steps import HostdevStep, RootPortsStep, Step
 
 if t.TYPE_CHECKING:
     from ..guest.domain import Domain
     from ..host.inventory import Inventory
-    from .plan import Plan, Step
+    from .plan import Plan
+    from .steps import Step
 
 
 def root_ports_step(
@@ -72,3 +72,44 @@ def ports_waiting(domain: Domain, plan: Plan) -> list[str]:
     if not added or not domain.active:
         return []
     return [f"domain {domain.name} runs: its {added} new root ports take effect at its next start"]
+
+
+def _is_express(inventory: Inventory, address: str) -> bool:
+    return address in inventory.devices and inventory.devices[address].express
+
+
+def check_slots(
+    inventory: Inventory, domain: Domain, entering: t.Sequence[HostdevStep], leaving: t.Sequence[Step]
+) -> None:
+    """Refuse before anything is done what libvirt would refuse in the middle with "No more available PCI slots"."""
+    layout = domain.live
+    if layout is None or not entering:
+        return
+    express = [step.address for step in entering if inventory.devices[step.address].express]
+    conventional = [step.address for step in entering if not inventory.devices[step.address].express]
+    freed = sum(
+        1
+        for step in leaving
+        if isinstance(step, HostdevStep) and step.place == LIVE and _is_express(inventory, step.address)
+    )
+    if layout.free_root_ports is not None and len(express) > len(layout.free_root_ports) + freed:
+        raise HostdevError(
+            "no_free_root_port",
+            subject=f"domain {domain.name}",
+            found=f"{len(layout.free_root_ports) + freed} free pcie-root-port controllers in the running domain",
+            wanted=f"{len(express)}, one for each of {', '.join(express)}",
+            remedy="set ensure_root_ports with requests: [], or add <controller type='pci' model='pcie-root-port'/> to "
+            f"its <devices> once for each with 'virsh edit {domain.name}', then stop and start it; or set attach to "
+            "[config], which takes effect at its next start",
+        )
+    if conventional and not layout.conventional_slots:
+        raise HostdevError(
+            "no_pci_bridge",
+            subject=f"domain {domain.name}",
+            found="no PCI bridge with hot-plug slots in the running domain",
+            wanted=f"one for the conventional PCI device{'s' if len(conventional) > 1 else ''} "
+            + ", ".join(conventional),
+            remedy="add <controller type='pci' model='pcie-to-pci-bridge'/> to its <devices> with "
+            f"'virsh edit {domain.name}', then stop and start it; or set attach to [config], which takes effect at "
+            "its next start",
+        )

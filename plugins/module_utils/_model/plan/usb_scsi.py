@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """USB and SCSI devices in a domain's XML, and the steps that take them in and out of a domain.
 
 libvirt names a USB device by its ids, by its number on its bus, or by both, and shows both in a running domain; a SCSI
@@ -16,83 +14,22 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
-from ..claims.usb_scsi import SCSI, USB, held_node, node_mismatch
+from ..claims.usb_scsi import held_node
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
-from ..guest.sources import device_marks, source_marks
-from .plan import HostdevStep, NodeStep
+from ..guest.sources import device_marks
+from ..guest.usb_scsi_xml import CONTROLLERS, Element, Mark, hostdev_elements, node_elements, node_xml
+from ..host.node_device import USB
+from .steps import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Tracker
     from ..claims.usb_scsi import NodeHolding
     from ..guest.domain import Domain, DomainLayout
     from ..host.node_device import NodeDevice
-    from .plan import Plan, Step
+    from .plan import Plan
+    from .steps import Step
 
 Nodes = t.Mapping[str, "NodeDevice"]
-_Mark = tuple[t.Any, ...]
-
-# What a guest needs to have for a device: the controller's type, and one that suits.
-_CONTROLLERS = {
-    USB: ("usb", "<controller type='usb' model='qemu-xhci'/>"),
-    SCSI: ("scsi", "<controller type='scsi' model='virtio-scsi'/>"),
-}
-
-
-class Element(t.NamedTuple):
-    """A `<hostdev>` of a domain: the `mark` that libvirt finds the device by, and the ids it gives of a USB device."""
-
-    mark: _Mark
-    ids: tuple[str, str] | None
-    xml: str
-
-
-def node_elements(xml: str) -> list[Element]:
-    """The USB and SCSI devices of the host in a domain's XML."""
-    devices = ET.fromstring(xml).find("devices") if xml else None
-    return [found for element in (devices if devices is not None else ()) for found in _elements(element)]
-
-
-def _elements(element: ET.Element) -> t.Iterator[Element]:
-    if element.tag != "hostdev" or element.get("type") not in ("usb", "scsi"):
-        return
-    ids = [element.find(f"source/{key}") for key in ("vendor", "product")]
-    for mark in source_marks(element):
-        yield Element(
-            mark,
-            None if None in ids else t.cast("tuple[str, str]", tuple(_digits(one) for one in ids)),
-            ET.tostring(element, encoding="unicode").strip(),
-        )
-
-
-def _digits(element: ET.Element | None) -> str:
-    text = "" if element is None else element.get("id", "")
-    try:
-        return f"{int(text, 0):04x}"
-    except ValueError:
-        return text
-
-
-def node_xml(node: NodeDevice, *, by_ids: bool) -> str:
-    """The `<hostdev>` element that gives the device to a domain.
-
-    A USB device by its ids alone, or by these and its number on its bus: then libvirt refuses another device that has
-    the number by now.
-    """
-    fields = node.fields
-    usb = node.capability == USB
-    element = ET.Element("hostdev", {"mode": "subsystem", "type": "usb" if usb else "scsi"})
-    source = ET.SubElement(element, "source")
-    if usb:
-        ET.SubElement(source, "vendor", {"id": f"0x{fields['vendor_id']}"})
-        ET.SubElement(source, "product", {"id": f"0x{fields['product_id']}"})
-        if not by_ids:
-            ET.SubElement(source, "address", {"bus": str(fields["bus"]), "device": str(fields["device"])})
-    else:
-        ET.SubElement(source, "adapter", {"name": f"scsi_host{fields['host']}"})
-        place = {"bus": fields["bus"], "target": fields["target"], "unit": fields["lun"]}
-        ET.SubElement(source, "address", {key: str(value) for key, value in place.items()})
-    return ET.tostring(element, encoding="unicode")
 
 
 def element_of(layout: DomainLayout, step: HostdevStep) -> str | None:
@@ -117,10 +54,10 @@ def node_absence(nodes: Nodes, step: NodeStep, held: NodeHolding | None) -> str 
     return None
 
 
-def _step_mark(step: NodeStep) -> _Mark | None:
+def _step_mark(step: NodeStep) -> Mark | None:
     """What libvirt finds the step's device by, None when somebody broke its XML in the journal."""
     with contextlib.suppress(ET.ParseError):
-        return next((one.mark for one in _elements(ET.fromstring(step.after or step.before or ""))), None)
+        return next((one.mark for one in hostdev_elements(ET.fromstring(step.after or step.before or ""))), None)
     return None
 
 
@@ -143,7 +80,7 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
     before, after = plan.before.node_devices, plan.after.node_devices
     if domain is None or not {*before, *after}:
         return plan
-    leaving: dict[tuple[str, _Mark], Step] = {}
+    leaving: dict[tuple[str, Mark], Step] = {}
     entering: list[NodeStep] = []
     for place in (LIVE, CONFIG):
         layout = domain.layout(place)
@@ -151,7 +88,7 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
         for held in (one for name, one in sorted(before.items()) if name not in after or plan.operation == "claim"):
             node = held_node(nodes, after[held.name]) if held.name in after else None
             for one in elements:
-                stays = node is not None and _names(one, nodes, node)
+                stays = node is not None and names_only(one, nodes, node)
                 if not stays and _was_for(one, nodes, held):
                     step = NodeStep(held.name, domain.name, domain.uuid, place, one.xml, None)
                     leaving.setdefault((place, one.mark), step)
@@ -162,7 +99,7 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
         elements = node_elements(layout.xml)
         for name, held in sorted(after.items()):
             node = held_node(nodes, held)
-            if node is None or place not in held.attach or any(_names(one, nodes, node) for one in elements):
+            if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
                 continue
             by_ids = place == CONFIG and only_one_with_its_ids(nodes, node)
             entering.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
@@ -170,7 +107,7 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
     return replace(plan, steps=(*leaving.values(), *plan.steps, *entering))
 
 
-def _names(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
+def names_only(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
     """Whether an element leads libvirt to this device and no other."""
     by_ids = element.mark[0] == "usb_ids"
     return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))
@@ -181,7 +118,7 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
     if held.capability != USB:
         return "_".join(map(str, element.mark)) == held.name
     node = held_node(nodes, held)
-    if node is not None and _names(element, nodes, node):
+    if node is not None and names_only(element, nodes, node):
         return True
     if element.ids != (held.identity.get("vendor_id"), held.identity.get("product_id")):
         return False
@@ -195,7 +132,7 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
 
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
     """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
-    kind, suitable = _CONTROLLERS[node.capability or ""]
+    kind, suitable = CONTROLLERS[node.capability or ""]
     if any(
         one.get("type") == kind and one.get("model") != "none"
         for one in ET.fromstring(layout.xml).iterfind("devices/controller")
@@ -209,36 +146,6 @@ def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: No
         remedy=f"add {suitable} to its <devices> with 'virsh edit {domain.name}', in place of one with model='none', "
         "then stop and start it",
     )
-
-
-def node_drift(nodes: Nodes, tracker: Tracker, domains: t.Sequence[Domain] | None) -> list[dict[str, t.Any]]:
-    """Every difference between the record's USB and SCSI devices and what is, as report.drift_report has those of PCI.
-
-    `domains` is None when libvirt could not be asked.
-    """
-    found: list[dict[str, t.Any]] = []
-    for claim in tracker:
-        domain = next((one for one in domains or () if one.uuid == claim.owner.id), None)
-        for name, held in claim.node_devices.items():
-            node = nodes.get(name)
-            mismatch = None if node is None else node_mismatch(node, held)
-            differences = []
-            if domains is not None and domain is None:
-                differences.append(("orphan", f"{claim.owner} no longer exists"))
-            if node is None:
-                differences.append(("removed", "there is no such device on the host"))
-            elif mismatch is not None:
-                differences.append(("identity_changed", mismatch))
-            elif domain is not None:
-                layouts = [layout for layout in (domain.config, domain.live) if layout is not None]
-                has = any(_names(one, nodes, node) for layout in layouts for one in node_elements(layout.xml))
-                if held.attach and not has:
-                    differences.append(("not_attached", f"{claim.owner} does not have it"))
-            found.extend(
-                {"code": code, "address": name, "owner": claim.owner.as_dict(), "detail": detail}
-                for code, detail in differences
-            )
-    return found
 
 
 def number_warnings(plan: Plan) -> list[str]:

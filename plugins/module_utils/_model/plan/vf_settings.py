@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Trust and spoof check of VFs: what to set for a claim, and what to put back, given what the PF has now.
 
 libvirt sets a VF's MAC address and VLAN and puts them back. These two it does not know, so they are ours.
@@ -14,14 +12,14 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ..address import address_order
+from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import LIVE
-from ..requests.guest_options import options_of
-from .plan import VfSettingsStep
+from .steps import VfSettingsStep
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim
-    from .plan import HostdevStep
+    from ..claims.claim import Claim
+    from .steps import HostdevStep
 
 
 @dataclass(frozen=True)

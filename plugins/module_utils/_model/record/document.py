@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """JSON documents that somebody may have edited or broken: strict reading, and checks that name the path inside."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The record's form: its schema, the way from older ones to it, and reading it without trusting what is in it."""
 
 from __future__ import annotations
@@ -11,10 +9,12 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from ..claims.tracker import Claim, Tracker, Waiting
-from ..claims.usb_scsi import SCSI, USB
+from ..claims.claim import Claim, Waiting
+from ..claims.tracker import Tracker
 from ..errors import HostdevError
-from ..plan.plan import DriverStep, HostdevStep, Journal, NodeStep, Step
+from ..host.node_device import SCSI, USB
+from ..plan.plan import Journal
+from ..plan.steps import DriverStep, HostdevStep, NodeStep, Step
 from . import document
 from .document import DocumentError, each, flag, listed, mapping, name, nullable, number, one_of, scalar, text
 

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The inventory as plain data, in the shape that pci_facts returns."""
 
 from __future__ import annotations
@@ -12,12 +10,9 @@ from dataclasses import asdict
 
 from ..address import PciAddress
 from ..availability.status import Standing
-from ..claims.identity import identity_mismatch
-from ..claims.tracker import Owner
-from ..guards.function import group_viable
+from ..guards.group import group_viable
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Tracker
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
 
@@ -102,58 +97,6 @@ def groups_report(inventory: Inventory) -> list[dict[str, t.Any]]:
         {"id": group, "devices": list(members), "viable": group_viable(inventory, group)}
         for group, members in sorted(inventory.groups.items())
     ]
-
-
-def drift_report(
-    inventory: Inventory, tracker: Tracker, domain_uuids: t.Collection[str] | None
-) -> list[dict[str, t.Any]]:
-    """Every difference between the record and what is: `code`, address, owner, detail.
-
-    `domain_uuids` are the domains that exist, None when libvirt could not be asked.
-    """
-    found: list[dict[str, t.Any]] = []
-    standing = Standing(inventory, tracker)
-    for claim in tracker:
-        gone = claim.owner.kind == "domain" and domain_uuids is not None and claim.owner.id not in domain_uuids
-        for address, held in claim.holdings.items():
-            device = inventory.devices.get(address)
-            differences = []
-            if gone:
-                differences.append(("orphan", f"{claim.owner} no longer exists"))
-            elsewhere = standing.moved_to(claim, address)
-            if elsewhere is not None:
-                differences.append(("moved", f"the device is at {elsewhere} now"))
-            elif device is None:
-                differences.append(("removed", "there is no such device on the host"))
-            if device is not None:
-                mismatch = identity_mismatch(device, held)
-                if mismatch is not None:
-                    differences.append(("identity_changed", mismatch))
-                elif not device.vfio:
-                    differences.append(("driver", f"bound to {device.driver or 'no driver'} instead of a VFIO driver"))
-                if not gone and domain_uuids is not None:
-                    uses = [use for use in inventory.domain_uses.get(address, ()) if use.uuid == claim.owner.id]
-                    if held.attach and not uses:
-                        differences.append(("not_attached", f"{claim.owner} does not have it"))
-            found.extend(
-                {"code": code, "address": address, "owner": claim.owner.as_dict(), "detail": detail}
-                for code, detail in differences
-            )
-    return found + list(_unrecorded(inventory, tracker))
-
-
-def _unrecorded(inventory: Inventory, tracker: Tracker) -> t.Iterator[dict[str, t.Any]]:
-    """Devices that a domain has by somebody else's hand."""
-    for address, uses in inventory.domain_uses.items():
-        holder = tracker.holder(address)
-        for use in uses:
-            if holder is None or holder.owner.id != use.uuid:
-                owner = Owner("domain", use.uuid, use.domain).as_dict()
-                where = "running with it" if use.live else "defined with it"
-                detail = f"domain {use.domain} is {where} by {use.via}, the record " + (
-                    "knows nothing of it" if holder is None else f"has it for {holder.owner}"
-                )
-                yield {"code": "not_on_record", "address": address, "owner": owner, "detail": detail}
 
 
 def tree_report(nodes: t.Mapping[str, str | None]) -> list[dict[str, t.Any]]:

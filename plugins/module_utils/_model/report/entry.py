@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """One device of the listing, whatever it is: a PCI function, a node device of libvirt, or what a function carries."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """All devices of a host as one tree, and the questions that can be put to it.
 
 PCI functions are those of sysfs, other devices libvirt's node devices; without libvirt the class devices that
@@ -19,14 +17,14 @@ from dataclasses import replace
 
 from ..address import PciAddress
 from ..errors import HostdevError
-from ..guards.function import node_blockers
+from ..guards.usb_scsi import node_blockers
 from ..guest.sources import DomainSources
 from ..host.node_fields import CAPABILITIES
 from .entry import CAPABILITY_ALIASES, Entry
 
 if t.TYPE_CHECKING:
     from ..availability.status import Standing
-    from ..guards.function import Blocker
+    from ..guards.blocker import Blocker
     from ..guest.domain import Domain
     from ..host.device import PciDevice
     from ..host.inventory import Inventory

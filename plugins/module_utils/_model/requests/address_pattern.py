@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The address of a device spec: one address, a pattern with `*`, or a mapping of regular expressions.
 
 The grammar is OpenStack Nova's, but for domains wider than four digits and regular expressions that must fit the whole

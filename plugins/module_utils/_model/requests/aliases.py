@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Aliases: what requests may ask for, under a name. Entries of one name are alternatives.
 
 The rules are those of OpenStack Nova's aliases, which may have further criteria here.
@@ -18,7 +16,7 @@ from ..errors import HostdevError
 from ..host.device import TYPE_VDPA
 from ..values import check_keys, from_json
 from .device_spec import parse_device_spec
-from .numa_policy import LEGACY, POLICIES
+from .numa_policy import LEGACY, parse_numa_policy
 
 if t.TYPE_CHECKING:
     from .device_spec import DeviceSpec
@@ -74,13 +72,6 @@ def parse_aliases(value: object, path: str = "aliases") -> dict[str, Alias]:
             _check_alike(spec, policy, before, where)
         aliases[name] = Alias((*(before.specs if before is not None else ()), spec), policy)
     return aliases
-
-
-def parse_numa_policy(value: object, path: str, code: str) -> str | None:
-    """A NUMA policy, None when none is given. Raises HostdevError."""
-    if value is not None and value not in POLICIES:
-        raise HostdevError(code, subject=path, found=f"found {value!r}", wanted="one of " + ", ".join(POLICIES))
-    return None if value is None else str(value)
 
 
 def _name(value: object, path: str) -> str:

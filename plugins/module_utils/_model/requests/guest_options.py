@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """What a request says of how the guest gets its devices: the place, the ROM, the boot order, the VF's network."""
 
 from __future__ import annotations
@@ -14,9 +12,6 @@ from dataclasses import dataclass, replace
 from ..address import normalize_address
 from ..errors import HostdevError
 from ..values import check_keys, flag, number
-
-if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim
 
 GUEST_KEYS = ("guest_address", "rom", "boot_order", "driver", "managed", "network")
 _ROM_KEYS = ("bar", "file")
@@ -79,13 +74,6 @@ class GuestOptions:
 
 
 NO_OPTIONS = GuestOptions()
-
-
-def options_of(claim: Claim, address: str) -> GuestOptions:
-    """The options of the request that a held device serves."""
-    held = claim.holdings.get(address)
-    request = None if held is None or held.request is None else claim.requests.get(held.request)
-    return NO_OPTIONS if request is None else parse_guest_options(request, f"request {request.get('name')}", 1)
 
 
 def parse_guest_options(entry: t.Mapping[str, t.Any], path: str, count: int) -> GuestOptions:

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """NUMA policies of requests, as OpenStack Nova defines them: which nodes' devices a guest may get, and which first."""
 
 from __future__ import annotations
 
 import typing as t
+
+from ..errors import HostdevError
 
 LEGACY = "legacy"
 POLICIES = (LEGACY, "preferred", "required", "socket")
@@ -35,3 +35,10 @@ def numa_tier(
     if node is None:
         return 1
     return 2 if policy == "preferred" else None
+
+
+def parse_numa_policy(value: object, path: str, code: str) -> str | None:
+    """A NUMA policy, None when none is given. Raises HostdevError."""
+    if value is not None and value not in POLICIES:
+        raise HostdevError(code, subject=path, found=f"found {value!r}", wanted="one of " + ", ".join(POLICIES))
+    return None if value is None else str(value)

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Requests: what an owner wants, by name."""
 
 from __future__ import annotations
@@ -15,17 +13,16 @@ from ..address import normalize_address
 from ..errors import HostdevError
 from ..host.device import TYPE_PF, TYPE_VDPA
 from ..values import check_keys, number
-from .aliases import parse_numa_policy
 from .device_spec import DeviceSpec, parse_device_specs
 from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
-from .numa_policy import LEGACY
+from .numa_policy import LEGACY, parse_numa_policy
 from .usb_scsi import WAYS, parse_node_wish
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
     from .aliases import Aliases
-    from .device_spec import AllowList
+    from .allow_list import AllowList
     from .usb_scsi import NodeWish
 
 _WAYS = ("address", "specs", "alias", *WAYS)

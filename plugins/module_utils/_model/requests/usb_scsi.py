@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Requests for USB and SCSI devices: `usb` by ids, serial and port, `scsi` by adapter, bus, target and lun."""
 
 from __future__ import annotations
@@ -11,8 +9,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ..claims.usb_scsi import SCSI, USB
 from ..errors import HostdevError
+from ..host.node_device import SCSI, USB
 from ..values import check_keys, identifier, number, text
 
 if t.TYPE_CHECKING:

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Which free devices serve a list of requests, in a fixed order of preference; all of the requests or none."""
 
 from __future__ import annotations

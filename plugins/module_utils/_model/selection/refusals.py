@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Why a device that fits a request is not to be had, and what a user is told when too few are."""
 
 from __future__ import annotations
@@ -11,13 +9,14 @@ import typing as t
 
 from ..claims.identity import waiting_device
 from ..errors import HostdevError
-from ..guards.function import Blocker, blockers
+from ..guards.blocker import Blocker
+from ..guards.group import blockers
 from ..requests.numa_policy import numa_tier
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..requests.request import Request
-    from .select import Selection
+    from .choice import Selection
 
 _SHOWN = 20
 

@@ -1,64 +1,36 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """From requests to devices: what an owner's claim shall be after a claim or a release. Deterministic, no effects."""
 
 from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ..address import address_order
 from ..availability.states import DeviceTracker, TransitionError
-from ..claims.identity import Moved, as_claimed, held_device, identity_mismatch, moved_devices
-from ..claims.tracker import Claim, Holding
+from ..claims.claim import Claim, Holding
+from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..errors import HostdevError
-from ..guards.function import Blocker, Consent, blockers, comes_along
+from ..guards.blocker import Blocker, Consent
+from ..guards.group import blockers
 from ..guest.domain import LIVE
+from ..requests.wish import Terms
+from .choice import Selection
+from .give_back import reassigned
+from .group_closure import check_consent, group_members, members_on_record
 from .matching import ANYWHERE, Guest, claim_some
 from .refusals import not_enough, refusal, too_far
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Owner, Tracker
+    from ..claims.claim import Owner
+    from ..claims.tracker import Tracker
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from ..requests.device_spec import AllowList
+    from ..requests.allow_list import AllowList
     from ..requests.request import Request
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the asker accepts: `allow` blocker codes, `members` group mates by address or `whole_group` all of them.
-
-    With `replace_misfits` a held device that no longer fits its request is given back and another one taken, with
-    `require_reset` none is taken without a known reset method.
-    """
-
-    allow: frozenset[str] = frozenset()
-    whole_group: bool = False
-    members: frozenset[str] = frozenset()
-    replace_misfits: bool = False
-    require_reset: bool = False
-
-
-@dataclass
-class Selection:
-    """One resolution in progress: what each request keeps or takes."""
-
-    inventory: Inventory
-    tracker: Tracker
-    owner: Owner
-    allow_list: AllowList
-    terms: Terms
-    consent: Consent
-    moved: t.Mapping[str, Moved]
-    held: frozenset[str]
-    books: DeviceTracker
-    guest: Guest
-    serving: dict[str, str] = field(default_factory=dict)
 
 
 def select(
@@ -113,11 +85,11 @@ def select(
             chosen.serving[address] = request.name
     # Of a request that is not named, a device that is gone or has another in its place stays on record untouched.
     left = {address for address, name in chosen.serving.items() if address in absent and name not in named}
-    members = _members(inventory, chosen.serving.keys() - left)
-    _check_consent(chosen, members)
+    members = group_members(inventory, chosen.serving.keys() - left)
+    check_consent(chosen, members)
     written = dict(claim.requests)
     written.update({request.name: request.as_dict() for request in requests})
-    kept = left | (set(_members_on_record(claim)) - {*chosen.serving, *members} if left else set())
+    kept = left | (set(members_on_record(claim)) - {*chosen.serving, *members} if left else set())
     holdings = {address: claim.holdings[address] for address in kept}
     for address in sorted({*chosen.serving, *members} - left, key=address_order):
         held = _holding(chosen, claim, address)
@@ -137,43 +109,6 @@ def _note_held(chosen: Selection) -> None:
             # A PF and its VF on record together are both refused all the same, see _taken_by.
             with contextlib.suppress(TransitionError):
                 chosen.books.adopt(device, key)
-
-
-def give_back(
-    inventory: Inventory, claim: Claim, *, names: t.Collection[str] = (), addresses: t.Collection[str] = ()
-) -> Claim:
-    """The owner's claim after a release: of everything, or of the requests in `names` and the devices in `addresses`.
-
-    A released device whose group mate stays with the owner stays too, as a group member: on the host's driver it
-    would take the whole group from the guest.
-    """
-    if not names and not addresses:
-        return Claim(claim.owner)
-    requests = {name: request for name, request in claim.requests.items() if name not in names}
-    serving = {
-        address: held.request
-        for address, held in claim.holdings.items()
-        if held.request is not None and held.request in requests and address not in addresses
-    }
-    nodes = {name: held for name, held in claim.node_devices.items() if held.request in requests}
-    for name in requests.keys() - {held.request for held in nodes.values()}:
-        left = sum(1 for request in serving.values() if request == name)
-        if left == 0:
-            del requests[name]
-        elif left < len(claim.serving(name)):
-            requests[name] = {**requests[name], "count": left}
-    members = [address for address in _members(inventory, serving) if address in claim.holdings]
-    if any(held_device(inventory, claim.holdings[address]) is None for address in serving):
-        members.extend(_members_on_record(claim))
-    return Claim(
-        claim.owner,
-        requests,
-        {
-            address: _reassigned(claim.holdings[address], serving.get(address))
-            for address in sorted({*serving, *members}, key=address_order)
-        },
-        nodes,
-    )
 
 
 def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
@@ -243,45 +178,7 @@ def _rank(chosen: Selection, address: str) -> int:
     uuid = chosen.consent.owner_uuid
     if any(use.uuid == uuid for use in chosen.inventory.domain_uses.get(address, ())):
         return 0
-    return 1 if set(_members(chosen.inventory, {address})) <= chosen.serving.keys() | chosen.held else 2
-
-
-def _members(inventory: Inventory, serving: t.Collection[str]) -> list[str]:
-    """The group mates that must be held along with the devices that serve requests."""
-    found = {
-        mate.address
-        for address in serving
-        if address in inventory.devices
-        for mate in inventory.group_mates(address)
-        if mate.address not in serving and comes_along(mate)
-    }
-    return sorted(found, key=address_order)
-
-
-def _members_on_record(claim: Claim) -> list[str]:
-    """The group members that the claim holds. Whose mates they are can't be told while a requested device is gone."""
-    return [address for address, held in claim.holdings.items() if held.request is None]
-
-
-def _check_consent(chosen: Selection, members: t.Sequence[str]) -> None:
-    missing = [address for address in members if address not in chosen.consent.members]
-    if not missing or chosen.terms.whole_group:
-        return
-    named = ", ".join(f"{address} ({chosen.inventory.devices[address].driver or 'no driver'})" for address in missing)
-    groups = {chosen.inventory.devices[address].iommu_group for address in missing}
-    wanted_by = [
-        address
-        for address in chosen.serving
-        if address in chosen.inventory.devices and chosen.inventory.devices[address].iommu_group in groups
-    ]
-    raise HostdevError(
-        "group_incomplete",
-        subject=", ".join(sorted(wanted_by, key=address_order)),
-        found=f"the IOMMU group has further members that would leave the host too: {named}",
-        wanted="consent to take them",
-        remedy=f"set group_members to claim, or to the list {list(missing)}; they are bound but not attached",
-        details={"group_members": list(missing)},
-    )
+    return 1 if set(group_members(chosen.inventory, {address})) <= chosen.serving.keys() | chosen.held else 2
 
 
 def _check_rebind(chosen: Selection, address: str) -> None:
@@ -307,7 +204,7 @@ def _holding(chosen: Selection, claim: Claim, address: str) -> Holding:
     device, request = chosen.inventory.devices[address], chosen.serving.get(address)
     held = claim.holdings.get(address)
     if held is not None and identity_mismatch(device, held) is None:
-        return _reassigned(held, request)
+        return reassigned(held, request)
     tags = chosen.allow_list.tags_of(device) or {}
     managed = tags.get("managed")
     return Holding(
@@ -319,8 +216,3 @@ def _holding(chosen: Selection, claim: Claim, address: str) -> Holding:
         managed=None if managed is None else managed == "true",
         one_time_use=tags.get("one_time_use") == "true",
     )
-
-
-def _reassigned(held: Holding, request: str | None) -> Holding:
-    """The same holding in another role: what only comes along is attached nowhere."""
-    return replace(held, request=request, attach=held.attach if request is not None else ())

@@ -1,44 +1,29 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """From requests for USB and SCSI devices to what the owner's claim holds of them, and why one may not be given away."""
 
 from __future__ import annotations
 
-import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..claims.usb_scsi import NodeHolding, node_identity, node_mismatch
 from ..errors import HostdevError
-from ..guards.function import Blocker, node_blockers
-from ..guest.sources import DomainSources, device_marks
-from ..plan.usb_scsi import node_elements
+from ..guards.blocker import Blocker
+from ..guards.usb_scsi import PCI_PARENT, NodeHost, node_guards
+from ..guest.sources import device_marks
+from ..guest.usb_scsi_xml import node_elements
 from ..requests.usb_scsi import WAYS
 
 if t.TYPE_CHECKING:
-    from ..claims.tracker import Claim, Owner, Tracker
-    from ..guest.domain import Domain
-    from ..host.inventory import Inventory
+    from ..claims.claim import Claim, Owner
     from ..host.node_device import NodeDevice
     from ..requests.request import Request
-    from .select import Terms
+    from ..requests.wish import Terms
 
-_PCI = re.compile(r"/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=/)")
 # The controllers of USB and of mass storage (PCI Code and ID Assignment Specification).
 _CONTROLLER_CLASSES = ("0c03", "01")
-
-
-@dataclass(frozen=True)
-class NodeHost:
-    """What is known of the host when a device is chosen; `nodes` are its USB and SCSI devices by name."""
-
-    nodes: t.Mapping[str, NodeDevice]
-    inventory: Inventory
-    domains: t.Sequence[Domain]
-    tracker: Tracker
 
 
 def select_nodes(
@@ -78,37 +63,6 @@ def select_nodes(
     _check_uses(host, made, terms, fresh=chosen.keys() - before.node_devices.keys())
     _check_functions(host, before, made)
     return made
-
-
-def node_guards(host: NodeHost, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> list[Blocker]:
-    """Why the device may not be given to the owner now, but for codes in `allow` that may be accepted."""
-    found = []
-    if node.fields.get("hub"):
-        kind = "root hub" if node.fields.get("root_hub") else "hub"
-        found.append(Blocker("not_endpoint", node.name, f"a USB {kind}, which QEMU gives to no guest"))
-    for address in _PCI.findall(node.path or ""):
-        holder = host.tracker.holder(address)
-        if holder is not None:
-            found.append(Blocker("group_used_by_domain", address, f"it hangs on {address}, held by {holder.owner}"))
-    uses = node_blockers(host.inventory, node)
-    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in host.domains):
-        uses = [one for one in uses if one.code != "held_by_process"]  # by QEMU; the domain is named below
-    found.extend(uses)
-    for domain in host.domains:
-        live = domain.live is not None and _takes([domain.live.xml], node, own=domain.uuid == owner.id)
-        config = domain.config is not None and _takes([domain.config.xml], node, own=domain.uuid == owner.id)
-        if live or config:
-            where = "running with it" if live else "defined with it"
-            detail = f"domain {domain.name} ({domain.uuid}) is {where}"
-            found.append(Blocker("in_domain_xml", node.name, detail, None if live else "allow: [in_domain_xml]"))
-    return [one for one in found if one.override is None or one.code not in allow]
-
-
-def _takes(xmls: t.Sequence[str], node: NodeDevice, *, own: bool = False) -> bool:
-    """Whether a domain has the device or a disk on it; of the asking domain itself only the disk counts."""
-    disks = [replace(node, capability="storage", fields={"devlinks": node.fields.get("block_paths", ())})]
-    sources = DomainSources(xmls)
-    return any(sources.take(one) for one in ([] if own else [node]) + disks)
 
 
 def _keep(host: NodeHost, before: Claim, request: Request, terms: Terms) -> NodeHolding | None:
@@ -258,7 +212,7 @@ def _check_functions(host: NodeHost, before: Claim, after: Claim) -> None:
     for address in after.holdings.keys() - before.holdings.keys():
         for claim in claims:
             for name in claim.node_devices:
-                if name in host.nodes and address in _PCI.findall(host.nodes[name].path or ""):
+                if name in host.nodes and address in PCI_PARENT.findall(host.nodes[name].path or ""):
                     raise HostdevError(
                         "device_blocked",
                         subject=address,

@@ -14,10 +14,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
     TransitionError,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import (
-    AllowList,
-    parse_device_specs,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import (
     Guest,

@@ -12,8 +12,8 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.aliases import parse_aliases
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import (
-    AllowList,
     parse_device_spec,
     parse_device_specs,
 )

@@ -14,8 +14,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.netlink import netlink_routing, read_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing, read_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import Local, Route, Routing, proc_routing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, files
 

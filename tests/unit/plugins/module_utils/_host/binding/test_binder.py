@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder i
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import DriverStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel, error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand, recorded, without
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import KernelLinks, VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import VfSettingsStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import VfSettingsStep
 
 GETLINK, SETLINK, NEWLINK, ERROR = 18, 19, 16, 2
 PF, VF = "0000:01:00.0", "0000:01:10.2"

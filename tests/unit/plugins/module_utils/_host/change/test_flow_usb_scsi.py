@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import NodeStep, step_from_dict
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import NodeStep, step_from_dict
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
     LIVE,

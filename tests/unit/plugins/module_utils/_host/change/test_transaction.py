@@ -15,14 +15,14 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_fi
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.commands import by_hand
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.root_ports import root_port_xml
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
     DriverStep,
     HostdevStep,
-    Journal,
     RootPortsStep,
     VfSettingsStep,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.root_ports import root_port_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, UUID, LibvirtError

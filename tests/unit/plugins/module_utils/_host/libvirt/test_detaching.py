@@ -11,7 +11,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt import d
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.detaching import let_go
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.removal_events import REFUSED, REMOVED
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     INTERNAL_ERROR,
     OPERATION_FAILED,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import binder as binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
@@ -140,7 +140,7 @@ class Daemon:
         self.up = True
         self.opened = 0
         host.libvirt.isAlive = lambda: int(self.up)
-        host.system.domains = Domains(host.libvirt, LibvirtError, reopen=self.reopen, reconnect_timeout=0.0)
+        host.system.domains = DomainChanges(host.libvirt, LibvirtError, reopen=self.reopen, reconnect_timeout=0.0)
 
     def stop(self):
         self.up = False

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains, uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DomainUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     NO_DOMAIN,
     OTHER_UUID,
@@ -54,12 +55,12 @@ def read(config=None, live=None, name="web1", uuid=UUID):
 
 def apply(step, *calls, timeout=0.0):
     with Script(*calls) as script:
-        Domains(script.object("connection"), LibvirtError).apply(step, timeout=timeout)
+        DomainChanges(script.object("connection"), LibvirtError).apply(step, timeout=timeout)
 
 
 def refused(step, *calls, timeout=0.0):
     with Script(*calls) as script, pytest.raises(HostdevError) as caught:
-        Domains(script.object("connection"), LibvirtError).apply(step, timeout=timeout)
+        DomainChanges(script.object("connection"), LibvirtError).apply(step, timeout=timeout)
     return caught.value
 
 

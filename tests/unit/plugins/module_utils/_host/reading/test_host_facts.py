@@ -9,8 +9,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_fac
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import NumaNode
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import HostFacts
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts, NumaNode
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 

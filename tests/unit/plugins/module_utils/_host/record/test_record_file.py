@@ -18,10 +18,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import re
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim, Owner, Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import DriverStep, Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, holding, inventory, pf, vf
 

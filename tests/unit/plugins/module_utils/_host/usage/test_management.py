@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import platform_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.function import blockers
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group import blockers
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 

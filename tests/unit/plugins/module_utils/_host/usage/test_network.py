@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import Local, Route, Routing, proc_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"

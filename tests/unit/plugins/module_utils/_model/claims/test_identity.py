@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import moved_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import drift_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift_report
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, DPDK, WEB, claim, device, holding, inventory
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"

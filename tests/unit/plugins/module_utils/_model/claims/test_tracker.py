@@ -8,7 +8,8 @@ import json
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim, Holding, Owner, Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,

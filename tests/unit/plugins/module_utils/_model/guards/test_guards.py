@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.function import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import (
     ALLOWABLE,
     CODES,
     Blocker,
     Consent,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group import (
     blockers,
     exempt_from_group,
     group_viable,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, device, inventory, pf, use, vf
 
 A, B, C = "0000:01:00.0", "0000:01:00.1", "0000:01:00.2"

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import NumaNode, numa_cells, parse_set
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode, parse_set
 
 NODES = {0: NumaNode(frozenset({0, 1, 2, 3}), 0), 1: NumaNode(frozenset({4, 5, 6, 7}), 1)}
 

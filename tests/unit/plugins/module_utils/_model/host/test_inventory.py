@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory, pf, use, vf
 
 

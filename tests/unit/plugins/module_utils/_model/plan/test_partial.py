@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.partial import left_with_guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import make_plan

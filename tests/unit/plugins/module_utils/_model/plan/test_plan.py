@@ -7,13 +7,12 @@ import json
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
     DriverStep,
     HostdevStep,
-    Journal,
-    Plan,
     RootPortsStep,
     VfSettingsStep,
     step_from_dict,

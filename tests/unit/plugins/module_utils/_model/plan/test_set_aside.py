@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.partial import with_set_aside
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.set_aside import with_set_aside
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, holding
 
 A, B = "0000:01:00.0", "0000:02:00.0"

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim, Owner, Tracker, Waiting
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner, Waiting
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import DriverStep, HostdevStep, Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import (
     MIGRATIONS,
     SCHEMA,

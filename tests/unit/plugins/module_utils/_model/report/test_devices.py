@@ -9,13 +9,14 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, HostUse, PcieLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PcieLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import (
     device_report,
-    drift_report,
     groups_report,
     tree_report,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift_report
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,

@@ -8,9 +8,9 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.address_pattern import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import (
     KEYS,
-    AllowList,
     DeviceSpec,
     parse_device_spec,
     parse_device_specs,

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, options_of
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_options import (
     NO_OPTIONS,
     GuestOptions,
     Network,
-    options_of,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, holding

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import identity_mismatch
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Claim, Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import HostUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import Terms, give_back, select
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.give_back import give_back
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,
