@@ -22,7 +22,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import ALLOWABLE, CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import ALLOWABLE, GUARDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
@@ -48,7 +48,7 @@ def rows(title: str) -> dict[str, str]:
 
 def test_every_blocker_code_is_explained_with_whether_it_can_be_allowed():
     explained = rows("Blocker codes")
-    assert set(explained) == set(CODES)
+    assert set(explained) == set(GUARDS)
     assert {code for code, allowed in explained.items() if not allowed.startswith("no")} == ALLOWABLE
 
 
