@@ -27,7 +27,7 @@ class Blocker(t.NamedTuple):
     def remedy(self) -> str:
         """The step that leads on from here: what lifts the causes, or what the table has."""
         own = GUARDS[self.code].remedy.format(address=self.address)
-        return ", or ".join(filter(None, ["; ".join(dict.fromkeys(cause.remedy for cause in self.causes)), own]))
+        return f"{'; '.join(dict.fromkeys(cause.remedy for cause in self.causes))}, or {own}" if self.causes else own
 
     def accepted(self, allow: t.Container[str]) -> bool:
         """Whether it is among the codes that are accepted, and may be."""
