@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..guest.sources import DomainSources
 from .blocker import Blocker, blocker
@@ -15,10 +15,9 @@ from .function import by_code
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
-    from ..claims.tracker import Tracker
-    from ..guest.domain import Domain
     from ..host.inventory import Inventory
     from ..host.node_device import NodeDevice
+    from ..snapshot import Snapshot
 
 
 def node_blockers(inventory: Inventory, node: NodeDevice) -> list[Blocker]:
@@ -30,31 +29,21 @@ def node_blockers(inventory: Inventory, node: NodeDevice) -> list[Blocker]:
 PCI_PARENT = re.compile(r"/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=/)")
 
 
-@dataclass(frozen=True)
-class NodeHost:
-    """What is known of the host when a device is chosen; `nodes` are its USB and SCSI devices by name."""
-
-    nodes: t.Mapping[str, NodeDevice]
-    inventory: Inventory
-    domains: t.Sequence[Domain]
-    tracker: Tracker
-
-
-def node_guards(host: NodeHost, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> list[Blocker]:
+def node_guards(snapshot: Snapshot, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> list[Blocker]:
     """Why the device may not be given to the owner now, but for codes in `allow` that may be accepted."""
     found = []
     if node.fields.get("hub"):
         kind = "root hub" if node.fields.get("root_hub") else "hub"
         found.append(Blocker("not_endpoint", node.name, f"a USB {kind}, which QEMU gives to no guest"))
     for address in PCI_PARENT.findall(node.path or ""):
-        holder = host.tracker.holder(address)
+        holder = snapshot.tracker.holder(address)
         if holder is not None:
             found.append(Blocker("group_used_by_domain", address, f"it hangs on {address}, held by {holder.owner}"))
-    uses = node_blockers(host.inventory, node)
-    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in host.domains):
+    uses = node_blockers(snapshot.inventory, node)
+    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in snapshot.domains or ()):
         uses = [one for one in uses if one.code != "held_by_process"]  # by QEMU; the domain is named below
     found.extend(uses)
-    for domain in host.domains:
+    for domain in snapshot.domains or ():
         live = domain.live is not None and _takes([domain.live.xml], node, own=domain.uuid == owner.id)
         config = domain.config is not None and _takes([domain.config.xml], node, own=domain.uuid == owner.id)
         if live or config:
