@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -43,6 +44,8 @@ class Snapshot:
 
     def domain_of(self, owner: Owner) -> Domain | None:
         """The domain that is this owner, None where the owner is none or its domain is gone."""
-        if owner.kind != "domain":
-            return None
-        return next((domain for domain in self.domains or () if domain.uuid == owner.id), None)
+        return self._by_uuid.get(owner.id) if owner.kind == "domain" else None
+
+    @functools.cached_property
+    def _by_uuid(self) -> dict[str, Domain]:
+        return {domain.uuid: domain for domain in self.domains or ()}

@@ -10,19 +10,16 @@ import typing as t
 from ..availability.status import Standing
 from ..claims.claim import Owner
 from ..claims.identity import identity_mismatch
-from ..claims.usb_scsi import node_mismatch
-from ..guest.usb_scsi_xml import names_only, node_elements
+from .differences import difference, orphaned
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Claim
     from ..snapshot import Snapshot
-
-Difference = dict[str, t.Any]
+    from .differences import Difference
 
 
 def drift(snapshot: Snapshot) -> list[Difference]:
     """Every difference between the record and what is, of all kinds of devices: `code`, address, owner, detail."""
-    return [difference for of_kind in DRIFTS for difference in of_kind(snapshot)]
+    return [found for of_kind in DRIFTS for found in of_kind(snapshot)]
 
 
 def function_drift(snapshot: Snapshot) -> list[Difference]:
@@ -31,7 +28,7 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
     found: list[Difference] = []
     standing = Standing(inventory, tracker)
     for claim in tracker:
-        gone = _gone(snapshot, claim)
+        gone = orphaned(snapshot, claim)
         for address, held in claim.holdings.items():
             device = inventory.devices.get(address)
             differences = [*gone]
@@ -50,42 +47,21 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
                     uses = [use for use in inventory.domain_uses.get(address, ()) if use.uuid == claim.owner.id]
                     if held.attach and not uses:
                         differences.append(("not_attached", f"{claim.owner} does not have it"))
-            found.extend(_difference(code, address, claim.owner, detail) for code, detail in differences)
+            found.extend(difference(code, address, claim.owner, detail) for code, detail in differences)
     return found + list(_unrecorded(snapshot))
 
 
-def node_drift(snapshot: Snapshot) -> list[Difference]:
-    """The differences of USB and SCSI devices."""
-    found: list[Difference] = []
-    for claim in snapshot.tracker:
-        domain = snapshot.domain_of(claim.owner)
-        for name, held in claim.node_devices.items():
-            node = snapshot.nodes.get(name)
-            mismatch = None if node is None else node_mismatch(node, held)
-            differences = _gone(snapshot, claim)
-            if node is None:
-                differences.append(("removed", "there is no such device on the host"))
-            elif mismatch is not None:
-                differences.append(("identity_changed", mismatch))
-            elif domain is not None:
-                layouts = [layout for layout in (domain.config, domain.live) if layout is not None]
-                elements = (element for layout in layouts for element in node_elements(layout.xml))
-                if held.attach and not any(names_only(element, snapshot.nodes, node) for element in elements):
-                    differences.append(("not_attached", f"{claim.owner} does not have it"))
-            found.extend(_difference(code, name, claim.owner, detail) for code, detail in differences)
-    return found
+def _node_drift(snapshot: Snapshot) -> list[Difference]:
+    """Of USB and SCSI devices; most hosts hold none, and what it needs is only imported where one does."""
+    if not any(claim.node_devices for claim in snapshot.tracker):
+        return []
+    from .node_drift import node_drift
+
+    return node_drift(snapshot)
 
 
 # By kind of devices, in the order of decision.kinds.KINDS.
-DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, node_drift)
-
-
-def _gone(snapshot: Snapshot, claim: Claim) -> list[tuple[str, str]]:
-    """That the claim's domain no longer exists, as far as libvirt could be asked."""
-    owner = claim.owner
-    if owner.kind != "domain" or snapshot.domains is None or snapshot.domain_of(owner) is not None:
-        return []
-    return [("orphan", f"{owner} no longer exists")]
+DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, _node_drift)
 
 
 def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
@@ -98,8 +74,4 @@ def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
                 detail = f"domain {use.domain} is {where} by {use.via}, the record " + (
                     "knows nothing of it" if holder is None else f"has it for {holder.owner}"
                 )
-                yield _difference("not_on_record", address, Owner("domain", use.uuid, use.domain), detail)
-
-
-def _difference(code: str, address: str, owner: Owner, detail: str) -> Difference:
-    return {"code": code, "address": address, "owner": owner.as_dict(), "detail": detail}
+                yield difference("not_on_record", address, Owner("domain", use.uuid, use.domain), detail)

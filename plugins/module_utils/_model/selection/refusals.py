@@ -63,7 +63,26 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
         "blockers": [one.as_dict() for why in refused.values() if not isinstance(why, str) for one in why],
         "refused": described,
     }
-    remedy = _remedy(request, refused)
+    lines = [f"{address} is refused: {why}" for address, why in list(described.items())[:_SHOWN]]
+    if len(described) > _SHOWN:
+        lines.append(f"and {len(described) - _SHOWN} more")
+    overrides = sorted(
+        {
+            one.override
+            for why in refused.values()
+            if not isinstance(why, str) and all(reason.override for reason in why)
+            for one in why
+            if one.override
+        }
+    )
+    remedy = "free one of these, or " if described else ""
+    remedy += (
+        "ask for less, or widen the request's specs or the device_spec"
+        if request.address is None
+        else ("ask for another device")
+    )
+    if overrides:
+        remedy += "; can be accepted with " + ", ".join(overrides)
     if request.address is not None:
         if not refused:
             outside = Blocker("not_in_device_spec", request.address, "the allow list does not permit it")
@@ -76,9 +95,6 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
             remedy=remedy,
             details=details,
         )
-    lines = [f"{address} is refused: {why}" for address, why in list(described.items())[:_SHOWN]]
-    if len(described) > _SHOWN:
-        lines.append(f"and {len(described) - _SHOWN} more")
     return HostdevError(
         "not_enough_devices",
         subject=f"request {request.name}",
@@ -87,24 +103,6 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
         remedy=remedy,
         details=details,
     )
-
-
-def _remedy(request: Request, refused: t.Mapping[str, list[Blocker] | str]) -> str:
-    overrides = sorted(
-        {
-            blocker.override
-            for why in refused.values()
-            if not isinstance(why, str) and all(reason.override for reason in why)
-            for blocker in why
-            if blocker.override
-        }
-    )
-    remedy = "free one of these, or " if refused else ""
-    if request.address is None:
-        remedy += "ask for less, or widen the request's specs or the device_spec"
-    else:
-        remedy += "ask for another device"
-    return remedy + ("; can be accepted with " + ", ".join(overrides) if overrides else "")
 
 
 def _all_refused(chosen: Selection, request: Request, taken: t.Collection[str]) -> dict[str, list[Blocker] | str]:

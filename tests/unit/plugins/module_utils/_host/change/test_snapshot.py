@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change import flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.snapshot import read_snapshot, with_vf_states
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
@@ -71,3 +72,19 @@ def test_pfs_are_asked_for_the_vfs_of_the_change_alone(lab_host):
     change = Change(CLAIM, held, held)
     assert list(with_vf_states(lab_host.system, snapshot, change).vf_states) == [nics[1]]
     assert with_vf_states(lab_host.system, snapshot, Change(CLAIM, Claim(WEB), Claim(WEB))).vf_states == {}
+
+
+@pytest.mark.parametrize(("check_mode", "reads"), [(False, 2), (True, 1)])
+def test_each_owners_release_is_decided_on_the_host_as_it_is_by_then(lab_host, monkeypatch, check_mode, reads):
+    first, second = (lab_host.claim(NIC, owner=name).plans[0].after.serving("nic")[0] for name in ("dpdk0", "dpdk1"))
+    drivers = []
+
+    def read(*arguments, **keywords):
+        snapshot = read_snapshot(*arguments, **keywords)
+        drivers.append([snapshot.inventory.devices[address].driver for address in (first, second)])
+        return snapshot
+
+    monkeypatch.setattr(flow, "read_snapshot", read)
+    outcome = lab_host.release(addresses=(first, second), check_mode=check_mode)
+    assert [str(plan.before.owner) for plan in outcome.plans] == ["owner dpdk0", "owner dpdk1"]
+    assert drivers == [["vfio-pci", "vfio-pci"], ["igbvf", "vfio-pci"]][:reads]
