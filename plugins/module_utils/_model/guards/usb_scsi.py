@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..guest.sources import DomainSources
 from ..host.uses import DomainUse
@@ -18,10 +18,9 @@ from .registry import guards_in
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
-    from ..claims.tracker import Tracker
-    from ..guest.domain import Domain
     from ..host.inventory import Inventory
     from ..host.node_device import NodeDevice
+    from ..snapshot import Snapshot
 
 
 def node_blockers(inventory: Inventory, node: NodeDevice) -> list[Blocker]:
@@ -33,41 +32,31 @@ def node_blockers(inventory: Inventory, node: NodeDevice) -> list[Blocker]:
 PCI_PARENT = re.compile(r"/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=/)")
 
 
-@dataclass(frozen=True)
-class NodeHost:
-    """What is known of the host when a device is chosen; `nodes` are its USB and SCSI devices by name."""
-
-    nodes: t.Mapping[str, NodeDevice]
-    inventory: Inventory
-    domains: t.Sequence[Domain]
-    tracker: Tracker
-
-
-def node_guards(host: NodeHost, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> list[Blocker]:
+def node_guards(snapshot: Snapshot, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> list[Blocker]:
     """Why the device may not be given to the owner now, but for codes in `allow` that may be accepted."""
-    reasons = [blocker(code, address, detail) for code, guard in _GUARDS for address, detail in guard(host, node)]
-    uses = node_blockers(host.inventory, node)
-    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in host.domains):
+    reasons = [blocker(code, address, detail) for code, guard in _GUARDS for address, detail in guard(snapshot, node)]
+    uses = node_blockers(snapshot.inventory, node)
+    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in snapshot.domains or ()):
         uses = [reason for reason in uses if reason.code != "held_by_process"]  # by QEMU; the domain is named below
-    reasons += [*uses, *domain_blockers(node.name, _domain_uses(host, node, owner))]
+    reasons += [*uses, *domain_blockers(node.name, _domain_uses(snapshot, node, owner))]
     return [reason for reason in reasons if not reason.accepted(allow)]
 
 
-def not_endpoint(_host: NodeHost, node: NodeDevice) -> t.Iterator[tuple[str, str]]:
+def not_endpoint(_snapshot: Snapshot, node: NodeDevice) -> t.Iterator[tuple[str, str]]:
     if node.fields.get("hub"):
         kind = "root hub" if node.fields.get("root_hub") else "hub"
         yield node.name, f"a USB {kind}, which QEMU gives to no guest"
 
 
-def group_used_by_domain(host: NodeHost, node: NodeDevice) -> t.Iterator[tuple[str, str]]:
+def group_used_by_domain(snapshot: Snapshot, node: NodeDevice) -> t.Iterator[tuple[str, str]]:
     for address in PCI_PARENT.findall(node.path or ""):
-        holder = host.tracker.holder(address)
+        holder = snapshot.tracker.holder(address)
         if holder is not None:
             yield address, f"it hangs on {address}, held by {holder.owner}"
 
 
-def _domain_uses(host: NodeHost, node: NodeDevice, owner: Owner) -> t.Iterator[DomainUse]:
-    for domain in host.domains:
+def _domain_uses(snapshot: Snapshot, node: NodeDevice, owner: Owner) -> t.Iterator[DomainUse]:
+    for domain in snapshot.domains or ():
         own = domain.uuid == owner.id
         live = domain.live is not None and _takes([domain.live.xml], node, own=own)
         config = domain.config is not None and _takes([domain.config.xml], node, own=own)

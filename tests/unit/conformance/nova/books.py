@@ -11,11 +11,12 @@ from collections import Counter
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.placement import weight
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest, affinity_warnings
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.grammar import Difference
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.hosts import our_spec, pci_device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host, requests
@@ -59,7 +60,7 @@ class Books:
 
     def shows_only(self, addresses: t.Collection[str]) -> None:
         self.runs.devices = {address: device for address, device in self.known.items() if address in addresses}
-        lost = drift_report(self.runs.inventory(), self.runs.tracker, {claim.owner.id for claim in self.runs.tracker})
+        lost = drift(Snapshot(self.runs.inventory(), self.runs.tracker))
         self.warned += [f"{_HELD_AND_GONE} {one['address']}" for one in lost if one["code"] == "removed"]
 
     def preset(self, states: t.Mapping[str, t.Any]) -> None:

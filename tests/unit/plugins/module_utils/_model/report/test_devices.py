@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PcieLink
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import (
@@ -16,7 +17,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices 
     groups_report,
     tree_report,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift as differences
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,
@@ -207,7 +209,8 @@ def drift(found, tracker=HELD, uuids=ALIVE):
 
 
 def drift_of(found, tracker, uuids):
-    return drift_report(found, tracker, uuids)
+    domains = None if uuids is None else tuple(Domain(uuid, uuid, None, None) for uuid in uuids)
+    return differences(Snapshot(found, tracker, domains))
 
 
 def test_a_record_that_agrees_with_the_host_has_no_drift():

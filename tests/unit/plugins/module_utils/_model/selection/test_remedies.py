@@ -10,10 +10,12 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import Terms
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import ANYWHERE, Guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.remedies import Step, advice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,
@@ -38,9 +40,9 @@ WIDEN = "widen the request's specs or the device_spec"
 
 
 def remedy(found, *wanted, tracker=None, allow_list=PERMIT_ALL, guest=None):
-    keywords = {} if guest is None else {"guest": guest}
+    wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(), ())
     with pytest.raises(HostdevError) as caught:
-        select(found, tracker or Tracker(), WEB, requests(*wanted), allow_list, Terms(), **keywords)
+        select(Snapshot(found, tracker or Tracker()), Asked(wish, WEB, guest or ANYWHERE))
     assert "\n" not in caught.value.message
     return caught.value.remedy
 

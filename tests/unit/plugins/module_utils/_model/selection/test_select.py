@@ -10,9 +10,11 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.give_back import give_back
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,
@@ -40,15 +42,8 @@ NICS = {"name": "nic", "specs": [{"class": "02"}]}
 def run(
     devices, *wanted, tracker=None, owner=WEB, allow_list=PERMIT_ALL, attach=("config", "live"), found=None, **terms
 ):
-    return select(
-        found or inventory(*devices),
-        tracker or Tracker(),
-        owner,
-        requests(*wanted),
-        allow_list,
-        Terms(**terms),
-        attach=attach,
-    )
+    wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(**terms), attach)
+    return select(Snapshot(found or inventory(*devices), tracker or Tracker()), Asked(wish, owner))
 
 
 def refused(*arguments, **keywords):
@@ -517,6 +512,6 @@ def test_group_members_stay_on_record_while_the_device_they_came_along_with_is_g
     left, mate = holding(A, "left"), holding(B, None)
     tracker = Tracker([claim(WEB, left, mate)])
     found = inventory(device(B, driver="vfio-pci"))
-    assert list(select(found, tracker, WEB, (), PERMIT_ALL, Terms()).holdings) == [A, B]
+    assert list(run((), tracker=tracker, found=found).holdings) == [A, B]
     kept = give_back(found, claim(WEB, left, mate, holding(C, "right")), names=["right"])
     assert list(kept.holdings) == [A, B]
