@@ -20,7 +20,7 @@ from ..._model.guards.usb_scsi import NodeHost
 from ..._model.guest.machine import machine_warnings
 from ..._model.guest.numa import numa_cells
 from ..._model.plan.attaching import check_networks, waiting
-from ..._model.plan.diff import domain_diff, drivers_diff, settings_diff
+from ..._model.plan.diff import domain_diff, host_diff
 from ..._model.plan.planner import make_plan
 from ..._model.plan.root_ports import ports_waiting
 from ..._model.plan.usb_scsi import number_warnings, with_node_steps
@@ -34,8 +34,9 @@ from ..reading.host_facts import read_host
 from ..reading.module_aliases import ModuleAliases
 from ..reading.usb_scsi import read_usb_and_scsi
 from ..record.lock import LOCK, locked
+from .executors import Executors
 from .outcome import Outcome
-from .stubborn_guest import Insisting
+from .stubborn_guest import StubbornGuest
 from .transaction import Transaction
 
 if t.TYPE_CHECKING:
@@ -300,34 +301,24 @@ class Flow:
         """Run the plan unless in check mode, and add it to the outcome with its diff."""
         after = None
         if plan.changed and not self._check_mode:
-            insisting = Insisting(self._on_detach_timeout, self._system.domains, inventory)
+            guest = StubbornGuest(self._on_detach_timeout, self._system.domains, inventory)
             try:
-                plan = self._transaction(record).run(plan, insisting)
+                plan = self._transaction(record).run(plan, guest)
             except HostdevError as error:
-                raise insisting.told(error) from error
-            outcome.warnings.extend(insisting.warnings)
-            outcome.stopped.extend(insisting.stopped)
+                raise guest.told(error) from error
+            outcome.warnings.extend(guest.warnings)
+            outcome.stopped.extend(guest.stopped)
             plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.plans.append(plan)
-        outcome.diff.extend([*drivers_diff(plan), *settings_diff(plan)])
+        outcome.diff.extend(host_diff(plan))
         if domain is not None:
             outcome.diff.extend(domain_diff(plan, domain, after))
 
     def _transaction(self, record: Record) -> Transaction:
-        if self._system.binder is None:
-            raise ValueError("a system without a binder cannot be changed")
-        return Transaction(
-            self._file,
-            record,
-            self._system.binder,
-            self._system.domains,
-            pools=self._free_pools,
-            nodes=lambda: read_usb_and_scsi(self._system.tree),
-            detach_timeout=self._detach_timeout,
-            vf_settings=self._system.vf_settings,
-        )
+        executors = Executors(self._system, self._detach_timeout)
+        return Transaction(self._file, record, executors, pools=self._free_pools)
 
     def _nodes(self, tracker: Tracker, requests: t.Sequence[Request] = ()) -> Nodes:
         """The USB and SCSI devices; none are read where nobody holds or wants any."""
