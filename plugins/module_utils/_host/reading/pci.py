@@ -9,8 +9,8 @@ import re
 import typing as t
 
 from ..._model.host.config_space import ConfigSpace
-from ..._model.host.device import Bar, Child, PciDevice, PcieLink
-from ..hung_writes import all_stuck
+from ..._model.host.device import Bar, Child, PciDevice, PcieLink, named_vfio
+from ..hung_writes import all_hung_writes
 
 if t.TYPE_CHECKING:
     from ..sysfs import Folder, Tree
@@ -86,7 +86,7 @@ class _Reader:
         self._tree = tree
         self._secondary: dict[str, int] = {}
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
-        self._stuck = all_stuck(tree)
+        self._hung_writes = all_hung_writes(tree)
 
     def read(self, address: str) -> PciDevice | None:
         path = self._tree.linked(f"{DEVICES}/{address}")
@@ -106,8 +106,8 @@ class _Reader:
             self._secondary[address] = config.secondary_bus
         along = pci_addresses(path)
         driver = folder.link_name("driver")
-        # Whoever reads it of a function that is stuck is stuck too; it is not as it was, so that nobody forgets it.
-        override = _UNREADABLE if address in self._stuck else folder.text("driver_override")
+        # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
+        override = _UNREADABLE if address in self._hung_writes else folder.text("driver_override")
         group = folder.link_name("iommu_group")
         numa_node = folder.number("numa_node")
         reset_methods = folder.text("reset_method")
@@ -207,11 +207,6 @@ def _identifier(text: str | None, width: int) -> str:
         return f"{int(text or '0', 16):0{width}x}"
     except ValueError:
         return "0" * width
-
-
-def named_vfio(driver: str) -> bool:
-    """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""
-    return driver.replace("_", "-").endswith("vfio-pci")
 
 
 def _link(folder: Folder) -> PcieLink | None:

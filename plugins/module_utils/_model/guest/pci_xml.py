@@ -130,3 +130,14 @@ def _place(address: str, *, multifunction: bool) -> ET.Element:
 
 def _switch(text: str | None) -> bool | None:
     return None if text is None else text == "on"
+
+
+def root_port_xml(index: int) -> str:
+    """The controller. To a device that is attached alone libvirt adds no defaults: these are those of a definition.
+
+    Its place on the root bus is libvirt's to choose.
+    """
+    element = ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"})
+    ET.SubElement(element, "model", {"name": "pcie-root-port"})
+    ET.SubElement(element, "target", {"chassis": str(index), "port": f"0x{index & 0xFF:x}"})
+    return ET.tostring(element, encoding="unicode")

@@ -18,6 +18,11 @@ DEVICE_TYPES = (TYPE_PCI, TYPE_PF, TYPE_VF, TYPE_VDPA)
 KindKey = tuple[str, str, str, str, t.Optional[int]]
 
 
+def named_vfio(driver: str) -> bool:
+    """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""
+    return driver.replace("_", "-").endswith("vfio-pci")
+
+
 @dataclass(frozen=True)
 class Binding:
     """Which driver a function has and which one it is pinned to.

@@ -31,5 +31,5 @@ def test_of_a_finished_release_the_device_stays_with_what_it_has_to_go_back_to()
     assert found.requests["nic"]["count"] == 1
 
 
-def test_without_a_stuck_device_the_claim_is_as_it_was():
+def test_without_a_device_set_aside_the_claim_is_as_it_was():
     assert with_set_aside(Plan("release", (), BOTH, NOBODY), BOTH, []) == BOTH

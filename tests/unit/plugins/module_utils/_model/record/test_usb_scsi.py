@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +17,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import DomainLayout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import NodeStep
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.usb_scsi import element_of, node_absence
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, claim, holding
 
@@ -96,5 +96,6 @@ def test_a_step_whose_xml_somebody_broke_in_the_journal_finds_nothing():
     layout = DomainLayout("<domain><devices><hostdev type='usb'/></devices></domain>")
     for text in ("<hostdev", "", "<hostdev type='usb'/>"):
         step = NodeStep("usb_1_2", "web1", WEB.id, "live", None, text)
-        assert element_of(layout, step) is None
-        assert node_absence({}, step, STICK) == "usb_1_2 is no longer on the host"
+        now = SimpleNamespace(nodes=dict, node_holdings={"usb_1_2": STICK})
+        assert step.element_in(layout) is None
+        assert step.device_missing(now) == "usb_1_2 is no longer on the host"
