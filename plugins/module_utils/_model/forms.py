@@ -12,6 +12,7 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from .address import normalize_address
+from .elements import parse_element
 
 Check = t.Callable[[object, str], None]
 """Takes a value and its path inside the document. Raises DocumentError."""
@@ -91,7 +92,7 @@ def element(*tags: str) -> Check:
         if not isinstance(value, str):
             raise wrong(path, value, wanted)
         try:
-            tag = ET.fromstring(value).tag
+            tag = parse_element(value).tag
         except ET.ParseError as error:
             raise DocumentError(path, f"found {shown(value)} ({error})", wanted) from error
         if tag not in tags:

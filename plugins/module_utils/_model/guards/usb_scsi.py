@@ -16,7 +16,7 @@ from .function import by_code
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
     from ..claims.tracker import Tracker
-    from ..guest.domain import Domain
+    from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
     from ..host.node_device import NodeDevice
 
@@ -51,12 +51,12 @@ def node_guards(host: NodeHost, node: NodeDevice, owner: Owner, allow: t.Collect
         if holder is not None:
             found.append(Blocker("group_used_by_domain", address, f"it hangs on {address}, held by {holder.owner}"))
     uses = node_blockers(host.inventory, node)
-    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in host.domains):
+    if any(domain.live is not None and _takes(domain.live, node) for domain in host.domains):
         uses = [one for one in uses if one.code != "held_by_process"]  # by QEMU; the domain is named below
     found.extend(uses)
     for domain in host.domains:
-        live = domain.live is not None and _takes([domain.live.xml], node, own=domain.uuid == owner.id)
-        config = domain.config is not None and _takes([domain.config.xml], node, own=domain.uuid == owner.id)
+        live = domain.live is not None and _takes(domain.live, node, own=domain.uuid == owner.id)
+        config = domain.config is not None and _takes(domain.config, node, own=domain.uuid == owner.id)
         if live or config:
             where = "running with it" if live else "defined with it"
             detail = f"domain {domain.name} ({domain.uuid}) is {where}"
@@ -64,8 +64,8 @@ def node_guards(host: NodeHost, node: NodeDevice, owner: Owner, allow: t.Collect
     return [one for one in found if one.override is None or one.code not in allow]
 
 
-def _takes(xmls: t.Sequence[str], node: NodeDevice, *, own: bool = False) -> bool:
+def _takes(layout: DomainLayout, node: NodeDevice, *, own: bool = False) -> bool:
     """Whether a domain has the device or a disk on it; of the asking domain itself only the disk counts."""
     disks = [replace(node, capability="storage", fields={"devlinks": node.fields.get("block_paths", ())})]
-    sources = DomainSources(xmls)
+    sources = DomainSources([layout])
     return any(sources.take(one) for one in ([] if own else [node]) + disks)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from ..address import PciAddress
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
-from ..guest.pci_xml import device_xml, guest_place, lacks, moved
+from ..guest.pci_xml import device_element, guest_place, lacks, moved
 from ..host.device import TYPE_VF
 from .guest_slots import guest_slots, separated
 from .steps import HostdevStep
@@ -85,19 +86,20 @@ def entering(
                 assigned is not None
                 and mend
                 and place == CONFIG
-                and _outdated(held.address, assigned.xml, before, after)
+                and _outdated(held.address, assigned.element, before, after)
             ):
                 _check_place(domain, place, held, after, {*gone, *slots, held.address})
-                wanted = _element(held, after, managed=managed, kept=guest_place(assigned.xml))
+                wanted = _element(held, after, managed=managed, kept=assigned.place)
             elif assigned is not None and slot is not None:
-                wanted = assigned.xml
+                wanted = assigned.element
             if wanted is not None and slot is not None:
                 wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, slots))
-            if wanted is None or (assigned is not None and wanted == assigned.xml):
+            text = None if wanted is None else ET.tostring(wanted, encoding="unicode").strip()
+            if text is None or (assigned is not None and text == assigned.xml):
                 continue
             if assigned is not None:
                 steps.append(HostdevStep(held.address, domain.name, domain.uuid, place, assigned.xml, None))
-            placed.append(HostdevStep(held.address, domain.name, domain.uuid, place, None, wanted))
+            placed.append(HostdevStep(held.address, domain.name, domain.uuid, place, None, text))
         # libvirt chooses for those without a place: not before the others have theirs. Function 0 says whether a slot
         # has others.
         steps.extend(sorted(placed, key=_attach_order))
@@ -121,7 +123,7 @@ def _shared(slot: str, slots: t.Mapping[str, str]) -> bool:
 
 
 def _attach_order(step: HostdevStep) -> tuple[bool, int]:
-    place = guest_place(step.after or "<hostdev />")
+    place = guest_place(step.element)
     return place is None, 0 if place is None else PciAddress.parse(place).function
 
 
@@ -132,7 +134,7 @@ def with_guest_addresses(claim: Claim, domain: Domain) -> Claim:
         for place in PLACES:
             layout = domain.layout(place)
             assigned = layout.assigned.get(address) if layout is not None else None
-            at = guest_place(assigned.xml) if assigned is not None else None
+            at = assigned.place if assigned is not None else None
             if held.request is not None and place in held.attach and at is not None:
                 holdings[address] = replace(held, guest_address=at)
                 break
@@ -181,7 +183,7 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
         assigned = domain.live.assigned.get(address)
         if assigned is None or LIVE not in held.attach:
             continue
-        missing = lacks(assigned.xml, _followed(after, address))
+        missing = lacks(assigned.element, _followed(after, address))
         if missing:
             found.append(
                 f"{address} is in the running domain {domain.name} without the {', '.join(missing)} of request "
@@ -190,10 +192,10 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
     return found
 
 
-def _outdated(address: str, xml: str, before: Claim, after: Claim) -> bool:
+def _outdated(address: str, element: ET.Element, before: Claim, after: Claim) -> bool:
     """Whether an element is other than asked for; what nobody asked for, now or before, is left as it is."""
     options, earlier = _followed(after, address), _followed(before, address)
-    return bool(lacks(xml, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
+    return bool(lacks(element, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
 
 
 def _followed(claim: Claim, address: str) -> GuestOptions:
@@ -204,11 +206,11 @@ def _followed(claim: Claim, address: str) -> GuestOptions:
     return replace(options, managed=held.managed)
 
 
-def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> str:
+def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> ET.Element:
     """The device's element; what the allow list says of `managed` goes before the request, that before the claim."""
     options = claim.options(held.address)
     said = (held.managed, options.managed, managed)
-    return device_xml(
+    return device_element(
         held.address,
         managed=next(one for one in said if one is not None),
         options=options,

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 import typing as t
 import xml.etree.ElementTree as ET
 
+from ..elements import parse_element
 from ..guest.domain import CONFIG
 from .root_ports import root_port_xml
 from .steps import HostdevStep, RootPortsStep, VfSettingsStep
@@ -49,7 +51,7 @@ def _virsh(action: str, uuid: str, xml: str, place: str) -> str:
 def _on_one_line(xml: str) -> str:
     """An element without the white space between its parts; what is no XML as it is."""
     try:
-        element = ET.fromstring(xml)
+        element = copy.deepcopy(parse_element(xml))
     except ET.ParseError:
         return xml
     for part in element.iter():

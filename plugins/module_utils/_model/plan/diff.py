@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 import xml.etree.ElementTree as ET
 
 from ..errors import one_line
-from ..guest.domain import CONFIG, PLACES, parse_layout
-from .root_ports import root_port_xml
+from ..guest.domain import CONFIG, PLACES
+from .root_ports import root_port_element
 from .steps import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
-from .usb_scsi import element_of
+from .usb_scsi import is_element_of
 
 if t.TYPE_CHECKING:
     from ..guest.domain import Domain
@@ -83,10 +84,10 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
             {
                 "before_header": one_line(f"domain {before.name} ({place})"),
                 "after_header": one_line(f"domain {before.name} ({place})"),
-                "before": _normal(ET.fromstring(layout.xml)),
-                "after": _normal(ET.fromstring(after_layout.xml))
+                "before": _normal(copy.deepcopy(layout.root)),
+                "after": _normal(copy.deepcopy(after_layout.root))
                 if after_layout is not None
-                else _foretold(layout.xml, steps),
+                else _foretold(copy.deepcopy(layout.root), steps),
             }
         )
     return found
@@ -96,24 +97,21 @@ def _in_place(step: Step, place: str) -> bool:
     return step.place == place if isinstance(step, HostdevStep) else isinstance(step, RootPortsStep) and place == CONFIG
 
 
-def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
-    domain = ET.fromstring(xml)
+def _foretold(domain: ET.Element, steps: t.Iterable[Step]) -> str:
     devices = domain.find("devices")
     if devices is None:
         devices = ET.SubElement(domain, "devices")
     for step in steps:
         if isinstance(step, RootPortsStep):
-            devices.extend(ET.fromstring(root_port_xml(index)) for index in step.after if index not in step.before)
+            devices.extend(root_port_element(index) for index in step.after if index not in step.before)
             continue
         if not isinstance(step, HostdevStep):
             continue
         if step.after is not None:
-            devices.append(ET.fromstring(step.after))
+            devices.append(copy.deepcopy(step.element))
             continue
         for element in list(devices):
-            alone = ET.Element("domain")
-            ET.SubElement(alone, "devices").append(element)
-            if element_of(parse_layout(ET.tostring(alone, encoding="unicode")), step) is not None:
+            if is_element_of(element, step):
                 devices.remove(element)
     return _normal(domain)
 

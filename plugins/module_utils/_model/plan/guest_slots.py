@@ -15,7 +15,6 @@ import typing as t
 from ..address import PciAddress, address_order
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
-from ..guest.pci_xml import guest_place
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
@@ -46,9 +45,7 @@ def guest_slots(
     taken = {PciAddress.parse(one).bus for one in asked if one is not None}
     for members in host_slots(inventory, staying):
         present = {
-            held.address: guest_place(layout.assigned[held.address].xml)
-            for held in members
-            if held.address in layout.assigned
+            held.address: layout.assigned[held.address].place for held in members if held.address in layout.assigned
         }
         for held in members[1:]:
             _check_alone(held, members[0], after)
@@ -68,7 +65,7 @@ def check_unplug(domain: Domain, addresses: t.Iterable[str]) -> None:
     layout = domain.live
     for address in addresses if layout is not None else ():
         assigned = layout.assigned.get(address) if layout is not None else None
-        place = guest_place(assigned.xml) if assigned is not None else None
+        place = assigned.place if assigned is not None else None
         if layout is None or place is None:
             continue
         at = PciAddress.parse(place)

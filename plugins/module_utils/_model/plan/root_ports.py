@@ -44,7 +44,7 @@ def root_ports_step(
         1 if step.after is not None else -1
         for step in changing
         # Other functions of a slot are behind the port of function 0.
-        if (guest_place(step.after or step.before or "") or "0").endswith("0")
+        if (guest_place(step.element) or "0").endswith("0")
         if step.address not in inventory.devices or inventory.devices[step.address].express
     )
     missing = wanted + taken - len(layout.free_root_ports)
@@ -56,6 +56,11 @@ def root_ports_step(
 
 
 def root_port_xml(index: int) -> str:
+    """The controller as text, see root_port_element."""
+    return ET.tostring(root_port_element(index), encoding="unicode")
+
+
+def root_port_element(index: int) -> ET.Element:
     """The controller. To a device that is attached alone libvirt adds no defaults: these are those of a definition.
 
     Its place on the root bus is libvirt's to choose.
@@ -63,7 +68,7 @@ def root_port_xml(index: int) -> str:
     element = ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"})
     ET.SubElement(element, "model", {"name": "pcie-root-port"})
     ET.SubElement(element, "target", {"chassis": str(index), "port": f"0x{index & 0xFF:x}"})
-    return ET.tostring(element, encoding="unicode")
+    return element
 
 
 def ports_waiting(domain: Domain, plan: Plan) -> list[str]:

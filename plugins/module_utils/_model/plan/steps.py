@@ -9,9 +9,13 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .. import forms
+from ..elements import parse_element
 from ..guest.domain import PLACES
 from ..host.device import Binding
 from ..requests.guest_options import SETTINGS_FORM
+
+if t.TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,11 @@ class HostdevStep:
 
     kind: t.ClassVar[str] = "hostdev"
     FORM: t.ClassVar[forms.Check] = _element_form("hostdev", forms.address, "hostdev", "interface", "disk")
+
+    @property
+    def element(self) -> ET.Element:
+        """The element that enters or leaves; only copies of it are changed. Raises ET.ParseError."""
+        return parse_element(self.after or self.before or "")
 
     def inverse(self) -> HostdevStep:
         return replace(self, before=self.after, after=self.before)

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ..claims.usb_scsi import held_node
 from ..errors import HostdevError
-from ..guest.domain import CONFIG, LIVE, PLACES
+from ..guest.domain import CONFIG, LIVE, PLACES, assigned_function
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import CONTROLLERS, Element, Mark, hostdev_elements, node_elements, node_xml
 from ..host.node_device import USB
@@ -24,7 +24,7 @@ from .steps import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
     from ..claims.usb_scsi import NodeHolding
-    from ..guest.domain import Domain, DomainLayout
+    from ..guest.domain import Assigned, Domain, DomainLayout
     from ..host.node_device import NodeDevice
     from .plan import Plan
     from .steps import Step
@@ -32,13 +32,20 @@ if t.TYPE_CHECKING:
 Nodes = t.Mapping[str, "NodeDevice"]
 
 
-def element_of(layout: DomainLayout, step: HostdevStep) -> str | None:
+def element_of(layout: DomainLayout, step: HostdevStep) -> Assigned | Element | None:
     """The element in a domain's XML that a step puts there or takes away, None where it is not there."""
     if not isinstance(step, NodeStep):
-        assigned = layout.assigned.get(step.address)
-        return None if assigned is None else assigned.xml
+        return layout.assigned.get(step.address)
     mark = _step_mark(step)
-    return next((one.xml for one in node_elements(layout.xml) if one.mark == mark), None)
+    return next((one for one in node_elements(layout) if one.mark == mark), None)
+
+
+def is_element_of(element: ET.Element, step: HostdevStep) -> bool:
+    """Whether it is the element that a step puts into a domain or takes away."""
+    if not isinstance(step, NodeStep):
+        return assigned_function(element) == step.address
+    mark = _step_mark(step)
+    return any(one.mark == mark for one in hostdev_elements(element))
 
 
 def node_absence(nodes: Nodes, step: NodeStep, held: NodeHolding | None) -> str | None:
@@ -57,7 +64,7 @@ def node_absence(nodes: Nodes, step: NodeStep, held: NodeHolding | None) -> str 
 def _step_mark(step: NodeStep) -> Mark | None:
     """What libvirt finds the step's device by, None when somebody broke its XML in the journal."""
     with contextlib.suppress(ET.ParseError):
-        return next((one.mark for one in hostdev_elements(ET.fromstring(step.after or step.before or ""))), None)
+        return next((one.mark for one in hostdev_elements(step.element)), None)
     return None
 
 
@@ -84,7 +91,7 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
     entering: list[NodeStep] = []
     for place in (LIVE, CONFIG):
         layout = domain.layout(place)
-        elements = [] if layout is None else node_elements(layout.xml)
+        elements = [] if layout is None else node_elements(layout)
         for held in (one for name, one in sorted(before.items()) if name not in after or plan.operation == "claim"):
             node = held_node(nodes, after[held.name]) if held.name in after else None
             for one in elements:
@@ -96,7 +103,7 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
         layout = domain.layout(place)
         if layout is None:
             continue
-        elements = node_elements(layout.xml)
+        elements = node_elements(layout)
         for name, held in sorted(after.items()):
             node = held_node(nodes, held)
             if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
@@ -133,10 +140,7 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
     """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
     kind, suitable = CONTROLLERS[node.capability or ""]
-    if any(
-        one.get("type") == kind and one.get("model") != "none"
-        for one in ET.fromstring(layout.xml).iterfind("devices/controller")
-    ):
+    if any(one.get("type") == kind and one.get("model") != "none" for one in layout.elements("devices/controller")):
         return
     raise HostdevError(
         "no_usb_controller" if node.capability == USB else "no_scsi_controller",

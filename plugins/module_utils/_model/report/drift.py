@@ -92,7 +92,7 @@ def node_drift(nodes: Nodes, tracker: Tracker, domains: t.Sequence[Domain] | Non
                 differences.append(("identity_changed", mismatch))
             elif domain is not None:
                 layouts = [layout for layout in (domain.config, domain.live) if layout is not None]
-                has = any(names_only(one, nodes, node) for layout in layouts for one in node_elements(layout.xml))
+                has = any(names_only(one, nodes, node) for layout in layouts for one in node_elements(layout))
                 if held.attach and not has:
                     differences.append(("not_attached", f"{claim.owner} does not have it"))
             found.extend(

@@ -191,7 +191,7 @@ def _check_uses(host: NodeHost, claim: Claim, terms: Terms, *, fresh: t.Collecti
         if name in fresh or node is None or node_mismatch(node, held) is not None:
             continue
         number = next(device_marks(node))
-        if running is not None and any(one.mark == number for one in node_elements(running.xml)):
+        if running is not None and any(one.mark == number for one in node_elements(running)):
             continue
         guards = node_guards(host, node, claim.owner, terms.allow)
         if guards:

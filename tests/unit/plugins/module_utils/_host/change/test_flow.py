@@ -12,9 +12,9 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ReleaseWish
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.partial import left_with_guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import make_plan
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, device, domain, holding, inventory
 

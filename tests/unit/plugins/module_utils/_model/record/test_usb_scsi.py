@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.usb_scsi import NodeHolding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import DomainLayout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import NodeStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.usb_scsi import element_of, node_absence
@@ -97,7 +97,7 @@ def test_a_claim_without_them_is_written_as_before():
 
 
 def test_a_step_whose_xml_somebody_broke_in_the_journal_finds_nothing():
-    layout = DomainLayout("<domain><devices><hostdev type='usb'/></devices></domain>")
+    layout = parse_layout("<domain><devices><hostdev type='usb'/></devices></domain>")
     for text in ("<hostdev", "", "<hostdev type='usb'/>"):
         step = NodeStep("usb_1_2", "web1", WEB.id, "live", None, text)
         assert element_of(layout, step) is None
