@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-import xml.etree.ElementTree as ET
 
+from ..._model.elements import parse_element
 from ..._model.errors import HostdevError
 from .errors import OPERATION_FAILED, OPERATION_TIMEOUT, number
 from .removal_events import REFUSED, sleeping
@@ -81,7 +81,7 @@ def let_go(
 def _listening(events: RemovalEvents | None, uuid: str, xml: str) -> t.ContextManager[Wait]:
     if events is None:
         return contextlib.nullcontext(sleeping)
-    alias = ET.fromstring(xml).find("alias")
+    alias = parse_element(xml).find("alias")
     return events.listening(uuid, None if alias is None else alias.get("name"))
 
 

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 import xml.etree.ElementTree as ET
+
+from ..elements import parse_element
 
 
 def virsh(action: str, uuid: str, xml: str, place: str) -> str:
@@ -18,7 +21,7 @@ def virsh(action: str, uuid: str, xml: str, place: str) -> str:
 def _on_one_line(xml: str) -> str:
     """An element without the white space between its parts; what is no XML as it is."""
     try:
-        element = ET.fromstring(xml)
+        element = copy.deepcopy(parse_element(xml))
     except ET.ParseError:
         return xml
     for part in element.iter():

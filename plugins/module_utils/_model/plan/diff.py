@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 import xml.etree.ElementTree as ET
 
@@ -52,17 +53,16 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
             {
                 "before_header": one_line(f"domain {before.name} ({place})"),
                 "after_header": one_line(f"domain {before.name} ({place})"),
-                "before": _normal(ET.fromstring(layout.xml)),
-                "after": _normal(ET.fromstring(after_layout.xml))
+                "before": _normal(copy.deepcopy(layout.root)),
+                "after": _normal(copy.deepcopy(after_layout.root))
                 if after_layout is not None
-                else _foretold(layout.xml, steps),
+                else _foretold(copy.deepcopy(layout.root), steps),
             }
         )
     return found
 
 
-def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
-    domain = ET.fromstring(xml)
+def _foretold(domain: ET.Element, steps: t.Iterable[Step]) -> str:
     devices = domain.find("devices")
     if devices is None:
         devices = ET.SubElement(domain, "devices")

@@ -9,6 +9,7 @@ import shlex
 import typing as t
 from dataclasses import dataclass, replace
 
+from .. import forms
 from ..errors import HostdevError
 from ..guest.domain import LIVE
 from ..host.device import Binding, named_vfio
@@ -34,6 +35,10 @@ class DriverStep(Step):
     changes_driver: t.ClassVar[bool] = True
     needs_device = True
     domain = uuid = place = None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"kind": forms.one_of("driver"), "address": forms.address, "before": Binding.FORM, "after": Binding.FORM}
+    )
 
     @property
     def takes_after_reboot(self) -> bool:

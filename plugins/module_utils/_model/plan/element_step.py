@@ -5,20 +5,48 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
-from ..guest.domain import LIVE, parse_layout
+from .. import forms
+from ..elements import parse_element
+from ..guest.domain import LIVE, PLACES
 from .commands import virsh
 from .host_now import place_missing
 from .step import Step
 
 if t.TYPE_CHECKING:
-    from ..guest.domain import DomainLayout
+    from ..guest.domain import Assigned, DomainLayout
+    from ..guest.usb_scsi_xml import Element
     from .host_now import HostNow
 
 _E = t.TypeVar("_E", bound="ElementStep")
+
+
+def element_form(kind: str, address: forms.Check, *tags: str) -> forms.Check:
+    """Of a step that puts an element into a domain or takes it out."""
+    xml = forms.nullable(forms.element(*tags))
+    fields = forms.mapping(
+        {
+            "kind": forms.one_of(kind),
+            "address": address,
+            "domain": forms.text,
+            "uuid": forms.text,
+            "place": forms.one_of(*PLACES),
+            "before": xml,
+            "after": xml,
+        }
+    )
+
+    def check(value: object, path: str) -> None:
+        fields(value, path)
+        step = t.cast("dict[str, t.Any]", value)
+        if (step["before"] is None) == (step["after"] is None):
+            raise forms.wrong(f"{path}.after", step["after"], "an element before or after the step, and not both")
+
+    return check
 
 
 @dataclass(frozen=True)
@@ -37,6 +65,11 @@ class ElementStep(Step):
 
     has_guest_address: t.ClassVar[bool] = False
     """Whether the guest sees the device at a PCI address of its own."""
+
+    @property
+    def element(self) -> ET.Element:
+        """The element that enters or leaves; only copies of it are changed. Raises ET.ParseError."""
+        return parse_element(self.after or self.before or "")
 
     @property
     def attaches(self) -> bool:
@@ -68,8 +101,12 @@ class ElementStep(Step):
     def from_dict(cls: type[_E], data: t.Mapping[str, t.Any]) -> _E:
         return cls(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
 
-    def element_in(self, layout: DomainLayout) -> str | None:
+    def element_in(self, layout: DomainLayout) -> Assigned | Element | None:
         """The element in a domain's XML that the step puts there or takes away, None where it is not there."""
+        raise NotImplementedError
+
+    def is_for(self, element: ET.Element) -> bool:
+        """Whether it is the element that the step puts into a domain or takes away."""
         raise NotImplementedError
 
     def command(self) -> str:
@@ -78,12 +115,10 @@ class ElementStep(Step):
 
     def foretell(self, devices: ET.Element) -> None:
         if self.after is not None:
-            devices.append(ET.fromstring(self.after))
+            devices.append(copy.deepcopy(self.element))
             return
         for element in list(devices):
-            alone = ET.Element("domain")
-            ET.SubElement(alone, "devices").append(element)
-            if self.element_in(parse_layout(ET.tostring(alone, encoding="unicode"))) is not None:
+            if self.is_for(element):
                 devices.remove(element)
 
     def missing(self, now: HostNow) -> str | None:

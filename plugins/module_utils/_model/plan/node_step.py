@@ -8,10 +8,11 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
+from .. import forms
 from ..claims.usb_scsi import held_node
 from ..guest.sources import device_marks
-from ..guest.usb_scsi_xml import Mark, hostdev_elements, node_elements
-from .element_step import ElementStep
+from ..guest.usb_scsi_xml import Element, Mark, hostdev_elements, node_elements
+from .element_step import ElementStep, element_form
 
 if t.TYPE_CHECKING:
     from ..guest.domain import DomainLayout
@@ -23,19 +24,24 @@ class NodeStep(ElementStep):
 
     kind: t.ClassVar[str] = "node"
     makes_way: t.ClassVar[bool] = True
+    FORM = element_form("node", forms.name, "hostdev")
 
     @property
     def mark(self) -> Mark | None:
         """What libvirt finds the device by, None when somebody broke the XML in the journal."""
         try:
-            hostdev = ET.fromstring(self.after or self.before or "")
+            hostdev = self.element
         except ET.ParseError:
             return None
         return next((element.mark for element in hostdev_elements(hostdev)), None)
 
-    def element_in(self, layout: DomainLayout) -> str | None:
+    def element_in(self, layout: DomainLayout) -> Element | None:
         mark = self.mark
-        return next((element.xml for element in node_elements(layout.xml) if element.mark == mark), None)
+        return next((element for element in node_elements(layout) if element.mark == mark), None)
+
+    def is_for(self, element: ET.Element) -> bool:
+        mark = self.mark
+        return any(found.mark == mark for found in hostdev_elements(element))
 
     def device_missing(self, now: HostNow) -> str | None:
         nodes = now.nodes()

@@ -9,14 +9,40 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
+from .. import forms
 from ..guest.domain import CONFIG
-from ..guest.pci_xml import root_port_xml
+from ..guest.pci_xml import root_port_element, root_port_xml
 from .commands import virsh
 from .host_now import place_missing
 from .step import Step
 
 if t.TYPE_CHECKING:
     from .host_now import HostNow
+
+
+def _form(value: object, path: str) -> None:
+    """All fields, and that ports are only added, or only taken away."""
+    _FIELDS(value, path)
+    step = t.cast("dict[str, t.Any]", value)
+    before, after = step["before"], step["after"]
+    if (
+        len({*before}) < len(before)
+        or len({*after}) < len(after)
+        or not ({*before} <= {*after} or {*after} <= {*before})
+    ):
+        wanted = "each index once, and all of before, or nothing but of before"
+        raise forms.DocumentError(f"{path}.after", f"found {after} after {before}", wanted)
+
+
+_FIELDS = forms.mapping(
+    {
+        "kind": forms.one_of("root_ports"),
+        "domain": forms.text,
+        "uuid": forms.text,
+        "before": forms.listed(forms.number(0)),
+        "after": forms.listed(forms.number(0)),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +57,7 @@ class RootPortsStep(Step):
     kind: t.ClassVar[str] = "root_ports"
     address = None
     place = CONFIG
+    FORM: t.ClassVar[forms.Check] = _form
 
     def inverse(self) -> RootPortsStep:
         return replace(self, before=self.after, after=self.before)
@@ -54,7 +81,7 @@ class RootPortsStep(Step):
         return "; ".join(virsh(action, self.uuid, root_port_xml(index), CONFIG) for index in changed)
 
     def foretell(self, devices: ET.Element) -> None:
-        devices.extend(ET.fromstring(root_port_xml(index)) for index in self.after if index not in self.before)
+        devices.extend(root_port_element(index) for index in self.after if index not in self.before)
 
     def missing(self, now: HostNow) -> str | None:
         return place_missing(now, self.uuid, self.domain, CONFIG) if now.has_libvirt else None

@@ -10,6 +10,7 @@ import typing as t
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
+    from ..forms import Check
     from .host_now import HostNow
 
 _S = t.TypeVar("_S", bound="Step")
@@ -28,6 +29,9 @@ class Step:
 
     kind: t.ClassVar[str]
     """The word for it in the journal and in results."""
+
+    FORM: t.ClassVar[Check]
+    """The form of what as_dict writes."""
 
     section: t.ClassVar[str | None] = None
     """The header of the diff that its `lines` stand under; None for what changes a domain's XML."""

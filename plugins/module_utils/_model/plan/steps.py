@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .. import forms
 from .driver_step import DriverStep
 from .element_step import ElementStep
 from .hostdev_step import HostdevStep
@@ -25,6 +26,7 @@ __all__ = [
     "Step",
     "VfSettingsStep",
     "of_kind",
+    "step_form",
     "step_from_dict",
 ]
 
@@ -34,6 +36,13 @@ KINDS: t.Mapping[str, type[Step]] = {
     kind.kind: kind for kind in (DriverStep, HostdevStep, VfSettingsStep, RootPortsStep, NodeStep)
 }
 """By the word for them in the journal. Sections of a diff follow each other in this order."""
+
+
+def step_form(value: object, path: str) -> None:
+    """The form of a step as as_dict writes it, whichever kind it says it is of."""
+    kind = forms.part(value, "kind", path)
+    forms.one_of(*KINDS)(kind, f"{path}.kind")
+    KINDS[kind].FORM(value, path)
 
 
 def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:

@@ -10,7 +10,6 @@ device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci
 from __future__ import annotations
 
 import typing as t
-import xml.etree.ElementTree as ET
 
 from ..claims.usb_scsi import held_node
 from ..errors import HostdevError
@@ -56,7 +55,7 @@ def _leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
     steps: dict[tuple[str, Mark], Step] = {}
     for place in (LIVE, CONFIG):
         layout = domain.layout(place)
-        elements = [] if layout is None else node_elements(layout.xml)
+        elements = [] if layout is None else node_elements(layout)
         for held in (held for name, held in sorted(before.items()) if name not in after or change.operation == CLAIM):
             node = held_node(nodes, after[held.name]) if held.name in after else None
             for element in elements:
@@ -73,7 +72,7 @@ def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
         layout = domain.layout(place)
         if layout is None:
             continue
-        elements = node_elements(layout.xml)
+        elements = node_elements(layout)
         for name, held in sorted(change.after.node_devices.items()):
             node = held_node(nodes, held)
             if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
@@ -104,10 +103,7 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
     """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
     kind, suitable = CONTROLLERS[node.capability or ""]
-    if any(
-        one.get("type") == kind and one.get("model") != "none"
-        for one in ET.fromstring(layout.xml).iterfind("devices/controller")
-    ):
+    if any(one.get("type") == kind and one.get("model") != "none" for one in layout.elements("devices/controller")):
         return
     raise HostdevError(
         "no_usb_controller" if node.capability == USB else "no_scsi_controller",

@@ -9,6 +9,8 @@ import shlex
 import typing as t
 from dataclasses import dataclass, replace
 
+from .. import forms
+from ..requests.guest_options import SETTINGS_FORM
 from .host_now import function_missing
 from .step import Step
 
@@ -37,6 +39,17 @@ class VfSettingsStep(Step):
     # The PF has forgotten them, and the host may use the VF again: it must not find it trusted, say.
     takes_after_reboot = True
     domain = uuid = place = None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {
+            "kind": forms.one_of("vf_settings"),
+            "address": forms.address,
+            "pf": forms.address,
+            "index": forms.number(0),
+            "before": SETTINGS_FORM,
+            "after": SETTINGS_FORM,
+        }
+    )
 
     def inverse(self) -> VfSettingsStep:
         return replace(self, before=self.after, after=self.before)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff, host_diff
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
@@ -13,6 +12,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps impo
     HostdevStep,
     VfSettingsStep,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import VFIO, WEB, domain
 
 A, B = "0000:01:00.0", "0000:02:00.0"
