@@ -363,8 +363,8 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import HOST_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
 
 

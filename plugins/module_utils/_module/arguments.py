@@ -11,12 +11,7 @@ from .._model.address import normalize_address
 from .._model.errors import HostdevError
 from .._model.guards.blocker import ALLOWABLE, CODES
 from .._model.requests.wish import CHOICES, FAIL
-from .run import FACTS_PATH, URI
-
-HOST_OPTIONS: dict[str, t.Any] = {
-    "uri": {"type": "str", "default": URI},
-    "facts_path": {"type": "path", "default": FACTS_PATH},
-}
+from .options import HOST_OPTIONS
 
 CHANGE_OPTIONS: dict[str, t.Any] = {
     **HOST_OPTIONS,

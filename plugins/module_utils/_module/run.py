@@ -14,9 +14,6 @@ from .._model.errors import HostdevError, one_line
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-FACTS_PATH = "/etc/ansible/facts.d"
-URI = "qemu:///system"
-
 
 def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> t.NoReturn:
     """Do the work and exit with its result; every HostdevError ends as one failed result with all its parts."""

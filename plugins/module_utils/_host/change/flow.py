@@ -43,8 +43,8 @@ if t.TYPE_CHECKING:
     from ..._model.claims.tracker import Tracker
     from ..._model.guest.domain import Domain
     from ..._model.host.inventory import Inventory
+    from ..._model.host.node_device import Nodes
     from ..._model.plan.plan import Plan
-    from ..._model.plan.usb_scsi import Nodes
     from ..._model.plan.vf_settings import VfState
     from ..._model.record.schema import Record
     from ..._model.requests.allow_list import AllowList

@@ -18,18 +18,25 @@ from ..claims.usb_scsi import held_node
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.sources import device_marks
-from ..guest.usb_scsi_xml import CONTROLLERS, Element, Mark, hostdev_elements, node_elements, node_xml
+from ..guest.usb_scsi_xml import (
+    CONTROLLERS,
+    Element,
+    Mark,
+    hostdev_elements,
+    names_only,
+    node_elements,
+    node_xml,
+    only_one_with_its_ids,
+)
 from ..host.node_device import USB
 from .steps import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
     from ..claims.usb_scsi import NodeHolding
     from ..guest.domain import Domain, DomainLayout
-    from ..host.node_device import NodeDevice
+    from ..host.node_device import NodeDevice, Nodes
     from .plan import Plan
     from .steps import Step
-
-Nodes = t.Mapping[str, "NodeDevice"]
 
 
 def element_of(layout: DomainLayout, step: HostdevStep) -> str | None:
@@ -59,16 +66,6 @@ def _step_mark(step: NodeStep) -> Mark | None:
     with contextlib.suppress(ET.ParseError):
         return next((one.mark for one in hostdev_elements(ET.fromstring(step.after or step.before or ""))), None)
     return None
-
-
-def only_one_with_its_ids(nodes: Nodes, node: NodeDevice) -> bool:
-    """Whether the ids alone tell the USB device from the host's others."""
-    ids = ("vendor_id", "product_id")
-    return not any(
-        other.name != node.name and all(other.fields.get(key) == node.fields.get(key) for key in ids)
-        for other in nodes.values()
-        if other.capability == USB
-    )
 
 
 def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
@@ -105,12 +102,6 @@ def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
             entering.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
             _check_controller(domain, place, layout, node)
     return replace(plan, steps=(*leaving.values(), *plan.steps, *entering))
-
-
-def names_only(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
-    """Whether an element leads libvirt to this device and no other."""
-    by_ids = element.mark[0] == "usb_ids"
-    return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))
 
 
 def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
