@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs that the modules share, and reading values that Ansible's types can't describe."""
+"""Reading values that Ansible's types can't describe."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ import typing as t
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
 from .._model.guards.blocker import ALLOWABLE, CODES
-from .._model.requests.wish import CHOICES, FAIL
-from .options import HOST_OPTIONS
-
-CHANGE_OPTIONS: dict[str, t.Any] = {
-    **HOST_OPTIONS,
-    "lock_timeout": {"type": "int", "default": 60},
-    "detach_timeout": {"type": "int", "default": 30},
-    "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
-}
 
 
 def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:

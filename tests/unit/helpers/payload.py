@@ -47,6 +47,7 @@ def _collections_path() -> Path:
 
 
 def _write(name: str, target: str) -> None:
+    from ansible import constants
     from ansible.executor.module_common import modify_module
     from ansible.parsing.dataloader import DataLoader
     from ansible.plugins.loader import init_plugin_loader, module_loader
@@ -60,6 +61,7 @@ def _write(name: str, target: str) -> None:
         module_args={},
         templar=Templar(loader=DataLoader()),
         task_vars={"ansible_python_interpreter": sys.executable},
+        module_compression=constants.DEFAULT_MODULE_COMPRESSION,
     )
     archive = max(re.findall(rb"[A-Za-z0-9+/=]{1000,}", built.b_module_data), key=len)
     Path(target).write_bytes(base64.b64decode(archive))
