@@ -13,7 +13,7 @@ from ..claims.identity import identity_mismatch, moved_devices, waiting_device
 from ..guards.blocker import Blocker, Consent
 from ..guards.group import blockers
 from ..requests.allow_list import AllowList
-from .states import DeviceTracker, TransitionError
+from .states import DeviceStates, TransitionError
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
@@ -63,16 +63,15 @@ class Standing:
         return None
 
     @functools.cached_property
-    def _books(self) -> DeviceTracker:
+    def _books(self) -> DeviceStates:
         """The states, as the record and the domains make them."""
-        books = DeviceTracker(AllowList(None))
-        books.sync(self._inventory.devices.values())
+        books = DeviceStates(AllowList(None), self._inventory.devices.values())
         for claim in self._tracker:
             for address in claim.holdings.keys() & self._inventory.devices.keys():
                 in_use = any(use.uuid == claim.owner.id for use in self._inventory.domain_uses.get(address, ()))
                 # A record with a PF and its VF contradicts itself; the one that comes first counts.
                 with contextlib.suppress(TransitionError):
-                    books.adopt(self._inventory.devices[address], claim.owner.key, allocated=in_use)
+                    books.adopt(self._inventory.devices[address], claim.owner.key, in_use=in_use)
         return books
 
     def _consent(self, holder: Claim | None) -> Consent:

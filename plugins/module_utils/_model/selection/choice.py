@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..availability.states import DeviceTracker
+from ..availability.states import DeviceStates
 from ..claims.identity import Moved
 from ..guards.blocker import Consent
 from ..requests.wish import Terms
@@ -33,6 +33,6 @@ class Selection:
     consent: Consent
     moved: t.Mapping[str, Moved]
     held: frozenset[str]
-    books: DeviceTracker
+    books: DeviceStates
     guest: Guest
     serving: dict[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from ..address import address_order
-from ..availability.states import DeviceTracker, TransitionError
+from ..availability.states import DeviceStates, TransitionError
 from ..claims.claim import Claim, Holding
 from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..errors import HostdevError
@@ -69,8 +69,7 @@ def select(
     moved = moved_devices(inventory, tracker)
     requests = [request.resolved(inventory, present) for request in requests]
     allow_list = allow_list.resolved(inventory, present)
-    books = DeviceTracker(allow_list)
-    books.sync(inventory.devices.values())
+    books = DeviceStates(allow_list, inventory.devices.values())
     chosen = Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, books, guest)
     for address, held in claim.holdings.items():
         if held.request is not None and held.request not in named:
