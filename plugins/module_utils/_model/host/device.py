@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .. import forms
+
 TYPE_PCI = "type-PCI"
 TYPE_PF = "type-PF"
 TYPE_VF = "type-VF"
@@ -28,8 +30,16 @@ class Binding:
     driver: str | None
     override: str | None
 
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"driver": forms.nullable(forms.name), "driver_override": forms.nullable(forms.name)}
+    )
+
     def as_dict(self) -> dict[str, str | None]:
         return {"driver": self.driver, "driver_override": self.override}
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Binding:
+        return cls(data["driver"], data["driver_override"])
 
 
 @dataclass(frozen=True)
@@ -135,3 +145,17 @@ class PciDevice(t.NamedTuple):
             "serial": self.serial,
             "stable_path": self.stable_path,
         }
+
+
+# Of a device whose ids were null any other would be taken for it.
+IDENTITY_FORM = forms.mapping(
+    {
+        "vendor_id": forms.text,
+        "product_id": forms.text,
+        "subsystem_vendor_id": forms.text,
+        "subsystem_product_id": forms.text,
+        "class_id": forms.text,
+        "serial": forms.nullable(forms.text),
+        "stable_path": forms.text,
+    }
+)

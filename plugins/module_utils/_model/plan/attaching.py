@@ -9,7 +9,6 @@ import typing as t
 from dataclasses import replace
 
 from ..address import PciAddress
-from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.pci_xml import device_xml, guest_place, lacks, moved
@@ -27,7 +26,7 @@ if t.TYPE_CHECKING:
 def check_networks(inventory: Inventory, claim: Claim) -> None:
     """Refuse network settings for what is no VF, and a MAC address or VLAN where no libvirt would set it."""
     for address, held in claim.holdings.items():
-        network = options_of(claim, address).network
+        network = claim.options(address).network
         if network is None or address not in inventory.devices:
             continue
         kind = inventory.devices[address].device_type
@@ -145,7 +144,7 @@ def _check_place(domain: Domain, place: str, held: Holding, after: Claim, gone: 
 
     To a definition libvirt adds the controllers that an address needs.
     """
-    wanted, layout = options_of(after, held.address).address, domain.layout(place)
+    wanted, layout = after.options(held.address).address, domain.layout(place)
     if wanted is None or layout is None:
         return
     bus = PciAddress.parse(wanted).bus
@@ -199,7 +198,7 @@ def _outdated(address: str, xml: str, before: Claim, after: Claim) -> bool:
 
 def _followed(claim: Claim, address: str) -> GuestOptions:
     """The options that count: where both say something of `managed` the allow list goes before the request."""
-    options, held = options_of(claim, address), claim.holdings.get(address)
+    options, held = claim.options(address), claim.holdings.get(address)
     if held is None or held.managed is None or options.managed is None:
         return options
     return replace(options, managed=held.managed)
@@ -207,7 +206,7 @@ def _followed(claim: Claim, address: str) -> GuestOptions:
 
 def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> str:
     """The device's element; what the allow list says of `managed` goes before the request, that before the claim."""
-    options = options_of(claim, held.address)
+    options = claim.options(held.address)
     said = (held.managed, options.managed, managed)
     return device_xml(
         held.address,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import typing as t
 
 from ..address import PciAddress, address_order
-from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
 from ..guest.pci_xml import guest_place
@@ -43,7 +42,7 @@ def guest_slots(
     3.2.2.3.4) and which alone says that there are more, the lowest one becomes it.
     """
     found: dict[str, str] = {}
-    asked = {options_of(after, held.address).address for held in staying}
+    asked = {after.options(held.address).address for held in staying}
     taken = {PciAddress.parse(one).bus for one in asked if one is not None}
     for members in host_slots(inventory, staying):
         present = {
@@ -114,7 +113,7 @@ def _slot(
     taken: t.Collection[int],
 ) -> PciAddress:
     """The slot asked for, else one that a member has or had, else the first free root port, else one to be added."""
-    asked = options_of(after, members[0].address).address
+    asked = after.options(members[0].address).address
     if asked is not None:
         return PciAddress.parse(asked)
     had = [place for held in members for place in (present.get(held.address), held.guest_address) if place is not None]
@@ -128,7 +127,7 @@ def _slot(
 
 
 def _check_alone(held: Holding, first: Holding, after: Claim) -> None:
-    asked = options_of(after, held.address).address
+    asked = after.options(held.address).address
     if asked is not None:
         raise HostdevError(
             "invalid_request",

@@ -39,7 +39,7 @@ def left_with_guest(plan: Plan, step: HostdevStep, inventory: Inventory) -> Plan
     requests = dict(after.requests)
     if name in before.requests and (name not in requests or plan.operation == "release"):
         serving = sum(1 for held in holdings.values() if held.request == name)
-        requests[name] = {**before.requests[name], "count": serving}
+        requests[name] = before.requests[name].with_count(serving)
     rest = [
         one for one in plan.steps[index + 1 :] if not (isinstance(one, DriverStep) and _stays(one, holdings, after))
     ]
@@ -72,8 +72,8 @@ def with_set_aside(plan: Plan, claim: Claim, addresses: t.Iterable[str]) -> Clai
         holdings[address] = replace(held, attach=())
         if held.request is not None and held.request not in requests:
             origin = plan.before.requests.get(held.request) or plan.after.requests[held.request]
-            requests[held.request] = {**origin, "count": 0}
+            requests[held.request] = origin.with_count(0)
     for name in requests.keys() - claim.requests.keys():
         count = sum(1 for held in holdings.values() if held.request == name)
-        requests[name] = {**requests[name], "count": count}
+        requests[name] = requests[name].with_count(count)
     return Claim(claim.owner, requests, holdings, claim.node_devices)

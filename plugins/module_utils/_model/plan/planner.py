@@ -9,7 +9,6 @@ import typing as t
 from types import MappingProxyType
 
 from ..address import address_order
-from ..claims.claim import options_of
 from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
@@ -64,7 +63,7 @@ def make_plan(
     ]
     for held in staying if operation == "claim" else ():
         device = inventory.devices[held.address]
-        driver = options_of(after, held.address).driver
+        driver = after.options(held.address).driver
         if not device.vfio or driver not in (None, device.driver):
             _check_unused(inventory, held.address, None, f"to bind it to {driver}")
             driver = driver or vfio_driver(device)

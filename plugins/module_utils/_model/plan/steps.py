@@ -8,7 +8,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from .. import forms
+from ..guest.domain import PLACES
 from ..host.device import Binding
+from ..requests.guest_options import SETTINGS_FORM
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,9 @@ class DriverStep:
     after: Binding
 
     kind: t.ClassVar[str] = "driver"
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"kind": forms.one_of("driver"), "address": forms.address, "before": Binding.FORM, "after": Binding.FORM}
+    )
 
     def inverse(self) -> DriverStep:
         return replace(self, before=self.after, after=self.before)
@@ -34,6 +40,30 @@ class DriverStep:
 
     def __str__(self) -> str:
         return f"driver of {self.address}: {self.before.driver or 'none'} -> {self.after.driver or 'none'}"
+
+
+def _element_form(kind: str, address: forms.Check, *tags: str) -> forms.Check:
+    """Of a step that puts an element into a domain or takes it out."""
+    xml = forms.nullable(forms.element(*tags))
+    fields = forms.mapping(
+        {
+            "kind": forms.one_of(kind),
+            "address": address,
+            "domain": forms.text,
+            "uuid": forms.text,
+            "place": forms.one_of(*PLACES),
+            "before": xml,
+            "after": xml,
+        }
+    )
+
+    def check(value: object, path: str) -> None:
+        fields(value, path)
+        step = t.cast("dict[str, t.Any]", value)
+        if (step["before"] is None) == (step["after"] is None):
+            raise forms.wrong(f"{path}.after", step["after"], "an element before or after the step, and not both")
+
+    return check
 
 
 @dataclass(frozen=True)
@@ -51,6 +81,7 @@ class HostdevStep:
     after: str | None
 
     kind: t.ClassVar[str] = "hostdev"
+    FORM: t.ClassVar[forms.Check] = _element_form("hostdev", forms.address, "hostdev", "interface", "disk")
 
     def inverse(self) -> HostdevStep:
         return replace(self, before=self.after, after=self.before)
@@ -76,6 +107,7 @@ class NodeStep(HostdevStep):
     """A USB or SCSI device enters or leaves one place of a domain; `address` is its name as a node device."""
 
     kind: t.ClassVar[str] = "node"
+    FORM: t.ClassVar[forms.Check] = _element_form("node", forms.name, "hostdev")
 
 
 @dataclass(frozen=True)
@@ -92,6 +124,16 @@ class VfSettingsStep:
     after: t.Mapping[str, bool]
 
     kind: t.ClassVar[str] = "vf_settings"
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {
+            "kind": forms.one_of("vf_settings"),
+            "address": forms.address,
+            "pf": forms.address,
+            "index": forms.number(0),
+            "before": SETTINGS_FORM,
+            "after": SETTINGS_FORM,
+        }
+    )
 
     def inverse(self) -> VfSettingsStep:
         return replace(self, before=self.after, after=self.before)
@@ -113,6 +155,31 @@ class VfSettingsStep:
         return f"settings of {self.address}: {words(self.before)} -> {words(self.after)}"
 
 
+def _root_ports_form(value: object, path: str) -> None:
+    """All fields, and that ports are only added, or only taken away."""
+    _ROOT_PORTS_FIELDS(value, path)
+    step = t.cast("dict[str, t.Any]", value)
+    before, after = step["before"], step["after"]
+    if (
+        len({*before}) < len(before)
+        or len({*after}) < len(after)
+        or not ({*before} <= {*after} or {*after} <= {*before})
+    ):
+        wanted = "each index once, and all of before, or nothing but of before"
+        raise forms.DocumentError(f"{path}.after", f"found {after} after {before}", wanted)
+
+
+_ROOT_PORTS_FIELDS = forms.mapping(
+    {
+        "kind": forms.one_of("root_ports"),
+        "domain": forms.text,
+        "uuid": forms.text,
+        "before": forms.listed(forms.number(0)),
+        "after": forms.listed(forms.number(0)),
+    }
+)
+
+
 @dataclass(frozen=True)
 class RootPortsStep:
     """The definition of a domain gets pcie-root-port controllers; `before` and `after` are the indexes of all."""
@@ -123,6 +190,7 @@ class RootPortsStep:
     after: tuple[int, ...]
 
     kind: t.ClassVar[str] = "root_ports"
+    FORM: t.ClassVar[forms.Check] = _root_ports_form
 
     def inverse(self) -> RootPortsStep:
         return replace(self, before=self.after, after=self.before)
@@ -141,6 +209,14 @@ class RootPortsStep:
 
 
 Step = t.Union[DriverStep, HostdevStep, VfSettingsStep, RootPortsStep, NodeStep]
+_KINDS = {kind.kind: kind for kind in (DriverStep, HostdevStep, VfSettingsStep, RootPortsStep, NodeStep)}
+
+
+def step_form(value: object, path: str) -> None:
+    """The form of a step as as_dict writes it, whichever kind it says it is of."""
+    kind = forms.part(value, "kind", path)
+    forms.one_of(*_KINDS)(kind, f"{path}.kind")
+    _KINDS[kind].FORM(value, path)
 
 
 def step_from_dict(data: t.Mapping[str, t.Any]) -> Step:

@@ -12,7 +12,6 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ..address import address_order
-from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import LIVE
 from .steps import VfSettingsStep
@@ -39,7 +38,7 @@ class VfState:
 def with_settings(before: Claim, after: Claim) -> list[str]:
     """Addresses of the devices that have settings to put back, or a network now."""
     found = {address for address, held in before.holdings.items() if held.vf_settings}
-    found.update(address for address in after.holdings if options_of(after, address).network is not None)
+    found.update(address for address in after.holdings if after.options(address).network is not None)
     return sorted(found, key=address_order)
 
 
@@ -93,5 +92,5 @@ def check_up(steps: t.Iterable[HostdevStep], states: t.Mapping[str, VfState]) ->
 
 
 def _wanted(claim: Claim, address: str) -> dict[str, bool]:
-    network = options_of(claim, address).network
+    network = claim.options(address).network
     return {} if network is None else network.settings()

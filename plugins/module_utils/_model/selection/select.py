@@ -67,6 +67,7 @@ def select(
         },
     )
     moved = moved_devices(inventory, tracker)
+    written = {**claim.requests, **{request.name: request for request in requests}}
     requests = [request.resolved(inventory, present) for request in requests]
     allow_list = allow_list.resolved(inventory, present)
     books = DeviceStates(allow_list, inventory.devices.values())
@@ -86,8 +87,6 @@ def select(
     left = {address for address, name in chosen.serving.items() if address in absent and name not in named}
     members = group_members(inventory, chosen.serving.keys() - left)
     check_consent(chosen, members)
-    written = dict(claim.requests)
-    written.update({request.name: request.as_dict() for request in requests})
     kept = left | (set(members_on_record(claim)) - {*chosen.serving, *members} if left else set())
     holdings = {address: claim.holdings[address] for address in kept}
     for address in sorted({*chosen.serving, *members} - left, key=address_order):

@@ -14,7 +14,6 @@ from ..guards.blocker import Blocker
 from ..guards.usb_scsi import PCI_PARENT, NodeHost, node_guards
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import node_elements
-from ..requests.usb_scsi import WAYS
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Owner
@@ -57,7 +56,7 @@ def select_nodes(
         if kept[request.name] is None:
             held = _take(host, owner, request, terms, chosen)
             chosen[held.name] = replace(held, attach=attach)
-    written = {**after.requests, **{request.name: request.as_dict() for request in wanted}}
+    written = {**after.requests, **{request.name: request for request in wanted}}
     made = replace(after, requests=written, node_devices=dict(sorted(chosen.items())))
     _check_kinds(made)
     _check_uses(host, made, terms, fresh=chosen.keys() - before.node_devices.keys())
@@ -171,7 +170,7 @@ def _away(host: NodeHost) -> str:
 
 def _check_kinds(claim: Claim) -> None:
     """Refuse that a request turns from a PCI function into another kind of device, or back, while it holds one."""
-    nodes = {name for name, request in claim.requests.items() if any(way in request for way in WAYS)}
+    nodes = {name for name, request in claim.requests.items() if request.node is not None}
     mixed = [address for address, held in claim.holdings.items() if held.request in nodes]
     mixed += [name for name, held in claim.node_devices.items() if held.request not in nodes]
     if mixed:

@@ -40,7 +40,7 @@ def test_the_device_stays_held_live_and_goes_no_further_than_out_of_the_definiti
         f"driver of {C}: vfio-pci -> e1000e",
     ]
     assert held(eased) == {A: ("nic", ("live",))}
-    assert eased.after.requests["nic"]["count"] == 1
+    assert eased.after.requests["nic"].count == 1
     assert eased.before == HELD
 
 
@@ -56,11 +56,11 @@ def test_a_second_one_stays_as_well():
         f"detach {A}, config of domain web1",
         f"detach {B}, config of domain web1",
     ]
-    assert eased.after.requests["nic"]["count"] == 2
+    assert eased.after.requests["nic"].count == 2
 
 
 def test_a_claim_keeps_the_count_that_it_was_asked_for_so_that_the_next_one_gives_back_the_rest():
     smaller = claim(WEB, holding(B), holding(C, None))
     eased = eased_at(plan("claim", smaller), 0)
     assert set(eased.after.holdings) == {A, B, C}
-    assert eased.after.requests["nic"]["count"] == 1
+    assert eased.after.requests["nic"].count == 1

@@ -18,23 +18,27 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan impor
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import NodeStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.usb_scsi import element_of, node_absence
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, claim, holding
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, claim, holding, requests
 
 STICK = NodeHolding(
     "usb_1_2", "usb_device", "stick", {"vendor_id": "0951", "product_id": "1666", "serial": None}, ("config", "live")
 )
 STEP = NodeStep("usb_1_2", "web1", WEB.id, "live", None, "<hostdev type='usb'/>")
+TAPE = {"vendor": "IBM", "model": "ULT3580", "wwid": "naa.5", "serial": None}
 NIC = holding("0000:01:00.0")
 HELD = Claim(
     WEB,
     {
-        "nic": {"name": "nic", "address": "0000:01:00.0"},
-        "stick": {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666"}},
-        "tape": {"name": "tape", "scsi": {"adapter": 2, "bus": 0, "target": 0, "lun": 0}},
+        request.name: request
+        for request in requests(
+            {"name": "nic", "address": "0000:01:00.0"},
+            {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666"}},
+            {"name": "tape", "scsi": {"adapter": 2, "bus": 0, "target": 0, "lun": 0}},
+        )
     },
     {NIC.address: NIC},
     {
-        "scsi_2_0_0_0": NodeHolding("scsi_2_0_0_0", "scsi", "tape", {"wwid": "naa.5", "serial": None}),
+        "scsi_2_0_0_0": NodeHolding("scsi_2_0_0_0", "scsi", "tape", TAPE),
         "usb_1_2": STICK,
     },
 )
