@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._host.record.record_file import RecordFile
+from .._host.record.record_reader import RecordReader
 from .._host.sysfs import Tree
 from .._model.errors import HostdevError, one_line
-from .._model.record.schema import Record
+from .._model.record.record import Record
 from .._model.report.subset import parse_subset
 from .libvirt import connect, find_binding
 
@@ -44,7 +44,7 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
 
 def _read_record(module: AnsibleModule) -> Record:
     """The record; one that can't be read is a warning here, so that facts still show the host."""
-    file = RecordFile(module.params["facts_path"])
+    file = RecordReader(module.params["facts_path"], _parse)
     mode = file.executable()
     if mode is not None:
         module.warn(
@@ -57,7 +57,7 @@ def _read_record(module: AnsibleModule) -> Record:
         module.warn(error.message)
         return Record()
     if record.journal is not None:
-        what = f"{record.journal.plan.operation} of {record.journal.plan.after.owner}"
+        what = f"{record.journal.operation} of {record.journal.owner}"
         from .._host.record.lock import LOCK, lock_holder
 
         holder = lock_holder(Tree().local(LOCK))
@@ -66,3 +66,9 @@ def _read_record(module: AnsibleModule) -> Record:
         else:
             module.warn(one_line(f"an interrupted {what} is on record; the next claim or release settles it"))
     return record
+
+
+def _parse(data: bytes) -> Record:
+    from .._model.record.reading import UnfinishedRun, read_record
+
+    return read_record(data, UnfinishedRun)

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from .._model.host.device import PciDevice
     from .._model.host.host_facts import HostFacts
     from .._model.host.node_device import NodeDevice
-    from .._model.record.schema import Record
+    from .._model.record.record import Record
     from .libvirt import Connection
 
 

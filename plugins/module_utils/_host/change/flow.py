@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from ..._model.host.node_device import Nodes
     from ..._model.plan.plan import Plan
     from ..._model.plan.vf_settings import VfState
-    from ..._model.record.schema import Record
+    from ..._model.record.record import Record
     from ..._model.requests.allow_list import AllowList
     from ..._model.requests.request import Request
     from ..._model.requests.wish import ClaimWish, ReleaseWish

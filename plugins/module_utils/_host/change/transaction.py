@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
     from ..._model.host.node_device import Nodes
-    from ..._model.record.schema import Record
+    from ..._model.record.record import Record
     from ..binding.binder import Binder
     from ..binding.vf_settings import VfSettings
     from ..libvirt.changes import DomainChanges

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ..availability.status import Standing
-from ..claims.claim import Owner
 from ..claims.identity import identity_mismatch
 
 if t.TYPE_CHECKING:
@@ -56,6 +55,10 @@ def drift_report(
 
 def _unrecorded(inventory: Inventory, tracker: Tracker) -> t.Iterator[dict[str, t.Any]]:
     """Devices that a domain has by somebody else's hand."""
+    if not inventory.domain_uses:
+        return
+    from ..claims.claim import Owner
+
     for address, uses in inventory.domain_uses.items():
         holder = tracker.holder(address)
         for use in uses:
