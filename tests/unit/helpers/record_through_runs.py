@@ -8,21 +8,22 @@ Nothing is carried from run to run but the record. Nova's cases, the random hist
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.give_back import give_back
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
 
 if t.TYPE_CHECKING:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
@@ -102,4 +103,4 @@ class RecordThroughRuns:
 
     def restart(self) -> None:
         """Let the record go through its document, as between two modules."""
-        self.tracker = Tracker([Claim.from_dict(dataclasses.replace(claim).as_dict()) for claim in self.tracker])
+        self.tracker = parse_record(Record(self.tracker).as_bytes()).tracker

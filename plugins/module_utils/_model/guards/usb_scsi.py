@@ -10,8 +10,11 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ..guest.sources import DomainSources
+from ..host.uses import DomainUse
 from .blocker import Blocker, blocker
-from .function import by_code
+from .domain import domain_blockers
+from .function import use_blockers
+from .registry import guards_in
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
@@ -24,7 +27,7 @@ if t.TYPE_CHECKING:
 def node_blockers(inventory: Inventory, node: NodeDevice) -> list[Blocker]:
     """What the host itself uses a USB or SCSI device for: the device, or what lies below it."""
     uses = inventory.host_uses_within(node.path) if node.path is not None else ()
-    return [blocker(code, node.name, detail) for code, detail in by_code(uses)]
+    return use_blockers(node.name, uses)
 
 
 PCI_PARENT = re.compile(r"/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=/)")
@@ -42,26 +45,34 @@ class NodeHost:
 
 def node_guards(host: NodeHost, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> list[Blocker]:
     """Why the device may not be given to the owner now, but for codes in `allow` that may be accepted."""
-    found = []
+    reasons = [blocker(code, address, detail) for code, guard in _GUARDS for address, detail in guard(host, node)]
+    uses = node_blockers(host.inventory, node)
+    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in host.domains):
+        uses = [reason for reason in uses if reason.code != "held_by_process"]  # by QEMU; the domain is named below
+    reasons += [*uses, *domain_blockers(node.name, _domain_uses(host, node, owner))]
+    return [reason for reason in reasons if not reason.accepted(allow)]
+
+
+def not_endpoint(_host: NodeHost, node: NodeDevice) -> t.Iterator[tuple[str, str]]:
     if node.fields.get("hub"):
         kind = "root hub" if node.fields.get("root_hub") else "hub"
-        found.append(Blocker("not_endpoint", node.name, f"a USB {kind}, which QEMU gives to no guest"))
+        yield node.name, f"a USB {kind}, which QEMU gives to no guest"
+
+
+def group_used_by_domain(host: NodeHost, node: NodeDevice) -> t.Iterator[tuple[str, str]]:
     for address in PCI_PARENT.findall(node.path or ""):
         holder = host.tracker.holder(address)
         if holder is not None:
-            found.append(Blocker("group_used_by_domain", address, f"it hangs on {address}, held by {holder.owner}"))
-    uses = node_blockers(host.inventory, node)
-    if any(domain.live is not None and _takes([domain.live.xml], node) for domain in host.domains):
-        uses = [one for one in uses if one.code != "held_by_process"]  # by QEMU; the domain is named below
-    found.extend(uses)
+            yield address, f"it hangs on {address}, held by {holder.owner}"
+
+
+def _domain_uses(host: NodeHost, node: NodeDevice, owner: Owner) -> t.Iterator[DomainUse]:
     for domain in host.domains:
-        live = domain.live is not None and _takes([domain.live.xml], node, own=domain.uuid == owner.id)
-        config = domain.config is not None and _takes([domain.config.xml], node, own=domain.uuid == owner.id)
+        own = domain.uuid == owner.id
+        live = domain.live is not None and _takes([domain.live.xml], node, own=own)
+        config = domain.config is not None and _takes([domain.config.xml], node, own=own)
         if live or config:
-            where = "running with it" if live else "defined with it"
-            detail = f"domain {domain.name} ({domain.uuid}) is {where}"
-            found.append(Blocker("in_domain_xml", node.name, detail, None if live else "allow: [in_domain_xml]"))
-    return [one for one in found if one.override is None or one.code not in allow]
+            yield DomainUse(domain.name, domain.uuid, "hostdev", domain.live is not None, config, live)
 
 
 def _takes(xmls: t.Sequence[str], node: NodeDevice, *, own: bool = False) -> bool:
@@ -69,3 +80,6 @@ def _takes(xmls: t.Sequence[str], node: NodeDevice, *, own: bool = False) -> boo
     disks = [replace(node, capability="storage", fields={"devlinks": node.fields.get("block_paths", ())})]
     sources = DomainSources(xmls)
     return any(sources.take(one) for one in ([] if own else [node]) + disks)
+
+
+_GUARDS = guards_in(globals())

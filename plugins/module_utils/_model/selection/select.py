@@ -14,7 +14,7 @@ from ..availability.states import DeviceStates, TransitionError
 from ..claims.claim import Claim, Holding
 from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..errors import HostdevError
-from ..guards.blocker import Blocker, Consent
+from ..guards.blocker import Consent
 from ..guards.group import blockers
 from ..guest.domain import LIVE
 from ..requests.wish import Terms
@@ -23,6 +23,7 @@ from .give_back import reassigned
 from .group_closure import check_consent, group_members, members_on_record
 from .matching import ANYWHERE, Guest, claim_some
 from .refusals import not_enough, refusal, too_far
+from .remedies import RELEASE, Refusal, advice, blocked
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
@@ -153,7 +154,7 @@ def _take(chosen: Selection, request: Request, missing: int) -> list[str]:
             wanted="the address of one that is",
             remedy="see the addresses with kvm.hostdev.pci_facts; after a move of cards ask by specs instead",
         )
-    refused: dict[str, list[Blocker] | str] = {}
+    refused: dict[str, Refusal] = {}
     taken: list[str] = []
     # A device that the owner's domain has already comes first, one without group mates before others.
     for worst in range(3):
@@ -187,12 +188,13 @@ def _check_rebind(chosen: Selection, address: str) -> None:
     consent = replace(chosen.consent, whole_group=True)
     reasons = blockers(chosen.inventory, address, consent)
     if reasons:
+        why = blocked(reasons)
         raise HostdevError(
             "device_blocked",
             subject=address,
-            found="; ".join(f"{one.code} ({one.address}: {one.detail})" for one in reasons),
+            found=why.text,
             wanted="a device that nothing keeps with the host",
-            remedy="take it out of use on the host, or release it",
+            remedy="; or ".join([*advice(why.steps, subject=address), f"release it with {RELEASE}"]),
             details={"blockers": [one.as_dict() for one in reasons]},
         )
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from ..claims.usb_scsi import NodeHolding, node_identity, node_mismatch
 from ..errors import HostdevError
-from ..guards.blocker import Blocker
 from ..guards.usb_scsi import PCI_PARENT, NodeHost, node_guards
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import node_elements
+from .remedies import RELEASE, Refusal, Step, acceptance, advice, blocked
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Owner
@@ -103,8 +103,7 @@ def _elsewhere(host: NodeHost, held: NodeHolding) -> str:
 def _take(
     host: NodeHost, owner: Owner, request: Request, terms: Terms, chosen: t.Mapping[str, NodeHolding]
 ) -> NodeHolding:
-    refused: dict[str, str] = {}
-    reasons: list[Blocker] = []
+    refused: dict[str, Refusal] = {}
     for _name, node in sorted(host.nodes.items()):
         if request.node is None or not request.node.fits(node):
             continue
@@ -113,8 +112,7 @@ def _take(
             guards = node_guards(host, node, owner, terms.allow)
             if not guards:
                 return NodeHolding(node.name, node.capability or "", request.name, node_identity(node))
-            reasons.extend(guards)
-            why = _described(guards)
+            why = blocked(guards)
         refused[node.name] = why
     if not refused:
         raise HostdevError(
@@ -124,33 +122,43 @@ def _take(
             wanted=request.describe(),
             remedy="see the devices with kvm.hostdev.pci_facts, and plug it in",
         )
-    remedy = "free it, or ask for another device"
-    overrides = sorted({one.override for one in reasons if one.override})
-    if overrides and all(one.override for one in reasons):
-        remedy += "; can be accepted with " + ", ".join(overrides)
-    raise HostdevError(
+    raise _all_blocked(request, refused)
+
+
+def _all_blocked(request: Request, refused: t.Mapping[str, Refusal]) -> HostdevError:
+    """The error when devices fit the request, and none of them is to be had."""
+    names = [*refused]
+    steps = [step for refusal in refused.values() for step in refusal.steps]
+    remedies = [*advice(steps, subject=names[0] if len(names) == 1 else None), acceptance(refused.values())]
+    told = {name: refusal.text for name, refusal in refused.items()}
+    return HostdevError(
         "device_blocked",
-        subject=f"{', '.join(refused)}, asked for by request {request.name}",
-        found=". ".join(f"{name} is refused: {why}" if len(refused) > 1 else why for name, why in refused.items()),
+        subject=f"{', '.join(names)}, asked for by request {request.name}",
+        found=". ".join(f"{name} is refused: {why}" if len(names) > 1 else why for name, why in told.items()),
         wanted="a device that nothing keeps with the host and that is free",
-        remedy=remedy,
-        details={"blockers": [one.as_dict() for one in reasons], "refused": refused},
+        remedy="; or ".join(filter(None, remedies)),
+        details={
+            "blockers": [reason.as_dict() for refusal in refused.values() for reason in refusal.blockers],
+            "refused": told,
+        },
     )
 
 
-def _taken_by(host: NodeHost, owner: Owner, node: NodeDevice, chosen: t.Mapping[str, NodeHolding]) -> str | None:
+def _taken_by(host: NodeHost, owner: Owner, node: NodeDevice, chosen: t.Mapping[str, NodeHolding]) -> Refusal | None:
     """Whom the device, the USB device it is part of, or a part of it is with already."""
     if node.name in chosen:
-        return f"serves request {chosen[node.name].request} of the same owner"
+        name = chosen[node.name].request
+        return Refusal(f"serves request {name} of the same owner", [Step(node.name, f"release request {name} first")])
     others = (claim for claim in host.tracker if claim.owner.key != owner.key)
     held = {name: str(claim.owner) for claim in others for name in claim.node_devices}
     held.update(dict.fromkeys(chosen, str(owner)))
     for name, whose in held.items():
         other = host.nodes.get(name)
+        release = [Step(name, f"release it from {whose} with {RELEASE}")]
         if name == node.name:
-            return f"held by {whose}"
+            return Refusal(f"held by {whose}", release)
         if other is not None and (_is_below(node, other.path) or _is_below(other, node.path)):
-            return f"{name}, which is the same device, is held by {whose}"
+            return Refusal(f"{name}, which is the same device, is held by {whose}", release)
     return None
 
 
@@ -195,13 +203,14 @@ def _check_uses(host: NodeHost, claim: Claim, terms: Terms, *, fresh: t.Collecti
             continue
         guards = node_guards(host, node, claim.owner, terms.allow)
         if guards:
+            why = blocked(guards)
             raise HostdevError(
                 "device_blocked",
                 subject=name,
-                found=_described(guards),
+                found=why.text,
                 wanted="a device that nothing keeps with the host",
-                remedy="take it out of use on the host, or release it",
-                details={"blockers": [one.as_dict() for one in guards]},
+                remedy="; or ".join([*advice(why.steps, subject=name), f"release it with {RELEASE}"]),
+                details={"blockers": [reason.as_dict() for reason in guards]},
             )
 
 
@@ -219,10 +228,6 @@ def _check_functions(host: NodeHost, before: Claim, after: Claim) -> None:
                         wanted="a function that nothing held hangs on",
                         remedy=f"release {name} first, or ask for another function",
                     )
-
-
-def _described(blockers: t.Iterable[Blocker]) -> str:
-    return "; ".join(f"{one.code} ({one.address}: {one.detail})" for one in blockers)
 
 
 def _names(requests: t.Iterable[Request]) -> set[str]:

@@ -90,13 +90,19 @@ def parse(wanted: list[dict[str, t.Any]], run: int) -> tuple[Request, ...]:
 
 
 class History(RuleBasedStateMachine):
-    """One host's life through runs of the modules. `owned` tells who must hold what, kept apart from the record."""
+    """One host's life through runs of the modules.
+
+    `owned` tells who must hold what, `used` the products of devices for one-time use that wait to be cleaned, both kept
+    apart from the record.
+    """
 
     @initialize(specs=SPECS)
     def begin(self, specs: list[dict[str, t.Any]]) -> None:
         allow_list = AllowList(parse_device_specs(specs, "device_spec"))
         self.runs = RecordThroughRuns(made_host(), allow_list, make_host().values())
         self.owned: dict[str, str] = {}
+        self.used: dict[str, str] = {}
+        self.for_one_use: dict[str, str] = {}
         self.made = 0
 
     def record(self) -> list[dict[str, t.Any]]:
@@ -145,6 +151,17 @@ class History(RuleBasedStateMachine):
                 assert device.device_type != "type-PF" or "type-PF" in asked
                 assert request.numa_policy != "required" or not guest.cells or device.numa_node in guest.cells
         self.owned.update(dict.fromkeys(taken, owner))
+        for address in taken:
+            device = self.runs.devices[address]
+            self.used.pop(address, None)
+            if (self.runs.allow_list.tags_of(device) or {}).get("one_time_use") == "true":
+                self.for_one_use[address] = device.product_id
+
+    def freed(self, addresses: t.Iterable[str]) -> None:
+        for address in list(addresses):
+            del self.owned[address]
+            if address in self.for_one_use:
+                self.used[address] = self.for_one_use.pop(address)
 
     @rule(owner=st.sampled_from(OWNERS))
     def attach(self, owner: str) -> None:
@@ -153,14 +170,19 @@ class History(RuleBasedStateMachine):
     @rule(owner=st.sampled_from(OWNERS))
     def release(self, owner: str) -> None:
         self.runs.release(owner)
-        self.owned = {address: holder for address, holder in self.owned.items() if holder != owner}
+        self.freed(address for address, holder in self.owned.items() if holder == owner)
+
+    @rule(address=st.sampled_from(ADDRESSES))
+    def clean(self, address: str) -> None:
+        self.runs.tracker.waiting.pop(address, None)
+        self.used.pop(address, None)
 
     @rule(owner=st.sampled_from(OWNERS), address=st.sampled_from(ADDRESSES))
     def release_one(self, owner: str, address: str) -> None:
         before = self.record()
         self.runs.release(owner, [address])
         if self.owned.get(address) == owner:
-            del self.owned[address]
+            self.freed([address])
         else:
             assert self.record() == before, "a release of what the owner does not hold changed the record"
 
@@ -187,6 +209,8 @@ class History(RuleBasedStateMachine):
             } & HELD
             if address in self.owned:
                 wanted = "allocated" if address in self.runs.in_use else "claimed"
+            elif self.used.get(address) == function.product_id:
+                wanted = "needs_cleaning"
             else:
                 wanted = "unavailable" if "allocated" in held else "unclaimable" if held else "available"
             assert states[address] == wanted
