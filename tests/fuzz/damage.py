@@ -141,15 +141,18 @@ def _check(data: bytes) -> None:
         read_document(damaged)
     except DocumentError:
         return  # no JSON, which says nothing of fields
+    refusal = None
     try:
         found = parse_record(damaged)
     except HostdevError as error:
-        assert error.code == "record_unreadable", error.code
-        if error.remedy:
-            return  # of a newer schema
-        assert any(_leads(error.subject, way) for way in ways), f"{error.subject} for {list(map(_path, ways))}"
-        raise
-    assert _as_written(found.as_dict()) == _as_written(record), list(map(_path, ways))
+        refusal = error
+    if refusal is None:
+        assert _as_written(found.as_dict()) == _as_written(record), list(map(_path, ways))
+        return
+    assert refusal.code == "record_unreadable", refusal.code
+    if not refusal.remedy:  # else it is of a newer schema
+        assert any(_leads(refusal.subject, way) for way in ways), f"{refusal.subject} for {list(map(_path, ways))}"
+    raise refusal
 
 
 TARGETS = (Target("the record, damaged", _check, share=1),)

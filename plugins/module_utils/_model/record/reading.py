@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from .. import forms
 from ..availability import pools
@@ -44,13 +45,14 @@ def _step_form(value: object, path: str) -> None:
     forms.text(forms.part(value, "kind", path), forms.below(path, "kind"))
 
 
-class UnfinishedRun(t.NamedTuple):
+@dataclass(frozen=True)
+class UnfinishedRun:
     """What a journal tells to whoever knows no plans: which operation was begun, and for whom."""
 
     operation: str
     owner: Owner
 
-    FORM = forms.mapping(
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
         {
             "operation": forms.one_of("claim", "release"),
             "boot_id": forms.text,
