@@ -23,13 +23,13 @@ class NumaNode:
 
 def parse_set(text: str | None) -> frozenset[int]:
     """Numbers of a list such as `0-3,^2,8`, in which `^` takes one out; what makes no sense counts for nothing."""
-    found: set[int] = set()
+    members: set[int] = set()
     for part in (text or "").split(","):
-        one = re.fullmatch(r"(\^?)(\d{1,18})(?:-(\d{1,18}))?", part.strip())
-        if one is not None:
-            numbers = range(int(one[2]), min(int(one[3] or one[2]), _LARGEST) + 1)
-            (found.difference_update if one[1] else found.update)(numbers)
-    return frozenset(found)
+        span = re.fullmatch(r"(\^?)(\d{1,18})(?:-(\d{1,18}))?", part.strip())
+        if span is not None:
+            numbers = range(int(span[2]), min(int(span[3] or span[2]), _LARGEST) + 1)
+            (members.difference_update if span[1] else members.update)(numbers)
+    return frozenset(members)
 
 
 @dataclass(frozen=True)

@@ -68,13 +68,13 @@ class Inventory:
 
     def descendants(self, address: str) -> list[str]:
         """Addresses of all functions below a bridge, in address order."""
-        found: list[str] = []
+        addresses: list[str] = []
         pending = list(self._below.get(address, ()))
         while pending:
             below = pending.pop()
-            found.append(below)
+            addresses.append(below)
             pending.extend(self._below.get(below, ()))
-        return sorted(found, key=address_order)
+        return sorted(addresses, key=address_order)
 
     def affected(self, address: str) -> list[str]:
         """What else is touched when the function is given away.
@@ -85,8 +85,8 @@ class Inventory:
         others = {mate.address for mate in self.group_mates(address)}
         if self.devices[address].iommu_group is None:
             others.update(self.descendants(address))
-        for one in [address, *others]:
-            others.update(self.devices[one].virtual_functions)
+        for function in [address, *others]:
+            others.update(self.devices[function].virtual_functions)
         others.discard(address)
         functions = sorted(others, key=address_order)
         children = [

@@ -50,8 +50,8 @@ class NodeDevice:
         if self.warning is not None:
             own["warning"] = self.warning
         # An unknown capability may use one of our names.
-        found = {f"{self.capability}_{key}" if key in own else key: value for key, value in self.fields.items()}
-        return {**own, **found}
+        fields = {f"{self.capability}_{key}" if key in own else key: value for key, value in self.fields.items()}
+        return {**own, **fields}
 
 
 Nodes = t.Mapping[str, NodeDevice]

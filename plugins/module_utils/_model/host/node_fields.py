@@ -105,13 +105,13 @@ def _numa(elements: t.Sequence[ET.Element]) -> dict[str, t.Any]:
 
 def _express(elements: t.Sequence[ET.Element]) -> dict[str, t.Any]:
     """The link as it could be (`cap`) and as it is (`sta`), speed in GT/s."""
-    found: dict[str, t.Any] = {}
+    links: dict[str, t.Any] = {}
     for link in elements[0].findall("link"):
         numbers: dict[str, t.Any] = {key: _int(link.get(key, "")) for key in ("port", "width") if key in link.attrib}
         if "speed" in link.attrib:
             numbers["speed"] = _decimal(link.get("speed", ""))
-        found[link.get("validity", "")] = numbers
-    return {"pci_express": found}
+        links[link.get("validity", "")] = numbers
+    return {"pci_express": links}
 
 
 def _members(elements: t.Sequence[ET.Element]) -> dict[str, t.Any]:
@@ -240,22 +240,22 @@ def capability_fields(kind: str, element: ET.Element, problems: list[str]) -> di
     for child in element:
         if child.tag != "capability":
             tagged.setdefault(child.tag, []).append(child)
-    found: dict[str, t.Any] = {}
+    fields: dict[str, t.Any] = {}
     if kind not in _RULES:
-        found.update({key: value for key, value in element.attrib.items() if key != "type"})
+        fields.update({key: value for key, value in element.attrib.items() if key != "type"})
         if stripped_text(element):
-            found["text"] = stripped_text(element)
+            fields["text"] = stripped_text(element)
     for tag, elements in tagged.items():
         if tag not in rules:
-            plain = [_plain(one) for one in elements]
-            found[_snake(tag)] = plain[0] if len(plain) == 1 else plain
+            plain = [_plain(part) for part in elements]
+            fields[_snake(tag)] = plain[0] if len(plain) == 1 else plain
             continue
         try:
-            found.update(rules[tag](elements))
+            fields.update(rules[tag](elements))
         except ValueError as error:
             problems.append(f"<{tag}>: {error}")
     problems.extend(f"<{tag}> is missing" for tag in _REQUIRED.get(kind, ()) if tag not in tagged)
-    return found
+    return fields
 
 
 def nested_fields(kind: str, element: ET.Element, problems: list[str]) -> dict[str, t.Any]:
@@ -268,10 +268,10 @@ def nested_fields(kind: str, element: ET.Element, problems: list[str]) -> dict[s
         if kind == "phys_function":
             return {"physical_function": _address(element.find("address"))}
         if kind == "virt_functions":
-            functions = [_address(one) for one in element.findall("address")]
+            functions = [_address(address) for address in element.findall("address")]
             return {"virtual_functions": functions, "total_vfs": _int(element.get("maxCount") or str(len(functions)))}
         if kind == "mdev_types":
-            return {"mdev_types": [_mdev_type(one) for one in element.findall("type")]}
+            return {"mdev_types": [_mdev_type(mdev_type) for mdev_type in element.findall("type")]}
         if kind == "vpd":
             return {"vpd": _vpd(element)}
     except ValueError as error:
@@ -279,9 +279,9 @@ def nested_fields(kind: str, element: ET.Element, problems: list[str]) -> dict[s
         return {}
     inner = capability_fields(kind, element, problems)
     deeper: list[str] = []
-    for one in element.findall("capability"):
-        deeper.append(one.get("type", ""))
-        inner.update(nested_fields(deeper[-1], one, problems))
+    for capability in element.findall("capability"):
+        deeper.append(capability.get("type", ""))
+        inner.update(nested_fields(deeper[-1], capability, problems))
     return {_snake(kind) or "capability": inner if inner or kind in _RULES else True}
 
 
@@ -302,15 +302,15 @@ def _mdev_type(element: ET.Element) -> dict[str, t.Any]:
 
 def _vpd(element: ET.Element) -> dict[str, t.Any]:
     """Vital product data: `name`, and fields by access; those of the vendor and the system by their index."""
-    found: dict[str, t.Any] = {"name": element.findtext("name")}
+    vpd: dict[str, t.Any] = {"name": element.findtext("name")}
     for fields in element.findall("fields"):
-        by_name = found.setdefault(fields.get("access", ""), {})
-        for one in fields:
-            if "index" in one.attrib:
-                by_name.setdefault(f"{one.tag}s", {})[one.get("index", "")] = stripped_text(one)
+        by_name = vpd.setdefault(fields.get("access", ""), {})
+        for entry in fields:
+            if "index" in entry.attrib:
+                by_name.setdefault(f"{entry.tag}s", {})[entry.get("index", "")] = stripped_text(entry)
             else:
-                by_name[one.tag] = stripped_text(one)
-    return found
+                by_name[entry.tag] = stripped_text(entry)
+    return vpd
 
 
 def _plain(element: ET.Element) -> t.Any:

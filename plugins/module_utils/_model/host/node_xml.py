@@ -42,25 +42,25 @@ def parse_node_device(text: str) -> NodeDevice:
     if element is None or element.tag != "device":
         return NodeDevice("", warning="; ".join(problems) or "its XML is no <device>")
     name = (element.findtext("name") or "").strip()
-    found: dict[str, t.Any] = {}
+    fields: dict[str, t.Any] = {}
     for devnode in element.findall("devnode"):
         if devnode.get("type") == "dev":
-            found["devnode"] = stripped_text(devnode)
+            fields["devnode"] = stripped_text(devnode)
         else:
-            found.setdefault("devlinks", []).append(stripped_text(devnode))
+            fields.setdefault("devlinks", []).append(stripped_text(devnode))
     capabilities = element.findall("capability")
     kind = capabilities[0].get("type") if capabilities else None
     if kind is None:
         problems.append("it has no capability")
     nested: list[str] = []
     if capabilities:
-        found.update(capability_fields(kind or "", capabilities[0], problems))
+        fields.update(capability_fields(kind or "", capabilities[0], problems))
         # libvirt nests what belongs together; what stands beside the first is treated alike.
         for inner in [*capabilities[0].findall("capability"), *capabilities[1:]]:
             nested.append(inner.get("type", ""))
-            found.update(nested_fields(nested[-1], inner, problems))
-    _drop_misfits(kind or "", found, problems)
-    address = _pci_address(name, found, problems) if kind == "pci" else None
+            fields.update(nested_fields(nested[-1], inner, problems))
+    _drop_misfits(kind or "", fields, problems)
+    address = _pci_address(name, fields, problems) if kind == "pci" else None
     return NodeDevice(
         name=name,
         capability=kind,
@@ -68,7 +68,7 @@ def parse_node_device(text: str) -> NodeDevice:
         path=(element.findtext("path") or "").strip() or None,
         driver=(element.findtext("driver/name") or "").strip() or None,
         capabilities=tuple(nested),
-        fields=found,
+        fields=fields,
         address=address,
         warning="; ".join(problems) or None,
     )
@@ -80,8 +80,12 @@ def mark_hubs(devices: t.Iterable[NodeDevice]) -> list[NodeDevice]:
     libvirt's XML of a USB device has no class: its interfaces, which are devices of their own, tell a hub.
     """
     devices = list(devices)
-    hubs = {one.parent for one in devices if one.capability == "usb" and one.fields.get("class") == _USB_CLASS_HUB}
-    return [_marked(one, one.name in hubs) if one.capability == "usb_device" else one for one in devices]
+    hubs = {
+        device.parent
+        for device in devices
+        if device.capability == "usb" and device.fields.get("class") == _USB_CLASS_HUB
+    }
+    return [_marked(device, device.name in hubs) if device.capability == "usb_device" else device for device in devices]
 
 
 def _marked(device: NodeDevice, hub: bool) -> NodeDevice:
@@ -91,13 +95,13 @@ def _marked(device: NodeDevice, hub: bool) -> NodeDevice:
     return replace(device, fields={**device.fields, "hub": hub or root, "root_hub": root})
 
 
-def _drop_misfits(kind: str, found: dict[str, t.Any], problems: list[str]) -> None:
+def _drop_misfits(kind: str, fields: dict[str, t.Any], problems: list[str]) -> None:
     """Leave out what has the name of a known field and another form: an element or capability that is new to us."""
     for key, wanted in {**_TYPES_OF_ALL, **_TYPES.get(kind, {})}.items():
         # An empty element that is not known reads as true, which Python takes for a number.
-        if key in found and (isinstance(found[key], bool) or not isinstance(found[key], wanted)):
+        if key in fields and (isinstance(fields[key], bool) or not isinstance(fields[key], wanted)):
             problems.append(f"{key} is not of the form that is known")
-            del found[key]
+            del fields[key]
 
 
 def _element(text: str, problems: list[str]) -> ET.Element | None:
@@ -115,12 +119,12 @@ def _element(text: str, problems: list[str]) -> ET.Element | None:
     return t.cast(ET.Element, root)
 
 
-def _pci_address(name: str, found: t.Mapping[str, t.Any], problems: list[str]) -> str | None:
+def _pci_address(name: str, fields: t.Mapping[str, t.Any], problems: list[str]) -> str | None:
     """The function's address, by its parts or else by its name."""
-    parts = [found.get(part, -1) for part in ("domain", "bus", "slot", "function")]
+    parts = [fields.get(part, -1) for part in ("domain", "bus", "slot", "function")]
     if all(0 <= part <= limit for part, limit in zip(parts, (0xFFFFFFFF, 0xFF, 0x1F, 7))):
         return str(PciAddress(*parts))
-    if all(part in found for part in ("domain", "bus", "slot", "function")):
+    if all(part in fields for part in ("domain", "bus", "slot", "function")):
         problems.append("its parts make no PCI address: " + ", ".join(map(str, parts)))
     try:
         return str(PciAddress.parse(name))
