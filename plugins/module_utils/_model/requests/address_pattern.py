@@ -52,8 +52,8 @@ class AddressPattern:
         return isinstance(self.written, str) and None not in self.fields[1:] and self._fits(address)
 
     def _fits(self, address: str) -> bool:
-        found = _SEPARATORS.split(address)
-        return all(wanted is None or wanted.fullmatch(text) for wanted, text in zip(self.fields, found))
+        parts = _SEPARATORS.split(address)
+        return all(wanted is None or wanted.fullmatch(text) for wanted, text in zip(self.fields, parts))
 
 
 def read_address(value: object, path: str) -> AddressPattern | None:
@@ -83,9 +83,9 @@ def _pattern(value: object, text: str, path: str) -> AddressPattern:
         raise _invalid("invalid_address", path, value, _WANTED)
     parts = [""] * (3 - len(parts)) + parts + [function]
     digits = [_digits(name, part.strip(), path, value) for name, part in zip(_FIELDS, parts)]
-    domain, bus, slot, number = (one or _ANY for one in digits)
+    domain, bus, slot, number = (part or _ANY for part in digits)
     written = f"{domain}:{bus}:{slot}.{number}"
-    fields = tuple(None if one is None else re.compile(one) for one in digits)
+    fields = tuple(None if part is None else re.compile(part) for part in digits)
     return AddressPattern(fields, written, written if None not in digits else None)
 
 

@@ -83,9 +83,9 @@ def _name(value: object, path: str) -> str:
 def _check_criteria(entry: t.Mapping[str, object], path: str) -> None:
     given = {key for key in entry if key == "driver" or entry[key] not in (None, "", {}, [])}
     for key in given.intersection(_IDS):
-        found = entry[key]
-        if not isinstance(found, str) or not re.fullmatch("[0-9a-fA-F]{4}", found):
-            raise _invalid(f"{path}.{key}", found, 'exactly four hexadecimal digits in quotes, such as "8086"')
+        value = entry[key]
+        if not isinstance(value, str) or not re.fullmatch("[0-9a-fA-F]{4}", value):
+            raise _invalid(f"{path}.{key}", value, 'exactly four hexadecimal digits in quotes, such as "8086"')
     if not given.issuperset(_IDS) and given.isdisjoint(_ENOUGH):
         named = " and ".join(sorted(given - {"name"})) or "no criterion"
         raise _invalid(path, named, "vendor_id and product_id, or one of " + ", ".join(_ENOUGH))

@@ -50,16 +50,16 @@ class AllowList:
             used.update(fitting[:1])
             for index in fitting[1:]:
                 hidden_by.setdefault(index, set()).add(fitting[0])
-        found = []
+        sentences = []
         for index, spec in enumerate(self._specs or ()):
             if index in used:
                 continue
             why = "fits no device of this host"
             if index in hidden_by:
-                earlier = ", ".join(f"{path}[{one}]" for one in sorted(hidden_by[index]))
+                earlier = ", ".join(f"{path}[{number}]" for number in sorted(hidden_by[index]))
                 why = f"never counts on this host: all that it fits is taken by {earlier} before it"
-            found.append(f"{path}[{index}] ({spec.describe()}) {why}")
-        return found
+            sentences.append(f"{path}[{index}] ({spec.describe()}) {why}")
+        return sentences
 
     def _entries(self, device: PciDevice) -> t.Iterator[tuple[int, DeviceSpec]]:
         """The entries that the device fits, in their order."""

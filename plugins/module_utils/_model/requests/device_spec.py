@@ -136,7 +136,7 @@ class DeviceSpec:
             self.stable_path,
             self.driver,
         )
-        return self._looks_around or any(one is not None for one in criteria)
+        return self._looks_around or any(criterion is not None for criterion in criteria)
 
     @property
     def _remote_managed(self) -> bool:
@@ -156,26 +156,28 @@ class DeviceSpec:
             return self
         if any(_carries(device, self.devname) for device in inventory.devices.values()):
             held = ()
-        found = (device for device in inventory.devices.values() if self._fits_around(device, inventory, held))
-        return replace(self, among=frozenset(device.address for device in found))
+        fitting = (device for device in inventory.devices.values() if self._fits_around(device, inventory, held))
+        return replace(self, among=frozenset(device.address for device in fitting))
 
     def _fits_around(self, device: PciDevice, inventory: Inventory, held: t.Collection[str]) -> bool:
         upper = inventory.devices.get(device.physical_function or "")
         functions = [device] if upper is None else [device, upper]
-        named = any(_carries(one, self.devname) for one in functions) or (device.vfio and device.address in held)
+        named = any(_carries(function, self.devname) for function in functions) or (
+            device.vfio and device.address in held
+        )
         if self.devname is not None and not named:
             return False
         if self.iommu_group_size is not None:
             group = device.iommu_group
             if group is None or len(inventory.groups[group]) != self.iommu_group_size:
                 return False
-        return not self._remote_managed or any(one.serial for one in functions)
+        return not self._remote_managed or any(function.serial for function in functions)
 
     def check_remote_managed(self, inventory: Inventory, path: str) -> None:
         """Refuse remote_managed on what is no VF: only the VFs of a SmartNIC's PF can be. Raises HostdevError."""
         if not self._remote_managed:
             return
-        carrier = next((one for one in inventory.devices.values() if _carries(one, self.devname)), None)
+        carrier = next((device for device in inventory.devices.values() if _carries(device, self.devname)), None)
         if self.devname is not None and carrier is None:
             raise values.invalid(f"{path}.devname", self.devname, "an interface of this host, for remote_managed")
         if self.address is not None and self.address.exact is not None:
@@ -194,8 +196,8 @@ class DeviceSpec:
             )
         if vfs:
             ids = " or ".join(sorted({f"{vf.vendor_id}:{vf.product_id}" for vf in vfs}))
-            found = f"{self.vendor_id or '*'}:{self.product_id or '*'}"
-            raise values.invalid(f"{path}.product_id", found, f"the ids of the VFs of {carrier.address}, {ids}")
+            given = f"{self.vendor_id or '*'}:{self.product_id or '*'}"
+            raise values.invalid(f"{path}.product_id", given, f"the ids of the VFs of {carrier.address}, {ids}")
 
     def names(self, device: PciDevice) -> bool:
         """Whether the spec is for this very device: by its address, serial or stable path."""
@@ -245,12 +247,12 @@ def _carries(device: PciDevice, interface: str | None) -> bool:
     return any(child.kind == "net" and child.name == interface for child in device.children)
 
 
-def _met(wanted: object, found: object) -> bool:
-    if isinstance(wanted, str) and isinstance(found, str):
-        return wanted.lower() == found.lower()
-    if isinstance(wanted, list) and isinstance(found, list):
-        return all(one in found for one in wanted)
-    return wanted == found
+def _met(wanted: object, tag: object) -> bool:
+    if isinstance(wanted, str) and isinstance(tag, str):
+        return wanted.lower() == tag.lower()
+    if isinstance(wanted, list) and isinstance(tag, list):
+        return all(value in tag for value in wanted)
+    return wanted == tag
 
 
 def parse_device_specs(value: object, path: str) -> tuple[DeviceSpec, ...]:
@@ -260,15 +262,15 @@ def parse_device_specs(value: object, path: str) -> tuple[DeviceSpec, ...]:
     """
     if not isinstance(value, (list, tuple)):
         raise values.invalid(path, value, "a list of device specs")
-    found: list[DeviceSpec] = []
+    specs: list[DeviceSpec] = []
     for index, entry in enumerate(value):
         where = f"{path}[{index}]"
         read = values.from_json(entry)
         if isinstance(entry, str) and isinstance(read, list):
-            found.extend(parse_device_spec(one, f"{where}[{place}]") for place, one in enumerate(read))
+            specs.extend(parse_device_spec(part, f"{where}[{place}]") for place, part in enumerate(read))
         else:
-            found.append(parse_device_spec(read if isinstance(read, dict) else entry, where))
-    return tuple(found)
+            specs.append(parse_device_spec(read if isinstance(read, dict) else entry, where))
+    return tuple(specs)
 
 
 def parse_device_spec(value: object, path: str) -> DeviceSpec:
@@ -276,7 +278,7 @@ def parse_device_spec(value: object, path: str) -> DeviceSpec:
     if not isinstance(value, t.Mapping):
         raise values.invalid(path, value, "a mapping with some of " + ", ".join(KEYS))
     values.check_keys(value, KEYS, path)
-    found = {
+    criteria = {
         "class_prefix" if key == "class" else key: read(value[key], f"{path}.{key}")
         for key, read in _READERS.items()
         if _given(value, key)
@@ -286,9 +288,9 @@ def parse_device_spec(value: object, path: str) -> DeviceSpec:
     }
     if _given(value, "tags"):
         tags.update(values.tags(value["tags"], f"{path}.tags", KEYS))
-    if found.get("devname") is not None and found.get("address") is not None:
+    if criteria.get("devname") is not None and criteria.get("address") is not None:
         raise values.invalid(f"{path}.devname", value["devname"], "either devname or address")
-    return DeviceSpec(**found, tags=tags)
+    return DeviceSpec(**criteria, tags=tags)
 
 
 def _given(value: t.Mapping[str, object], key: str) -> bool:

@@ -156,10 +156,10 @@ def parse_requests(value: object, aliases: Aliases, path: str = "requests") -> t
 def with_names(entries: t.Iterable[object], path: str) -> list[object]:
     """The entries with each `ALIAS:COUNT` as a mapping, named for its alias: `nic`, and once more `nic-2`."""
     times: dict[str, int] = {}
-    found: list[object] = []
+    named: list[object] = []
     for index, entry in enumerate(entries):
         if not isinstance(entry, str):
-            found.append(entry)
+            named.append(entry)
             continue
         match = re.fullmatch(r"\s*([^:]*[^:\s])\s*:\s*([0-9]{1,18})\s*", entry)
         if match is None:
@@ -167,8 +167,8 @@ def with_names(entries: t.Iterable[object], path: str) -> list[object]:
         alias, count = match.groups()
         times[alias] = times.get(alias, 0) + 1
         name = alias if times[alias] == 1 else f"{alias}-{times[alias]}"
-        found.append({"name": name, "alias": alias, "count": int(count)})
-    return found
+        named.append({"name": name, "alias": alias, "count": int(count)})
+    return named
 
 
 def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
@@ -180,8 +180,8 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
         raise _invalid(f"{path}.name", name, "a name, which tells this request from the owner's others")
     ways = [key for key in _WAYS if entry.get(key) is not None]
     if len(ways) != 1:
-        found = " and ".join(ways) or "none of them"
-        raise _invalid(path, found, "exactly one of " + ", ".join(_WAYS))
+        given = " and ".join(ways) or "none of them"
+        raise _invalid(path, given, "exactly one of " + ", ".join(_WAYS))
     count = 1
     if entry.get("count") is not None:
         count = number(entry["count"], f"{path}.count", "a number of devices, 1 or more", 1, "invalid_request")

@@ -67,20 +67,20 @@ def _usb(given: t.Mapping[str, object], path: str) -> dict[str, t.Any]:
     ids = [key for key in ("vendor_id", "product_id") if key in given]
     if len(ids) == 1 or (not ids and "port" not in given):
         raise _invalid(path, dict(given), "vendor_id and product_id, or port, or all three")
-    found: dict[str, t.Any] = {}
+    fields: dict[str, t.Any] = {}
     for key in ids:
-        found[key] = identifier(given[key], f"{path}.{key}")
-        if found[key] is None:
+        fields[key] = identifier(given[key], f"{path}.{key}")
+        if fields[key] is None:
             raise _invalid(f"{path}.{key}", given[key], 'four hexadecimal digits in quotes, such as "0951"')
     if "serial" in given:
-        found["serial"] = text(given["serial"], f"{path}.serial")
+        fields["serial"] = text(given["serial"], f"{path}.serial")
     if "port" in given:
         # The kernel's name of a device: bus, and the ports along the way (drivers/usb/core/usb.c, usb_alloc_dev).
         port = given["port"]
         if not isinstance(port, str) or not re.fullmatch(r"[0-9]+-[0-9]+(\.[0-9]+)*", port.strip()):
             raise _invalid(f"{path}.port", port, 'a port path in quotes, such as "1-2" or "1-2.4"')
-        found["port"] = port.strip()
-    return found
+        fields["port"] = port.strip()
+    return fields
 
 
 def _scsi(given: t.Mapping[str, object], path: str) -> dict[str, t.Any]:
@@ -91,10 +91,10 @@ def _scsi(given: t.Mapping[str, object], path: str) -> dict[str, t.Any]:
     if isinstance(adapter, str) and adapter.strip().startswith("scsi_host"):
         adapter = adapter.strip()[len("scsi_host") :]
     wanted = "a SCSI host such as scsi_host2, or its number"
-    found = {"adapter": number(adapter, f"{path}.adapter", wanted, 0, "invalid_request")}
+    fields = {"adapter": number(adapter, f"{path}.adapter", wanted, 0, "invalid_request")}
     for key in ("bus", "target", "lun"):
-        found[key] = number(given.get(key, 0), f"{path}.{key}", "a number, 0 or more", 0, "invalid_request")
-    return found
+        fields[key] = number(given.get(key, 0), f"{path}.{key}", "a number, 0 or more", 0, "invalid_request")
+    return fields
 
 
 def _invalid(path: str, value: object, wanted: str) -> HostdevError:
