@@ -170,7 +170,7 @@ def _claim_form(value: object, path: str) -> None:
 def _check_request(requests: list[dict[str, t.Any]], held: dict[str, t.Any], path: str) -> None:
     """Refuse a device whose request is not in the claim, or asks for another kind of device."""
     way = {USB: "usb", SCSI: "scsi"}.get(held.get("capability", ""))
-    suitable = [one["name"] for one in requests if next((key for key in WAYS if key in one), None) == way]
+    suitable = [request["name"] for request in requests if next((key for key in WAYS if key in request), None) == way]
     if held["request"] is not None and held["request"] not in suitable:
         wanted = f"a request of the claim for a {way.upper()} device" if way else "a request of the claim, or null"
         raise forms.wrong(path, held["request"], f"{wanted} ({', '.join(suitable) or 'there is none'})")
@@ -227,7 +227,9 @@ class Claim:
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "claim") -> Claim:
         """The claim in a document of its form; `path` is its place there. Raises DocumentError."""
-        requests = [Request.from_dict(one, f"{path}.requests[{index}]") for index, one in enumerate(data["requests"])]
+        requests = [
+            Request.from_dict(request, f"{path}.requests[{index}]") for index, request in enumerate(data["requests"])
+        ]
         holdings = [Holding.from_dict(device) for device in data["devices"]]
         nodes = [NodeHolding.from_dict(device) for device in data.get("node_devices", ())]
         return cls(

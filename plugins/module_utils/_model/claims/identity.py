@@ -30,12 +30,12 @@ def identity_mismatch(device: PciDevice, held: Holding | Waiting) -> str | None:
     A serial counts only when both are known: a disk's is not readable while the disk is with a guest. The path is
     no part of it, since a card may move.
     """
-    found = device.identity
+    identity = device.identity
     for key, wanted in held.identity.items():
-        if key == "stable_path" or wanted is None or found.get(key) is None:
+        if key == "stable_path" or wanted is None or identity.get(key) is None:
             continue
-        if found[key] != wanted:
-            return f"{key} is {found[key]}, claimed was {wanted}"
+        if identity[key] != wanted:
+            return f"{key} is {identity[key]}, claimed was {wanted}"
     return None
 
 
@@ -76,12 +76,12 @@ def moved_devices(inventory: Inventory, tracker: Tracker) -> dict[str, Moved]:
     for address, device in inventory.devices.items():
         if tracker.holder(address) is None:
             by_mark[_mark(device.identity)] = address
-    found = {}
+    moved = {}
     for owner, held in lost:
         present = by_mark.get(_mark(held.identity))
         if present is not None:
-            found[present] = Moved(owner, held.address)
-    return found
+            moved[present] = Moved(owner, held.address)
+    return moved
 
 
 def _mark(identity: t.Mapping[str, str | None]) -> tuple[str | None, ...]:

@@ -21,7 +21,7 @@ class Tracker:
     def __init__(self, claims: t.Iterable[Claim] = (), waiting: t.Iterable[Waiting] = ()) -> None:
         self._claims: dict[str, Claim] = {}
         self._holder: dict[str, str] = {}
-        self.waiting = {one.address: one for one in waiting}
+        self.waiting = {device.address: device for device in waiting}
         for claim in claims:
             self.put(claim)
 

@@ -83,10 +83,10 @@ def node_mismatch(node: NodeDevice, held: NodeHolding) -> str | None:
 
     All of it counts: unlike a PCI function's serial it can be read while a guest has the device.
     """
-    found = node_identity(node)
+    identity = node_identity(node)
     for key, wanted in held.identity.items():
-        if found.get(key) != wanted:
-            return f"{key} is {found.get(key) or 'unknown'}, claimed was {wanted or 'one without'}"
+        if identity.get(key) != wanted:
+            return f"{key} is {identity.get(key) or 'unknown'}, claimed was {wanted or 'one without'}"
     return None
 
 
