@@ -62,13 +62,13 @@ class DomainLayout:
 
         Of a root port that is the first slot, and nothing else may be behind it.
         """
-        one = PciAddress.parse(place)
-        if one.domain or one.bus not in self.controllers:
+        address = PciAddress.parse(place)
+        if address.domain or address.bus not in self.controllers:
             return False
-        there = [at for at, what in self.places.items() if at.bus == one.bus and what not in gone]
-        if self.controllers[one.bus] == "pcie-root-port":
-            return one.slot == one.function == 0 and not there
-        return all(at.slot != one.slot for at in there)
+        there = [at for at, what in self.places.items() if at.bus == address.bus and what not in gone]
+        if self.controllers[address.bus] == "pcie-root-port":
+            return address.slot == address.function == 0 and not there
+        return all(at.slot != address.slot for at in there)
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ def _source_address(element: ET.Element) -> tuple[str, ET.Element | None]:
 
 
 def _source_pci(source: ET.Element | None) -> str | None:
-    found = None if source is None else _pci_address(source)
-    return None if found is None else str(found)
+    address = None if source is None else _pci_address(source)
+    return None if address is None else str(address)
 
 
 def _pci_address(element: ET.Element) -> PciAddress | None:

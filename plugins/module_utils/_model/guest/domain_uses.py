@@ -15,15 +15,15 @@ if t.TYPE_CHECKING:
 
 def uses_by_address(domains: t.Iterable[Domain]) -> dict[str, list[DomainUse]]:
     """Which domains refer to each function, in their definition, live or both."""
-    found: dict[str, list[DomainUse]] = {}
+    uses: dict[str, list[DomainUse]] = {}
     for domain in domains:
         config = domain.config.assigned if domain.config is not None else {}
         live = domain.live.assigned if domain.live is not None else {}
         for address in dict.fromkeys([*config, *live]):
             via = (live.get(address) or config[address]).via
-            found.setdefault(address, []).append(
+            uses.setdefault(address, []).append(
                 DomainUse(
                     domain.name, domain.uuid, via, active=domain.active, config=address in config, live=address in live
                 )
             )
-    return found
+    return uses

@@ -95,7 +95,7 @@ def lacks(element: ET.Element, options: GuestOptions) -> list[str]:
     network = options.network
     rom, boot, tag = element.find("rom"), element.find("boot"), element.find("vlan/tag")
     mac = element.find("mac")
-    found: dict[str, tuple[object, object]] = {
+    pairs: dict[str, tuple[object, object]] = {
         "rom.bar": (options.rom_bar, None if rom is None else _switch(rom.get("bar"))),
         "rom.file": (options.rom_file, None if rom is None else rom.get("file")),
         "boot_order": (options.boot_order, None if boot is None else int(boot.get("order", "0"))),
@@ -103,10 +103,10 @@ def lacks(element: ET.Element, options: GuestOptions) -> list[str]:
         "guest_address": (options.address, guest_place(element)),
     }
     if network is not None:
-        found["network"] = (True, element.tag == "interface")
-        found["network.mac"] = (network.mac, None if mac is None else mac.get("address", "").lower())
-        found["network.vlan"] = (network.vlan, None if tag is None else int(tag.get("id", "0")))
-    return [name for name, (wanted, there) in found.items() if wanted is not None and wanted != there]
+        pairs["network"] = (True, element.tag == "interface")
+        pairs["network.mac"] = (network.mac, None if mac is None else mac.get("address", "").lower())
+        pairs["network.vlan"] = (network.vlan, None if tag is None else int(tag.get("id", "0")))
+    return [name for name, (wanted, there) in pairs.items() if wanted is not None and wanted != there]
 
 
 def guest_place(element: ET.Element) -> str | None:
@@ -116,13 +116,13 @@ def guest_place(element: ET.Element) -> str | None:
 
 
 def _place(address: str, *, multifunction: bool) -> ET.Element:
-    one = PciAddress.parse(address)
+    place = PciAddress.parse(address)
     attributes = {
         "type": "pci",
-        "domain": f"0x{one.domain:04x}",
-        "bus": f"0x{one.bus:02x}",
-        "slot": f"0x{one.slot:02x}",
-        "function": f"0x{one.function:x}",
+        "domain": f"0x{place.domain:04x}",
+        "bus": f"0x{place.bus:02x}",
+        "slot": f"0x{place.slot:02x}",
+        "function": f"0x{place.function:x}",
     }
     if multifunction:
         attributes["multifunction"] = "on"

@@ -37,7 +37,7 @@ class Element(t.NamedTuple):
 
 def node_elements(layout: DomainLayout) -> list[Element]:
     """The USB and SCSI devices of the host in a domain's XML."""
-    return [found for element in layout.elements() for found in hostdev_elements(element)]
+    return [hostdev for element in layout.elements() for hostdev in hostdev_elements(element)]
 
 
 def hostdev_elements(element: ET.Element) -> t.Iterator[Element]:
@@ -47,7 +47,7 @@ def hostdev_elements(element: ET.Element) -> t.Iterator[Element]:
     for mark in source_marks(element):
         yield Element(
             mark,
-            None if None in ids else t.cast("tuple[str, str]", tuple(_digits(one) for one in ids)),
+            None if None in ids else t.cast("tuple[str, str]", tuple(_digits(part) for part in ids)),
             ET.tostring(element, encoding="unicode").strip(),
             element,
         )
