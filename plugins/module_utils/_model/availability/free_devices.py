@@ -38,7 +38,7 @@ class Kind:
     def discard(self, address: str) -> None:
         self.free.discard(address)
         if len(self._heap) + len(self._added) > _SLACK * len(self.free) + 64:
-            self._heap, self._added = [], [address_order(one) for one in self.free]
+            self._heap, self._added = [], [address_order(address) for address in self.free]
 
     def lowest(self) -> tuple[int, str] | None:
         """The lowest free address as its sort key, None when there is none."""

@@ -23,7 +23,7 @@ def free_devices(pools: Pools, wanted: t.Sequence[t.Mapping[str, t.Any]] = ()) -
     return sum(
         int(pool["count"])
         for pool in pools
-        if not wanted or any(all(pool.get(key) == value for key, value in one.items()) for one in wanted)
+        if not wanted or any(all(pool.get(key) == value for key, value in criteria.items()) for criteria in wanted)
     )
 
 
@@ -31,5 +31,5 @@ def rank_hosts(
     pools: t.Mapping[str, Pools], wanted: t.Sequence[t.Mapping[str, t.Any]] = (), count: int = 1
 ) -> list[str]:
     """The hosts with at least so many free devices, the best first; equals by name."""
-    free = {host: free_devices(found, wanted) for host, found in pools.items()}
+    free = {host: free_devices(host_pools, wanted) for host, host_pools in pools.items()}
     return sorted((host for host in free if free[host] >= count), key=lambda host: (-weight(free[host]), host))

@@ -49,10 +49,10 @@ class Standing:
         """Why the device may not be given away; of a held one, why it could not stay where it is."""
         holder = self._held.get(address)
         if holder is None:
-            found = blockers(self._inventory, address, self._nobody, self._known)
+            reasons = blockers(self._inventory, address, self._nobody, self._known)
         else:
-            found = blockers(self._inventory, address, self._consent(holder))
-        return found + record_blockers(self._inventory.devices[address], holder, self._moved.get(address))
+            reasons = blockers(self._inventory, address, self._consent(holder))
+        return reasons + record_blockers(self._inventory.devices[address], holder, self._moved.get(address))
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""

@@ -29,26 +29,26 @@ def own_blockers(inventory: Inventory, device: PciDevice, consent: Consent = NOB
     """The reasons that lie in the function itself and in who uses it."""
     address = device.address
     # Ten thousand functions are asked, of which few have anything to say: nothing else is made before one has.
-    found = [
+    findings = [
         (code, detail)
         for code, guard in (_OF_BRIDGES if device.is_bridge else _OF_FUNCTIONS)
         if (detail := guard(inventory, device, consent)) is not None
     ]
     host_uses, domain_uses = inventory.host_uses.get(address, ()), inventory.domain_uses.get(address, ())
-    if not found and not host_uses and not domain_uses:
+    if not findings and not host_uses and not domain_uses:
         return []
-    reasons = use_blockers(address, host_uses, found)
+    reasons = use_blockers(address, host_uses, findings)
     reasons += domain_blockers(address, (use for use in domain_uses if use.uuid != consent.owner_uuid))
     return [reason for reason in reasons if not reason.accepted(consent.allow)]
 
 
-def use_blockers(address: str, uses: t.Iterable[HostUse], found: t.Iterable[tuple[str, str]] = ()) -> list[Blocker]:
-    """Blockers of what the host uses a device for, after those `found`; each code once, with all details.
+def use_blockers(address: str, uses: t.Iterable[HostUse], findings: t.Iterable[tuple[str, str]] = ()) -> list[Blocker]:
+    """Blockers of what the host uses a device for, after `findings`, those of guards; each code once, with all details.
 
     A volume can lie on several parts of one device.
     """
     details: dict[str, dict[str, None]] = {}
-    for code, detail in [*found, *((use.code, use.detail) for use in uses)]:
+    for code, detail in [*findings, *((use.code, use.detail) for use in uses)]:
         details.setdefault(code, {})[detail] = None
     return [blocker(code, address, "; ".join(several)) for code, several in details.items()]
 

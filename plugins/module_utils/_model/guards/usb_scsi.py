@@ -69,7 +69,7 @@ def _takes(layout: DomainLayout, node: NodeDevice, *, own: bool = False) -> bool
     """Whether a domain has the device or a disk on it; of the asking domain itself only the disk counts."""
     disks = [replace(node, capability="storage", fields={"devlinks": node.fields.get("block_paths", ())})]
     sources = DomainSources([layout])
-    return any(sources.take(one) for one in ([] if own else [node]) + disks)
+    return any(sources.take(part) for part in ([] if own else [node]) + disks)
 
 
 _GUARDS = guards_in(globals())
