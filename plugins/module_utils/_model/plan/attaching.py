@@ -162,10 +162,10 @@ def _check_place(at: _At, held: Holding, after: Claim, gone: t.Collection[str]) 
     if bus not in layout.controllers:
         if place == CONFIG:
             return
-        found = f"the running domain has no PCI controller with index {bus}"
+        reason = f"the running domain has no PCI controller with index {bus}"
     else:
         there = ", ".join(f"{what} at {spot}" for spot, what in layout.places.items() if spot.bus == bus)
-        found = f"in the {'definition' if place == CONFIG else 'running domain'} it is not free: bus {bus} " + (
+        reason = f"in the {'definition' if place == CONFIG else 'running domain'} it is not free: bus {bus} " + (
             f"has {there}"
             if there
             else f"is a {layout.controllers[bus]}, which has no such slot, or none for hot-plugging"
@@ -174,7 +174,7 @@ def _check_place(at: _At, held: Holding, after: Claim, gone: t.Collection[str]) 
     raise HostdevError(
         "guest_address_taken",
         subject=f"guest_address {wanted} of request {held.request}, for {held.address} in domain {domain.name}",
-        found=found,
+        found=reason,
         wanted="an address of the guest that is free",
         remedy=f"choose another one ({ports or 'no root port is free'}), or leave guest_address out"
         + (", or set attach to [config], which takes effect at its next start" if place == LIVE else ""),
@@ -185,18 +185,18 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
     """Warnings of what a running guest gets at its next start only: its devices can't be changed in their place."""
     if domain.live is None:
         return []
-    found = separated(inventory, domain, [held for held in after.holdings.values() if held.request is not None])
+    warnings = separated(inventory, domain, [held for held in after.holdings.values() if held.request is not None])
     for address, held in after.holdings.items():
         assigned = domain.live.assigned.get(address)
         if assigned is None or LIVE not in held.attach:
             continue
         missing = lacks(assigned.element, _followed(after, address))
         if missing:
-            found.append(
+            warnings.append(
                 f"{address} is in the running domain {domain.name} without the {', '.join(missing)} of request "
                 f"{held.request}: that takes effect at its next start"
             )
-    return found
+    return warnings
 
 
 def _outdated(address: str, element: ET.Element, before: Claim, after: Claim) -> bool:
@@ -219,7 +219,7 @@ def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = N
     said = (held.managed, options.managed, managed)
     return device_element(
         held.address,
-        managed=next(one for one in said if one is not None),
+        managed=next(answer for answer in said if answer is not None),
         options=options,
         place=options.address or kept,
     )

@@ -42,14 +42,14 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
     `after` is the domain as read back, None in check mode: then its XML is foretold, without the guest addresses
     that libvirt will choose.
     """
-    found = []
+    entries = []
     for place in PLACES:
         steps = [step for step in plan.steps if step.place == place]
         layout = before.layout(place)
         if not steps or layout is None:
             continue
         after_layout = after.layout(place) if after is not None else None
-        found.append(
+        entries.append(
             {
                 "before_header": one_line(f"domain {before.name} ({place})"),
                 "after_header": one_line(f"domain {before.name} ({place})"),
@@ -59,7 +59,7 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
                 else _foretold(copy.deepcopy(layout.root), steps),
             }
         )
-    return found
+    return entries
 
 
 def _foretold(domain: ET.Element, steps: t.Iterable[Step]) -> str:

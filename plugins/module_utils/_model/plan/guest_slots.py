@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 def host_slots(inventory: Inventory, staying: t.Iterable[Holding]) -> list[list[Holding]]:
     """Holdings for a definition by the host slot that they are functions of, lowest function first."""
     slots: dict[PciAddress, list[Holding]] = {}
-    for held in sorted(staying, key=lambda one: address_order(one.address)):
+    for held in sorted(staying, key=lambda held: address_order(held.address)):
         device = inventory.devices.get(held.address)
         if device is not None and device.express and not device.physical_function and CONFIG in held.attach:
             slots.setdefault(PciAddress.parse(held.address)._replace(function=0), []).append(held)
@@ -40,9 +40,9 @@ def guest_slots(
     Functions are numbered as on the host; without function 0, for which a guest looks first (PCI Local Bus 3.0,
     3.2.2.3.4) and which alone says that there are more, the lowest one becomes it.
     """
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     asked = {after.options(held.address).address for held in staying}
-    taken = {PciAddress.parse(one).bus for one in asked if one is not None}
+    taken = {PciAddress.parse(place).bus for place in asked if place is not None}
     for members in host_slots(inventory, staying):
         present = {
             held.address: layout.assigned[held.address].place for held in members if held.address in layout.assigned
@@ -56,8 +56,8 @@ def guest_slots(
             functions[members[0].address] = 0
         slot = _slot(layout, members, present, after, {*gone, *functions}, taken)
         taken.add(slot.bus)
-        found.update({address: str(slot._replace(function=number)) for address, number in functions.items()})
-    return found
+        places.update({address: str(slot._replace(function=number)) for address, number in functions.items()})
+    return places
 
 
 def check_unplug(domain: Domain, addresses: t.Iterable[str]) -> None:
@@ -69,7 +69,7 @@ def check_unplug(domain: Domain, addresses: t.Iterable[str]) -> None:
         if layout is None or place is None:
             continue
         at = PciAddress.parse(place)
-        mates = [f"{what} at {one}" for one, what in layout.places.items() if one != at and one[:3] == at[:3]]
+        mates = [f"{what} at {spot}" for spot, what in layout.places.items() if spot != at and spot[:3] == at[:3]]
         if mates:
             raise HostdevError(
                 "multifunction_slot",

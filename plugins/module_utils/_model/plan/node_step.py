@@ -41,7 +41,7 @@ class NodeStep(ElementStep):
 
     def is_for(self, element: ET.Element) -> bool:
         mark = self.mark
-        return any(found.mark == mark for found in hostdev_elements(element))
+        return any(hostdev.mark == mark for hostdev in hostdev_elements(element))
 
     def device_missing(self, now: HostNow) -> str | None:
         nodes = now.nodes()

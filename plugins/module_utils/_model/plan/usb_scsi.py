@@ -75,7 +75,11 @@ def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
         elements = node_elements(layout)
         for name, held in sorted(change.after.node_devices.items()):
             node = held_node(nodes, held)
-            if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
+            if (
+                node is None
+                or place not in held.attach
+                or any(names_only(element, nodes, node) for element in elements)
+            ):
                 continue
             by_ids = place == CONFIG and only_one_with_its_ids(nodes, node)
             steps.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
@@ -94,16 +98,20 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
         return False
     # With its ids, and with a number that no other device with these has.
     return not any(
-        element.mark == next(device_marks(one)) and element.ids == (one.fields["vendor_id"], one.fields["product_id"])
-        for one in nodes.values()
-        if one.capability == USB and one.name != held.name
+        element.mark == next(device_marks(other))
+        and element.ids == (other.fields["vendor_id"], other.fields["product_id"])
+        for other in nodes.values()
+        if other.capability == USB and other.name != held.name
     )
 
 
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
     """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
     kind, suitable = CONTROLLERS[node.capability or ""]
-    if any(one.get("type") == kind and one.get("model") != "none" for one in layout.elements("devices/controller")):
+    if any(
+        controller.get("type") == kind and controller.get("model") != "none"
+        for controller in layout.elements("devices/controller")
+    ):
         return
     raise HostdevError(
         "no_usb_controller" if node.capability == USB else "no_scsi_controller",

@@ -30,11 +30,11 @@ def vfs_concerned(change: Change) -> list[str]:
     Of a release only those that it gives back.
     """
     before, after = change.before, change.after
-    found = {address for address, held in before.holdings.items() if held.vf_settings}
-    found.update(address for address in after.holdings if after.options(address).network is not None)
+    addresses = {address for address, held in before.holdings.items() if held.vf_settings}
+    addresses.update(address for address in after.holdings if after.options(address).network is not None)
     if change.operation == RELEASE:
-        found -= after.holdings.keys()
-    return sorted(found, key=address_order)
+        addresses -= after.holdings.keys()
+    return sorted(addresses, key=address_order)
 
 
 def note_originals(claim: Claim, states: t.Mapping[str, VfState]) -> Claim:
@@ -54,7 +54,9 @@ def note_originals(claim: Claim, states: t.Mapping[str, VfState]) -> Claim:
                     wanted=f"a driver that has it, to set it for request {held.request}",
                     remedy=f"take network.{name} out of the request, or update the driver of {state.pf}",
                 )
-        holdings[address] = replace(held, vf_settings={n: one for n, one in originals.items() if one is not None})
+        holdings[address] = replace(
+            held, vf_settings={name: original for name, original in originals.items() if original is not None}
+        )
     return replace(claim, holdings=holdings)
 
 
