@@ -59,9 +59,9 @@ def _constant(text: str) -> t.NoReturn:
 
 
 def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         keys = [key for key, _value in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise DocumentError("", f"the key {shown(twice)} twice in one mapping", "each key once")
-    return found
+    return mapping

@@ -106,29 +106,31 @@ def _schema(value: object, path: str) -> None:
 def _record(data: dict[str, t.Any], journals: JournalReader) -> Record:
     forms.mapping({**_FORMS, "journal": forms.nullable(journals.FORM)})(data, "")
     journal = data["journal"]
-    found = Record(
-        Tracker((), [Waiting.from_dict(one) for one in data["needs_cleaning"]]),
+    record = Record(
+        Tracker((), [Waiting.from_dict(waiting) for waiting in data["needs_cleaning"]]),
         None if journal is None else journals.from_dict(journal),
         data["boot_id"],
         data["pools"],
     )
     owners: set[str] = set()
-    for index, one in enumerate(data["claims"]):
+    for index, written in enumerate(data["claims"]):
         path = f"claims[{index}]"
-        claim = Claim.from_dict(one, path)
+        claim = Claim.from_dict(written, path)
         if claim.owner.key in owners:
             raise DocumentError(f"{path}.owner", f"found a second claim of {claim.owner}", "one claim for each owner")
         owners.add(claim.owner.key)
         try:
-            found.tracker.put(claim)
+            record.tracker.put(claim)
         except ValueError as error:
             raise DocumentError(f"{path}.devices", str(error), "one owner for each device") from error
-    for index, one in enumerate(data["needs_cleaning"]):
-        holder = found.tracker.holder(one["address"])
+    for index, waiting in enumerate(data["needs_cleaning"]):
+        holder = record.tracker.holder(waiting["address"])
         if holder is not None:
             path = f"needs_cleaning[{index}].address"
-            raise DocumentError(path, f"found {one['address']}, held by {holder.owner}", "a device that nobody holds")
-    return found
+            raise DocumentError(
+                path, f"found {waiting['address']}, held by {holder.owner}", "a device that nobody holds"
+            )
+    return record
 
 
 def _read(read: t.Callable[[dict[str, t.Any]], _T], data: dict[str, t.Any], path: str) -> _T:

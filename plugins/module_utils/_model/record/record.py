@@ -32,7 +32,7 @@ class Record:
             "boot_id": self.boot_id,
             "claims": [claim.as_dict() for claim in self.tracker],
             "journal": None if self.journal is None else self.journal.as_dict(),
-            "needs_cleaning": [one.as_dict() for _address, one in sorted(self.tracker.waiting.items())],
+            "needs_cleaning": [waiting.as_dict() for _address, waiting in sorted(self.tracker.waiting.items())],
             "pools": self.pools,
         }
 
