@@ -72,7 +72,7 @@ def device_report(
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
         "link": None if device.link is None else device.link._asdict(),
-        "bars": [{**asdict(one), "resizable_sizes": list(one.resizable_sizes)} for one in device.bars],
+        "bars": [{**asdict(bar), "resizable_sizes": list(bar.resizable_sizes)} for bar in device.bars],
         "rom": device.has_rom,
         "reset_methods": None if device.reset_methods is None else list(device.reset_methods),
         "d3cold_allowed": device.d3cold_allowed,

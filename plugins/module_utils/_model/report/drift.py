@@ -18,36 +18,36 @@ if t.TYPE_CHECKING:
 
 def drift(snapshot: Snapshot) -> list[Difference]:
     """Every difference between the record and what is, of all kinds of devices: `code`, address, owner, detail."""
-    return [found for of_kind in DRIFTS for found in of_kind(snapshot)]
+    return [entry for of_kind in DRIFTS for entry in of_kind(snapshot)]
 
 
 def function_drift(snapshot: Snapshot) -> list[Difference]:
     """The differences of PCI functions."""
     inventory, tracker = snapshot.inventory, snapshot.tracker
-    found: list[Difference] = []
+    differences: list[Difference] = []
     standing = Standing(inventory, tracker)
     for claim in tracker:
         gone = orphaned(snapshot, claim)
         for address, held in claim.holdings.items():
             device = inventory.devices.get(address)
-            differences = [*gone]
+            details = [*gone]
             elsewhere = standing.moved_to(claim, address)
             if elsewhere is not None:
-                differences.append(("moved", f"the device is at {elsewhere} now"))
+                details.append(("moved", f"the device is at {elsewhere} now"))
             elif device is None:
-                differences.append(("removed", "there is no such device on the host"))
+                details.append(("removed", "there is no such device on the host"))
             if device is not None:
                 mismatch = identity_mismatch(device, held)
                 if mismatch is not None:
-                    differences.append(("identity_changed", mismatch))
+                    details.append(("identity_changed", mismatch))
                 elif not device.vfio:
-                    differences.append(("driver", f"bound to {device.driver or 'no driver'} instead of a VFIO driver"))
+                    details.append(("driver", f"bound to {device.driver or 'no driver'} instead of a VFIO driver"))
                 if not gone and snapshot.domains is not None:
                     uses = [use for use in inventory.domain_uses.get(address, ()) if use.uuid == claim.owner.id]
                     if held.attach and not uses:
-                        differences.append(("not_attached", f"{claim.owner} does not have it"))
-            found.extend(difference(code, address, claim.owner, detail) for code, detail in differences)
-    return found + list(_unrecorded(snapshot))
+                        details.append(("not_attached", f"{claim.owner} does not have it"))
+            differences.extend(difference(code, address, claim.owner, detail) for code, detail in details)
+    return differences + list(_unrecorded(snapshot))
 
 
 def _node_drift(snapshot: Snapshot) -> list[Difference]:

@@ -50,7 +50,7 @@ class Entry(t.NamedTuple):
 
 def _child_dict(entry: Entry) -> dict[str, t.Any]:
     """A function's child with the names that libvirt's fields have, as far as sysfs told."""
-    found: dict[str, t.Any] = {
+    fields: dict[str, t.Any] = {
         "name": entry.name,
         "capability": entry.capability,
         "capabilities": [],
@@ -58,13 +58,13 @@ def _child_dict(entry: Entry) -> dict[str, t.Any]:
     }
     child = entry.child
     if child is None:
-        return found
+        return fields
     if child.kind == "net":
-        found["interface"] = child.name
+        fields["interface"] = child.name
     elif child.kind == "block":
-        found["block"] = f"/dev/{child.name}"
+        fields["block"] = f"/dev/{child.name}"
     elif child.kind == "usb":
-        found.update(hub=True, root_hub=True)
+        fields.update(hub=True, root_hub=True)
     for key, value in child.attributes.items():
-        found[key] = int(value) * _SECTOR if key == "size" and value.isdecimal() else value
-    return found
+        fields[key] = int(value) * _SECTOR if key == "size" and value.isdecimal() else value
+    return fields

@@ -106,14 +106,14 @@ class Listing:
         driver.
         """
         group = self._group(entry)
-        found = set(self._below_all(entry.name) if group is None else self._members(group))
-        for name in [entry.name, *found]:
+        names = set(self._below_all(entry.name) if group is None else self._members(group))
+        for name in [entry.name, *names]:
             device = self._device(self.entries.get(name))
             for address in device.virtual_functions if device is not None else ():
                 vf = _name(address)
-                found.update([vf, *self._below_all(vf)])
-        found.discard(entry.name)
-        return [one for one in self.entries.values() if one.name in found]
+                names.update([vf, *self._below_all(vf)])
+        names.discard(entry.name)
+        return [other for other in self.entries.values() if other.name in names]
 
     def eligible(self, entry: Entry) -> bool:
         """Whether a guest could be given the device if nobody else had it.
@@ -131,16 +131,16 @@ class Listing:
             return []
         from ..guards.usb_scsi import node_blockers
 
-        found = node_blockers(self._inventory, entry.node)
-        if any(one.code == "held_by_process" for one in found) and self._taken(entry, self._running):
-            return [one for one in found if one.code != "held_by_process"]
-        return found
+        reasons = node_blockers(self._inventory, entry.node)
+        if any(reason.code == "held_by_process" for reason in reasons) and self._taken(entry, self._running):
+            return [reason for reason in reasons if reason.code != "held_by_process"]
+        return reasons
 
     def as_dict(self, entry: Entry) -> dict[str, t.Any]:
         """What the entry says of itself; a USB or SCSI device that a guest can be given has its blockers besides."""
         if not entry.assignable:
             return entry.as_dict()
-        return {**entry.as_dict(), "blockers": [one.as_dict() for one in self.blockers(entry)]}
+        return {**entry.as_dict(), "blockers": [reason.as_dict() for reason in self.blockers(entry)]}
 
     def available(self, entry: Entry) -> bool:
         """Whether the device is eligible, and neither on record nor in the definition of a domain.
@@ -210,14 +210,14 @@ class Listing:
         return None if entry is None or entry.address is None else self._inventory.devices[entry.address]
 
     def _below_all(self, name: str) -> list[str]:
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         pending = list(self._below.get(name, ()))
         while pending:
             below = pending.pop()
-            if below not in found and below != name:
-                found[below] = None
+            if below not in names and below != name:
+                names[below] = None
                 pending.extend(self._below.get(below, ()))
-        return list(found)
+        return list(names)
 
     def _upwards(self, entry: Entry) -> t.Iterator[tuple[Entry | None, NodeDevice | None]]:
         """The device and those above it, each with its node device."""
@@ -225,15 +225,15 @@ class Listing:
         name: str | None = entry.name
         while name is not None and name not in seen:
             seen.add(name)
-            found, foreign = self.entries.get(name), self._foreign.get(name)
-            yield found, found.node if found is not None else foreign
-            parent = found.parent if found is not None else foreign.parent if foreign is not None else None
+            above, foreign = self.entries.get(name), self._foreign.get(name)
+            yield above, above.node if above is not None else foreign
+            parent = above.parent if above is not None else foreign.parent if foreign is not None else None
             name = self._aliases.get(parent, parent) if parent is not None else None
 
     def _group(self, entry: Entry) -> int | None:
         """The IOMMU group: a PCI function's own if any, a mediated device's own, else that of the function above."""
-        for found, node in self._upwards(entry):
-            device = self._device(found)
+        for above, node in self._upwards(entry):
+            device = self._device(above)
             if device is not None:
                 return device.iommu_group
             if node is not None and (node.capability == "pci" or "iommu_group" in node.fields):
@@ -245,14 +245,14 @@ class Listing:
         if self._groups is None:
             self._groups = {}
             for entry in self.entries.values():
-                found = self._group(entry)
-                if found is not None:
-                    self._groups.setdefault(found, []).append(entry.name)
+                number = self._group(entry)
+                if number is not None:
+                    self._groups.setdefault(number, []).append(entry.name)
         return self._groups.get(group, [])
 
     def _function_above(self, entry: Entry) -> PciDevice | None:
-        for found, _node in self._upwards(entry):
-            device = self._device(found)
+        for above, _node in self._upwards(entry):
+            device = self._device(above)
             if device is not None:
                 return device
         return None
@@ -260,9 +260,9 @@ class Listing:
     def _function_free(self, device: PciDevice) -> bool:
         """Whether neither the function nor a group mate is with a domain or on record."""
         return not any(
-            self._inventory.domain_uses.get(one.address)
-            or (self._standing is not None and self._standing.holder(one.address) is not None)
-            for one in [device, *self._inventory.group_mates(device.address)]
+            self._inventory.domain_uses.get(function.address)
+            or (self._standing is not None and self._standing.holder(function.address) is not None)
+            for function in [device, *self._inventory.group_mates(device.address)]
         )
 
     @functools.cached_property
@@ -282,8 +282,8 @@ class Listing:
 
     def _taken(self, entry: Entry, sources: DomainSources) -> bool:
         """Whether domains have the device or something below it."""
-        found = (self.entries.get(name) for name in [entry.name, *self._below_all(entry.name)])
-        return any(sources.take(one.node) for one in found if one is not None and one.node is not None)
+        entries = (self.entries.get(name) for name in [entry.name, *self._below_all(entry.name)])
+        return any(sources.take(below.node) for below in entries if below is not None and below.node is not None)
 
     def _fits(self, entry: Entry, filters: Filters) -> bool:
         if filters.specs is not None:

@@ -19,14 +19,14 @@ if t.TYPE_CHECKING:
 
 def group_members(inventory: Inventory, serving: t.Collection[str]) -> list[str]:
     """The group mates that must be held along with the devices that serve requests."""
-    found = {
+    members = {
         mate.address
         for address in serving
         if address in inventory.devices
         for mate in inventory.group_mates(address)
         if mate.address not in serving and comes_along(mate)
     }
-    return sorted(found, key=address_order)
+    return sorted(members, key=address_order)
 
 
 def members_on_record(claim: Claim) -> list[str]:

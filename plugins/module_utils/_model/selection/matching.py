@@ -96,8 +96,8 @@ def _fitting(
         passed: list[tuple[Kind, str]] = []
         try:
             while True:
-                lowest = [(one.kind.lowest(), one) for one in ranked[rank]]
-                there = [(order, one) for order, one in lowest if order is not None]
+                lowest = [(candidate.kind.lowest(), candidate) for candidate in ranked[rank]]
+                there = [(order, candidate) for order, candidate in lowest if order is not None]
                 if not there:
                     break
                 (_width, address), chosen = min(there, key=lambda pair: pair[0])

@@ -103,7 +103,7 @@ def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t
 
 def _note_held(chosen: Selection) -> None:
     """Claim in the books what others hold, and what this owner keeps."""
-    held = [(address, one.owner.key) for one in chosen.tracker for address in one.holdings]
+    held = [(address, claim.owner.key) for claim in chosen.tracker for address in claim.holdings]
     others = [(address, key) for address, key in held if key != chosen.owner.key]
     for address, key in [*others, *((address, chosen.owner.key) for address in chosen.serving)]:
         device = chosen.inventory.devices.get(address)
@@ -207,7 +207,7 @@ def _check_rebind(chosen: Selection, address: str) -> None:
             found=why.text,
             wanted="a device that nothing keeps with the host",
             remedy="; or ".join([*advice(why.steps, subject=address), f"release it with {RELEASE}"]),
-            details={"blockers": [one.as_dict() for one in reasons]},
+            details={"blockers": [reason.as_dict() for reason in reasons]},
         )
 
 

@@ -205,7 +205,7 @@ def _check_uses(snapshot: Snapshot, claim: Claim, terms: Terms, *, fresh: t.Coll
         if name in fresh or node is None or node_mismatch(node, held) is not None:
             continue
         number = next(device_marks(node))
-        if running is not None and any(one.mark == number for one in node_elements(running)):
+        if running is not None and any(element.mark == number for element in node_elements(running)):
             continue
         guards = node_guards(snapshot, node, claim.owner, terms.allow)
         if guards:
@@ -222,7 +222,7 @@ def _check_uses(snapshot: Snapshot, claim: Claim, terms: Terms, *, fresh: t.Coll
 
 def _check_functions(snapshot: Snapshot, before: Claim, after: Claim) -> None:
     """Refuse to take a PCI function from under a USB or SCSI device that somebody holds."""
-    claims = [*(one for one in snapshot.tracker if one.owner.key != after.owner.key), after]
+    claims = [*(claim for claim in snapshot.tracker if claim.owner.key != after.owner.key), after]
     for address in after.holdings.keys() - before.holdings.keys():
         for claim in claims:
             for name in claim.node_devices:
