@@ -14,7 +14,9 @@ def one_line(text: str) -> str:
     Names come from inventory, libvirt and devices, and may hold any character. Whoever reads logs by line, or looks at
     a terminal, must not take a part of a name for a message of its own.
     """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
 
 
 def did_you_mean(word: str, known: t.Iterable[str]) -> str:

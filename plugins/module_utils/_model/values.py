@@ -93,10 +93,10 @@ def group_size(value: object, path: str) -> int:
 
 def number(value: object, path: str, wanted: str, least: int, code: str = "invalid_spec") -> int:
     """A whole number, also as text, as templates give it."""
-    found = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value.strip()) else value
-    if isinstance(found, bool) or not isinstance(found, int) or found < least:
+    integer = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value.strip()) else value
+    if isinstance(integer, bool) or not isinstance(integer, int) or integer < least:
         raise HostdevError(code, subject=path, found=f"found {value!r}", wanted=wanted)
-    return found
+    return integer
 
 
 def text(value: object, path: str) -> str:
@@ -131,21 +131,23 @@ def flag(value: object, path: str) -> str:
 
 def names(value: object, path: str) -> tuple[str, ...]:
     """A list of names, or Nova's text with commas between them."""
-    found = value.split(",") if isinstance(value, str) else value
-    if not isinstance(found, (list, tuple)) or not all(isinstance(one, str) and one.strip() for one in found):
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) and part.strip() for part in parts):
         raise invalid(path, value, "a list of names")
-    return tuple(one.strip() for one in found)
+    return tuple(part.strip() for part in parts)
 
 
 def tags(value: object, path: str, reserved: t.Collection[str]) -> dict[str, t.Any]:
     """Names to values as they are; a name must be none of a spec's own keys."""
     if not isinstance(value, t.Mapping):
         raise invalid(path, value, "a mapping of tag names to values")
-    found = {}
+    labels = {}
     for key, tag in value.items():
         if key in reserved:
             raise invalid(f"{path}.{key}", tag, "a name that is no key of a device spec", f"write {key} beside tags")
-        if not all(isinstance(one, (str, int, float, type(None))) for one in (tag if isinstance(tag, list) else [tag])):
+        if not all(
+            isinstance(part, (str, int, float, type(None))) for part in (tag if isinstance(tag, list) else [tag])
+        ):
             raise invalid(f"{path}.{key}", tag, "a text, a number, true or false, null, or a list of those")
-        found[str(key)] = tag
-    return found
+        labels[str(key)] = tag
+    return labels

@@ -46,7 +46,7 @@ def decide_claim(snapshot: Snapshot, choice: Choice) -> Decision:
     """The plan of what was chosen, by a snapshot that has the states of the VFs. Raises HostdevError."""
     change = replace(choice.change, after=note_originals(choice.change.after, snapshot.vf_states))
     plan = make_plan(snapshot, change)
-    warnings = [*choice.warnings, *(one for kind in KINDS for one in kind.warnings_of_claim(snapshot, plan))]
+    warnings = [*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_claim(snapshot, plan))]
     if snapshot.domains is None:
         warnings.append("libvirt could not be asked: a device may be in the definition of a domain that does not run")
     return Decision(plan, tuple(warnings))

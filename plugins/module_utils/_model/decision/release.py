@@ -88,7 +88,7 @@ def decide_release(snapshot: Snapshot, wish: ReleaseWish, choice: Choice) -> Dec
     plan = make_plan(snapshot, choice.change)
     return Decision(
         plan,
-        (*choice.warnings, *(one for kind in KINDS for one in kind.warnings_of_release(snapshot, wish, plan))),
+        (*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_release(snapshot, wish, plan))),
     )
 
 
