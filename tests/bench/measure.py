@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import groups_report
@@ -28,8 +28,8 @@ def inventory(root: str) -> dict[str, Any]:
     begun = time.perf_counter()
     found = System(Tree(root)).inventory()
     groups = groups_report(found)
-    standing = Standing(found, Tracker())
-    free = sum(1 for address in found.devices if not standing.blockers(address))
+    statuses = Statuses(found, Tracker())
+    free = sum(1 for address in found.devices if not statuses.blockers(address))
     seconds = time.perf_counter() - begun
     return {"functions": len(found.devices), "groups": len(groups), "free": free, "seconds": seconds}
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our books under the operations of the comparison: python3 -m tests.bench.our_tracker VFS prints JSON.
+"""Our tracker under the operations of the comparison: python3 -m tests.bench.our_tracker VFS prints JSON.
 
 Each operation is a run as the modules make it: inventory and states anew, requests selected, the claim kept on record.
 """
@@ -39,8 +39,8 @@ class Ours:
         """Take over what the host shows, and tell each device's state."""
         devices = [_device(one, group) for group, one in enumerate(json.loads(self._reported))]
         self.runs.devices = {device.address: device for device in devices}
-        standing = self.runs.standing()
-        assert all(standing.status(address) for address in self.runs.devices)
+        statuses = self.runs.statuses()
+        assert all(statuses.status(address) for address in self.runs.devices)
 
     def supports(self) -> None:
         """Ask whether a VF could be had."""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our books against OpenStack Nova's tracker, on the same inventories and operations, in one run."""
+"""Our tracker against OpenStack Nova's tracker, on the same inventories and operations, in one run."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from .._host.reading.pci import read_devices
 from .._host.reading.pci_ids import read_names
 from .._host.system import System
 from .._model.availability.pools import pools
-from .._model.availability.status import Standing
+from .._model.availability.status import Statuses
 from .._model.host.inventory import Inventory
 from .._model.report.devices import device_report, groups_report, tree_report
 from .._model.report.drift import drift
@@ -101,13 +101,13 @@ def gather(
     else:
         known = wish.parts & {"iommu_groups", "tree"}
         inventory = Inventory(read_host(tree), read_devices(tree) if known else ())
-    standing = Standing(inventory, record.tracker)
-    listing = Listing(inventory, nodes, standing, domains or ())
+    statuses = Statuses(inventory, record.tracker)
+    listing = Listing(inventory, nodes, statuses, domains or ())
     parts: dict[str, t.Callable[[], t.Any]] = {
-        "devices": lambda: _devices(tree, listing, inventory, standing, wish),
+        "devices": lambda: _devices(tree, listing, inventory, statuses, wish),
         "iommu_groups": lambda: groups_report(inventory),
         "tree": lambda: tree_report(listing.parents()),
-        "pools": lambda: pools(inventory, filter(standing.claimable, inventory.devices)),
+        "pools": lambda: pools(inventory, filter(statuses.claimable, inventory.devices)),
         "claims": lambda: [claim.as_dict() for claim in record.tracker],
         "drift": lambda: drift(
             Snapshot(
@@ -124,7 +124,7 @@ def gather(
 
 
 def _devices(
-    tree: Tree, listing: Listing, inventory: Inventory, standing: Standing, wish: Wish
+    tree: Tree, listing: Listing, inventory: Inventory, statuses: Statuses, wish: Wish
 ) -> list[dict[str, t.Any]]:
     """The devices that are asked for, with the fields that are."""
     selected = [
@@ -139,7 +139,7 @@ def _devices(
     aliases = ModuleAliases(tree, inventory.host.kernel_release)
 
     def report(device: PciDevice) -> dict[str, t.Any]:
-        return device_report(inventory, standing, device, names, aliases)
+        return device_report(inventory, statuses, device, names, aliases)
 
     found = [
         {**(report(functions[entry.address]) if entry.address is not None else {}), **listing.as_dict(entry)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
@@ -62,4 +62,4 @@ def listing(nodes: t.Sequence[NodeDevice], domains: t.Sequence[Domain] = (), **h
     addresses = {node.name: node.address for node in nodes}
     functions = [pci_device(node, addresses.get(node.parent)) for node in nodes if node.address is not None]
     inventory = Inventory(host(**host_fields), functions, domain_uses=uses_by_address(domains))
-    return Listing(inventory, nodes, Standing(inventory, Tracker()), domains)
+    return Listing(inventory, nodes, Statuses(inventory, Tracker()), domains)

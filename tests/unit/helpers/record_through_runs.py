@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import choose
@@ -65,8 +65,8 @@ class RecordThroughRuns:
                     uses[address] = [DomainUse(name, name, "hostdev", active=True, config=True, live=True)]
         return Inventory(replace(self._host, numa_nodes=nodes), devices.values(), domain_uses=uses)
 
-    def standing(self) -> Standing:
-        return Standing(self.inventory(), self.tracker)
+    def statuses(self) -> Statuses:
+        return Statuses(self.inventory(), self.tracker)
 
     def chosen(self, owner: str, requests: t.Sequence[Request], guest: Guest) -> Claim:
         """What the owner's claim would be, as check mode has it. Raises HostdevError."""

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.availability.pools import pools
-from ..._model.availability.status import Standing
+from ..._model.availability.status import Statuses
 from ..._model.decision.claim import choose, decide_claim
 from ..._model.decision.release import concerned, decide_cleaned, decide_release, give_back
 from ..._model.errors import HostdevError
@@ -142,4 +142,4 @@ class Flow:
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()
-        return pools(inventory, filter(Standing(inventory, tracker).claimable, inventory.devices))
+        return pools(inventory, filter(Statuses(inventory, tracker).claimable, inventory.devices))

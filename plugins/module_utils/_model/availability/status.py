@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How each device stands now, with inventory and books seen together: state, holder, blockers."""
+"""The status of each device, of inventory and record together: state, holder, blockers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
 
 
-class Standing:
-    """Answers for any device of one inventory; what it takes from the books it takes once."""
+class Statuses:
+    """The status of any device of one inventory; what the record says of all is looked up once."""
 
     def __init__(self, inventory: Inventory, tracker: Tracker) -> None:
         self._inventory = inventory
@@ -39,7 +39,7 @@ class Standing:
         """Nova's word for the device's state, or needs_cleaning."""
         if waiting_device(self._tracker, self._inventory.devices[address]) is not None:
             return "needs_cleaning"
-        return self._books[address].status
+        return self._states[address].status
 
     def claimable(self, address: str) -> bool:
         """Whether anybody could claim the device now, without any consent."""
@@ -62,16 +62,16 @@ class Standing:
         return None
 
     @functools.cached_property
-    def _books(self) -> DeviceStates:
+    def _states(self) -> DeviceStates:
         """The states, as the record and the domains make them."""
-        books = DeviceStates(AllowList(None), self._inventory.devices.values())
+        states = DeviceStates(AllowList(None), self._inventory.devices.values())
         for claim in self._tracker:
             for address in claim.holdings.keys() & self._inventory.devices.keys():
                 in_use = any(use.uuid == claim.owner.id for use in self._inventory.domain_uses.get(address, ()))
                 # A record with a PF and its VF contradicts itself; the one that comes first counts.
                 with contextlib.suppress(TransitionError):
-                    books.adopt(self._inventory.devices[address], claim.owner.key, in_use=in_use)
-        return books
+                    states.adopt(self._inventory.devices[address], claim.owner.key, in_use=in_use)
+        return states
 
     @functools.cached_property
     def _nobody(self) -> Consent:

@@ -46,7 +46,7 @@ def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
 
 
 def waiting_device(tracker: Tracker, device: PciDevice) -> Waiting | None:
-    """What the books say of a device that waits to be cleaned; None for another one that sits at its address now."""
+    """What the record says of a device that waits to be cleaned; None for another one that sits at its address now."""
     waiting = tracker.waiting.get(device.address)
     return waiting if waiting is not None and identity_mismatch(device, waiting) is None else None
 

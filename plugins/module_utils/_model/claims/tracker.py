@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The books: who holds which devices for which requests. The one mutable thing of the model."""
+"""The tracker: who holds which devices for which requests. The one mutable thing of the model."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Step:
         raise NotImplementedError
 
     def command(self) -> str:
-        """The command that does it by hand: one line for any POSIX shell, whatever XML and the record hold."""
+        """The command that does the same: one line for any POSIX shell, whatever XML and the record hold."""
         raise NotImplementedError
 
     def lines(self) -> tuple[str, str]:

@@ -41,7 +41,7 @@ class JournalReader(t.Protocol):
 
 
 def _step_form(value: object, path: str) -> None:
-    """A step of whatever kind: its fields are looked at by the run that settles it."""
+    """A step of whatever kind: its fields are looked at by the run that recovers the journal."""
     forms.text(forms.part(value, "kind", path), forms.below(path, "kind"))
 
 

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import asdict
 
 from ..address import PciAddress
-from ..availability.status import Standing
+from ..availability.status import Statuses
 from ..guards.group import group_viable
 
 if t.TYPE_CHECKING:
@@ -38,13 +38,13 @@ class Drivers(t.Protocol):
 
 
 def device_report(
-    inventory: Inventory, standing: Standing, device: PciDevice, names: Names, drivers: Drivers
+    inventory: Inventory, statuses: Statuses, device: PciDevice, names: Names, drivers: Drivers
 ) -> dict[str, t.Any]:
     """One PCI function with everything that is known of it."""
     address = device.address
-    holder = standing.holder(address)
-    status = standing.status(address)
-    reasons = standing.blockers(address)
+    holder = statuses.holder(address)
+    status = statuses.status(address)
+    reasons = statuses.blockers(address)
     return {
         "address": address,
         "name": PciAddress.parse(address).nodedev_name,

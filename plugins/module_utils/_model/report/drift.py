@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..availability.status import Standing
+from ..availability.status import Statuses
 from ..claims.identity import identity_mismatch
 from .differences import difference, orphaned
 
@@ -25,13 +25,13 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
     """The differences of PCI functions."""
     inventory, tracker = snapshot.inventory, snapshot.tracker
     differences: list[Difference] = []
-    standing = Standing(inventory, tracker)
+    statuses = Statuses(inventory, tracker)
     for claim in tracker:
         gone = orphaned(snapshot, claim)
         for address, held in claim.holdings.items():
             device = inventory.devices.get(address)
             details = [*gone]
-            elsewhere = standing.moved_to(claim, address)
+            elsewhere = statuses.moved_to(claim, address)
             if elsewhere is not None:
                 details.append(("moved", f"the device is at {elsewhere} now"))
             elif device is None:
@@ -64,7 +64,7 @@ DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, 
 
 
 def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
-    """Devices that a domain has by somebody else's hand."""
+    """Devices that a domain has without being on record for it."""
     if not snapshot.inventory.domain_uses:
         return
     from ..claims.claim import Owner

@@ -19,7 +19,7 @@ from ..errors import HostdevError, did_you_mean
 from .entry import CAPABILITY_ALIASES, Entry
 
 if t.TYPE_CHECKING:
-    from ..availability.status import Standing
+    from ..availability.status import Statuses
     from ..guards.blocker import Blocker
     from ..guest.domain import Domain, DomainLayout
     from ..guest.sources import DomainSources
@@ -39,7 +39,7 @@ class Listing:
     """The devices: PCI functions in the order of their addresses, then the others by name.
 
     `nodes` are libvirt's node devices, empty without libvirt. A PCI function that libvirt alone knows is no device of
-    this host, but keeps its place in the tree. `standing` and `domains` are only needed for `passthrough` and
+    this host, but keeps its place in the tree. `statuses` and `domains` are only needed for `passthrough` and
     `available`.
     """
 
@@ -47,10 +47,10 @@ class Listing:
         self,
         inventory: Inventory,
         nodes: t.Sequence[NodeDevice],
-        standing: Standing | None = None,
+        statuses: Statuses | None = None,
         domains: t.Sequence[Domain] = (),
     ) -> None:
-        self._inventory, self._standing, self._domains = inventory, standing, domains
+        self._inventory, self._statuses, self._domains = inventory, statuses, domains
         self.entries: dict[str, Entry] = {}
         self._foreign: dict[str, NodeDevice] = {}
         self._groups: dict[int, list[str]] | None = None
@@ -121,8 +121,8 @@ class Listing:
         A PCI function by its blockers, of which those that only say who has it do not count, nor that group mates
         must come along. USB devices that are no hubs, and SCSI devices, that the host itself does not use.
         """
-        if entry.address is not None and self._standing is not None:
-            return all(blocker.code in _NOT_BARRED for blocker in self._standing.blockers(entry.address))
+        if entry.address is not None and self._statuses is not None:
+            return all(blocker.code in _NOT_BARRED for blocker in self._statuses.blockers(entry.address))
         return entry.assignable and not self.blockers(entry)
 
     def blockers(self, entry: Entry) -> list[Blocker]:
@@ -148,17 +148,17 @@ class Listing:
         The same holds for group mates, for a VF's PF, for the function that a USB or SCSI device hangs on, and for
         all that lies below the device.
         """
-        if not self.eligible(entry) or self._standing is None:
+        if not self.eligible(entry) or self._statuses is None:
             return False
-        if self._taken(entry, self._named) or self._standing.holder(entry.name) is not None:
+        if self._taken(entry, self._named) or self._statuses.holder(entry.name) is not None:
             return False
         if entry.address is None:
             function = self._function_above(entry)
             return function is None or self._function_free(function)
         device = self._inventory.devices[entry.address]
         return (
-            self._standing.status(entry.address) == "available"
-            and not any(blocker.code in _NOT_FREE for blocker in self._standing.blockers(entry.address))
+            self._statuses.status(entry.address) == "available"
+            and not any(blocker.code in _NOT_FREE for blocker in self._statuses.blockers(entry.address))
             and not self._inventory.domain_uses.get(device.physical_function or "")
         )
 
@@ -261,7 +261,7 @@ class Listing:
         """Whether neither the function nor a group mate is with a domain or on record."""
         return not any(
             self._inventory.domain_uses.get(function.address)
-            or (self._standing is not None and self._standing.holder(function.address) is not None)
+            or (self._statuses is not None and self._statuses.holder(function.address) is not None)
             for function in [device, *self._inventory.group_mates(device.address)]
         )
 

@@ -46,6 +46,6 @@ class Selection:
     consent: Consent
     moved: t.Mapping[str, Moved]
     held: frozenset[str]
-    books: DeviceStates
+    states: DeviceStates
     guest: Guest
     serving: dict[str, str] = field(default_factory=dict)

@@ -68,7 +68,7 @@ def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
     present = frozenset(address for address, held in claim.holdings.items() if held_device(inventory, held) is not None)
     addresses = {request.address for request in _requests(asked) if request.address is not None}
     allow_list = asked.wish.allow_list.resolved(inventory, present)
-    books = DeviceStates(allow_list, inventory.devices.values())
+    states = DeviceStates(allow_list, inventory.devices.values())
     consent = Consent(
         allow=terms.allow,
         owner_uuid=owner.id if owner.kind == "domain" else None,
@@ -80,7 +80,7 @@ def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
         },
     )
     moved = moved_devices(inventory, tracker)
-    return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, books, asked.guest)
+    return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, states, asked.guest)
 
 
 def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t.Collection[str]) -> dict[str, Holding]:
@@ -102,7 +102,7 @@ def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t
 
 
 def _note_held(chosen: Selection) -> None:
-    """Claim in the books what others hold, and what this owner keeps."""
+    """Claim in the states what others hold, and what this owner keeps."""
     held = [(address, claim.owner.key) for claim in chosen.tracker for address in claim.holdings]
     others = [(address, key) for address, key in held if key != chosen.owner.key]
     for address, key in [*others, *((address, chosen.owner.key) for address in chosen.serving)]:
@@ -110,7 +110,7 @@ def _note_held(chosen: Selection) -> None:
         if device is not None:
             # A PF and its VF on record together are both refused all the same, see _taken_by.
             with contextlib.suppress(TransitionError):
-                chosen.books.adopt(device, key)
+                chosen.states.adopt(device, key)
 
 
 def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
@@ -170,7 +170,7 @@ def _take(chosen: Selection, request: Request, missing: int) -> list[str]:
                 refused[device.address] = why
             return why is None
 
-        taken += claim_some(chosen.books, chosen.owner.key, request, missing - len(taken), chosen.guest, admits)
+        taken += claim_some(chosen.states, chosen.owner.key, request, missing - len(taken), chosen.guest, admits)
     if len(taken) < missing:
         raise not_enough(chosen, request, missing, taken)
     return taken

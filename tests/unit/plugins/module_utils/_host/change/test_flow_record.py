@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
@@ -101,7 +101,7 @@ def test_managed_of_the_allow_list_goes_before_that_of_the_claim(lab_host, tag, 
 
 
 def status(host, address):
-    return Standing(host.system.inventory(), host.file.read().tracker).status(address)
+    return Statuses(host.system.inventory(), host.file.read().tracker).status(address)
 
 
 def test_a_device_for_one_time_use_waits_until_it_was_cleaned(lab_host):

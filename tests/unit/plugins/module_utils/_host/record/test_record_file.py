@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import record_file as record_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -461,8 +461,8 @@ def test_the_record_of_a_large_host_stays_small(file):
         )
         for number, one in enumerate(devices[1:21])
     )
-    standing = Standing(found, tracker)
-    counted = pools(found, filter(standing.claimable, found.devices))
+    statuses = Statuses(found, tracker)
+    counted = pools(found, filter(statuses.claimable, found.devices))
     assert sum(pool["count"] for pool in counted) == 10_048 - 20
     file.write(Record(tracker, None, "boot-1", counted))
     assert Path(file.path).stat().st_size < 64 * 1024

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, claim, device, holding, inventory, pf, vf
 
@@ -21,9 +21,9 @@ def test_devices_that_look_the_same_are_one_pool():
         device("0000:06:00.0", numa_node=0, driver="vfio-pci"),
         device("0000:07:00.0", numa_node=0, class_id="060100"),
     )
-    books = Tracker([claim(DPDK, holding("0000:06:00.0"))])
+    tracker = Tracker([claim(DPDK, holding("0000:06:00.0"))])
     nic = {"vendor_id": "8086", "class": "020000"}
-    assert pools(found, filter(Standing(found, books).claimable, found.devices)) == [
+    assert pools(found, filter(Statuses(found, tracker).claimable, found.devices)) == [
         {
             **nic,
             "product_id": "10ca",
@@ -61,4 +61,4 @@ def test_devices_that_look_the_same_are_one_pool():
 
 def test_without_free_devices_there_are_no_pools():
     found = inventory(device("0000:01:00.0", class_id="060100"))
-    assert pools(found, filter(Standing(found, Tracker()).claimable, found.devices)) == []
+    assert pools(found, filter(Statuses(found, Tracker()).claimable, found.devices)) == []

@@ -35,8 +35,8 @@ def claim(through, owner, *wanted, guest=ANYWHERE):
 
 
 def states(through):
-    standing = through.standing()
-    return {address: standing.status(address) for address in through.devices}
+    statuses = through.statuses()
+    return {address: statuses.status(address) for address in through.devices}
 
 
 def free(through):

@@ -109,8 +109,8 @@ class History(RuleBasedStateMachine):
         return sorted((claim.as_dict() for claim in self.runs.tracker), key=lambda claim: str(claim["owner"]["id"]))
 
     def states(self) -> dict[str, str]:
-        standing = self.runs.standing()
-        return {address: standing.status(address) for address in self.runs.devices}
+        statuses = self.runs.statuses()
+        return {address: statuses.status(address) for address in self.runs.devices}
 
     # What happens.
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import moved_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift as differences
@@ -49,10 +49,10 @@ def test_what_another_owner_holds_is_never_taken_for_a_lost_device():
 def test_a_moved_device_is_kept_for_its_owner_and_drift_says_where_it_is():
     tracker = Tracker([claim(DPDK, held(A, serial="S1"))])
     found = inventory(device(A, product_id="ffff"), device(C, serial="S1"))
-    standing = Standing(found, tracker)
-    assert [(one.code, one.address) for one in standing.blockers(C)] == [("moved", C)]
-    assert standing.claimable(C) is False
-    assert [(one.code, one.detail) for one in standing.blockers(A)] == [
+    statuses = Statuses(found, tracker)
+    assert [(one.code, one.address) for one in statuses.blockers(C)] == [("moved", C)]
+    assert statuses.claimable(C) is False
+    assert [(one.code, one.detail) for one in statuses.blockers(A)] == [
         ("identity_changed", "held by owner dpdk0, but product_id is ffff, claimed was 10d3")
     ]
     drift = [(one["code"], one["address"], one["detail"]) for one in differences(Snapshot(found, tracker))]
@@ -65,6 +65,6 @@ def test_a_moved_device_is_kept_for_its_owner_and_drift_says_where_it_is():
 def test_a_mate_of_a_device_that_an_owner_holds_is_blocked_for_others():
     tracker = Tracker([claim(DPDK, holding(A))])
     found = inventory(device(A, driver="vfio-pci"), device(B, iommu_group=1))
-    assert [(one.code, one.detail) for one in Standing(found, tracker).blockers(B)] == [
+    assert [(one.code, one.detail) for one in Statuses(found, tracker).blockers(B)] == [
         ("group_used_by_domain", "held by owner dpdk0")
     ]

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
@@ -30,8 +30,8 @@ NIC = "0000:03:00.0"
 
 def status(tracker, **uses):
     found = inventory(pf(PF, VF1, VF2), vf(VF1, PF), vf(VF2, PF), device(NIC), domain_uses=uses.get("domain_uses"))
-    standing = Standing(found, tracker)
-    return {address: standing.status(address) for address in found.devices}
+    statuses = Statuses(found, tracker)
+    return {address: statuses.status(address) for address in found.devices}
 
 
 def test_what_nobody_holds_is_available():

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PcieLink
@@ -58,7 +58,7 @@ class Drivers:
 
 
 def report(found, address=A, tracker=None):
-    return device_report(found, Standing(found, tracker or Tracker()), found.devices[address], Names(), Drivers())
+    return device_report(found, Statuses(found, tracker or Tracker()), found.devices[address], Names(), Drivers())
 
 
 def test_the_facts_of_a_device_are_whole_and_plain():

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
@@ -35,7 +35,7 @@ XHCI = "0000:05:00.0"
 
 def listing(*devices, nodes=(), claims=(), domains=(), **fields):
     found = inventory(*devices, **fields)
-    return Listing(found, nodes, Standing(found, Tracker(claims)), domains)
+    return Listing(found, nodes, Statuses(found, Tracker(claims)), domains)
 
 
 def names(entries):

@@ -33,7 +33,7 @@ _NO_AFFINITY = "without numa affinity"
 _UNEXPLAINED = "a preset that no claim explains"
 
 
-class Books:
+class TrackedHost:
     """The record of a host through runs, and the requests' ids by their names."""
 
     def __init__(self, given: t.Any) -> None:
@@ -98,8 +98,8 @@ class Books:
 
     @property
     def free(self) -> list[str]:
-        standing, permitted = self.runs.standing(), self.tags()
-        return sorted(address for address in permitted if standing.status(address) == "available")
+        statuses, permitted = self.runs.statuses(), self.tags()
+        return sorted(address for address in permitted if statuses.status(address) == "available")
 
     def tags(self) -> dict[str, t.Mapping[str, t.Any]]:
         """The tags of all devices of the host that are permitted."""
@@ -112,7 +112,7 @@ class Books:
         if owner is None and address not in self.tags():
             return "deleted" if address in self.saved else "removed"
         if address in self.runs.devices:
-            return self.runs.standing().status(address)
+            return self.runs.statuses().status(address)
         return "allocated" if address in self.runs.in_use else "claimed"
 
     def owner(self, address: str) -> str | None:
@@ -124,14 +124,14 @@ class Books:
 
 
 def pools(case: t.Any) -> Outcome:
-    return {"pools": _pools(Books(case["given"]))}
+    return {"pools": _pools(TrackedHost(case["given"]))}
 
 
-def _pools(books: Books) -> list[Outcome]:
+def _pools(tracked: TrackedHost) -> list[Outcome]:
     counts: Counter[tuple[t.Any, ...]] = Counter()
-    tags = books.tags()
-    for address in books.free:
-        device = books.runs.devices[address]
+    tags = tracked.tags()
+    for address in tracked.free:
+        device = tracked.runs.devices[address]
         above = device.physical_function or address
         key = (device.vendor_id, device.product_id, device.device_type, device.numa_node, above)
         counts[(*key, tuple(sorted(tags[address].items(), key=str)))] += 1
@@ -140,82 +140,82 @@ def _pools(books: Books) -> list[Outcome]:
 
 
 def consume(case: t.Any) -> Outcome:
-    books = Books(case["given"])
+    tracked = TrackedHost(case["given"])
     try:
-        taken = books.claim("owner", case["when"]["requests"], case["when"].get("numa_cells"))
+        taken = tracked.claim("owner", case["when"]["requests"], case["when"].get("numa_cells"))
     except HostdevError as error:
-        return {"error": _kind(error), "free": books.free}
-    devices = [books.runs.devices[address] for address in taken]
+        return {"error": _kind(error), "free": tracked.free}
+    devices = [tracked.runs.devices[address] for address in taken]
     parents = {device.physical_function for device in devices}
     return {
         "selected": sorted(taken),
         "selected_count": len(taken),
         "selected_dev_type": sorted({device.device_type for device in devices}),
         "selected_parents": sorted(parent for parent in parents if parent is not None),
-        "parents_of_selected_free": any(parent in books.free for parent in parents),
-        "request_of": {address: books.ids[str(books.request(address))] for address in taken},
-        "free": books.free,
+        "parents_of_selected_free": any(parent in tracked.free for parent in parents),
+        "request_of": {address: tracked.ids[str(tracked.request(address))] for address in taken},
+        "free": tracked.free,
     }
 
 
 def support(case: t.Any) -> Outcome:
-    books = Books(case["given"])
-    guest = books.guest._replace(cells=frozenset(case["when"].get("numa_cells") or ()))
-    return {"supported": books.runs.supports(books.requests(case["when"]["requests"]), guest), "free": books.free}
+    tracked = TrackedHost(case["given"])
+    guest = tracked.guest._replace(cells=frozenset(case["when"].get("numa_cells") or ()))
+    return {"supported": tracked.runs.supports(tracked.requests(case["when"]["requests"]), guest), "free": tracked.free}
 
 
 def apply(case: t.Any) -> Outcome:
-    books = Books(case["given"])
+    tracked = TrackedHost(case["given"])
     try:
-        books.claim("owner", case["when"]["requests"], case["when"].get("numa_cells"))
+        tracked.claim("owner", case["when"]["requests"], case["when"].get("numa_cells"))
     except HostdevError as error:
         return {"error": _kind(error)}
-    left = _pools(books)
+    left = _pools(tracked)
     return {"pool_count": len(left), "pool_total": sum(pool["count"] for pool in left)}
 
 
 def tracker(case: t.Any) -> Outcome:
     try:
-        books = Books(case["given"])
+        tracked = TrackedHost(case["given"])
         for number, step in enumerate(case["when"]["steps"]):
             wanted, found = step.get("expect_error"), None
             try:
-                _step(books, step)
+                _step(tracked, step)
             except HostdevError as error:
                 found = _kind(error)
             if found != wanted:
                 return {"error": f"step {number} ({step['do']}): wanted {wanted}, found {found}"}
     except ValueError as error:
         return {"error": str(error)}
-    states = {address: books.state(address) for address in books.known}
-    tags = books.tags()
+    states = {address: tracked.state(address) for address in tracked.known}
+    tags = tracked.tags()
     there = [address for address, state in states.items() if state not in ("removed", "deleted")]
-    ids = {address: books.request(address) for address in there}
+    ids = {address: tracked.request(address) for address in there}
     return {
         "states": states,
-        "owners": {address: books.owner(address) for address in books.known},
-        "request_ids": {address: books.ids.get(str(name), name) for address, name in ids.items()},
-        "props": {address: {**tags.get(address, {}), **_properties(books, address)} for address in there},
-        "free": books.free,
+        "owners": {address: tracked.owner(address) for address in tracked.known},
+        "request_ids": {address: tracked.ids.get(str(name), name) for address, name in ids.items()},
+        "props": {address: {**tags.get(address, {}), **_properties(tracked, address)} for address in there},
+        "free": tracked.free,
         "tracked": sorted(address for address, state in states.items() if state != "deleted"),
         "allocated_count": sum(1 for state in states.values() if state == "allocated"),
         "claimed_count": sum(1 for state in states.values() if state == "claimed"),
-        "warned": books.warned,
+        "warned": tracked.warned,
     }
 
 
-def _step(books: Books, step: t.Any) -> None:
+def _step(tracked: TrackedHost, step: t.Any) -> None:
     """Do what a step says. Raises HostdevError, and ValueError for a preset that no claim explains."""
-    runs = books.runs
+    runs = tracked.runs
     what, owner, address = step["do"], step.get("owner"), step.get("address")
     mine = [one for one, holder in runs.held().items() if holder == owner]
     if what == "sync":
-        books.shows(step.get("devices", ()))
-        books.shows_only([entry["address"] for entry in step["devices"]] if "devices" in step else step["report"])
+        tracked.shows(step.get("devices", ()))
+        tracked.shows_only([entry["address"] for entry in step["devices"]] if "devices" in step else step["report"])
     elif what == "sync_without_owned_by":
-        books.shows_only(books.known.keys() - set(mine))
+        tracked.shows_only(tracked.known.keys() - set(mine))
     elif what == "claim":
-        books.claim(owner, step["requests"], step.get("numa_cells"))
+        tracked.claim(owner, step["requests"], step.get("numa_cells"))
     elif what == "allocate":
         runs.attach(owner)
     elif what == "free":
@@ -226,39 +226,39 @@ def _step(books: Books, step: t.Any) -> None:
         for other in set(runs.held().values()) - set(step["keep"]):
             runs.release(other)
     elif what == "save":
-        books.saved.update(one for one in books.known if books.state(one) == "removed")
+        tracked.saved.update(one for one in tracked.known if tracked.state(one) == "removed")
     elif what == "restart":
         runs.restart()
-        runs.allow_list = books.read_specs(step["specs"]) if "specs" in step else runs.allow_list
+        runs.allow_list = tracked.read_specs(step["specs"]) if "specs" in step else runs.allow_list
     elif what == "preset":
-        books.preset(step.get("preset") or {address: step})
+        tracked.preset(step.get("preset") or {address: step})
     elif what == "device.claim":
-        runs.claim(owner, requests({"name": address, "address": address}), books.guest)
+        runs.claim(owner, requests({"name": address, "address": address}), tracked.guest)
     elif what == "device.allocate":
-        _allocate(books, address, owner)
+        _allocate(tracked, address, owner)
     elif what in ("device.free", "free_device"):
         runs.release(owner, [address])
     elif what == "device.remove":
-        books.shows_only(runs.devices.keys() - {address})
-        if books.state(address) != "removed":
-            raise HostdevError("invalid_status", subject=address, found=books.state(address))
+        tracked.shows_only(runs.devices.keys() - {address})
+        if tracked.state(address) != "removed":
+            raise HostdevError("invalid_status", subject=address, found=tracked.state(address))
     else:
         raise KeyError(f"there is no step {what}")
 
 
-def _allocate(books: Books, address: str, owner: str) -> None:
+def _allocate(tracked: TrackedHost, address: str, owner: str) -> None:
     """Let the owner's domain run with a device, which it claims where it has not. Raises HostdevError."""
     try:
-        books.runs.claim(owner, requests({"name": address, "address": address}), books.guest)
+        tracked.runs.claim(owner, requests({"name": address, "address": address}), tracked.guest)
     except HostdevError as error:
         kind = "invalid_owner" if "held by" in error.found else error.code
         raise HostdevError(kind, subject=error.subject, found=error.found) from error
-    books.runs.in_use.add(address)
+    tracked.runs.in_use.add(address)
 
 
-def _properties(books: Books, address: str) -> Outcome:
+def _properties(tracked: TrackedHost, address: str) -> Outcome:
     """What a device is: while it is held as it was when it was claimed, as far as the record keeps that."""
-    device, claim = books.known[address], books.runs.tracker.holder(address)
+    device, claim = tracked.known[address], tracked.runs.tracker.holder(address)
     found = {
         "vendor_id": device.vendor_id,
         "product_id": device.product_id,
