@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import facts, lab, tasks
+from . import facts, lab, tasks, tracker
 
 SIZES = (100, 1_000, 10_000, 30_000)
 

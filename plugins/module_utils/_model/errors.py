@@ -44,6 +44,7 @@ class HostdevError(Exception):
         remedy: str = "",
         details: t.Mapping[str, t.Any] | None = None,
     ) -> None:
+        """More than five parameters: each is a part of the message and of the result, given by its name."""
         self.code = code
         self.subject = subject
         self.found = found

@@ -21,8 +21,6 @@ if t.TYPE_CHECKING:
     from ..requests.guest_options import GuestOptions
 
 REQUESTED = "requested"
-
-
 GROUP_MEMBER = "group_member"
 
 

@@ -14,7 +14,6 @@ from ..host.node_device import SCSI, USB
 if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice
 
-
 _IDENTITY = {
     USB: ("vendor_id", "product_id", "serial"),
     SCSI: ("vendor", "model", "serial", "wwid"),

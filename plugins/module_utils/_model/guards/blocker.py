@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A blocker, and whose consent lifts one."""
+"""A blocker: one reason why a device may not be given away now, and whose consent lifts it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ class Consent:
 
 
 NOBODY = Consent()
-
 
 _OVERRIDES = {BY_ALLOW: "allow: [{}]", BY_GROUP_MEMBERS: "group_members: claim"}
 

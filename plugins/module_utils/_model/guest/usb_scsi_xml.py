@@ -15,7 +15,6 @@ if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice, Nodes
     from .domain import DomainLayout
 
-
 Mark = tuple[t.Any, ...]
 
 

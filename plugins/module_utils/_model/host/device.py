@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of one PCI function, of its host, and of who uses it. Read once, never changed."""
+"""What is known of one PCI function. Read once, never changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ TYPE_PF = "type-PF"
 TYPE_VF = "type-VF"
 TYPE_VDPA = "vdpa"
 DEVICE_TYPES = (TYPE_PCI, TYPE_PF, TYPE_VF, TYPE_VDPA)
-
 
 KindKey = tuple[str, str, str, str, t.Optional[int]]
 

@@ -54,7 +54,9 @@ def guest_slots(
         functions = {held.address: PciAddress.parse(held.address).function for held in members}
         if 0 not in functions.values():
             functions[members[0].address] = 0
-        slot = _slot(layout, members, present, after, {*gone, *functions}, taken)
+        asked_place = after.options(members[0].address).address
+        had = [place for held in members for place in (present.get(held.address), held.guest_address)]
+        slot = _slot(layout, asked_place, had, {*gone, *functions}, taken)
         taken.add(slot.bus)
         places.update({address: str(slot._replace(function=number)) for address, number in functions.items()})
     return places
@@ -103,18 +105,15 @@ def _disturbed(members: t.Sequence[Holding], present: t.Mapping[str, str | None]
 
 def _slot(
     layout: DomainLayout,
-    members: t.Sequence[Holding],
-    present: t.Mapping[str, str | None],
-    after: Claim,
+    asked: str | None,
+    had: t.Iterable[str | None],
     gone: t.Collection[str],
     taken: t.Collection[int],
 ) -> PciAddress:
     """The slot asked for, else one that a member has or had, else the first free root port, else one to be added."""
-    asked = after.options(members[0].address).address
     if asked is not None:
         return PciAddress.parse(asked)
-    had = [place for held in members for place in (present.get(held.address), held.guest_address) if place is not None]
-    for place in had:
+    for place in filter(None, had):
         slot = PciAddress.parse(place)._replace(function=0)
         if slot.bus not in taken and layout.has_room(str(slot), gone):
             return slot

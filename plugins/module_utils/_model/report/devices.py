@@ -42,9 +42,6 @@ def device_report(
 ) -> dict[str, t.Any]:
     """One PCI function with everything that is known of it."""
     address = device.address
-    holder = statuses.holder(address)
-    status = statuses.status(address)
-    reasons = statuses.blockers(address)
     return {
         "address": address,
         "name": PciAddress.parse(address).nodedev_name,
@@ -82,6 +79,14 @@ def device_report(
         "total_vfs": device.total_vfs,
         "num_vfs": device.num_vfs,
         "children": [{"kind": child.kind, "name": child.name, **child.attributes} for child in device.children],
+        **_availability(inventory, statuses, address),
+    }
+
+
+def _availability(inventory: Inventory, statuses: Statuses, address: str) -> dict[str, t.Any]:
+    """Who has the function, whether it may be given away, and what goes with it."""
+    holder, status, reasons = statuses.holder(address), statuses.status(address), statuses.blockers(address)
+    return {
         "used_by": [use.as_dict() for use in inventory.domain_uses.get(address, ())],
         "status": status,
         "owner": None if holder is None else holder.owner.as_dict(),

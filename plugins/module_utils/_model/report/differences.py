@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One difference between the record and what is."""
+"""One difference of the drift: what record and host have otherwise."""
 
 from __future__ import annotations
 

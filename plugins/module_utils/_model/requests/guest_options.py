@@ -23,7 +23,6 @@ _CODE = "invalid_request"
 _VFIO_DRIVER = re.compile(r"vfio-pci|[a-z0-9][a-z0-9_-]*[_-]vfio[_-]pci")
 _LARGEST_VLAN = 4094
 
-
 SETTINGS_FORM = forms.mapping({}, {"trust": forms.flag, "spoof_check": forms.flag})
 """Of what Network.settings gives."""
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests: what an owner wants, by name."""
+"""Requests: what an owner wants, each under a name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..values import check_keys, number
 from .device_spec import DeviceSpec, parse_device_specs
 from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
 from .numa_policy import LEGACY, POLICIES, parse_numa_policy
-from .usb_scsi import WAYS, NodeWish, parse_node_wish
+from .usb_scsi import WAYS, UsbScsiCriteria, parse_usb_scsi_criteria
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .aliases import Aliases
+    from .aliases import Alias, Aliases
     from .allow_list import AllowList
 
 _WAYS = ("address", "specs", "alias", *WAYS)
@@ -42,7 +42,7 @@ class Request:
     address: str | None = None
     numa_policy: str = LEGACY
     guest: GuestOptions = NO_OPTIONS
-    node: NodeWish | None = None
+    node: UsbScsiCriteria | None = None
 
     FORM: t.ClassVar[forms.Check] = forms.mapping(
         {"name": forms.text},
@@ -52,7 +52,7 @@ class Request:
             "address": forms.address,
             "numa_policy": forms.one_of(*POLICIES),
             **GuestOptions.FORMS,
-            **NodeWish.FORMS,
+            **UsbScsiCriteria.FORMS,
         },
     )
 
@@ -189,34 +189,44 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     guest = parse_guest_options(entry, path, count)
     way = ways[0]
     if way in WAYS:
-        for key in entry:
-            if key not in ("name", way) and entry[key] is not None and (key, entry[key]) != ("count", 1):
-                raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device that is not bound")
-        return Request(name.strip(), node=parse_node_wish(way, entry[way], f"{path}.{way}"))
+        _check_unbound(entry, way, path)
+        return Request(name.strip(), node=parse_usb_scsi_criteria(way, entry[way], f"{path}.{way}"))
     if way == "address":
-        if count != 1:
-            raise _invalid(f"{path}.count", count, "1, since an address names one device")
-        try:
-            address = normalize_address(entry["address"])
-        except ValueError as error:
-            raise _invalid(f"{path}.address", entry["address"], "a PCI address such as 0000:3b:00.0") from error
+        address = _address(entry["address"], count, path)
         return Request(name.strip(), address=address, numa_policy=policy or LEGACY, guest=guest)
     if way == "alias":
-        alias = str(entry["alias"]).strip()
-        if alias not in aliases:
-            known = ", ".join(sorted(aliases)) or "none is defined"
-            raise HostdevError(
-                "unknown_alias",
-                subject=f"{path}.alias",
-                found=f"found {alias!r}",
-                wanted=f"an alias from aliases ({known})",
-            )
-        policy = policy or aliases[alias].numa_policy
-        return Request(name.strip(), count, aliases[alias].specs, numa_policy=policy, guest=guest)
+        alias = _alias(entry["alias"], aliases, f"{path}.alias")
+        return Request(name.strip(), count, alias.specs, numa_policy=policy or alias.numa_policy, guest=guest)
     specs = parse_device_specs(entry["specs"], f"{path}.specs")
     if not specs:
         raise _invalid(f"{path}.specs", entry["specs"], "at least one device spec")
     return Request(name.strip(), count, specs, numa_policy=policy or LEGACY, guest=guest)
+
+
+def _check_unbound(entry: t.Mapping[str, t.Any], way: str, path: str) -> None:
+    """Refuse beside `usb` or `scsi` what is only said of functions, which are bound."""
+    for key in entry:
+        if key not in ("name", way) and entry[key] is not None and (key, entry[key]) != ("count", 1):
+            raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device that is not bound")
+
+
+def _address(value: object, count: int, path: str) -> str:
+    if count != 1:
+        raise _invalid(f"{path}.count", count, "1, since an address names one device")
+    try:
+        return normalize_address(value)
+    except ValueError as error:
+        raise _invalid(f"{path}.address", value, "a PCI address such as 0000:3b:00.0") from error
+
+
+def _alias(value: object, aliases: Aliases, path: str) -> Alias:
+    name = str(value).strip()
+    if name not in aliases:
+        known = ", ".join(sorted(aliases)) or "none is defined"
+        raise HostdevError(
+            "unknown_alias", subject=path, found=f"found {name!r}", wanted=f"an alias from aliases ({known})"
+        )
+    return aliases[name]
 
 
 def _invalid(path: str, value: object, wanted: str) -> HostdevError:

@@ -25,8 +25,8 @@ _KEYS = {
 
 
 @dataclass(frozen=True)
-class NodeWish:
-    """The one USB or SCSI device that is wanted; `wanted` are its fields with their values."""
+class UsbScsiCriteria:
+    """What one USB or SCSI device must be: `way` is usb or scsi, `wanted` its fields with their values."""
 
     way: str
     wanted: tuple[tuple[str, t.Any], ...]
@@ -54,13 +54,13 @@ class NodeWish:
         return {self.way: dict(self.wanted)}
 
 
-def parse_node_wish(way: str, value: object, path: str) -> NodeWish:
+def parse_usb_scsi_criteria(way: str, value: object, path: str) -> UsbScsiCriteria:
     """Read the value of `usb` or `scsi`. Raises HostdevError with code invalid_request or invalid_spec."""
     if not isinstance(value, t.Mapping):
         raise _invalid(path, value, "a mapping of some of " + ", ".join(_KEYS[way]))
     check_keys(value, _KEYS[way], path, "invalid_request")
     given = {key: value[key] for key in _KEYS[way] if value.get(key) is not None}
-    return NodeWish(way, tuple((_usb if way == "usb" else _scsi)(given, path).items()))
+    return UsbScsiCriteria(way, tuple((_usb if way == "usb" else _scsi)(given, path).items()))
 
 
 def _usb(given: t.Mapping[str, object], path: str) -> dict[str, t.Any]:

@@ -62,13 +62,8 @@ class ReleaseWish:
     cleaned: bool = False
 
 
+# What is done where a guest does not let a device go.
 FAIL = "fail"
-
-
 DEFINITION = "definition"
-
-
 FORCE = "force"
-
-
 CHOICES = (FAIL, DEFINITION, FORCE)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who asks for devices, and one resolution in progress."""
+"""Who asks for devices, and one selection in progress."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Asked(t.NamedTuple):
 
 @dataclass
 class Selection:
-    """One resolution in progress: what each request keeps or takes."""
+    """One selection in progress: what each request keeps or takes."""
 
     inventory: Inventory
     tracker: Tracker

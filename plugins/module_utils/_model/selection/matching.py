@@ -43,6 +43,7 @@ def claim_some(
 ) -> list[str]:
     """Claim at most so many devices for a request, best first.
 
+    Six parameters, since a request is served in several goes: `most` and `admits` are another in each of them.
     Of the devices that fit, those come first that are nearest to the guest, then those with the fewest tags, then
     whole devices before VFs, then the lowest address. `admits` has the last word on each.
     """

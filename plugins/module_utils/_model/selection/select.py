@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From requests to devices: what an owner's claim shall be after a claim or a release. Deterministic, no effects."""
+"""From requests for PCI functions to what the owner's claim holds of them. Deterministic, no effects."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _requests(asked: Asked) -> list[Request]:
 
 
 def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
-    """The resolution before anything is kept or taken, with the owner's claim as it is."""
+    """The selection before anything is kept or taken, with the owner's claim as it is."""
     inventory, tracker, owner, terms = snapshot.inventory, snapshot.tracker, asked.owner, asked.wish.terms
     present = frozenset(address for address, held in claim.holdings.items() if held_device(inventory, held) is not None)
     addresses = {request.address for request in _requests(asked) if request.address is not None}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From requests for USB and SCSI devices to what the owner's claim holds of them, and why one may not be given away."""
+"""From requests for USB and SCSI devices to what the owner's claim holds of them."""
 
 from __future__ import annotations
 
