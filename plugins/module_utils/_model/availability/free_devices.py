@@ -1,9 +1,9 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Free devices by kind: what a request can tell apart without looking at each. A host has few kinds, however large.
+"""Free devices in pools: what a request can tell apart without looking at each. A host has few pools, however large.
 
-Taking a device costs as much as its kinds, not its number, allows.
+Taking a device costs as much as the number of pools, not that of devices, allows.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ if t.TYPE_CHECKING:
 _SLACK = 2
 
 
-class Kind:
-    """Free devices that are alike, with the tags that the allow list gives them; `sample` is one that is or was so."""
+class Pool:
+    """Free devices that look the same to a request; `sample` is one that is or was free.
+
+    `tags` are those that the allow list gives them.
+    """
 
     def __init__(self, sample: PciDevice, tags: t.Mapping[str, t.Any]) -> None:
         self.sample = sample
@@ -59,11 +62,11 @@ class Kind:
 
 
 class FreeDevices:
-    """All free devices; each is in exactly one kind."""
+    """All free devices; each is in exactly one pool."""
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[t.Any, int], Kind] = {}
-        self._of: dict[str, Kind] = {}
+        self._pools: dict[tuple[t.Any, int], Pool] = {}
+        self._of: dict[str, Pool] = {}
 
     def __len__(self) -> int:
         return len(self._of)
@@ -75,20 +78,20 @@ class FreeDevices:
         return iter(self._of)
 
     @property
-    def kinds(self) -> t.Iterable[Kind]:
-        """Kinds, some of which may have no free device now."""
-        return self._kinds.values()
+    def pools(self) -> t.Iterable[Pool]:
+        """Pools, some of which may have no free device now."""
+        return self._pools.values()
 
     def add(self, device: PciDevice, spec_index: int, tags: t.Mapping[str, t.Any]) -> None:
         """Make a device free; `spec_index` is the entry of the allow list that permits it with these tags."""
         key = (device.kind, spec_index)
-        kind = self._kinds.get(key)
-        if kind is None:
-            kind = self._kinds[key] = Kind(device, tags)
-        self._of[device.address] = kind
-        kind.add(device.address)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(device, tags)
+        self._of[device.address] = pool
+        pool.add(device.address)
 
     def discard(self, address: str) -> None:
-        kind = self._of.pop(address, None)
-        if kind is not None:
-            kind.discard(address)
+        pool = self._of.pop(address, None)
+        if pool is not None:
+            pool.discard(address)

@@ -5,7 +5,7 @@
 
 States and the coupling of a PF and its VFs are OpenStack Nova's (nova/objects/pci_device.py). They are derived anew in
 each run, from the host as it is and the record, so that nothing can be wrong in them that was right in those. Looking
-up a device costs the same on a host of any size; what is free is found by its kind.
+up a device costs the same on a host of any size; what is free is found by its pool.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class TransitionError(ValueError):
 
 
 class DeviceStates:
-    """All permitted devices of one host: free ones by kind in `free`, others by who holds them."""
+    """All permitted devices of one host: free ones by pool in `free`, others by who holds them."""
 
     def __init__(self, allow_list: AllowList, devices: t.Iterable[PciDevice]) -> None:
         self._allow_list = allow_list

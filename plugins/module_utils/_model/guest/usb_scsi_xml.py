@@ -25,7 +25,7 @@ CONTROLLERS = {
 }
 
 
-class Element(t.NamedTuple):
+class NodeElement(t.NamedTuple):
     """A `<hostdev>` of a domain: the `mark` that libvirt finds the device by, and the ids it gives of a USB device."""
 
     mark: Mark
@@ -34,17 +34,17 @@ class Element(t.NamedTuple):
     element: ET.Element
 
 
-def node_elements(layout: DomainLayout) -> list[Element]:
+def node_elements(layout: DomainLayout) -> list[NodeElement]:
     """The USB and SCSI devices of the host in a domain's XML."""
     return [hostdev for element in layout.elements() for hostdev in hostdev_elements(element)]
 
 
-def hostdev_elements(element: ET.Element) -> t.Iterator[Element]:
+def hostdev_elements(element: ET.Element) -> t.Iterator[NodeElement]:
     if element.tag != "hostdev" or element.get("type") not in ("usb", "scsi"):
         return
     ids = [element.find(f"source/{key}") for key in ("vendor", "product")]
     for mark in source_marks(element):
-        yield Element(
+        yield NodeElement(
             mark,
             None if None in ids else t.cast("tuple[str, str]", tuple(_digits(part) for part in ids)),
             ET.tostring(element, encoding="unicode").strip(),
@@ -82,7 +82,7 @@ def node_xml(node: NodeDevice, *, by_ids: bool) -> str:
     return ET.tostring(element, encoding="unicode")
 
 
-def names_only(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
+def names_only(element: NodeElement, nodes: Nodes, node: NodeDevice) -> bool:
     """Whether an element leads libvirt to this device and no other."""
     by_ids = element.mark[0] == "usb_ids"
     return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))

@@ -19,7 +19,7 @@ from .step import Step
 
 if t.TYPE_CHECKING:
     from ..guest.domain import Assigned, DomainLayout
-    from ..guest.usb_scsi_xml import Element
+    from ..guest.usb_scsi_xml import NodeElement
     from .host_now import HostNow
 
 _E = t.TypeVar("_E", bound="ElementStep")
@@ -101,7 +101,7 @@ class ElementStep(Step):
     def from_dict(cls: type[_E], data: t.Mapping[str, t.Any]) -> _E:
         return cls(data["address"], data["domain"], data["uuid"], data["place"], data["before"], data["after"])
 
-    def element_in(self, layout: DomainLayout) -> Assigned | Element | None:
+    def element_in(self, layout: DomainLayout) -> Assigned | NodeElement | None:
         """The element in a domain's XML that the step puts there or takes away, None where it is not there."""
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from .. import forms
 from ..claims.usb_scsi import held_node
 from ..guest.sources import device_marks
-from ..guest.usb_scsi_xml import Element, Mark, hostdev_elements, node_elements
+from ..guest.usb_scsi_xml import Mark, NodeElement, hostdev_elements, node_elements
 from .element_step import ElementStep, element_form
 
 if t.TYPE_CHECKING:
@@ -35,7 +35,7 @@ class NodeStep(ElementStep):
             return None
         return next((element.mark for element in hostdev_elements(hostdev)), None)
 
-    def element_in(self, layout: DomainLayout) -> Element | None:
+    def element_in(self, layout: DomainLayout) -> NodeElement | None:
         mark = self.mark
         return next((element for element in node_elements(layout) if element.mark == mark), None)
 

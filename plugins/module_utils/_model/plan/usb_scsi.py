@@ -17,8 +17,8 @@ from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import (
     CONTROLLERS,
-    Element,
     Mark,
+    NodeElement,
     names_only,
     node_elements,
     node_xml,
@@ -87,7 +87,7 @@ def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
     return steps
 
 
-def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
+def _was_for(element: NodeElement, nodes: Nodes, held: NodeHolding) -> bool:
     """Whether an element in its owner's domain is for a held device, which may be gone or have another number now."""
     if held.capability != USB:
         return "_".join(map(str, element.mark)) == held.name

@@ -12,7 +12,7 @@ from ..host.device import TYPE_VF
 from ..requests.numa_policy import numa_tier
 
 if t.TYPE_CHECKING:
-    from ..availability.free_devices import Kind
+    from ..availability.free_devices import Pool
     from ..availability.states import DeviceStates
     from ..host.device import PciDevice
     from ..requests.request import Request
@@ -31,10 +31,10 @@ ANYWHERE = Guest()
 
 
 class _Candidates(t.NamedTuple):
-    """A kind, of which the `whole` fits, or some devices do."""
+    """A pool, of which the `whole` fits, or some devices do."""
 
     rank: tuple[int, int, bool]
-    kind: Kind
+    pool: Pool
     whole: bool
 
 
@@ -44,6 +44,7 @@ def claim_some(
     """Claim at most so many devices for a request, best first.
 
     Six parameters, since a request is served in several goes: `most` and `admits` are another in each of them.
+
     Of the devices that fit, those come first that are nearest to the guest, then those with the fewest tags, then
     whole devices before VFs, then the lowest address. `admits` has the last word on each.
     """
@@ -91,13 +92,13 @@ def _fitting(
             yield request.address
         return
     ranked: dict[tuple[int, int, bool], list[_Candidates]] = {}
-    for candidates in _kinds(states, request, guest):
+    for candidates in _pools(states, request, guest):
         ranked.setdefault(candidates.rank, []).append(candidates)
     for rank in sorted(ranked):
-        passed: list[tuple[Kind, str]] = []
+        passed: list[tuple[Pool, str]] = []
         try:
             while True:
-                lowest = [(candidate.kind.lowest(), candidate) for candidate in ranked[rank]]
+                lowest = [(candidate.pool.lowest(), candidate) for candidate in ranked[rank]]
                 there = [(order, candidate) for order, candidate in lowest if order is not None]
                 if not there:
                     break
@@ -106,25 +107,25 @@ def _fitting(
                 fits = chosen.whole or request.fits(state.device, state.tags)
                 if fits and (admits is None or admits(state.device, request)):
                     yield address
-                if address in chosen.kind.free:
-                    chosen.kind.discard(address)
-                    passed.append((chosen.kind, address))
+                if address in chosen.pool.free:
+                    chosen.pool.discard(address)
+                    passed.append((chosen.pool, address))
         finally:
-            for kind, address in passed:
+            for pool, address in passed:
                 if address in states.free:
-                    kind.add(address)
+                    pool.add(address)
 
 
-def _kinds(states: DeviceStates, request: Request, guest: Guest) -> t.Iterator[_Candidates]:
-    """The kinds of which devices may fit."""
-    for kind in states.free.kinds:
-        if not kind.free:
+def _pools(states: DeviceStates, request: Request, guest: Guest) -> t.Iterator[_Candidates]:
+    """The pools of which devices may fit."""
+    for pool in states.free.pools:
+        if not pool.free:
             continue
-        device = kind.sample
+        device = pool.sample
         tier = numa_tier(request.numa_policy, guest.cells, guest.sockets, device.numa_node)
         if tier is None:
             continue
-        specs = [spec for spec in request.specs if spec.fits_kind(device) and spec.demands(kind.tags)]
-        whole = request.asks_for(device, kind.tags) and not all(spec.picks for spec in specs)
+        specs = [spec for spec in request.specs if spec.fits_kind(device) and spec.demands(pool.tags)]
+        whole = request.asks_for(device, pool.tags) and not all(spec.picks for spec in specs)
         if whole or any(spec.picks for spec in specs):
-            yield _Candidates((tier, len(kind.tags), device.device_type == TYPE_VF), kind, whole)
+            yield _Candidates((tier, len(pool.tags), device.device_type == TYPE_VF), pool, whole)
