@@ -21,7 +21,7 @@ def read_host(tree: Tree) -> HostFacts:
     """The host's facts; a recorded tree without them gives an unknown kernel, taken for a new one."""
     release = tree.text("/proc/sys/kernel/osrelease") or ""
     numbers = re.match(r"(\d{1,9})\.(\d{1,9})", release)
-    iommu = bool(tree.names("/sys/kernel/iommu_groups"))
+    iommu = tree.any_in("/sys/kernel/iommu_groups")
     present = tree.exists("/sys/bus/pci/drivers/vfio-pci") or tree.exists("/sys/module/vfio_pci")
     return HostFacts(
         kernel_release=release,

@@ -59,10 +59,10 @@ def _watchdogs(tree: Tree, devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse
 
 def _console(tree: Tree, devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse]:
     """The function that carries the framebuffer on which the kernel shows its virtual terminals."""
-    on_vfio = {device.address for device in devices if device.vfio}
     framebuffers = [name for name in tree.names("/sys/class/graphics") if re.fullmatch(r"fb\d+", name)]
     if not framebuffers or not any(_bound_to_framebuffer(tree, name) for name in tree.names("/sys/class/vtconsole")):
         return
+    on_vfio = {device.address for device in devices if device.vfio}
     # The console is on the first one unless told otherwise (Documentation/fb/fbcon.rst).
     first = min(framebuffers, key=lambda name: int(name[2:]))
     for address in pci_addresses(tree.real(f"/sys/class/graphics/{first}"))[-1:]:

@@ -41,11 +41,14 @@ class System:
     environ: t.Mapping[str, str] = field(default_factory=dict)
     vf_settings: VfSettings | None = None
 
-    def inventory(self, domains: t.Sequence[Domain] | None = None) -> Inventory:
-        """All functions as they are now; `domains` saves asking libvirt again for what was just read."""
+    def inventory(self, domains: t.Sequence[Domain] | None = None, *, details: bool = False) -> Inventory:
+        """All functions as they are now, with `details` where these are to be shown.
+
+        `domains` saves asking libvirt again for what was just read.
+        """
         if domains is None:
             domains = self.domains.all() if self.domains is not None else ()
-        devices = read_devices(self.tree)
+        devices = read_devices(self.tree, details=details)
         uses = uses_by_address(domains)
         with_guests = {address for address, ones in uses.items() if any(use.live for use in ones)}
         return Inventory(

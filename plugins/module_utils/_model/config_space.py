@@ -55,11 +55,6 @@ class ConfigSpace:
         return self._data[_SECONDARY_BUS] if len(self._data) > _SECONDARY_BUS else 0
 
     @property
-    def express(self) -> bool:
-        """Whether the function has the PCI Express capability."""
-        return self._express is not None
-
-    @property
     def link(self) -> PcieLink | None:
         """The PCI Express link, None for a conventional function; what sits in the root complex shows no values."""
         place = self._express
@@ -81,6 +76,12 @@ class ConfigSpace:
                 return place
             place, seen = self._data[place + 1] & 0xFC, seen + 1
         return None
+
+
+@functools.cache
+def config_space(data: bytes) -> ConfigSpace:
+    """The space, one for all functions whose bytes are the same, as those of VFs mostly are."""
+    return ConfigSpace(data)
 
 
 @functools.cache

@@ -22,6 +22,10 @@ if t.TYPE_CHECKING:
     from .tracker import Tracker
 
 
+DETAILS = frozenset({"revision", "link", "bars", "rom", "d3cold_allowed"})
+"""The fields that are made of a function's details."""
+
+
 class Names(t.Protocol):
     """Names of ids; None for an unknown one."""
 
@@ -45,11 +49,12 @@ class Drivers(t.Protocol):
 def device_report(
     inventory: Inventory, standing: Standing, device: PciDevice, names: Names, drivers: Drivers
 ) -> dict[str, t.Any]:
-    """One PCI function with everything that is known of it."""
+    """One PCI function with everything that is known of it; None for the details that were not read."""
     address = device.address
     holder = standing.holder(address)
     status = standing.status(address)
     reasons = standing.blockers(address)
+    details = device.details
     return {
         "address": address,
         "name": PciAddress.parse(address).nodedev_name,
@@ -64,7 +69,7 @@ def device_report(
         "subsystem_vendor_id": device.subsystem_vendor_id,
         "subsystem_product_id": device.subsystem_product_id,
         "subsystem_name": names.subsystem(device) or names.vendor(device.subsystem_vendor_id),
-        "revision": device.revision,
+        "revision": None if details is None else details.revision,
         "class": device.class_id,
         "class_name": names.pci_class(device.class_id),
         "serial": device.serial,
@@ -76,11 +81,13 @@ def device_report(
         "header_type": device.header_type,
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
-        "link": None if device.link is None else device.link._asdict(),
-        "bars": [{**asdict(one), "resizable_sizes": list(one.resizable_sizes)} for one in device.bars],
-        "rom": device.has_rom,
+        "link": None if details is None or details.link is None else details.link._asdict(),
+        "bars": None
+        if details is None
+        else [{**asdict(one), "resizable_sizes": list(one.resizable_sizes)} for one in details.bars],
+        "rom": None if details is None else details.has_rom,
         "reset_methods": None if device.reset_methods is None else list(device.reset_methods),
-        "d3cold_allowed": device.d3cold_allowed,
+        "d3cold_allowed": None if details is None else details.d3cold_allowed,
         "boot_vga": device.boot_vga,
         "physical_function": device.physical_function,
         "virtual_functions": list(device.virtual_functions),

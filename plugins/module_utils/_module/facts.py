@@ -30,7 +30,7 @@ from .._model.node_fields import FIELDS
 from .._model.node_steps import node_drift
 from .._model.pools import pools
 from .._model.record import Record
-from .._model.report import device_report, drift_report, groups_report, tree_report
+from .._model.report import DETAILS, device_report, drift_report, groups_report, tree_report
 from .._model.standing import Standing
 from .._model.subset import PARTS, check_fields, parse_subset, pick
 from .libvirt import Connection, connect
@@ -54,6 +54,11 @@ class Wish:
     @property
     def devices(self) -> bool:
         return bool(self.parts & {"devices", "node_devices"})
+
+    @property
+    def needs_details(self) -> bool:
+        """Whether something of a function is to be shown that no rule looks at."""
+        return self.devices and (self.fields is None or not DETAILS.isdisjoint(self.fields))
 
     @property
     def needs_libvirt(self) -> bool:
@@ -101,7 +106,7 @@ def gather(
     if connection is not None and wish.needs_nodes:
         nodes, warnings = read_node_devices(connection.handle, connection.error)
     if wish.needs_uses:
-        inventory = System(tree, environ=environ).inventory(domains or ())
+        inventory = System(tree, environ=environ).inventory(domains or (), details=wish.needs_details)
     else:
         known = wish.parts & {"iommu_groups", "tree"}
         inventory = Inventory(read_host(tree), read_devices(tree) if known else ())
