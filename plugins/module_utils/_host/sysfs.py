@@ -77,14 +77,6 @@ class Tree:
         target = self.link_target(path)
         return None if target is None else os.path.basename(target)
 
-    def linked(self, path: str) -> str:
-        """The host's path that a link leads to, itself without links; of what is no link the path as it is."""
-        try:
-            target = os.readlink(self.local(path))
-        except OSError:
-            return path
-        return os.path.normpath(os.path.join(os.path.dirname(path), target))
-
     def real(self, path: str) -> str:
         """The host's path with all links followed."""
         return self._host_path(os.path.realpath(self.local(path)))
