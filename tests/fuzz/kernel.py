@@ -10,7 +10,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.host import read
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.names import read_names
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.netlink import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.network import network_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.pci import DEVICES, read_device, vpd_serial
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.pci import DEVICES, read_devices, vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.platform import platform_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.routing import proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.storage import storage_uses
@@ -147,9 +147,8 @@ def _attributes(data: bytes) -> None:
         known = files[path].decode("utf-8", "replace")
         files[path] = source.text((known, *known.split())).encode("utf-8", "replace")
     tree = MemoryTree(files, _LINKS)
-    found = read_device(tree, _FUNCTION)
-    devices = [] if found is None else [found]
-    json.dumps([device.identity for device in devices])
+    devices = read_devices(tree, details=True)
+    json.dumps([[device.identity, device.details] for device in devices])
     for uses in (
         storage_uses(tree),
         network_uses(tree, proc_routing(tree), {"SSH_CONNECTION": source.text(("10.0.2.2 1 10.0.2.15 22",))}),

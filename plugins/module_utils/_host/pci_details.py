@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .._model.device import Bar, PciDetails, PcieLink
@@ -19,7 +20,7 @@ _IORESOURCE_MEM = 0x200
 _IORESOURCE_PREFETCH = 0x2000
 _IORESOURCE_MEM_64 = 0x100000
 _ROM_INDEX = 6
-_NO_BAR = "0x0000000000000000 0x0000000000000000 0x0000000000000000"
+_NO_BAR = b"0x0000000000000000 0x0000000000000000 0x0000000000000000"
 
 
 def read_details(folder: Folder, config: ConfigSpace) -> PciDetails:
@@ -28,7 +29,7 @@ def read_details(folder: Folder, config: ConfigSpace) -> PciDetails:
     return PciDetails(
         revision=config.revision or hexadecimal(folder.text("revision"), 2),
         link=config.link if config.capabilities_known else _link(folder),
-        bars=tuple(_bars(folder)),
+        bars=_bars(folder),
         has_rom="rom" in folder.names,
         d3cold_allowed=None if d3cold is None else d3cold == "1",
     )
@@ -60,25 +61,34 @@ def _link(folder: Folder) -> PcieLink | None:
     )
 
 
-def _bars(folder: Folder) -> t.Iterator[Bar]:
-    for index, line in enumerate((folder.text("resource") or "").split("\n", _ROM_INDEX)[:_ROM_INDEX]):
+def _bars(folder: Folder) -> tuple[Bar, ...]:
+    bars = []
+    for number, line in enumerate((folder.data("resource") or b"").split(b"\n", _ROM_INDEX)[:_ROM_INDEX]):
         if line == _NO_BAR:
             continue
         try:
-            start, end, flags = [int(number, 16) for number in line.split()]
+            start, end, flags = line.split()
+            kind = _kind(flags)
+            size = 0 if kind is None else int(end, 16) - int(start, 16) + 1
         except ValueError:
             continue
-        if not flags & (_IORESOURCE_IO | _IORESOURCE_MEM) or end <= start:
-            continue
-        sizes: tuple[int, ...] = ()
-        if f"resource{index}_resize" in folder.names:
-            mask = int(hexadecimal(folder.text(f"resource{index}_resize"), 16), 16)
-            sizes = tuple(1 << 20 + bit for bit in range(64) if mask >> bit & 1)
-        yield Bar(
-            index,
-            end - start + 1,
-            io=bool(flags & _IORESOURCE_IO),
-            is_64bit=bool(flags & _IORESOURCE_MEM_64),
-            prefetchable=bool(flags & _IORESOURCE_PREFETCH),
-            resizable_sizes=sizes,
-        )
+        if kind is not None and size > 1:
+            bars.append(Bar(number, size, *kind, _sizes(folder, f"resource{number}_resize")))
+    return tuple(bars)
+
+
+@functools.cache
+def _kind(flags: bytes) -> tuple[bool, bool, bool] | None:
+    """Whether a resource is one of ports, of 64 bits, prefetchable; None of one that is none."""
+    known = int(flags, 16)
+    if not known & (_IORESOURCE_IO | _IORESOURCE_MEM):
+        return None
+    return known & _IORESOURCE_IO != 0, known & _IORESOURCE_MEM_64 != 0, known & _IORESOURCE_PREFETCH != 0
+
+
+def _sizes(folder: Folder, name: str) -> tuple[int, ...]:
+    """The sizes that a BAR can have: a bit for each power of two of a MiB, none of a BAR that is fixed."""
+    if name not in folder.names:
+        return ()
+    mask = int(hexadecimal(folder.text(name), 16), 16)
+    return tuple(1 << 20 + bit for bit in range(64) if mask >> bit & 1)

@@ -33,7 +33,8 @@ class ConfigSpace:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._express = self._find(_CAP_ID_EXP)
+        self.link = self._link(self._find(_CAP_ID_EXP))
+        """The PCI Express link, None for a conventional function; what sits in the root complex shows no values."""
 
     @property
     def capabilities_known(self) -> bool:
@@ -54,10 +55,7 @@ class ConfigSpace:
         """The bus number below a bridge, 0 when unknown."""
         return self._data[_SECONDARY_BUS] if len(self._data) > _SECONDARY_BUS else 0
 
-    @property
-    def link(self) -> PcieLink | None:
-        """The PCI Express link, None for a conventional function; what sits in the root complex shows no values."""
-        place = self._express
+    def _link(self, place: int | None) -> PcieLink | None:
         if place is None or place + _EXP_LINK_STATUS + 2 > len(self._data):
             return None
         if self._data[place + _EXP_FLAGS] >> 4 in _EXP_TYPES_WITHOUT_LINK:

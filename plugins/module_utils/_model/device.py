@@ -37,11 +37,10 @@ class Binding:
         return {"driver": self.driver, "driver_override": self.override}
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(t.NamedTuple):
     """A base address register that is in use; `size` in bytes, `resizable_sizes` in bytes, empty when it is fixed."""
 
-    index: int
+    number: int
     size: int
     io: bool
     is_64bit: bool

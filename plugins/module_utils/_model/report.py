@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
 
 from .address import PciAddress
 from .identity import identity_mismatch
@@ -17,7 +16,7 @@ from .tracker import Owner
 from .viability import group_viable
 
 if t.TYPE_CHECKING:
-    from .device import PciDevice
+    from .device import Bar, PciDevice
     from .inventory import Inventory
     from .tracker import Tracker
 
@@ -82,9 +81,7 @@ def device_report(
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
         "link": None if details is None or details.link is None else details.link._asdict(),
-        "bars": None
-        if details is None
-        else [{**asdict(one), "resizable_sizes": list(one.resizable_sizes)} for one in details.bars],
+        "bars": None if details is None else [_bar(bar) for bar in details.bars],
         "rom": None if details is None else details.has_rom,
         "reset_methods": None if device.reset_methods is None else list(device.reset_methods),
         "d3cold_allowed": None if details is None else details.d3cold_allowed,
@@ -100,6 +97,17 @@ def device_report(
         "claimable": status == "available" and not reasons,
         "blockers": [reason.as_dict() for reason in reasons],
         "affected": inventory.affected(address),
+    }
+
+
+def _bar(bar: Bar) -> dict[str, t.Any]:
+    return {
+        "index": bar.number,
+        "size": bar.size,
+        "io": bar.io,
+        "is_64bit": bar.is_64bit,
+        "prefetchable": bar.prefetchable,
+        "resizable_sizes": list(bar.resizable_sizes),
     }
 
 
