@@ -10,11 +10,12 @@ import json
 import sys
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import TYPE_PF, PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList, parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_tracker import DeviceTracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.matching import claim_requests, supports
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.states import DeviceTracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import TYPE_PF, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import claim_requests, supports
 
 from .functions import VFS_PER_PF, functions
 from .operations import OPERATIONS, run

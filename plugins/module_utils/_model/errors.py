@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The one error that reaches a user: which thing, what was found, what was wanted, what to do."""
 
 from __future__ import annotations

@@ -1,18 +1,16 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Argument specs that the modules share, and reading values that Ansible's types can't describe."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._host.insisting import CHOICES, FAIL
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
-from .._model.viability import ALLOWABLE, CODES
+from .._model.guards.blocker import ALLOWABLE, CODES
+from .._model.requests.wish import CHOICES, FAIL
 from .run import FACTS_PATH, URI
 
 HOST_OPTIONS: dict[str, t.Any] = {

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Gathering the facts: one inventory, seen through the record and, where it is there, libvirt."""
 
 from __future__ import annotations
@@ -11,36 +9,37 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from .._host.host import read_host
-from .._host.lock import LOCK, lock_holder
-from .._host.names import read_names
-from .._host.node_devices import read_usb_and_scsi
-from .._host.nodedev import read_node_devices
-from .._host.pci import read_devices
-from .._host.record import RecordFile
+from .._host.libvirt.node_devices import read_node_devices
+from .._host.reading.host_facts import read_host
+from .._host.reading.module_aliases import ModuleAliases
+from .._host.reading.pci import read_devices
+from .._host.reading.pci_ids import read_names
+from .._host.reading.usb_scsi import read_usb_and_scsi
+from .._host.record.lock import LOCK, lock_holder
+from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._host.system import System
-from .._host.vfio import ModuleAliases
-from .._model.device_spec import parse_device_specs
+from .._model.availability.pools import pools
+from .._model.availability.status import Standing
 from .._model.errors import HostdevError, one_line
-from .._model.filters import Filters
-from .._model.inventory import Inventory
-from .._model.listing import Listing
-from .._model.node_fields import FIELDS
-from .._model.node_steps import node_drift
-from .._model.pools import pools
-from .._model.record import Record
-from .._model.report import DETAILS, device_report, drift_report, groups_report, tree_report
-from .._model.standing import Standing
-from .._model.subset import PARTS, check_fields, parse_subset, pick
+from .._model.host.inventory import Inventory
+from .._model.host.node_fields import FIELDS
+from .._model.record.schema import Record
+from .._model.report.devices import DETAILS, device_report, groups_report, tree_report
+from .._model.report.drift import drift_report, node_drift
+from .._model.report.filters import Filters
+from .._model.report.listing import Listing
+from .._model.report.subset import PARTS, check_fields, parse_subset, pick
+from .._model.requests.device_spec import parse_device_specs
 from .libvirt import Connection, connect
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.device import HostFacts, PciDevice
-    from .._model.domain import Domain
-    from .._model.node_device import NodeDevice
+    from .._model.guest.domain import Domain
+    from .._model.host.device import PciDevice
+    from .._model.host.host_facts import HostFacts
+    from .._model.host.node_device import NodeDevice
 
 
 @dataclass(frozen=True)

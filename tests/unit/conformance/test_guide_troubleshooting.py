@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import CODES
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs/docsite/rst/guide_troubleshooting.rst").read_text(encoding="utf-8")

@@ -17,15 +17,16 @@ from pathlib import Path
 import ansible_collections
 import yaml
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.names import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vfio import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import HostFacts, PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report import device_report
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import ALLOWABLE, CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import ALLOWABLE, CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = ROOT / "docs/docsite/rst"

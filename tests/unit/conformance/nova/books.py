@@ -8,23 +8,27 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList, parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_tracker import DeviceTracker, TransitionError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.placement import weight
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.states import (
+    DeviceTracker,
+    TransitionError,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.matching import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import (
     Guest,
     affinity_warnings,
     claim_requests,
     supports,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement import weight
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.hosts import our_spec, pci_device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import inventory
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import PciDevice
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import Request
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
 
 Outcome = dict[str, t.Any]
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.lock import LOCK, locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import LOCK, locked
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 

@@ -13,9 +13,9 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.by_hand import by_hand
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.commands import by_hand
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 

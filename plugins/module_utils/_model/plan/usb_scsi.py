@@ -1,0 +1,159 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""USB and SCSI devices in a domain's XML, and the steps that take them in and out of a domain.
+
+libvirt names a USB device by its ids, by its number on its bus, or by both, and shows both in a running domain; a SCSI
+device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci-scsi-devices).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+from ..claims.usb_scsi import held_node
+from ..errors import HostdevError
+from ..guest.domain import CONFIG, LIVE, PLACES
+from ..guest.sources import device_marks
+from ..guest.usb_scsi_xml import CONTROLLERS, Element, Mark, hostdev_elements, node_elements, node_xml
+from ..host.node_device import USB
+from .steps import HostdevStep, NodeStep
+
+if t.TYPE_CHECKING:
+    from ..claims.usb_scsi import NodeHolding
+    from ..guest.domain import Domain, DomainLayout
+    from ..host.node_device import NodeDevice
+    from .plan import Plan
+    from .steps import Step
+
+Nodes = t.Mapping[str, "NodeDevice"]
+
+
+def element_of(layout: DomainLayout, step: HostdevStep) -> str | None:
+    """The element in a domain's XML that a step puts there or takes away, None where it is not there."""
+    if not isinstance(step, NodeStep):
+        assigned = layout.assigned.get(step.address)
+        return None if assigned is None else assigned.xml
+    mark = _step_mark(step)
+    return next((one.xml for one in node_elements(layout.xml) if one.mark == mark), None)
+
+
+def node_absence(nodes: Nodes, step: NodeStep, held: NodeHolding | None) -> str | None:
+    """Why a step can't put its device into a domain any more, None when it can."""
+    node = nodes.get(step.address)
+    if node is None:
+        return f"{step.address} is no longer on the host"
+    if held is not None and held_node(nodes, held) is None:
+        return f"another device is at {step.address} now"
+    mark = _step_mark(step)
+    if mark is not None and mark not in list(device_marks(node)):
+        return f"{step.address} was plugged in anew"
+    return None
+
+
+def _step_mark(step: NodeStep) -> Mark | None:
+    """What libvirt finds the step's device by, None when somebody broke its XML in the journal."""
+    with contextlib.suppress(ET.ParseError):
+        return next((one.mark for one in hostdev_elements(ET.fromstring(step.after or step.before or ""))), None)
+    return None
+
+
+def only_one_with_its_ids(nodes: Nodes, node: NodeDevice) -> bool:
+    """Whether the ids alone tell the USB device from the host's others."""
+    ids = ("vendor_id", "product_id")
+    return not any(
+        other.name != node.name and all(other.fields.get(key) == node.fields.get(key) for key in ids)
+        for other in nodes.values()
+        if other.capability == USB
+    )
+
+
+def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
+    """The plan with the steps of the USB and SCSI devices: out of the domain before all else, into it after.
+
+    As with functions only what differs from the present becomes a step. An element that names a device by a number
+    that it had before it was plugged in anew is taken out. Raises HostdevError when the guest has no controller.
+    """
+    before, after = plan.before.node_devices, plan.after.node_devices
+    if domain is None or not {*before, *after}:
+        return plan
+    leaving: dict[tuple[str, Mark], Step] = {}
+    entering: list[NodeStep] = []
+    for place in (LIVE, CONFIG):
+        layout = domain.layout(place)
+        elements = [] if layout is None else node_elements(layout.xml)
+        for held in (one for name, one in sorted(before.items()) if name not in after or plan.operation == "claim"):
+            node = held_node(nodes, after[held.name]) if held.name in after else None
+            for one in elements:
+                stays = node is not None and names_only(one, nodes, node)
+                if not stays and _was_for(one, nodes, held):
+                    step = NodeStep(held.name, domain.name, domain.uuid, place, one.xml, None)
+                    leaving.setdefault((place, one.mark), step)
+    for place in PLACES if plan.operation == "claim" else ():
+        layout = domain.layout(place)
+        if layout is None:
+            continue
+        elements = node_elements(layout.xml)
+        for name, held in sorted(after.items()):
+            node = held_node(nodes, held)
+            if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
+                continue
+            by_ids = place == CONFIG and only_one_with_its_ids(nodes, node)
+            entering.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
+            _check_controller(domain, place, layout, node)
+    return replace(plan, steps=(*leaving.values(), *plan.steps, *entering))
+
+
+def names_only(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
+    """Whether an element leads libvirt to this device and no other."""
+    by_ids = element.mark[0] == "usb_ids"
+    return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))
+
+
+def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
+    """Whether an element in its owner's domain is for a held device, which may be gone or have another number now."""
+    if held.capability != USB:
+        return "_".join(map(str, element.mark)) == held.name
+    node = held_node(nodes, held)
+    if node is not None and names_only(element, nodes, node):
+        return True
+    if element.ids != (held.identity.get("vendor_id"), held.identity.get("product_id")):
+        return False
+    # With its ids, and with a number that no other device with these has.
+    return not any(
+        element.mark == next(device_marks(one)) and element.ids == (one.fields["vendor_id"], one.fields["product_id"])
+        for one in nodes.values()
+        if one.capability == USB and one.name != held.name
+    )
+
+
+def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
+    """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
+    kind, suitable = CONTROLLERS[node.capability or ""]
+    if any(
+        one.get("type") == kind and one.get("model") != "none"
+        for one in ET.fromstring(layout.xml).iterfind("devices/controller")
+    ):
+        return
+    raise HostdevError(
+        "no_usb_controller" if node.capability == USB else "no_scsi_controller",
+        subject=f"domain {domain.name}",
+        found=f"no {kind.upper()} controller in " + ("its definition" if place == CONFIG else "the running domain"),
+        wanted=f"one, for {node.name}",
+        remedy=f"add {suitable} to its <devices> with 'virsh edit {domain.name}', in place of one with model='none', "
+        "then stop and start it",
+    )
+
+
+def number_warnings(plan: Plan) -> list[str]:
+    """Warnings of USB devices that a definition can only name by a number that changes."""
+    return [
+        f"{step.address} is in the definition of domain {step.domain} by its number on its bus, since the host has "
+        "another device with its ids: the number changes when it is plugged in anew or the host boots, and the "
+        "domain does not start until it is claimed again"
+        for step in plan.steps
+        if isinstance(step, NodeStep) and step.place == CONFIG and step.after and (_step_mark(step) or "?")[0] == "usb"
+    ]
