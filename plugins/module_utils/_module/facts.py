@@ -9,7 +9,7 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from .._host.libvirt.node_devices import read_node_devices
+from .._host.libvirt.node_devices import NodeDevices, read_node_devices
 from .._host.reading.host_facts import read_host
 from .._host.reading.module_aliases import ModuleAliases
 from .._host.reading.pci import read_devices
@@ -19,6 +19,7 @@ from .._host.record.lock import LOCK, lock_holder
 from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._host.system import System
+from .._model.address import nodedev_name
 from .._model.availability.pools import pools
 from .._model.availability.status import Standing
 from .._model.errors import HostdevError, one_line
@@ -39,7 +40,6 @@ if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
     from .._model.host.device import PciDevice
     from .._model.host.host_facts import HostFacts
-    from .._model.host.node_device import NodeDevice
 
 
 @dataclass(frozen=True)
@@ -98,19 +98,20 @@ def gather(
 ) -> tuple[dict[str, t.Any], list[str]]:
     """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no connection."""
     domains: list[Domain] | None = None
-    nodes: list[NodeDevice] = []
-    warnings: list[str] = []
     if connection is not None and wish.needs_uses:
         domains = connection.domains.all()
-    if connection is not None and wish.needs_nodes:
-        nodes, warnings = read_node_devices(connection.handle, connection.error)
     if wish.needs_uses:
         inventory = System(tree, environ=environ).inventory(domains or (), details=wish.needs_details)
     else:
         known = wish.parts & {"iommu_groups", "tree"}
         inventory = Inventory(read_host(tree), read_devices(tree) if known else ())
+    nodes = NodeDevices([], [])
+    if connection is not None and wish.needs_nodes:
+        # Sysfs tells all but the capabilities of functions that may be filtered by.
+        known = frozenset() if wish.filters.capability else frozenset(map(nodedev_name, inventory.devices))
+        nodes = read_node_devices(connection.handle, connection.error, known)
     standing = Standing(inventory, record.tracker)
-    listing = Listing(inventory, nodes, standing, domains or ())
+    listing = Listing(inventory, nodes.devices, standing, domains or (), nodes.functions)
     parts: dict[str, t.Callable[[], t.Any]] = {
         "devices": lambda: _devices(tree, listing, inventory, standing, wish),
         "iommu_groups": lambda: groups_report(inventory),
@@ -124,7 +125,7 @@ def gather(
         "host": lambda: _host(inventory.host, connection, reason),
     }
     wanted = wish.parts | {"devices"} if wish.devices else wish.parts
-    return {part: made() for part, made in parts.items() if part in wanted}, warnings
+    return {part: made() for part, made in parts.items() if part in wanted}, nodes.warnings
 
 
 def _wish(options: t.Mapping[str, t.Any]) -> Wish:

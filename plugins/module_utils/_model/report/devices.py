@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..address import PciAddress
+from ..address import nodedev_name
 from ..availability.status import Standing
 from ..guards.group import group_viable
 
@@ -51,7 +51,7 @@ def device_report(
     details = device.details
     return {
         "address": address,
-        "name": PciAddress.parse(address).nodedev_name,
+        "name": nodedev_name(address),
         "capability": "pci",
         "path": device.path,
         "stable_path": device.stable_path,
