@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS, parse_subset
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import (
@@ -168,7 +168,7 @@ def _arguments(data: bytes) -> None:
     if kind == 0:
         arguments.parse_group_members(source.value(("refuse", "claim", *_ADDRESSES), _FIELDS))
     elif kind == 1:
-        arguments.parse_allow([source.text((*CODES, "all")) for _turn in range(source.below(4))])
+        arguments.parse_allow([source.text((*GUARDS, "all")) for _turn in range(source.below(4))])
     elif kind == 2:
         arguments.parse_numa_cells([source.number() for _turn in range(source.below(4))])
     elif kind == 3:

@@ -9,7 +9,7 @@ import typing as t
 
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
-from .._model.guards.blocker import ALLOWABLE, CODES
+from .._model.guards.registry import ALLOWABLE, GUARDS
 from .._model.requests.wish import CHOICES, FAIL
 from .run import FACTS_PATH, URI
 
@@ -95,7 +95,7 @@ def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
     """Blocker codes that may be accepted. Raises HostdevError for an unknown one and for one that no one may accept."""
     found = frozenset(codes)
     for code in sorted(found - ALLOWABLE):
-        known = f"{code} can't be accepted: {CODES[code]}" if code in CODES else f"{code} is no blocker code"
+        known = f"{code} can't be accepted: {GUARDS[code].meaning}" if code in GUARDS else f"{code} is no blocker code"
         raise HostdevError(
             "invalid_option", subject="allow", found=known, wanted="some of " + ", ".join(sorted(ALLOWABLE))
         )

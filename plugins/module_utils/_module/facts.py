@@ -27,11 +27,12 @@ from .._model.host.inventory import Inventory
 from .._model.host.node_fields import FIELDS
 from .._model.record.schema import Record
 from .._model.report.devices import DETAILS, device_report, groups_report, tree_report
-from .._model.report.drift import drift_report, node_drift
+from .._model.report.drift import drift
 from .._model.report.filters import Filters
 from .._model.report.listing import Listing
 from .._model.report.subset import PARTS, check_fields, parse_subset, pick
 from .._model.requests.device_spec import parse_device_specs
+from .._model.snapshot import Snapshot
 from .libvirt import Connection, connect
 
 if t.TYPE_CHECKING:
@@ -40,6 +41,7 @@ if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
     from .._model.host.device import PciDevice
     from .._model.host.host_facts import HostFacts
+    from .._model.host.node_device import Nodes
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,14 @@ def gather(
         "tree": lambda: tree_report(listing.parents()),
         "pools": lambda: pools(inventory, filter(standing.claimable, inventory.devices)),
         "claims": lambda: [claim.as_dict() for claim in record.tracker],
-        "drift": lambda: [
-            *drift_report(inventory, record.tracker, None if domains is None else {domain.uuid for domain in domains}),
-            *_node_drift(tree, record, domains),
-        ],
+        "drift": lambda: drift(
+            Snapshot(
+                inventory,
+                record.tracker,
+                None if domains is None else tuple(domains),
+                nodes=_held_nodes(tree, record),
+            )
+        ),
         "host": lambda: _host(inventory.host, connection, reason),
     }
     wanted = wish.parts | {"devices"} if wish.devices else wish.parts
@@ -174,10 +180,9 @@ def _devices(
     return [pick(device, wish.fields) for device in found]
 
 
-def _node_drift(tree: Tree, record: Record, domains: t.Sequence[Domain] | None) -> list[dict[str, t.Any]]:
-    """Of USB and SCSI devices, which are only read where somebody holds one."""
-    held = any(claim.node_devices for claim in record.tracker)
-    return node_drift(read_usb_and_scsi(tree), record.tracker, domains) if held else []
+def _held_nodes(tree: Tree, record: Record) -> Nodes:
+    """The USB and SCSI devices, which are only read where somebody holds one."""
+    return read_usb_and_scsi(tree) if any(claim.node_devices for claim in record.tracker) else {}
 
 
 def _host(host: HostFacts, connection: Connection | None, reason: str) -> dict[str, t.Any]:

@@ -10,7 +10,7 @@ import struct
 import typing as t
 
 from ..._model.errors import HostdevError
-from ..._model.plan.vf_settings import VfState
+from ..._model.host.vf_state import VfState
 from ..netlink import LINK, ask, attribute, attributes
 from ..reading.pci import DEVICES
 

@@ -23,9 +23,9 @@ from ..reading.pci import named_vfio
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
+    from ..._model.host.node_device import Nodes
     from ..._model.plan.plan import Plan
     from ..._model.plan.steps import Step
-    from ..._model.plan.usb_scsi import Nodes
     from ..binding.binder import Binder
     from ..libvirt.changes import DomainChanges
 

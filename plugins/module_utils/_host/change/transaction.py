@@ -20,7 +20,7 @@ from .recovery import Settling
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
-    from ..._model.plan.usb_scsi import Nodes
+    from ..._model.host.node_device import Nodes
     from ..._model.record.schema import Record
     from ..binding.binder import Binder
     from ..binding.vf_settings import VfSettings

@@ -9,11 +9,12 @@ import contextlib
 import functools
 import typing as t
 
-from ..claims.identity import identity_mismatch, moved_devices, waiting_device
+from ..claims.identity import moved_devices, waiting_device
 from ..guards.blocker import Blocker, Consent
 from ..guards.group import blockers
+from ..guards.record import record_blockers
 from ..requests.allow_list import AllowList
-from .states import DeviceTracker, TransitionError
+from .states import DeviceStates, TransitionError
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
@@ -28,6 +29,7 @@ class Standing:
         self._inventory = inventory
         self._tracker = tracker
         self._moved = moved_devices(inventory, tracker)
+        self._known: dict[str, list[Blocker]] = {}
         self._held = {address: claim for claim in tracker for address in [*claim.holdings, *claim.node_devices]}
 
     def holder(self, address: str) -> Claim | None:
@@ -46,14 +48,11 @@ class Standing:
     def blockers(self, address: str) -> list[Blocker]:
         """Why the device may not be given away; of a held one, why it could not stay where it is."""
         holder = self._held.get(address)
-        found = blockers(self._inventory, address, self._consent(holder))
-        if holder is not None:
-            mismatch = identity_mismatch(self._inventory.devices[address], holder.holdings[address])
-            if mismatch is not None:
-                found.append(Blocker("identity_changed", address, f"held by {holder.owner}, but {mismatch}"))
-        elif address in self._moved:
-            found.append(Blocker("moved", address, str(self._moved[address])))
-        return found
+        if holder is None:
+            found = blockers(self._inventory, address, self._nobody, self._known)
+        else:
+            found = blockers(self._inventory, address, self._consent(holder))
+        return found + record_blockers(self._inventory.devices[address], holder, self._moved.get(address))
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""
@@ -63,17 +62,20 @@ class Standing:
         return None
 
     @functools.cached_property
-    def _books(self) -> DeviceTracker:
+    def _books(self) -> DeviceStates:
         """The states, as the record and the domains make them."""
-        books = DeviceTracker(AllowList(None))
-        books.sync(self._inventory.devices.values())
+        books = DeviceStates(AllowList(None), self._inventory.devices.values())
         for claim in self._tracker:
             for address in claim.holdings.keys() & self._inventory.devices.keys():
                 in_use = any(use.uuid == claim.owner.id for use in self._inventory.domain_uses.get(address, ()))
                 # A record with a PF and its VF contradicts itself; the one that comes first counts.
                 with contextlib.suppress(TransitionError):
-                    books.adopt(self._inventory.devices[address], claim.owner.key, allocated=in_use)
+                    books.adopt(self._inventory.devices[address], claim.owner.key, in_use=in_use)
         return books
+
+    @functools.cached_property
+    def _nobody(self) -> Consent:
+        return self._consent(None)
 
     def _consent(self, holder: Claim | None) -> Consent:
         key = holder.owner.key if holder is not None else None

@@ -9,10 +9,10 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from ..host.node_device import SCSI, USB
-from .sources import source_marks
+from .sources import device_marks, source_marks
 
 if t.TYPE_CHECKING:
-    from ..host.node_device import NodeDevice
+    from ..host.node_device import NodeDevice, Nodes
 
 
 Mark = tuple[t.Any, ...]
@@ -79,3 +79,19 @@ def node_xml(node: NodeDevice, *, by_ids: bool) -> str:
         place = {"bus": fields["bus"], "target": fields["target"], "unit": fields["lun"]}
         ET.SubElement(source, "address", {key: str(value) for key, value in place.items()})
     return ET.tostring(element, encoding="unicode")
+
+
+def names_only(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
+    """Whether an element leads libvirt to this device and no other."""
+    by_ids = element.mark[0] == "usb_ids"
+    return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))
+
+
+def only_one_with_its_ids(nodes: Nodes, node: NodeDevice) -> bool:
+    """Whether the ids alone tell the USB device from the host's others."""
+    ids = ("vendor_id", "product_id")
+    return not any(
+        other.name != node.name and all(other.fields.get(key) == node.fields.get(key) for key in ids)
+        for other in nodes.values()
+        if other.capability == USB
+    )

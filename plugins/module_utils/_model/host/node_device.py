@@ -170,3 +170,6 @@ USB = "usb_device"
 
 
 SCSI = "scsi"
+
+
+Nodes = t.Mapping[str, NodeDevice]

@@ -14,6 +14,7 @@ from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.pci_xml import device_xml, guest_place, lacks, moved
 from ..host.device import TYPE_VF
+from .change import CLAIM
 from .guest_slots import guest_slots, separated
 from .steps import HostdevStep
 
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
     from ..requests.guest_options import GuestOptions
+    from .change import Change
 
 
 def check_networks(inventory: Inventory, claim: Claim) -> None:
@@ -49,22 +51,24 @@ def check_networks(inventory: Inventory, claim: Claim) -> None:
             )
 
 
-def entering(
-    inventory: Inventory,
-    domain: Domain,
-    staying: t.Sequence[Holding],
-    before: Claim,
-    after: Claim,
-    *,
-    managed: bool,
-    mend: bool = True,
-) -> list[HostdevStep]:
+class _At(t.NamedTuple):
+    """One place of a domain: what is `gone` from it then, and places in the guest by host address, see guest_slots."""
+
+    domain: Domain
+    place: str
+    layout: DomainLayout
+    gone: t.Collection[str]
+    slots: t.Mapping[str, str]
+
+
+def entering(inventory: Inventory, domain: Domain, change: Change, staying: t.Sequence[Holding]) -> list[HostdevStep]:
     """Steps of the devices that are not where their holdings say, and of those in the definition with other options.
 
-    Without `mend` only of those that make way in a slot of the guest. A running guest keeps its devices as they are: it
+    For a release only of those that make way in a slot of the guest. A running guest keeps its devices as they are: it
     would lose them for a moment. See waiting. Raises HostdevError where a guest address that is asked for is not free.
     """
-    gone = {address for address, held in before.holdings.items() if address not in after.holdings}
+    after = change.after
+    gone = {address for address in change.before.holdings if address not in after.holdings}
     gone.update(address for address, held in after.holdings.items() if held.request is None)
     requested = [held for held in staying if held.request is not None]
     steps: list[HostdevStep] = []
@@ -73,27 +77,11 @@ def entering(
         if layout is None:
             continue
         slots = guest_slots(inventory, layout, requested, after, gone) if place == CONFIG else {}
+        at = _At(domain, place, layout, gone, slots)
         placed: list[HostdevStep] = []
         for held in requested:
-            if place not in held.attach:
-                continue
-            assigned, slot = layout.assigned.get(held.address), slots.get(held.address)
-            wanted = None
-            if assigned is None and mend:
-                _check_place(domain, place, held, after, {*gone, *slots})
-                wanted = _element(held, after, managed=managed, kept=_kept(layout, place, held, gone))
-            elif (
-                assigned is not None
-                and mend
-                and place == CONFIG
-                and _outdated(held.address, assigned.xml, before, after)
-            ):
-                _check_place(domain, place, held, after, {*gone, *slots, held.address})
-                wanted = _element(held, after, managed=managed, kept=guest_place(assigned.xml))
-            elif assigned is not None and slot is not None:
-                wanted = assigned.xml
-            if wanted is not None and slot is not None:
-                wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, slots))
+            assigned = layout.assigned.get(held.address)
+            wanted = _wanted(at, change, held) if place in held.attach else None
             if wanted is None or (assigned is not None and wanted == assigned.xml):
                 continue
             if assigned is not None:
@@ -103,6 +91,25 @@ def entering(
         # has others.
         steps.extend(sorted(placed, key=_attach_order))
     return steps
+
+
+def _wanted(at: _At, change: Change, held: Holding) -> str | None:
+    """The element that a device shall have in a place, None where it may stay out, or as it is."""
+    assigned, slot = at.layout.assigned.get(held.address), at.slots.get(held.address)
+    after, mend, wanted = change.after, change.operation == CLAIM, None
+    if assigned is None:
+        if mend:
+            _check_place(at, held, after, {*at.gone, *at.slots})
+            kept = _kept(at.layout, at.place, held, at.gone)
+            wanted = _element(held, after, managed=change.managed, kept=kept)
+    elif mend and at.place == CONFIG and _outdated(held.address, assigned.xml, change.before, after):
+        _check_place(at, held, after, {*at.gone, *at.slots, held.address})
+        wanted = _element(held, after, managed=change.managed, kept=guest_place(assigned.xml))
+    elif slot is not None:
+        wanted = assigned.xml
+    if wanted is not None and slot is not None:
+        wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, at.slots))
+    return wanted
 
 
 def _kept(layout: DomainLayout, place: str, held: Holding, gone: t.Collection[str]) -> str | None:
@@ -140,13 +147,13 @@ def with_guest_addresses(claim: Claim, domain: Domain) -> Claim:
     return replace(claim, holdings=holdings)
 
 
-def _check_place(domain: Domain, place: str, held: Holding, after: Claim, gone: t.Collection[str]) -> None:
+def _check_place(at: _At, held: Holding, after: Claim, gone: t.Collection[str]) -> None:
     """Refuse a guest address that another device has, or that the running guest has no hot-plug slot for.
 
     To a definition libvirt adds the controllers that an address needs.
     """
-    wanted, layout = options_of(after, held.address).address, domain.layout(place)
-    if wanted is None or layout is None:
+    wanted, domain, place, layout = options_of(after, held.address).address, at.domain, at.place, at.layout
+    if wanted is None:
         return
     bus = PciAddress.parse(wanted).bus
     if layout.has_room(wanted, gone) and (place == CONFIG or not _fixed(layout, bus)):
@@ -156,7 +163,7 @@ def _check_place(domain: Domain, place: str, held: Holding, after: Claim, gone: 
             return
         found = f"the running domain has no PCI controller with index {bus}"
     else:
-        there = ", ".join(f"{what} at {at}" for at, what in layout.places.items() if at.bus == bus)
+        there = ", ".join(f"{what} at {spot}" for spot, what in layout.places.items() if spot.bus == bus)
         found = f"in the {'definition' if place == CONFIG else 'running domain'} it is not free: bus {bus} " + (
             f"has {there}"
             if there

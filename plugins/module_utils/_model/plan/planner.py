@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import typing as t
-from types import MappingProxyType
 
 from ..address import address_order
 from ..claims.claim import options_of
@@ -15,68 +14,67 @@ from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
 from ..host.device import Binding
 from .attaching import entering
+from .change import CLAIM, Steps
 from .guest_slots import check_unplug
-from .plan import Plan
 from .root_ports import check_slots, root_ports_step
 from .steps import DriverStep, HostdevStep, Step
 from .vf_settings import check_up, settings_steps
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Claim
+    from ..claims.claim import Claim, Holding
     from ..guest.domain import Domain
-    from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .vf_settings import VfState
+    from ..snapshot import Snapshot
+    from .change import Change
 
-VFIO_PCI = "vfio-pci"
 
-
-def make_plan(
-    operation: str,
-    inventory: Inventory,
-    before: Claim,
-    after: Claim,
-    *,
-    domain: Domain | None = None,
-    managed: bool = True,
-    vfio_driver: t.Callable[[PciDevice], str] = lambda _device: VFIO_PCI,
-    vf_states: t.Mapping[str, VfState] = MappingProxyType({}),
-    free_root_ports: int | None = None,
-) -> Plan:
-    """Steps in the order: leave the domain, bind, set VFs up, enter the domain (definition, then live), go back to
-    the host.
+def function_steps(snapshot: Snapshot, change: Change) -> Steps:
+    """The steps of PCI functions: leave the domain; then bind, set VFs up, enter the domain (definition, then live),
+    go back to the host.
 
     Only what differs from the present state becomes a step, so that a second run has none and a drifted host is
     mended by a claim; a release takes nothing from the host. Devices enter the places that their holdings name and
-    are taken out of both. `free_root_ports` are to be in the definition when all is done. A device that is gone, or in
-    whose place there is another, is not touched. Raises HostdevError when the running domain has no place for a device.
+    are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
+    HostdevError when the running domain has no place for a device.
     """
-    leaving = [address for address in before.holdings if address not in _requested(after)]
-    steps: list[Step] = []
+    inventory, before, after = snapshot.inventory, change.before, change.after
+    domain = snapshot.domain_of(after.owner)
+    leave: list[HostdevStep] = []
     if domain is not None:
-        leave = [address for address in leaving if address in _requested(before)]
-        check_unplug(domain, leave)
-        steps.extend(_leave(domain, leave))
+        requested, stay = _requested(before), _requested(after)
+        leaving = [address for address in before.holdings if address in requested and address not in stay]
+        check_unplug(domain, leaving)
+        leave = list(_leave(domain, leaving))
     staying = [
         after.holdings[address]
         for address in sorted(after.holdings, key=address_order)
         if held_device(inventory, after.holdings[address]) is not None
     ]
-    for held in staying if operation == "claim" else ():
-        device = inventory.devices[held.address]
+    steps: list[Step] = list(_binding(snapshot, after, staying)) if change.operation == CLAIM else []
+    steps.extend(settings_steps(before, after, snapshot.vf_states))
+    if domain is not None:
+        enter = entering(inventory, domain, change, staying)
+        check_up(enter, snapshot.vf_states)
+        check_slots(inventory, domain, [step for step in enter if step.place == LIVE], leave)
+        if change.free_root_ports is not None:
+            ports = root_ports_step(inventory, domain, leave, enter, change.free_root_ports)
+            steps.extend([] if ports is None else [ports])
+        steps.extend(enter)
+    steps.extend(_giving_back(inventory, before, after, domain))
+    return Steps(leave, steps)
+
+
+def _binding(snapshot: Snapshot, after: Claim, staying: t.Iterable[Holding]) -> t.Iterator[DriverStep]:
+    for held in staying:
+        device = snapshot.inventory.devices[held.address]
         driver = options_of(after, held.address).driver
         if not device.vfio or driver not in (None, device.driver):
-            _check_unused(inventory, held.address, None, f"to bind it to {driver}")
-            driver = driver or vfio_driver(device)
-            steps.append(DriverStep(held.address, device.binding, Binding(driver, driver)))
-    steps.extend(settings_steps(before, after, vf_states))
-    if domain is not None:
-        mend = operation == "claim"
-        enter = entering(inventory, domain, staying, before, after, managed=managed, mend=mend)
-        check_up(enter, vf_states)
-        check_slots(inventory, domain, [step for step in enter if step.place == LIVE], steps)
-        ports = None if free_root_ports is None else root_ports_step(inventory, domain, steps, enter, free_root_ports)
-        steps.extend([*([] if ports is None else [ports]), *enter])
+            _check_unused(snapshot.inventory, held.address, None, f"to bind it to {driver}")
+            driver = driver or snapshot.vfio_driver(device)
+            yield DriverStep(held.address, device.binding, Binding(driver, driver))
+
+
+def _giving_back(inventory: Inventory, before: Claim, after: Claim, domain: Domain | None) -> t.Iterator[DriverStep]:
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
@@ -87,8 +85,7 @@ def make_plan(
             continue
         if present.binding != held.original:
             _check_unused(inventory, address, domain, "to give it back to the host's driver")
-            steps.append(DriverStep(address, present.binding, held.original))
-    return Plan(operation, tuple(steps), before, after)
+            yield DriverStep(address, present.binding, held.original)
 
 
 def _check_unused(inventory: Inventory, address: str, domain: Domain | None, purpose: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""USB and SCSI devices in a domain's XML, and the steps that take them in and out of a domain.
+"""The steps that take USB and SCSI devices into a domain and out of it.
 
 libvirt names a USB device by its ids, by its number on its bus, or by both, and shows both in a running domain; a SCSI
 device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci-scsi-devices).
@@ -12,24 +12,33 @@ from __future__ import annotations
 import contextlib
 import typing as t
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 
 from ..claims.usb_scsi import held_node
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.sources import device_marks
-from ..guest.usb_scsi_xml import CONTROLLERS, Element, Mark, hostdev_elements, node_elements, node_xml
+from ..guest.usb_scsi_xml import (
+    CONTROLLERS,
+    Element,
+    Mark,
+    hostdev_elements,
+    names_only,
+    node_elements,
+    node_xml,
+    only_one_with_its_ids,
+)
 from ..host.node_device import USB
+from .change import CLAIM, Steps
 from .steps import HostdevStep, NodeStep
 
 if t.TYPE_CHECKING:
     from ..claims.usb_scsi import NodeHolding
     from ..guest.domain import Domain, DomainLayout
-    from ..host.node_device import NodeDevice
+    from ..host.node_device import NodeDevice, Nodes
+    from ..snapshot import Snapshot
+    from .change import Change
     from .plan import Plan
     from .steps import Step
-
-Nodes = t.Mapping[str, "NodeDevice"]
 
 
 def element_of(layout: DomainLayout, step: HostdevStep) -> str | None:
@@ -61,56 +70,49 @@ def _step_mark(step: NodeStep) -> Mark | None:
     return None
 
 
-def only_one_with_its_ids(nodes: Nodes, node: NodeDevice) -> bool:
-    """Whether the ids alone tell the USB device from the host's others."""
-    ids = ("vendor_id", "product_id")
-    return not any(
-        other.name != node.name and all(other.fields.get(key) == node.fields.get(key) for key in ids)
-        for other in nodes.values()
-        if other.capability == USB
-    )
-
-
-def with_node_steps(plan: Plan, nodes: Nodes, domain: Domain | None) -> Plan:
-    """The plan with the steps of the USB and SCSI devices: out of the domain before all else, into it after.
+def node_steps(snapshot: Snapshot, change: Change) -> Steps:
+    """The steps of the USB and SCSI devices: out of the domain, and into it.
 
     As with functions only what differs from the present becomes a step. An element that names a device by a number
     that it had before it was plugged in anew is taken out. Raises HostdevError when the guest has no controller.
     """
-    before, after = plan.before.node_devices, plan.after.node_devices
-    if domain is None or not {*before, *after}:
-        return plan
-    leaving: dict[tuple[str, Mark], Step] = {}
-    entering: list[NodeStep] = []
+    domain = snapshot.domain_of(change.after.owner)
+    if domain is None or not {*change.before.node_devices, *change.after.node_devices}:
+        return Steps((), ())
+    return Steps(_leaving(snapshot.nodes, domain, change), _entering(snapshot.nodes, domain, change))
+
+
+def _leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+    before, after = change.before.node_devices, change.after.node_devices
+    steps: dict[tuple[str, Mark], Step] = {}
     for place in (LIVE, CONFIG):
         layout = domain.layout(place)
         elements = [] if layout is None else node_elements(layout.xml)
-        for held in (one for name, one in sorted(before.items()) if name not in after or plan.operation == "claim"):
+        for held in (held for name, held in sorted(before.items()) if name not in after or change.operation == CLAIM):
             node = held_node(nodes, after[held.name]) if held.name in after else None
-            for one in elements:
-                stays = node is not None and names_only(one, nodes, node)
-                if not stays and _was_for(one, nodes, held):
-                    step = NodeStep(held.name, domain.name, domain.uuid, place, one.xml, None)
-                    leaving.setdefault((place, one.mark), step)
-    for place in PLACES if plan.operation == "claim" else ():
+            for element in elements:
+                stays = node is not None and names_only(element, nodes, node)
+                if not stays and _was_for(element, nodes, held):
+                    step = NodeStep(held.name, domain.name, domain.uuid, place, element.xml, None)
+                    steps.setdefault((place, element.mark), step)
+    return list(steps.values())
+
+
+def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+    steps: list[Step] = []
+    for place in PLACES if change.operation == CLAIM else ():
         layout = domain.layout(place)
         if layout is None:
             continue
         elements = node_elements(layout.xml)
-        for name, held in sorted(after.items()):
+        for name, held in sorted(change.after.node_devices.items()):
             node = held_node(nodes, held)
             if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
                 continue
             by_ids = place == CONFIG and only_one_with_its_ids(nodes, node)
-            entering.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
+            steps.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
             _check_controller(domain, place, layout, node)
-    return replace(plan, steps=(*leaving.values(), *plan.steps, *entering))
-
-
-def names_only(element: Element, nodes: Nodes, node: NodeDevice) -> bool:
-    """Whether an element leads libvirt to this device and no other."""
-    by_ids = element.mark[0] == "usb_ids"
-    return element.mark in device_marks(node) and (not by_ids or only_one_with_its_ids(nodes, node))
+    return steps
 
 
 def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:

@@ -9,37 +9,32 @@ libvirt sets a VF's MAC address and VLAN and puts them back. These two it does n
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..address import address_order
 from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import LIVE
+from .change import RELEASE
 from .steps import VfSettingsStep
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
+    from ..host.vf_state import VfState
+    from .change import Change
     from .steps import HostdevStep
 
 
-@dataclass(frozen=True)
-class VfState:
-    """A VF as its PF has it: the VF's number there, and each setting, None where the PF's driver does not tell.
+def vfs_concerned(change: Change) -> list[str]:
+    """Addresses of the devices whose settings the change may set or put back: those that have a network now, or had.
 
-    `interface` is the PF's, and `up` whether that is up.
+    Of a release only those that it gives back.
     """
-
-    pf: str
-    index: int
-    settings: t.Mapping[str, bool | None]
-    interface: str = ""
-    up: bool = True
-
-
-def with_settings(before: Claim, after: Claim) -> list[str]:
-    """Addresses of the devices that have settings to put back, or a network now."""
+    before, after = change.before, change.after
     found = {address for address, held in before.holdings.items() if held.vf_settings}
     found.update(address for address in after.holdings if options_of(after, address).network is not None)
+    if change.operation == RELEASE:
+        found -= after.holdings.keys()
     return sorted(found, key=address_order)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an owner still holds after a release."""
+"""Which PCI functions an owner still holds after a release."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if t.TYPE_CHECKING:
 def give_back(
     inventory: Inventory, claim: Claim, *, names: t.Collection[str] = (), addresses: t.Collection[str] = ()
 ) -> Claim:
-    """The owner's claim after a release: of everything, or of the requests in `names` and the devices in `addresses`.
+    """What of a claim's PCI functions stays after a release of the requests in `names` and the devices in `addresses`.
 
-    A released device whose group mate stays with the owner stays too, as a group member: on the host's driver it
-    would take the whole group from the guest.
+    Nothing does where both are empty. A released device whose group mate stays with the owner stays too, as a group
+    member: on the host's driver it would take the whole group from the guest.
     """
     if not names and not addresses:
         return Claim(claim.owner)
-    requests = {name: request for name, request in claim.requests.items() if name not in names}
+    others = {held.request for held in claim.node_devices.values()}
+    requests = {name: request for name, request in claim.requests.items() if name not in {*names, *others}}
     serving = {
         address: held.request
         for address, held in claim.holdings.items()
         if held.request is not None and held.request in requests and address not in addresses
     }
-    nodes = {name: held for name, held in claim.node_devices.items() if held.request in requests}
-    for name in requests.keys() - {held.request for held in nodes.values()}:
+    for name in list(requests):
         left = sum(1 for request in serving.values() if request == name)
         if left == 0:
             del requests[name]
@@ -50,7 +50,6 @@ def give_back(
             address: reassigned(claim.holdings[address], serving.get(address))
             for address in sorted({*serving, *members}, key=address_order)
         },
-        nodes,
     )
 
 

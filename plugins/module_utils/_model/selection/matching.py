@@ -1,20 +1,19 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which free devices serve a list of requests, in a fixed order of preference; all of the requests or none."""
+"""Which free devices serve a request, in a fixed order of preference."""
 
 from __future__ import annotations
 
 import contextlib
 import typing as t
 
-from ..errors import HostdevError
 from ..host.device import TYPE_VF
 from ..requests.numa_policy import numa_tier
 
 if t.TYPE_CHECKING:
     from ..availability.free_devices import Kind
-    from ..availability.states import DeviceTracker
+    from ..availability.states import DeviceStates
     from ..host.device import PciDevice
     from ..requests.request import Request
 
@@ -39,56 +38,21 @@ class _Candidates(t.NamedTuple):
     whole: bool
 
 
-def claim_requests(
-    tracker: DeviceTracker,
-    owner: str,
-    requests: t.Iterable[Request],
-    *,
-    guest: Guest = ANYWHERE,
-    admits: Admits | None = None,
-) -> dict[str, list[str]]:
-    """Claim devices for all requests, addresses by the requests' names, in the order in which they were chosen.
+def claim_some(
+    states: DeviceStates, owner: str, request: Request, most: int, guest: Guest, admits: Admits | None = None
+) -> list[str]:
+    """Claim at most so many devices for a request, best first.
 
     Of the devices that fit, those come first that are nearest to the guest, then those with the fewest tags, then
-    whole devices before VFs, then the lowest address. `admits` has the last word on each. Raises HostdevError with
-    code not_enough_devices, and then nothing is claimed.
+    whole devices before VFs, then the lowest address. `admits` has the last word on each.
     """
-    tracker.begin()
-    try:
-        found = {request.name: _claim(tracker, owner, request, guest, admits) for request in requests}
-    except BaseException:
-        tracker.undo()
-        raise
-    tracker.commit()
-    return found
-
-
-def supports(
-    tracker: DeviceTracker, requests: t.Iterable[Request], *, guest: Guest = ANYWHERE, admits: Admits | None = None
-) -> bool:
-    """Whether all requests could be served together now."""
-    tracker.begin()
-    try:
-        for request in requests:
-            _claim(tracker, "", request, guest, admits)
-    except HostdevError:
-        return False
-    finally:
-        tracker.undo()
-    return True
-
-
-def claim_some(
-    tracker: DeviceTracker, owner: str, request: Request, most: int, guest: Guest, admits: Admits | None = None
-) -> list[str]:
-    """Claim at most so many devices for a request, best first."""
     taken: list[str] = []
-    with contextlib.closing(_fitting(tracker, request, guest, admits)) as candidates:
+    with contextlib.closing(_fitting(states, request, guest, admits)) as candidates:
         while len(taken) < most:
             address = next(candidates, None)
             if address is None:
                 break
-            tracker.claim(address, owner, request.name)
+            states.claim(address, owner)
             taken.append(address)
     return taken
 
@@ -117,28 +81,16 @@ def policy_warnings(requests: t.Iterable[Request], guest: Guest, owner: object) 
     ]
 
 
-def _claim(tracker: DeviceTracker, owner: str, request: Request, guest: Guest, admits: Admits | None) -> list[str]:
-    taken = claim_some(tracker, owner, request, request.count, guest, admits)
-    if len(taken) < request.count:
-        raise HostdevError(
-            "not_enough_devices",
-            subject=f"request {request.name}",
-            found=f"{len(taken)} free of {request.count} wanted",
-            wanted=request.describe(),
-        )
-    return taken
-
-
 def _fitting(
-    tracker: DeviceTracker, request: Request, guest: Guest, admits: Admits | None
+    states: DeviceStates, request: Request, guest: Guest, admits: Admits | None
 ) -> t.Generator[str, None, None]:
     """Free devices for the request, best first; each is looked at when the one before has been claimed."""
     if request.address is not None:
-        if request.address in tracker.free and (admits is None or admits(tracker[request.address].device, request)):
+        if request.address in states.free and (admits is None or admits(states[request.address].device, request)):
             yield request.address
         return
     ranked: dict[tuple[int, int, bool], list[_Candidates]] = {}
-    for candidates in _kinds(tracker, request, guest):
+    for candidates in _kinds(states, request, guest):
         ranked.setdefault(candidates.rank, []).append(candidates)
     for rank in sorted(ranked):
         passed: list[tuple[Kind, str]] = []
@@ -149,22 +101,22 @@ def _fitting(
                 if not there:
                     break
                 (_width, address), chosen = min(there, key=lambda pair: pair[0])
-                tracked = tracker[address]
-                fits = chosen.whole or request.fits(tracked.device, tracked.tags)
-                if fits and (admits is None or admits(tracked.device, request)):
+                state = states[address]
+                fits = chosen.whole or request.fits(state.device, state.tags)
+                if fits and (admits is None or admits(state.device, request)):
                     yield address
                 if address in chosen.kind.free:
                     chosen.kind.discard(address)
                     passed.append((chosen.kind, address))
         finally:
             for kind, address in passed:
-                if address in tracker.free:
+                if address in states.free:
                     kind.add(address)
 
 
-def _kinds(tracker: DeviceTracker, request: Request, guest: Guest) -> t.Iterator[_Candidates]:
+def _kinds(states: DeviceStates, request: Request, guest: Guest) -> t.Iterator[_Candidates]:
     """The kinds of which devices may fit."""
-    for kind in tracker.free.kinds:
+    for kind in states.free.kinds:
         if not kind.free:
             continue
         device = kind.sample

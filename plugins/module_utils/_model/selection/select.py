@@ -10,68 +10,39 @@ import typing as t
 from dataclasses import replace
 
 from ..address import address_order
-from ..availability.states import DeviceTracker, TransitionError
+from ..availability.states import DeviceStates, TransitionError
 from ..claims.claim import Claim, Holding
 from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..errors import HostdevError
-from ..guards.blocker import Blocker, Consent
+from ..guards.blocker import Consent
 from ..guards.group import blockers
 from ..guest.domain import LIVE
-from ..requests.wish import Terms
 from .choice import Selection
 from .give_back import reassigned
 from .group_closure import check_consent, group_members, members_on_record
-from .matching import ANYWHERE, Guest, claim_some
+from .matching import claim_some
 from .refusals import not_enough, refusal, too_far
+from .remedies import RELEASE, Refusal, advice, blocked
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Owner
-    from ..claims.tracker import Tracker
     from ..host.device import PciDevice
-    from ..host.inventory import Inventory
-    from ..requests.allow_list import AllowList
     from ..requests.request import Request
+    from ..snapshot import Snapshot
+    from .choice import Asked
 
 
-def select(
-    inventory: Inventory,
-    tracker: Tracker,
-    owner: Owner,
-    requests: t.Sequence[Request],
-    allow_list: AllowList,
-    terms: Terms,
-    *,
-    attach: tuple[str, ...] = (),
-    guest: Guest = ANYWHERE,
-) -> Claim:
-    """The owner's claim once all requests are served; requests of the owner that are not named stay as they are.
+def select(snapshot: Snapshot, asked: Asked) -> Claim:
+    """The owner's claim once all requests for PCI functions are served; requests that are not named stay as they are.
 
     Keeps what is held and fits, gives back what a smaller count leaves over, takes the lowest free addresses for
-    what is missing, and adds the group mates that must come along. `attach` is noted with the named requests'
-    devices, `guest` is where the owner runs. Raises HostdevError when a request can't be served, with every device
-    that came near and what blocks it.
+    what is missing, and adds the group mates that must come along. Where devices are to be attached is noted with
+    those of the named requests. Raises HostdevError when a request can't be served, with every device that came near
+    and what blocks it.
     """
-    claim = tracker.claim_of(owner)
+    claim = snapshot.tracker.claim_of(asked.owner)
+    chosen = _selection(snapshot, asked, claim)
+    requests = [request.resolved(chosen.inventory, chosen.held) for request in _requests(asked)]
     named = {request.name for request in requests}
-    asked = {request.address for request in requests if request.address is not None}
-    absent = {address for address, held in claim.holdings.items() if held_device(inventory, held) is None}
-    present = frozenset(claim.holdings.keys() - absent)
-    consent = Consent(
-        allow=terms.allow,
-        owner_uuid=owner.id if owner.kind == "domain" else None,
-        whole_group=terms.whole_group,
-        require_reset=terms.require_reset,
-        members=terms.members | asked | present,
-        held_by_others={
-            address: str(other.owner) for other in tracker if other.owner.key != owner.key for address in other.holdings
-        },
-    )
-    moved = moved_devices(inventory, tracker)
-    requests = [request.resolved(inventory, present) for request in requests]
-    allow_list = allow_list.resolved(inventory, present)
-    books = DeviceTracker(allow_list)
-    books.sync(inventory.devices.values())
-    chosen = Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, books, guest)
     for address, held in claim.holdings.items():
         if held.request is not None and held.request not in named:
             chosen.serving[address] = held.request
@@ -83,20 +54,52 @@ def select(
         have = sum(1 for name in chosen.serving.values() if name == request.name)
         for address in _take(chosen, request, request.count - have):
             chosen.serving[address] = request.name
-    # Of a request that is not named, a device that is gone or has another in its place stays on record untouched.
-    left = {address for address, name in chosen.serving.items() if address in absent and name not in named}
-    members = group_members(inventory, chosen.serving.keys() - left)
-    check_consent(chosen, members)
     written = dict(claim.requests)
     written.update({request.name: request.as_dict() for request in requests})
+    return Claim(asked.owner, written, _holdings(chosen, claim, asked.places, named), claim.node_devices)
+
+
+def _requests(asked: Asked) -> list[Request]:
+    return [request for request in asked.wish.requests if request.node is None]
+
+
+def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
+    """The resolution before anything is kept or taken, with the owner's claim as it is."""
+    inventory, tracker, owner, terms = snapshot.inventory, snapshot.tracker, asked.owner, asked.wish.terms
+    present = frozenset(address for address, held in claim.holdings.items() if held_device(inventory, held) is not None)
+    addresses = {request.address for request in _requests(asked) if request.address is not None}
+    allow_list = asked.wish.allow_list.resolved(inventory, present)
+    books = DeviceStates(allow_list, inventory.devices.values())
+    consent = Consent(
+        allow=terms.allow,
+        owner_uuid=owner.id if owner.kind == "domain" else None,
+        whole_group=terms.whole_group,
+        require_reset=terms.require_reset,
+        members=terms.members | addresses | present,
+        held_by_others={
+            address: str(other.owner) for other in tracker if other.owner.key != owner.key for address in other.holdings
+        },
+    )
+    moved = moved_devices(inventory, tracker)
+    return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, books, asked.guest)
+
+
+def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t.Collection[str]) -> dict[str, Holding]:
+    """What the claim holds once the requests of these names are served, group members too.
+
+    Of a request that is not named, a device that is gone or has another in its place stays on record untouched.
+    """
+    absent = claim.holdings.keys() - chosen.held
+    left = {address for address, name in chosen.serving.items() if address in absent and name not in named}
+    members = group_members(chosen.inventory, chosen.serving.keys() - left)
+    check_consent(chosen, members)
     kept = left | (set(members_on_record(claim)) - {*chosen.serving, *members} if left else set())
     holdings = {address: claim.holdings[address] for address in kept}
     for address in sorted({*chosen.serving, *members} - left, key=address_order):
         held = _holding(chosen, claim, address)
-        holdings[address] = replace(held, attach=attach) if held.request in named else held
+        holdings[address] = replace(held, attach=places) if held.request in named else held
         _check_rebind(chosen, address)
-    ordered = {address: holdings[address] for address in sorted(holdings, key=address_order)}
-    return Claim(owner, written, ordered, claim.node_devices)
+    return {address: holdings[address] for address in sorted(holdings, key=address_order)}
 
 
 def _note_held(chosen: Selection) -> None:
@@ -155,10 +158,10 @@ def _take(chosen: Selection, request: Request, missing: int) -> list[str]:
             wanted="the address of one that is",
             remedy="see the addresses with kvm.hostdev.pci_facts; after a move of cards ask by specs instead",
         )
-    refused: dict[str, list[Blocker] | str] = {}
+    refused: dict[str, Refusal] = {}
     taken: list[str] = []
     # A device that the owner's domain has already comes first, one without group mates before others.
-    for worst in range(3):
+    for worst in _RANKS if _has_any(chosen) else _RANKS[1:]:
 
         def admits(device: PciDevice, _request: Request, worst: int = worst) -> bool:
             if device.address in refused or _rank(chosen, device.address) > worst:
@@ -172,6 +175,15 @@ def _take(chosen: Selection, request: Request, missing: int) -> list[str]:
     if len(taken) < missing:
         raise not_enough(chosen, request, missing, taken)
     return taken
+
+
+_RANKS = (0, 1, 2)
+
+
+def _has_any(chosen: Selection) -> bool:
+    """Whether the owner's domain has any device at all: else nothing is of the first rank, and none is looked at."""
+    uuid = chosen.consent.owner_uuid
+    return any(use.uuid == uuid for uses in chosen.inventory.domain_uses.values() for use in uses)
 
 
 def _rank(chosen: Selection, address: str) -> int:
@@ -189,12 +201,13 @@ def _check_rebind(chosen: Selection, address: str) -> None:
     consent = replace(chosen.consent, whole_group=True)
     reasons = blockers(chosen.inventory, address, consent)
     if reasons:
+        why = blocked(reasons)
         raise HostdevError(
             "device_blocked",
             subject=address,
-            found="; ".join(f"{one.code} ({one.address}: {one.detail})" for one in reasons),
+            found=why.text,
             wanted="a device that nothing keeps with the host",
-            remedy="take it out of use on the host, or release it",
+            remedy="; or ".join([*advice(why.steps, subject=address), f"release it with {RELEASE}"]),
             details={"blockers": [one.as_dict() for one in reasons]},
         )
 

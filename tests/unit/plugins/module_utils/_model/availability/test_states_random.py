@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Random hosts and random histories of one: what must be true of the tracker's books after each step."""
+"""Random hosts and random histories of one: what must be true of record and states after each run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.states import (
-    DeviceTracker,
-    TransitionError,
-)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request, parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import (
-    Guest,
-    claim_requests,
-    supports,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host as made_host
+from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns, domain
 
 OWNERS = ("vm1", "vm2", "vm3")
 HELD = {"claimed", "allocated"}
-BLOCKED = {"unclaimable", "unavailable"}
 
 
 def make_host() -> dict[str, t.Any]:
@@ -38,12 +31,12 @@ def make_host() -> dict[str, t.Any]:
     found = []
     for bus in ("06", "07"):
         vfs = [f"0000:{bus}:10.{function}" for function in (0, 2, 4)]
-        found.append(pf(f"0000:{bus}:00.0", *vfs, numa_node=int(bus) - 6))
+        found.append(pf(f"0000:{bus}:00.0", numa_node=int(bus) - 6))
         found.extend(vf(one, f"0000:{bus}:00.0", numa_node=int(bus) - 6) for one in vfs)
     found.append(pf("0000:08:00.0", numa_node=None))
     found.append(device("0000:01:00.0", numa_node=0))
     found.append(device("0000:02:00.0", numa_node=1))
-    found.append(device("10000:01:00.0", numa_node=None))
+    found.append(device("10000:01:00.0", numa_node=None, iommu_group=99))
     return {one.address: one for one in found}
 
 
@@ -92,178 +85,141 @@ SPECS = st.sampled_from(
 )
 
 
-def parse(wanted: list[dict[str, t.Any]]) -> tuple[Request, ...]:
-    return parse_requests([{"name": f"r{number}", **one} for number, one in enumerate(wanted)], {})
+def parse(wanted: list[dict[str, t.Any]], run: int) -> tuple[Request, ...]:
+    return parse_requests([{"name": f"r{run}.{number}", **one} for number, one in enumerate(wanted)], {})
 
 
 class History(RuleBasedStateMachine):
-    """One host's life. `host` is what is plugged in, `owned` who must hold what, both kept apart from the tracker."""
+    """One host's life through runs of the modules.
+
+    `owned` tells who must hold what, `used` the products of devices for one-time use that wait to be cleaned, both kept
+    apart from the record.
+    """
 
     @initialize(specs=SPECS)
     def begin(self, specs: list[dict[str, t.Any]]) -> None:
-        self.allow_list = AllowList(parse_device_specs(specs, "device_spec"))
-        self.host = make_host()
+        allow_list = AllowList(parse_device_specs(specs, "device_spec"))
+        self.runs = RecordThroughRuns(made_host(), allow_list, make_host().values())
         self.owned: dict[str, str] = {}
-        self.tracker = self.new_tracker()
+        self.used: dict[str, str] = {}
+        self.for_one_use: dict[str, str] = {}
+        self.made = 0
 
-    def new_tracker(self) -> DeviceTracker:
-        tracker = DeviceTracker(self.allow_list)
-        tracker.sync(self.host.values())
-        return tracker
+    def record(self) -> list[dict[str, t.Any]]:
+        return sorted((claim.as_dict() for claim in self.runs.tracker), key=lambda claim: str(claim["owner"]["id"]))
 
-    def snapshot(self) -> dict[str, tuple[t.Any, ...]]:
-        found = {
-            one.address: (one.status, one.owner, one.request, one.address in self.tracker.free) for one in self.tracker
-        }
-        assert sum(1 for _address in self.tracker.free) == len(self.tracker.free)
-        return found
+    def states(self) -> dict[str, str]:
+        standing = self.runs.standing()
+        return {address: standing.status(address) for address in self.runs.devices}
 
     # What happens.
 
-    @rule()
-    def sync(self) -> None:
-        self.tracker.sync(self.host.values())
-
     @rule(address=st.sampled_from(ADDRESSES))
     def unplug(self, address: str) -> None:
-        self.host.pop(address, None)
-        self.tracker.sync(self.host.values())
+        self.runs.devices.pop(address, None)
 
     @rule(address=st.sampled_from(ADDRESSES), product=st.sampled_from([None, "1533"]))
     def replug(self, address: str, product: str | None) -> None:
         found = make_host()[address]
-        self.host[address] = found if product is None else found._replace(product_id=product)
-        self.tracker.sync(self.host.values())
+        self.runs.devices[address] = found if product is None else found._replace(product_id=product)
 
     @rule(owner=st.sampled_from(OWNERS), wanted=REQUESTS, guest=GUESTS)
     def claim(self, owner: str, wanted: list[dict[str, t.Any]], guest: Guest) -> None:
-        requests = parse(wanted)
-        before = self.snapshot()
-        possible = supports(self.tracker, requests, guest=guest)
-        assert self.snapshot() == before, "a question changed the books"
+        self.made += 1
+        requests = parse(wanted, self.made)
+        before, states = self.record(), self.states()
+        possible = self.runs.supports(requests, guest)
+        assert self.record() == before, "a question changed the record"
         if not possible:
             with pytest.raises(HostdevError, match="free of"):
-                claim_requests(self.tracker, owner, requests, guest=guest)
-            assert self.snapshot() == before, "a failed claim changed the books"
+                self.runs.claim(owner, requests, guest)
+            assert self.record() == before, "a failed claim changed the record"
             return
-        found = claim_requests(self.tracker, owner, requests, guest=guest)
-        taken = [address for addresses in found.values() for address in addresses]
+        self.runs.claim(owner, requests, guest)
+        claim = self.runs.tracker.claim_of(domain(owner))
+        taken = [address for request in requests for address in claim.serving(request.name)]
         assert len(set(taken)) == len(taken) == sum(request.count for request in requests)
         assert not set(taken) & self.owned.keys()
+        assert {states[address] for address in taken} == {"available"}
         for request in requests:
-            for address in found[request.name]:
-                one = self.tracker[address]
-                assert any(spec.fits_kind(one.device) and spec.demands(one.tags) for spec in request.specs)
+            for address in claim.serving(request.name):
+                device = self.runs.devices[address]
+                tags = self.runs.allow_list.tags_of(device)
+                assert tags is not None
+                assert any(spec.fits_kind(device) and spec.demands(tags) for spec in request.specs)
                 asked = {spec.device_type for spec in request.specs}
-                assert one.device.device_type != "type-PF" or "type-PF" in asked
-                assert request.numa_policy != "required" or not guest.cells or one.device.numa_node in guest.cells
+                assert device.device_type != "type-PF" or "type-PF" in asked
+                assert request.numa_policy != "required" or not guest.cells or device.numa_node in guest.cells
         self.owned.update(dict.fromkeys(taken, owner))
+        for address in taken:
+            device = self.runs.devices[address]
+            self.used.pop(address, None)
+            if (self.runs.allow_list.tags_of(device) or {}).get("one_time_use") == "true":
+                self.for_one_use[address] = device.product_id
+
+    def freed(self, addresses: t.Iterable[str]) -> None:
+        for address in list(addresses):
+            del self.owned[address]
+            if address in self.for_one_use:
+                self.used[address] = self.for_one_use.pop(address)
 
     @rule(owner=st.sampled_from(OWNERS))
-    def allocate(self, owner: str) -> None:
-        for one in self.tracker.held_by(owner):
-            if one.status == "claimed":
-                self.tracker.allocate(one.address, owner)
+    def attach(self, owner: str) -> None:
+        self.runs.attach(owner)
 
     @rule(owner=st.sampled_from(OWNERS))
-    def free(self, owner: str) -> None:
-        for one in self.tracker.held_by(owner):
-            self.tracker.release(one.address, owner)
-        self.owned = {address: holder for address, holder in self.owned.items() if holder != owner}
+    def release(self, owner: str) -> None:
+        self.runs.release(owner)
+        self.freed(address for address, holder in self.owned.items() if holder == owner)
 
-    @rule(
-        address=st.sampled_from(ADDRESSES),
-        owner=st.sampled_from(OWNERS),
-        what=st.sampled_from(["claim", "allocate", "release", "remove"]),
-    )
-    def one_device(self, address: str, owner: str, what: str) -> None:
-        before = self.snapshot()
-        held = self.owned.get(address)
-        try:
-            if what == "claim":
-                self.tracker.claim(address, owner)
-            elif what == "allocate":
-                self.tracker.allocate(address, owner)
-            elif what == "release":
-                self.tracker.release(address, owner)
-            else:
-                self.tracker.remove(address)
-        except TransitionError:
-            assert self.snapshot() == before, "a refused transition changed the books"
-            return
-        if what in ("claim", "allocate"):
-            assert held in (None, owner)
-            self.owned[address] = owner
-        elif what == "release":
-            assert self.owned.pop(address) == owner
+    @rule(address=st.sampled_from(ADDRESSES))
+    def clean(self, address: str) -> None:
+        self.runs.tracker.waiting.pop(address, None)
+        self.used.pop(address, None)
+
+    @rule(owner=st.sampled_from(OWNERS), address=st.sampled_from(ADDRESSES))
+    def release_one(self, owner: str, address: str) -> None:
+        before = self.record()
+        self.runs.release(owner, [address])
+        if self.owned.get(address) == owner:
+            self.freed([address])
         else:
-            assert held is None
-            self.tracker.sync(self.host.values())
+            assert self.record() == before, "a release of what the owner does not hold changed the record"
 
     @rule()
     def restart(self) -> None:
-        old = self.tracker
-        self.tracker = DeviceTracker(self.allow_list)
-        for one in old:
-            if one.owner is not None:
-                self.tracker.adopt(one.device, one.owner, one.request, allocated=one.status == "allocated")
-        self.tracker.sync(self.host.values())
-        for one in old:
-            again = self.tracker[one.address]
-            assert (again.owner, again.request) == (one.owner, one.request)
-            assert (again.status == one.status) or {again.status, one.status} <= BLOCKED
-            assert (one.address in self.tracker.free) == (one.address in old.free)
+        before, states = self.record(), self.states()
+        self.runs.restart()
+        assert (self.record(), self.states()) == (before, states)
 
     # What must be true.
 
     @invariant()
     def owners_are_those_that_were_told(self) -> None:
-        assert {one.address: one.owner for one in self.tracker if one.owner is not None} == self.owned
-        by_owner = {one.address: owner for owner in self.tracker.owners for one in self.tracker.held_by(owner)}
-        assert by_owner == self.owned
-        assert all((one.status in HELD) == (one.owner is not None) for one in self.tracker)
+        assert self.runs.held() == self.owned
+
+    @invariant()
+    def a_state_follows_from_who_holds_the_device_or_a_relative(self) -> None:
+        states = self.states()
+        for address, function in self.runs.devices.items():
+            held = {
+                states[other.address]
+                for other in self.runs.devices.values()
+                if address == other.physical_function or other.address == function.physical_function
+            } & HELD
+            if address in self.owned:
+                wanted = "allocated" if address in self.runs.in_use else "claimed"
+            elif self.used.get(address) == function.product_id:
+                wanted = "needs_cleaning"
+            else:
+                wanted = "unavailable" if "allocated" in held else "unclaimable" if held else "available"
+            assert states[address] == wanted
 
     @invariant()
     def a_pf_and_its_vf_are_never_both_given(self) -> None:
-        for one in self.tracker:
-            above = one.device.physical_function
-            if one.status in HELD and above in self.tracker:
-                assert self.tracker[above].status in BLOCKED
-            if above in self.tracker and self.tracker[above].status in HELD:
-                assert one.status in BLOCKED
-
-    @invariant()
-    def what_is_available_is_free_in_one_kind(self) -> None:
-        kinds = [address for kind in self.tracker.free.kinds for address in kind.free]
-        assert len(kinds) == len(set(kinds))
-        assert set(kinds) == set(self.tracker.free)
-        assert set(kinds) == {one.address for one in self.tracker if one.status == "available"}
-        for kind in self.tracker.free.kinds:
-            for address in kind.free:
-                assert self.tracker[address].device.product_id == kind.sample.product_id
-
-    @invariant()
-    def what_nobody_holds_is_blocked_only_by_a_relative(self) -> None:
-        for one in self.tracker:
-            relatives = [
-                other
-                for other in self.tracker
-                if one.address == other.device.physical_function or other.address == one.device.physical_function
-            ]
-            in_use = any(other.status in HELD for other in relatives)
-            if one.status not in HELD:
-                assert (one.status in BLOCKED) == in_use
-
-    @invariant()
-    def all_that_is_permitted_is_in_the_books(self) -> None:
-        permitted = {address for address, one in self.host.items() if self.allow_list.entry_of(one) is not None}
-        assert permitted <= {one.address for one in self.tracker}
-
-    @invariant()
-    def free_devices_are_as_the_host_shows_them(self) -> None:
-        for one in self.tracker:
-            if one.owner is None:
-                assert self.host.get(one.address) == one.device
+        for address in self.owned:
+            device = self.runs.devices.get(address)
+            assert device is None or device.physical_function not in self.owned
 
 
 def test_the_books_agree_with_themselves_and_with_the_host_whatever_happens() -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import moved_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift as differences
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, DPDK, WEB, claim, device, holding, inventory
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
@@ -54,7 +55,7 @@ def test_a_moved_device_is_kept_for_its_owner_and_drift_says_where_it_is():
     assert [(one.code, one.detail) for one in standing.blockers(A)] == [
         ("identity_changed", "held by owner dpdk0, but product_id is ffff, claimed was 10d3")
     ]
-    drift = [(one["code"], one["address"], one["detail"]) for one in drift_report(found, tracker, None)]
+    drift = [(one["code"], one["address"], one["detail"]) for one in differences(Snapshot(found, tracker))]
     assert drift == [
         ("moved", A, f"the device is at {C} now"),
         ("identity_changed", A, "product_id is ffff, claimed was 10d3"),

@@ -6,8 +6,6 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import (
-    ALLOWABLE,
-    CODES,
     Blocker,
     Consent,
 )
@@ -16,6 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group im
     exempt_from_group,
     group_viable,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import ALLOWABLE, GUARDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, device, inventory, pf, use, vf
 
@@ -160,7 +159,7 @@ def test_an_accepted_code_no_longer_blocks_and_the_others_still_do():
     assert codes([device(A)], consent=consent, host_uses=uses) == [("ip_configured", A)]
 
 
-@pytest.mark.parametrize("code", sorted(set(CODES) - ALLOWABLE))
+@pytest.mark.parametrize("code", sorted(set(GUARDS) - ALLOWABLE))
 def test_a_code_without_an_override_blocks_also_when_it_is_accepted(code):
     uses = [HostUse(code, A, "why")]
     assert codes([device(A)], consent=Consent(allow=frozenset({code})), host_uses=uses) == [(code, A)]
@@ -222,8 +221,14 @@ def test_consent_takes_the_whole_group_or_the_mates_that_it_names():
 
 def test_a_mate_that_the_host_needs_blocks_the_group_whatever_the_consent():
     uses = [HostUse("root_disk", B, "/dev/sda is mounted at /"), HostUse("swap", B, "the host swaps to /dev/sdb")]
+    causes = (Blocker("root_disk", B, uses[0].detail), Blocker("swap", B, uses[1].detail))
     assert found([device(A), device(B)], consent=WHOLE, host_uses=uses) == [
-        Blocker("group_blocked", B, "root_disk: /dev/sda is mounted at /; swap: the host swaps to /dev/sdb")
+        Blocker(
+            "group_blocked",
+            B,
+            "root_disk: /dev/sda is mounted at /; swap: the host swaps to /dev/sdb",
+            causes=causes,
+        )
     ]
 
 
@@ -256,8 +261,9 @@ def test_a_bridge_in_the_group_blocks_it_by_its_driver_and_never_comes_along(bri
 
 def test_an_smbus_controller_in_the_group_blocks_it():
     smbus = device(B, class_id="0c0500", driver="i801_smbus")
+    cause = Blocker("isa_smbus", B, "SMBus controller (class 0c05, driver i801_smbus)")
     assert found([device(A), smbus], consent=WHOLE) == [
-        Blocker("group_blocked", B, "isa_smbus: SMBus controller (class 0c05, driver i801_smbus)")
+        Blocker("group_blocked", B, "isa_smbus: SMBus controller (class 0c05, driver i801_smbus)", causes=(cause,))
     ]
 
 
@@ -269,8 +275,9 @@ def test_a_mate_that_another_owner_holds_blocks_the_group():
 
 
 def test_a_mate_that_another_domain_names_blocks_the_group_as_used_by_it():
+    detail = f"domain db1 ({DB.id}) is running with it"
     assert found([device(A), device(B)], consent=WHOLE, domain_uses={B: [use(DB, live=True)]}) == [
-        Blocker("group_used_by_domain", B, f"domain db1 ({DB.id}) is running with it")
+        Blocker("group_used_by_domain", B, detail, causes=(Blocker("in_domain_xml", B, detail),))
     ]
 
 
@@ -285,8 +292,8 @@ def test_a_functions_own_reasons_come_before_its_groups():
 
 
 def test_every_code_that_can_be_accepted_is_explained():
-    assert set(CODES) >= ALLOWABLE
-    assert all(CODES.values())
+    assert set(GUARDS) >= ALLOWABLE
+    assert all(GUARDS[code].meaning for code in GUARDS)
 
 
 def test_what_vfio_pci_refuses_is_refused_unless_its_list_is_switched_off():

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.kinds import make_plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.partial import left_with_guest
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import make_plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, device, domain, holding, inventory
 
@@ -18,7 +21,7 @@ HELD = claim(WEB, holding(A), holding(B), holding(C, None))
 
 def plan(operation="release", after=None):
     after = Claim(WEB) if after is None else after
-    return make_plan(operation, DEVICES, HELD, after, domain=domain(XML, XML))
+    return make_plan(Snapshot(DEVICES, Tracker([HELD]), (domain(XML, XML),)), Change(operation, HELD, after))
 
 
 def eased_at(one, number):

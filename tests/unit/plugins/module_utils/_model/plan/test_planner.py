@@ -6,11 +6,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.kinds import make_plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import make_plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import VFIO, WEB, claim, device, domain, holding, inventory
 
@@ -29,8 +32,17 @@ def bound(address, **fields):
 
 def steps(operation, devices, before, after, config=None, live=None, **keywords):
     one = None if config is None and live is None else domain(config, live)
-    plan = make_plan(operation, inventory(*devices), before, after, domain=one, **keywords)
-    return [str(step) for step in plan.steps]
+    return [str(step) for step in planned(operation, devices, before, after, one, **keywords).steps]
+
+
+def planned(operation, devices, before, after, one=None, **keywords):
+    snapshot = Snapshot(
+        inventory(*devices),
+        Tracker([before]),
+        None if one is None else (one,),
+        vfio_driver=keywords.pop("vfio_driver", lambda _device: "vfio-pci"),
+    )
+    return make_plan(snapshot, Change(operation, before, after, **keywords))
 
 
 def test_a_claim_binds_all_and_then_enters_the_definition_and_then_the_running_domain():
@@ -46,12 +58,12 @@ def test_a_claim_binds_all_and_then_enters_the_definition_and_then_the_running_d
 
 
 def test_steps_hold_the_state_before_and_after():
-    plan = make_plan(
+    plan = planned(
         "claim",
-        inventory(device(A)),
+        [device(A)],
         NOBODY,
         claim(WEB, holding(A, attach=("config",))),
-        domain=domain(xml()),
+        domain(xml()),
         managed=False,
         vfio_driver=lambda _device: "mlx5_vfio_pci",
     )
@@ -124,13 +136,13 @@ def test_a_release_leaves_the_running_domain_then_the_definition_and_then_the_dr
 
 def test_a_release_restores_the_recorded_driver_and_override():
     held = claim(WEB, holding(A, original=Binding(None, "pci-stub")))
-    plan = make_plan("release", inventory(bound(A)), held, NOBODY)
+    plan = planned("release", [bound(A)], held, NOBODY)
     assert plan.steps == (DriverStep(A, VFIO, Binding(None, "pci-stub")),)
 
 
 def test_a_detach_step_keeps_the_element_that_the_domain_had():
     one = domain(xml(A))
-    plan = make_plan("release", inventory(device(A)), claim(WEB, holding(A)), NOBODY, domain=one)
+    plan = planned("release", [device(A)], claim(WEB, holding(A)), NOBODY, one)
     assert plan.steps == (HostdevStep(A, "web1", WEB.id, "config", hostdev_xml(A, managed=True), None),)
 
 

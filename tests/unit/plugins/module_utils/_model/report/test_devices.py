@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PciDetails, PcieLink
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import (
@@ -17,7 +18,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices 
     groups_report,
     tree_report,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift_report
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift as differences
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,
@@ -152,6 +154,7 @@ def test_the_facts_of_a_device_are_whole_and_plain():
                 "address": "0000:01:00.0",
                 "detail": "domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) is running with it",
                 "override": None,
+                "remedy": "take it out of that domain (`virsh detach-device`), or ask for another device",
             }
         ],
         "affected": ["net/eth0"],
@@ -214,7 +217,8 @@ def drift(found, tracker=HELD, uuids=ALIVE):
 
 
 def drift_of(found, tracker, uuids):
-    return drift_report(found, tracker, uuids)
+    domains = None if uuids is None else tuple(Domain(uuid, uuid, None, None) for uuid in uuids)
+    return differences(Snapshot(found, tracker, domains))
 
 
 def test_a_record_that_agrees_with_the_host_has_no_drift():
@@ -349,5 +353,6 @@ def test_a_host_use_blocks_in_the_facts_too():
             "address": "0000:01:00.0",
             "detail": "ssh connection from 10.0.2.2 on eth0",
             "override": None,
+            "remedy": "let Ansible reach the host through another interface (`ansible_host`)",
         }
     ]

@@ -315,7 +315,13 @@ def test_blockers_of_a_node_device_have_its_name_and_each_code_and_detail_once()
     ]
     found = listing(nodes=with_paths(), host_uses=uses)
     assert found.as_dict(found.entries["usb_2_1"])["blockers"] == [
-        {"code": "lvm", "address": "usb_2_1", "detail": "vg0; vg1", "override": None}
+        {
+            "code": "lvm",
+            "address": "usb_2_1",
+            "detail": "vg0; vg1",
+            "override": None,
+            "remedy": "deactivate the volume group (`vgchange -an`), or move its volumes elsewhere (`pvmove`)",
+        }
     ]
 
 

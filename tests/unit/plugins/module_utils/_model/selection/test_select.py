@@ -10,9 +10,11 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.give_back import give_back
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,
     DPDK,
@@ -40,15 +42,8 @@ NICS = {"name": "nic", "specs": [{"class": "02"}]}
 def run(
     devices, *wanted, tracker=None, owner=WEB, allow_list=PERMIT_ALL, attach=("config", "live"), found=None, **terms
 ):
-    return select(
-        found or inventory(*devices),
-        tracker or Tracker(),
-        owner,
-        requests(*wanted),
-        allow_list,
-        Terms(**terms),
-        attach=attach,
-    )
+    wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(**terms), attach)
+    return select(Snapshot(found or inventory(*devices), tracker or Tracker()), Asked(wish, owner))
 
 
 def refused(*arguments, **keywords):
@@ -368,9 +363,15 @@ def test_a_blocked_address_is_refused_with_its_reasons_as_text_and_as_data():
     assert error.code == "device_blocked"
     assert error.subject == "0000:01:00.0, asked for by request disk"
     assert error.found == "root_disk (0000:01:00.0: /dev/vda is mounted at /)"
-    assert error.remedy == "free one of these, or ask for another device"
+    assert error.remedy == "it stays with the host: ask for another device"
     assert error.details["blockers"] == [
-        {"code": "root_disk", "address": A, "detail": "/dev/vda is mounted at /", "override": None}
+        {
+            "code": "root_disk",
+            "address": A,
+            "detail": "/dev/vda is mounted at /",
+            "override": None,
+            "remedy": "it stays with the host: ask for another device",
+        }
     ]
 
 
@@ -402,20 +403,26 @@ def test_too_few_free_devices_are_refused_with_every_one_that_came_near():
     )
     assert error.wanted == "2 devices with vendor_id 8086"
     assert error.remedy == (
-        "free one of these, or ask for less, or widen the request's specs or the device_spec; "
-        "can be accepted with allow: [default_route], allow: [ip_configured]"
+        "0000:02:00.0: have the default route leave through another interface; and take the address off "
+        "(`ip address del`), and out of the network's configuration; "
+        f"0000:03:00.0: release it from domain db1 ({DB.id}) with `kvm.hostdev.pci_passthrough_release`; "
+        "or ask for less, or widen the request's specs or the device_spec; "
+        "or accept that with allow: [default_route, ip_configured]"
     )
 
 
 def test_an_override_is_offered_only_where_it_would_help():
-    found = inventory(device(A), host_uses=[HostUse("ip_configured", A, "i"), HostUse("swap", A, "s")])
-    assert "can be accepted" not in refused([], {"name": "n", "address": A}, found=found).remedy
+    route, swap = HostUse("ip_configured", A, "i"), HostUse("swap", A, "s")
+    one = refused([], {"name": "n", "address": A}, found=inventory(device(A), host_uses=[route]))
+    both = refused([], {"name": "n", "address": A}, found=inventory(device(A), host_uses=[route, swap]))
+    assert one.remedy.endswith("; or accept that with allow: [ip_configured]")
+    assert "accept that" not in both.remedy
 
 
 def test_a_request_that_nothing_fits_says_so():
     error = refused([device(A)], {"name": "gpu", "specs": [{"class": "03"}]})
     assert error.found == "0 free of 1 still wanted; none fits"
-    assert error.remedy == "ask for less, or widen the request's specs or the device_spec"
+    assert error.remedy == "widen the request's specs or the device_spec"
 
 
 def test_of_many_refused_devices_twenty_are_named():
@@ -505,6 +512,6 @@ def test_group_members_stay_on_record_while_the_device_they_came_along_with_is_g
     left, mate = holding(A, "left"), holding(B, None)
     tracker = Tracker([claim(WEB, left, mate)])
     found = inventory(device(B, driver="vfio-pci"))
-    assert list(select(found, tracker, WEB, (), PERMIT_ALL, Terms()).holdings) == [A, B]
+    assert list(run((), tracker=tracker, found=found).holdings) == [A, B]
     kept = give_back(found, claim(WEB, left, mate, holding(C, "right")), names=["right"])
     assert list(kept.holdings) == [A, B]
