@@ -9,6 +9,7 @@ numbers its domains from 10000 (drivers/pci/controller/vmd.c).
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -56,6 +57,7 @@ def normalize_address(text: object) -> str:
     return str(PciAddress.parse(text))
 
 
+@functools.cache
 def nodedev_name(address: str) -> str:
     """The name that libvirt's node device driver gives a function, from its address in sysfs spelling."""
     return f"pci_{address.replace(':', '_').replace('.', '_')}"

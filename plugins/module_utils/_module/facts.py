@@ -168,10 +168,11 @@ def _devices(
     def report(device: PciDevice) -> dict[str, t.Any]:
         return device_report(inventory, standing, device, names, aliases)
 
-    found = [
-        {**(report(functions[entry.address]) if entry.address is not None else {}), **listing.as_dict(entry)}
-        for entry in selected
-    ]
+    found = []
+    for entry in selected:
+        device = {} if entry.address is None else report(functions[entry.address])
+        device.update(listing.as_dict(entry))
+        found.append(device)
     if wish.fields is None:
         return found
     if sample is not None:

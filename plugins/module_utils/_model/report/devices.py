@@ -12,7 +12,7 @@ from ..availability.status import Standing
 from ..guards.group import group_viable
 
 if t.TYPE_CHECKING:
-    from ..host.device import Bar, PciDevice
+    from ..host.device import Bar, PciDevice, PcieLink
     from ..host.inventory import Inventory
 
 
@@ -75,7 +75,7 @@ def device_report(
         "header_type": device.header_type,
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
-        "link": None if details is None or details.link is None else details.link._asdict(),
+        "link": None if details is None or details.link is None else _link(details.link),
         "bars": None if details is None else [_bar(bar) for bar in details.bars],
         "rom": None if details is None else details.has_rom,
         "reset_methods": None if device.reset_methods is None else list(device.reset_methods),
@@ -92,6 +92,15 @@ def device_report(
         "claimable": status == "available" and not reasons,
         "blockers": [reason.as_dict() for reason in reasons],
         "affected": inventory.affected(address),
+    }
+
+
+def _link(link: PcieLink) -> dict[str, t.Any]:
+    return {
+        "current_speed": link.current_speed,
+        "current_width": link.current_width,
+        "max_speed": link.max_speed,
+        "max_width": link.max_width,
     }
 
 

@@ -312,6 +312,8 @@ class Listing:
         return not filters.passthrough or self.eligible(entry)
 
     def _check_capabilities(self, wanted: t.Sequence[str]) -> None:
+        if not wanted:
+            return
         known = {*CAPABILITIES, *CAPABILITY_ALIASES}
         for entry in self.entries.values():
             known.update(filter(None, (entry.capability, *entry.capabilities)))
