@@ -13,9 +13,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import (
     Domain,
-    guest_address,
-    guest_bus,
-    hostdev_xml,
     parse_layout,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
@@ -26,6 +23,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_field
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA
@@ -92,7 +90,7 @@ def _node_device(data: bytes) -> None:
 def _check_node_device(text: str) -> None:
     devices = mark_hubs([parse_node_device(text), _STICK])
     json.dumps(devices[0].as_dict(), allow_nan=False)
-    DomainSources([_DOMAIN]).take(devices[0])
+    DomainSources([parse_layout(_DOMAIN)]).take(devices[0])
 
 
 def _domain(data: bytes) -> None:
@@ -102,12 +100,9 @@ def _domain(data: bytes) -> None:
 def _check_domain(text: str) -> None:
     layout = parse_layout(text)
     uses_by_address([Domain("web1", UUID, layout, layout)])
-    numa_cells(text, _NODES)
-    DomainSources([text]).take(_STICK)
+    numa_cells(layout, _NODES)
+    DomainSources([layout]).take(_STICK)
     for address, assigned in layout.assigned.items():
-        place = guest_address(assigned.xml)
-        if place is not None:
-            guest_bus(place)
         step = HostdevStep(address, "web1", UUID, "config", assigned.xml, None)
         domain = Domain("web1", UUID, layout, None)
         (diff,) = domain_diff(Plan("release", (step,), Claim(WEB), Claim(WEB)), domain, None)

@@ -22,14 +22,14 @@ if t.TYPE_CHECKING:
 NOTES = "/run/kvm.hostdev.stuck"
 
 
-class Stuck(t.NamedTuple):
+class HungWrite(t.NamedTuple):
     """A process that hangs in a write to `path`."""
 
     process: int
     path: str
 
 
-def note_stuck(tree: Tree, address: str, process: int, path: str) -> None:
+def note_hung_write(tree: Tree, address: str, process: int, path: str) -> None:
     """Leave the note. Where that is not possible, the next run finds out by itself."""
     started = started_at(process)
     if started is None:
@@ -45,20 +45,20 @@ def note_stuck(tree: Tree, address: str, process: int, path: str) -> None:
             os.close(handle)
 
 
-def stuck_at(tree: Tree, address: str) -> Stuck | None:
+def hung_write_at(tree: Tree, address: str) -> HungWrite | None:
     """What hangs at the function now; None when nothing does, or does no longer."""
     process, _space, rest = (tree.text(f"{NOTES}/{address}") or "").partition(" ")
     started, _space, path = rest.partition(" ")
     # A number that another process has by now began at another time.
     if not process.isdecimal() or started_at(int(process)) != started:
         return None
-    return Stuck(int(process), path)
+    return HungWrite(int(process), path)
 
 
-def all_stuck(tree: Tree) -> dict[str, Stuck]:
+def all_hung_writes(tree: Tree) -> dict[str, HungWrite]:
     """What hangs now, by address."""
-    found = ((address, stuck_at(tree, address)) for address in tree.names(NOTES))
-    return {address: stuck for address, stuck in found if stuck is not None}
+    writes = ((address, hung_write_at(tree, address)) for address in tree.names(NOTES))
+    return {address: write for address, write in writes if write is not None}
 
 
 def where(process: int) -> str:

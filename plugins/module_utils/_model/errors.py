@@ -42,6 +42,18 @@ class HostdevError(Exception):
         self.details = dict(details or {})
         super().__init__(self.message)
 
+    def but(self, *, details: t.Mapping[str, t.Any] | None = None, **changes: str) -> HostdevError:
+        """A copy with some parts changed, by the names of the constructor's arguments; `details` add to its own."""
+        parts = {
+            "code": self.code,
+            "subject": self.subject,
+            "found": self.found,
+            "wanted": self.wanted,
+            "remedy": self.remedy,
+            **changes,
+        }
+        return HostdevError(**parts, details={**self.details, **(details or {})})
+
     @property
     def message(self) -> str:
         """One readable line of all parts."""

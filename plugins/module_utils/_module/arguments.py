@@ -60,9 +60,7 @@ def parse_group_members(value: object) -> tuple[bool, frozenset[str]]:
     try:
         return False, frozenset(parse_addresses(value, "group_members"))
     except HostdevError as error:
-        raise HostdevError(
-            error.code, subject=error.subject, found=error.found, wanted="refuse, claim or a list of PCI addresses"
-        ) from error
+        raise error.but(wanted="refuse, claim or a list of PCI addresses") from error
 
 
 def parse_numa_cells(cells: t.Sequence[int]) -> frozenset[int]:

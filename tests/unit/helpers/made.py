@@ -15,11 +15,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse, HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request, parse_requests
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, UUID
-
-if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
 
 WEB = Owner("domain", UUID, "web1")
 DB = Owner("domain", OTHER_UUID, "db1")
@@ -112,7 +109,8 @@ def claim(owner: Owner, *holdings: Holding, requests: t.Mapping[str, t.Mapping[s
             }
             for name in names
         }
-    return Claim(owner, requests, {held.address: held for held in holdings})
+    read = {name: Request.from_dict(request) for name, request in requests.items()}
+    return Claim(owner, read, {held.address: held for held in holdings})
 
 
 def requests(*entries: dict[str, t.Any]) -> tuple[Request, ...]:

@@ -58,11 +58,7 @@ class Binder:
         self._write = write
         self._load_module = load_module
         self._seconds = seconds
-        self._stuck: set[str] = set()
-
-    def present(self, address: str) -> PciDevice | None:
-        """The function as it is now, None when it is not on the host."""
-        return read_device(self._tree, address)
+        self._hung: set[str] = set()
 
     def apply(self, step: DriverStep) -> None:
         """Bring the function to the step's `after`, from whatever state it is in, and see that it is there.
@@ -70,11 +66,11 @@ class Binder:
         Does nothing where that is so already. Raises HostdevError.
         """
         device = self._device(step.address)
-        if step.address in self._stuck:
+        if step.address in self._hung:
             # A write that took too long may still come true: wait for it, or what is read now is soon no longer so.
             # The kernel takes the device's lock for this write too (drivers/base/driver.c, driver_set_override).
             self._put(step.address, "driver_override", device.driver_override or "\n")
-            self._stuck.discard(step.address)
+            self._hung.discard(step.address)
             device = self._device(step.address)
         if device.binding == step.after:
             return
@@ -167,7 +163,7 @@ class Binder:
         try:
             self._write(path, text, self._seconds)
         except TimeoutError as error:
-            self._stuck.add(address)
+            self._hung.add(address)
             raise HostdevError(
                 "unbind_timeout",
                 subject=address,

@@ -14,7 +14,7 @@ import signal
 import time
 import typing as t
 
-from ..hung_writes import note_stuck, stuck_at, where
+from ..hung_writes import hung_write_at, note_hung_write, where
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
@@ -27,19 +27,19 @@ class SysfsWriter:
 
     Each write has two processes. The writer may end up in state D, which nobody can end, and so has nothing of ours but
     its file. Its supervisor keeps what else was open, the lock among it: while a write is under way no other run
-    begins, even if this one is killed, and once the deadline is over a device that is stuck keeps nobody from others.
+    begins, even if this one is killed, and once the deadline is over a device that hangs keeps nobody from others.
     """
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         # By address, a pipe that ends with the writer that was left behind there.
-        self._stuck: dict[str, int] = {}
+        self._hung: dict[str, int] = {}
 
     def __call__(self, path: str, text: str, seconds: float) -> None:
         """Write, for `seconds` at most. Raises OSError with the kernel's errno, TimeoutError naming the process."""
         found = _ADDRESS.search(path) or _ADDRESS.search(text)
         subject = path if found is None else found.group()
-        self._await_stuck(subject, seconds)
+        self._await_hung_write(subject, seconds)
         said_in, said_out = os.pipe()
         alive_in, alive_out = os.pipe()
         supervisor = os.fork()
@@ -56,29 +56,29 @@ class SysfsWriter:
         os.waitpid(supervisor, 0)
         process, _space, code = said.decode().partition(" ")
         if code == "timeout":
-            self._stuck[subject] = alive_in
-            note_stuck(self._tree, subject, int(process), path)
+            self._hung[subject] = alive_in
+            note_hung_write(self._tree, subject, int(process), path)
             raise TimeoutError(f"process {process} has been writing to {path} for {seconds:g} s{where(int(process))}")
         os.close(alive_in)
         status = int(code or errno.EIO)
         if status:
             raise OSError(status, os.strerror(status), path)
 
-    def _await_stuck(self, subject: str, seconds: float) -> None:
+    def _await_hung_write(self, subject: str, seconds: float) -> None:
         """What was not in time may still come true; until then nothing else can be done to the same device."""
-        stuck = stuck_at(self._tree, subject)
-        alive = self._stuck.pop(subject, None)
+        hung = hung_write_at(self._tree, subject)
+        alive = self._hung.pop(subject, None)
         if alive is None:
             # An earlier run's: it had its time.
-            came_back, waited = stuck is None, "since an earlier run"
+            came_back, waited = hung is None, "since an earlier run"
         else:
             came_back = bool(select.select([alive], [], [], seconds)[0])
             waited = f"after {seconds:g} s more"
         if not came_back:
             if alive is not None:
-                self._stuck[subject] = alive
-            name, path = ("a process", "sysfs") if stuck is None else (f"process {stuck.process}", stuck.path)
-            state = "" if stuck is None else where(stuck.process)
+                self._hung[subject] = alive
+            name, path = ("a process", "sysfs") if hung is None else (f"process {hung.process}", hung.path)
+            state = "" if hung is None else where(hung.process)
             raise TimeoutError(f"{name} is still writing to {path} {waited}{state}")
         if alive is not None:
             os.close(alive)

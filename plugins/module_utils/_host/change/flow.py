@@ -14,15 +14,15 @@ from ..._model.availability.status import Standing
 from ..._model.decision.claim import choose, decide_claim
 from ..._model.decision.release import concerned, decide_cleaned, decide_release, give_back
 from ..._model.errors import HostdevError
-from ..._model.plan.diff import domain_diff, drivers_diff, settings_diff
+from ..._model.plan.diff import domain_diff, host_diff
 from ..._model.requests.wish import FAIL
 from ..reading.host_facts import read_host
-from ..reading.usb_scsi import read_usb_and_scsi
 from ..record.lock import LOCK, locked
+from .executors import Executors
 from .opening import opened
 from .outcome import Outcome
 from .snapshot import read_snapshot, with_vf_states
-from .stubborn_guest import Insisting
+from .stubborn_guest import StubbornGuest
 from .transaction import Transaction
 
 if t.TYPE_CHECKING:
@@ -111,19 +111,19 @@ class Flow:
         plan, after = decision.plan, None
         domain = snapshot.domain_of(plan.after.owner)
         if plan.changed and not self._check_mode:
-            insisting = Insisting(self._on_detach_timeout, self._system.domains, snapshot.inventory)
+            guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
             try:
-                plan = self._transaction(record).run(plan, insisting)
+                plan = self._transaction(record).run(plan, guest)
             except HostdevError as error:
-                raise insisting.told(error) from error
-            outcome.warnings.extend(insisting.warnings)
-            outcome.stopped.extend(insisting.stopped)
+                raise guest.told(error) from error
+            outcome.warnings.extend(guest.warnings)
+            outcome.stopped.extend(guest.stopped)
             plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.warnings.extend(decision.warnings)
         outcome.plans.append(plan)
-        outcome.diff.extend([*drivers_diff(plan), *settings_diff(plan)])
+        outcome.diff.extend(host_diff(plan))
         if domain is not None:
             outcome.diff.extend(domain_diff(plan, domain, after))
 
@@ -137,18 +137,8 @@ class Flow:
             self._file.write(record)
 
     def _transaction(self, record: Record) -> Transaction:
-        if self._system.binder is None:
-            raise ValueError("a system without a binder cannot be changed")
-        return Transaction(
-            self._file,
-            record,
-            self._system.binder,
-            self._system.domains,
-            pools=self._free_pools,
-            nodes=lambda: read_usb_and_scsi(self._system.tree),
-            detach_timeout=self._detach_timeout,
-            vf_settings=self._system.vf_settings,
-        )
+        executors = Executors(self._system, self._detach_timeout)
+        return Transaction(self._file, record, executors, pools=self._free_pools)
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         inventory = self._system.inventory()

@@ -14,67 +14,48 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.claims.identity import identity_mismatch
 from ..._model.errors import HostdevError
-from ..._model.guest.domain import CONFIG, LIVE
-from ..._model.plan.steps import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
-from ..._model.plan.usb_scsi import node_absence
-from ..reading.pci import named_vfio
+from ..reading.pci import read_device
+from ..reading.usb_scsi import read_usb_and_scsi
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
-    from ..._model.host.node_device import Nodes
+    from ..._model.host.device import PciDevice
+    from ..._model.host.node_device import NodeDevice
     from ..._model.plan.plan import Plan
     from ..._model.plan.steps import Step
-    from ..binding.binder import Binder
-    from ..libvirt.changes import DomainChanges
+    from .executors import Executors
+    from .host import ChangingHost
 
 
-class Settling:
-    """Drives steps of one plan to their ends.
+class Recovery:
+    """Drives steps of one plan to their ends; `rebooted` tells whether the host was since they were planned."""
 
-    `apply` does one step, `nodes` reads the USB and SCSI devices, `rebooted` tells whether the host was since.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        binder: Binder,
-        domains: DomainChanges | None,
-        apply: t.Callable[[Step], None],
-        *,
-        nodes: t.Callable[[], Nodes],
-        rebooted: bool,
-    ) -> None:
-        self._owner = plan.after.owner
-        self._holdings = {**plan.before.holdings, **plan.after.holdings}
-        self._held_nodes = {**plan.before.node_devices, **plan.after.node_devices}
-        self._nodes = nodes
-        self._binder = binder
-        self._domains = domains
-        self._apply = apply
+    def __init__(self, plan: Plan, executors: Executors, *, rebooted: bool) -> None:
+        self._now = _Now(plan, executors.host)
+        self._apply = executors.apply
         self._rebooted = rebooted
         self._notes: list[str] = []
         self.left: list[Step] = []
-        self.stuck: dict[str, HostdevError] = {}
+        self.set_aside: dict[str, HostdevError] = {}
 
     def drive(self, steps: t.Iterable[Step], *, without_libvirt: bool = False) -> list[str]:
         """Do the steps in their order. What can't be done any more, since its thing is gone, is told in a sentence.
 
         Raises HostdevError at the first step that fails; `left` are that one and those after it. A device whose driver
-        does not come back is set aside, in `stuck`, and the others go on: only a reboot helps it. With
-        `without_libvirt` a libvirt that does not answer only leaves out what needs it, and is raised in the end: a
-        driver goes back as soon as no process, QEMU's among them, has the device.
+        does not come back is in `set_aside`, and the others go on: only a reboot helps it. With `without_libvirt` a
+        libvirt that does not answer only leaves out what needs it, and is raised in the end: a driver goes back as
+        soon as no process, QEMU's among them, has the device.
         """
         unreachable: HostdevError | None = None
         self.left = list(steps)
         for step in tuple(self.left):
             try:
-                self._drive_one(step, without_libvirt)
+                self._drive_step(step, without_libvirt)
             except HostdevError as error:
-                if isinstance(step, DriverStep) and error.code == "unbind_timeout" and error.subject == step.address:
-                    self._notes.append(f"{error.message} It stays on record, held by {self._owner}")
-                    self.stuck[step.address] = error
+                if step.changes_driver and error.code == "unbind_timeout" and error.subject == step.address:
+                    self._notes.append(f"{error.message} It stays on record, held by {self._now.owner}")
+                    self.set_aside[error.subject] = error
                 elif error.code == "no_libvirt" and without_libvirt:
                     unreachable = unreachable or error
                     continue
@@ -85,77 +66,37 @@ class Settling:
             raise unreachable
         return self._notes
 
-    def _drive_one(self, step: Step, without_libvirt: bool) -> None:
-        if self._hangs_with_its_device(step):
+    def _drive_step(self, step: Step, without_libvirt: bool) -> None:
+        if step.address in self.set_aside and step.needs_device:
             return
-        gone = self._gone(step)
-        if gone is not None:
-            self._notes.append(f"{gone}: nothing is left of the step '{step}'")
+        missing = "the host was rebooted" if self._rebooted and step.takes_after_reboot else step.missing(self._now)
+        if missing is not None:
+            self._notes.append(f"{missing}: nothing is left of the step '{step}'")
             return
-        if isinstance(step, DriverStep):
-            try:
-                self._take_from_guests(step)
-            except HostdevError as error:
-                if error.code != "no_libvirt" or not without_libvirt:
-                    raise
+        try:
+            for first in step.first(self._now):
+                self._apply(first)
+        except HostdevError as error:
+            if error.code != "no_libvirt" or not without_libvirt:
+                raise
         self._apply(step)
 
-    def _hangs_with_its_device(self, step: Step) -> bool:
-        if isinstance(step, RootPortsStep) or step.address not in self.stuck:
-            return False
-        return isinstance(step, DriverStep) or step.after is not None
 
-    def _gone(self, step: Step) -> str | None:
-        if self._rebooted and _takes(step):
-            return "the host was rebooted"
-        if isinstance(step, (DriverStep, VfSettingsStep)):
-            device = self._binder.present(step.address)
-            if device is None:
-                return f"{step.address} is no longer on the host"
-            held = self._holdings.get(step.address)
-            mismatch = None if held is None else identity_mismatch(device, held)
-            return None if mismatch is None else f"another device is at {step.address} now ({mismatch})"
-        if step.after is None or self._domains is None:
-            return None
-        if isinstance(step, NodeStep):
-            absence = node_absence(self._nodes(), step, self._held_nodes.get(step.address))
-            if absence is not None:
-                return absence
-        place = CONFIG if isinstance(step, RootPortsStep) else step.place
-        domain = next((one for one in self._domains.all() if one.uuid == step.uuid), None)
-        if domain is None:
-            return f"domain {step.domain} is gone"
-        if domain.layout(place) is None:
-            return f"domain {step.domain} " + ("does not run" if place == LIVE else "has no definition")
-        return None
+class _Now:
+    """What the steps of a plan ask of the host as it is now."""
 
-    def _take_from_guests(self, step: DriverStep) -> None:
-        device = self._binder.present(step.address)
-        if self._domains is None or device is None or not device.vfio or device.driver == step.after.driver:
-            return
-        for domain in self._domains.all():
-            assigned = domain.live.assigned.get(step.address) if domain.live is not None else None
-            if assigned is None:
-                continue
-            if domain.uuid != self._owner.id:
-                raise _in_use(step, domain)
-            self._apply(HostdevStep(step.address, domain.name, domain.uuid, LIVE, assigned.xml, None))
+    def __init__(self, plan: Plan, host: ChangingHost) -> None:
+        self.owner = plan.after.owner
+        self.holdings = {**plan.before.holdings, **plan.after.holdings}
+        self.node_holdings = {**plan.before.node_devices, **plan.after.node_devices}
+        self.has_libvirt = host.domains is not None
+        self._host = host
 
+    def function(self, address: str) -> PciDevice | None:
+        return read_device(self._host.tree, address)
 
-def _takes(step: Step) -> bool:
-    if isinstance(step, DriverStep):
-        return step.after.driver is not None and named_vfio(step.after.driver)
-    if isinstance(step, VfSettingsStep):
-        # The PF has forgotten them, and the host may use the VF again: it must not find it trusted, say.
-        return True
-    return isinstance(step, HostdevStep) and step.place == LIVE and step.after is not None
+    def nodes(self) -> t.Mapping[str, NodeDevice]:
+        return read_usb_and_scsi(self._host.tree)
 
-
-def _in_use(step: DriverStep, domain: Domain) -> HostdevError:
-    return HostdevError(
-        "device_in_use",
-        subject=step.address,
-        found=f"domain {domain.name} ({domain.uuid}) is running with it",
-        wanted=f"to give it back to {step.after.driver or 'no driver'}",
-        remedy=f"detach it from {domain.name} or shut that domain down, then run the task again",
-    )
+    def domains(self) -> t.Sequence[Domain]:
+        return () if self._host.domains is None else self._host.domains.all()

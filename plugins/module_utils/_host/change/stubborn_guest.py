@@ -11,15 +11,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..._model.errors import HostdevError
 from ..._model.guest.domain import CONFIG, LIVE
 from ..._model.plan.partial import left_with_guest
-from ..._model.plan.steps import HostdevStep, NodeStep
 from ..._model.requests.wish import DEFINITION, FAIL
 
 if t.TYPE_CHECKING:
+    from ..._model.errors import HostdevError
     from ..._model.host.inventory import Inventory
     from ..._model.plan.plan import Plan
+    from ..._model.plan.steps import Step
     from ..libvirt.changes import DomainChanges
 
 
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 _STUBBORN = frozenset({"detach_timeout", "guest_paused"})
 
 
-class Insisting:
+class StubbornGuest:
     """Eases a plan whose step failed, as far as `choice` permits; `inventory` is the host's as the plan was made.
 
     `warnings` and `stopped` (names of domains that were stopped hard) tell afterwards what was done.
@@ -46,19 +46,14 @@ class Insisting:
         Raises HostdevError when the domain can't be stopped, or would be lost by that.
         """
         step = plan.steps[index]
-        if self._domains is not None and isinstance(step, HostdevStep) and step.place == LIVE and step.after:
+        if self._domains is None or step.domain is None or step.uuid is None or step.place != LIVE:
+            return None
+        if step.attaches:
             return self._without_guest(plan, index, step, self._domains) if error.code == "attach_failed" else None
-        if (
-            error.code not in _STUBBORN
-            or self._choice == FAIL
-            or self._domains is None
-            or not isinstance(step, HostdevStep)
-            or step.place != LIVE
-            or step.uuid != plan.after.owner.id
-        ):
+        if error.code not in _STUBBORN or self._choice == FAIL or step.uuid != plan.after.owner.id:
             return None
         if self._choice == DEFINITION:
-            if isinstance(step, NodeStep) and plan.operation != "release":
+            if step.makes_way and plan.operation != "release":
                 return None  # its place is for what the claim puts there instead
             self.warnings.append(
                 f"{error.subject}: {error.found}. It leaves the definition only, and stays claimed and bound until "
@@ -68,13 +63,8 @@ class Insisting:
         if step.domain in self.stopped:
             return None  # somebody started it again, and its guest is as stubborn
         if self._domains.find(step.uuid).config is None:
-            raise HostdevError(
-                error.code,
-                subject=error.subject,
-                found=f"{error.found}; the domain is transient, and is not stopped even by force: it would be lost",
-                wanted=error.wanted,
-                remedy=error.remedy,
-                details=error.details,
+            raise error.but(
+                found=f"{error.found}; the domain is transient, and is not stopped even by force: it would be lost"
             )
         self._domains.stop(step.uuid)
         self.stopped.append(step.domain)
@@ -85,12 +75,12 @@ class Insisting:
         # The same step is done again: of a domain that does not run it has nothing left to take.
         return plan
 
-    def _without_guest(self, plan: Plan, index: int, step: HostdevStep, domains: DomainChanges) -> Plan | None:
+    def _without_guest(self, plan: Plan, index: int, step: Step, domains: DomainChanges) -> Plan | None:
         """The plan without a live step of a domain that was shut off meanwhile; None while it runs, or is gone."""
-        domain = next((one for one in domains.all() if one.uuid == step.uuid), None)
+        domain = next((domain for domain in domains.all() if domain.uuid == step.uuid), None)
         if domain is None or domain.active:
             return None
-        node = plan.after.node_devices.get(step.address)
+        node = plan.after.node_devices.get(step.address or "")
         defined = domain.config is not None and (
             CONFIG in node.attach if node is not None else step.address in domain.config.assigned
         )
@@ -104,11 +94,7 @@ class Insisting:
         """The error, with what of this can't be undone."""
         if not self.stopped:
             return error
-        return HostdevError(
-            error.code,
-            subject=error.subject,
+        return error.but(
             found=f"{error.found}; domain {', '.join(self.stopped)} was stopped hard before that, and is shut off",
-            wanted=error.wanted,
-            remedy=error.remedy,
-            details={**error.details, "stopped": list(self.stopped)},
+            details={"stopped": list(self.stopped)},
         )

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._model.address import PciAddress
 from ..._model.errors import HostdevError
-from ..._model.guest.domain import CONFIG, LIVE, guest_address, guest_bus, parse_layout
-from ..._model.guest.pci_xml import guest_place, placed
-from ..._model.plan.steps import NodeStep
-from ..._model.plan.usb_scsi import element_of
+from ..._model.guest.domain import CONFIG, LIVE
+from ..._model.guest.pci_xml import placed
 from .detaching import let_go
-from .domains import XML_INACTIVE, Domains
+from .domains import Domains
 from .errors import OPERATION_TIMEOUT, is_gone, number, remedy
 from .root_ports import change_root_ports
 
 if t.TYPE_CHECKING:
-    from ..._model.guest.domain import DomainLayout
-    from ..._model.plan.steps import HostdevStep, RootPortsStep
+    from ..._model.guest.domain import Domain
+    from ..._model.plan.steps import ElementStep, RootPortsStep
     from .removal_events import RemovalEvents
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
@@ -41,15 +40,15 @@ class DomainChanges(Domains):
         super().__init__(connection, error, reopen=reopen, reconnect_timeout=reconnect_timeout)
         self._events = events
 
-    def apply(self, step: HostdevStep, *, timeout: float) -> None:
-        """Bring one function into or out of one place of a domain, and see that it is there or gone.
+    def apply(self, step: ElementStep, *, timeout: float) -> None:
+        """Bring one device into or out of one place of a domain, and see that it is there or gone.
 
         Does nothing where that is so already. A running guest has `timeout` seconds to let a device go.
         """
         try:
             self._link.call(lambda connection: self._change(connection, step, timeout))
         except self._error as error:
-            # From a domain that is gone, or goes meanwhile, the function is gone too.
+            # From a domain that is gone, or goes meanwhile, the device is gone too.
             if step.after is not None or not is_gone(error):
                 raise _refused(step, f"libvirt says: {error}", remedy(error)) from error
 
@@ -110,61 +109,56 @@ class DomainChanges(Domains):
             if handle.isActive():
                 raise
 
-    def _change(self, connection: t.Any, step: HostdevStep, timeout: float) -> None:
+    def _change(self, connection: t.Any, step: ElementStep, timeout: float) -> None:
         handle = connection.lookupByUUIDString(step.uuid)
-        layout = self._read(handle).layout(step.place)
-        present = None if layout is None else element_of(layout, step)
+        domain = self._read(handle)
+        layout = domain.layout(step.place)
+        present = None if layout is None else step.element_in(layout)
         if layout is None or (present is not None) == (step.after is not None):
             if step.after is not None and layout is None:
                 raise _refused(step, f"the domain has no {'definition' if step.place == CONFIG else 'running guest'}")
             return
         if step.after is not None:
-            handle.attachDeviceFlags(self._placed(handle, step, layout), _AFFECT[step.place])
-        elif step.place == LIVE:
+            handle.attachDeviceFlags(_placed(domain, step), _AFFECT[step.place])
+        elif present is not None and step.place == LIVE:
             let_go(
                 handle,
                 step,
-                present or "",
+                present.xml,
                 lambda: not self._has(handle, step),
                 seconds=timeout,
                 error=self._error,
                 events=self._events,
             )
             return
-        else:
-            handle.detachDeviceFlags(present, _AFFECT[step.place])
+        elif present is not None:
+            handle.detachDeviceFlags(present.xml, _AFFECT[step.place])
         if self._has(handle, step) != (step.after is not None):
             taken = "took the device but its XML does not show it"
             raise _refused(step, f"libvirt {taken if step.after else 'still has the device in its XML'}")
 
-    def _has(self, handle: t.Any, step: HostdevStep) -> bool:
+    def _has(self, handle: t.Any, step: ElementStep) -> bool:
         layout = self._read(handle).layout(step.place)
-        return layout is not None and element_of(layout, step) is not None
-
-    def _placed(self, handle: t.Any, step: HostdevStep, layout: DomainLayout) -> str:
-        """The element to attach; live it gets the guest address that the definition has, where that is free.
-
-        So the guest finds the device at the same place after its next start.
-        """
-        wanted = step.after or ""
-        if (
-            isinstance(step, NodeStep)
-            or step.place != LIVE
-            or guest_address(wanted) is not None
-            or not handle.isPersistent()
-        ):
-            return wanted
-        defined = parse_layout(handle.XMLDesc(XML_INACTIVE)).assigned.get(step.address)
-        if defined is None:
-            return wanted
-        place = guest_address(defined.xml)
-        at = guest_place(defined.xml)
-        free = place is not None and guest_bus(place) in (layout.free_root_ports or ())
-        free = free and at is not None and layout.has_room(at)
-        return placed(wanted, defined.xml, at=place if free else None)
+        return layout is not None and step.element_in(layout) is not None
 
 
-def _refused(step: HostdevStep, why: str, what_to_do: str | None = None) -> HostdevError:
+def _placed(domain: Domain, step: ElementStep) -> str:
+    """The element to attach; live it gets the guest address that the definition has, where that is free.
+
+    So the guest finds the device at the same place after its next start.
+    """
+    wanted = step.after or ""
+    if not step.has_guest_address or step.place != LIVE or domain.config is None or domain.live is None:
+        return wanted
+    defined = domain.config.assigned.get(step.address)
+    if defined is None or step.element.find("address") is not None:
+        return wanted
+    at, layout = defined.place, domain.live
+    free = at is not None and PciAddress.parse(at).bus in (layout.free_root_ports or ()) and layout.has_room(at)
+    return placed(step.element, defined.element, keep_place=free)
+
+
+def _refused(step: ElementStep, why: str, what_to_do: str | None = None) -> HostdevError:
     action = "attach to" if step.after is not None else "detach from"
     logs = f"see /var/log/libvirt/qemu/{step.domain}.log and the journal of libvirtd or virtqemud on the host"
     return HostdevError(

@@ -12,14 +12,14 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-import xml.etree.ElementTree as ET
 
+from ..._model.elements import parse_element
 from ..._model.errors import HostdevError
 from .errors import OPERATION_FAILED, OPERATION_TIMEOUT, number
 from .removal_events import REFUSED, sleeping
 
 if t.TYPE_CHECKING:
-    from ..._model.plan.steps import HostdevStep
+    from ..._model.plan.steps import ElementStep
     from .removal_events import RemovalEvents, Wait
 
 _AFFECT_LIVE = 1
@@ -36,7 +36,7 @@ _STILL = {3: "paused", 6: "crashed", 7: "suspended"}
 
 def let_go(
     handle: t.Any,
-    step: HostdevStep,
+    step: ElementStep,
     xml: str,
     is_gone: t.Callable[[], bool],
     *,
@@ -81,7 +81,7 @@ def let_go(
 def _listening(events: RemovalEvents | None, uuid: str, xml: str) -> t.ContextManager[Wait]:
     if events is None:
         return contextlib.nullcontext(sleeping)
-    alias = ET.fromstring(xml).find("alias")
+    alias = parse_element(xml).find("alias")
     return events.listening(uuid, None if alias is None else alias.get("name"))
 
 
@@ -90,7 +90,7 @@ def _is_passing(refusal: Exception) -> bool:
     return number(refusal) in (OPERATION_FAILED, OPERATION_TIMEOUT) or any(words in str(refusal) for words in _BUSY)
 
 
-def _stands_still(step: HostdevStep, state: str, asked: int) -> HostdevError:
+def _stands_still(step: ElementStep, state: str, asked: int) -> HostdevError:
     return HostdevError(
         "guest_paused",
         subject=f"{step.address} in domain {step.domain}",
@@ -101,7 +101,7 @@ def _stands_still(step: HostdevStep, state: str, asked: int) -> HostdevError:
     )
 
 
-def _timeout(step: HostdevStep, seconds: float, asked: int, refusals: t.Sequence[str]) -> HostdevError:
+def _timeout(step: ElementStep, seconds: float, asked: int, refusals: t.Sequence[str]) -> HostdevError:
     found = f"the guest did not let the device go within {seconds:g} s"
     if asked > 1:
         found += f", asked {asked} times"

@@ -9,7 +9,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import parse_layout
-from ..._model.plan.root_ports import root_port_xml
+from ..._model.guest.pci_xml import root_port_xml
 
 if t.TYPE_CHECKING:
     from ..._model.plan.steps import RootPortsStep

@@ -11,8 +11,8 @@ import re
 import typing as t
 
 from ..._model.host.config_space import ConfigSpace, config_space
-from ..._model.host.device import Child, PciDevice
-from ..hung_writes import all_stuck
+from ..._model.host.device import Child, PciDevice, named_vfio
+from ..hung_writes import all_hung_writes
 from ..sysfs import as_number, as_text
 from .pci_details import hexadecimal, read_details
 
@@ -109,7 +109,7 @@ class _Reader:
         self._buses: dict[str, _Bus] = {}
         self._secondary: dict[str, int] = {}
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
-        self._stuck = all_stuck(tree)
+        self._hung_writes = all_hung_writes(tree)
 
     def read(self, address: str) -> PciDevice | None:
         target = self._tree.link_target(f"{DEVICES}/{address}") or address
@@ -134,8 +134,8 @@ class _Reader:
         if header_type:
             self._secondary[address] = config.secondary_bus
         driver = folder.link_name("driver")
-        # Whoever reads it of a function that is stuck is stuck too; it is not as it was, so that nobody forgets it.
-        override = _UNREADABLE if address in self._stuck else _override(folder.data("driver_override"))
+        # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
+        override = _UNREADABLE if address in self._hung_writes else _override(folder.data("driver_override"))
         group = folder.link_name("iommu_group")
         others = names - _ATTRIBUTES
         children = self._children(path, header_type, others) if others else ()
@@ -268,12 +268,6 @@ def _reset_methods(data: bytes | None, resettable: bool) -> tuple[str, ...] | No
     if data is None and resettable:
         return None
     return tuple(as_text(data or b"").split())
-
-
-@functools.cache
-def named_vfio(driver: str) -> bool:
-    """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""
-    return driver.replace("_", "-").endswith("vfio-pci")
 
 
 def _children(tree: Tree, path: str, names: t.Collection[str]) -> t.Iterator[Child]:

@@ -64,9 +64,7 @@ class RecordFile:
             return parse_record(data)
         except HostdevError as error:
             if error.remedy:  # of a newer schema: its remedy is no older record
-                raise HostdevError(
-                    error.code, subject=self.path, found=error.found, wanted=error.wanted, remedy=error.remedy
-                ) from error
+                raise error.but(subject=self.path) from error
             where = "" if error.subject == "record" else f"{error.subject}: "
             found = f"it can't be understood: {where}{error.found}"
             raise self._unreadable(found, error.wanted) from error

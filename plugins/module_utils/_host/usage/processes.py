@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ..._model.host.uses import HostUse
-from ..hung_writes import all_stuck, where
+from ..hung_writes import all_hung_writes, where
 from ..reading.pci import VDPA_DEVICES, locate
 from .storage import block_locations
 
@@ -44,11 +44,11 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
         HostUse(
             "held_by_process",
             address,
-            f"process {stuck.process} has not come back from its write to {stuck.path}{where(stuck.process)}: only a "
+            f"process {write.process} has not come back from its write to {write.path}{where(write.process)}: only a "
             "reboot frees the device",
             "",
         ): None
-        for address, stuck in all_stuck(tree).items()
+        for address, write in all_hung_writes(tree).items()
     }
     known: dict[str, list[tuple[str, str]]] = {}
     for process in tree.names("/proc"):

@@ -7,10 +7,26 @@ from __future__ import annotations
 
 import typing as t
 
+from .. import forms
 from ..address import address_order
+from ..host.device import DEVICE_TYPES
 
 if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
+
+
+FORM = forms.mapping(
+    {"count": forms.number(1)},
+    {
+        "vendor_id": forms.text,
+        "product_id": forms.text,
+        "class": forms.text,
+        "device_type": forms.one_of(*DEVICE_TYPES),
+        "numa_node": forms.nullable(forms.number(0)),
+        "physical_function": forms.nullable(forms.address),
+    },
+)
+"""Of a pool as the record keeps it, for the choice of a host on the controller."""
 
 
 def pools(inventory: Inventory, free: t.Iterable[str]) -> list[dict[str, t.Any]]:

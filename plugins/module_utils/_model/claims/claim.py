@@ -8,10 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .. import forms
 from ..address import address_order
-from ..host.device import Binding
-from ..requests.guest_options import NO_OPTIONS, GuestOptions, parse_guest_options
-from .usb_scsi import NodeHolding
+from ..host.device import IDENTITY_FORM, Binding
+from ..host.node_device import SCSI, USB
+from ..requests.guest_options import NO_OPTIONS, SETTINGS_FORM
+from ..requests.request import Request
+from ..requests.usb_scsi import WAYS
+from .usb_scsi import ATTACH_FORM, NodeHolding
+
+if t.TYPE_CHECKING:
+    from ..requests.guest_options import GuestOptions
 
 REQUESTED = "requested"
 
@@ -27,6 +34,10 @@ class Owner:
     id: str
     label: str
 
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"kind": forms.one_of("domain", "name"), "id": forms.text, "label": forms.text}
+    )
+
     @property
     def key(self) -> str:
         return f"{self.kind}:{self.id}"
@@ -39,7 +50,32 @@ class Owner:
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> Owner:
-        return cls(str(data["kind"]), str(data["id"]), str(data["label"]))
+        return cls(data["kind"], data["id"], data["label"])
+
+
+def _holding_form(value: object, path: str) -> None:
+    """All fields, and those that are written only where they say something."""
+    _HOLDING_FIELDS(value, path)
+    forms.same(Holding.from_dict(t.cast("dict[str, t.Any]", value)).as_dict(), value, path)
+
+
+_HOLDING_FIELDS = forms.mapping(
+    {
+        "address": forms.address,
+        "request": forms.nullable(forms.text),
+        "role": forms.one_of(REQUESTED, GROUP_MEMBER),
+        "identity": IDENTITY_FORM,
+        "original": Binding.FORM,
+        "adopted": forms.flag,
+        "attach": ATTACH_FORM,
+    },
+    {
+        "managed": forms.flag,
+        "one_time_use": forms.flag,
+        "vf_settings": SETTINGS_FORM,
+        "guest_address": forms.address,
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +101,8 @@ class Holding:
     vf_settings: t.Mapping[str, bool] = field(default_factory=dict)
     guest_address: str | None = None
 
+    FORM: t.ClassVar[forms.Check] = _holding_form
+
     @property
     def role(self) -> str:
         return GROUP_MEMBER if self.request is None else REQUESTED
@@ -86,18 +124,17 @@ class Holding:
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> Holding:
-        original = data["original"]
         return cls(
-            address=str(data["address"]),
+            address=data["address"],
             request=data["request"],
             identity=dict(data["identity"]),
-            original=Binding(original["driver"], original["driver_override"]),
-            adopted=bool(data["adopted"]),
-            attach=tuple(str(place) for place in data["attach"]),
-            managed=None if data.get("managed") is None else bool(data["managed"]),
-            one_time_use=bool(data.get("one_time_use", False)),
-            guest_address=None if data.get("guest_address") is None else str(data["guest_address"]),
-            vf_settings={str(name): bool(value) for name, value in data.get("vf_settings", {}).items()},
+            original=Binding.from_dict(data["original"]),
+            adopted=data["adopted"],
+            attach=tuple(data["attach"]),
+            managed=data.get("managed"),
+            one_time_use=data.get("one_time_use", False),
+            vf_settings=dict(data.get("vf_settings", {})),
+            guest_address=data.get("guest_address"),
         )
 
 
@@ -109,25 +146,59 @@ class Waiting:
     owner: Owner
     identity: t.Mapping[str, str | None]
 
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"address": forms.address, "owner": Owner.FORM, "identity": IDENTITY_FORM}
+    )
+
     def as_dict(self) -> dict[str, t.Any]:
         return {"address": self.address, "owner": self.owner.as_dict(), "identity": dict(self.identity)}
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> Waiting:
-        return cls(str(data["address"]), Owner.from_dict(data["owner"]), dict(data["identity"]))
+        return cls(data["address"], Owner.from_dict(data["owner"]), dict(data["identity"]))
+
+
+def _claim_form(value: object, path: str) -> None:
+    """All fields, and that each device serves one of the claim's requests, for a device of its kind."""
+    _CLAIM_FIELDS(value, path)
+    claim = t.cast("dict[str, t.Any]", value)
+    for key in ("devices", "node_devices"):
+        for index, held in enumerate(claim.get(key, ())):
+            _check_request(claim["requests"], held, f"{path}.{key}[{index}].request")
+
+
+def _check_request(requests: list[dict[str, t.Any]], held: dict[str, t.Any], path: str) -> None:
+    """Refuse a device whose request is not in the claim, or asks for another kind of device."""
+    way = {USB: "usb", SCSI: "scsi"}.get(held.get("capability", ""))
+    suitable = [one["name"] for one in requests if next((key for key in WAYS if key in one), None) == way]
+    if held["request"] is not None and held["request"] not in suitable:
+        wanted = f"a request of the claim for a {way.upper()} device" if way else "a request of the claim, or null"
+        raise forms.wrong(path, held["request"], f"{wanted} ({', '.join(suitable) or 'there is none'})")
+
+
+_CLAIM_FIELDS = forms.mapping(
+    {
+        "owner": Owner.FORM,
+        "requests": forms.listed(Request.FORM, unique="name"),
+        "devices": forms.listed(Holding.FORM, unique="address"),
+    },
+    {"node_devices": forms.listed(NodeHolding.FORM, unique="name", least=1)},
+)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """All that one owner holds: its requests by name (as Request.as_dict gives them) and holdings by address.
+    """All that one owner holds: its requests by name and holdings by address.
 
     `node_devices` are its USB and SCSI devices by libvirt's names.
     """
 
     owner: Owner
-    requests: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
+    requests: t.Mapping[str, Request] = field(default_factory=dict)
     holdings: t.Mapping[str, Holding] = field(default_factory=dict)
     node_devices: t.Mapping[str, NodeHolding] = field(default_factory=dict)
+
+    FORM: t.ClassVar[forms.Check] = _claim_form
 
     def serving(self, request: str) -> list[str]:
         """Addresses that serve the request, in address order."""
@@ -135,10 +206,16 @@ class Claim:
             (address for address, held in self.holdings.items() if held.request == request), key=address_order
         )
 
+    def options(self, address: str) -> GuestOptions:
+        """How the guest gets a held device: as the request says that it serves."""
+        held = self.holdings.get(address)
+        request = None if held is None or held.request is None else self.requests.get(held.request)
+        return NO_OPTIONS if request is None else request.guest
+
     def as_dict(self) -> dict[str, t.Any]:
         return {
             "owner": self.owner.as_dict(),
-            "requests": [dict(request) for _name, request in sorted(self.requests.items())],
+            "requests": [request.as_dict() for _name, request in sorted(self.requests.items())],
             "devices": [self.holdings[address].as_dict() for address in sorted(self.holdings, key=address_order)],
             **(
                 {"node_devices": [held.as_dict() for _name, held in sorted(self.node_devices.items())]}
@@ -148,19 +225,14 @@ class Claim:
         }
 
     @classmethod
-    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Claim:
+    def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "claim") -> Claim:
+        """The claim in a document of its form; `path` is its place there. Raises DocumentError."""
+        requests = [Request.from_dict(one, f"{path}.requests[{index}]") for index, one in enumerate(data["requests"])]
         holdings = [Holding.from_dict(device) for device in data["devices"]]
         nodes = [NodeHolding.from_dict(device) for device in data.get("node_devices", ())]
         return cls(
             Owner.from_dict(data["owner"]),
-            {str(request["name"]): dict(request) for request in data["requests"]},
+            {request.name: request for request in requests},
             {held.address: held for held in holdings},
             {held.name: held for held in nodes},
         )
-
-
-def options_of(claim: Claim, address: str) -> GuestOptions:
-    """The options of the request that a held device serves."""
-    held = claim.holdings.get(address)
-    request = None if held is None or held.request is None else claim.requests.get(held.request)
-    return NO_OPTIONS if request is None else parse_guest_options(request, f"request {request.get('name')}", 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .. import forms
 from ..host.node_device import SCSI, USB
 
 if t.TYPE_CHECKING:
@@ -18,6 +19,28 @@ _IDENTITY = {
     USB: ("vendor_id", "product_id", "serial"),
     SCSI: ("vendor", "model", "serial", "wwid"),
 }
+
+# The words of guest.domain.PLACES.
+ATTACH_FORM = forms.listed(forms.one_of("config", "live"))
+
+
+def _node_holding_form(value: object, path: str) -> None:
+    """All fields; which the identity has is a matter of the kind of device."""
+    _FIELDS(value, path)
+    held = t.cast("dict[str, t.Any]", value)
+    wanted = dict.fromkeys(_IDENTITY[held["capability"]], forms.nullable(forms.text))
+    forms.mapping(wanted)(held["identity"], f"{path}.identity")
+
+
+_FIELDS = forms.mapping(
+    {
+        "name": forms.name,
+        "capability": forms.one_of(USB, SCSI),
+        "request": forms.text,
+        "identity": forms.each(forms.nullable(forms.text)),
+        "attach": ATTACH_FORM,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +57,8 @@ class NodeHolding:
     identity: t.Mapping[str, str | None]
     attach: tuple[str, ...] = ()
 
+    FORM: t.ClassVar[forms.Check] = _node_holding_form
+
     def as_dict(self) -> dict[str, t.Any]:
         return {
             "name": self.name,
@@ -45,13 +70,7 @@ class NodeHolding:
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> NodeHolding:
-        return cls(
-            str(data["name"]),
-            str(data["capability"]),
-            str(data["request"]),
-            dict(data["identity"]),
-            tuple(str(place) for place in data["attach"]),
-        )
+        return cls(data["name"], data["capability"], data["request"], dict(data["identity"]), tuple(data["attach"]))
 
 
 def node_identity(node: NodeDevice) -> dict[str, str | None]:

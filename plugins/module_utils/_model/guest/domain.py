@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from ..address import PciAddress
+from ..elements import parse_element
 
 CONFIG = "config"
 LIVE = "live"
@@ -21,11 +23,16 @@ _CONVENTIONAL_HOTPLUG = frozenset({"pci-root", "pci-bridge", "pcie-to-pci-bridge
 
 @dataclass(frozen=True)
 class Assigned:
-    """A host function inside a domain: `via` hostdev, interface or disk; `xml` is the whole element."""
+    """A host function inside a domain: `via` hostdev, interface or disk; `xml` is the whole element.
+
+    `element` is the same parsed, not to be changed. `place` is the guest's address for it, None while none is chosen.
+    """
 
     address: str
     via: str
     xml: str
+    element: ET.Element = field(compare=False, repr=False)
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class DomainLayout:
     `free_root_ports` are the indexes of pcie-root-port controllers without a device, None when the machine has no
     PCIe root, which then hot-plugs into conventional slots. `controllers` are the models of all PCI controllers by
     their indexes, which are the guest's bus numbers, `places` the addresses in the guest with what is there: the host
-    address of a function, else the kind of device.
+    address of a function, else the kind of device. `root` is the parsed XML: only copies of it are changed.
     """
 
     xml: str = ""
@@ -44,6 +51,11 @@ class DomainLayout:
     conventional_slots: bool = False
     controllers: t.Mapping[int, str] = field(default_factory=dict)
     places: t.Mapping[PciAddress, str] = field(default_factory=dict)
+    root: ET.Element = field(default_factory=lambda: ET.Element("domain"), compare=False, repr=False)
+
+    def elements(self, path: str = "devices/*") -> t.Iterator[ET.Element]:
+        """Elements of the XML, of its devices unless said otherwise."""
+        return self.root.iterfind(path)
 
     def has_room(self, place: str, gone: t.Collection[str] = ()) -> bool:
         """Whether a device could be put at a guest's address: there is such a bus, and nothing but what is `gone`.
@@ -76,17 +88,21 @@ class Domain:
         return self.config if place == CONFIG else self.live
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_layout(xml: str) -> DomainLayout:
-    """Read a domain's XML. Raises xml.etree.ElementTree.ParseError when it is none."""
-    devices = ET.fromstring(xml).find("devices")
+    """Read a domain's XML, once for all who ask. Raises xml.etree.ElementTree.ParseError when it is none."""
+    root = parse_element(xml)
+    devices = root.find("devices")
     if devices is None:
-        return DomainLayout(xml)
+        return DomainLayout(xml, root=root)
     assigned: dict[str, Assigned] = {}
     for element in devices:
         via, source = _source_address(element)
         address = _source_pci(source)
         if address is not None:
-            assigned[address] = Assigned(address, via, ET.tostring(element, encoding="unicode").strip())
+            at = place_of(element)
+            text = ET.tostring(element, encoding="unicode").strip()
+            assigned[address] = Assigned(address, via, text, element, None if at is None else str(at))
     controllers: dict[int, str] = {}
     places: dict[PciAddress, str] = {}
     for element in devices:
@@ -105,11 +121,17 @@ def parse_layout(xml: str) -> DomainLayout:
         conventional_slots=bool(models & _CONVENTIONAL_HOTPLUG),
         controllers=controllers,
         places=places,
+        root=root,
     )
 
 
-def hostdev_xml(address: str, *, managed: bool, guest_address: str | None = None) -> str:
-    """The `<hostdev>` element that gives the function to a domain; `guest_address` is an `<address>` element."""
+def assigned_function(element: ET.Element) -> str | None:
+    """The address of the host function that one of a domain's devices takes, None when it takes none."""
+    return _source_pci(_source_address(element)[1])
+
+
+def hostdev_element(address: str, *, managed: bool) -> ET.Element:
+    """The `<hostdev>` element that gives the function to a domain."""
     host = PciAddress.parse(address)
     element = ET.Element("hostdev", {"mode": "subsystem", "type": "pci", "managed": "yes" if managed else "no"})
     source = ET.SubElement(element, "source")
@@ -123,20 +145,7 @@ def hostdev_xml(address: str, *, managed: bool, guest_address: str | None = None
             "function": f"0x{host.function:x}",
         },
     )
-    if guest_address is not None:
-        element.append(ET.fromstring(guest_address))
-    return ET.tostring(element, encoding="unicode")
-
-
-def guest_address(xml: str) -> str | None:
-    """The `<address>` element that says where the guest sees an assigned element's device, None while it is unset."""
-    place = ET.fromstring(xml).find("address")
-    return None if place is None else ET.tostring(place, encoding="unicode").strip()
-
-
-def guest_bus(address: str) -> int:
-    """The guest bus, that is the root port's index, of an `<address>` element."""
-    return _number(ET.fromstring(address).get("bus"))
+    return element
 
 
 def place_of(element: ET.Element) -> PciAddress | None:

@@ -6,23 +6,24 @@
 from __future__ import annotations
 
 import typing as t
-import xml.etree.ElementTree as ET
 
 from ..host.host_facts import NumaNode, parse_set
 
+if t.TYPE_CHECKING:
+    from .domain import DomainLayout
 
-def numa_cells(xml: str, nodes: t.Mapping[int, NumaNode]) -> frozenset[int]:
+
+def numa_cells(layout: DomainLayout, nodes: t.Mapping[int, NumaNode]) -> frozenset[int]:
     """The nodes that a domain's memory is bound to; without such a binding those of the CPUs that it is pinned to.
 
     Empty for a domain that is bound to none: its guest may run anywhere.
     """
-    root = ET.fromstring(xml)
-    bound = [*root.iterfind("numatune/memory"), *root.iterfind("numatune/memnode")]
+    bound = [*layout.elements("numatune/memory"), *layout.elements("numatune/memnode")]
     cells = frozenset().union(*(parse_set(element.get("nodeset")) for element in bound))
     if cells:
         return cells
-    pinned = [element.get("cpuset") for element in root.iterfind("cputune/vcpupin")] or [
-        element.get("cpuset") for element in root.iterfind("vcpu")
+    pinned = [element.get("cpuset") for element in layout.elements("cputune/vcpupin")] or [
+        element.get("cpuset") for element in layout.elements("vcpu")
     ]
     cpus = frozenset().union(*map(parse_set, pinned))
     return frozenset(number for number, node in nodes.items() if node.cpus & cpus)

@@ -9,27 +9,28 @@ PF before the guest starts, and puts back what was there when it stops. Every ot
 
 from __future__ import annotations
 
+import copy
 import typing as t
 import xml.etree.ElementTree as ET
 
 from ..address import PciAddress
 from ..requests.guest_options import NO_OPTIONS
-from .domain import hostdev_xml, place_of
+from .domain import hostdev_element, place_of
 
 if t.TYPE_CHECKING:
     from ..requests.guest_options import GuestOptions
 
 
-def device_xml(
+def device_element(
     address: str,
     *,
     managed: bool,
     options: GuestOptions = NO_OPTIONS,
     place: str | None = None,
-) -> str:
+) -> ET.Element:
     """The element for a host function; `place` is the guest's address for it, None lets libvirt choose one."""
     network = options.network
-    element = ET.fromstring(hostdev_xml(address, managed=managed))
+    element = hostdev_element(address, managed=managed)
     if network is not None:
         element.tag, element.attrib = "interface", {"type": "hostdev", "managed": element.attrib["managed"]}
         # In an <interface> the address says its own type, in a <hostdev> the element has said it.
@@ -52,45 +53,45 @@ def device_xml(
             rom.set("file", options.rom_file)
     if place is not None:
         element.append(_place(place, multifunction=False))
-    return ET.tostring(element, encoding="unicode")
+    return element
 
 
-def moved(xml: str, place: str, *, multifunction: bool) -> str:
-    """The element with another place in the guest, and all else as it is; the same text where it is there already."""
-    element = ET.fromstring(xml)
+def moved(element: ET.Element, place: str, *, multifunction: bool) -> ET.Element:
+    """A copy with another place in the guest, and all else as it is; the element itself where it is there already."""
     wanted, present = _place(place, multifunction=multifunction), element.find("address")
-    if present is not None:
-        if guest_place(xml) == place and present.get("multifunction", "off") == wanted.get("multifunction", "off"):
-            return xml
-        element.remove(present)
-    element.append(wanted)
-    return ET.tostring(element, encoding="unicode")
+    shared = None if present is None else present.get("multifunction", "off")
+    if guest_place(element) == place and shared == wanted.get("multifunction", "off"):
+        return element
+    made = copy.deepcopy(element)
+    for earlier in made.findall("address")[:1]:
+        made.remove(earlier)
+    made.append(wanted)
+    return made
 
 
-def placed(xml: str, defined: str, *, at: str | None) -> str:
+def placed(element: ET.Element, model: ET.Element, *, keep_place: bool) -> str:
     """An element for the running guest, made like the one in the definition where it leaves that open.
 
-    That is the MAC address, which libvirt makes up where none is given: another at each attach. `at` is an
-    `<address>` element, None to let libvirt choose.
+    That is the MAC address, which libvirt makes up where none is given: another at each attach. With `keep_place` it
+    gets the place too, else libvirt chooses one.
     """
-    element, model = ET.fromstring(xml), ET.fromstring(defined)
+    element = copy.deepcopy(element)
     mac = model.find("mac")
     if element.tag == model.tag == "interface" and element.find("mac") is None and mac is not None:
-        element.append(mac)
-    if at is not None:
-        place = ET.fromstring(at)
+        element.append(copy.deepcopy(mac))
+    place = copy.deepcopy(model.find("address"))
+    if keep_place and place is not None:
         # Behind a root port of its own there are no other functions, whatever the definition has.
         place.attrib.pop("multifunction", None)
         element.append(place)
     return ET.tostring(element, encoding="unicode")
 
 
-def lacks(xml: str, options: GuestOptions) -> list[str]:
+def lacks(element: ET.Element, options: GuestOptions) -> list[str]:
     """Which of the options an element in a domain does not have, by their names; what else it has does not matter.
 
     The driver is not compared: libvirt before 10.0 drops it, and it is the binding that counts.
     """
-    element = ET.fromstring(xml)
     network = options.network
     rom, boot, tag = element.find("rom"), element.find("boot"), element.find("vlan/tag")
     mac = element.find("mac")
@@ -99,7 +100,7 @@ def lacks(xml: str, options: GuestOptions) -> list[str]:
         "rom.file": (options.rom_file, None if rom is None else rom.get("file")),
         "boot_order": (options.boot_order, None if boot is None else int(boot.get("order", "0"))),
         "managed": (options.managed, element.get("managed") == "yes"),
-        "guest_address": (options.address, guest_place(xml)),
+        "guest_address": (options.address, guest_place(element)),
     }
     if network is not None:
         found["network"] = (True, element.tag == "interface")
@@ -108,9 +109,9 @@ def lacks(xml: str, options: GuestOptions) -> list[str]:
     return [name for name, (wanted, there) in found.items() if wanted is not None and wanted != there]
 
 
-def guest_place(xml: str) -> str | None:
+def guest_place(element: ET.Element) -> str | None:
     """Where the guest sees an element's device, as an address; None while no place is chosen."""
-    place = place_of(ET.fromstring(xml))
+    place = place_of(element)
     return None if place is None else str(place)
 
 
@@ -130,3 +131,19 @@ def _place(address: str, *, multifunction: bool) -> ET.Element:
 
 def _switch(text: str | None) -> bool | None:
     return None if text is None else text == "on"
+
+
+def root_port_xml(index: int) -> str:
+    """The controller as text, see root_port_element."""
+    return ET.tostring(root_port_element(index), encoding="unicode")
+
+
+def root_port_element(index: int) -> ET.Element:
+    """The controller. To a device that is attached alone libvirt adds no defaults: these are those of a definition.
+
+    Its place on the root bus is libvirt's to choose.
+    """
+    element = ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"})
+    ET.SubElement(element, "model", {"name": "pcie-root-port"})
+    ET.SubElement(element, "target", {"chassis": str(index), "port": f"0x{index & 0xFF:x}"})
+    return element

@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import re
 import typing as t
-import xml.etree.ElementTree as ET
 
 if t.TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
+
     from ..host.node_device import NodeDevice
+    from .domain import DomainLayout
 
 
 class DomainSources:
-    """What some domains take; `xmls` are their definitions and live XML. What can't be understood takes nothing."""
+    """What some domains take; `layouts` are their definitions and live XML. What can't be understood takes nothing."""
 
-    def __init__(self, xmls: t.Iterable[str]) -> None:
+    def __init__(self, layouts: t.Iterable[DomainLayout]) -> None:
         self._taken: set[tuple[t.Any, ...]] = set()
-        for xml in xmls:
-            devices = ET.fromstring(xml).find("devices") if xml else None
-            for element in devices if devices is not None else ():
+        for layout in layouts:
+            for element in layout.elements():
                 self._taken.update(source_marks(element))
 
     def take(self, device: NodeDevice) -> bool:

@@ -13,6 +13,7 @@ from .sources import device_marks, source_marks
 
 if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice, Nodes
+    from .domain import DomainLayout
 
 
 Mark = tuple[t.Any, ...]
@@ -31,12 +32,12 @@ class Element(t.NamedTuple):
     mark: Mark
     ids: tuple[str, str] | None
     xml: str
+    element: ET.Element
 
 
-def node_elements(xml: str) -> list[Element]:
+def node_elements(layout: DomainLayout) -> list[Element]:
     """The USB and SCSI devices of the host in a domain's XML."""
-    devices = ET.fromstring(xml).find("devices") if xml else None
-    return [found for element in (devices if devices is not None else ()) for found in hostdev_elements(element)]
+    return [found for element in layout.elements() for found in hostdev_elements(element)]
 
 
 def hostdev_elements(element: ET.Element) -> t.Iterator[Element]:
@@ -48,6 +49,7 @@ def hostdev_elements(element: ET.Element) -> t.Iterator[Element]:
             mark,
             None if None in ids else t.cast("tuple[str, str]", tuple(_digits(one) for one in ids)),
             ET.tostring(element, encoding="unicode").strip(),
+            element,
         )
 
 

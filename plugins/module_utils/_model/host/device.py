@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .. import forms
+
 TYPE_PCI = "type-PCI"
 TYPE_PF = "type-PF"
 TYPE_VF = "type-VF"
@@ -16,6 +18,11 @@ DEVICE_TYPES = (TYPE_PCI, TYPE_PF, TYPE_VF, TYPE_VDPA)
 
 
 KindKey = tuple[str, str, str, str, t.Optional[int]]
+
+
+def named_vfio(driver: str) -> bool:
+    """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""
+    return driver.replace("_", "-").endswith("vfio-pci")
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,16 @@ class Binding:
     driver: str | None
     override: str | None
 
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"driver": forms.nullable(forms.name), "driver_override": forms.nullable(forms.name)}
+    )
+
     def as_dict(self) -> dict[str, str | None]:
         return {"driver": self.driver, "driver_override": self.override}
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Binding:
+        return cls(data["driver"], data["driver_override"])
 
 
 class Bar(t.NamedTuple):
@@ -144,3 +159,17 @@ class PciDevice(t.NamedTuple):
             "serial": self.serial,
             "stable_path": self.stable_path,
         }
+
+
+# Of a device whose ids were null any other would be taken for it.
+IDENTITY_FORM = forms.mapping(
+    {
+        "vendor_id": forms.text,
+        "product_id": forms.text,
+        "subsystem_vendor_id": forms.text,
+        "subsystem_product_id": forms.text,
+        "class_id": forms.text,
+        "serial": forms.nullable(forms.text),
+        "stable_path": forms.text,
+    }
+)

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from ..address import PciAddress
-from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
-from ..guest.pci_xml import device_xml, guest_place, lacks, moved
+from ..guest.pci_xml import device_element, guest_place, lacks, moved
 from ..host.device import TYPE_VF
 from .change import CLAIM
 from .guest_slots import guest_slots, separated
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 def check_networks(inventory: Inventory, claim: Claim) -> None:
     """Refuse network settings for what is no VF, and a MAC address or VLAN where no libvirt would set it."""
     for address, held in claim.holdings.items():
-        network = options_of(claim, address).network
+        network = claim.options(address).network
         if network is None or address not in inventory.devices:
             continue
         kind = inventory.devices[address].device_type
@@ -82,18 +82,19 @@ def entering(inventory: Inventory, domain: Domain, change: Change, staying: t.Se
         for held in requested:
             assigned = layout.assigned.get(held.address)
             wanted = _wanted(at, change, held) if place in held.attach else None
-            if wanted is None or (assigned is not None and wanted == assigned.xml):
+            text = None if wanted is None else ET.tostring(wanted, encoding="unicode").strip()
+            if text is None or (assigned is not None and text == assigned.xml):
                 continue
             if assigned is not None:
                 steps.append(HostdevStep(held.address, domain.name, domain.uuid, place, assigned.xml, None))
-            placed.append(HostdevStep(held.address, domain.name, domain.uuid, place, None, wanted))
+            placed.append(HostdevStep(held.address, domain.name, domain.uuid, place, None, text))
         # libvirt chooses for those without a place: not before the others have theirs. Function 0 says whether a slot
         # has others.
         steps.extend(sorted(placed, key=_attach_order))
     return steps
 
 
-def _wanted(at: _At, change: Change, held: Holding) -> str | None:
+def _wanted(at: _At, change: Change, held: Holding) -> ET.Element | None:
     """The element that a device shall have in a place, None where it may stay out, or as it is."""
     assigned, slot = at.layout.assigned.get(held.address), at.slots.get(held.address)
     after, mend, wanted = change.after, change.operation == CLAIM, None
@@ -102,11 +103,11 @@ def _wanted(at: _At, change: Change, held: Holding) -> str | None:
             _check_place(at, held, after, {*at.gone, *at.slots})
             kept = _kept(at.layout, at.place, held, at.gone)
             wanted = _element(held, after, managed=change.managed, kept=kept)
-    elif mend and at.place == CONFIG and _outdated(held.address, assigned.xml, change.before, after):
+    elif mend and at.place == CONFIG and _outdated(held.address, assigned.element, change.before, after):
         _check_place(at, held, after, {*at.gone, *at.slots, held.address})
-        wanted = _element(held, after, managed=change.managed, kept=guest_place(assigned.xml))
+        wanted = _element(held, after, managed=change.managed, kept=assigned.place)
     elif slot is not None:
-        wanted = assigned.xml
+        wanted = assigned.element
     if wanted is not None and slot is not None:
         wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, at.slots))
     return wanted
@@ -129,7 +130,7 @@ def _shared(slot: str, slots: t.Mapping[str, str]) -> bool:
 
 
 def _attach_order(step: HostdevStep) -> tuple[bool, int]:
-    place = guest_place(step.after or "<hostdev />")
+    place = guest_place(step.element)
     return place is None, 0 if place is None else PciAddress.parse(place).function
 
 
@@ -140,7 +141,7 @@ def with_guest_addresses(claim: Claim, domain: Domain) -> Claim:
         for place in PLACES:
             layout = domain.layout(place)
             assigned = layout.assigned.get(address) if layout is not None else None
-            at = guest_place(assigned.xml) if assigned is not None else None
+            at = assigned.place if assigned is not None else None
             if held.request is not None and place in held.attach and at is not None:
                 holdings[address] = replace(held, guest_address=at)
                 break
@@ -152,7 +153,7 @@ def _check_place(at: _At, held: Holding, after: Claim, gone: t.Collection[str]) 
 
     To a definition libvirt adds the controllers that an address needs.
     """
-    wanted, domain, place, layout = options_of(after, held.address).address, at.domain, at.place, at.layout
+    wanted, domain, place, layout = after.options(held.address).address, at.domain, at.place, at.layout
     if wanted is None:
         return
     bus = PciAddress.parse(wanted).bus
@@ -189,7 +190,7 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
         assigned = domain.live.assigned.get(address)
         if assigned is None or LIVE not in held.attach:
             continue
-        missing = lacks(assigned.xml, _followed(after, address))
+        missing = lacks(assigned.element, _followed(after, address))
         if missing:
             found.append(
                 f"{address} is in the running domain {domain.name} without the {', '.join(missing)} of request "
@@ -198,25 +199,25 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
     return found
 
 
-def _outdated(address: str, xml: str, before: Claim, after: Claim) -> bool:
+def _outdated(address: str, element: ET.Element, before: Claim, after: Claim) -> bool:
     """Whether an element is other than asked for; what nobody asked for, now or before, is left as it is."""
     options, earlier = _followed(after, address), _followed(before, address)
-    return bool(lacks(xml, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
+    return bool(lacks(element, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
 
 
 def _followed(claim: Claim, address: str) -> GuestOptions:
     """The options that count: where both say something of `managed` the allow list goes before the request."""
-    options, held = options_of(claim, address), claim.holdings.get(address)
+    options, held = claim.options(address), claim.holdings.get(address)
     if held is None or held.managed is None or options.managed is None:
         return options
     return replace(options, managed=held.managed)
 
 
-def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> str:
+def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> ET.Element:
     """The device's element; what the allow list says of `managed` goes before the request, that before the claim."""
-    options = options_of(claim, held.address)
+    options = claim.options(held.address)
     said = (held.managed, options.managed, managed)
-    return device_xml(
+    return device_element(
         held.address,
         managed=next(one for one in said if one is not None),
         options=options,

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 import xml.etree.ElementTree as ET
 
 from ..errors import one_line
-from ..guest.domain import CONFIG, PLACES, parse_layout
-from .root_ports import root_port_xml
-from .steps import DriverStep, HostdevStep, RootPortsStep, VfSettingsStep
-from .usb_scsi import element_of
+from ..guest.domain import PLACES
+from .steps import KINDS
 
 if t.TYPE_CHECKING:
     from ..guest.domain import Domain
@@ -20,50 +19,21 @@ if t.TYPE_CHECKING:
     from .steps import Step
 
 
-def settings_diff(plan: Plan) -> list[dict[str, str]]:
-    """At most one entry in the form Ansible prints: the settings of all VFs that change."""
-    steps = [step for step in plan.steps if isinstance(step, VfSettingsStep)]
-    if not steps:
-        return []
-
-    def lines(after: bool) -> str:
-        return "".join(
-            " ".join([step.address, *(f"{name}={'on' if value else 'off'}" for name, value in settings.items())]) + "\n"
-            for step in steps
-            for settings in [step.after if after else step.before]
-        )
-
-    return [
-        {
-            "before_header": "VF settings",
-            "after_header": "VF settings",
-            "before": lines(after=False),
-            "after": lines(after=True),
-        }
-    ]
-
-
-def drivers_diff(plan: Plan) -> list[dict[str, str]]:
-    """At most one entry in the form Ansible prints: the bindings of all functions whose driver changes."""
-    steps = [step for step in plan.steps if isinstance(step, DriverStep)]
-    if not steps:
-        return []
-
-    def lines(after: bool) -> str:
-        return "".join(
-            f"{step.address} driver={binding.driver or 'none'} driver_override={binding.override or 'unset'}\n"
-            for step in steps
-            for binding in [step.after if after else step.before]
-        )
-
-    return [
-        {
-            "before_header": "drivers",
-            "after_header": "drivers",
-            "before": lines(after=False),
-            "after": lines(after=True),
-        }
-    ]
+def host_diff(plan: Plan) -> list[dict[str, str]]:
+    """At most one entry in the form Ansible prints for each part of the host: drivers, and the settings of VFs."""
+    entries = []
+    for section in dict.fromkeys(kind.section for kind in KINDS.values()):
+        lines = [step.lines() for step in plan.steps if section is not None and step.section == section]
+        if section is not None and lines:
+            entries.append(
+                {
+                    "before_header": section,
+                    "after_header": section,
+                    "before": "".join(f"{before}\n" for before, _after in lines),
+                    "after": "".join(f"{after}\n" for _before, after in lines),
+                }
+            )
+    return entries
 
 
 def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[str, str]]:
@@ -74,7 +44,7 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
     """
     found = []
     for place in PLACES:
-        steps = [step for step in plan.steps if _in_place(step, place)]
+        steps = [step for step in plan.steps if step.place == place]
         layout = before.layout(place)
         if not steps or layout is None:
             continue
@@ -83,38 +53,21 @@ def domain_diff(plan: Plan, before: Domain, after: Domain | None) -> list[dict[s
             {
                 "before_header": one_line(f"domain {before.name} ({place})"),
                 "after_header": one_line(f"domain {before.name} ({place})"),
-                "before": _normal(ET.fromstring(layout.xml)),
-                "after": _normal(ET.fromstring(after_layout.xml))
+                "before": _normal(copy.deepcopy(layout.root)),
+                "after": _normal(copy.deepcopy(after_layout.root))
                 if after_layout is not None
-                else _foretold(layout.xml, steps),
+                else _foretold(copy.deepcopy(layout.root), steps),
             }
         )
     return found
 
 
-def _in_place(step: Step, place: str) -> bool:
-    return step.place == place if isinstance(step, HostdevStep) else isinstance(step, RootPortsStep) and place == CONFIG
-
-
-def _foretold(xml: str, steps: t.Iterable[Step]) -> str:
-    domain = ET.fromstring(xml)
+def _foretold(domain: ET.Element, steps: t.Iterable[Step]) -> str:
     devices = domain.find("devices")
     if devices is None:
         devices = ET.SubElement(domain, "devices")
     for step in steps:
-        if isinstance(step, RootPortsStep):
-            devices.extend(ET.fromstring(root_port_xml(index)) for index in step.after if index not in step.before)
-            continue
-        if not isinstance(step, HostdevStep):
-            continue
-        if step.after is not None:
-            devices.append(ET.fromstring(step.after))
-            continue
-        for element in list(devices):
-            alone = ET.Element("domain")
-            ET.SubElement(alone, "devices").append(element)
-            if element_of(parse_layout(ET.tostring(alone, encoding="unicode")), step) is not None:
-                devices.remove(element)
+        step.foretell(devices)
     return _normal(domain)
 
 

@@ -13,10 +13,8 @@ from __future__ import annotations
 import typing as t
 
 from ..address import PciAddress, address_order
-from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
-from ..guest.pci_xml import guest_place
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
@@ -43,13 +41,11 @@ def guest_slots(
     3.2.2.3.4) and which alone says that there are more, the lowest one becomes it.
     """
     found: dict[str, str] = {}
-    asked = {options_of(after, held.address).address for held in staying}
+    asked = {after.options(held.address).address for held in staying}
     taken = {PciAddress.parse(one).bus for one in asked if one is not None}
     for members in host_slots(inventory, staying):
         present = {
-            held.address: guest_place(layout.assigned[held.address].xml)
-            for held in members
-            if held.address in layout.assigned
+            held.address: layout.assigned[held.address].place for held in members if held.address in layout.assigned
         }
         for held in members[1:]:
             _check_alone(held, members[0], after)
@@ -69,7 +65,7 @@ def check_unplug(domain: Domain, addresses: t.Iterable[str]) -> None:
     layout = domain.live
     for address in addresses if layout is not None else ():
         assigned = layout.assigned.get(address) if layout is not None else None
-        place = guest_place(assigned.xml) if assigned is not None else None
+        place = assigned.place if assigned is not None else None
         if layout is None or place is None:
             continue
         at = PciAddress.parse(place)
@@ -114,7 +110,7 @@ def _slot(
     taken: t.Collection[int],
 ) -> PciAddress:
     """The slot asked for, else one that a member has or had, else the first free root port, else one to be added."""
-    asked = options_of(after, members[0].address).address
+    asked = after.options(members[0].address).address
     if asked is not None:
         return PciAddress.parse(asked)
     had = [place for held in members for place in (present.get(held.address), held.guest_address) if place is not None]
@@ -128,7 +124,7 @@ def _slot(
 
 
 def _check_alone(held: Holding, first: Holding, after: Claim) -> None:
-    asked = options_of(after, held.address).address
+    asked = after.options(held.address).address
     if asked is not None:
         raise HostdevError(
             "invalid_request",

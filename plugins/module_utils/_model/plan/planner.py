@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..claims.claim import options_of
 from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
@@ -67,7 +66,7 @@ def function_steps(snapshot: Snapshot, change: Change) -> Steps:
 def _binding(snapshot: Snapshot, after: Claim, staying: t.Iterable[Holding]) -> t.Iterator[DriverStep]:
     for held in staying:
         device = snapshot.inventory.devices[held.address]
-        driver = options_of(after, held.address).driver
+        driver = after.options(held.address).driver
         if not device.vfio or driver not in (None, device.driver):
             _check_unused(snapshot.inventory, held.address, None, f"to bind it to {driver}")
             driver = driver or snapshot.vfio_driver(device)

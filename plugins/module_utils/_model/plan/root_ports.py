@@ -6,19 +6,16 @@
 from __future__ import annotations
 
 import typing as t
-import xml.etree.ElementTree as ET
 
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
-from ..guest.pci_xml import guest_place
-from .plan import Plan
-from .steps import HostdevStep, RootPortsStep, Step
+from .steps import RootPortsStep, of_kind
 
 if t.TYPE_CHECKING:
     from ..guest.domain import Domain
     from ..host.inventory import Inventory
     from .plan import Plan
-    from .steps import Step
+    from .steps import HostdevStep, Step
 
 
 def root_ports_step(
@@ -38,14 +35,11 @@ def root_ports_step(
             remedy="leave ensure_root_ports out"
             + ("" if layout is None else ": such a domain takes devices into conventional slots"),
         )
-    changing = [step for step in (*steps, *entering) if isinstance(step, HostdevStep) and step.place == CONFIG]
     # Whoever leaves and enters again is counted once each way.
     taken = sum(
-        1 if step.after is not None else -1
-        for step in changing
-        # Other functions of a slot are behind the port of function 0.
-        if (guest_place(step.after or step.before or "") or "0").endswith("0")
-        if step.address not in inventory.devices or inventory.devices[step.address].express
+        step.slots(CONFIG)
+        for step in (*steps, *entering)
+        if step.address not in inventory.devices or _is_express(inventory, step)
     )
     missing = wanted + taken - len(layout.free_root_ports)
     if missing <= 0:
@@ -55,27 +49,16 @@ def root_ports_step(
     return RootPortsStep(domain.name, domain.uuid, before, (*before, *range(first, first + missing)))
 
 
-def root_port_xml(index: int) -> str:
-    """The controller. To a device that is attached alone libvirt adds no defaults: these are those of a definition.
-
-    Its place on the root bus is libvirt's to choose.
-    """
-    element = ET.Element("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"})
-    ET.SubElement(element, "model", {"name": "pcie-root-port"})
-    ET.SubElement(element, "target", {"chassis": str(index), "port": f"0x{index & 0xFF:x}"})
-    return ET.tostring(element, encoding="unicode")
-
-
 def ports_waiting(domain: Domain, plan: Plan) -> list[str]:
     """A warning where the plan gives root ports to the definition of a domain that runs without them."""
-    added = sum(len(step.after) - len(step.before) for step in plan.steps if isinstance(step, RootPortsStep))
+    added = sum(len(step.after) - len(step.before) for step in of_kind(plan.steps, RootPortsStep))
     if not added or not domain.active:
         return []
     return [f"domain {domain.name} runs: its {added} new root ports take effect at its next start"]
 
 
-def _is_express(inventory: Inventory, address: str) -> bool:
-    return address in inventory.devices and inventory.devices[address].express
+def _is_express(inventory: Inventory, step: Step) -> bool:
+    return step.address is not None and step.address in inventory.devices and inventory.devices[step.address].express
 
 
 def check_slots(
@@ -87,11 +70,7 @@ def check_slots(
         return
     express = [step.address for step in entering if inventory.devices[step.address].express]
     conventional = [step.address for step in entering if not inventory.devices[step.address].express]
-    freed = sum(
-        1
-        for step in leaving
-        if isinstance(step, HostdevStep) and step.place == LIVE and _is_express(inventory, step.address)
-    )
+    freed = sum(1 for step in leaving if step.place == LIVE and _is_express(inventory, step))
     if layout.free_root_ports is not None and len(express) > len(layout.free_root_ports) + freed:
         raise HostdevError(
             "no_free_root_port",

@@ -9,9 +9,7 @@ device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
-import xml.etree.ElementTree as ET
 
 from ..claims.usb_scsi import held_node
 from ..errors import HostdevError
@@ -21,7 +19,6 @@ from ..guest.usb_scsi_xml import (
     CONTROLLERS,
     Element,
     Mark,
-    hostdev_elements,
     names_only,
     node_elements,
     node_xml,
@@ -29,7 +26,7 @@ from ..guest.usb_scsi_xml import (
 )
 from ..host.node_device import USB
 from .change import CLAIM, Steps
-from .steps import HostdevStep, NodeStep
+from .steps import NodeStep, of_kind
 
 if t.TYPE_CHECKING:
     from ..claims.usb_scsi import NodeHolding
@@ -39,35 +36,6 @@ if t.TYPE_CHECKING:
     from .change import Change
     from .plan import Plan
     from .steps import Step
-
-
-def element_of(layout: DomainLayout, step: HostdevStep) -> str | None:
-    """The element in a domain's XML that a step puts there or takes away, None where it is not there."""
-    if not isinstance(step, NodeStep):
-        assigned = layout.assigned.get(step.address)
-        return None if assigned is None else assigned.xml
-    mark = _step_mark(step)
-    return next((one.xml for one in node_elements(layout.xml) if one.mark == mark), None)
-
-
-def node_absence(nodes: Nodes, step: NodeStep, held: NodeHolding | None) -> str | None:
-    """Why a step can't put its device into a domain any more, None when it can."""
-    node = nodes.get(step.address)
-    if node is None:
-        return f"{step.address} is no longer on the host"
-    if held is not None and held_node(nodes, held) is None:
-        return f"another device is at {step.address} now"
-    mark = _step_mark(step)
-    if mark is not None and mark not in list(device_marks(node)):
-        return f"{step.address} was plugged in anew"
-    return None
-
-
-def _step_mark(step: NodeStep) -> Mark | None:
-    """What libvirt finds the step's device by, None when somebody broke its XML in the journal."""
-    with contextlib.suppress(ET.ParseError):
-        return next((one.mark for one in hostdev_elements(ET.fromstring(step.after or step.before or ""))), None)
-    return None
 
 
 def node_steps(snapshot: Snapshot, change: Change) -> Steps:
@@ -87,7 +55,7 @@ def _leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
     steps: dict[tuple[str, Mark], Step] = {}
     for place in (LIVE, CONFIG):
         layout = domain.layout(place)
-        elements = [] if layout is None else node_elements(layout.xml)
+        elements = [] if layout is None else node_elements(layout)
         for held in (held for name, held in sorted(before.items()) if name not in after or change.operation == CLAIM):
             node = held_node(nodes, after[held.name]) if held.name in after else None
             for element in elements:
@@ -104,7 +72,7 @@ def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
         layout = domain.layout(place)
         if layout is None:
             continue
-        elements = node_elements(layout.xml)
+        elements = node_elements(layout)
         for name, held in sorted(change.after.node_devices.items()):
             node = held_node(nodes, held)
             if node is None or place not in held.attach or any(names_only(one, nodes, node) for one in elements):
@@ -135,10 +103,7 @@ def _was_for(element: Element, nodes: Nodes, held: NodeHolding) -> bool:
 def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
     """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
     kind, suitable = CONTROLLERS[node.capability or ""]
-    if any(
-        one.get("type") == kind and one.get("model") != "none"
-        for one in ET.fromstring(layout.xml).iterfind("devices/controller")
-    ):
+    if any(one.get("type") == kind and one.get("model") != "none" for one in layout.elements("devices/controller")):
         return
     raise HostdevError(
         "no_usb_controller" if node.capability == USB else "no_scsi_controller",
@@ -156,6 +121,6 @@ def number_warnings(plan: Plan) -> list[str]:
         f"{step.address} is in the definition of domain {step.domain} by its number on its bus, since the host has "
         "another device with its ids: the number changes when it is plugged in anew or the host boots, and the "
         "domain does not start until it is claimed again"
-        for step in plan.steps
-        if isinstance(step, NodeStep) and step.place == CONFIG and step.after and (_step_mark(step) or "?")[0] == "usb"
+        for step in of_kind(plan.steps, NodeStep)
+        if step.place == CONFIG and step.attaches and (step.mark or "?")[0] == "usb"
     ]

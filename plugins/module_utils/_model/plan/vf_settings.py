@@ -12,7 +12,6 @@ import typing as t
 from dataclasses import replace
 
 from ..address import address_order
-from ..claims.claim import options_of
 from ..errors import HostdevError
 from ..guest.domain import LIVE
 from .change import RELEASE
@@ -32,7 +31,7 @@ def vfs_concerned(change: Change) -> list[str]:
     """
     before, after = change.before, change.after
     found = {address for address, held in before.holdings.items() if held.vf_settings}
-    found.update(address for address in after.holdings if options_of(after, address).network is not None)
+    found.update(address for address in after.holdings if after.options(address).network is not None)
     if change.operation == RELEASE:
         found -= after.holdings.keys()
     return sorted(found, key=address_order)
@@ -88,5 +87,5 @@ def check_up(steps: t.Iterable[HostdevStep], states: t.Mapping[str, VfState]) ->
 
 
 def _wanted(claim: Claim, address: str) -> dict[str, bool]:
-    network = options_of(claim, address).network
+    network = claim.options(address).network
     return {} if network is None else network.settings()

@@ -9,14 +9,14 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
+from .. import forms
+from ..availability import pools
 from ..claims.claim import Claim, Waiting
 from ..claims.tracker import Tracker
 from ..errors import HostdevError
-from ..host.node_device import SCSI, USB
+from ..forms import DocumentError
 from ..plan.plan import Journal
-from ..plan.steps import DriverStep, HostdevStep, NodeStep, Step
-from . import document
-from .document import DocumentError, each, flag, listed, mapping, name, nullable, number, one_of, scalar, text
+from .document import read_document
 
 SCHEMA = 1
 
@@ -26,76 +26,15 @@ MIGRATIONS: t.Mapping[int, Migration] = {}
 
 _T = t.TypeVar("_T")
 
-_BINDING = mapping({"driver": nullable(name), "driver_override": nullable(name)})
-_OWNER = mapping({"kind": one_of("domain", "name"), "id": text, "label": text})
-_IDENTITY = each(nullable(text))
-_REQUEST = mapping(
-    {"name": text},
+_FORM = forms.mapping(
     {
-        "count": number(1),
-        "specs": listed(mapping({})),
-        "address": name,
-        "numa_policy": text,
-        "usb": each(scalar),
-        "scsi": each(scalar),
-    },
-)
-_HOLDING = mapping(
-    {
-        "address": name,
-        "request": nullable(text),
-        "identity": _IDENTITY,
-        "original": _BINDING,
-        "adopted": flag,
-        "attach": listed(text),
-    },
-    {"managed": nullable(flag), "one_time_use": flag},
-)
-_NODE_HOLDING = mapping(
-    {
-        "name": name,
-        "capability": one_of(USB, SCSI),
-        "request": text,
-        "identity": _IDENTITY,
-        "attach": listed(text),
+        "schema": forms.number(SCHEMA),
+        "boot_id": forms.text,
+        "claims": forms.listed(Claim.FORM),
+        "journal": forms.nullable(Journal.FORM),
+        "needs_cleaning": forms.listed(Waiting.FORM, unique="address"),
+        "pools": forms.listed(pools.FORM),
     }
-)
-_CLAIM = mapping(
-    {"owner": _OWNER, "requests": listed(_REQUEST), "devices": listed(_HOLDING)},
-    {"node_devices": listed(_NODE_HOLDING)},
-)
-_WAITING = mapping({"address": name, "owner": _OWNER, "identity": _IDENTITY})
-_HOSTDEV_STEP = mapping(
-    {"address": name, "domain": text, "uuid": text, "place": text, "before": nullable(text), "after": nullable(text)}
-)
-_STEPS: t.Mapping[str, document.Check] = {
-    DriverStep.kind: mapping({"address": name, "before": _BINDING, "after": _BINDING}),
-    HostdevStep.kind: _HOSTDEV_STEP,
-    NodeStep.kind: _HOSTDEV_STEP,
-}
-
-
-def _step(value: object, path: str) -> None:
-    """A step of a kind that there is; of one that is not in the table its own reader sees to the rest."""
-    kinds = tuple(step.kind for step in t.get_args(Step))
-    mapping({"kind": one_of(*kinds)})(value, path)
-    if isinstance(value, dict) and value["kind"] in _STEPS:
-        _STEPS[value["kind"]](value, path)
-
-
-_JOURNAL = mapping(
-    {
-        "operation": one_of("claim", "release"),
-        "boot_id": text,
-        "steps": listed(_step),
-        "claim_before": _CLAIM,
-        "claim_after": _CLAIM,
-        "begun": number(0),
-    }
-)
-_RECORD = mapping(
-    {"boot_id": text, "claims": listed(_CLAIM), "journal": nullable(_JOURNAL), "pools": listed(each(scalar))},
-    {"needs_cleaning": listed(_WAITING)},
 )
 
 
@@ -130,7 +69,7 @@ def parse_record(data: bytes, migrations: t.Mapping[int, Migration] | None = Non
     document, `record` for all of it.
     """
     try:
-        return _record(_migrated(document.read_document(data), MIGRATIONS if migrations is None else migrations))
+        return _record(_migrated(read_document(data), MIGRATIONS if migrations is None else migrations))
     except DocumentError as error:
         raise HostdevError(
             "record_unreadable", subject=error.path or "record", found=error.found, wanted=error.wanted
@@ -139,7 +78,7 @@ def parse_record(data: bytes, migrations: t.Mapping[int, Migration] | None = Non
 
 def _migrated(value: object, migrations: t.Mapping[int, Migration]) -> dict[str, t.Any]:
     """The document in this schema. Raises DocumentError, or HostdevError of a newer one."""
-    mapping({"schema": _schema})(value, "")
+    _schema(forms.part(value, "schema", ""), "schema")
     data = t.cast("dict[str, t.Any]", value)
     if data["schema"] > SCHEMA:
         raise HostdevError(
@@ -163,18 +102,18 @@ def _schema(value: object, path: str) -> None:
 
 
 def _record(data: dict[str, t.Any]) -> Record:
-    _RECORD(data, "")
+    _FORM(data, "")
     journal = data["journal"]
     found = Record(
-        Tracker((), [_read(Waiting.from_dict, one, f"needs_cleaning[{index}]") for index, one in _waiting(data)]),
-        None if journal is None else _journal(journal),
+        Tracker((), [Waiting.from_dict(one) for one in data["needs_cleaning"]]),
+        None if journal is None else Journal.from_dict(journal),
         data["boot_id"],
-        list(data["pools"]),
+        data["pools"],
     )
     owners: set[str] = set()
     for index, one in enumerate(data["claims"]):
         path = f"claims[{index}]"
-        claim = _claim(one, path)
+        claim = Claim.from_dict(one, path)
         if claim.owner.key in owners:
             raise DocumentError(f"{path}.owner", f"found a second claim of {claim.owner}", "one claim for each owner")
         owners.add(claim.owner.key)
@@ -182,38 +121,16 @@ def _record(data: dict[str, t.Any]) -> Record:
             found.tracker.put(claim)
         except ValueError as error:
             raise DocumentError(f"{path}.devices", str(error), "one owner for each device") from error
+    for index, one in enumerate(data["needs_cleaning"]):
+        holder = found.tracker.holder(one["address"])
+        if holder is not None:
+            path = f"needs_cleaning[{index}].address"
+            raise DocumentError(path, f"found {one['address']}, held by {holder.owner}", "a device that nobody holds")
     return found
 
 
-def _waiting(data: dict[str, t.Any]) -> t.Iterable[tuple[int, dict[str, t.Any]]]:
-    return enumerate(data.get("needs_cleaning", ()))
-
-
-def _claim(data: dict[str, t.Any], path: str) -> Claim:
-    for key, identifier in (("requests", "name"), ("devices", "address"), ("node_devices", "name")):
-        seen: set[str] = set()
-        for index, one in enumerate(data.get(key, ())):
-            if one[identifier] in seen:
-                raise DocumentError(
-                    f"{path}.{key}[{index}].{identifier}", f"found {one[identifier]!r} again", "it once"
-                )
-            seen.add(one[identifier])
-    return _read(Claim.from_dict, data, path)
-
-
-def _journal(data: dict[str, t.Any]) -> Journal:
-    for key in ("claim_before", "claim_after"):
-        _claim(data[key], f"journal.{key}")
-    journal = _read(Journal.from_dict, data, "journal")
-    if journal.begun > len(journal.plan.steps):
-        raise DocumentError("journal.begun", f"found {journal.begun}", f"at most its {len(journal.plan.steps)} steps")
-    if journal.plan.before.owner.key != journal.plan.after.owner.key:
-        raise DocumentError("journal.claim_after.owner", f"found {journal.plan.after.owner}", "the owner of before")
-    return journal
-
-
 def _read(read: t.Callable[[dict[str, t.Any]], _T], data: dict[str, t.Any], path: str) -> _T:
-    """What a reader makes of a part. What the table of forms let through and it can't take is told with the path."""
+    """What a migration makes of a document; one that it can't take is told with the path."""
     try:
         return read(data)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

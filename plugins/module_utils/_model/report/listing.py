@@ -285,12 +285,12 @@ class Listing:
     def _named(self) -> DomainSources:
         """What domains have, running or by definition."""
         layouts = [layout for domain in self._domains for layout in (domain.config, domain.live)]
-        return DomainSources(layout.xml for layout in layouts if layout is not None)
+        return DomainSources(layout for layout in layouts if layout is not None)
 
     @functools.cached_property
     def _running(self) -> DomainSources:
         """What running domains have."""
-        return DomainSources(domain.live.xml for domain in self._domains if domain.live is not None)
+        return DomainSources(domain.live for domain in self._domains if domain.live is not None)
 
     def _taken(self, entry: Entry, sources: DomainSources) -> bool:
         """Whether domains have the device or something below it."""

@@ -31,7 +31,7 @@ def node_drift(snapshot: Snapshot) -> list[Difference]:
                 differences.append(("identity_changed", mismatch))
             elif domain is not None:
                 layouts = [layout for layout in (domain.config, domain.live) if layout is not None]
-                elements = (element for layout in layouts for element in node_elements(layout.xml))
+                elements = (element for layout in layouts for element in node_elements(layout))
                 if held.attach and not any(names_only(element, snapshot.nodes, node) for element in elements):
                     differences.append(("not_attached", f"{claim.owner} does not have it"))
             found.extend(difference(code, name, claim.owner, detail) for code, detail in differences)

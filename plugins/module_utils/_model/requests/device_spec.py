@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .. import values
+from .. import forms, values
 from ..host.device import DEVICE_TYPES, TYPE_PF
 from .address_pattern import AddressPattern, read_address
 
@@ -49,6 +49,14 @@ _NULL_IS_A_VALUE = frozenset({"driver", "physical_network"})
 KEYS = (*_READERS, *_TAG_READERS, "tags")
 
 
+def _address_form(value: object, path: str) -> None:
+    (forms.each(forms.text) if isinstance(value, dict) else forms.text)(value, path)
+
+
+def _tag_form(value: object, path: str) -> None:
+    (forms.listed(forms.scalar) if isinstance(value, list) else forms.scalar)(value, path)
+
+
 @dataclass(frozen=True)
 class DeviceSpec:
     """One entry. A criterion that is None matches everything; `class_prefix` is 2, 4 or 6 hexadecimal digits.
@@ -75,6 +83,21 @@ class DeviceSpec:
     traits: tuple[str, ...] = ()
     tags: t.Mapping[str, t.Any] = field(default_factory=dict)
     among: frozenset[str] | None = field(default=None, compare=False, repr=False)
+
+    # Of what as_dict writes; what the values may be parse_device_spec knows.
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {},
+        {
+            **dict.fromkeys(_READERS, forms.text),
+            "address": _address_form,
+            "numa_node": forms.number(0),
+            "iommu_group_size": forms.number(1),
+            "traits": forms.listed(forms.text),
+            **dict.fromkeys(_TAG_READERS, forms.one_of("true", "false")),
+            "physical_network": forms.nullable(forms.text),
+            "tags": forms.each(_tag_form),
+        },
+    )
 
     def matches(self, device: PciDevice) -> bool:
         """Whether the device itself fits, tags apart."""

@@ -9,6 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from .. import forms
 from ..address import normalize_address
 from ..errors import HostdevError
 from ..values import check_keys, flag, number
@@ -23,6 +24,10 @@ _VFIO_DRIVER = re.compile(r"vfio-pci|[a-z0-9][a-z0-9_-]*[_-]vfio[_-]pci")
 _LARGEST_VLAN = 4094
 
 
+SETTINGS_FORM = forms.mapping({}, {"trust": forms.flag, "spoof_check": forms.flag})
+"""Of what Network.settings gives."""
+
+
 @dataclass(frozen=True)
 class Network:
     """A VF's network settings; None is left as it is. `trust` and `spoof_check` are set through the PF."""
@@ -31,6 +36,10 @@ class Network:
     vlan: int | None = None
     trust: bool | None = None
     spoof_check: bool | None = None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {}, {"mac": forms.text, "vlan": forms.number(1), "trust": forms.flag, "spoof_check": forms.flag}
+    )
 
     def settings(self) -> dict[str, bool]:
         """What is set through the PF by this collection; MAC and VLAN are libvirt's work."""
@@ -52,6 +61,16 @@ class GuestOptions:
     driver: str | None = None
     managed: bool | None = None
     network: Network | None = None
+
+    # Of the keys of a request that they are written as; what the values may be parse_guest_options knows.
+    FORMS: t.ClassVar[t.Mapping[str, forms.Check]] = {
+        "guest_address": forms.address,
+        "rom": forms.mapping({}, {"bar": forms.flag, "file": forms.text}),
+        "boot_order": forms.number(1),
+        "driver": forms.text,
+        "managed": forms.flag,
+        "network": Network.FORM,
+    }
 
     def in_xml(self) -> GuestOptions:
         """What of them is written into the domain's XML."""

@@ -9,21 +9,21 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from .. import forms
 from ..address import normalize_address
 from ..errors import HostdevError
 from ..host.device import TYPE_PF, TYPE_VDPA
 from ..values import check_keys, number
 from .device_spec import DeviceSpec, parse_device_specs
 from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
-from .numa_policy import LEGACY, parse_numa_policy
-from .usb_scsi import WAYS, parse_node_wish
+from .numa_policy import LEGACY, POLICIES, parse_numa_policy
+from .usb_scsi import WAYS, NodeWish, parse_node_wish
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
     from .aliases import Aliases
     from .allow_list import AllowList
-    from .usb_scsi import NodeWish
 
 _WAYS = ("address", "specs", "alias", *WAYS)
 KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)
@@ -43,6 +43,22 @@ class Request:
     numa_policy: str = LEGACY
     guest: GuestOptions = NO_OPTIONS
     node: NodeWish | None = None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"name": forms.text},
+        {
+            "count": forms.number(1),
+            "specs": forms.listed(DeviceSpec.FORM),
+            "address": forms.address,
+            "numa_policy": forms.one_of(*POLICIES),
+            **GuestOptions.FORMS,
+            **NodeWish.FORMS,
+        },
+    )
+
+    def with_count(self, count: int) -> Request:
+        """The same request for another number of devices; 0 while none of them is left."""
+        return replace(self, count=count)
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> Request:
         """The same request with each spec resolved, see DeviceSpec."""
@@ -99,6 +115,21 @@ class Request:
             written["numa_policy"] = self.numa_policy
         written.update(self.guest.as_dict())
         return written
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "request") -> Request:
+        """The request that as_dict wrote; `path` is its place in a document.
+
+        Raises DocumentError for a value that no request has, and for one that would be written otherwise.
+        """
+        # A part of what was released is on record with the count 1 also where an address says as much.
+        given = {key: value for key, value in data.items() if (key, value) != ("count", 1) or "address" not in data}
+        try:
+            request = _parse_request(given, {}, path)
+        except HostdevError as error:
+            raise forms.DocumentError(error.subject, error.found, error.wanted) from error
+        forms.same(request.as_dict(), given, path)
+        return request
 
 
 def parse_requests(value: object, aliases: Aliases, path: str = "requests") -> tuple[Request, ...]:

@@ -9,6 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .. import forms
 from ..errors import HostdevError
 from ..host.node_device import SCSI, USB
 from ..values import check_keys, identifier, number, text
@@ -29,6 +30,12 @@ class NodeWish:
 
     way: str
     wanted: tuple[tuple[str, t.Any], ...]
+
+    # Of the key of a request that it is written as, `usb` or `scsi`.
+    FORMS: t.ClassVar[t.Mapping[str, forms.Check]] = {
+        "usb": forms.mapping({}, dict.fromkeys(_KEYS["usb"], forms.text)),
+        "scsi": forms.mapping(dict.fromkeys(_KEYS["scsi"], forms.number(0))),
+    }
 
     @property
     def capability(self) -> str:

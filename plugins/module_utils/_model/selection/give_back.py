@@ -39,7 +39,7 @@ def give_back(
         if left == 0:
             del requests[name]
         elif left < len(claim.serving(name)):
-            requests[name] = {**requests[name], "count": left}
+            requests[name] = requests[name].with_count(left)
     members = [address for address in group_members(inventory, serving) if address in claim.holdings]
     if any(held_device(inventory, claim.holdings[address]) is None for address in serving):
         members.extend(members_on_record(claim))

@@ -54,8 +54,7 @@ def select(snapshot: Snapshot, asked: Asked) -> Claim:
         have = sum(1 for name in chosen.serving.values() if name == request.name)
         for address in _take(chosen, request, request.count - have):
             chosen.serving[address] = request.name
-    written = dict(claim.requests)
-    written.update({request.name: request.as_dict() for request in requests})
+    written = {**claim.requests, **{request.name: request for request in _requests(asked)}}
     return Claim(asked.owner, written, _holdings(chosen, claim, asked.places, named), claim.node_devices)
 
 

@@ -14,7 +14,6 @@ from ..errors import HostdevError
 from ..guards.usb_scsi import PCI_PARENT, node_guards
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import node_elements
-from ..requests.usb_scsi import WAYS
 from .remedies import RELEASE, Refusal, Step, acceptance, advice, blocked
 
 if t.TYPE_CHECKING:
@@ -53,7 +52,7 @@ def select_nodes(snapshot: Snapshot, asked: Asked, after: Claim) -> Claim:
         if kept[request.name] is None:
             held = _take(snapshot, asked, request, chosen)
             chosen[held.name] = replace(held, attach=places)
-    written = {**after.requests, **{request.name: request.as_dict() for request in wanted}}
+    written = {**after.requests, **{request.name: request for request in wanted}}
     made = replace(after, requests=written, node_devices=dict(sorted(chosen.items())))
     _check_kinds(made)
     _check_uses(snapshot, made, terms, fresh=chosen.keys() - before.node_devices.keys())
@@ -184,7 +183,7 @@ def _away(snapshot: Snapshot) -> str:
 
 def _check_kinds(claim: Claim) -> None:
     """Refuse that a request turns from a PCI function into another kind of device, or back, while it holds one."""
-    nodes = {name for name, request in claim.requests.items() if any(way in request for way in WAYS)}
+    nodes = {name for name, request in claim.requests.items() if request.node is not None}
     mixed = [address for address, held in claim.holdings.items() if held.request in nodes]
     mixed += [name for name, held in claim.node_devices.items() if held.request not in nodes]
     if mixed:
@@ -206,7 +205,7 @@ def _check_uses(snapshot: Snapshot, claim: Claim, terms: Terms, *, fresh: t.Coll
         if name in fresh or node is None or node_mismatch(node, held) is not None:
             continue
         number = next(device_marks(node))
-        if running is not None and any(one.mark == number for one in node_elements(running.xml)):
+        if running is not None and any(one.mark == number for one in node_elements(running)):
             continue
         guards = node_guards(snapshot, node, claim.owner, terms.allow)
         if guards:

@@ -13,7 +13,11 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.hung_writes import all_stuck, note_stuck, stuck_at
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.hung_writes import (
+    all_hung_writes,
+    hung_write_at,
+    note_hung_write,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device, read_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -35,7 +39,7 @@ class Hanging:
     def __call__(self, path, text, seconds):
         if (path, text) == (UNBIND, VF1) and not self.fifo.exists():
             os.mkfifo(self.fifo)
-        if (path, text) == (UNBIND, VF1) or (VF1 in path + text and stuck_at(self._tree, VF1)):
+        if (path, text) == (UNBIND, VF1) or (VF1 in path + text and hung_write_at(self._tree, VF1)):
             self.asked.append(path)
             self._writer(path, text, 0.05)
         else:
@@ -43,10 +47,10 @@ class Hanging:
 
     def come_back(self):
         """Let the blocked process end, and wait for that."""
-        process = stuck_at(self._tree, VF1).process
+        process = hung_write_at(self._tree, VF1).process
         assert self.fifo.read_text() == VF1
         end = time.monotonic() + 10
-        while stuck_at(self._tree, VF1) is not None:
+        while hung_write_at(self._tree, VF1) is not None:
             assert time.monotonic() < end, process
             time.sleep(0.01)
 
@@ -58,7 +62,7 @@ def host(lab_host, monkeypatch):
     lab_host.hanging = Hanging(lab_host)
     lab_host.system.binder = Binder(lab_host.tree, lab_host.hanging, lab_host.kernel.load_module)
     yield lab_host
-    if stuck_at(lab_host.tree, VF1) is not None:
+    if hung_write_at(lab_host.tree, VF1) is not None:
         lab_host.hanging.come_back()
 
 
@@ -71,7 +75,7 @@ def refused(call, *arguments, **keywords):
 def test_a_device_whose_unbind_never_returns_is_named_with_its_process_and_all_else_is_undone(host):
     failed = refused(host.claim, VFS)
     assert (failed.code, failed.subject, failed.details["stuck"]) == ("unbind_timeout", VF1, [VF1])
-    process = stuck_at(host.tree, VF1).process
+    process = hung_write_at(host.tree, VF1).process
     assert f"process {process} has been writing to {UNBIND} for 0.05 s, in state " in failed.found
     assert failed.details["driver"] == "igbvf"
     assert "reboot" in failed.remedy
@@ -81,17 +85,17 @@ def test_a_device_whose_unbind_never_returns_is_named_with_its_process_and_all_e
     assert (held, host.record["claims"][0]["requests"][0]["count"]) == ([(VF1, [])], 1)
 
 
-def test_other_devices_are_claimed_and_released_while_one_is_stuck(host):
+def test_other_devices_are_claimed_and_released_while_one_hangs(host):
     refused(host.claim, VFS)
     assert set(host.claim(VFS, owner="dpdk0").plans[0].after.holdings) == {VF2, VF3}
     assert host.release(owner="dpdk0").changed
     assert host.kernel.driver(VF2) == "igbvf"
 
 
-def test_the_stuck_device_is_refused_at_once_with_its_process(host):
+def test_the_device_that_hangs_is_refused_at_once_with_its_process(host):
     refused(host.claim, VFS)
     asked = len(host.hanging.asked)
-    process = stuck_at(host.tree, VF1).process
+    process = hung_write_at(host.tree, VF1).process
     for failed in (
         refused(host.claim, {"name": "nic", "specs": [{"product_id": "10ca"}]}),
         refused(host.release, domain="web1"),
@@ -112,7 +116,7 @@ def test_a_device_that_came_back_after_all_is_released_as_any_other(host):
     assert host.record["claims"] == []
 
 
-def test_the_override_of_a_stuck_function_is_not_read_since_its_reader_would_hang_too(host):
+def test_the_override_of_a_function_that_hangs_is_not_read_since_its_reader_would_hang_too(host):
     refused(host.claim, VFS)
     override = host.root / f"sys/bus/pci/devices/{VF1}/driver_override"
     override.unlink()
@@ -123,15 +127,15 @@ def test_the_override_of_a_stuck_function_is_not_read_since_its_reader_would_han
 
 def test_a_note_counts_only_for_the_process_that_left_it(tmp_path):
     tree = Tree(str(tmp_path))
-    note_stuck(tree, VF1, os.getpid(), UNBIND)
-    assert stuck_at(tree, VF1) == (os.getpid(), UNBIND)
-    assert list(all_stuck(tree)) == [VF1]
+    note_hung_write(tree, VF1, os.getpid(), UNBIND)
+    assert hung_write_at(tree, VF1) == (os.getpid(), UNBIND)
+    assert list(all_hung_writes(tree)) == [VF1]
     note = tmp_path / f"run/kvm.hostdev.stuck/{VF1}"
     process, _started, path = note.read_text().split()
     note.write_text(f"{process} 1 {path}\n")  # an older one that had the same number
-    assert stuck_at(tree, VF1) is None
+    assert hung_write_at(tree, VF1) is None
     note.write_text("garbage\n")
-    assert all_stuck(tree) == {}
+    assert all_hung_writes(tree) == {}
 
 
 def test_no_note_is_left_of_a_process_that_has_ended(tmp_path):
@@ -139,5 +143,5 @@ def test_no_note_is_left_of_a_process_that_has_ended(tmp_path):
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    note_stuck(Tree(str(tmp_path)), VF1, child, UNBIND)
+    note_hung_write(Tree(str(tmp_path)), VF1, child, UNBIND)
     assert list(tmp_path.iterdir()) == []

@@ -94,9 +94,7 @@ def unkillable(monkeypatch):
     monkeypatch.setattr(sysfs_writer.os, "kill", lambda _process, _signal: None)
 
 
-def test_a_device_that_is_stuck_is_waited_for_by_what_is_written_to_it_and_by_nothing_else(
-    writer, tmp_path, unkillable
-):
+def test_a_device_that_hangs_is_waited_for_by_what_is_written_to_it_and_by_nothing_else(writer, tmp_path, unkillable):
     os.mkfifo(tmp_path / "unbind")
     (tmp_path / "driver_override").write_text("")
     with pytest.raises(TimeoutError) as caught:
@@ -113,7 +111,7 @@ def test_a_device_that_is_stuck_is_waited_for_by_what_is_written_to_it_and_by_no
     assert (tmp_path / "driver_override").read_text().startswith("0000:01:00.0")
 
 
-def test_a_writer_that_is_stuck_does_not_keep_the_lock(writer, tmp_path, unkillable):
+def test_a_writer_that_hangs_does_not_keep_the_lock(writer, tmp_path, unkillable):
     os.mkfifo(tmp_path / "unbind")
     with locked(str(tmp_path / "lock"), seconds=0), pytest.raises(TimeoutError):
         writer("/unbind", "0000:01:00.0", 0.05)
@@ -122,7 +120,7 @@ def test_a_writer_that_is_stuck_does_not_keep_the_lock(writer, tmp_path, unkilla
     assert (tmp_path / "unbind").read_text() == "0000:01:00.0"
 
 
-def test_a_writer_that_is_stuck_does_not_keep_the_output_of_its_run_open(writer, tmp_path, unkillable):
+def test_a_writer_that_hangs_does_not_keep_the_output_of_its_run_open(writer, tmp_path, unkillable):
     os.mkfifo(tmp_path / "unbind")
     output, stream = os.pipe()
     run = os.fork()
@@ -134,7 +132,7 @@ def test_a_writer_that_is_stuck_does_not_keep_the_output_of_its_run_open(writer,
         os._exit(0)
     os.close(stream)
     os.waitpid(run, 0)
-    assert select.select([output], [], [], 5)[0], "the stuck process has the output"
+    assert select.select([output], [], [], 5)[0], "the process that hangs has the output"
     assert os.read(output, 1) == b""
     assert (tmp_path / "unbind").read_text() == "0000:01:00.0"
 

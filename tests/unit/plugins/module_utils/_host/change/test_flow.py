@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ReleaseWish
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
@@ -524,6 +526,30 @@ def test_a_record_that_can_not_be_understood_stops_a_run_and_stays(lab_host):
         assert refused(call).code == "record_unreadable"
     assert (lab_host.root / "etc/ansible/facts.d/hostdev.fact").read_text() == "{"
     assert lab_host.host_state() == before
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [
+        (("devices", 0), "vf_settings", {"trust": "no"}),
+        (("devices", 0), "guest_address", "0000:05"),
+        (("devices", 0), "address", "0000:01:1x.0"),
+        (("requests", 0), "rom", {"bar": "perhaps"}),
+        (("requests", 0), "romm", {"bar": True}),
+    ],
+)
+def test_a_field_on_record_that_nobody_wrote_stops_a_run_and_the_device_stays_bound(lab_host, place, key, value):
+    lab_host.claim(NIC)
+    path, record = lab_host.root / "etc/ansible/facts.d/hostdev.fact", lab_host.record
+    (part, index), (claim,) = place, record["claims"]
+    claim[part][index][key] = value
+    path.write_text(json.dumps(record))
+    before, spoilt = lab_host.host_state(), path.read_bytes()
+    for call in (lambda: lab_host.claim(NIC), lambda: lab_host.release(domain="web1")):
+        error = refused(call)
+        assert (error.code, f"claims[0].{part}[0].{key}" in error.found) == ("record_unreadable", True), error.found
+    assert path.read_bytes() == spoilt
+    assert (lab_host.host_state(), binding(lab_host, VF1)) == (before, VFIO)
 
 
 def test_a_release_without_a_binder_is_a_mistake_of_ours(lab_host):

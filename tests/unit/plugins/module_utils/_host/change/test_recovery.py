@@ -11,7 +11,7 @@ import os
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,

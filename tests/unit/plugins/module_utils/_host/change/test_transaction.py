@@ -7,29 +7,17 @@ from __future__ import annotations
 
 import errno
 import json
-import shlex
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.commands import by_hand
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.root_ports import root_port_xml
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
-    DriverStep,
-    HostdevStep,
-    RootPortsStep,
-    VfSettingsStep,
-)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, UUID, LibvirtError
 
-VF1, VF2, NVME = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0"
-VFIO = Binding("vfio-pci", "vfio-pci")
-OWN = Binding("igbvf", None)
+VF1, VF2 = "0000:01:10.0", "0000:01:10.2"
 WANTED = {"name": "nic", "count": 2, "specs": [{"product_id": "10ca"}]}
 FULL = HostdevError("record_unwritable", subject="x", found="No space left on device")
 
@@ -221,54 +209,6 @@ def test_the_run_after_a_failed_undo_finishes_it(host):
     assert host.host_state() == before
 
 
-def test_the_commands_by_hand_for_a_domain():
-    step = HostdevStep(VF1, "web1", UUID, "config", None, "<hostdev/>")
-    assert by_hand(step) == f"printf %s '<hostdev />' | virsh attach-device {UUID} /dev/stdin --config"
-    assert by_hand(step.inverse()) == f"printf %s '<hostdev />' | virsh detach-device {UUID} /dev/stdin --config"
-
-
-@pytest.mark.parametrize(
-    ("step", "command"),
-    [
-        (
-            DriverStep(VF1, OWN, VFIO),
-            "echo vfio-pci > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
-            "echo 0000:01:10.0 > /sys/bus/pci/devices/0000:01:10.0/driver/unbind; "
-            "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe",
-        ),
-        (
-            DriverStep(VF1, VFIO, Binding(None, None)),
-            "echo  > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
-            "echo 0000:01:10.0 > /sys/bus/pci/devices/0000:01:10.0/driver/unbind",
-        ),
-        (
-            DriverStep(VF1, Binding(None, None), VFIO),
-            "echo vfio-pci > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
-            "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe",
-        ),
-    ],
-)
-def test_the_commands_by_hand_for_a_driver(step, command):
-    assert by_hand(step) == command
-
-
-def test_the_commands_by_hand_for_root_ports_take_the_last_one_out_first():
-    step = RootPortsStep("web1", UUID, (1,), (1, 2, 3))
-
-    def virsh(action, index):
-        return f"printf %s '{root_port_xml(index)}' | virsh {action} {UUID} /dev/stdin --config"
-
-    assert by_hand(step.inverse()) == f"{virsh('detach-device', 3)}; {virsh('detach-device', 2)}"
-    assert by_hand(step) == f"{virsh('attach-device', 2)}; {virsh('attach-device', 3)}"
-
-
-def test_the_command_by_hand_for_settings_of_a_vf():
-    step = VfSettingsStep(VF1, "0000:01:00.0", 0, {}, {"trust": True, "spoof_check": False})
-    assert by_hand(step) == (
-        'ip link set "$(ls /sys/bus/pci/devices/0000:01:00.0/net | head -n 1)" vf 0 trust on spoofchk off'
-    )
-
-
 # A run is killed: at each write to sysfs, at each change of the domain.
 
 
@@ -390,12 +330,3 @@ def test_a_running_guest_keeps_what_it_had_besides(host):
     host.libvirt.fail(4, LibvirtError("no"))
     refused(host.claim, WANTED)
     assert host.host_state() == before
-
-
-def test_the_command_that_mends_by_hand_is_quoted_for_the_shell():
-    xml = "<hostdev>\n  <alias name='it'/>\n</hostdev>"
-    command = by_hand(HostdevStep("0000:01:00.0", "web1", "uuid-1", "live", None, xml))
-    assert shlex.split(command) == [
-        *("printf", "%s", '<hostdev><alias name="it" /></hostdev>', "|"),
-        *("virsh", "attach-device", "uuid-1", "/dev/stdin", "--live"),
-    ]

@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains, uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     NO_DOMAIN,
     OTHER_UUID,
@@ -168,8 +168,6 @@ def test_attaching_live_takes_the_place_that_the_definition_has():
         ENTER_LIVE,
         LOOK_UP,
         *read(domain_xml(PLACED), EMPTY),
-        ("web1", "isPersistent", (), 1),
-        ("web1", "XMLDesc", (2,), domain_xml(PLACED)),
         ("web1", "attachDeviceFlags", (PLACED, 1), 0),
         *read(domain_xml(PLACED), WITH),
     )
@@ -188,8 +186,6 @@ def test_attaching_live_leaves_the_place_to_libvirt_where_it_is_taken_or_unknown
         ENTER_LIVE,
         LOOK_UP,
         *read(config, live),
-        ("web1", "isPersistent", (), 1),
-        ("web1", "XMLDesc", (2,), config),
         ("web1", "attachDeviceFlags", (XML, 1), 0),
         *read(config, WITH),
     )
@@ -200,7 +196,6 @@ def test_a_transient_domain_has_no_definition_to_look_at():
         ENTER_LIVE,
         LOOK_UP,
         *read(None, EMPTY),
-        ("web1", "isPersistent", (), 0),
         ("web1", "attachDeviceFlags", (XML, 1), 0),
         *read(None, WITH),
     )

@@ -95,7 +95,7 @@ def test_an_empty_claim_is_forgotten():
 
 
 def test_a_claim_with_a_request_that_has_no_device_yet_is_kept():
-    tracker = Tracker([claim(WEB, requests={"nic": {"name": "nic", "count": 1, "specs": []}})])
+    tracker = Tracker([claim(WEB, requests={"nic": {"name": "nic", "count": 1, "specs": [{"class": "02"}]}})])
     assert len(list(tracker)) == 1
 
 

@@ -15,12 +15,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.releas
     give_back,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import USB, NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.vf_settings import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ReleaseWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,

@@ -9,11 +9,9 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import (
     Domain,
-    guest_address,
-    guest_bus,
-    hostdev_xml,
     parse_layout,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 
 ADDRESS = '<address domain="0x0000" bus="0x81" slot="0x1f" function="0x7" />'
@@ -125,12 +123,13 @@ def test_the_hostdev_element_names_the_host_function_in_hexadecimal(managed, wor
 def test_the_hostdev_element_can_say_where_the_guest_is_to_see_it():
     text = hostdev_xml("0000:81:00.0", managed=True, guest_address=PLACE)
     assert text.endswith(f"</source>{PLACE}</hostdev>")
-    assert guest_address(text) == PLACE
-    assert guest_bus(PLACE) == 2
+    (assigned,) = parse_layout(domain_xml(text)).assigned.values()
+    assert (assigned.place, assigned.element.find("address").get("bus")) == ("0000:02:00.0", "0x02")
 
 
 def test_a_hostdev_without_a_place_in_the_guest_has_no_guest_address():
-    assert guest_address(hostdev()) is None
+    (assigned,) = parse_layout(domain_xml(hostdev())).assigned.values()
+    assert assigned.place is None
 
 
 def test_what_is_written_is_read_back():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode, parse_set
 
@@ -31,11 +32,12 @@ NODES = {0: NumaNode(frozenset({0, 1, 2, 3}), 0), 1: NumaNode(frozenset({4, 5, 6
     ],
 )
 def test_a_domain_is_bound_to_the_nodes_of_its_memory_else_of_its_cpus(inside, cells):
-    assert numa_cells(f"<domain><name>web1</name>{inside}</domain>", NODES) == cells
+    assert numa_cells(parse_layout(f"<domain><name>web1</name>{inside}</domain>"), NODES) == cells
 
 
 def test_memory_says_where_a_domain_runs_also_where_the_host_tells_of_no_nodes():
-    assert numa_cells("<domain><numatune><memory nodeset='0-1'/></numatune></domain>", {}) == {0, 1}
+    layout = parse_layout("<domain><numatune><memory nodeset='0-1'/></numatune></domain>")
+    assert numa_cells(layout, {}) == {0, 1}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import DomainLayout, parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
@@ -61,14 +62,16 @@ def hostdev(kind, source, attributes=""):
 )
 def test_what_a_domain_takes(element, capability, fields, taken):
     device = NodeDevice("n", capability, fields=fields)
-    assert DomainSources([domain_xml(extra=element)]).take(device) is taken
+    assert DomainSources([parse_layout(domain_xml(extra=element))]).take(device) is taken
 
 
 def test_domains_without_devices_and_without_xml_take_nothing():
-    assert not DomainSources(["", "<domain/>"]).take(NodeDevice("n", "usb_device", fields=STICK))
+    assert not DomainSources([DomainLayout(), parse_layout("<domain/>")]).take(
+        NodeDevice("n", "usb_device", fields=STICK)
+    )
 
 
 def test_an_adapter_with_more_digits_than_python_reads_takes_nothing():
     source = f"<adapter name='scsi_host{'9' * 5000}'/><address bus='0' target='2' unit='7'/>"
-    taken = DomainSources([domain_xml(hostdev("scsi", source))])
+    taken = DomainSources([parse_layout(domain_xml(hostdev("scsi", source)))])
     assert not taken.take(NodeDevice("x", "scsi", fields=LUN))

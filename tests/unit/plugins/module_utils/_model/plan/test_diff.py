@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff, drivers_diff
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff, host_diff
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
+    DriverStep,
+    HostdevStep,
+    VfSettingsStep,
+)
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import VFIO, WEB, domain
 
 A, B = "0000:01:00.0", "0000:02:00.0"
@@ -39,7 +43,7 @@ def enters(place="config", address=A):
 
 def test_drivers_that_change_are_one_entry_with_a_line_for_each_function():
     steps = [DriverStep(A, Binding("igb", None), VFIO), enters(), DriverStep(B, VFIO, Binding(None, None))]
-    assert drivers_diff(plan(*steps)) == [
+    assert host_diff(plan(*steps)) == [
         {
             "before_header": "drivers",
             "after_header": "drivers",
@@ -51,8 +55,20 @@ def test_drivers_that_change_are_one_entry_with_a_line_for_each_function():
     ]
 
 
+def test_drivers_come_before_the_settings_of_vfs_whatever_their_order_in_the_plan():
+    settings = VfSettingsStep(B, A, 0, {"trust": False}, {"trust": True, "spoof_check": False})
+    drivers, vfs = host_diff(plan(settings, DriverStep(A, Binding("igb", None), VFIO)))
+    assert drivers["before_header"] == "drivers"
+    assert vfs == {
+        "before_header": "VF settings",
+        "after_header": "VF settings",
+        "before": "0000:02:00.0 trust=off\n",
+        "after": "0000:02:00.0 trust=on spoof_check=off\n",
+    }
+
+
 def test_nothing_to_do_has_no_diff():
-    assert drivers_diff(plan()) == []
+    assert host_diff(plan()) == []
     assert domain_diff(plan(), domain(EMPTY, EMPTY), None) == []
 
 

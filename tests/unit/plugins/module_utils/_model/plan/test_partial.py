@@ -6,10 +6,10 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.kinds import make_plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import hostdev_xml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.partial import left_with_guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, device, domain, holding, inventory
 
@@ -43,7 +43,7 @@ def test_the_device_stays_held_live_and_goes_no_further_than_out_of_the_definiti
         f"driver of {C}: vfio-pci -> e1000e",
     ]
     assert held(eased) == {A: ("nic", ("live",))}
-    assert eased.after.requests["nic"]["count"] == 1
+    assert eased.after.requests["nic"].count == 1
     assert eased.before == HELD
 
 
@@ -59,11 +59,11 @@ def test_a_second_one_stays_as_well():
         f"detach {A}, config of domain web1",
         f"detach {B}, config of domain web1",
     ]
-    assert eased.after.requests["nic"]["count"] == 2
+    assert eased.after.requests["nic"].count == 2
 
 
 def test_a_claim_keeps_the_count_that_it_was_asked_for_so_that_the_next_one_gives_back_the_rest():
     smaller = claim(WEB, holding(B), holding(C, None))
     eased = eased_at(plan("claim", smaller), 0)
     assert set(eased.after.holdings) == {A, B, C}
-    assert eased.after.requests["nic"]["count"] == 1
+    assert eased.after.requests["nic"].count == 1

@@ -16,7 +16,7 @@ BOTH = claim(WEB, holding(A), holding(B))
 def test_of_an_undone_claim_the_device_is_held_and_nothing_else():
     found = with_set_aside(Plan("claim", (), NOBODY, BOTH), NOBODY, [A])
     assert {address: (held.request, held.attach) for address, held in found.holdings.items()} == {A: ("nic", ())}
-    assert found.requests["nic"]["count"] == 1
+    assert found.requests["nic"].count == 1
 
 
 def test_of_an_undone_release_the_device_is_attached_nowhere_and_the_rest_is_as_before():
@@ -28,8 +28,8 @@ def test_of_an_undone_release_the_device_is_attached_nowhere_and_the_rest_is_as_
 def test_of_a_finished_release_the_device_stays_with_what_it_has_to_go_back_to():
     found = with_set_aside(Plan("release", (), BOTH, NOBODY), NOBODY, [B])
     assert found.holdings[B].original == BOTH.holdings[B].original
-    assert found.requests["nic"]["count"] == 1
+    assert found.requests["nic"].count == 1
 
 
-def test_without_a_stuck_device_the_claim_is_as_it_was():
+def test_without_a_device_set_aside_the_claim_is_as_it_was():
     assert with_set_aside(Plan("release", (), BOTH, NOBODY), BOTH, []) == BOTH

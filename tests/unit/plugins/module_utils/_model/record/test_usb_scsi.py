@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,28 +14,31 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.usb_scsi import NodeHolding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import DomainLayout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import NodeStep
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.usb_scsi import element_of, node_absence
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, claim, holding
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, claim, holding, requests
 
 STICK = NodeHolding(
     "usb_1_2", "usb_device", "stick", {"vendor_id": "0951", "product_id": "1666", "serial": None}, ("config", "live")
 )
 STEP = NodeStep("usb_1_2", "web1", WEB.id, "live", None, "<hostdev type='usb'/>")
+TAPE = {"vendor": "IBM", "model": "ULT3580", "wwid": "naa.5", "serial": None}
 NIC = holding("0000:01:00.0")
 HELD = Claim(
     WEB,
     {
-        "nic": {"name": "nic", "address": "0000:01:00.0"},
-        "stick": {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666"}},
-        "tape": {"name": "tape", "scsi": {"adapter": 2, "bus": 0, "target": 0, "lun": 0}},
+        request.name: request
+        for request in requests(
+            {"name": "nic", "address": "0000:01:00.0"},
+            {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666"}},
+            {"name": "tape", "scsi": {"adapter": 2, "bus": 0, "target": 0, "lun": 0}},
+        )
     },
     {NIC.address: NIC},
     {
-        "scsi_2_0_0_0": NodeHolding("scsi_2_0_0_0", "scsi", "tape", {"wwid": "naa.5", "serial": None}),
+        "scsi_2_0_0_0": NodeHolding("scsi_2_0_0_0", "scsi", "tape", TAPE),
         "usb_1_2": STICK,
     },
 )
@@ -93,8 +97,9 @@ def test_a_claim_without_them_is_written_as_before():
 
 
 def test_a_step_whose_xml_somebody_broke_in_the_journal_finds_nothing():
-    layout = DomainLayout("<domain><devices><hostdev type='usb'/></devices></domain>")
+    layout = parse_layout("<domain><devices><hostdev type='usb'/></devices></domain>")
     for text in ("<hostdev", "", "<hostdev type='usb'/>"):
         step = NodeStep("usb_1_2", "web1", WEB.id, "live", None, text)
-        assert element_of(layout, step) is None
-        assert node_absence({}, step, STICK) == "usb_1_2 is no longer on the host"
+        now = SimpleNamespace(nodes=dict, node_holdings={"usb_1_2": STICK})
+        assert step.element_in(layout) is None
+        assert step.device_missing(now) == "usb_1_2 is no longer on the host"

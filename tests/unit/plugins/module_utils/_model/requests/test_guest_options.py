@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, options_of
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_options import (
     NO_OPTIONS,
@@ -53,12 +53,13 @@ def test_a_request_without_any_has_none():
 def test_what_the_record_keeps_is_read_again_as_it_was():
     request = read(**ALL)
     assert {key: request.as_dict()[key] for key in ALL} == ALL
-    claim = Claim(WEB, {"nic": request.as_dict()}, {A: holding(A)})
-    assert options_of(claim, A) == request.guest
+    claim = Claim(WEB, {"nic": request}, {A: holding(A)})
+    assert claim.options(A) == request.guest
+    assert Claim.from_dict(claim.as_dict()) == claim
 
 
 def test_a_group_member_has_no_options():
-    assert options_of(Claim(WEB, {"nic": read(**ALL).as_dict()}, {A: holding(A, None)}), A) == NO_OPTIONS
+    assert Claim(WEB, {"nic": read(**ALL)}, {A: holding(A, None)}).options(A) == NO_OPTIONS
 
 
 def test_each_way_of_asking_takes_them():

@@ -475,7 +475,7 @@ def test_a_request_is_given_back_by_its_name():
 def test_a_request_counts_less_after_one_of_its_devices_is_given_back():
     held = claim(WEB, holding(A), holding(B))
     left = give_back(inventory(device(A), device(B)), held, addresses=[A])
-    assert (served(left), left.requests["nic"]["count"]) == ({B: "nic"}, 1)
+    assert (served(left), left.requests["nic"].count) == ({B: "nic"}, 1)
 
 
 def test_the_last_device_takes_its_request_along():
