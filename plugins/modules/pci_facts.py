@@ -364,9 +364,14 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import HOST_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def work(module: AnsibleModule) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
+
+    return facts(module)
 
 
 def main() -> None:
@@ -385,7 +390,7 @@ def main() -> None:
             },
             supports_check_mode=True,
         ),
-        facts,
+        work,
     )
 
 

@@ -439,9 +439,14 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import CHANGE_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def work(module: AnsibleModule) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
+
+    return claim(module)
 
 
 def main() -> None:
@@ -472,7 +477,7 @@ def main() -> None:
             required_one_of=[("domain", "owner")],
             supports_check_mode=True,
         ),
-        claim,
+        work,
     )
 
 

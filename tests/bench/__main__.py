@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import facts, lab, tracker
+from . import facts, lab, tasks, tracker
 
 SIZES = (100, 1_000, 10_000, 30_000)
 
@@ -16,7 +16,9 @@ def main() -> int:
     """Run the benchmark named."""
     parser = argparse.ArgumentParser(prog="./run bench")
     kinds = parser.add_subparsers(dest="what", required=True)
-    on_trees = kinds.add_parser("facts", help="the inventory against lspci on synthetic trees, and a no-op module")
+    on_trees = kinds.add_parser(
+        "facts", help="the inventory against lspci, tasks that change nothing, and a no-op module"
+    )
     on_trees.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of PCI functions")
     on_trees.add_argument("--rounds", type=int, default=7)
     on_lab = kinds.add_parser("lab", help="pci_facts on the lab host with over 100 VFs, against a no-op module")
@@ -27,6 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.what == "facts":
         facts.run(arguments.sizes, arguments.rounds)
+        tasks.run(arguments.rounds)
     elif arguments.what == "lab":
         lab.run(arguments.rounds)
     else:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory and all facts of synthetic hosts, compared with lspci on the same tree and with a no-op module."""
+"""The inventory and all facts of synthetic hosts, compared with lspci on the same tree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def run(sizes: Sequence[int], rounds: int) -> None:
-    """Print one line of medians for each number of functions, and one for the module end to end."""
+    """Print one line of medians for each number of functions."""
     if shutil.which("lspci") is None:
         raise SystemExit("bench: lspci is missing: apt-get install pciutils")
     print(
@@ -38,16 +38,6 @@ def run(sizes: Sequence[int], rounds: int) -> None:
         with tempfile.TemporaryDirectory(prefix="kvm.hostdev-bench-", dir=_MEMORY) as folder:
             make_host(Path(folder), size)
             _compare(folder, size, rounds)
-    module = ["ansible", "localhost", "-c", "local", "-m"]
-    taken = [
-        (
-            _seconds([*module, "kvm.hostdev.pci_facts", "-a", "libvirt=none"]),
-            _seconds([*module, "ansible.builtin.ping"]),
-        )
-        for _round in range(rounds + 1)
-    ]
-    ours, noop = (statistics.median(column) for column in zip(*taken[1:], strict=True))
-    print(f"\npci_facts on this machine, end to end: {ours:.2f} s; no-op module: {noop:.2f} s; ratio {ours / noop:.2f}")
 
 
 def _compare(folder: str, size: int, rounds: int) -> None:

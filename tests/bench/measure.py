@@ -17,7 +17,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import groups_report
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import Wish, gather
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import Wish, gather
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection
 
 from .libvirt import Counted, NodeDevices, NodeError

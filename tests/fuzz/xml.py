@@ -9,17 +9,17 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import (
     Domain,
     parse_layout,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import mark_hubs, parse_node_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import CAPABILITIES, FIELDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep

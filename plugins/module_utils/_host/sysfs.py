@@ -166,3 +166,11 @@ def as_number(data: bytes | None) -> int | None:
         return int(as_text(data))
     except ValueError:
         return None
+
+
+def as_hexadecimal(data: bytes | None, width: int) -> str:
+    """The digits of a hexadecimal number in a file, zeros where there is none."""
+    try:
+        return f"{int(as_text(data or b'0'), 16):0{width}x}"
+    except ValueError:
+        return "0" * width

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
-from .libvirt.domains import uses_by_address
 from .reading.host_facts import read_host
 from .reading.pci import read_devices
 from .usage.kernel_routes import read_routing

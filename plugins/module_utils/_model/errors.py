@@ -17,6 +17,14 @@ def one_line(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
+def did_you_mean(word: str, known: t.Iterable[str]) -> str:
+    """The remedy for a word that is none of those known: the nearest of them, the empty text when none is near."""
+    import difflib  # only what goes wrong needs it
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
 class HostdevError(Exception):
     """A claim, release or inventory cannot go on.
 

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import typing as t
 
-from .errors import HostdevError
+from .errors import HostdevError, did_you_mean
 
 NO_DRIVER = "none"
 """What a spec says for a device without a driver."""
@@ -27,13 +26,12 @@ def check_keys(value: t.Mapping[object, object], keys: t.Sequence[str], path: st
     """Refuse a key that is none of these, and say which is meant."""
     for key in value:
         if key not in keys:
-            near = difflib.get_close_matches(str(key), keys, 1)
             raise HostdevError(
                 code,
                 subject=f"{path}.{key}",
                 found=f"found {value[key]!r}",
                 wanted="one of " + ", ".join(keys),
-                remedy=f"did you mean {near[0]}?" if near else "",
+                remedy=did_you_mean(str(key), keys),
             )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs that the modules share, and reading values that Ansible's types can't describe."""
+"""Reading values that Ansible's types can't describe."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ import typing as t
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
 from .._model.guards.registry import ALLOWABLE, GUARDS
-from .._model.requests.wish import CHOICES, FAIL
-from .run import FACTS_PATH, URI
-
-HOST_OPTIONS: dict[str, t.Any] = {
-    "uri": {"type": "str", "default": URI},
-    "facts_path": {"type": "path", "default": FACTS_PATH},
-}
-
-CHANGE_OPTIONS: dict[str, t.Any] = {
-    **HOST_OPTIONS,
-    "lock_timeout": {"type": "int", "default": 60},
-    "detach_timeout": {"type": "int", "default": 30},
-    "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
-}
 
 
 def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from .._host.libvirt.removal_events import RemovalEvents
 from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._model.errors import HostdevError
-from .libvirt import check_local, connect
+from .libvirt import check_local, connect, find_binding
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -38,6 +38,7 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Chan
             remedy="set become: true",
         )
     tree = Tree()
+    find_binding(module)
     connection, _reason = connect(module, uri, required=needs_libvirt)
     return (
         ChangingHost(

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from .._host.libvirt.domains import Domains
 from .._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+
+    from .._host.libvirt.domains import Domains
 
 # Distributions install the binding for these only.
 _SYSTEM_PYTHONS = ("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python")
@@ -36,6 +37,8 @@ class Connection(t.NamedTuple):
 
     @property
     def domains(self) -> Domains:
+        from .._host.libvirt.domains import Domains
+
         return Domains(self.handle, self.error, reopen=self.reopen)
 
     def reopen(self) -> t.Any:
@@ -53,19 +56,27 @@ class Connection(t.NamedTuple):
         return found
 
 
-def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connection | None, str]:
-    """A connection, or None and the reason. With `required` a missing one raises HostdevError.
+def find_binding(module: AnsibleModule) -> None:
+    """Start the module anew under the system's Python where this one has no binding and that one has it.
 
-    Where this interpreter has no binding the module starts anew under the system's Python that has it: Ansible takes
-    the newest Python it finds, distributions build the binding for their own.
+    Ansible takes the newest Python it finds, distributions build the binding for their own. To be called before much
+    is imported, since all of it is imported once more then.
     """
+    try:
+        import libvirt  # noqa: F401 - not only found: it may be one for another Python
+    except ImportError:
+        if has_respawned():
+            return
+        interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
+        if interpreter is not None:
+            respawn_module(interpreter)
+
+
+def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connection | None, str]:
+    """A connection, or None and the reason. With `required` a missing one raises HostdevError."""
     try:
         import libvirt
     except ImportError:
-        if not has_respawned():
-            interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
-            if interpreter is not None:
-                respawn_module(interpreter)
         if required:
             module.fail_json(msg=missing_required_lib("libvirt-python"), exception=traceback.format_exc())
         return None, missing_required_lib("libvirt-python")

@@ -10,16 +10,18 @@ import traceback
 import typing as t
 
 from .._model.errors import HostdevError, one_line
+from .zip_imports import compile_once
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-FACTS_PATH = "/etc/ansible/facts.d"
-URI = "qemu:///system"
-
 
 def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> t.NoReturn:
-    """Do the work and exit with its result; every HostdevError ends as one failed result with all its parts."""
+    """Do the work and exit with its result; every HostdevError ends as one failed result with all its parts.
+
+    What the work needs it imports itself, so that it is compiled once.
+    """
+    compile_once()
     gc.disable()  # what a module reads of a host it keeps to its end: looking for garbage only takes time
     try:
         result = work(module)

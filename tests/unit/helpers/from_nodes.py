@@ -8,17 +8,14 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import (
-    NodeDevice,
-    mark_hubs,
-    parse_node_device,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.listing import Listing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host
 

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from ..._model.claims.tracker import Tracker
     from ..._model.decision.decision import Decision
     from ..._model.decision.release import Cleaned
-    from ..._model.record.schema import Record
+    from ..._model.record.record import Record
     from ..._model.requests.request import Request
     from ..._model.requests.wish import ClaimWish, ReleaseWish
     from ..._model.snapshot import Snapshot

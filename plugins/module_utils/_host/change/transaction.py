@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
     from ..._model.plan.steps import Step
-    from ..._model.record.schema import Record
+    from ..._model.record.record import Record
     from ..record.record_file import RecordFile
     from .executors import Executors
     from .stubborn_guest import StubbornGuest

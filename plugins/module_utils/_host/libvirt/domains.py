@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Libvirt's domains, and who of them uses which function."""
+"""Libvirt's domains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import Domain, parse_layout
-from ..._model.host.uses import DomainUse
 from .connection import Link
 from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number, remedy
 
@@ -107,22 +106,6 @@ class Domains:
             config=parse_layout(handle.XMLDesc(XML_INACTIVE)) if handle.isPersistent() else None,
             live=parse_layout(handle.XMLDesc(0)) if handle.isActive() else None,
         )
-
-
-def uses_by_address(domains: t.Iterable[Domain]) -> dict[str, list[DomainUse]]:
-    """Which domains refer to each function, in their definition, live or both."""
-    found: dict[str, list[DomainUse]] = {}
-    for domain in domains:
-        config = domain.config.assigned if domain.config is not None else {}
-        live = domain.live.assigned if domain.live is not None else {}
-        for address in dict.fromkeys([*config, *live]):
-            via = (live.get(address) or config[address]).via
-            found.setdefault(address, []).append(
-                DomainUse(
-                    domain.name, domain.uuid, via, active=domain.active, config=address in config, live=address in live
-                )
-            )
-    return found
 
 
 def _no_answer(error: Exception, wanted: str) -> HostdevError:

@@ -13,10 +13,10 @@ import typing as t
 from ..._model.host.config_space import ConfigSpace, config_space
 from ..._model.host.device import Child, PciDevice, named_vfio
 from ..hung_writes import all_hung_writes
-from ..sysfs import as_number, as_text
-from .pci_details import hexadecimal, read_details
+from ..sysfs import as_hexadecimal, as_number, as_text
 
 if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDetails
     from ..sysfs import Folder, Tree
 
 DEVICES = "/sys/bus/pci/devices"
@@ -105,7 +105,11 @@ class _Reader:
 
     def __init__(self, tree: Tree, *, details: bool) -> None:
         self._tree = tree
-        self._details = details
+        self._read_details: t.Callable[[Folder, ConfigSpace], PciDetails] | None = None
+        if details:
+            from .pci_details import read_details
+
+            self._read_details = read_details
         self._buses: dict[str, _Bus] = {}
         self._secondary: dict[str, int] = {}
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
@@ -129,7 +133,7 @@ class _Reader:
             return None
         path = f"{bus.path}/{name}"
         names = folder.names
-        config = config_space(folder.data("config", 256 if self._details else 64) or b"")
+        config = config_space(folder.data("config", 64 if self._read_details is None else 256) or b"")
         header_type = config.header_type
         if header_type:
             self._secondary[address] = config.secondary_bus
@@ -161,7 +165,7 @@ class _Reader:
             (folder.number("sriov_numvfs") or 0) if "sriov_numvfs" in names else 0,
             _serial(folder, children),
             children,
-            read_details(folder, config) if self._details else None,
+            None if self._read_details is None else self._read_details(folder, config),
         )
 
     def _bus(self, above: str) -> _Bus:
@@ -233,15 +237,15 @@ def _parse_uevent(data: bytes) -> _Identity | None:
 
 def _identity_of_files(folder: Folder) -> _Identity | None:
     """The same from a file for each, None where there is no such file."""
-    vendor = folder.text("vendor")
+    vendor = folder.data("vendor")
     if vendor is None:
         return None
     return _Identity(
-        hexadecimal(vendor, 4),
-        hexadecimal(folder.text("device"), 4),
-        hexadecimal(folder.text("class"), 6),
-        hexadecimal(folder.text("subsystem_vendor"), 4),
-        hexadecimal(folder.text("subsystem_device"), 4),
+        as_hexadecimal(vendor, 4),
+        as_hexadecimal(folder.data("device"), 4),
+        as_hexadecimal(folder.data("class"), 6),
+        as_hexadecimal(folder.data("subsystem_vendor"), 4),
+        as_hexadecimal(folder.data("subsystem_device"), 4),
         folder.text("modalias") or "",
     )
 

@@ -9,6 +9,7 @@ import functools
 import typing as t
 
 from ..._model.host.device import Bar, PciDetails, PcieLink
+from ..sysfs import as_hexadecimal
 
 if t.TYPE_CHECKING:
     from ..._model.host.config_space import ConfigSpace
@@ -27,20 +28,12 @@ def read_details(folder: Folder, config: ConfigSpace) -> PciDetails:
     """The details, of which the configuration space tells some."""
     d3cold = folder.text("d3cold_allowed")
     return PciDetails(
-        revision=config.revision or hexadecimal(folder.text("revision"), 2),
+        revision=config.revision or as_hexadecimal(folder.data("revision"), 2),
         link=config.link if config.capabilities_known else _link(folder),
         bars=_bars(folder),
         has_rom="rom" in folder.names,
         d3cold_allowed=None if d3cold is None else d3cold == "1",
     )
-
-
-def hexadecimal(text: str | None, width: int) -> str:
-    """The digits of a hexadecimal number in a file, zeros where there is none."""
-    try:
-        return f"{int(text or '0', 16):0{width}x}"
-    except ValueError:
-        return "0" * width
 
 
 def _link(folder: Folder) -> PcieLink | None:
@@ -90,5 +83,5 @@ def _sizes(folder: Folder, name: str) -> tuple[int, ...]:
     """The sizes that a BAR can have: a bit for each power of two of a MiB, none of a BAR that is fixed."""
     if name not in folder.names:
         return ()
-    mask = int(hexadecimal(folder.text(name), 16), 16)
+    mask = int(as_hexadecimal(folder.data(name), 16), 16)
     return tuple(1 << 20 + bit for bit in range(64) if mask >> bit & 1)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .claim import Claim, Owner, Waiting
+if t.TYPE_CHECKING:
+    from .claim import Claim, Owner, Waiting
 
 
 class Tracker:
@@ -29,6 +30,8 @@ class Tracker:
 
     def claim_of(self, owner: Owner) -> Claim:
         """The owner's claim, an empty one if it has none; a domain's present name replaces a recorded one."""
+        from .claim import Claim
+
         return replace(self._claims.get(owner.key, Claim(owner)), owner=owner)
 
     def relabel(self, names: t.Mapping[str, str]) -> None:
@@ -49,6 +52,8 @@ class Tracker:
         A one-time-use device that leaves it waits to be cleaned from then on. Raises ValueError when another owner
         holds one of its devices.
         """
+        from .claim import Waiting
+
         key = claim.owner.key
         held_now = [*claim.holdings, *claim.node_devices]
         for address in held_now:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ..availability.status import Standing
-from ..claims.claim import Owner
 from ..claims.identity import identity_mismatch
 from .differences import difference, orphaned
 
@@ -66,6 +65,10 @@ DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, 
 
 def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
     """Devices that a domain has by somebody else's hand."""
+    if not snapshot.inventory.domain_uses:
+        return
+    from ..claims.claim import Owner
+
     for address, uses in snapshot.inventory.domain_uses.items():
         holder = snapshot.tracker.holder(address)
         for use in uses:

@@ -10,22 +10,19 @@ functions carry stand in for these.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import typing as t
 from dataclasses import replace
 
 from ..address import PciAddress, nodedev_name
-from ..errors import HostdevError
-from ..guards.usb_scsi import node_blockers
-from ..guest.sources import DomainSources
-from ..host.node_fields import CAPABILITIES
+from ..errors import HostdevError, did_you_mean
 from .entry import CAPABILITY_ALIASES, Entry
 
 if t.TYPE_CHECKING:
     from ..availability.status import Standing
     from ..guards.blocker import Blocker
-    from ..guest.domain import Domain
+    from ..guest.domain import Domain, DomainLayout
+    from ..guest.sources import DomainSources
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
     from ..host.node_device import NodeDevice
@@ -93,13 +90,12 @@ class Listing:
                 name = PciAddress.parse(wanted).nodedev_name
         if name in self.entries:
             return self.entries[name]
-        near = difflib.get_close_matches(wanted, self.entries, 1)
         raise HostdevError(
             "unknown_device",
             subject=f"affected_by {wanted}",
             found="there is no such device on this host",
             wanted="a device's name, or the address of a PCI function",
-            remedy=f"did you mean {near[0]}?" if near else "see the names with kvm.hostdev.pci_facts without filters",
+            remedy=did_you_mean(wanted, self.entries) or "see the names with kvm.hostdev.pci_facts without filters",
         )
 
     def affected(self, entry: Entry) -> list[Entry]:
@@ -131,7 +127,11 @@ class Listing:
 
     def blockers(self, entry: Entry) -> list[Blocker]:
         """What the host itself uses a node device for; that QEMU has open what a running domain has is no news."""
-        found = node_blockers(self._inventory, entry.node) if entry.node is not None else []
+        if entry.node is None:
+            return []
+        from ..guards.usb_scsi import node_blockers
+
+        found = node_blockers(self._inventory, entry.node)
         if any(one.code == "held_by_process" for one in found) and self._taken(entry, self._running):
             return [one for one in found if one.code != "held_by_process"]
         return found
@@ -284,13 +284,17 @@ class Listing:
     @functools.cached_property
     def _named(self) -> DomainSources:
         """What domains have, running or by definition."""
-        layouts = [layout for domain in self._domains for layout in (domain.config, domain.live)]
-        return DomainSources(layout for layout in layouts if layout is not None)
+        return self._sources(layout for domain in self._domains for layout in (domain.config, domain.live))
 
     @functools.cached_property
     def _running(self) -> DomainSources:
         """What running domains have."""
-        return DomainSources(domain.live for domain in self._domains if domain.live is not None)
+        return self._sources(domain.live for domain in self._domains)
+
+    def _sources(self, layouts: t.Iterable[DomainLayout | None]) -> DomainSources:
+        from ..guest.sources import DomainSources
+
+        return DomainSources(layout for layout in layouts if layout is not None)
 
     def _taken(self, entry: Entry, sources: DomainSources) -> bool:
         """Whether domains have the device or something below it."""
@@ -314,18 +318,19 @@ class Listing:
     def _check_capabilities(self, wanted: t.Sequence[str]) -> None:
         if not wanted:
             return
+        from ..host.node_fields import CAPABILITIES
+
         known = {*CAPABILITIES, *CAPABILITY_ALIASES}
         for entry in self.entries.values():
             known.update(filter(None, (entry.capability, *entry.capabilities)))
         for name in wanted:
             if name not in known:
-                near = difflib.get_close_matches(name, sorted(known), 1)
                 raise HostdevError(
                     "unknown_capability",
                     subject=f"capability {name}",
                     found="libvirt has no such capability",
                     wanted="one of " + ", ".join(sorted(known)),
-                    remedy=f"did you mean {near[0]}?" if near else "",
+                    remedy=did_you_mean(name, sorted(known)),
                 )
 
 

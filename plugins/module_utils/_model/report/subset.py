@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import difflib
 import typing as t
 
-from ..errors import HostdevError
+from ..errors import HostdevError, did_you_mean
 
 PARTS = ("devices", "node_devices", "iommu_groups", "tree", "pools", "claims", "drift", "host")
 """What can be gathered: PCI functions, libvirt's other devices, and the further keys of the result."""
@@ -48,11 +47,10 @@ def pick(device: t.Mapping[str, t.Any], fields: t.Collection[str]) -> dict[str, 
 
 
 def _unknown(code: str, option: str, value: str, known: t.Sequence[str]) -> HostdevError:
-    near = difflib.get_close_matches(value.lstrip("!"), known, 1)
     return HostdevError(
         code,
         subject=f"{option}: {value}",
         found="there is no such thing in the facts",
         wanted="one of " + ", ".join(known),
-        remedy=f"did you mean {near[0]}?" if near else "",
+        remedy=did_you_mean(value.lstrip("!"), known),
     )

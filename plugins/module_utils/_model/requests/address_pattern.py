@@ -9,13 +9,12 @@ field.
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing as t
 from dataclasses import dataclass
 
 from ..address import PciAddress
-from ..errors import HostdevError
+from ..errors import HostdevError, did_you_mean
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -103,8 +102,7 @@ def _digits(name: str, text: str, path: str, value: object) -> str | None:
 def _expressions(value: t.Mapping[object, object], path: str) -> AddressPattern:
     for key in value:
         if key not in _FIELDS:
-            near = difflib.get_close_matches(str(key), _FIELDS, 1)
-            remedy = f"did you mean {near[0]}?" if near else ""
+            remedy = did_you_mean(str(key), _FIELDS)
             raise _invalid("invalid_spec", f"{path}.{key}", value[key], "one of " + ", ".join(_FIELDS), remedy)
     written = {name: value[name] for name in _FIELDS if value.get(name) is not None}
     fields = tuple(_expression(written.get(name), f"{path}.{name}") for name in _FIELDS)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .device_spec import DeviceSpec
-
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
+    from .device_spec import DeviceSpec
 
 
 class AllowList:

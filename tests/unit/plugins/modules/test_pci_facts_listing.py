@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import gathering
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, files
@@ -178,13 +179,13 @@ def test_of_functions_only_nothing_else_is_asked_for(runner):
 
 
 def test_of_node_devices_only_no_function_is_judged(runner, monkeypatch):
-    monkeypatch.delattr(facts_module, "device_report")
+    monkeypatch.delattr(gathering, "device_report")
     assert "pci" not in {device["capability"] for device in facts(runner, gather_subset=["node_devices"])["devices"]}
 
 
 @pytest.mark.parametrize("parts", [["claims"], ["iommu_groups"], ["claims", "iommu_groups"]])
 def test_parts_that_do_without_libvirt_do_not_open_it(runner, monkeypatch, parts):
-    monkeypatch.delattr(facts_module, "System")
+    monkeypatch.delattr(gathering, "System")
     assert sorted(facts(runner, gather_subset=parts)) == parts
     assert runner.opened == []
     assert sorted(facts(runner, gather_subset=parts, libvirt="required")) == parts

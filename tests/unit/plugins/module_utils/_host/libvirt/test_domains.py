@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains, uses_by_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
