@@ -9,6 +9,7 @@ the options to the outcome.
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder i
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import Outcome
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
@@ -29,6 +31,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeK
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 
+DEVICES = 3
 DOMAINS = 20
 """How many domains run; each but the one that the claim is for has a VF of its own."""
 
@@ -36,11 +39,15 @@ _FACTS = "etc/ansible/facts.d"
 _LIBVIRT = "libvirt.json"
 _ALIASES = [{"name": "vf", "vendor_id": "8086", "product_id": "10ca", "device_type": "type-VF"}]
 _DEVICE_SPEC = [{"vendor_id": "8086", "physical_network": "tenant"}]
-_REQUESTS = [{"name": "nic", "alias": "vf", "count": 3}]
+_REQUESTS = [{"name": "nic", "alias": "vf", "count": DEVICES}]
 
 
-def make_claim(root: Path, vfs: list[str]) -> None:
-    """Let the host's first domain claim its VFs, and the others have one of `vfs` each."""
+def make_claim(root: Path) -> None:
+    """Let the host's first domain claim its VFs; the others have the last ones."""
+    devices = root / "sys/bus/pci/devices"
+    vfs = sorted(address for address in os.listdir(devices) if (devices / address / "physfn").is_symlink())
+    if len(vfs) < DEVICES + DOMAINS:
+        raise SystemExit(f"bench: a host with {len(vfs)} VFs is too small")
     libvirt = FakeLibvirt()
     for number in range(DOMAINS):
         name, uuid = f"vm{number}", f"00000000-0000-4000-8000-{number:012x}"
@@ -60,15 +67,16 @@ def unchanged_claim(folder: str) -> dict[str, Any]:
     libvirt = FakeLibvirt()
     for name, uuid, config, live in json.loads((root / _LIBVIRT).read_text()):
         libvirt.define(name, uuid, config=config, live=live)
-    begun = time.perf_counter()
+    begun = time.process_time()
     outcome = _claim(root, libvirt, None)
-    seconds = time.perf_counter() - begun
-    if outcome.changed:
-        raise SystemExit(f"bench: the claim changed the host: {outcome.plans[0].steps}")
-    return {"seconds": seconds, "devices": len(outcome.plans[0].after.holdings)}
+    seconds = time.process_time() - begun
+    held = outcome.plans[0].after.holdings
+    if outcome.changed or len(held) != DEVICES:
+        raise SystemExit(f"bench: {len(held)} devices are held, and these steps were taken: {outcome.plans[0].steps}")
+    return {"seconds": seconds}
 
 
-def _claim(root: Path, libvirt: FakeLibvirt, binder: Binder | None) -> Any:
+def _claim(root: Path, libvirt: FakeLibvirt, binder: Binder | None) -> Outcome:
     tree = Tree(str(root))
     host = ChangingHost(
         tree,
