@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts, NumaNode
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
@@ -133,7 +133,7 @@ CARD = device(
 
 @pytest.mark.parametrize("place", ["/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/usr/share/pci.ids"])
 def test_names_come_from_the_hosts_own_file(folder, place):
-    names = read_names(tree(folder, {place: PCI_IDS}), [CARD])
+    names = read_pci_ids(tree(folder, {place: PCI_IDS}), [CARD])
     assert names.vendor("8086") == "Intel Corporation"
     assert names.product("8086", "10c9") == "82576 Gigabit Network Connection"
     assert names.subsystem(CARD) == "Gigabit ET Dual Port Server Adapter"
@@ -141,27 +141,27 @@ def test_names_come_from_the_hosts_own_file(folder, place):
 
 
 def test_a_class_without_a_subclass_has_its_own_name(folder):
-    names = read_names(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
+    names = read_pci_ids(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
     assert names.pci_class("030200") == "Display controller"
     assert names.pci_class("ff0000") is None
 
 
 def test_ids_that_no_device_has_are_not_kept(folder):
-    names = read_names(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
+    names = read_pci_ids(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
     assert names.vendor("15b3") is None
     assert names.product("15b3", "10c9") is None
     assert names.product("8086", "10d3") is None
 
 
 def test_the_subsystems_vendor_is_named_too(folder):
-    names = read_names(
+    names = read_pci_ids(
         tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [device("0000:01:00.0", subsystem_vendor_id="1234")]
     )
     assert names.vendor("1234") == "Technical Corp."
 
 
 def test_without_a_file_nothing_has_a_name(folder):
-    names = read_names(tree(folder, {}), [CARD])
+    names = read_pci_ids(tree(folder, {}), [CARD])
     assert [names.vendor("8086"), names.product("8086", "10c9"), names.subsystem(CARD), names.pci_class("020000")] == [
         None,
         None,
@@ -172,7 +172,7 @@ def test_without_a_file_nothing_has_a_name(folder):
 
 def test_odd_lines_do_not_end_the_reading(folder):
     text = "\t\n\t\t\n8086\n\t10c9\n\t\t8086\n\t\nC \nC 02\n\t\n"
-    names = read_names(tree(folder, {"/usr/share/misc/pci.ids": text}), [CARD])
+    names = read_pci_ids(tree(folder, {"/usr/share/misc/pci.ids": text}), [CARD])
     assert names.product("8086", "10d3") is None
 
 
