@@ -11,7 +11,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.host.vf_state import VfState
-from ..netlink import LINK, ask, attribute, attributes
+from ..netlink import IFLA_IFNAME, LINK, RTM_GETLINK, ask, attribute, attributes
 from ..reading.pci import DEVICES
 
 if t.TYPE_CHECKING:
@@ -20,12 +20,10 @@ if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
 # include/uapi/linux/rtnetlink.h, include/uapi/linux/if_link.h
-_RTM_GETLINK = 18
 _RTM_SETLINK = 19
 _IFF_UP = 1
 _RTEXT_FILTER_VF = 1
 _RTEXT_FILTER_SKIP_STATS = 8
-_IFLA_IFNAME = 3
 _IFLA_VFINFO_LIST = 22
 _IFLA_EXT_MASK = 29
 _IFLA_VF_INFO = 1
@@ -62,14 +60,14 @@ class KernelInterfaces:
     def read(self, interface: str) -> dict[int, Settings]:
         mask = struct.pack("=I", _RTEXT_FILTER_VF | _RTEXT_FILTER_SKIP_STATS)
         settings: dict[int, Settings] = {}
-        for body in ask(_RTM_GETLINK, _named(interface) + attribute(_IFLA_EXT_MASK, mask)):
+        for body in ask(RTM_GETLINK, _named(interface) + attribute(_IFLA_EXT_MASK, mask)):
             for kind, content in attributes(body[LINK.size :]):
                 if kind == _IFLA_VFINFO_LIST:
                     settings.update(_settings(content))
         return settings
 
     def is_up(self, interface: str) -> bool:
-        return any(LINK.unpack_from(body)[3] & _IFF_UP for body in ask(_RTM_GETLINK, _named(interface)))
+        return any(LINK.unpack_from(body)[3] & _IFF_UP for body in ask(RTM_GETLINK, _named(interface)))
 
     def write(self, interface: str, index: int, name: str, value: bool) -> None:
         setting = attribute(_SETTINGS[name], _PAIR.pack(index, value))
@@ -153,7 +151,7 @@ class VfSettings:
 
 def _named(interface: str) -> bytes:
     """The kernel finds an interface by its name where its number is 0."""
-    return LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_IFNAME, interface.encode() + b"\0")
+    return LINK.pack(0, 0, 0, 0, 0) + attribute(IFLA_IFNAME, interface.encode() + b"\0")
 
 
 def _settings(vf_list: bytes) -> t.Iterator[tuple[int, Settings]]:
