@@ -13,7 +13,7 @@ from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.pci import read_devices
 from .usage.kernel_routes import read_routing
-from .usage.management import platform_uses
+from .usage.management import management_uses
 from .usage.network import network_uses
 from .usage.processes import process_uses
 from .usage.storage import storage_uses
@@ -32,11 +32,14 @@ class System:
     domains: Domains | None = None
     environ: t.Mapping[str, str] = field(default_factory=dict)
 
-    def inventory(self, domains: t.Sequence[Domain] | None = None) -> Inventory:
-        """All functions as they are now; `domains` saves asking libvirt again for what was just read."""
+    def inventory(self, domains: t.Sequence[Domain] | None = None, *, details: bool = False) -> Inventory:
+        """All functions as they are now, with `details` where these are to be shown.
+
+        `domains` saves asking libvirt again for what was just read.
+        """
         if domains is None:
             domains = self.domains.all() if self.domains is not None else ()
-        devices = read_devices(self.tree)
+        devices = read_devices(self.tree, details=details)
         uses = uses_by_address(domains)
         with_guests = {address for address, ones in uses.items() if any(use.live for use in ones)}
         return Inventory(
@@ -45,7 +48,7 @@ class System:
             host_uses=[
                 *storage_uses(self.tree),
                 *network_uses(self.tree, read_routing(self.tree), self.environ),
-                *platform_uses(self.tree, devices),
+                *management_uses(self.tree, devices),
                 *process_uses(self.tree, with_guests),
             ],
             domain_uses=uses,

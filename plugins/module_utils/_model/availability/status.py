@@ -11,10 +11,10 @@ import typing as t
 
 from ..claims.identity import moved_devices, waiting_device
 from ..guards.blocker import Blocker, Consent
-from ..guards.group import blockers
+from ..guards.group import Known, blockers
 from ..guards.record import record_blockers
 from ..requests.allow_list import AllowList
-from .states import DeviceStates, TransitionError
+from .states import AVAILABLE, DeviceStates, TransitionError
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
@@ -29,7 +29,8 @@ class Statuses:
         self._inventory = inventory
         self._tracker = tracker
         self._moved = moved_devices(inventory, tracker)
-        self._known: dict[str, list[Blocker]] = {}
+        self._known = Known()
+        self._blockers: dict[str, list[Blocker]] = {}
         self._held = {address: claim for claim in tracker for address in [*claim.holdings, *claim.node_devices]}
 
     def holder(self, address: str) -> Claim | None:
@@ -37,22 +38,30 @@ class Statuses:
 
     def status(self, address: str) -> str:
         """Nova's word for the device's state, or needs_cleaning."""
-        if waiting_device(self._tracker, self._inventory.devices[address]) is not None:
+        if address in self._tracker.waiting and waiting_device(self._tracker, self._inventory.devices[address]):
             return "needs_cleaning"
-        return self._states[address].status
+        return self._states[address].status if address in self._states else AVAILABLE
 
     def claimable(self, address: str) -> bool:
         """Whether anybody could claim the device now, without any consent."""
-        return self.status(address) == "available" and not self.blockers(address)
+        return self.status(address) == AVAILABLE and not self.blockers(address)
 
     def blockers(self, address: str) -> list[Blocker]:
         """Why the device may not be given away; of a held one, why it could not stay where it is."""
-        holder = self._held.get(address)
+        reasons = self._blockers.get(address)
+        if reasons is None:
+            reasons = self._blockers[address] = self._reasons(address)
+        return reasons
+
+    def _reasons(self, address: str) -> list[Blocker]:
+        holder, moved = self._held.get(address), self._moved.get(address)
         if holder is None:
             reasons = blockers(self._inventory, address, self._nobody, self._known)
         else:
             reasons = blockers(self._inventory, address, self._consent(holder))
-        return reasons + record_blockers(self._inventory.devices[address], holder, self._moved.get(address))
+        if holder is None and moved is None:
+            return reasons
+        return reasons + record_blockers(self._inventory.devices[address], holder, moved)
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""
@@ -63,8 +72,16 @@ class Statuses:
 
     @functools.cached_property
     def _states(self) -> DeviceStates:
-        """The states, as the record and the domains make them."""
-        states = DeviceStates(AllowList(None), self._inventory.devices.values())
+        """The states, as the record and the domains make them, of what is on record and its PFs and VFs."""
+        held = {address for claim in self._tracker for address in claim.holdings}
+        devices = self._inventory.devices.values() if held else ()
+        pfs = {device.physical_function for device in devices if device.address in held}
+        concerned = (
+            device
+            for device in devices
+            if device.address in held or device.address in pfs or device.physical_function in held
+        )
+        states = DeviceStates(AllowList(None), concerned)
         for claim in self._tracker:
             for address in claim.holdings.keys() & self._inventory.devices.keys():
                 in_use = any(use.uuid == claim.owner.id for use in self._inventory.domain_uses.get(address, ()))
@@ -82,7 +99,7 @@ class Statuses:
         return Consent(
             owner_uuid=holder.owner.id if holder is not None else None,
             whole_group=holder is not None,
-            held_by_others=_Others(self._held, key),
+            held_by_others=_Others(self._held, key) if self._held else None,
         )
 
 
