@@ -33,8 +33,8 @@ class Tree:
 
     def text(self, path: str) -> str | None:
         """A file's text without white space around it; None when it is not there or can't be read."""
-        found = self.data(path)
-        return None if found is None else as_text(found)
+        data = self.data(path)
+        return None if data is None else as_text(data)
 
     def lines(self, path: str) -> list[str]:
         """Not by str.splitlines: paths in /proc may hold a form feed or other characters that it splits at."""
@@ -115,8 +115,8 @@ class Folder:
 
     def text(self, name: str) -> str | None:
         """A file's text without white space around it; None when it is not there or can't be read."""
-        found = self.data(name)
-        return None if found is None else as_text(found)
+        data = self.data(name)
+        return None if data is None else as_text(data)
 
     def number(self, name: str) -> int | None:
         """A decimal number in a file, None when there is none."""

@@ -41,7 +41,7 @@ class System:
             domains = self.domains.all() if self.domains is not None else ()
         devices = read_devices(self.tree, details=details)
         uses = uses_by_address(domains)
-        with_guests = {address for address, ones in uses.items() if any(use.live for use in ones)}
+        with_guests = {address for address, domain_uses in uses.items() if any(use.live for use in domain_uses)}
         return Inventory(
             read_host(self.tree),
             devices,

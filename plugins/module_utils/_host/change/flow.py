@@ -90,7 +90,7 @@ class Flow:
         return outcome
 
     def _opened(self, outcome: Outcome, doing: str) -> t.ContextManager[Record]:
-        """The record under the lock, a journal in it settled; `doing` is told to who waits for the lock."""
+        """The record under the lock, an interrupted run recovered; `doing` is told to who waits for the lock."""
         lock = (
             contextlib.nullcontext()
             if self._check_mode

@@ -25,9 +25,9 @@ def opened(
 ) -> t.Iterator[Record]:
     """The record, under the lock.
 
-    `recover` settles the journal that an earlier run left and says what was done. In check mode nothing is mended or
-    settled, and the outcome says that it would be. Raises HostdevError where the record can't be read, or the journal
-    can't be settled.
+    `recover` undoes or finishes the journal that an earlier run left and says what was done. In check mode nothing is
+    mended or recovered, and the outcome says that it would be. Raises HostdevError where the record can't be read, or
+    the journal can neither be finished nor undone.
     """
     with lock:
         record = file.read()
@@ -38,9 +38,9 @@ def opened(
                 "record; a run without check mode settles it first"
             )
         elif record.journal is not None:
-            settled, *notes = recover(record) or [""]
+            recovered, *notes = recover(record) or [""]
             outcome.recovered = True
-            outcome.warnings.extend([f"{settled}, found in {file.path}", *notes])
+            outcome.warnings.extend([f"{recovered}, found in {file.path}", *notes])
         yield record
         outcome.warnings.extend(file.notes)
 

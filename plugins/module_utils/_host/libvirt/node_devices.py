@@ -44,7 +44,7 @@ def read_node_devices(
         named = {handle.name(): handle for handle in handles}
         plain = _plain(connection, error, known & named.keys())
         handles = [handle for name, handle in named.items() if name not in plain]
-    found: list[NodeDevice] = []
+    devices: list[NodeDevice] = []
     for handle in handles:
         try:
             device = parse_node_device(handle.XMLDesc(0))
@@ -52,10 +52,10 @@ def read_node_devices(
             if getattr(problem, "get_error_code", lambda: None)() == _ERR_NO_NODE_DEVICE:
                 continue
             device = NodeDevice("", warning=f"libvirt does not describe it: {problem}")
-        found.append(device if device.name else replace(device, name=str(handle.name())))
+        devices.append(device if device.name else replace(device, name=str(handle.name())))
     return NodeDevices(
-        sorted(mark_hubs(found), key=lambda device: device.name),
-        [f"node device {device.name}: {device.warning}" for device in found if device.warning is not None],
+        sorted(mark_hubs(devices), key=lambda device: device.name),
+        [f"node device {device.name}: {device.warning}" for device in devices if device.warning is not None],
         plain,
     )
 

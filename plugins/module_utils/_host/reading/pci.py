@@ -69,8 +69,8 @@ def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
     A function that vanishes while it is read is left out.
     """
     reader = _Reader(tree, details=details)
-    found = (reader.read(address) for address in tree.names(DEVICES))
-    return [device for device in found if device is not None]
+    devices = (reader.read(address) for address in tree.names(DEVICES))
+    return [device for device in devices if device is not None]
 
 
 def read_device(tree: Tree, address: str) -> PciDevice | None:
@@ -315,8 +315,8 @@ def _block(tree: Tree, path: str, name: str) -> Child:
 
 
 def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str]:
-    found = {name: tree.text(f"{path}/{name}") for name in wanted}
-    return {name: text for name, text in found.items() if text}
+    texts = {name: tree.text(f"{path}/{name}") for name in wanted}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _serial(folder: Folder, children: t.Sequence[Child]) -> str | None:

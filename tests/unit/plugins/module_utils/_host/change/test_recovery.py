@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An interrupted run is settled on a host that is no longer as it was: devices, guests and boots have changed."""
+"""An interrupted run, recovered on a host that is no longer as it was: devices, guests and boots have changed."""
 
 from __future__ import annotations
 
