@@ -52,6 +52,16 @@ def address(value: object, path: str) -> None:
     raise wrong(path, value, "a PCI address as sysfs spells it, such as 0000:3b:00.0")
 
 
+def digits(count: int) -> Check:
+    """This many hexadecimal digits, as the ids of devices are kept."""
+
+    def check(value: object, path: str) -> None:
+        if not isinstance(value, str) or not re.fullmatch(f"[0-9a-f]{{{count}}}", value):
+            raise wrong(path, value, f"{count} hexadecimal digits in lower case")
+
+    return check
+
+
 def flag(value: object, path: str) -> None:
     """True or false."""
     if not isinstance(value, bool):

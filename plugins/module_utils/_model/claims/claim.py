@@ -24,6 +24,17 @@ REQUESTED = "requested"
 GROUP_MEMBER = "group_member"
 
 
+def _owner_form(value: object, path: str) -> None:
+    """All fields, and that a name is its own label: the claim of a domain taken for a name would be found by nobody."""
+    _OWNER_FIELDS(value, path)
+    owner = t.cast("dict[str, t.Any]", value)
+    if owner["kind"] == "name" and owner["label"] != owner["id"]:
+        raise forms.wrong(f"{path}.label", owner["label"], f"{forms.shown(owner['id'])}, the name that is its id")
+
+
+_OWNER_FIELDS = forms.mapping({"kind": forms.one_of("domain", "name"), "id": forms.text, "label": forms.text})
+
+
 @dataclass(frozen=True)
 class Owner:
     """Who holds a claim: `kind` domain with UUID as `id` and name as `label`, or `kind` name with both alike."""
@@ -32,9 +43,7 @@ class Owner:
     id: str
     label: str
 
-    FORM: t.ClassVar[forms.Check] = forms.mapping(
-        {"kind": forms.one_of("domain", "name"), "id": forms.text, "label": forms.text}
-    )
+    FORM: t.ClassVar[forms.Check] = _owner_form
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -19,15 +20,25 @@ _IDENTITY = {
     SCSI: ("vendor", "model", "serial", "wwid"),
 }
 
+# As read_usb_and_scsi makes them: of the port, and of host, bus, target and logical unit.
+_NAMES = {USB: re.compile(r"usb_[0-9]+(?:_[0-9]+)+"), SCSI: re.compile(r"scsi(?:_[0-9]+){4}")}
+
 # The words of guest.domain.PLACES.
 ATTACH_FORM = forms.listed(forms.one_of("config", "live"))
 
 
+# By ids that no USB device can have it would pass for gone, and stay in its domain.
+_IDS = {"vendor_id": forms.digits(4), "product_id": forms.digits(4)}
+
+
 def _node_holding_form(value: object, path: str) -> None:
-    """All fields; which the identity has is a matter of the kind of device."""
+    """All fields; what the name and the identity are like is a matter of the kind of device."""
     _FIELDS(value, path)
     held = t.cast("dict[str, t.Any]", value)
-    wanted = dict.fromkeys(_IDENTITY[held["capability"]], forms.nullable(forms.text))
+    kind = held["capability"]
+    if not _NAMES[kind].fullmatch(held["name"]):
+        raise forms.wrong(f"{path}.name", held["name"], f"a name of a device of {kind}")
+    wanted = {key: _IDS.get(key, forms.nullable(forms.text)) for key in _IDENTITY[kind]}
     forms.mapping(wanted)(held["identity"], f"{path}.identity")
 
 

@@ -37,7 +37,7 @@ class Plan:
 
 
 def _journal_form(value: object, path: str) -> None:
-    """All fields, and that both claims are of one owner and no more steps were begun than there are."""
+    """All fields, that both claims and all domains are of one owner, and no more steps were begun than there are."""
     _JOURNAL_FIELDS(value, path)
     journal = t.cast("dict[str, t.Any]", value)
     if journal["begun"] > len(journal["steps"]):
@@ -45,6 +45,10 @@ def _journal_form(value: object, path: str) -> None:
     before, after = (Owner.from_dict(journal[key]["owner"]) for key in ("claim_before", "claim_after"))
     if before.key != after.key:
         raise forms.DocumentError(f"{path}.claim_after.owner", f"found {after}", f"{before}, as in claim_before")
+    for index, step in enumerate(journal["steps"]):
+        # What such a step did to a domain would stay: no other domain is looked at to undo or finish it.
+        if step.get("uuid", after.id) != after.id:
+            raise forms.wrong(f"{path}.steps[{index}].uuid", step["uuid"], f"{after.id}, as in claim_after")
 
 
 _JOURNAL_FIELDS = forms.mapping(

@@ -70,7 +70,7 @@ def test_they_are_read_as_they_were_written():
         ("request", None, "found null"),
         ("identity", {"serial": 5}, "found 5"),
         ("attach", "config", 'found "config"'),
-        ("name", "scsi_2_0_0_0", "found 'scsi_2_0_0_0' again"),
+        ("name", "scsi_2_0_0_0", 'found "scsi_2_0_0_0"'),
     ],
 )
 def test_what_is_not_of_their_form_is_refused_with_its_place(key, value, found):
@@ -79,6 +79,14 @@ def test_what_is_not_of_their_form_is_refused_with_its_place(key, value, found):
     error = refused(data)
     assert error.subject.startswith(f"claims[0].node_devices[1].{key}")
     assert error.found == found
+
+
+def test_no_device_is_on_record_twice():
+    data = json.loads(record().as_bytes())
+    devices = data["claims"][0]["node_devices"]
+    devices[1] = devices[0]
+    error = refused(data)
+    assert (error.subject, error.found) == ("claims[0].node_devices[1].name", "found 'scsi_2_0_0_0' again")
 
 
 def test_one_owner_each():
