@@ -13,14 +13,21 @@ from dataclasses import dataclass, field, replace
 
 from .. import forms, values
 from ..host.device import DEVICE_TYPES, TYPE_PF
-from .address_pattern import AddressPattern, read_address
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
+    from .address_pattern import AddressPattern
+
+
+def _address(value: object, path: str) -> AddressPattern | None:
+    from .address_pattern import read_address
+
+    return read_address(value, path)
+
 
 _READERS: dict[str, t.Callable[[object, str], t.Any]] = {
-    "address": read_address,
+    "address": _address,
     "devname": values.interface,
     "vendor_id": values.identifier,
     "product_id": values.identifier,

@@ -15,9 +15,9 @@ from ..errors import HostdevError
 from ..host.device import TYPE_PF, TYPE_VDPA
 from ..values import check_keys, number
 from .device_spec import DeviceSpec, parse_device_specs
-from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
+from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions
 from .numa_policy import LEGACY, POLICIES, parse_numa_policy
-from .usb_scsi import WAYS, NodeWish, parse_node_wish
+from .usb_scsi import WAYS, NodeWish
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -186,12 +186,14 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if entry.get("count") is not None:
         count = number(entry["count"], f"{path}.count", "a number of devices, 1 or more", 1, "invalid_request")
     policy = parse_numa_policy(entry.get("numa_policy"), f"{path}.numa_policy", "invalid_request")
-    guest = parse_guest_options(entry, path, count)
+    guest = _guest_options(entry, path, count)
     way = ways[0]
     if way in WAYS:
         for key in entry:
             if key not in ("name", way) and entry[key] is not None and (key, entry[key]) != ("count", 1):
                 raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device that is not bound")
+        from .usb_scsi_values import parse_node_wish
+
         return Request(name.strip(), node=parse_node_wish(way, entry[way], f"{path}.{way}"))
     if way == "address":
         if count != 1:
@@ -217,6 +219,14 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if not specs:
         raise _invalid(f"{path}.specs", entry["specs"], "at least one device spec")
     return Request(name.strip(), count, specs, numa_policy=policy or LEGACY, guest=guest)
+
+
+def _guest_options(entry: t.Mapping[str, t.Any], path: str, count: int) -> GuestOptions:
+    if all(entry.get(key) is None for key in GUEST_KEYS):
+        return NO_OPTIONS
+    from .guest_values import parse_guest_options
+
+    return parse_guest_options(entry, path, count)
 
 
 def _invalid(path: str, value: object, wanted: str) -> HostdevError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..claims.claim import Claim
 from ..errors import HostdevError
-from ..guards.group import comes_along
-from .choice import Selection
+from ..guards.mates import comes_along
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Claim
     from ..host.inventory import Inventory
+    from .choice import Selection
 
 
 def group_members(inventory: Inventory, serving: t.Collection[str]) -> list[str]:
