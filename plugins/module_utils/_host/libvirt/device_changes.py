@@ -12,17 +12,42 @@ from ..._model.errors import HostdevError
 from ..._model.guest.domain import CONFIG, LIVE
 from ..._model.guest.pci_xml import placed
 from .detaching import let_go
+from .error_remedies import remedy
+from .errors import is_gone
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
     from ..._model.plan.steps import ElementStep
+    from .connection import Link
     from .removal_events import RemovalEvents
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
 _AFFECT = {LIVE: 1, CONFIG: 2}
 
 
-class DeviceChange:
+def apply_device(
+    link: Link,
+    step: ElementStep,
+    read: t.Callable[[t.Any], Domain],
+    *,
+    timeout: float,
+    error: type[Exception],
+    events: RemovalEvents | None,
+) -> None:
+    """See DomainChanges.apply; `read` gives the domain of a handle, `error` is libvirt's.
+
+    It has many parameters since it is a method of DomainChanges in all but its place.
+    """
+    change = _DeviceChange(step, read, timeout=timeout, error=error, events=events)
+    try:
+        link.call(change.apply)
+    except error as why:
+        # From a domain that is gone, or goes meanwhile, the device is gone too.
+        if step.after is not None or not is_gone(why):
+            raise _refused(step, f"libvirt says: {why}", remedy(why)) from why
+
+
+class _DeviceChange:
     """One step on the handle of its domain; `read` gives the domain that a handle is of.
 
     A running guest has `timeout` seconds to let a device go; `events` tell when it did. `error` is libvirt's.
@@ -52,7 +77,7 @@ class DeviceChange:
         present = None if layout is None else step.element_in(layout)
         if layout is None or (present is not None) == (step.after is not None):
             if step.after is not None and layout is None:
-                raise refused(step, f"the domain has no {'definition' if step.place == CONFIG else 'running guest'}")
+                raise _refused(step, f"the domain has no {'definition' if step.place == CONFIG else 'running guest'}")
             return
         if step.after is not None:
             handle.attachDeviceFlags(_placed(domain, step), _AFFECT[step.place])
@@ -71,7 +96,7 @@ class DeviceChange:
             handle.detachDeviceFlags(present.xml, _AFFECT[step.place])
         if self._has(handle) != (step.after is not None):
             taken = "took the device but its XML does not show it"
-            raise refused(step, f"libvirt {taken if step.after else 'still has the device in its XML'}")
+            raise _refused(step, f"libvirt {taken if step.after else 'still has the device in its XML'}")
 
     def _has(self, handle: t.Any) -> bool:
         layout = self._read(handle).layout(self._step.place)
@@ -94,7 +119,7 @@ def _placed(domain: Domain, step: ElementStep) -> str:
     return placed(step.element, defined.element, keep_place=free)
 
 
-def refused(step: ElementStep, why: str, what_to_do: str | None = None) -> HostdevError:
+def _refused(step: ElementStep, why: str, what_to_do: str | None = None) -> HostdevError:
     action = "attach to" if step.after is not None else "detach from"
     logs = f"see /var/log/libvirt/qemu/{step.domain}.log and the journal of libvirtd or virtqemud on the host"
     return HostdevError(

@@ -9,7 +9,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .. import forms
-from ..host.node_device import SCSI, USB
+from ..host.node_kinds import SCSI, USB
+from .places import ATTACH_FORM
 
 if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice
@@ -19,9 +20,6 @@ _IDENTITY = {
     USB: ("vendor_id", "product_id", "serial"),
     SCSI: ("vendor", "model", "serial", "wwid"),
 }
-
-# The words of guest.domain.PLACES.
-ATTACH_FORM = forms.listed(forms.one_of("config", "live"))
 
 
 def _node_holding_form(value: object, path: str) -> None:

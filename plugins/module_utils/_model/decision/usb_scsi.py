@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.usb_scsi import held_node
 from ..plan.change import Steps
 
 if t.TYPE_CHECKING:
@@ -64,6 +63,10 @@ class UsbAndScsi:
         return number_warnings(plan)
 
     def warnings_of_release(self, snapshot: Snapshot, wish: ReleaseWish, plan: Plan) -> list[str]:
+        if not plan.before.node_devices:
+            return []
+        from ..claims.usb_scsi import held_node
+
         return [
             f"{name} is only taken from record and domain: the device of {plan.before.owner} is no longer there"
             for name, held in plan.before.node_devices.items()

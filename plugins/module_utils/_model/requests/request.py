@@ -22,7 +22,7 @@ from .usb_scsi import WAYS, NodeWish
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .aliases import Aliases
+    from .alias import Aliases
     from .allow_list import AllowList
 
 _WAYS = ("address", "specs", "alias", *WAYS)

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .. import forms
-from ..host.node_device import SCSI, USB
+from ..host.node_kinds import SCSI, USB
 
 if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice

@@ -15,8 +15,7 @@ from ..errors import HostdevError
 from ..guards.consent import Consent
 from ..guest.domain import LIVE
 from .choice import Selection
-from .give_back import reassigned
-from .group_closure import check_consent, group_members, members_on_record
+from .group_closure import check_consent, group_members, members_on_record, reassigned
 from .nearness import too_far
 
 if t.TYPE_CHECKING:
