@@ -29,11 +29,14 @@ class System:
     domains: Domains | None = None
     environ: t.Mapping[str, str] = field(default_factory=dict)
 
-    def inventory(self, domains: t.Sequence[Domain] | None = None) -> Inventory:
-        """All functions as they are now; `domains` saves asking libvirt again for what was just read."""
+    def inventory(self, domains: t.Sequence[Domain] | None = None, *, details: bool = False) -> Inventory:
+        """All functions as they are now, with `details` where these are to be shown.
+
+        `domains` saves asking libvirt again for what was just read.
+        """
         if domains is None:
             domains = self.domains.all() if self.domains is not None else ()
-        devices = read_devices(self.tree)
+        devices = read_devices(self.tree, details=details)
         uses = uses_by_address(domains)
         with_guests = {address for address, ones in uses.items() if any(use.live for use in ones)}
         return Inventory(
@@ -46,12 +49,12 @@ class System:
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.kernel_routes import read_routing
-        from .usage.management import platform_uses
+        from .usage.management import management_uses
         from .usage.network import network_uses
         from .usage.processes import process_uses
         from .usage.storage import storage_uses
 
         yield from storage_uses(self.tree)
         yield from network_uses(self.tree, read_routing(self.tree), self.environ)
-        yield from platform_uses(self.tree, devices)
+        yield from management_uses(self.tree, devices)
         yield from process_uses(self.tree, with_guests)

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from .._host.libvirt.changes import DomainChanges
     from .._host.libvirt.removal_events import RemovalEvents
     from .._model.plan.plan import Plan
-    from .libvirt import Connection
+    from .libvirt import Libvirt
 
 
 class ModuleHost(ChangingHost):
@@ -44,16 +44,16 @@ class ModuleHost(ChangingHost):
 
     @functools.cached_property
     def vf_settings(self) -> VfSettings:
-        from .._host.binding.vf_settings import KernelLinks, VfSettings
+        from .._host.binding.vf_settings import KernelInterfaces, VfSettings
 
-        return VfSettings(self.tree, KernelLinks())
+        return VfSettings(self.tree, KernelInterfaces())
 
 
 class _Events:
     """Libvirt's events about devices that leave a guest, imported when a guest is first waited for."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, libvirt: Libvirt) -> None:
+        self._libvirt = libvirt
 
     def listening(self, uuid: str, alias: str | None) -> t.ContextManager[t.Callable[[float], str | None]]:
         return self._events.listening(uuid, alias)
@@ -62,7 +62,7 @@ class _Events:
     def _events(self) -> RemovalEvents:
         from .._host.libvirt.removal_events import RemovalEvents
 
-        return RemovalEvents(self._connection.binding, self._connection.uri)
+        return RemovalEvents(self._libvirt.binding, self._libvirt.uri)
 
 
 def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[ChangingHost, RecordFile]:
@@ -77,16 +77,16 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Chan
             wanted="root: only root may bind drivers and write the record",
             remedy="set become: true",
         )
-    connection, _reason = connect(module, uri, required=needs_libvirt)
-    domains = None if connection is None else _domains(connection)
+    libvirt, _reason = connect(module, uri, required=needs_libvirt)
+    domains = None if libvirt is None else _domains(libvirt)
     return ModuleHost(module, Tree(), domains), RecordFile(module.params["facts_path"])
 
 
-def _domains(connection: Connection) -> DomainChanges:
+def _domains(libvirt: Libvirt) -> DomainChanges:
     from .._host.libvirt.changes import DomainChanges
 
-    events = _Events(connection)
-    return DomainChanges(connection.handle, connection.error, reopen=connection.reopen, events=events)
+    events = _Events(libvirt)
+    return DomainChanges(libvirt.handle, libvirt.error, reopen=libvirt.reopen, events=events)
 
 
 def load_module(module: AnsibleModule, name: str) -> bool:

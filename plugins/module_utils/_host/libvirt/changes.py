@@ -39,13 +39,13 @@ class DomainChanges(Domains):
         """
         from .device_changes import apply_device
 
-        apply_device(self._link, step, self._read, timeout=timeout, error=self._error, events=self._events)
+        apply_device(self._connection, step, self._read, timeout=timeout, error=self._error, events=self._events)
 
     def apply_root_ports(self, step: RootPortsStep) -> None:
         """Bring the root ports of a definition to the step's `after`. From a domain that is gone they are gone too."""
         from .root_ports import apply_root_ports
 
-        apply_root_ports(self._link, step, self._error)
+        apply_root_ports(self._connection, step, self._error)
 
     def await_job(self, uuid: str) -> None:
         """Wait until libvirt has done what it does to the domain for others, such as a run that was killed.
@@ -54,10 +54,10 @@ class DomainChanges(Domains):
         """
         from .jobs import await_job
 
-        await_job(self._link, uuid, self._error)
+        await_job(self._connection, uuid, self._error)
 
     def stop(self, uuid: str) -> None:
         """Stop the domain hard, as if its power were cut; one that does not run is stopped already."""
         from .jobs import stop
 
-        stop(self._link, uuid, self._error)
+        stop(self._connection, uuid, self._error)

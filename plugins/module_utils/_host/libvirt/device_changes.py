@@ -11,14 +11,14 @@ from ..._model.address import PciAddress
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import CONFIG, LIVE
 from ..._model.guest.pci_xml import placed
-from .detaching import let_go
+from .detaching import LiveDevice, let_go
 from .error_remedies import remedy
 from .errors import is_gone
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
     from ..._model.plan.steps import ElementStep
-    from .connection import Link
+    from .connection import LibvirtConnection
     from .removal_events import RemovalEvents
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
@@ -26,7 +26,7 @@ _AFFECT = {LIVE: 1, CONFIG: 2}
 
 
 def apply_device(
-    link: Link,
+    link: LibvirtConnection,
     step: ElementStep,
     read: t.Callable[[t.Any], Domain],
     *,
@@ -83,10 +83,7 @@ class _DeviceChange:
             handle.attachDeviceFlags(_placed(domain, step), _AFFECT[step.place])
         elif present is not None and step.place == LIVE:
             let_go(
-                handle,
-                step,
-                present.xml,
-                lambda: not self._has(handle),
+                LiveDevice(handle, step, present.xml, lambda: not self._has(handle)),
                 seconds=self._timeout,
                 error=self._error,
                 events=self._events,

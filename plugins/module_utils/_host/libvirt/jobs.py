@@ -12,10 +12,10 @@ from .error_remedies import remedy
 from .errors import OPERATION_TIMEOUT, number
 
 if t.TYPE_CHECKING:
-    from .connection import Link
+    from .connection import LibvirtConnection
 
 
-def await_job(link: Link, uuid: str, error: type[Exception]) -> None:
+def await_job(link: LibvirtConnection, uuid: str, error: type[Exception]) -> None:
     """See DomainChanges.await_job; `error` is libvirt's."""
     try:
         # Asks QEMU for something harmless, and so waits for its turn, 30 s at most (libvirt,
@@ -32,7 +32,7 @@ def await_job(link: Link, uuid: str, error: type[Exception]) -> None:
             ) from why
 
 
-def stop(link: Link, uuid: str, error: type[Exception]) -> None:
+def stop(link: LibvirtConnection, uuid: str, error: type[Exception]) -> None:
     """See DomainChanges.stop; `error` is libvirt's."""
 
     def destroy(connection: t.Any) -> None:

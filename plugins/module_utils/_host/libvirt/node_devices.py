@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading libvirt's node devices from a connection: one call for the list, and one for each device."""
+"""Reading libvirt's node devices from a connection: a call for the list, and one for each device that is not plain."""
 
 from __future__ import annotations
 
@@ -13,18 +13,37 @@ from ..._model.host.node_xml import mark_hubs, parse_node_device
 
 # include/libvirt/virterror.h
 _ERR_NO_NODE_DEVICE = 53
+# include/libvirt/libvirt-nodedev.h, VIR_CONNECT_LIST_NODE_DEVICES_CAP_VPD
+_WITH_VPD = 1 << 21
 
 
-def read_node_devices(connection: t.Any, error: type[Exception]) -> tuple[list[NodeDevice], list[str]]:
-    """All node devices by name, and warnings; a device that vanishes meanwhile is left out.
+class NodeDevices(t.NamedTuple):
+    """What libvirt has: devices by name, warnings, and names of functions that it lists and was not asked about."""
 
-    `error` is libvirt.libvirtError. Where libvirt lists no node devices (its daemon for them, virtnodedevd, is not
-    there) a warning says so.
+    devices: list[NodeDevice]
+    warnings: list[str]
+    functions: frozenset[str] = frozenset()
+
+
+def read_node_devices(
+    connection: t.Any, error: type[Exception], known: t.AbstractSet[str] = frozenset()
+) -> NodeDevices:
+    """All node devices; one that vanishes meanwhile is left out.
+
+    `known` are the names of PCI functions of which sysfs tells all that is wanted. Libvirt is only asked about those
+    of them that have vital product data: a call for each of ten thousand VFs takes longer than all else. `error` is
+    libvirt.libvirtError. Where libvirt lists no node devices (its daemon for them, virtnodedevd, is not there) a
+    warning says so.
     """
     try:
         handles = connection.listAllDevices(0)
     except error as problem:
-        return [], [f"libvirt lists no node devices: {problem}"]
+        return NodeDevices([], [f"libvirt lists no node devices: {problem}"])
+    plain: frozenset[str] = frozenset()
+    if known:
+        named = {handle.name(): handle for handle in handles}
+        plain = _plain(connection, error, known & named.keys())
+        handles = [handle for name, handle in named.items() if name not in plain]
     found: list[NodeDevice] = []
     for handle in handles:
         try:
@@ -34,7 +53,16 @@ def read_node_devices(connection: t.Any, error: type[Exception]) -> tuple[list[N
                 continue
             device = NodeDevice("", warning=f"libvirt does not describe it: {problem}")
         found.append(device if device.name else replace(device, name=str(handle.name())))
-    return (
+    return NodeDevices(
         sorted(mark_hubs(found), key=lambda device: device.name),
         [f"node device {device.name}: {device.warning}" for device in found if device.warning is not None],
+        plain,
     )
+
+
+def _plain(connection: t.Any, error: type[Exception], names: t.AbstractSet[str]) -> frozenset[str]:
+    """Which of the functions have no vital product data; none where libvirt can't tell (before 7.9)."""
+    try:
+        return frozenset(names) - {handle.name() for handle in connection.listAllDevices(_WITH_VPD)}
+    except error:
+        return frozenset()

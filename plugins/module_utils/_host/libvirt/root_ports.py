@@ -15,14 +15,14 @@ from .errors import is_gone
 
 if t.TYPE_CHECKING:
     from ..._model.plan.steps import RootPortsStep
-    from .connection import Link
+    from .connection import LibvirtConnection
 
 # include/libvirt/libvirt-domain.h
 _XML_INACTIVE = 2
 _AFFECT_CONFIG = 2
 
 
-def apply_root_ports(link: Link, step: RootPortsStep, error: type[Exception]) -> None:
+def apply_root_ports(link: LibvirtConnection, step: RootPortsStep, error: type[Exception]) -> None:
     """See DomainChanges.apply_root_ports; `error` is libvirt's."""
     try:
         link.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import typing as t
 
-from ..._model.host.config_space import ConfigSpace
-from ..._model.host.device import Bar, Child, PciDevice, PcieLink, named_vfio
+from ..._model.host.config_space import ConfigSpace, config_space
+from ..._model.host.device import Child, PciDevice, named_vfio
 from ..hung_writes import all_hung_writes
+from ..sysfs import as_hexadecimal, as_number, as_text
 
 if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDetails
     from ..sysfs import Folder, Tree
 
 DEVICES = "/sys/bus/pci/devices"
@@ -42,14 +46,6 @@ _UEVENT = re.compile(
 )
 _NAMESPACE = re.compile(r"nvme\d+(?:c\d+)?n\d+")
 
-# include/linux/ioport.h
-_IORESOURCE_IO = 0x100
-_IORESOURCE_MEM = 0x200
-_IORESOURCE_PREFETCH = 0x2000
-_IORESOURCE_MEM_64 = 0x100000
-_ROM_INDEX = 6
-_NO_BAR = "0x0000000000000000 0x0000000000000000 0x0000000000000000"
-
 
 def pci_addresses(path: str) -> list[str]:
     """The PCI functions along a sysfs path, root first."""
@@ -67,96 +63,124 @@ def locate(tree: Tree, link: str) -> list[tuple[str, str]]:
     return [(path, (pci_addresses(path) or [""])[-1])]
 
 
-def read_devices(tree: Tree) -> list[PciDevice]:
-    """All PCI functions of the host. A function that vanishes while it is read is left out."""
-    reader = _Reader(tree)
+def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
+    """All PCI functions of the host, with their `details` or without.
+
+    A function that vanishes while it is read is left out.
+    """
+    reader = _Reader(tree, details=details)
     found = (reader.read(address) for address in tree.names(DEVICES))
     return [device for device in found if device is not None]
 
 
 def read_device(tree: Tree, address: str) -> PciDevice | None:
     """One function as it is now, None when there is none at the address (given in sysfs spelling)."""
-    return _Reader(tree).read(address)
+    return _Reader(tree, details=False).read(address)
+
+
+class _Bus(t.NamedTuple):
+    """What the functions on one bus have in common.
+
+    `path` is the folder that they lie in, `bridge` what leads there, None on a root bus, `stable_path` that bridge's
+    own, and `first` the number that buses are counted from there.
+    """
+
+    path: str
+    bridge: str | None
+    stable_path: str
+    first: int | None
+
+
+class _Identity(t.NamedTuple):
+    vendor_id: str
+    product_id: str
+    class_id: str
+    subsystem_vendor_id: str
+    subsystem_product_id: str
+    modalias: str
 
 
 class _Reader:
-    """Reads functions, and each bridge above them once."""
+    """Reads functions, and once what many of them share: buses, ids, configuration spaces that are the same."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, details: bool) -> None:
         self._tree = tree
+        self._read_details: t.Callable[[Folder, ConfigSpace], PciDetails] | None = None
+        if details:
+            from .pci_details import read_details
+
+            self._read_details = read_details
+        self._buses: dict[str, _Bus] = {}
         self._secondary: dict[str, int] = {}
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
         self._hung_writes = all_hung_writes(tree)
 
     def read(self, address: str) -> PciDevice | None:
-        path = self._tree.linked(f"{DEVICES}/{address}")
+        target = self._tree.link_target(f"{DEVICES}/{address}") or address
+        above, _slash, name = target.rpartition("/")
+        bus = self._buses.get(above)
+        if bus is None:
+            bus = self._buses[above] = self._bus(above)
         try:
-            with self._tree.folder(path) as folder:
-                return self._read(address, path, folder)
+            with self._tree.folder(f"{bus.path}/{name}") as folder:
+                return self._read(address, bus, name, folder)
         except OSError:
             return None
 
-    def _read(self, address: str, path: str, folder: Folder) -> PciDevice | None:
+    def _read(self, address: str, bus: _Bus, name: str, folder: Folder) -> PciDevice | None:
         identity = _identity(folder)
         if identity is None:
             return None
+        path = f"{bus.path}/{name}"
         names = folder.names
-        config = ConfigSpace(folder.data("config", 256) or b"")
-        if config.header_type:
+        config = config_space(folder.data("config", 64 if self._read_details is None else 256) or b"")
+        header_type = config.header_type
+        if header_type:
             self._secondary[address] = config.secondary_bus
-        along = pci_addresses(path)
         driver = folder.link_name("driver")
         # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
-        override = _UNREADABLE if address in self._hung_writes else folder.text("driver_override")
+        override = _UNREADABLE if address in self._hung_writes else _override(folder.data("driver_override"))
         group = folder.link_name("iommu_group")
-        numa_node = folder.number("numa_node")
-        reset_methods = folder.text("reset_method")
-        if reset_methods is None and "reset" not in names:
-            reset_methods = ""  # a function that can't be reset has neither file (pci_reset_supported)
-        d3cold = folder.text("d3cold_allowed")
-        children = tuple(_children(self._tree, path, names - _ATTRIBUTES)) if config.header_type == 0 else ()
-        children += tuple(Child("vdpa", name) for name in sorted(self._vdpa & names))
+        others = names - _ATTRIBUTES
+        children = self._children(path, header_type, others) if others else ()
+        # By the order of the fields: their names would cost as much as reading another file.
         return PciDevice(
-            address=address,
-            path=path,
-            stable_path=self._stable_path(along),
-            **identity,
-            revision=config.revision or _identifier(folder.text("revision"), 2),
-            parent=along[-2] if len(along) > 1 else None,
-            header_type=config.header_type,
-            express=config.express if config.capabilities_known else "max_link_speed" in names,
-            driver=driver,
-            # The kernel prints "(null)" for an unset override.
-            driver_override=None if override in (None, "", "(null)") else override,
-            vfio="vfio-dev" in names or (driver is not None and named_vfio(driver)),
-            iommu_group=int(group) if group is not None and group.isdecimal() else None,
-            numa_node=numa_node if numa_node is not None and numa_node >= 0 else None,
-            boot_vga=folder.text("boot_vga") == "1",
-            reset_methods=None if reset_methods is None else tuple(reset_methods.split()),
-            d3cold_allowed=None if d3cold is None else d3cold == "1",
-            physical_function=folder.link_name("physfn"),
-            virtual_functions=tuple(_virtual_functions(folder)),
-            total_vfs=folder.number("sriov_totalvfs") or 0,
-            num_vfs=folder.number("sriov_numvfs") or 0,
-            link=config.link if config.capabilities_known else _link(folder),
-            bars=tuple(_bars(folder)),
-            has_rom="rom" in names,
-            serial=_serial(folder, children),
-            children=children,
+            address,
+            path,
+            bus.stable_path + _place(name, bus.first),
+            *identity,
+            bus.bridge,
+            header_type,
+            "max_link_speed" in names,  # what has the capability for PCI Express (pcie_dev_attrs_are_visible)
+            driver,
+            override,
+            "vfio-dev" in names or (driver is not None and named_vfio(driver)),
+            int(group) if group is not None and group.isdecimal() else None,
+            _numa_node(folder.data("numa_node")),
+            folder.text("boot_vga") == "1",
+            _reset_methods(folder.data("reset_method"), "reset" in names),
+            folder.link_name("physfn"),
+            _virtual_functions(folder),
+            (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
+            (folder.number("sriov_numvfs") or 0) if "sriov_numvfs" in names else 0,
+            _serial(folder, children),
+            children,
+            None if self._read_details is None else self._read_details(folder, config),
         )
 
-    def _stable_path(self, along: list[str]) -> str:
-        """The way to a function through its bridges, each bus counted from its bridge's own secondary bus.
+    def _bus(self, above: str) -> _Bus:
+        """The bus whose functions lie in a folder, given as the links in DEVICES lead there."""
+        path = os.path.normpath(os.path.join(DEVICES, above))
+        bridges = pci_addresses(path)
+        if not bridges:
+            return _Bus(path, None, "", None)
+        return _Bus(path, bridges[-1], self._stable_path(bridges), self._secondary_bus(bridges[-1]))
 
-        A card's bus number changes when another card brings a bridge; this does not. The form is the one of Qubes OS:
-        `0000_00_08.1-00_00.0` is function 00.0 on the first bus below 0000:00:08.1.
-        """
-        domain, bus, rest = along[0].split(":")
-        parts = [f"{domain}_{bus}_{rest}"]
-        for bridge, address in zip(along, along[1:]):
-            _domain, bus, rest = address.split(":")
-            parts.append(f"{int(bus, 16) - self._secondary_bus(bridge) & 0xFF:02x}_{rest}")
-        return "-".join(parts)
+    def _stable_path(self, bridges: list[str]) -> str:
+        stable = _place(bridges[0])
+        for above, bridge in zip(bridges, bridges[1:]):
+            stable += _place(bridge, self._secondary_bus(above))
+        return stable
 
     def _secondary_bus(self, bridge: str) -> int:
         if bridge not in self._secondary:
@@ -164,91 +188,90 @@ class _Reader:
             self._secondary[bridge] = config.secondary_bus
         return self._secondary[bridge]
 
+    def _children(self, path: str, header_type: int, names: frozenset[str]) -> tuple[Child, ...]:
+        children = tuple(_children(self._tree, path, names)) if header_type == 0 else ()
+        return children + tuple(Child("vdpa", name) for name in sorted(self._vdpa & names))
 
-def _virtual_functions(folder: Folder) -> t.Iterator[str]:
+
+def _place(address: str, first: int | None = None) -> str:
+    """A function's part of a stable path: its place on a bus that is counted from `first`, on a root bus all of it.
+
+    A card's bus number changes when another card brings a bridge; this does not. The form is the one of Qubes OS:
+    `0000_00_08.1-00_00.0` is function 00.0 on the first bus below 0000:00:08.1.
+    """
+    domain, bus, rest = address.split(":")
+    return f"{domain}_{bus}_{rest}" if first is None else f"-{int(bus, 16) - first & 0xFF:02x}_{rest}"
+
+
+def _virtual_functions(folder: Folder) -> tuple[str, ...]:
     """Addresses of a PF's VFs, by their numbers."""
     if "sriov_numvfs" not in folder.names:
-        return
+        return ()
     numbers = (name[6:] for name in folder.names if name.startswith("virtfn"))
-    for number in sorted(filter(str.isdecimal, numbers), key=int):
-        address = folder.link_name(f"virtfn{number}")
-        if address is not None:
-            yield address
+    links = (folder.link_name(f"virtfn{number}") for number in sorted(filter(str.isdecimal, numbers), key=int))
+    return tuple(address for address in links if address is not None)
 
 
-def _identity(folder: Folder) -> dict[str, str] | None:
-    """Ids, class and modalias, from the one file that has them all; None for what is no PCI function (any more)."""
-    told = _UEVENT.search(folder.text("uevent") or "")
-    if told is not None:
-        class_id, vendor, product, subsystem_vendor, subsystem_product, modalias = told.groups()
-        return {
-            "vendor_id": vendor.lower(),
-            "product_id": product.lower(),
-            "class_id": class_id.lower().zfill(6),
-            "subsystem_vendor_id": subsystem_vendor.lower(),
-            "subsystem_product_id": subsystem_product.lower(),
-            "modalias": modalias,
-        }
-    vendor_file = folder.text("vendor")
-    if vendor_file is None:
+def _identity(folder: Folder) -> _Identity | None:
+    """Ids, class and modalias, from the one file that has them all; None for what is no function (any more)."""
+    before, slot, after = (folder.data("uevent") or b"").partition(b"\nPCI_SLOT_NAME=")
+    # Without the address, which is the folder's name, many functions have the same text.
+    return _parse_uevent(before + slot + after[after.find(b"\n") :]) or _identity_of_files(folder)
+
+
+@functools.cache
+def _parse_uevent(data: bytes) -> _Identity | None:
+    told = _UEVENT.search(as_text(data))
+    if told is None:
         return None
-    return {
-        "vendor_id": _identifier(vendor_file, 4),
-        "product_id": _identifier(folder.text("device"), 4),
-        "class_id": _identifier(folder.text("class"), 6),
-        "subsystem_vendor_id": _identifier(folder.text("subsystem_vendor"), 4),
-        "subsystem_product_id": _identifier(folder.text("subsystem_device"), 4),
-        "modalias": folder.text("modalias") or "",
-    }
-
-
-def _identifier(text: str | None, width: int) -> str:
-    try:
-        return f"{int(text or '0', 16):0{width}x}"
-    except ValueError:
-        return "0" * width
-
-
-def _link(folder: Folder) -> PcieLink | None:
-    """The link from sysfs' own files, where the capabilities in config space are only for root."""
-    if "max_link_speed" not in folder.names:
-        return None
-
-    def speed(name: str) -> str | None:
-        text = folder.text(name)
-        return None if text is None or text.startswith("Unknown") else text
-
-    def width(name: str) -> int | None:
-        lanes = folder.number(name)
-        return lanes if lanes and lanes != 255 else None
-
-    return PcieLink(
-        speed("current_link_speed"), width("current_link_width"), speed("max_link_speed"), width("max_link_width")
+    class_id, vendor, product, subsystem_vendor, subsystem_product, modalias = told.groups()
+    return _Identity(
+        vendor.lower(),
+        product.lower(),
+        class_id.lower().zfill(6),
+        subsystem_vendor.lower(),
+        subsystem_product.lower(),
+        modalias,
     )
 
 
-def _bars(folder: Folder) -> t.Iterator[Bar]:
-    for index, line in enumerate((folder.text("resource") or "").split("\n", _ROM_INDEX)[:_ROM_INDEX]):
-        if line == _NO_BAR:
-            continue
-        try:
-            start, end, flags = [int(number, 16) for number in line.split()]
-        except ValueError:
-            continue
-        if not flags & (_IORESOURCE_IO | _IORESOURCE_MEM) or end <= start:
-            continue
-        sizes: tuple[int, ...] = ()
-        if f"resource{index}_resize" in folder.names:
-            mask = int(_identifier(folder.text(f"resource{index}_resize"), 16), 16)
-            sizes = tuple(1 << 20 + bit for bit in range(64) if mask >> bit & 1)
-        yield Bar(
-            index,
-            end - start + 1,
-            io=bool(flags & _IORESOURCE_IO),
-            is_64bit=bool(flags & _IORESOURCE_MEM_64),
-            prefetchable=bool(flags & _IORESOURCE_PREFETCH),
-            resizable_sizes=sizes,
-        )
+def _identity_of_files(folder: Folder) -> _Identity | None:
+    """The same from a file for each, None where there is no such file."""
+    vendor = folder.data("vendor")
+    if vendor is None:
+        return None
+    return _Identity(
+        as_hexadecimal(vendor, 4),
+        as_hexadecimal(folder.data("device"), 4),
+        as_hexadecimal(folder.data("class"), 6),
+        as_hexadecimal(folder.data("subsystem_vendor"), 4),
+        as_hexadecimal(folder.data("subsystem_device"), 4),
+        folder.text("modalias") or "",
+    )
+
+
+# The texts of a few files are the same for most functions of a host.
+
+
+@functools.cache
+def _override(data: bytes | None) -> str | None:
+    """The kernel prints "(null)" for an unset override."""
+    text = as_text(data or b"")
+    return None if text in ("", "(null)") else text
+
+
+@functools.cache
+def _numa_node(data: bytes | None) -> int | None:
+    number = as_number(data)
+    return number if number is not None and number >= 0 else None
+
+
+@functools.cache
+def _reset_methods(data: bytes | None, resettable: bool) -> tuple[str, ...] | None:
+    """A function that can't be reset has neither file (pci_reset_supported)."""
+    if data is None and resettable:
+        return None
+    return tuple(as_text(data or b"").split())
 
 
 def _children(tree: Tree, path: str, names: t.Collection[str]) -> t.Iterator[Child]:

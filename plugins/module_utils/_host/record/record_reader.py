@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The record: the tracker's facts file, and a copy of it as it was when it was last written whole.
+"""Reading the record: the tracker's facts file, and a copy of it as it was when it was last written whole.
 
 Fact gathering reads the file as `ansible_facts.ansible_local.hostdev`. It must never be executable: fact gathering
 would run it, and fail for the whole host. It reads files by the pattern `*.fact`, the copy is none.
@@ -59,12 +59,10 @@ class RecordReader:
             return self._parse(data)
         except HostdevError as error:
             if error.remedy:  # of a newer schema: its remedy is no older record
-                raise HostdevError(
-                    error.code, subject=self.path, found=error.found, wanted=error.wanted, remedy=error.remedy
-                ) from error
+                raise error.but(subject=self.path) from error
             where = "" if error.subject == "record" else f"{error.subject}: "
-            found = f"it can't be understood: {where}{error.found}"
-            raise self._unreadable(found, error.wanted) from error
+            problem = f"it can't be understood: {where}{error.found}"
+            raise self._unreadable(problem, error.wanted) from error
 
     def executable(self) -> str | None:
         """The mode of a record that is executable, None of one that is not or is not there."""
@@ -121,10 +119,10 @@ class RecordReader:
 
         return missing(self.path, self.copy_path, self._copy())
 
-    def _unreadable(self, found: str, wanted: str) -> HostdevError:
+    def _unreadable(self, problem: str, wanted: str) -> HostdevError:
         from .record_errors import unreadable
 
-        return unreadable(self.path, self.copy_path, self._copy(), found=found, wanted=wanted)
+        return unreadable(self.path, self.copy_path, self._copy(), found=problem, wanted=wanted)
 
     def _untrusted(self, error: UntrustedError) -> HostdevError:
         remedy = error.remedy or f"see who made it: ls -l {shlex.quote(error.path)}; it was left as it is"

@@ -67,6 +67,9 @@ class DeviceStates:
                 self._add(DeviceState(device, *permitted))
                 self.free.add(device, *permitted)
 
+    def __contains__(self, address: object) -> bool:
+        return address in self._states
+
     def __getitem__(self, address: str) -> DeviceState:
         """The device's state. Raises KeyError for one that is not there, or not permitted."""
         return self._states[address]

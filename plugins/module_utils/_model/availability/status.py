@@ -12,10 +12,10 @@ import typing as t
 from ..claims.identity import moved_devices, waiting_device
 from ..guards.blocker import Blocker
 from ..guards.consent import Consent
-from ..guards.group import blockers
+from ..guards.group import Known, blockers
 from ..guards.record import record_blockers
 from ..requests.allow_list import AllowList
-from .states import DeviceStates, TransitionError
+from .states import AVAILABLE, DeviceStates, TransitionError
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
@@ -30,7 +30,8 @@ class Standing:
         self._inventory = inventory
         self._tracker = tracker
         self._moved = moved_devices(inventory, tracker)
-        self._known: dict[str, list[Blocker]] = {}
+        self._known = Known()
+        self._blockers: dict[str, list[Blocker]] = {}
         self._held = {address: claim for claim in tracker for address in [*claim.holdings, *claim.node_devices]}
 
     def holder(self, address: str) -> Claim | None:
@@ -38,22 +39,30 @@ class Standing:
 
     def status(self, address: str) -> str:
         """Nova's word for the device's state, or needs_cleaning."""
-        if waiting_device(self._tracker, self._inventory.devices[address]) is not None:
+        if address in self._tracker.waiting and waiting_device(self._tracker, self._inventory.devices[address]):
             return "needs_cleaning"
-        return self._books[address].status
+        return self._books[address].status if address in self._books else AVAILABLE
 
     def claimable(self, address: str) -> bool:
         """Whether anybody could claim the device now, without any consent."""
-        return self.status(address) == "available" and not self.blockers(address)
+        return self.status(address) == AVAILABLE and not self.blockers(address)
 
     def blockers(self, address: str) -> list[Blocker]:
         """Why the device may not be given away; of a held one, why it could not stay where it is."""
-        holder = self._held.get(address)
+        found = self._blockers.get(address)
+        if found is None:
+            found = self._blockers[address] = self._found(address)
+        return found
+
+    def _found(self, address: str) -> list[Blocker]:
+        holder, moved = self._held.get(address), self._moved.get(address)
         if holder is None:
             found = blockers(self._inventory, address, self._nobody, self._known)
         else:
             found = blockers(self._inventory, address, self._consent(holder))
-        return found + record_blockers(self._inventory.devices[address], holder, self._moved.get(address))
+        if holder is None and moved is None:
+            return found
+        return found + record_blockers(self._inventory.devices[address], holder, moved)
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""
@@ -64,8 +73,14 @@ class Standing:
 
     @functools.cached_property
     def _books(self) -> DeviceStates:
-        """The states, as the record and the domains make them."""
-        books = DeviceStates(AllowList(None), self._inventory.devices.values())
+        """The states, as the record and the domains make them, of what is on record and its PFs and VFs."""
+        held = {address for claim in self._tracker for address in claim.holdings}
+        devices = self._inventory.devices.values() if held else ()
+        pfs = {device.physical_function for device in devices if device.address in held}
+        books = DeviceStates(
+            AllowList(None),
+            (one for one in devices if one.address in held or one.address in pfs or one.physical_function in held),
+        )
         for claim in self._tracker:
             for address in claim.holdings.keys() & self._inventory.devices.keys():
                 in_use = any(use.uuid == claim.owner.id for use in self._inventory.domain_uses.get(address, ()))
@@ -83,7 +98,7 @@ class Standing:
         return Consent(
             owner_uuid=holder.owner.id if holder is not None else None,
             whole_group=holder is not None,
-            held_by_others=_Others(self._held, key),
+            held_by_others=_Others(self._held, key) if self._held else None,
         )
 
 

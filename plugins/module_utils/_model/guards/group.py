@@ -47,50 +47,53 @@ def exempt_from_group(device: PciDevice, kernel: tuple[int, int]) -> bool:
 
 def group_viable(inventory: Inventory, group: int) -> bool:
     """Whether a guest could use the group as its drivers are now."""
-    return all(
-        exempt_from_group(inventory.devices[member], inventory.host.kernel) for member in inventory.groups[group]
-    )
+    kernel = inventory.host.kernel
+    return all(exempt_from_group(inventory.devices[member], kernel) for member in inventory.groups[group])
+
+
+class Known:
+    """What was found out under one consent: functions' own blockers, and what each is for its group mates."""
+
+    def __init__(self) -> None:
+        self.own: dict[str, list[Blocker]] = {}
+        self.mates: dict[str, Blocker | None] = {}
 
 
 def blockers(
-    inventory: Inventory, address: str, consent: Consent = NOBODY, known: dict[str, list[Blocker]] | None = None
+    inventory: Inventory, address: str, consent: Consent = NOBODY, known: Known | None = None
 ) -> list[Blocker]:
     """All reasons why the function may not be given away, those of its own first; empty when there is none.
 
-    `known` keeps the functions' own blockers from one call to the next of the same consent, since each is asked for
+    `known` keeps what was found out from one call to the next of the same consent, since each function is asked for
     with each of its group mates.
     """
-    known = {} if known is None else known
+    known = Known() if known is None else known
     device = inventory.devices[address]
     own = _own_blockers(inventory, device, consent, known)
     if device.is_bridge or device.iommu_group is None or len(inventory.groups[device.iommu_group]) == 1:
         return list(own)
-    return [*own, *_group_blockers(inventory, device, consent, known)]
+    mates = [_mate_blocker(inventory, mate, consent, known) for mate in inventory.group_mates(address)]
+    return [*own, *(reason for reason in mates if reason is not None)]
 
 
-def _own_blockers(
-    inventory: Inventory, device: PciDevice, consent: Consent, known: dict[str, list[Blocker]]
-) -> list[Blocker]:
-    reasons = known.get(device.address)
+def _own_blockers(inventory: Inventory, device: PciDevice, consent: Consent, known: Known) -> list[Blocker]:
+    reasons = known.own.get(device.address)
     if reasons is None:
-        reasons = known[device.address] = own_blockers(inventory, device, consent)
+        reasons = known.own[device.address] = own_blockers(inventory, device, consent)
     return reasons
 
 
-def _group_blockers(
-    inventory: Inventory, device: PciDevice, consent: Consent, known: dict[str, list[Blocker]]
-) -> t.Iterator[Blocker]:
-    """One for each mate: the first guard that has anything to say of it."""
-    held_by_others = consent.held_by_others or {}
-    for other in inventory.group_mates(device.address):
-        mate = Mate(other, held_by_others.get(other.address))
-        if mate.holder is None and comes_along(other):
-            mate = mate._replace(blockers=_own_blockers(inventory, other, consent, known))
-        for code, guard in _GUARDS:
-            detail = guard(inventory, mate, consent)
-            if detail is not None:
-                yield blocker(code, other.address, detail, causes=mate.blockers)
-                break
+def _mate_blocker(inventory: Inventory, device: PciDevice, consent: Consent, known: Known) -> Blocker | None:
+    """What a function is for its mates: what the first guard says that has anything to say of it."""
+    address = device.address
+    if address not in known.mates:
+        mate = Mate(device, (consent.held_by_others or {}).get(address))
+        if mate.holder is None and comes_along(device):
+            mate = mate._replace(blockers=_own_blockers(inventory, device, consent, known))
+        details = ((code, guard(inventory, mate, consent)) for code, guard in _GUARDS)
+        code, detail = next((found for found in details if found[1] is not None), ("", None))
+        known.mates[address] = None if detail is None else blocker(code, address, detail, causes=mate.blockers)
+    return known.mates[address]
 
 
 # The guards.

@@ -31,7 +31,8 @@ class ConfigSpace:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._express = self._find(_CAP_ID_EXP)
+        self.link = self._link(self._find(_CAP_ID_EXP))
+        """The PCI Express link, None for a conventional function; what sits in the root complex shows no values."""
 
     @property
     def capabilities_known(self) -> bool:
@@ -52,15 +53,7 @@ class ConfigSpace:
         """The bus number below a bridge, 0 when unknown."""
         return self._data[_SECONDARY_BUS] if len(self._data) > _SECONDARY_BUS else 0
 
-    @property
-    def express(self) -> bool:
-        """Whether the function has the PCI Express capability."""
-        return self._express is not None
-
-    @property
-    def link(self) -> PcieLink | None:
-        """The PCI Express link, None for a conventional function; what sits in the root complex shows no values."""
-        place = self._express
+    def _link(self, place: int | None) -> PcieLink | None:
         if place is None or place + _EXP_LINK_STATUS + 2 > len(self._data):
             return None
         if self._data[place + _EXP_FLAGS] >> 4 in _EXP_TYPES_WITHOUT_LINK:
@@ -79,6 +72,12 @@ class ConfigSpace:
                 return place
             place, seen = self._data[place + 1] & 0xFC, seen + 1
         return None
+
+
+@functools.cache
+def config_space(data: bytes) -> ConfigSpace:
+    """The space, one for all functions whose bytes are the same, as those of VFs mostly are."""
+    return ConfigSpace(data)
 
 
 @functools.cache

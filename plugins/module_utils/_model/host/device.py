@@ -47,11 +47,10 @@ class Binding:
         return cls(data["driver"], data["driver_override"])
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(t.NamedTuple):
     """A base address register that is in use; `size` in bytes, `resizable_sizes` in bytes, empty when it is fixed."""
 
-    index: int
+    number: int
     size: int
     io: bool
     is_64bit: bool
@@ -77,13 +76,27 @@ class Child:
     attributes: t.Mapping[str, str] = field(default_factory=dict)
 
 
+class PciDetails(t.NamedTuple):
+    """What is shown of a function and no rule looks at.
+
+    `revision` has two hexadecimal digits; `d3cold_allowed` says whether the kernel may take the function's power away,
+    None where it does not tell.
+    """
+
+    revision: str = "00"
+    link: PcieLink | None = None
+    bars: tuple[Bar, ...] = ()
+    has_rom: bool = False
+    d3cold_allowed: bool | None = None
+
+
 class PciDevice(t.NamedTuple):
     """One PCI function as sysfs shows it. A tuple, since a host may have ten thousand of them to make.
 
-    Ids are lower-case hexadecimal without `0x`: four digits, `class_id` six, `revision` two. `path` is absolute in
-    sysfs. `vfio` says whether the function is bound to a VFIO driver now, whatever its name (it has `vfio-dev/`).
-    `reset_methods` is None where the kernel has some and does not tell which (before 5.15), empty without any;
-    `d3cold_allowed` whether the kernel may take the function's power away, None where it does not tell.
+    Ids are lower-case hexadecimal without `0x`: four digits, `class_id` six. `path` is absolute in sysfs. `vfio` says
+    whether the function is bound to a VFIO driver now, whatever its name (it has `vfio-dev/`). `reset_methods` is None
+    where the kernel has some and does not tell which (before 5.15), empty without any. `details` are only read where
+    they are shown.
     """
 
     address: str
@@ -94,28 +107,24 @@ class PciDevice(t.NamedTuple):
     class_id: str
     subsystem_vendor_id: str = "0000"
     subsystem_product_id: str = "0000"
-    revision: str = "00"
+    modalias: str = ""
     parent: str | None = None
     header_type: int = 0
     express: bool = True
     driver: str | None = None
     driver_override: str | None = None
     vfio: bool = False
-    modalias: str = ""
     iommu_group: int | None = None
     numa_node: int | None = None
     boot_vga: bool = False
     reset_methods: tuple[str, ...] | None = None
-    d3cold_allowed: bool | None = None
     physical_function: str | None = None
     virtual_functions: tuple[str, ...] = ()
     total_vfs: int = 0
     num_vfs: int = 0
-    link: PcieLink | None = None
-    bars: tuple[Bar, ...] = ()
-    has_rom: bool = False
     serial: str | None = None
     children: tuple[Child, ...] = ()
+    details: PciDetails | None = None
 
     @property
     def device_type(self) -> str:

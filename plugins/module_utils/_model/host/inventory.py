@@ -93,13 +93,10 @@ class Inventory:
         Addresses of group mates, or of what lies below a function without a group, and of the VFs of a PF among them;
         then, as `kind/name`, the children (interfaces, disks ...) that the function and all of those carry.
         """
-        others = {mate.address for mate in self.group_mates(address)}
-        if self.devices[address].iommu_group is None:
-            others.update(self.descendants(address))
-        for one in [address, *others]:
-            others.update(self.devices[one].virtual_functions)
-        others.discard(address)
-        functions = sorted(others, key=address_order)
+        device = self.devices[address]
+        functions = self._affected_functions(device)
+        if not functions and not device.children:
+            return []
         children = [
             f"{child.kind}/{child.name}"
             for function in [address, *functions]
@@ -107,3 +104,16 @@ class Inventory:
             for child in self.devices[function].children
         ]
         return functions + children
+
+    def _affected_functions(self, device: PciDevice) -> list[str]:
+        group = device.iommu_group
+        if group is None:
+            others = set(self.descendants(device.address))
+        elif len(self.groups[group]) == 1 and not device.virtual_functions:
+            return []  # most VFs
+        else:
+            others = set(self.groups[group])
+        for address in [device.address, *others]:
+            others.update(self.devices[address].virtual_functions)
+        others.discard(device.address)
+        return sorted(others, key=address_order)

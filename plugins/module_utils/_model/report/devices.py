@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
 
-from ..address import PciAddress
+from ..address import nodedev_name
 from ..availability.status import Standing
 from ..guards.group import group_viable
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
+    from ..host.device import Bar, PciDevice, PcieLink
     from ..host.inventory import Inventory
+
+
+DETAILS = frozenset({"revision", "link", "bars", "rom", "d3cold_allowed"})
+"""The fields that are made of a function's details."""
 
 
 class Names(t.Protocol):
@@ -40,14 +43,15 @@ class Drivers(t.Protocol):
 def device_report(
     inventory: Inventory, standing: Standing, device: PciDevice, names: Names, drivers: Drivers
 ) -> dict[str, t.Any]:
-    """One PCI function with everything that is known of it."""
+    """One PCI function with everything that is known of it; None for the details that were not read."""
     address = device.address
     holder = standing.holder(address)
     status = standing.status(address)
     reasons = standing.blockers(address)
+    details = device.details
     return {
         "address": address,
-        "name": PciAddress.parse(address).nodedev_name,
+        "name": nodedev_name(address),
         "capability": "pci",
         "path": device.path,
         "stable_path": device.stable_path,
@@ -59,7 +63,7 @@ def device_report(
         "subsystem_vendor_id": device.subsystem_vendor_id,
         "subsystem_product_id": device.subsystem_product_id,
         "subsystem_name": names.subsystem(device) or names.vendor(device.subsystem_vendor_id),
-        "revision": device.revision,
+        "revision": None if details is None else details.revision,
         "class": device.class_id,
         "class_name": names.pci_class(device.class_id),
         "serial": device.serial,
@@ -71,11 +75,11 @@ def device_report(
         "header_type": device.header_type,
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
-        "link": None if device.link is None else device.link._asdict(),
-        "bars": [{**asdict(one), "resizable_sizes": list(one.resizable_sizes)} for one in device.bars],
-        "rom": device.has_rom,
+        "link": None if details is None or details.link is None else _link(details.link),
+        "bars": None if details is None else [_bar(bar) for bar in details.bars],
+        "rom": None if details is None else details.has_rom,
         "reset_methods": None if device.reset_methods is None else list(device.reset_methods),
-        "d3cold_allowed": device.d3cold_allowed,
+        "d3cold_allowed": None if details is None else details.d3cold_allowed,
         "boot_vga": device.boot_vga,
         "physical_function": device.physical_function,
         "virtual_functions": list(device.virtual_functions),
@@ -88,6 +92,26 @@ def device_report(
         "claimable": status == "available" and not reasons,
         "blockers": [reason.as_dict() for reason in reasons],
         "affected": inventory.affected(address),
+    }
+
+
+def _link(link: PcieLink) -> dict[str, t.Any]:
+    return {
+        "current_speed": link.current_speed,
+        "current_width": link.current_width,
+        "max_speed": link.max_speed,
+        "max_width": link.max_width,
+    }
+
+
+def _bar(bar: Bar) -> dict[str, t.Any]:
+    return {
+        "index": bar.number,
+        "size": bar.size,
+        "io": bar.io,
+        "is_64bit": bar.is_64bit,
+        "prefetchable": bar.prefetchable,
+        "resizable_sizes": list(bar.resizable_sizes),
     }
 
 

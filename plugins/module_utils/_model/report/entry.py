@@ -41,7 +41,9 @@ class Entry(t.NamedTuple):
     def as_dict(self) -> dict[str, t.Any]:
         """What is known of it; of a PCI function only what libvirt knows beyond sysfs: `vpd`, `warning`."""
         if self.address is not None:
-            known = {} if self.node is None else self.node.as_dict()
+            if self.node is None:
+                return {}
+            known = self.node.as_dict()
             return {key: known[key] for key in ("vpd", "warning") if key in known}
         if self.node is not None:
             return self.node.as_dict()

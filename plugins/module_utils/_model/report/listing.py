@@ -14,7 +14,7 @@ import functools
 import typing as t
 from dataclasses import replace
 
-from ..address import PciAddress
+from ..address import PciAddress, nodedev_name
 from ..errors import HostdevError, did_you_mean
 from .entry import CAPABILITY_ALIASES, Entry
 
@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice
     from .filters import Filters
 
+# libvirt's node device for the host.
+_HOST = "computer"
 _KINDS = {"block": "storage", "usb": "usb_device"}
 
 # Blockers that say who has a device now, or what must come along; the others say that it stays with the host.
@@ -38,9 +40,9 @@ _NOT_BARRED = _NOT_FREE | {"group_incomplete"}
 class Listing:
     """The devices: PCI functions in the order of their addresses, then the others by name.
 
-    `nodes` are libvirt's node devices, empty without libvirt. A PCI function that libvirt alone knows is no device of
-    this host, but keeps its place in the tree. `standing` and `domains` are only needed for `passthrough` and
-    `available`.
+    `nodes` are libvirt's node devices, empty without libvirt, `listed` the names of further functions that it has. A
+    PCI function that libvirt alone knows is no device of this host, but keeps its place in the tree. `standing` and
+    `domains` are only needed for `passthrough` and `available`.
     """
 
     def __init__(
@@ -49,29 +51,27 @@ class Listing:
         nodes: t.Sequence[NodeDevice],
         standing: Standing | None = None,
         domains: t.Sequence[Domain] = (),
+        listed: t.Collection[str] = frozenset(),
     ) -> None:
         self._inventory, self._standing, self._domains = inventory, standing, domains
+        self._listed = frozenset([*listed, *(node.name for node in nodes if node.address is not None)])
         self.entries: dict[str, Entry] = {}
         self._foreign: dict[str, NodeDevice] = {}
         self._groups: dict[int, list[str]] | None = None
         by_address = {node.address: node for node in nodes if node.address is not None}
         self._aliases = {
-            node.name: _name(address) for address, node in by_address.items() if address in inventory.devices
+            node.name: nodedev_name(address) for address, node in by_address.items() if address in inventory.devices
         }
         for address, device in inventory.devices.items():
-            self._add(self._function(device, by_address.get(address)))
+            self._add(self._function(nodedev_name(address), device, by_address.get(address)))
         for node in sorted(nodes, key=lambda node: node.name):
             if node.address is None:
                 parent = self._aliases.get(node.parent or "", node.parent)
                 self._add(Entry(node.name, node.capability, node.capabilities, parent, node=node))
             elif node.address not in inventory.devices:
                 self._foreign[node.name] = node
-        if not nodes:
+        if not nodes and not listed:
             self._add_children()
-        self._below: dict[str, list[str]] = {}
-        for name, parent in self._all_parents():
-            if parent is not None and parent != name:
-                self._below.setdefault(parent, []).append(name)
 
     def select(self, filters: Filters) -> list[Entry]:
         """The devices asked for. Raises HostdevError with code unknown_capability or unknown_device."""
@@ -110,7 +110,7 @@ class Listing:
         for name in [entry.name, *found]:
             device = self._device(self.entries.get(name))
             for address in device.virtual_functions if device is not None else ():
-                vf = _name(address)
+                vf = nodedev_name(address)
                 found.update([vf, *self._below_all(vf)])
         found.discard(entry.name)
         return [one for one in self.entries.values() if one.name in found]
@@ -171,25 +171,41 @@ class Listing:
     def _add(self, entry: Entry) -> None:
         self.entries[entry.name] = entry
 
-    def _function(self, device: PciDevice, node: NodeDevice | None) -> Entry:
-        nested = dict.fromkeys(node.capabilities if node is not None else ())
-        if device.physical_function:
-            nested["phys_function"] = None
-        if device.total_vfs:
-            nested["virt_functions"] = None
-        if device.is_bridge:
-            nested["cardbus-bridge" if device.header_type == 2 else "pci-bridge"] = None
-        if any(child.kind == "mdev_type" for child in device.children):
-            nested["mdev_types"] = None
-        parent = _name(device.parent) if device.parent is not None else None
+    def _function(self, name: str, device: PciDevice, node: NodeDevice | None) -> Entry:
         if node is not None and node.parent is not None:
-            parent = self._aliases.get(node.parent, node.parent)
-        name = _name(device.address)
-        return Entry(name, "pci", tuple(nested), parent, device.address, node)
+            parent: str | None = self._aliases.get(node.parent, node.parent)
+        else:
+            parent = self._parent(device.parent, name in self._listed)
+        nested = _nested(device)
+        if node is not None:
+            nested = tuple(dict.fromkeys([*node.capabilities, *nested]))
+        return Entry(name, "pci", nested, parent, device.address, node)
+
+    @functools.cache  # noqa: B019 - a listing lives as long as the module runs
+    def _parent(self, bridge: str | None, listed: bool) -> str | None:
+        """Where a function belongs of which libvirt did not tell.
+
+        Where libvirt lists it, below the next function upwards that it lists too, else below the host itself
+        (src/node_device/node_device_udev.c, udevSetParent).
+        """
+        if not listed:
+            return None if bridge is None else nodedev_name(bridge)
+        while bridge is not None and nodedev_name(bridge) not in self._listed:
+            above = self._inventory.devices.get(bridge)
+            bridge = None if above is None else above.parent
+        return _HOST if bridge is None else nodedev_name(bridge)
+
+    @functools.cached_property
+    def _below(self) -> dict[str, list[str]]:
+        below: dict[str, list[str]] = {}
+        for name, parent in self._all_parents():
+            if parent is not None and parent != name:
+                below.setdefault(parent, []).append(name)
+        return below
 
     def _add_children(self) -> None:
         for device in self._inventory.devices.values():
-            parent = _name(device.address)
+            parent = nodedev_name(device.address)
             for child in device.children:
                 if child.kind != "mdev_type":
                     name = f"{child.kind}/{child.name}"
@@ -318,6 +334,17 @@ class Listing:
                 )
 
 
-def _name(address: str) -> str:
-    """libvirt's name of a function, from its address in sysfs spelling."""
-    return f"pci_{address.replace(':', '_').replace('.', '_')}"
+def _nested(device: PciDevice) -> tuple[str, ...]:
+    """The capabilities that libvirt nests in a function's own."""
+    if not (device.physical_function or device.total_vfs or device.header_type or device.children):
+        return ()
+    nested = []
+    if device.physical_function:
+        nested.append("phys_function")
+    if device.total_vfs:
+        nested.append("virt_functions")
+    if device.is_bridge:
+        nested.append("cardbus-bridge" if device.header_type == 2 else "pci-bridge")
+    if any(child.kind == "mdev_type" for child in device.children):
+        nested.append("mdev_types")
+    return tuple(nested)

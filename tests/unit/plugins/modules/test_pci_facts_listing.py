@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -16,10 +17,12 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Run
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, files
 
 PF, VF1 = "0000:01:00.0", "0000:01:10.0"
+VF1_NAME = "pci_0000_01_10_0"
 NODES = [
     ET.tostring(one, encoding="unicode")
     for one in ET.parse(DATA / "lab-trixie.nodedevs.xml").getroot().findall("device")
 ]
+WITH_VPD = 1 << 21
 
 
 class NodeHandle:
@@ -35,7 +38,8 @@ class NodeHandle:
         return self._xml
 
     def name(self):
-        return "odd"
+        name = re.search("<name>(.*)</name>", str(self._xml))
+        return "odd" if name is None else name.group(1)
 
 
 @pytest.fixture
@@ -43,7 +47,11 @@ def runner(lab_host, monkeypatch, capsys):
     NodeHandle.calls = 0
     lab_host.libvirt.nodes = list(NODES)
     monkeypatch.setattr(
-        type(lab_host.libvirt), "listAllDevices", lambda libvirt, _flags: [NodeHandle(xml) for xml in libvirt.nodes]
+        type(lab_host.libvirt),
+        "listAllDevices",
+        lambda libvirt, flags: [
+            NodeHandle(xml) for xml in libvirt.nodes if flags != WITH_VPD or "<capability type='vpd'>" in str(xml)
+        ],
     )
     return Runner(lab_host, monkeypatch, capsys)
 
@@ -58,13 +66,30 @@ def names(runner, **options):
     return [device["name"] for device in facts(runner, gather_subset=["devices", "node_devices"], **options)["devices"]]
 
 
-def test_node_devices_come_after_the_functions_and_each_is_asked_for_once(runner):
+def test_node_devices_come_after_the_functions_and_each_is_asked_for_once_if_it_is_no_function(runner):
     found = facts(runner)["devices"]
     kinds = [device["capability"] for device in found]
     assert kinds.index("storage") == kinds.count("pci")
     assert "pci" not in kinds[kinds.index("storage") :]
     assert [device["name"] for device in found if device.get("root_hub")] == ["usb_usb1", "usb_usb2"]
-    assert NodeHandle.calls == len(NODES)
+    assert NodeHandle.calls == len(NODES) - kinds.count("pci")
+
+
+def test_a_function_has_the_vital_product_data_that_libvirt_tells(runner):
+    vpd = "<capability type='vpd'><name>X710</name></capability></capability></device>"
+    place = next(index for index, xml in enumerate(NODES) if f"<name>{VF1_NAME}</name>" in xml)
+    runner.host.libvirt.nodes[place] = re.sub(r"</capability>\s*</device>\s*$", vpd, NODES[place])
+    found = {device["name"]: device for device in facts(runner)["devices"]}
+    assert found[VF1_NAME]["vpd"] == {"name": "X710"}
+    assert [name for name, device in found.items() if "vpd" in device] == [VF1_NAME]
+
+
+def test_the_tree_is_that_of_libvirt_whether_a_function_is_asked_for_or_not(runner):
+    without = facts(runner, gather_subset=["tree"])["tree"]
+    asked = NodeHandle.calls
+    assert without == facts(runner, gather_subset=["tree"], capability=["pci"])["tree"]
+    assert NodeHandle.calls - asked == len(NODES)
+    assert [node["name"] for node in without] == ["computer"]
 
 
 def test_an_odd_node_device_is_listed_with_a_warning_of_the_module(runner):

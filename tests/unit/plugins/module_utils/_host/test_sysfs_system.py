@@ -60,6 +60,14 @@ def test_numbers_lines_and_names(tree):
     assert tree.names("/sys/a/text") == tree.names("/sys/none") == []
 
 
+def test_whether_there_is_anything_in_a_folder(tree, folder):
+    (folder / "sys/bare").mkdir()
+    assert [tree.any_in(f"/sys/{name}") for name in ("a", "b", "bare", "none", "a/text", "dangling")] == [
+        *(True, True),
+        *(False, False, False, False),
+    ]
+
+
 def test_only_a_line_feed_ends_a_line(tree, folder):
     (folder / "sys/paths").write_text("/mnt/form\x0cfeed\x85\u2028x - ext4\n/mnt/b\n", encoding="utf-8")
     assert tree.lines("/sys/paths") == ["/mnt/form\x0cfeed\x85\u2028x - ext4", "/mnt/b"]

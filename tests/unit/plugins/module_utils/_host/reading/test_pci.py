@@ -15,7 +15,13 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci impo
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PciDevice, PcieLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import (
+    Bar,
+    Child,
+    PciDetails,
+    PciDevice,
+    PcieLink,
+)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 LINK = PcieLink("2.5 GT/s PCIe", 1, "2.5 GT/s PCIe", 1)
@@ -23,6 +29,11 @@ LINK = PcieLink("2.5 GT/s PCIe", 1, "2.5 GT/s PCIe", 1)
 
 def column(tree, read):
     return {device.address: read(device) for device in read_devices(tree)}
+
+
+def details(tree, address):
+    (found,) = (device.details for device in read_devices(tree, details=True) if device.address == address)
+    return found
 
 
 def where(tree, test):
@@ -193,20 +204,20 @@ def test_the_boot_display_is_one(either):
 
 
 def test_links_are_told_as_far_as_the_kernel_knows_them(either):
-    assert read_device(either, "0000:81:00.0").link == LINK
-    assert read_device(either, "0000:00:05.0").link == PcieLink(None, None, None, None)
-    assert read_device(either, "0000:00:02.0").link is None
+    assert details(either, "0000:81:00.0").link == LINK
+    assert details(either, "0000:00:05.0").link == PcieLink(None, None, None, None)
+    assert details(either, "0000:00:02.0").link is None
 
 
 def test_bars_that_are_in_use(either):
-    assert read_device(either, "0000:01:00.0").bars == (
+    assert details(either, "0000:01:00.0").bars == (
         Bar(0, 131072, io=False, is_64bit=False, prefetchable=False),
         Bar(1, 131072, io=False, is_64bit=False, prefetchable=False),
         Bar(2, 32, io=True, is_64bit=False, prefetchable=False),
         Bar(3, 16384, io=False, is_64bit=True, prefetchable=False),
     )
-    assert read_device(either, "0000:81:00.0").bars == (Bar(0, 16384, io=False, is_64bit=True, prefetchable=False),)
-    assert [(one.index, one.prefetchable) for one in read_device(either, "0000:01:10.2").bars] == [(0, True), (3, True)]
+    assert details(either, "0000:81:00.0").bars == (Bar(0, 16384, io=False, is_64bit=True, prefetchable=False),)
+    assert [(one.number, one.prefetchable) for one in details(either, "0000:01:10.2").bars] == [(0, True), (3, True)]
 
 
 def kinds(tree, address):
@@ -245,7 +256,6 @@ def test_one_function_in_full(lab):
         class_id="010802",
         subsystem_vendor_id="1af4",
         subsystem_product_id="1100",
-        revision="02",
         parent="0000:80:00.0",
         header_type=0,
         express=True,
@@ -256,15 +266,25 @@ def test_one_function_in_full(lab):
         iommu_group=20,
         numa_node=1,
         reset_methods=("flr", "bus"),
-        d3cold_allowed=True,
-        link=LINK,
-        bars=(Bar(0, 16384, io=False, is_64bit=True, prefetchable=False),),
         serial="LABNVME1",
         children=(
             Child("nvme", "nvme3", {"serial": "LABNVME1", "model": "QEMU NVMe Ctrl", "firmware_rev": "10.0.13"}),
             Child("block", "nvme3n1", {"size": "131072"}),
         ),
     )
+    assert details(lab, "0000:81:00.0") == PciDetails(
+        revision="02",
+        link=LINK,
+        bars=(Bar(0, 16384, io=False, is_64bit=True, prefetchable=False),),
+        has_rom=False,
+        d3cold_allowed=True,
+    )
+
+
+def test_details_are_only_read_where_they_are_asked_for(lab):
+    assert {device.details for device in read_devices(lab)} == {None}
+    assert None not in {device.details for device in read_devices(lab, details=True)}
+    assert [device._replace(details=None) for device in read_devices(lab, details=True)] == read_devices(lab)
 
 
 def test_a_function_that_is_not_there_is_none(lab):
@@ -280,6 +300,11 @@ BASE = {f"{HERE}/vendor": "0x8086\n", f"{HERE}/device": "0x1533\n", f"{HERE}/cla
 def made(folder, contents):
     files(folder, {**BASE, **contents})
     return read_device(Tree(str(folder)), "0000:01:00.0")
+
+
+def made_details(folder, contents):
+    files(folder, {**BASE, **contents})
+    return details(Tree(str(folder)), "0000:01:00.0")
 
 
 def test_a_function_of_which_only_the_ids_can_be_read(folder):
@@ -308,7 +333,7 @@ def test_attributes_that_make_no_sense_do_not_end_the_reading(folder):
         },
     )
     assert (found.product_id, found.numa_node, found.iommu_group, found.total_vfs) == ("0000", None, None, 0)
-    assert found.bars == (Bar(2, 16, io=True, is_64bit=False, prefetchable=False),)
+    assert details(Tree(str(folder)), "0000:01:00.0").bars == (Bar(2, 16, io=True, is_64bit=False, prefetchable=False),)
 
 
 def test_vfs_are_those_of_the_numbered_links(folder):
@@ -339,7 +364,7 @@ def test_a_vfio_driver_is_told_by_its_folder_and_before_6_1_by_its_name(folder, 
 
 
 def test_resizable_bars_tell_their_sizes(folder):
-    found = made(
+    found = made_details(
         folder,
         {
             f"{HERE}/resource": "0x380000000000 0x38000fffffff 0x000000000014220c\n",
@@ -364,7 +389,7 @@ def test_no_reset_method_is_told_apart_from_a_kernel_that_does_not_tell(folder, 
     [({}, None), ({f"{HERE}/d3cold_allowed": "1\n"}, True), ({f"{HERE}/d3cold_allowed": "0\n"}, False)],
 )
 def test_whether_power_may_be_taken_away_is_as_the_kernel_says(folder, contents, allowed):
-    assert made(folder, contents).d3cold_allowed is allowed
+    assert made_details(folder, contents).d3cold_allowed is allowed
 
 
 def test_another_name_of_a_display_is_no_child(folder):
@@ -391,7 +416,7 @@ def test_a_vdpa_device_is_a_child_whatever_its_name_and_makes_a_vf_vdpa(folder):
 
 
 def test_a_rom_is_seen(folder):
-    assert made(folder, {f"{HERE}/rom": ""}).has_rom
+    assert made_details(folder, {f"{HERE}/rom": ""}).has_rom
 
 
 def test_a_given_address_is_no_serial(folder):

@@ -10,9 +10,10 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PcieLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PciDetails, PcieLink
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import (
+    DETAILS,
     device_report,
     groups_report,
     tree_report,
@@ -67,15 +68,17 @@ def test_the_facts_of_a_device_are_whole_and_plain():
             A,
             subsystem_vendor_id="8086",
             subsystem_product_id="0001",
-            revision="03",
             parent="0000:00:01.0",
             numa_node=1,
             serial="52:54:00:12:34:57",
-            link=PcieLink("8.0 GT/s PCIe", 8, "16.0 GT/s PCIe", 16),
-            bars=(Bar(0, 65536, False, True, True, (65536, 131072)),),
-            has_rom=True,
-            d3cold_allowed=True,
             children=(Child("net", "eth0", {"address": "52:54:00:12:34:57"}),),
+            details=PciDetails(
+                revision="03",
+                link=PcieLink("8.0 GT/s PCIe", 8, "16.0 GT/s PCIe", 16),
+                bars=(Bar(0, 65536, False, True, True, (65536, 131072)),),
+                has_rom=True,
+                d3cold_allowed=True,
+            ),
         ),
         domain_uses={A: [use(WEB, live=True)]},
     )
@@ -177,9 +180,14 @@ def test_a_vf_of_a_claimed_pf_is_not_claimable():
 
 
 def test_what_the_kernel_does_not_tell_is_null():
-    facts = report(inventory(device(A, reset_methods=None, link=None, iommu_group=None, numa_node=None)))
+    facts = report(inventory(device(A, reset_methods=None, iommu_group=None, numa_node=None, details=PciDetails())))
     unknown = ("reset_methods", "d3cold_allowed", "link", "iommu_group", "numa_node")
     assert {key: facts[key] for key in unknown} == dict.fromkeys(unknown)
+
+
+def test_details_that_were_not_read_are_null():
+    facts = report(inventory(device(A)))
+    assert {key: facts[key] for key in DETAILS} == dict.fromkeys(DETAILS)
 
 
 def test_the_vfio_driver_is_the_one_that_a_claim_would_take_and_a_bridge_has_none():
