@@ -440,10 +440,12 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
 
 
 def work(module: AnsibleModule) -> dict[str, object]:
+    find_binding(module)
     from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
 
     return claim(module)

@@ -15,11 +15,34 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision import pci
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.attaching import waiting
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import Change, Steps
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.glance import at_rest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import function_steps
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, expand, recorded
 
 # Thousands of small files: in memory, as sysfs is itself, where there is such a place.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _glances_at_claims_are_right() -> t.Iterator[None]:
+    """What a glance tells of a claim is held against the planner, in each test that decides on one."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(pci, "at_rest", _at_rest)
+        yield
+
+
+def _at_rest(snapshot: Snapshot, change: Change) -> bool:
+    rest = at_rest(snapshot, change)
+    if rest:
+        assert function_steps(snapshot, change) == Steps([], [])
+        domain = snapshot.domain_of(change.after.owner)
+        assert domain is None or waiting(snapshot.inventory, domain, change.after) == []
+    return rest
 
 
 @pytest.fixture

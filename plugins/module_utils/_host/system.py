@@ -12,14 +12,11 @@ from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.pci import read_devices
-from .usage.kernel_routes import read_routing
-from .usage.management import management_uses
-from .usage.network import network_uses
-from .usage.processes import process_uses
-from .usage.storage import storage_uses
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
+    from .._model.host.device import PciDevice
+    from .._model.host.uses import HostUse
     from .libvirt.domains import Domains
     from .sysfs import Tree
 
@@ -45,11 +42,19 @@ class System:
         return Inventory(
             read_host(self.tree),
             devices,
-            host_uses=[
-                *storage_uses(self.tree),
-                *network_uses(self.tree, read_routing(self.tree), self.environ),
-                *management_uses(self.tree, devices),
-                *process_uses(self.tree, with_guests),
-            ],
+            host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
         )
+
+    def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
+        """Who uses what on the host; nothing is read before the first is asked for."""
+        from .usage.kernel_routes import read_routing
+        from .usage.management import management_uses
+        from .usage.network import network_uses
+        from .usage.processes import process_uses
+        from .usage.storage import storage_uses
+
+        yield from storage_uses(self.tree)
+        yield from network_uses(self.tree, read_routing(self.tree), self.environ)
+        yield from management_uses(self.tree, devices)
+        yield from process_uses(self.tree, with_guests)

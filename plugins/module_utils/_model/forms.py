@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import typing as t
@@ -210,6 +209,8 @@ def wrong(path: str, value: object, wanted: str) -> DocumentError:
 
 def unknown(path: str, key: str, value: object, known: t.Collection[str]) -> DocumentError:
     """The error of a key that there is not, with the one that may be meant."""
+    import difflib  # only what goes wrong needs it
+
     near = difflib.get_close_matches(key, known, 1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return wrong(below(path, key), value, "one of the keys " + ", ".join(known) + meant)

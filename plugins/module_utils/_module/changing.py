@@ -1,28 +1,68 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The objects of a host that is to be changed."""
+"""What the modules that change a host have in common: the host's objects, the flow, and results."""
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 
-from .._host.binding.binder import Binder
-from .._host.binding.sysfs_writer import SysfsWriter
-from .._host.binding.vf_settings import KernelInterfaces, VfSettings
+from .._host.change.flow import Flow
 from .._host.change.host import ChangingHost
-from .._host.libvirt.changes import DomainChanges
-from .._host.libvirt.removal_events import RemovalEvents
 from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
-from .._model.errors import HostdevError
-from .libvirt import check_local, connect, find_binding
+from .._model.errors import HostdevError, one_line
+from .libvirt import check_local, connect
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from .._host.binding.binder import Binder
+    from .._host.binding.vf_settings import VfSettings
+    from .._host.change.outcome import Outcome
+    from .._host.libvirt.changes import DomainChanges
+    from .._host.libvirt.removal_events import RemovalEvents
+    from .._model.plan.plan import Plan
     from .libvirt import Libvirt
+
+
+class ModuleHost(ChangingHost):
+    """The host that a module runs on. What binds drivers and sets VFs is made, and imported, when it is first used."""
+
+    def __init__(self, module: AnsibleModule, tree: Tree, domains: DomainChanges | None) -> None:
+        self.tree, self.domains, self.environ = tree, domains, os.environ
+        self._module = module
+
+    @functools.cached_property
+    def binder(self) -> Binder:
+        from .._host.binding.binder import Binder
+        from .._host.binding.sysfs_writer import SysfsWriter
+
+        return Binder(self.tree, SysfsWriter(self.tree), lambda name: load_module(self._module, name))
+
+    @functools.cached_property
+    def vf_settings(self) -> VfSettings:
+        from .._host.binding.vf_settings import KernelInterfaces, VfSettings
+
+        return VfSettings(self.tree, KernelInterfaces())
+
+
+class _Events:
+    """Libvirt's events about devices that leave a guest, imported when a guest is first waited for."""
+
+    def __init__(self, libvirt: Libvirt) -> None:
+        self._libvirt = libvirt
+
+    def listening(self, uuid: str, alias: str | None) -> t.ContextManager[t.Callable[[float], str | None]]:
+        return self._events.listening(uuid, alias)
+
+    @functools.cached_property
+    def _events(self) -> RemovalEvents:
+        from .._host.libvirt.removal_events import RemovalEvents
+
+        return RemovalEvents(self._libvirt.binding, self._libvirt.uri)
 
 
 def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[ChangingHost, RecordFile]:
@@ -37,23 +77,15 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Chan
             wanted="root: only root may bind drivers and write the record",
             remedy="set become: true",
         )
-    tree = Tree()
-    find_binding(module)
-    connection, _reason = connect(module, uri, required=needs_libvirt)
-    return (
-        ChangingHost(
-            tree,
-            None if connection is None else _domains(connection),
-            os.environ,
-            Binder(tree, SysfsWriter(tree), lambda name: load_module(module, name)),
-            VfSettings(tree, KernelInterfaces()),
-        ),
-        RecordFile(module.params["facts_path"]),
-    )
+    libvirt, _reason = connect(module, uri, required=needs_libvirt)
+    domains = None if libvirt is None else _domains(libvirt)
+    return ModuleHost(module, Tree(), domains), RecordFile(module.params["facts_path"])
 
 
 def _domains(libvirt: Libvirt) -> DomainChanges:
-    events = RemovalEvents(libvirt.binding, libvirt.uri)
+    from .._host.libvirt.changes import DomainChanges
+
+    events = _Events(libvirt)
     return DomainChanges(libvirt.handle, libvirt.error, reopen=libvirt.reopen, events=events)
 
 
@@ -63,3 +95,44 @@ def load_module(module: AnsibleModule, name: str) -> bool:
     if modprobe is None:
         return False
     return bool(module.run_command([modprobe, "--", name])[0] == 0)
+
+
+def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
+    """The flow of a module that changes the host. Raises HostdevError when it must not or cannot."""
+    system, file = changing_system(module, needs_libvirt=needs_libvirt)
+    return Flow(
+        system,
+        file,
+        check_mode=module.check_mode,
+        lock_timeout=module.params["lock_timeout"],
+        detach_timeout=module.params["detach_timeout"],
+        on_detach_timeout=module.params["on_detach_timeout"],
+    )
+
+
+def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
+    """What both modules return."""
+    for warning in outcome.warnings:
+        module.warn(one_line(warning))
+    told: dict[str, t.Any] = {
+        "changed": outcome.changed,
+        "stopped": outcome.stopped,
+        "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps],
+    }
+    if module._diff:
+        told["diff"] = outcome.diff
+    return told
+
+
+def devices(plan: Plan) -> list[dict[str, t.Any]]:
+    """The devices of a plan: those held after a claim, those given back by a release."""
+    if plan.operation == "claim":
+        return [held.as_dict() for held in plan.after.holdings.values()]
+    return [held.as_dict() for address, held in plan.before.holdings.items() if address not in plan.after.holdings]
+
+
+def node_devices(plan: Plan) -> list[dict[str, t.Any]]:
+    """The USB and SCSI devices of a plan, likewise."""
+    if plan.operation == "claim":
+        return [held.as_dict() for held in plan.after.node_devices.values()]
+    return [held.as_dict() for name, held in plan.before.node_devices.items() if name not in plan.after.node_devices]

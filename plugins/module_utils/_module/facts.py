@@ -59,7 +59,8 @@ def _read_record(module: AnsibleModule) -> Record:
         return Record()
     if record.journal is not None:
         what = f"{record.journal.operation} of {record.journal.owner}"
-        from .._host.record.lock import LOCK, lock_holder
+        from .._host.record.lock_holder import lock_holder
+        from .._host.record.lock_path import LOCK
 
         holder = lock_holder(Tree().local(LOCK))
         if holder is not None:
@@ -72,4 +73,4 @@ def _read_record(module: AnsibleModule) -> Record:
 def _parse(data: bytes) -> Record:
     from .._model.record.reading import UnfinishedRun, read_record
 
-    return read_record(data, UnfinishedRun)
+    return read_record(data, lambda: UnfinishedRun)

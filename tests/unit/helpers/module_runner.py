@@ -15,6 +15,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import changing as changing_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
@@ -35,7 +36,7 @@ class Runner:
         self._monkeypatch, self._capsys = monkeypatch, capsys
         for module in (changing_module, facts_module):
             monkeypatch.setattr(module, "Tree", lambda: host.tree)
-        monkeypatch.setattr(changing_module, "SysfsWriter", lambda _tree: host.kernel)
+        monkeypatch.setattr(sysfs_writer, "SysfsWriter", lambda _tree: host.kernel)
         monkeypatch.setattr(changing_module, "load_module", lambda _module, name: host.kernel.load_module(name))
         monkeypatch.setattr(changing_module.os, "geteuid", lambda: 0)
         # How a result shows warnings, and that they outlive a module, is ansible-core's.

@@ -30,8 +30,8 @@ def run_task(
     """What a task took: processor's `seconds` by part, `imported` files of the collection with sizes, its `result`.
 
     Parts: start (the interpreter and Ansible's own), import (the collection's files and what they need), inventory
-    (reading the host's functions and their uses), decision (all else). `root` is the host's root folder, `domains` are
-    those of its libvirt: name, uuid, config and live, the XML of a domain or None.
+    (reading the host's functions), decision (all else, and who uses them where that is asked for). `root` is the host's
+    root folder, `domains` are those of its libvirt: name, uuid, config and live, the XML of a domain or None.
     """
     told = {"archive": archive, "module": module, "options": options, "root": root, "domains": list(domains)}
     done = subprocess.run(

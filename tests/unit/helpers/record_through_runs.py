@@ -15,7 +15,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import choose
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.release import concerned, give_back
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.concerned import concerned
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.release import give_back
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
@@ -31,7 +32,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import Guest
 
 
 def domain(name: str) -> Owner:

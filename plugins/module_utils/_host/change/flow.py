@@ -9,38 +9,34 @@ import contextlib
 import typing as t
 from dataclasses import replace
 
-from ..._model.availability.pools import pools
-from ..._model.availability.status import Statuses
-from ..._model.decision.claim import choose, decide_claim
-from ..._model.decision.release import concerned, decide_cleaned, decide_release, give_back
 from ..._model.errors import HostdevError
-from ..._model.plan.diff import domain_diff, host_diff
 from ..._model.requests.wish import FAIL
 from ..reading.host_facts import read_host
 from ..record.lock import LOCK, locked
-from .executors import Executors
 from .opening import opened
 from .outcome import Outcome
 from .snapshot import read_snapshot, with_vf_states
-from .stubborn_guest import StubbornGuest
-from .transaction import Transaction
 
 if t.TYPE_CHECKING:
+    from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
+    from ..._model.decision.concerned import Cleaned
     from ..._model.decision.decision import Decision
-    from ..._model.decision.release import Cleaned
+    from ..._model.plan.plan import Plan
     from ..._model.record.record import Record
     from ..._model.requests.request import Request
     from ..._model.requests.wish import ClaimWish, ReleaseWish
     from ..._model.snapshot import Snapshot
     from ..record.record_file import RecordFile
     from .host import ChangingHost
+    from .transaction import Transaction
 
 
 class Flow:
     """Claims and releases on one host: read, decide, act. With `check_mode` nothing is written, not even the lock.
 
-    It has many parameters since each is an option of the task, which a caller names. Times are in seconds.
+    It has many parameters since each is an option of the task, which a caller names. Times are in seconds. What only a
+    claim, a release or a change needs is imported where that begins: most tasks find everything as it shall be.
     """
 
     def __init__(
@@ -64,6 +60,8 @@ class Flow:
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
+        from ..._model.decision.claim import choose, decide_claim
+
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, domain=wish.domain, requests=wish.requests)
@@ -74,6 +72,8 @@ class Flow:
 
     def release(self, wish: ReleaseWish) -> Outcome:
         """Give devices back to the host. What nobody holds is no error: it is released already."""
+        from ..._model.decision.concerned import concerned, decide_cleaned
+
         outcome = Outcome()
         whose = wish.domain or wish.owner or ("orphans" if wish.orphans else ", ".join(wish.addresses))
         with self._opened(outcome, f"release for {whose}") as record:
@@ -83,11 +83,16 @@ class Flow:
             for number, claim in enumerate(claims):
                 if number and not self._check_mode:
                     snapshot = self._read(record)
-                choice = give_back(snapshot, wish, claim)
-                snapshot = with_vf_states(self._system, snapshot, choice.change)
-                self._carry_out(decide_release(snapshot, wish, choice), record, snapshot, outcome)
+                self._give_back(snapshot, wish, claim, record, outcome)
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
         return outcome
+
+    def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
+        from ..._model.decision.release import decide_release, give_back
+
+        choice = give_back(snapshot, wish, claim)
+        snapshot = with_vf_states(self._system, snapshot, choice.change)
+        self._carry_out(decide_release(snapshot, wish, choice), record, snapshot, outcome)
 
     def _opened(self, outcome: Outcome, doing: str) -> t.ContextManager[Record]:
         """The record under the lock, an interrupted run recovered; `doing` is told to who waits for the lock."""
@@ -111,21 +116,31 @@ class Flow:
         plan, after = decision.plan, None
         domain = snapshot.domain_of(plan.after.owner)
         if plan.changed and not self._check_mode:
-            guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
-            try:
-                plan = self._transaction(record).run(plan, guest)
-            except HostdevError as error:
-                raise guest.told(error) from error
-            outcome.warnings.extend(guest.warnings)
-            outcome.stopped.extend(guest.stopped)
-            plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
+            plan = self._act(plan, record, snapshot, outcome)
             if domain is not None and self._system.domains is not None:
                 after = self._system.domains.find(domain.uuid)
         outcome.warnings.extend(decision.warnings)
         outcome.plans.append(plan)
+        if not plan.steps:
+            return
+        from ..._model.plan.diff import domain_diff, host_diff
+
         outcome.diff.extend(host_diff(plan))
         if domain is not None:
             outcome.diff.extend(domain_diff(plan, domain, after))
+
+    def _act(self, plan: Plan, record: Record, snapshot: Snapshot, outcome: Outcome) -> Plan:
+        """Run the plan; comes back as it was done, with the claim as it is on record by then."""
+        from .stubborn_guest import StubbornGuest
+
+        guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
+        try:
+            plan = self._transaction(record).run(plan, guest)
+        except HostdevError as error:
+            raise guest.told(error) from error
+        outcome.warnings.extend(guest.warnings)
+        outcome.stopped.extend(guest.stopped)
+        return replace(plan, after=record.tracker.claim_of(plan.after.owner))
 
     def _clean(self, cleaned: Cleaned, record: Record, outcome: Outcome) -> None:
         outcome.warnings.extend(cleaned.warnings)
@@ -137,9 +152,15 @@ class Flow:
             self._file.write(record)
 
     def _transaction(self, record: Record) -> Transaction:
+        from .executors import Executors
+        from .transaction import Transaction
+
         executors = Executors(self._system, self._detach_timeout)
         return Transaction(self._file, record, executors, pools=self._free_pools)
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
+        from ..._model.availability.pools import pools
+        from ..._model.availability.status import Statuses
+
         inventory = self._system.inventory()
         return pools(inventory, filter(Statuses(inventory, tracker).claimable, inventory.devices))

@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import replace
 
 from ..._model.claims.tracker import Tracker
-from ..._model.plan.vf_settings import vfs_concerned
+from ..._model.plan.vfs_concerned import vfs_concerned
 from ..._model.snapshot import Snapshot
-from ..reading.module_aliases import ModuleAliases
-from ..reading.usb_scsi import read_usb_and_scsi
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
+    from ..._model.host.device import PciDevice
+    from ..._model.host.node_device import Nodes
     from ..._model.plan.change import Change
     from ..._model.requests.request import Request
     from ..libvirt.changes import DomainChanges
+    from ..reading.module_aliases import ModuleAliases
     from .host import ChangingHost
 
 
@@ -44,16 +46,39 @@ def read_snapshot(
         Tracker(tracker, tracker.waiting.values()),
         None if domains is None else tuple(domains),
         named,
-        nodes=read_usb_and_scsi(host.tree) if wanted else {},
-        vfio_driver=ModuleAliases(host.tree, inventory.host.kernel_release).vfio_driver,
+        nodes=_usb_and_scsi(host) if wanted else {},
+        vfio_driver=_VfioDrivers(host, inventory.host.kernel_release),
     )
+
+
+def _usb_and_scsi(host: ChangingHost) -> Nodes:
+    from ..reading.usb_scsi import read_usb_and_scsi
+
+    return read_usb_and_scsi(host.tree)
+
+
+class _VfioDrivers:
+    """Tells a function's VFIO driver; the kernel's table of modules is read when the first is asked for."""
+
+    def __init__(self, host: ChangingHost, kernel_release: str) -> None:
+        self._host, self._kernel_release = host, kernel_release
+
+    def __call__(self, device: PciDevice) -> str:
+        return self._aliases.vfio_driver(device)
+
+    @functools.cached_property
+    def _aliases(self) -> ModuleAliases:
+        from ..reading.module_aliases import ModuleAliases
+
+        return ModuleAliases(self._host.tree, self._kernel_release)
 
 
 def with_vf_states(host: ChangingHost, snapshot: Snapshot, change: Change) -> Snapshot:
     """The snapshot with what PFs have of the VFs that a change is about. Raises HostdevError where one can't tell."""
-    if host.vf_settings is None:
+    addresses = vfs_concerned(change)
+    if not addresses or host.vf_settings is None:
         return snapshot
-    return replace(snapshot, vf_states=host.vf_settings.states(snapshot.inventory, vfs_concerned(change)))
+    return replace(snapshot, vf_states=host.vf_settings.states(snapshot.inventory, addresses))
 
 
 def _named(libvirt: DomainChanges, domains: list[Domain], wanted: str) -> Domain:

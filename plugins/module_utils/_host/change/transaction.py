@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.plan.attaching import with_guest_addresses
+from ..._model.plan.journal import Journal
 from ..._model.plan.partial import with_set_aside
-from ..._model.plan.plan import Journal, Plan
+from ..._model.plan.plan import Plan
 from .recovery import Recovery
 
 if t.TYPE_CHECKING:

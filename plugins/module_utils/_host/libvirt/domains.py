@@ -10,7 +10,7 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import Domain, parse_layout
 from .connection import LibvirtConnection
-from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number, remedy
+from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
 XML_INACTIVE = 2
@@ -110,6 +110,8 @@ class Domains:
 
 
 def _no_answer(error: Exception, wanted: str) -> HostdevError:
+    from .error_remedies import remedy
+
     return HostdevError(
         "no_libvirt",
         subject="libvirt",

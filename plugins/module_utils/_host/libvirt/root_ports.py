@@ -10,13 +10,33 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import parse_layout
 from ..._model.guest.pci_xml import root_port_xml
+from .error_remedies import remedy
+from .errors import is_gone
 
 if t.TYPE_CHECKING:
     from ..._model.plan.steps import RootPortsStep
+    from .connection import LibvirtConnection
 
 # include/libvirt/libvirt-domain.h
 _XML_INACTIVE = 2
 _AFFECT_CONFIG = 2
+
+
+def apply_root_ports(link: LibvirtConnection, step: RootPortsStep, error: type[Exception]) -> None:
+    """See DomainChanges.apply_root_ports; `error` is libvirt's."""
+    try:
+        link.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))
+    except error as why:
+        if is_gone(why) and set(step.after) < set(step.before):
+            return
+        raise HostdevError(
+            "root_ports_failed",
+            subject=f"definition of domain {step.domain}",
+            found=f"libvirt says: {why}",
+            wanted=str(step),
+            remedy=remedy(why)
+            or "ask for fewer with ensure_root_ports, or see the journal of libvirtd or virtqemud on the host",
+        ) from why
 
 
 def change_root_ports(handle: t.Any, step: RootPortsStep) -> None:

@@ -115,38 +115,14 @@ class RecordReader:
         return f"{count} claim{'' if count == 1 else 's'}, written {time.strftime('%Y-%m-%d %H:%M:%S', written)}"
 
     def _missing(self) -> HostdevError:
-        path, copy = shlex.quote(self.path), shlex.quote(self.copy_path)
-        restore, forget = f"cp -p {copy} {path}", f"rm {copy}"
-        return HostdevError(
-            "record_missing",
-            subject=self.path,
-            found=f"it is gone, but its copy {self.copy_path} is there ({self._copy() or 'which is no good either'})",
-            wanted="both, or none of them on a host where nothing was ever claimed",
-            remedy=f"to go back to the copy: {restore}; if all that was claimed was given back by hand: {forget}",
-            details={"commands": {"restore": restore, "forget": forget}},
-        )
+        from .record_errors import missing
+
+        return missing(self.path, self.copy_path, self._copy())
 
     def _unreadable(self, problem: str, wanted: str) -> HostdevError:
-        path, copy = shlex.quote(self.path), shlex.quote(self.copy_path)
-        aside, known = f"mv {path} {path}.broken", self._copy()
-        if known is not None:
-            commands = {"restore": f"{aside} && cp -p {copy} {path}"}
-            does = f"to go back to its last good copy ({known}) and keep this one for a look: {commands['restore']}"
-        else:
-            also = f" && mv {copy} {copy}.broken" if os.path.lexists(self.copy_path) else ""
-            commands = {"forget": aside + also}
-            does = (
-                "mend it, or restore it from a backup; there is no good copy; to begin without any claim and keep "
-                f"this one for a look: {commands['forget']}"
-            )
-        return HostdevError(
-            "record_unreadable",
-            subject=self.path,
-            found=problem,
-            wanted=wanted,
-            remedy=f"it was left as it is; {does}",
-            details={"commands": commands},
-        )
+        from .record_errors import unreadable
+
+        return unreadable(self.path, self.copy_path, self._copy(), found=problem, wanted=wanted)
 
     def _untrusted(self, error: UntrustedError) -> HostdevError:
         remedy = error.remedy or f"see who made it: ls -l {shlex.quote(error.path)}; it was left as it is"

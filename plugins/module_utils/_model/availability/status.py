@@ -10,7 +10,8 @@ import functools
 import typing as t
 
 from ..claims.identity import moved_devices, waiting_device
-from ..guards.blocker import Blocker, Consent
+from ..guards.blocker import Blocker
+from ..guards.consent import Consent
 from ..guards.group import Known, blockers
 from ..guards.record import record_blockers
 from ..requests.allow_list import AllowList

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from .. import forms
 from ..address import address_order
 from ..host.device import IDENTITY_FORM, Binding
-from ..host.node_device import SCSI, USB
+from ..host.node_kinds import SCSI, USB
 from ..requests.guest_options import NO_OPTIONS, SETTINGS_FORM
 from ..requests.request import Request
 from ..requests.usb_scsi import WAYS
-from .usb_scsi import ATTACH_FORM, NodeHolding
+from .places import ATTACH_FORM
 
 if t.TYPE_CHECKING:
     from ..requests.guest_options import GuestOptions
+    from .usb_scsi import NodeHolding
 
 REQUESTED = "requested"
 GROUP_MEMBER = "group_member"
@@ -183,13 +184,19 @@ def _check_request(requests: list[dict[str, t.Any]], held: dict[str, t.Any], pat
         raise forms.wrong(path, held["request"], f"{wanted} ({', '.join(suitable) or 'there is none'})")
 
 
+def _node_holding_form(value: object, path: str) -> None:
+    from .usb_scsi import NodeHolding
+
+    NodeHolding.FORM(value, path)
+
+
 _CLAIM_FIELDS = forms.mapping(
     {
         "owner": Owner.FORM,
         "requests": forms.listed(Request.FORM, unique="name"),
         "devices": forms.listed(Holding.FORM, unique="address"),
     },
-    {"node_devices": forms.listed(NodeHolding.FORM, unique="name", least=1)},
+    {"node_devices": forms.listed(_node_holding_form, unique="name", least=1)},
 )
 
 
@@ -238,10 +245,16 @@ class Claim:
             Request.from_dict(request, f"{path}.requests[{index}]") for index, request in enumerate(data["requests"])
         ]
         holdings = [Holding.from_dict(device) for device in data["devices"]]
-        nodes = [NodeHolding.from_dict(device) for device in data.get("node_devices", ())]
+        nodes = _node_holdings(data["node_devices"]) if "node_devices" in data else []
         return cls(
             Owner.from_dict(data["owner"]),
             {request.name: request for request in requests},
             {held.address: held for held in holdings},
             {held.name: held for held in nodes},
         )
+
+
+def _node_holdings(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[NodeHolding]:
+    from .usb_scsi import NodeHolding
+
+    return [NodeHolding.from_dict(entry) for entry in entries]

@@ -10,7 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .. import forms
-from ..host.node_device import SCSI, USB
+from ..host.node_kinds import SCSI, USB
+from .places import ATTACH_FORM
 
 if t.TYPE_CHECKING:
     from ..host.node_device import NodeDevice
@@ -22,10 +23,6 @@ _IDENTITY = {
 
 # As read_usb_and_scsi makes them: of the port, and of host, bus, target and logical unit.
 _NAMES = {USB: re.compile(r"usb_[0-9]+(?:_[0-9]+)+"), SCSI: re.compile(r"scsi(?:_[0-9]+){4}")}
-
-# The words of guest.domain.PLACES.
-ATTACH_FORM = forms.listed(forms.one_of("config", "live"))
-
 
 # By ids that no USB device can have it would pass for gone, and stay in its domain.
 _IDS = {"vendor_id": forms.digits(4), "product_id": forms.digits(4)}

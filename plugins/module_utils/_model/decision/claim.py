@@ -5,7 +5,7 @@
 
 The decision has two halves, `choose` and `decide_claim`, with one read between. What PFs have of their VFs can't be
 read beforehand: a host may have thousands of VFs that fit, each costs two questions to the kernel, and a PF that does
-not answer is an error only where one of its VFs is chosen. plan.vf_settings.vfs_concerned has those that are read.
+not answer is an error only where one of its VFs is chosen. plan.vfs_concerned has those that are read.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from ..claims.claim import Owner
 from ..errors import HostdevError
 from ..guest.numa import numa_cells
 from ..plan.change import CLAIM, Change
-from ..plan.vf_settings import note_originals
 from ..selection.choice import Asked
-from ..selection.matching import Guest
+from ..selection.nearness import Guest
 from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 
@@ -44,7 +43,11 @@ def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
 
 def decide_claim(snapshot: Snapshot, choice: Choice) -> Decision:
     """The plan of what was chosen, by a snapshot that has the states of the VFs. Raises HostdevError."""
-    change = replace(choice.change, after=note_originals(choice.change.after, snapshot.vf_states))
+    change = choice.change
+    if snapshot.vf_states:
+        from ..plan.vf_settings import note_originals
+
+        change = replace(change, after=note_originals(change.after, snapshot.vf_states))
     plan = make_plan(snapshot, change)
     warnings = [*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_claim(snapshot, plan))]
     if snapshot.domains is None:

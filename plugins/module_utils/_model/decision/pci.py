@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""PCI functions as a kind of devices, see kinds.Kind."""
+"""PCI functions as a kind of devices, see kinds.Kind. The rules of a plan are imported where something differs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import typing as t
 from dataclasses import replace
 
 from ..claims.identity import as_claimed, held_device
-from ..guest.machine import machine_warnings
-from ..plan.attaching import check_networks, waiting
-from ..plan.planner import function_steps
-from ..plan.root_ports import ports_waiting
-from ..selection.give_back import give_back
-from ..selection.matching import affinity_warnings, policy_warnings
-from ..selection.select import select
+from ..plan.change import CLAIM, Change, Steps
+from ..plan.glance import at_rest
+from ..selection.nearness import affinity_warnings, policy_warnings
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
-    from ..plan.change import Change, Steps
+    from ..guest.domain import Domain
+    from ..host.device import PciDevice
     from ..plan.plan import Plan
     from ..requests.wish import ReleaseWish
     from ..selection.choice import Asked
@@ -33,9 +30,14 @@ class PciFunctions:
         return claim.holdings
 
     def select(self, snapshot: Snapshot, asked: Asked, after: Claim) -> Claim:
+        from ..selection.select import select
+
         asked.wish.allow_list.check(snapshot.inventory)
         chosen = select(snapshot, asked)
-        check_networks(snapshot.inventory, chosen)
+        if any(request.guest.network is not None for request in chosen.requests.values()):
+            from ..plan.networks import check_networks
+
+            check_networks(snapshot.inventory, chosen)
         return replace(after, requests=chosen.requests, holdings=chosen.holdings)
 
     def warnings_of_choice(self, snapshot: Snapshot, asked: Asked, change: Change) -> list[str]:
@@ -45,21 +47,26 @@ class PciFunctions:
             *_idle(snapshot, asked),
             *policy_warnings(asked.wish.requests, asked.guest, asked.owner),
             *affinity_warnings(new, asked.guest),
-            *(machine_warnings(domain, new) if asked.places else ()),
+            *(_machine_warnings(domain, new) if asked.places and new else ()),
         ]
 
     def keep(self, snapshot: Snapshot, wish: ReleaseWish, before: Claim, after: Claim) -> Claim:
+        from ..selection.give_back import give_back
+
         kept = give_back(snapshot.inventory, before, names=wish.names, addresses=wish.addresses)
         return replace(after, requests={**after.requests, **kept.requests}, holdings=kept.holdings)
 
     def steps(self, snapshot: Snapshot, change: Change) -> Steps:
+        if at_rest(snapshot, change):
+            return Steps((), ())
+        from ..plan.planner import function_steps
+
         return function_steps(snapshot, change)
 
     def warnings_of_claim(self, snapshot: Snapshot, plan: Plan) -> list[str]:
         domain, devices = snapshot.domain_of(plan.after.owner), snapshot.inventory.devices
-        late = (
-            [] if domain is None else [*waiting(snapshot.inventory, domain, plan.after), *ports_waiting(domain, plan)]
-        )
+        still = at_rest(snapshot, Change(CLAIM, plan.before, plan.after)) and not plan.steps
+        late = [] if domain is None or still else _late(snapshot, domain, plan)
         return late + [
             f"{address} has no reset method: it keeps what one guest left in it for the next"
             for address in plan.after.holdings
@@ -84,6 +91,20 @@ class PciFunctions:
             if held.request is None and before[address].request is not None
         ]
         return [*gone, *members, *mates]
+
+
+def _machine_warnings(domain: Domain | None, new: t.Sequence[PciDevice]) -> list[str]:
+    from ..guest.machine import machine_warnings
+
+    return machine_warnings(domain, new)
+
+
+def _late(snapshot: Snapshot, domain: Domain, plan: Plan) -> list[str]:
+    """Warnings of what a domain that runs gets at its next start only."""
+    from ..plan.attaching import waiting
+    from ..plan.root_ports import ports_waiting
+
+    return [*waiting(snapshot.inventory, domain, plan.after), *ports_waiting(domain, plan)]
 
 
 def _idle(snapshot: Snapshot, asked: Asked) -> list[str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .blocker import NOBODY, Blocker, Consent, blocker
+from .blocker import Blocker, blocker
+from .consent import NOBODY, Consent
 from .domain import domain_blockers
+from .mates import CLASS_HOST_BRIDGE, CLASS_ISA_BRIDGE
 from .registry import guards_in
 
 if t.TYPE_CHECKING:
@@ -16,8 +18,6 @@ if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
     from ..host.uses import HostUse
 
-CLASS_HOST_BRIDGE = "0600"
-CLASS_ISA_BRIDGE = "0601"
 CLASS_SMBUS = "0c05"
 
 

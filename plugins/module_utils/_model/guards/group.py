@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .blocker import NOBODY, Blocker, Consent, blocker
+from .blocker import Blocker, blocker
+from .consent import NOBODY, Consent
 from .domain import DOMAIN_CODES
-from .function import CLASS_HOST_BRIDGE, CLASS_ISA_BRIDGE, own_blockers
+from .function import own_blockers
+from .mates import comes_along
 from .registry import guards_in
 
 if t.TYPE_CHECKING:
@@ -79,11 +81,6 @@ def _own_blockers(inventory: Inventory, device: PciDevice, consent: Consent, kno
     if reasons is None:
         reasons = known.own[device.address] = own_blockers(inventory, device, consent)
     return reasons
-
-
-def comes_along(mate: PciDevice) -> bool:
-    """Whether a group mate must be held with its group: bridges and the platform's own functions stay, undriven."""
-    return not mate.is_bridge and not mate.class_id.startswith((CLASS_HOST_BRIDGE, CLASS_ISA_BRIDGE))
 
 
 def _mate_blocker(inventory: Inventory, device: PciDevice, consent: Consent, known: Known) -> Blocker | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import typing as t
 
 from ..address import address_order
@@ -20,7 +21,8 @@ class Inventory:
     """Functions by address, in address order, with what uses them.
 
     `host_uses` and `domain_uses` may name addresses that are not on the host (a definition that outlived a card).
-    Uses of what is on no function are found by their path alone.
+    Uses of what is on no function are found by their path alone. `host_uses` are taken when the first question is
+    about them: where that is a generator, who uses what on the host is not read before, and often not at all.
     """
 
     def __init__(
@@ -36,15 +38,7 @@ class Inventory:
             device.address: device for device in sorted(devices, key=lambda device: address_order(device.address))
         }
         self.domain_uses: t.Mapping[str, t.Sequence[DomainUse]] = domain_uses or {}
-        self.host_uses: dict[str, list[HostUse]] = {}
-        self._by_path: list[HostUse] = []
-        for use in host_uses:
-            if use.address:
-                self.host_uses.setdefault(use.address, []).append(use)
-            if use.path:
-                self._by_path.append(use)
-        self._by_path.sort(key=lambda use: f"{use.path}/")
-        self._paths = [f"{use.path}/" for use in self._by_path]
+        self._host_uses = host_uses
         self.groups: dict[int, list[str]] = {}
         self._below: dict[str, list[str]] = {}
         for address, device in self.devices.items():
@@ -53,11 +47,28 @@ class Inventory:
             if device.parent is not None:
                 self._below.setdefault(device.parent, []).append(address)
 
+    @functools.cached_property
+    def _all_host_uses(self) -> list[HostUse]:
+        return list(self._host_uses)
+
+    @functools.cached_property
+    def host_uses(self) -> dict[str, list[HostUse]]:
+        found: dict[str, list[HostUse]] = {}
+        for use in self._all_host_uses:
+            if use.address:
+                found.setdefault(use.address, []).append(use)
+        return found
+
+    @functools.cached_property
+    def _by_path(self) -> list[tuple[str, HostUse]]:
+        found = [(f"{use.path}/", use) for use in self._all_host_uses if use.path]
+        return sorted(found, key=lambda pair: pair[0])
+
     def host_uses_within(self, path: str) -> list[HostUse]:
         """The uses of what is at a sysfs path or below it, in the order of their paths."""
         # "0" is what follows "/" in ASCII.
-        first, end = (bisect.bisect_left(self._paths, path + bound) for bound in "/0")
-        return self._by_path[first:end]
+        first, end = (bisect.bisect_left(self._by_path, (path + bound,)) for bound in "/0")
+        return [use for _path, use in self._by_path[first:end]]
 
     def group_mates(self, address: str) -> list[PciDevice]:
         """The other functions of the same IOMMU group, in address order."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-USB = "usb_device"
-SCSI = "scsi"
+from .node_kinds import SCSI, USB
+
+__all__ = ["SCSI", "USB", "NodeDevice", "Nodes"]
 
 
 @dataclass(frozen=True)

@@ -11,30 +11,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..address import address_order
 from ..errors import HostdevError
 from ..guest.domain import LIVE
-from .change import RELEASE
 from .steps import VfSettingsStep
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
     from ..host.vf_state import VfState
-    from .change import Change
     from .steps import HostdevStep
-
-
-def vfs_concerned(change: Change) -> list[str]:
-    """Addresses of the devices whose settings the change may set or put back: those that have a network now, or had.
-
-    Of a release only those that it gives back.
-    """
-    before, after = change.before, change.after
-    addresses = {address for address, held in before.holdings.items() if held.vf_settings}
-    addresses.update(address for address in after.holdings if after.options(address).network is not None)
-    if change.operation == RELEASE:
-        addresses -= after.holdings.keys()
-    return sorted(addresses, key=address_order)
 
 
 def note_originals(claim: Claim, states: t.Mapping[str, VfState]) -> Claim:

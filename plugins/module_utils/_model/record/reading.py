@@ -68,8 +68,10 @@ class UnfinishedRun:
         return cls(data["operation"], Owner.from_dict(data["claim_after"]["owner"]))
 
 
-def read_record(data: bytes, journals: JournalReader, migrations: t.Mapping[int, Migration] = MIGRATIONS) -> Record:
-    """The record in a file's content, its journal as `journals` reads one; see schema.parse_record."""
+def read_record(
+    data: bytes, journals: t.Callable[[], JournalReader], migrations: t.Mapping[int, Migration] = MIGRATIONS
+) -> Record:
+    """The record in a file's content; see schema.parse_record. `journals` gives what reads the journal in it."""
     try:
         return _record(_migrated(read_document(data), migrations), journals)
     except DocumentError as error:
@@ -103,12 +105,13 @@ def _schema(value: object, path: str) -> None:
         raise DocumentError(path, f"its schema is {value!r:.60}", f"schema {SCHEMA}")
 
 
-def _record(data: dict[str, t.Any], journals: JournalReader) -> Record:
-    forms.mapping({**_FORMS, "journal": forms.nullable(journals.FORM)})(data, "")
+def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> Record:
+    journal_form = forms.nullable(lambda value, path: journals().FORM(value, path))
+    forms.mapping({**_FORMS, "journal": journal_form})(data, "")
     journal = data["journal"]
     record = Record(
         Tracker((), [Waiting.from_dict(waiting) for waiting in data["needs_cleaning"]]),
-        None if journal is None else journals.from_dict(journal),
+        None if journal is None else journals().from_dict(journal),
         data["boot_id"],
         data["pools"],
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plan.plan import Journal
 from .reading import MIGRATIONS, Migration, read_record
 from .record import SCHEMA, Record
+
+if t.TYPE_CHECKING:
+    from ..plan.journal import Journal
 
 __all__ = ["MIGRATIONS", "SCHEMA", "Migration", "Record", "parse_record"]
 
@@ -20,4 +22,10 @@ def parse_record(data: bytes, migrations: t.Mapping[int, Migration] | None = Non
     Raises HostdevError with code record_unreadable, whatever the content is. Its subject is the path inside the
     document, `record` for all of it.
     """
-    return read_record(data, Journal, MIGRATIONS if migrations is None else migrations)
+    return read_record(data, _journals, MIGRATIONS if migrations is None else migrations)
+
+
+def _journals() -> type[Journal]:
+    from ..plan.journal import Journal
+
+    return Journal

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from ..errors import HostdevError
 from ..host.device import TYPE_VDPA
 from ..values import check_keys, from_json
+from .alias import Alias
 from .device_spec import parse_device_spec
 from .numa_policy import LEGACY, parse_numa_policy
 
@@ -36,17 +36,6 @@ _ENOUGH = (
 _SPEC_KEYS = (*_IDS, *_ENOUGH, "device_type", "numa_node", "live_migratable", "resource_class", "traits")
 KEYS = ("name", "numa_policy", "capability_type", *_SPEC_KEYS)
 _LONGEST_NAME = 256
-
-
-@dataclass(frozen=True)
-class Alias:
-    """What a device must fit, one of `specs`, and the NUMA policy of requests that don't say one."""
-
-    specs: tuple[DeviceSpec, ...]
-    numa_policy: str = LEGACY
-
-
-Aliases = t.Mapping[str, Alias]
 
 
 def parse_aliases(value: object, path: str = "aliases") -> dict[str, Alias]:

@@ -27,7 +27,10 @@ class AllowList:
     def check(self, inventory: Inventory, path: str = "device_spec") -> None:
         """Refuse an entry that can't be meant for this host. Raises HostdevError with code invalid_spec."""
         for index, spec in enumerate(self._specs or ()):
-            spec.check_remote_managed(inventory, f"{path}[{index}]")
+            if spec.remote_managed:
+                from .remote_managed import check_remote_managed
+
+                check_remote_managed(spec, inventory, f"{path}[{index}]")
 
     def entry_of(self, device: PciDevice) -> tuple[int, t.Mapping[str, t.Any]] | None:
         """Number and tags of the first entry that the device fits, None when no entry permits it."""

@@ -12,15 +12,22 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .. import forms, values
-from ..host.device import DEVICE_TYPES, TYPE_PF
-from .address_pattern import AddressPattern, read_address
+from ..host.device import DEVICE_TYPES
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
+    from .address_pattern import AddressPattern
+
+
+def _address(value: object, path: str) -> AddressPattern | None:
+    from .address_pattern import read_address
+
+    return read_address(value, path)
+
 
 _READERS: dict[str, t.Callable[[object, str], t.Any]] = {
-    "address": read_address,
+    "address": _address,
     "devname": values.interface,
     "vendor_id": values.identifier,
     "product_id": values.identifier,
@@ -139,12 +146,13 @@ class DeviceSpec:
         return self._looks_around or any(criterion is not None for criterion in criteria)
 
     @property
-    def _remote_managed(self) -> bool:
+    def remote_managed(self) -> bool:
+        """Whether it is for devices that a SmartNIC manages."""
         return self.tags.get("remote_managed") == "true"
 
     @property
     def _looks_around(self) -> bool:
-        return self.devname is not None or self.iommu_group_size is not None or self._remote_managed
+        return self.devname is not None or self.iommu_group_size is not None or self.remote_managed
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> DeviceSpec:
         """The same spec with what is around each device looked up: interfaces, the PF's serial, the IOMMU group.
@@ -154,50 +162,10 @@ class DeviceSpec:
         """
         if not self._looks_around:
             return self
-        if any(_carries(device, self.devname) for device in inventory.devices.values()):
-            held = ()
-        fitting = (device for device in inventory.devices.values() if self._fits_around(device, inventory, held))
-        return replace(self, among=frozenset(device.address for device in fitting))
+        from .around import Around, addresses_around
 
-    def _fits_around(self, device: PciDevice, inventory: Inventory, held: t.Collection[str]) -> bool:
-        upper = inventory.devices.get(device.physical_function or "")
-        functions = [device] if upper is None else [device, upper]
-        named = any(_carries(function, self.devname) for function in functions) or (
-            device.vfio and device.address in held
-        )
-        if self.devname is not None and not named:
-            return False
-        if self.iommu_group_size is not None:
-            group = device.iommu_group
-            if group is None or len(inventory.groups[group]) != self.iommu_group_size:
-                return False
-        return not self._remote_managed or any(function.serial for function in functions)
-
-    def check_remote_managed(self, inventory: Inventory, path: str) -> None:
-        """Refuse remote_managed on what is no VF: only the VFs of a SmartNIC's PF can be. Raises HostdevError."""
-        if not self._remote_managed:
-            return
-        carrier = next((device for device in inventory.devices.values() if _carries(device, self.devname)), None)
-        if self.devname is not None and carrier is None:
-            raise values.invalid(f"{path}.devname", self.devname, "an interface of this host, for remote_managed")
-        if self.address is not None and self.address.exact is not None:
-            carrier = inventory.devices.get(self.address.exact)
-        if carrier is None or carrier.device_type != TYPE_PF or self.device_type not in (None, TYPE_PF):
-            return
-        vfs = [inventory.devices[vf] for vf in carrier.virtual_functions if vf in inventory.devices]
-        if self.product_id is not None and any(self.fits_kind(vf) for vf in vfs):
-            return
-        if self.fits_kind(carrier):
-            raise values.invalid(
-                f"{path}.remote_managed",
-                True,
-                f"the VFs of {carrier.address}, which is a PF",
-                "add the VFs' product_id, or device_type: type-VF",
-            )
-        if vfs:
-            ids = " or ".join(sorted({f"{vf.vendor_id}:{vf.product_id}" for vf in vfs}))
-            given = f"{self.vendor_id or '*'}:{self.product_id or '*'}"
-            raise values.invalid(f"{path}.product_id", given, f"the ids of the VFs of {carrier.address}, {ids}")
+        asked = Around(self.devname, self.iommu_group_size, self.remote_managed)
+        return replace(self, among=addresses_around(asked, inventory, held))
 
     def names(self, device: PciDevice) -> bool:
         """Whether the spec is for this very device: by its address, serial or stable path."""
@@ -241,10 +209,6 @@ class DeviceSpec:
         written.update({key: value for key, value in self.tags.items() if key in _TAG_READERS})
         free = {key: value for key, value in self.tags.items() if key not in _TAG_READERS}
         return {**written, "tags": free} if free else written
-
-
-def _carries(device: PciDevice, interface: str | None) -> bool:
-    return any(child.kind == "net" and child.name == interface for child in device.children)
 
 
 def _met(wanted: object, tag: object) -> bool:

@@ -15,14 +15,14 @@ from ..errors import HostdevError
 from ..host.device import TYPE_PF, TYPE_VDPA
 from ..values import check_keys, number
 from .device_spec import DeviceSpec, parse_device_specs
-from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
+from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions
 from .numa_policy import LEGACY, POLICIES, parse_numa_policy
-from .usb_scsi import WAYS, UsbScsiCriteria, parse_usb_scsi_criteria
+from .usb_scsi import WAYS, UsbScsiCriteria
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .aliases import Alias, Aliases
+    from .alias import Alias, Aliases
     from .allow_list import AllowList
 
 _WAYS = ("address", "specs", "alias", *WAYS)
@@ -186,10 +186,12 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if entry.get("count") is not None:
         count = number(entry["count"], f"{path}.count", "a number of devices, 1 or more", 1, "invalid_request")
     policy = parse_numa_policy(entry.get("numa_policy"), f"{path}.numa_policy", "invalid_request")
-    guest = parse_guest_options(entry, path, count)
+    guest = _guest_options(entry, path, count)
     way = ways[0]
     if way in WAYS:
         _check_unbound(entry, way, path)
+        from .usb_scsi_values import parse_usb_scsi_criteria
+
         return Request(name.strip(), node=parse_usb_scsi_criteria(way, entry[way], f"{path}.{way}"))
     if way == "address":
         address = _address(entry["address"], count, path)
@@ -201,6 +203,14 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if not specs:
         raise _invalid(f"{path}.specs", entry["specs"], "at least one device spec")
     return Request(name.strip(), count, specs, numa_policy=policy or LEGACY, guest=guest)
+
+
+def _guest_options(entry: t.Mapping[str, t.Any], path: str, count: int) -> GuestOptions:
+    if all(entry.get(key) is None for key in GUEST_KEYS):
+        return NO_OPTIONS
+    from .guest_values import parse_guest_options
+
+    return parse_guest_options(entry, path, count)
 
 
 def _check_unbound(entry: t.Mapping[str, t.Any], way: str, path: str) -> None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..availability.states import DeviceStates
 from ..claims.claim import Owner
-from ..claims.identity import Moved
-from ..guards.blocker import Consent
-from ..requests.wish import ClaimWish, Terms
-from .matching import ANYWHERE, Guest
+from ..requests.wish import ClaimWish
+from .nearness import ANYWHERE, Guest
 
 if t.TYPE_CHECKING:
+    from ..claims.identity import Moved
     from ..claims.tracker import Tracker
+    from ..guards.consent import Consent
     from ..host.inventory import Inventory
     from ..requests.allow_list import AllowList
+    from ..requests.wish import Terms
 
 
 class Asked(t.NamedTuple):
@@ -46,6 +46,5 @@ class Selection:
     consent: Consent
     moved: t.Mapping[str, Moved]
     held: frozenset[str]
-    states: DeviceStates
     guest: Guest
     serving: dict[str, str] = field(default_factory=dict)

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from ..address import address_order
-from ..claims.claim import Claim, Holding
+from ..claims.claim import Claim
 from ..claims.identity import held_device
-from .group_closure import group_members, members_on_record
+from .group_closure import group_members, members_on_record, reassigned
 
 if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
@@ -51,8 +50,3 @@ def give_back(
             for address in sorted({*serving, *members}, key=address_order)
         },
     )
-
-
-def reassigned(held: Holding, request: str | None) -> Holding:
-    """The same holding in another role: what only comes along is attached nowhere."""
-    return replace(held, request=request, attach=held.attach if request is not None else ())

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..address import address_order
-from ..claims.claim import Claim
 from ..errors import HostdevError
-from ..guards.group import comes_along
-from .choice import Selection
+from ..guards.mates import comes_along
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Claim, Holding
     from ..host.inventory import Inventory
+    from .choice import Selection
 
 
 def group_members(inventory: Inventory, serving: t.Collection[str]) -> list[str]:
@@ -32,6 +33,11 @@ def group_members(inventory: Inventory, serving: t.Collection[str]) -> list[str]
 def members_on_record(claim: Claim) -> list[str]:
     """The group members that the claim holds. Whose mates they are can't be told while a requested device is gone."""
     return [address for address, held in claim.holdings.items() if held.request is None]
+
+
+def reassigned(held: Holding, request: str | None) -> Holding:
+    """The same holding in another role: what only comes along is attached nowhere."""
+    return replace(held, request=request, attach=held.attach if request is not None else ())
 
 
 def check_consent(chosen: Selection, members: t.Sequence[str]) -> None:

@@ -16,18 +16,9 @@ if t.TYPE_CHECKING:
     from ..availability.states import DeviceStates
     from ..host.device import PciDevice
     from ..requests.request import Request
+    from .nearness import Guest
 
 Admits = t.Callable[["PciDevice", "Request"], bool]
-
-
-class Guest(t.NamedTuple):
-    """Where the owner runs: the host's NUMA nodes that it is bound to, if any, and the socket of each of the host's."""
-
-    cells: frozenset[int] = frozenset()
-    sockets: t.Mapping[int, int | None] = {}
-
-
-ANYWHERE = Guest()
 
 
 class _Candidates(t.NamedTuple):
@@ -57,30 +48,6 @@ def claim_some(
             states.claim(address, owner)
             taken.append(address)
     return taken
-
-
-def affinity_warnings(devices: t.Iterable[PciDevice], guest: Guest) -> list[str]:
-    """A sentence for each device that serves a guest which is bound to other nodes than the device's."""
-    if not guest.cells:
-        return []
-    cells = ", ".join(map(str, sorted(guest.cells)))
-    return [
-        f"{device.address} is on "
-        + ("no known NUMA node" if device.numa_node is None else f"NUMA node {device.numa_node}")
-        + f", its owner is bound to {cells}: it works without NUMA affinity"
-        for device in devices
-        if device.numa_node not in guest.cells
-    ]
-
-
-def policy_warnings(requests: t.Iterable[Request], guest: Guest, owner: object) -> list[str]:
-    """A sentence for each request whose NUMA policy can't be followed, since nothing binds the owner to a node."""
-    return [
-        f"numa_policy {request.numa_policy} of request {request.name} has no effect: {owner} is not bound to NUMA "
-        "nodes (by numatune or vcpupin), and numa_cells is not set"
-        for request in requests
-        if not guest.cells and request.numa_policy in ("required", "socket")
-    ]
 
 
 def _fitting(

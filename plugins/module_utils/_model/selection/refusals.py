@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..claims.identity import waiting_device
 from ..errors import HostdevError
 from ..guards.group import blockers
 from ..guards.registry import GUARDS, STAYS
 from ..guards.request import request_blockers
-from ..requests.numa_policy import numa_tier
+from .nearness import too_far
 from .remedies import RELEASE, Refusal, Step, acceptance, advice, blocked, more_vfs
 
 if t.TYPE_CHECKING:
@@ -79,7 +80,7 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
     some = missing - len(taken) < request.count
     remedies = [
         *advice(steps),
-        more_vfs(chosen, request, missing - len(taken), lambda device: too_far(chosen, request, device) is None),
+        more_vfs(chosen, request, missing - len(taken), lambda device: too_far(chosen.guest, request, device) is None),
         ("ask for less, or " if some else "") + "widen the request's specs or the device_spec",
         acceptance(refused.values()),
     ]
@@ -121,6 +122,22 @@ def _blocked_address(
     )
 
 
+def check_rebind(chosen: Selection, address: str) -> None:
+    """A held device that went back to the host, say by a reboot, may be in use there again: look before it is taken."""
+    consent = replace(chosen.consent, whole_group=True)
+    reasons = blockers(chosen.inventory, address, consent)
+    if reasons:
+        why = blocked(reasons)
+        raise HostdevError(
+            "device_blocked",
+            subject=address,
+            found=why.text,
+            wanted="a device that nothing keeps with the host",
+            remedy="; or ".join([*advice(why.steps, subject=address), f"release it with {RELEASE}"]),
+            details={"blockers": [reason.as_dict() for reason in reasons]},
+        )
+
+
 def _listed(refused: t.Mapping[str, Refusal]) -> str:
     lines = [f"{address} is refused: {refusal.text}" for address, refusal in list(refused.items())[:_SHOWN]]
     if len(refused) > _SHOWN:
@@ -135,21 +152,9 @@ def _all_refused(chosen: Selection, request: Request, taken: t.Collection[str]) 
         if address in taken or not request.wants(device, chosen.allow_list):
             continue
         why = refusal(chosen, device)
-        far = too_far(chosen, request, device) if why is None else None
+        far = too_far(chosen.guest, request, device) if why is None else None
         if far is not None:
             why = Refusal(far, [Step(address, "set the request's `numa_policy` to preferred")])
         if why is not None:
             refused[address] = why
     return refused
-
-
-def too_far(chosen: Selection, request: Request, device: PciDevice) -> str | None:
-    """Why the request's NUMA policy rules the device out, None when it doesn't."""
-    if request.address is not None:
-        return None
-    guest = chosen.guest
-    if numa_tier(request.numa_policy, guest.cells, guest.sockets, device.numa_node) is not None:
-        return None
-    node = "no known NUMA node" if device.numa_node is None else f"NUMA node {device.numa_node}"
-    cells = ", ".join(map(str, sorted(guest.cells)))
-    return f"it is on {node}, the owner is bound to {cells}, and the request's numa_policy is {request.numa_policy}"

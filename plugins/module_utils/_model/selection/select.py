@@ -5,27 +5,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import replace
 
 from ..address import address_order
-from ..availability.states import DeviceStates, TransitionError
 from ..claims.claim import Claim, Holding
 from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..errors import HostdevError
-from ..guards.blocker import Consent
-from ..guards.group import blockers
+from ..guards.consent import Consent
 from ..guest.domain import LIVE
 from .choice import Selection
-from .give_back import reassigned
-from .group_closure import check_consent, group_members, members_on_record
-from .matching import claim_some
-from .refusals import not_enough, refusal, too_far
-from .remedies import RELEASE, Refusal, advice, blocked
+from .group_closure import check_consent, group_members, members_on_record, reassigned
+from .nearness import too_far
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
     from ..requests.request import Request
     from ..snapshot import Snapshot
     from .choice import Asked
@@ -49,11 +42,14 @@ def select(snapshot: Snapshot, asked: Asked) -> Claim:
     for request in requests:
         for address in _keep(chosen, claim, request):
             chosen.serving[address] = request.name
-    _note_held(chosen)
-    for request in requests:
-        have = sum(1 for name in chosen.serving.values() if name == request.name)
-        for address in _take(chosen, request, request.count - have):
-            chosen.serving[address] = request.name
+    missing = {
+        request.name: request.count - sum(1 for name in chosen.serving.values() if name == request.name)
+        for request in requests
+    }
+    if any(count > 0 for count in missing.values()):
+        from .take import take
+
+        take(chosen, requests, missing)
     written = {**claim.requests, **{request.name: request for request in _requests(asked)}}
     return Claim(asked.owner, written, _holdings(chosen, claim, asked.places, named), claim.node_devices)
 
@@ -68,7 +64,6 @@ def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
     present = frozenset(address for address, held in claim.holdings.items() if held_device(inventory, held) is not None)
     addresses = {request.address for request in _requests(asked) if request.address is not None}
     allow_list = asked.wish.allow_list.resolved(inventory, present)
-    states = DeviceStates(allow_list, inventory.devices.values())
     consent = Consent(
         allow=terms.allow,
         owner_uuid=owner.id if owner.kind == "domain" else None,
@@ -80,7 +75,7 @@ def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
         },
     )
     moved = moved_devices(inventory, tracker)
-    return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, states, asked.guest)
+    return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, asked.guest)
 
 
 def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t.Collection[str]) -> dict[str, Holding]:
@@ -97,20 +92,12 @@ def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t
     for address in sorted({*chosen.serving, *members} - left, key=address_order):
         held = _holding(chosen, claim, address)
         holdings[address] = replace(held, attach=places) if held.request in named else held
-        _check_rebind(chosen, address)
+        if not chosen.inventory.devices[address].vfio:
+            # A held device that went back to the host, say by a reboot, may be in use there again.
+            from .refusals import check_rebind
+
+            check_rebind(chosen, address)
     return {address: holdings[address] for address in sorted(holdings, key=address_order)}
-
-
-def _note_held(chosen: Selection) -> None:
-    """Claim in the states what others hold, and what this owner keeps."""
-    held = [(address, claim.owner.key) for claim in chosen.tracker for address in claim.holdings]
-    others = [(address, key) for address, key in held if key != chosen.owner.key]
-    for address, key in [*others, *((address, chosen.owner.key) for address in chosen.serving)]:
-        device = chosen.inventory.devices.get(address)
-        if device is not None:
-            # A PF and its VF on record together are both refused all the same, see _taken_by.
-            with contextlib.suppress(TransitionError):
-                chosen.states.adopt(device, key)
 
 
 def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
@@ -122,7 +109,7 @@ def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
         if misfit is None and device is not None and not request.wants(as_claimed(device, held), chosen.allow_list):
             misfit = "it does not fit the request, or the device_spec does not permit it"
         if misfit is None and device is not None:
-            misfit = too_far(chosen, request, device)
+            misfit = too_far(chosen.guest, request, device)
         if misfit is None:
             fit.append(address)
         elif not chosen.terms.replace_misfits:
@@ -143,72 +130,6 @@ def _absence(chosen: Selection, address: str) -> str:
         if (moved.claimed_at, moved.owner.key) == (address, chosen.owner.key):
             return f"it moved to {present}"
     return "it is no longer on the host"
-
-
-def _take(chosen: Selection, request: Request, missing: int) -> list[str]:
-    """Claim free devices for what the request still lacks; none when it lacks nothing."""
-    if missing <= 0:
-        return []
-    if request.address is not None and request.address not in chosen.inventory.devices:
-        raise HostdevError(
-            "no_such_device",
-            subject=f"{request.address}, asked for by request {request.name}",
-            found="there is no such PCI function on this host",
-            wanted="the address of one that is",
-            remedy="see the addresses with kvm.hostdev.pci_facts; after a move of cards ask by specs instead",
-        )
-    refused: dict[str, Refusal] = {}
-    taken: list[str] = []
-    # A device that the owner's domain has already comes first, one without group mates before others.
-    for worst in _RANKS if _has_any(chosen) else _RANKS[1:]:
-
-        def admits(device: PciDevice, _request: Request, worst: int = worst) -> bool:
-            if device.address in refused or _rank(chosen, device.address) > worst:
-                return False
-            why = refusal(chosen, device)
-            if why is not None:
-                refused[device.address] = why
-            return why is None
-
-        taken += claim_some(chosen.states, chosen.owner.key, request, missing - len(taken), chosen.guest, admits)
-    if len(taken) < missing:
-        raise not_enough(chosen, request, missing, taken)
-    return taken
-
-
-_RANKS = (0, 1, 2)
-
-
-def _has_any(chosen: Selection) -> bool:
-    """Whether the owner's domain has any device at all: else nothing is of the first rank, and none is looked at."""
-    uuid = chosen.consent.owner_uuid
-    return any(use.uuid == uuid for uses in chosen.inventory.domain_uses.values() for use in uses)
-
-
-def _rank(chosen: Selection, address: str) -> int:
-    uuid = chosen.consent.owner_uuid
-    if any(use.uuid == uuid for use in chosen.inventory.domain_uses.get(address, ())):
-        return 0
-    return 1 if set(group_members(chosen.inventory, {address})) <= chosen.serving.keys() | chosen.held else 2
-
-
-def _check_rebind(chosen: Selection, address: str) -> None:
-    """A held device that went back to the host, say by a reboot, may be in use there again: look before it is taken."""
-    device = chosen.inventory.devices[address]
-    if device.vfio:
-        return
-    consent = replace(chosen.consent, whole_group=True)
-    reasons = blockers(chosen.inventory, address, consent)
-    if reasons:
-        why = blocked(reasons)
-        raise HostdevError(
-            "device_blocked",
-            subject=address,
-            found=why.text,
-            wanted="a device that nothing keeps with the host",
-            remedy="; or ".join([*advice(why.steps, subject=address), f"release it with {RELEASE}"]),
-            details={"blockers": [reason.as_dict() for reason in reasons]},
-        )
 
 
 def _holding(chosen: Selection, claim: Claim, address: str) -> Holding:

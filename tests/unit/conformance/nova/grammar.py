@@ -17,6 +17,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device
     parse_device_spec,
     parse_device_specs,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.remote_managed import check_remote_managed
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests, with_names
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.hosts import host, our_spec, pci_device
 
@@ -67,7 +68,7 @@ def refusing(op: t.Callable[[t.Any], Outcome]) -> t.Callable[[t.Any], Outcome]:
 def parse_spec(case: t.Any) -> Outcome:
     spec = parse_device_spec(our_spec(case["given"]["spec"]), "spec")
     try:
-        spec.check_remote_managed(host(case["given"].get("sysfs", {})), "spec")
+        check_remote_managed(spec, host(case["given"].get("sysfs", {})), "spec")
     except HostdevError as error:
         return {"error": _CHECKED.get(error.subject.rpartition(".")[2], error.code)}
     return {"tags": _nova_tags(spec)}

@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest, affinity_warnings
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import Guest, affinity_warnings
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.grammar import Difference
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.hosts import our_spec, pci_device

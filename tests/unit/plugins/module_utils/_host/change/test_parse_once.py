@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import parse_element
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import request
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import guest_values
 
 THREE = {
     "name": "nic",
@@ -27,13 +27,13 @@ THREE = {
 @pytest.fixture
 def options_parsed(monkeypatch):
     """The paths of the requests whose options were parsed."""
-    paths, parse = [], request.parse_guest_options
+    paths, parse = [], guest_values.parse_guest_options
 
     def counted(entry, path, count):
         paths.append(path)
         return parse(entry, path, count)
 
-    monkeypatch.setattr(request, "parse_guest_options", counted)
+    monkeypatch.setattr(guest_values, "parse_guest_options", counted)
     return paths
 
 

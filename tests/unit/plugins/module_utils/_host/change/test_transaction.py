@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, UUID, LibvirtError

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.errors import is_gone, number, remedy
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.error_remedies import remedy
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.errors import is_gone, number
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import lock as lock_module
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import lock_holder, locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock_holder import lock_holder
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 
 # Takes the lock as a run does, and holds it, with a child that outlives it where that is told.

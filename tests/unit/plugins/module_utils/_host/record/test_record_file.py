@@ -22,7 +22,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, holding, inventory, pf, vf

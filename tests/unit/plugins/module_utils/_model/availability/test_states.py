@@ -12,7 +12,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
     TransitionError,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import ANYWHERE, Guest, claim_some
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import claim_some
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import ANYWHERE, Guest
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import PERMIT_ALL, allow, device, host, pf, requests, vf
 from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns
 

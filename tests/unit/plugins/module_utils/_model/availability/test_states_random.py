@@ -17,7 +17,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request, parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import Guest
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host as made_host
 from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns, domain

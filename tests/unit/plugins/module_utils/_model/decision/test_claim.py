@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import USB, NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.vf_settings import vfs_concerned
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.vfs_concerned import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, domain_xml

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import (
-    Blocker,
-    Consent,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import Blocker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.consent import Consent
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group import (
     blockers,
     exempt_from_group,

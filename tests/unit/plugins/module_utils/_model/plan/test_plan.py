@@ -9,7 +9,8 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
     KINDS,
     DriverStep,

@@ -15,7 +15,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.usb_scsi import NodeHolding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import NodeStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, claim, holding, requests

@@ -12,7 +12,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import ANYWHERE, Guest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import ANYWHERE, Guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.remedies import Step, advice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
