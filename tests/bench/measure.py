@@ -17,8 +17,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import groups_report
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import Wish, gather
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import FactsWish, gather
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Libvirt
 
 from .libvirt import Counted, NodeDevices, NodeError
 
@@ -40,7 +40,7 @@ def facts(root: str) -> dict[str, Any]:
     libvirt = Counted(NodeDevices(tree.names("/sys/bus/pci/devices")))
     begun = time.process_time()
     gathered, _warnings = gather(
-        tree, Connection(libvirt, SimpleNamespace(libvirtError=NodeError), ""), "", Record(), {}, Wish()
+        System(tree), Libvirt(libvirt, SimpleNamespace(libvirtError=NodeError), ""), "", Record(), FactsWish()
     )
     seconds = time.process_time() - begun
     return {"seconds": seconds, "calls": libvirt.calls, "bytes": len(json.dumps(gathered))}

@@ -9,9 +9,9 @@ import json
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import DEVICES, read_devices, vpd_serial
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import platform_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import storage_uses
@@ -129,7 +129,7 @@ def _module_aliases(data: bytes) -> None:
 
 
 def _pci_ids(data: bytes) -> None:
-    names = read_names(MemoryTree({"/usr/share/hwdata/pci.ids": data}), [_NIC])
+    names = read_pci_ids(MemoryTree({"/usr/share/hwdata/pci.ids": data}), [_NIC])
     json.dumps([names.vendor("8086"), names.product("8086", "10d3"), names.subsystem(_NIC), names.pci_class("020000")])
 
 
@@ -152,7 +152,7 @@ def _attributes(data: bytes) -> None:
     for uses in (
         storage_uses(tree),
         network_uses(tree, proc_routing(tree), {"SSH_CONNECTION": source.text(("10.0.2.2 1 10.0.2.15 22",))}),
-        platform_uses(tree, devices),
+        management_uses(tree, devices),
     ):
         assert all(use.code and use.detail for use in uses)
     read_host(tree)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Functions whose driver did not come back from a write, so that nobody waits for them a second time.
+"""Writes that a driver did not come back from, noted by function so that nobody waits for one a second time.
 
 While a driver's remove hangs, the kernel holds the device's lock, and whoever reads driver_override waits for it too
 (drivers/pci/pci-sysfs.c, driver_override_show): for ever, in state D, the facts among them. So a note is left where a

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Routes of all tables, addresses and kinds of all interfaces, asked of the running kernel (rtnetlink(7))."""
+"""Messages to and from the running kernel over netlink (netlink(7), rtnetlink(7))."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _DUMP_REQUEST = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 _ASK = 0x5  # NLM_F_REQUEST | NLM_F_ACK
 _NLA_TYPE_MASK = 0x3FFF
 
-# include/uapi/linux/rtnetlink.h, include/uapi/linux/if_addr.h
+# include/uapi/linux/rtnetlink.h
 RTM_GETLINK = 18
 RTM_GETADDR = 22
 RTM_GETROUTE = 26
 
-# include/uapi/linux/if_link.h; the kind is the one of net/openvswitch/vport-internal_dev.c
+# include/uapi/linux/if_link.h
 IFLA_IFNAME = 3
 
 _MESSAGE = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port

@@ -13,7 +13,7 @@ from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.pci import read_devices
 from .usage.kernel_routes import read_routing
-from .usage.management import platform_uses
+from .usage.management import management_uses
 from .usage.network import network_uses
 from .usage.processes import process_uses
 from .usage.storage import storage_uses
@@ -48,7 +48,7 @@ class System:
             host_uses=[
                 *storage_uses(self.tree),
                 *network_uses(self.tree, read_routing(self.tree), self.environ),
-                *platform_uses(self.tree, devices),
+                *management_uses(self.tree, devices),
                 *process_uses(self.tree, with_guests),
             ],
             domain_uses=uses,

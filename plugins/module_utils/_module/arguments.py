@@ -14,10 +14,10 @@ from .._model.guards.registry import ALLOWABLE, GUARDS
 
 def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
     """Addresses in sysfs spelling. Raises HostdevError with code invalid_address."""
-    found = []
+    addresses = []
     for index, value in enumerate(values):
         try:
-            found.append(normalize_address(value))
+            addresses.append(normalize_address(value))
         except ValueError as error:
             raise HostdevError(
                 "invalid_address",
@@ -25,7 +25,7 @@ def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
                 found=f"found {value!r}",
                 wanted="a PCI address such as 0000:3b:00.0",
             ) from error
-    return tuple(found)
+    return tuple(addresses)
 
 
 def parse_group_members(value: object) -> tuple[bool, frozenset[str]]:
@@ -77,10 +77,10 @@ def parse_root_ports(options: t.Mapping[str, t.Any]) -> int | None:
 
 def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
     """Blocker codes that may be accepted. Raises HostdevError for an unknown one and for one that no one may accept."""
-    found = frozenset(codes)
-    for code in sorted(found - ALLOWABLE):
+    allowed = frozenset(codes)
+    for code in sorted(allowed - ALLOWABLE):
         known = f"{code} can't be accepted: {GUARDS[code].meaning}" if code in GUARDS else f"{code} is no blocker code"
         raise HostdevError(
             "invalid_option", subject="allow", found=known, wanted="some of " + ", ".join(sorted(ALLOWABLE))
         )
-    return found
+    return allowed

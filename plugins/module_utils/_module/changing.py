@@ -10,7 +10,7 @@ import typing as t
 
 from .._host.binding.binder import Binder
 from .._host.binding.sysfs_writer import SysfsWriter
-from .._host.binding.vf_settings import KernelLinks, VfSettings
+from .._host.binding.vf_settings import KernelInterfaces, VfSettings
 from .._host.change.host import ChangingHost
 from .._host.libvirt.changes import DomainChanges
 from .._host.libvirt.removal_events import RemovalEvents
@@ -22,7 +22,7 @@ from .libvirt import check_local, connect, find_binding
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .libvirt import Connection
+    from .libvirt import Libvirt
 
 
 def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[ChangingHost, RecordFile]:
@@ -46,15 +46,15 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Chan
             None if connection is None else _domains(connection),
             os.environ,
             Binder(tree, SysfsWriter(tree), lambda name: load_module(module, name)),
-            VfSettings(tree, KernelLinks()),
+            VfSettings(tree, KernelInterfaces()),
         ),
         RecordFile(module.params["facts_path"]),
     )
 
 
-def _domains(connection: Connection) -> DomainChanges:
-    events = RemovalEvents(connection.binding, connection.uri)
-    return DomainChanges(connection.handle, connection.error, reopen=connection.reopen, events=events)
+def _domains(libvirt: Libvirt) -> DomainChanges:
+    events = RemovalEvents(libvirt.binding, libvirt.uri)
+    return DomainChanges(libvirt.handle, libvirt.error, reopen=libvirt.reopen, events=events)
 
 
 def load_module(module: AnsibleModule, name: str) -> bool:

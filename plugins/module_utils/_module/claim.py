@@ -28,9 +28,9 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     """The claim module's work."""
     options = module.params
     for name in ("domain", "owner"):
-        found = options[name]
-        if found is not None and (not found.strip() or "\0" in found):
-            raise HostdevError("invalid_option", subject=name, found=f"found {found!r}", wanted="a name")
+        label = options[name]
+        if label is not None and (not label.strip() or "\0" in label):
+            raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
     whole_group, members = parse_group_members(options["group_members"])
     specs = options["device_spec"]
     wish = ClaimWish(

@@ -29,14 +29,15 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     asked = required or (options["libvirt"] == "auto" and bool(parse_subset(options["gather_subset"]) - _OF_SYSFS))
     if asked:
         find_binding(module)
+    from .._host.system import System
     from .gathering import gather, parse_wish
 
     wish = parse_wish(options)
-    connection, reason = None, "not asked for (libvirt: none)"
+    libvirt, reason = None, "not asked for (libvirt: none)"
     if asked:
-        connection, reason = connect(module, options["uri"], required=required)
+        libvirt, reason = connect(module, options["uri"], required=required)
     record = _read_record(module)
-    gathered, warnings = gather(Tree(), connection, reason, record, os.environ, wish)
+    gathered, warnings = gather(System(Tree(), environ=os.environ), libvirt, reason, record, wish)
     for warning in warnings:
         module.warn(one_line(warning))
     return {"changed": False, "ansible_facts": {"hostdev": gathered}}

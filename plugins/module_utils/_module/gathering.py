@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .._host.reading.host_facts import read_host
 from .._host.reading.module_aliases import ModuleAliases
 from .._host.reading.pci import read_devices
-from .._host.reading.pci_ids import read_names
+from .._host.reading.pci_ids import read_pci_ids
 from .._host.system import System
 from .._model.address import nodedev_name
 from .._model.availability.pools import pools
@@ -35,12 +35,12 @@ if t.TYPE_CHECKING:
     from .._model.host.host_facts import HostFacts
     from .._model.host.node_device import NodeDevice, Nodes
     from .._model.record.record import Record
-    from .libvirt import Connection
+    from .libvirt import Libvirt
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be gathered: `parts` of `_model.subset.PARTS`; `fields` None for all of a device's fields."""
+class FactsWish:
+    """What is to be gathered: `parts` of `_model.report.subset.PARTS`; `fields` None for all of a device's fields."""
 
     parts: frozenset[str] = frozenset(PARTS)
     filters: Filters = field(default_factory=Filters)
@@ -65,14 +65,14 @@ class Wish:
         return bool(self.parts & {"node_devices", "tree"}) or (self.devices and self.filters.need_nodes)
 
 
-def parse_wish(options: t.Mapping[str, t.Any]) -> Wish:
+def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
     """The options, understood. Raises HostdevError."""
     specs = options["specs"]
     if specs is not None:
         from .._model.requests.device_spec import parse_device_specs
 
         specs = parse_device_specs(specs, "specs")
-    return Wish(
+    return FactsWish(
         parts=parse_subset(options["gather_subset"]),
         filters=Filters(
             capability=tuple(options["capability"]),
@@ -86,27 +86,23 @@ def parse_wish(options: t.Mapping[str, t.Any]) -> Wish:
 
 
 def gather(
-    tree: Tree,
-    connection: Connection | None,
-    reason: str,
-    record: Record,
-    environ: t.Mapping[str, str],
-    wish: Wish,
+    system: System, libvirt: Libvirt | None, reason: str, record: Record, wish: FactsWish
 ) -> tuple[dict[str, t.Any], list[str]]:
-    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no connection."""
+    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no libvirt."""
+    tree = system.tree
     domains: list[Domain] | None = None
-    if connection is not None and wish.needs_uses:
-        domains = connection.domains.all()
+    if libvirt is not None and wish.needs_uses:
+        domains = libvirt.domains.all()
     if wish.needs_uses:
-        inventory = System(tree, environ=environ).inventory(domains or (), details=wish.needs_details)
+        inventory = system.inventory(domains or (), details=wish.needs_details)
     else:
         known = wish.parts & {"iommu_groups", "tree"}
         inventory = Inventory(read_host(tree), read_devices(tree) if known else ())
     nodes: list[NodeDevice] = []
     warnings: list[str] = []
     listed: frozenset[str] = frozenset()
-    if connection is not None and wish.needs_nodes:
-        nodes, warnings, listed = _nodes(connection, inventory, wish)
+    if libvirt is not None and wish.needs_nodes:
+        nodes, warnings, listed = _nodes(libvirt, inventory, wish)
     standing = Standing(inventory, record.tracker)
     listing = Listing(inventory, nodes, standing, domains or (), listed)
     parts: dict[str, t.Callable[[], t.Any]] = {
@@ -123,22 +119,22 @@ def gather(
                 nodes=_held_nodes(tree, record),
             )
         ),
-        "host": lambda: _host(inventory.host, connection, reason),
+        "host": lambda: _host(inventory.host, libvirt, reason),
     }
     wanted = wish.parts | {"devices"} if wish.devices else wish.parts
     return {part: made() for part, made in parts.items() if part in wanted}, warnings
 
 
-def _nodes(connection: Connection, inventory: Inventory, wish: Wish) -> NodeDevices:
+def _nodes(libvirt: Libvirt, inventory: Inventory, wish: FactsWish) -> NodeDevices:
     """Libvirt's node devices. Of PCI functions sysfs tells all but the capabilities that may be filtered by."""
     from .._host.libvirt.node_devices import read_node_devices
 
     known = frozenset() if wish.filters.capability else frozenset(map(nodedev_name, inventory.devices))
-    return read_node_devices(connection.handle, connection.error, known)
+    return read_node_devices(libvirt.handle, libvirt.error, known)
 
 
 def _devices(
-    tree: Tree, listing: Listing, inventory: Inventory, standing: Standing, wish: Wish
+    tree: Tree, listing: Listing, inventory: Inventory, standing: Standing, wish: FactsWish
 ) -> list[dict[str, t.Any]]:
     """The devices that are asked for, with the fields that are."""
     selected = [
@@ -149,25 +145,25 @@ def _devices(
     functions = {entry.address: inventory.devices[entry.address] for entry in selected if entry.address is not None}
     # Which fields there are is seen from any function, also when none is selected.
     sample = next(iter(inventory.devices.values()), None) if wish.fields is not None else None
-    names = read_names(tree, [*functions.values(), *([sample] if sample is not None else [])])
+    names = read_pci_ids(tree, [*functions.values(), *([sample] if sample is not None else [])])
     aliases = ModuleAliases(tree, inventory.host.kernel_release)
 
     def report(device: PciDevice) -> dict[str, t.Any]:
         return device_report(inventory, standing, device, names, aliases)
 
-    found = []
+    devices = []
     for entry in selected:
         device = {} if entry.address is None else report(functions[entry.address])
         device.update(listing.as_dict(entry))
-        found.append(device)
+        devices.append(device)
     if wish.fields is None:
-        return found
+        return devices
     if sample is not None:
         present = {key for entry in listing.entries.values() if entry.address is None for key in entry.as_dict()}
         from .._model.host.node_fields import FIELDS
 
         check_fields(wish.fields, FIELDS | present | report(sample).keys())
-    return [pick(device, wish.fields) for device in found]
+    return [pick(device, wish.fields) for device in devices]
 
 
 def _held_nodes(tree: Tree, record: Record) -> Nodes:
@@ -179,7 +175,7 @@ def _held_nodes(tree: Tree, record: Record) -> Nodes:
     return read_usb_and_scsi(tree)
 
 
-def _host(host: HostFacts, connection: Connection | None, reason: str) -> dict[str, t.Any]:
+def _host(host: HostFacts, libvirt: Libvirt | None, reason: str) -> dict[str, t.Any]:
     return {
         "iommu": host.iommu,
         "iommu_reason": host.iommu_reason,
@@ -187,7 +183,7 @@ def _host(host: HostFacts, connection: Connection | None, reason: str) -> dict[s
         "vfio_available": host.vfio_available,
         "kernel": host.kernel_release,
         "boot_id": host.boot_id,
-        "libvirt": connection is not None,
+        "libvirt": libvirt is not None,
         "libvirt_reason": reason,
-        **(connection.versions() if connection is not None else {}),
+        **(libvirt.versions() if libvirt is not None else {}),
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finding libvirt's Python binding, and a connection."""
+"""Finding libvirt's Python binding, and opening libvirt with it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if t.TYPE_CHECKING:
 _SYSTEM_PYTHONS = ("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python")
 
 
-class Connection(t.NamedTuple):
-    """An open connection to `uri`; `handle` is a libvirt.virConnect, `binding` the module libvirt."""
+class Libvirt(t.NamedTuple):
+    """Libvirt as it was opened at `uri`; `handle` is a libvirt.virConnect, `binding` the module libvirt."""
 
     handle: t.Any
     binding: t.Any
@@ -32,8 +32,8 @@ class Connection(t.NamedTuple):
 
     @property
     def error(self) -> type[Exception]:
-        found: type[Exception] = self.binding.libvirtError
-        return found
+        error: type[Exception] = self.binding.libvirtError
+        return error
 
     @property
     def domains(self) -> Domains:
@@ -47,13 +47,13 @@ class Connection(t.NamedTuple):
 
     def versions(self) -> dict[str, str]:
         """Versions of libvirt and, where the driver has one, of its hypervisor."""
-        found = {"libvirt_version": _version(self.handle.getLibVersion())}
+        versions = {"libvirt_version": _version(self.handle.getLibVersion())}
         try:
-            found["hypervisor"] = str(self.handle.getType())
-            found["hypervisor_version"] = _version(self.handle.getVersion())
+            versions["hypervisor"] = str(self.handle.getType())
+            versions["hypervisor_version"] = _version(self.handle.getVersion())
         except self.error:
             pass
-        return found
+        return versions
 
 
 def find_binding(module: AnsibleModule) -> None:
@@ -72,8 +72,8 @@ def find_binding(module: AnsibleModule) -> None:
             respawn_module(interpreter)
 
 
-def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connection | None, str]:
-    """A connection, or None and the reason. With `required` a missing one raises HostdevError."""
+def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt | None, str]:
+    """Libvirt, or None and the reason. With `required` a missing one raises HostdevError."""
     try:
         import libvirt
     except ImportError:
@@ -83,7 +83,7 @@ def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connect
     # Without a handler libvirt prints each error to stderr.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     try:
-        return Connection(libvirt.open(uri), libvirt, uri), ""
+        return Libvirt(libvirt.open(uri), libvirt, uri), ""
     except libvirt.libvirtError as error:
         if required:
             raise HostdevError(

@@ -18,7 +18,7 @@ import ansible_collections
 import yaml
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
@@ -93,7 +93,7 @@ def test_every_field_of_a_pci_function_is_explained():
     found = Inventory(host, [device])
     nothing = Tree(str(ROOT / "docs"))
     report = device_report(
-        found, Standing(found, Tracker()), device, read_names(nothing, [device]), ModuleAliases(nothing, "6.12")
+        found, Standing(found, Tracker()), device, read_pci_ids(nothing, [device]), ModuleAliases(nothing, "6.12")
     )
     text = (GUIDES / "guide_fields.rst").read_text(encoding="utf-8")
     firsts = re.findall(r"\n   \* - (``.*)", text)

@@ -78,13 +78,13 @@ class Binder:
             self._bind(device, step.after.driver)
         else:
             self._restore(device, step.after)
-        found = self._await(step.address, step.after)
-        if found != step.after:
+        binding = self._await(step.address, step.after)
+        if binding != step.after:
             raise HostdevError(
                 "bind_failed",
                 subject=step.address,
-                found=f"driver {found.driver or 'none'}, driver_override {found.override or 'unset'} after all writes"
-                + self._says(step.address),
+                found=f"driver {binding.driver or 'none'}, driver_override {binding.override or 'unset'} after all "
+                f"writes{self._says(step.address)}",
                 wanted=f"driver {step.after.driver or 'none'}, driver_override {step.after.override or 'unset'}",
                 remedy="see the kernel's messages (dmesg) of the last minute for the device",
                 details=self._told(step.address),
@@ -205,10 +205,10 @@ class Binder:
 
     def _await(self, address: str, wanted: Binding) -> Binding:
         """A driver may be bound by a worker of the kernel or by udev: give it half a second, as Incus does."""
-        found = self._device(address).binding
+        binding = self._device(address).binding
         for _attempt in range(10):
-            if found == wanted:
+            if binding == wanted:
                 break
             time.sleep(0.05)
-            found = self._device(address).binding
-        return found
+            binding = self._device(address).binding
+        return binding

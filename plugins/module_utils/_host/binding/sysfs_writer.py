@@ -37,8 +37,8 @@ class SysfsWriter:
 
     def __call__(self, path: str, text: str, seconds: float) -> None:
         """Write, for `seconds` at most. Raises OSError with the kernel's errno, TimeoutError naming the process."""
-        found = _ADDRESS.search(path) or _ADDRESS.search(text)
-        subject = path if found is None else found.group()
+        address = _ADDRESS.search(path) or _ADDRESS.search(text)
+        subject = path if address is None else address.group()
         self._await_hung_write(subject, seconds)
         said_in, said_out = os.pipe()
         alive_in, alive_out = os.pipe()

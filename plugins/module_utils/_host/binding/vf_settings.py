@@ -11,7 +11,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.host.vf_state import VfState
-from ..netlink import LINK, ask, attribute, attributes
+from ..netlink import IFLA_IFNAME, LINK, RTM_GETLINK, ask, attribute, attributes
 from ..reading.pci import DEVICES
 
 if t.TYPE_CHECKING:
@@ -20,12 +20,10 @@ if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
 # include/uapi/linux/rtnetlink.h, include/uapi/linux/if_link.h
-_RTM_GETLINK = 18
 _RTM_SETLINK = 19
 _IFF_UP = 1
 _RTEXT_FILTER_VF = 1
 _RTEXT_FILTER_SKIP_STATS = 8
-_IFLA_IFNAME = 3
 _IFLA_VFINFO_LIST = 22
 _IFLA_EXT_MASK = 29
 _IFLA_VF_INFO = 1
@@ -43,7 +41,7 @@ _WHY = {
 Settings = t.Mapping[str, t.Optional[bool]]
 
 
-class Links(t.Protocol):
+class Interfaces(t.Protocol):
     """Interfaces of PFs. All raise OSError with the kernel's errno."""
 
     def read(self, interface: str) -> dict[int, Settings]:
@@ -56,20 +54,20 @@ class Links(t.Protocol):
         """Change one setting of one VF."""
 
 
-class KernelLinks:
+class KernelInterfaces:
     """The interfaces of the running kernel."""
 
     def read(self, interface: str) -> dict[int, Settings]:
         mask = struct.pack("=I", _RTEXT_FILTER_VF | _RTEXT_FILTER_SKIP_STATS)
-        found: dict[int, Settings] = {}
-        for body in ask(_RTM_GETLINK, _named(interface) + attribute(_IFLA_EXT_MASK, mask)):
+        settings: dict[int, Settings] = {}
+        for body in ask(RTM_GETLINK, _named(interface) + attribute(_IFLA_EXT_MASK, mask)):
             for kind, content in attributes(body[LINK.size :]):
                 if kind == _IFLA_VFINFO_LIST:
-                    found.update(_settings(content))
-        return found
+                    settings.update(_settings(content))
+        return settings
 
     def is_up(self, interface: str) -> bool:
-        return any(LINK.unpack_from(body)[3] & _IFF_UP for body in ask(_RTM_GETLINK, _named(interface)))
+        return any(LINK.unpack_from(body)[3] & _IFF_UP for body in ask(RTM_GETLINK, _named(interface)))
 
     def write(self, interface: str, index: int, name: str, value: bool) -> None:
         setting = attribute(_SETTINGS[name], _PAIR.pack(index, value))
@@ -77,23 +75,23 @@ class KernelLinks:
 
 
 class VfSettings:
-    """Reads and sets what PFs have of their VFs; `tree` tells the PFs' interfaces."""
+    """Reads and sets what PFs have of their VFs; `tree` tells which interfaces the PFs have."""
 
-    def __init__(self, tree: Tree, links: Links) -> None:
+    def __init__(self, tree: Tree, interfaces: Interfaces) -> None:
         self._tree = tree
-        self._links = links
+        self._interfaces = interfaces
 
     def states(self, inventory: Inventory, addresses: t.Iterable[str]) -> dict[str, VfState]:
         """The state of those addresses that are VFs of this host. Raises HostdevError where it can't be read."""
-        found = {}
+        states = {}
         for address in addresses:
             device = inventory.devices.get(address)
             pf = None if device is None or device.physical_function is None else device.physical_function
             if pf is not None and pf in inventory.devices:
                 index = inventory.devices[pf].virtual_functions.index(address)
                 settings, interface = self._read(address, pf, index), self._interface(address, pf)
-                found[address] = VfState(pf, index, settings, interface, self._links.is_up(interface))
-        return found
+                states[address] = VfState(pf, index, settings, interface, self._interfaces.is_up(interface))
+        return states
 
     def apply(self, step: VfSettingsStep) -> None:
         """Bring the VF's settings to the step's `after`, one after the other, and see that they are so.
@@ -107,7 +105,7 @@ class VfSettings:
             if present.get(name) == value:
                 continue
             try:
-                self._links.write(interface, step.index, name, value)
+                self._interfaces.write(interface, step.index, name, value)
             except OSError as error:
                 why = _WHY.get(error.errno or 0, "see dmesg")
                 raise _failed(
@@ -119,7 +117,7 @@ class VfSettings:
     def _read(self, address: str, pf: str, index: int) -> Settings:
         interface = self._interface(address, pf)
         try:
-            settings = self._links.read(interface).get(index)
+            settings = self._interfaces.read(interface).get(index)
         except OSError as error:
             raise HostdevError(
                 "vf_setting_failed",
@@ -153,28 +151,28 @@ class VfSettings:
 
 def _named(interface: str) -> bytes:
     """The kernel finds an interface by its name where its number is 0."""
-    return LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_IFNAME, interface.encode() + b"\0")
+    return LINK.pack(0, 0, 0, 0, 0) + attribute(IFLA_IFNAME, interface.encode() + b"\0")
 
 
 def _settings(vf_list: bytes) -> t.Iterator[tuple[int, Settings]]:
     for _kind, info in attributes(vf_list):
-        found = dict(attributes(info))
+        attribute_by_kind = dict(attributes(info))
         values: dict[str, bool | None] = {}
         index = -1
         for name, kind in _SETTINGS.items():
-            if kind in found:
-                index, value = _PAIR.unpack_from(found[kind])
+            if kind in attribute_by_kind:
+                index, value = _PAIR.unpack_from(attribute_by_kind[kind])
                 values[name] = None if value == _UNKNOWN else bool(value)
         if index >= 0:
             yield index, values
 
 
-def _failed(step: VfSettingsStep, name: str, found: str) -> HostdevError:
+def _failed(step: VfSettingsStep, name: str, problem: str) -> HostdevError:
     value = "on" if step.after[name] else "off"
     return HostdevError(
         "vf_setting_failed",
         subject=f"{name} of {step.address}, VF {step.index} of {step.pf}",
-        found=found,
+        found=problem,
         wanted=f"{name} {value}",
         remedy=f"take network.{name} out of the request, or see dmesg for what the driver of {step.pf} says",
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run is asked for, and what came of it."""
+"""What came of a run."""
 
 from __future__ import annotations
 

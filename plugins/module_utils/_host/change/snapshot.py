@@ -61,9 +61,9 @@ def _named(libvirt: DomainChanges, domains: list[Domain], wanted: str) -> Domain
     for domain in domains:
         if wanted in (domain.name, domain.uuid):
             return domain
-    found = libvirt.find(wanted)
+    domain_now = libvirt.find(wanted)
     for domain in domains:
-        if domain.uuid == found.uuid:
+        if domain.uuid == domain_now.uuid:
             return domain
-    domains.append(found)
-    return found
+    domains.append(domain_now)
+    return domain_now

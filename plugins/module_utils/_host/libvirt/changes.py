@@ -11,7 +11,7 @@ from ..._model.address import PciAddress
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import CONFIG, LIVE
 from ..._model.guest.pci_xml import placed
-from .detaching import let_go
+from .detaching import LiveDevice, let_go
 from .domains import Domains
 from .errors import OPERATION_TIMEOUT, is_gone, number, remedy
 from .root_ports import change_root_ports
@@ -46,7 +46,7 @@ class DomainChanges(Domains):
         Does nothing where that is so already. A running guest has `timeout` seconds to let a device go.
         """
         try:
-            self._link.call(lambda connection: self._change(connection, step, timeout))
+            self._connection.call(lambda connection: self._change(connection, step, timeout))
         except self._error as error:
             # From a domain that is gone, or goes meanwhile, the device is gone too.
             if step.after is not None or not is_gone(error):
@@ -55,7 +55,7 @@ class DomainChanges(Domains):
     def apply_root_ports(self, step: RootPortsStep) -> None:
         """Bring the root ports of a definition to the step's `after`. From a domain that is gone they are gone too."""
         try:
-            self._link.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))
+            self._connection.call(lambda connection: change_root_ports(connection.lookupByUUIDString(step.uuid), step))
         except self._error as error:
             if is_gone(error) and set(step.after) < set(step.before):
                 return
@@ -76,7 +76,7 @@ class DomainChanges(Domains):
         try:
             # Asks QEMU for something harmless, and so waits for its turn, 30 s at most (libvirt,
             # virDomainObjBeginJob); a domain that does not run, or a driver without it, has nothing to wait for.
-            self._link.call(lambda connection: connection.lookupByUUIDString(uuid).memoryStats())
+            self._connection.call(lambda connection: connection.lookupByUUIDString(uuid).memoryStats())
         except self._error as error:
             if number(error) == OPERATION_TIMEOUT:
                 raise HostdevError(
@@ -90,7 +90,7 @@ class DomainChanges(Domains):
     def stop(self, uuid: str) -> None:
         """Stop the domain hard, as if its power were cut; one that does not run is stopped already."""
         try:
-            self._link.call(lambda connection: self._destroy(connection, uuid))
+            self._connection.call(lambda connection: self._destroy(connection, uuid))
         except self._error as error:
             raise HostdevError(
                 "stop_failed",
@@ -122,10 +122,7 @@ class DomainChanges(Domains):
             handle.attachDeviceFlags(_placed(domain, step), _AFFECT[step.place])
         elif present is not None and step.place == LIVE:
             let_go(
-                handle,
-                step,
-                present.xml,
-                lambda: not self._has(handle, step),
+                LiveDevice(handle, step, present.xml, lambda: not self._has(handle, step)),
                 seconds=timeout,
                 error=self._error,
                 events=self._events,

@@ -20,7 +20,7 @@ _RECONNECTS = 3
 _PAUSE_SECONDS = 0.5
 
 
-class Link:
+class LibvirtConnection:
     """Calls libvirt, and calls again on a new connection when the old one was lost meanwhile.
 
     `reopen` makes a new connection or raises `error`; without it a lost connection stays lost. `seconds` is how long

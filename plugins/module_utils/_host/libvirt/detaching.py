@@ -34,42 +34,46 @@ _BUSY = ("guest is busy", "in the process of unplug")
 _STILL = {3: "paused", 6: "crashed", 7: "suspended"}
 
 
-def let_go(
-    handle: t.Any,
-    step: ElementStep,
-    xml: str,
-    is_gone: t.Callable[[], bool],
-    *,
-    seconds: float,
-    error: type[Exception],
-    events: RemovalEvents | None = None,
-) -> None:
-    """Ask the guest to let the device go until `is_gone`, which looks into the domain's XML and has the last word.
+class LiveDevice(t.NamedTuple):
+    """A device of a running guest that `step` takes away; `xml` is its element in the running domain.
 
-    `handle` is the libvirt.virDomain, `xml` the device's element in the running domain. Raises HostdevError with code
-    guest_paused at once where the guest can't hear, detach_timeout after `seconds`, and `error` where libvirt refuses.
+    `handle` is the libvirt.virDomain. `is_gone` looks into the domain's XML, and has the last word.
     """
+
+    handle: t.Any
+    step: ElementStep
+    xml: str
+    is_gone: t.Callable[[], bool]
+
+
+def let_go(device: LiveDevice, *, seconds: float, error: type[Exception], events: RemovalEvents | None = None) -> None:
+    """Ask the guest to let the device go until it is gone.
+
+    Raises HostdevError with code guest_paused at once where the guest can't hear, detach_timeout after `seconds`, and
+    `error` where libvirt refuses.
+    """
+    step = device.step
     refusals: list[str] = []
     asked = 0
     end = time.monotonic() + seconds
     due = 0.0
-    with _listening(events, step.uuid, xml) as wait:
+    with _listening(events, step.uuid, device.xml) as wait:
         while True:
-            still = _STILL.get(int(handle.state()[0]))
+            still = _STILL.get(int(device.handle.state()[0]))
             if still is not None:
                 raise _stands_still(step, still, asked)
             if not asked or due <= time.monotonic() < end:
                 due = time.monotonic() + max(_REPEAT_SECONDS, seconds / 5)
                 asked += 1
                 try:
-                    handle.detachDeviceFlags(xml, _AFFECT_LIVE)
+                    device.handle.detachDeviceFlags(device.xml, _AFFECT_LIVE)
                 except error as refusal:
-                    if is_gone():
+                    if device.is_gone():
                         return
                     if not _is_passing(refusal):
                         raise
                     refusals.append(str(refusal))
-            if is_gone():
+            if device.is_gone():
                 return
             left = end - time.monotonic()
             if left <= 0:
@@ -102,15 +106,15 @@ def _stands_still(step: ElementStep, state: str, asked: int) -> HostdevError:
 
 
 def _timeout(step: ElementStep, seconds: float, asked: int, refusals: t.Sequence[str]) -> HostdevError:
-    found = f"the guest did not let the device go within {seconds:g} s"
+    problem = f"the guest did not let the device go within {seconds:g} s"
     if asked > 1:
-        found += f", asked {asked} times"
+        problem += f", asked {asked} times"
     if refusals:
-        found += f" (the last answer: {refusals[-1]})"
+        problem += f" (the last answer: {refusals[-1]})"
     return HostdevError(
         "detach_timeout",
         subject=f"{step.address} in domain {step.domain}",
-        found=found,
+        found=problem,
         wanted="a guest whose kernel answers a hot-unplug",
         remedy="see whether the guest runs and what in it holds the device, and run again, with a larger "
         "detach_timeout if need be; or shut the domain down first; or see on_detach_timeout. The guest may still let "

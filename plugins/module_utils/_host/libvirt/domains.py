@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Libvirt's domains."""
+"""Reading libvirt's domains: all of them, or one by its name or UUID."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import Domain, parse_layout
-from .connection import Link
+from .connection import LibvirtConnection
 from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number, remedy
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
@@ -35,7 +35,7 @@ class Domains:
         reopen: t.Callable[[], t.Any] | None = None,
         reconnect_timeout: float = 30.0,
     ) -> None:
-        self._link = Link(connection, error, reopen, seconds=reconnect_timeout)
+        self._connection = LibvirtConnection(connection, error, reopen, seconds=reconnect_timeout)
         self._error = error
 
     def all(self) -> list[Domain]:
@@ -44,22 +44,22 @@ class Domains:
         Raises HostdevError where libvirt does not answer: a domain that can't be read may have any device.
         """
         try:
-            return sorted(self._link.call(self._read_all), key=lambda domain: domain.name)
+            return sorted(self._connection.call(self._read_all), key=lambda domain: domain.name)
         except self._error as error:
             raise _no_answer(error, "all domains with what they use") from error
 
     def find(self, wanted: str) -> Domain:
         """A domain by name or UUID. Raises HostdevError with code unknown_domain and the names there are."""
         try:
-            found = self._link.call(lambda connection: self._look_up(connection, wanted))
+            answer = self._connection.call(lambda connection: self._look_up(connection, wanted))
         except self._error as error:
             raise _no_answer(error, f"domain {wanted}") from error
-        if isinstance(found, Domain):
-            return found
+        if isinstance(answer, Domain):
+            return answer
         raise HostdevError(
             "unknown_domain",
             subject=f"domain {wanted}",
-            found="libvirt has no domain of that name or UUID; it has " + (", ".join(found) or "none at all"),
+            found="libvirt has no domain of that name or UUID; it has " + (", ".join(answer) or "none at all"),
             wanted="a defined or running domain",
             remedy="define it first, or set owner instead to claim without a domain",
         )
@@ -67,7 +67,7 @@ class Domains:
     def check_hypervisor(self) -> None:
         """Raises HostdevError for one whose guests get PCI devices in another way than by VFIO, or not at all."""
         try:
-            kind = self._link.call(lambda connection: str(connection.getType()))
+            kind = self._connection.call(lambda connection: str(connection.getType()))
         except self._error as error:
             raise _no_answer(error, "its hypervisor's name") from error
         if kind not in _HYPERVISORS:
@@ -81,16 +81,17 @@ class Domains:
             )
 
     def _read_all(self, connection: t.Any) -> list[Domain]:
-        found = []
+        domains = []
         for handle in connection.listAllDomains(0):
             try:
-                found.append(self._read(handle))
+                domains.append(self._read(handle))
             except self._error as error:
                 if not is_gone(error):
                     raise
-        return found
+        return domains
 
     def _look_up(self, connection: t.Any, wanted: str) -> Domain | list[str]:
+        """The domain, or the names of those there are."""
         for look_up in (connection.lookupByName, connection.lookupByUUIDString):
             try:
                 return self._read(look_up(wanted))

@@ -66,8 +66,8 @@ _BY_NUMBER = {
 
 def number(error: Exception) -> int | None:
     """The error's number, None for an exception that is not libvirt's."""
-    found = getattr(error, "get_error_code", lambda: None)()
-    return None if found is None else int(found)
+    code = getattr(error, "get_error_code", lambda: None)()
+    return None if code is None else int(code)
 
 
 def is_gone(error: Exception) -> bool:

@@ -45,7 +45,7 @@ def _numa_nodes(tree: Tree) -> t.Iterator[tuple[int, NumaNode]]:
 def _has_vfio_module(tree: Tree, release: str) -> bool:
     """Whether modprobe would find vfio-pci; true where the lists of modules themselves are not there to tell."""
     lists = [tree.data(f"/lib/modules/{release}/{name}") for name in ("modules.dep", "modules.builtin")]
-    return all(found is None for found in lists) or any(b"/vfio-pci.ko" in found for found in lists if found)
+    return all(modules is None for modules in lists) or any(b"/vfio-pci.ko" in modules for modules in lists if modules)
 
 
 def _iommu_reason(tree: Tree, iommu: bool) -> str:

@@ -23,7 +23,7 @@ def lines_about(tree: Tree, address: str) -> list[str]:
         handle = os.open(tree.local("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return []
-    found: list[str] = []
+    lines: list[str] = []
     try:
         for _record in range(_RECORDS):
             try:
@@ -35,9 +35,9 @@ def lines_about(tree: Tree, address: str) -> list[str]:
             # "priority,number,microseconds,flags;text", then properties on lines that begin with a space.
             text = record.decode("utf-8", "replace").partition(";")[2].partition("\n")[0]
             if address in text:
-                found.append(text)
+                lines.append(text)
     except OSError:
         pass  # EAGAIN: that was the last one
     finally:
         os.close(handle)
-    return found[-_LINES:]
+    return lines[-_LINES:]

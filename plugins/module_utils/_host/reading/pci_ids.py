@@ -15,8 +15,8 @@ if t.TYPE_CHECKING:
 _PLACES = ("/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/usr/share/pci.ids", "/var/lib/pciutils/pci.ids")
 
 
-class Names:
-    """Looks names up; None where the host has no pci.ids or it doesn't know the id."""
+class PciIds:
+    """Names by id; None where the host has no pci.ids or it doesn't know the id."""
 
     def __init__(
         self, vendors: t.Mapping[str, str], products: t.Mapping[str, str], classes: t.Mapping[str, str]
@@ -37,7 +37,7 @@ class Names:
         return self._classes.get(class_id[:4]) or self._classes.get(class_id[:2])
 
 
-def read_names(tree: Tree, devices: t.Iterable[PciDevice]) -> Names:
+def read_pci_ids(tree: Tree, devices: t.Iterable[PciDevice]) -> PciIds:
     """The names that the devices need, in one pass over the file: it has forty thousand lines, a host few devices."""
     wanted: dict[str, set[str]] = {}
     for device in devices:
@@ -70,4 +70,4 @@ def read_names(tree: Tree, devices: t.Iterable[PciDevice]) -> Names:
                 products[vendor + product] = line[5:].strip()
         elif vendor and product:
             products[vendor + product + line[2:6] + line[7:11]] = line[11:].strip()
-    return Names(vendors, products, classes)
+    return PciIds(vendors, products, classes)

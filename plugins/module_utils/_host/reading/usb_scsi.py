@@ -22,20 +22,20 @@ _USB_CLASS_HUB = "09"
 def read_usb_and_scsi(tree: Tree) -> dict[str, NodeDevice]:
     """All USB devices, hubs among them, and all SCSI devices by name; one that vanishes meanwhile is left out.
 
-    Fields are those of `_model.node_device`, and besides `port` (the device's place on its bus, such as 1-2), `serial`,
-    `wwid`, and `block_paths`, the paths in /dev of the disks and partitions on the device.
+    Fields are those of `_model.host.node_device`, and besides `port` (the device's place on its bus, such as 1-2),
+    `serial`, `wwid`, and `block_paths`, the paths in /dev of the disks and partitions on the device.
     """
     blocks = [(tree.real(f"/sys/class/block/{name}"), name) for name in tree.names("/sys/class/block")]
-    found = {}
+    devices = {}
     for folder, read in ((_USB, _usb), (_SCSI, _scsi)):
         for name in tree.names(folder):
             path = tree.real(f"{folder}/{name}")
             device = read(tree, name, path)
             if device is not None:
                 below = [block for place, block in blocks if place.startswith(f"{path}/")]
-                paths = [one for block in below for one in _dev_paths(tree, block)]
-                found[device.name] = replace(device, fields={**device.fields, "block_paths": paths})
-    return found
+                paths = [place for block in below for place in _dev_paths(tree, block)]
+                devices[device.name] = replace(device, fields={**device.fields, "block_paths": paths})
+    return devices
 
 
 def _usb(tree: Tree, name: str, path: str) -> NodeDevice | None:
@@ -81,4 +81,4 @@ def _dev_paths(tree: Tree, block: str) -> list[str]:
     """A block device's node and the links that udev made to it."""
     number = tree.text(f"/sys/class/block/{block}/dev")
     links = [line[2:] for line in tree.lines(f"/run/udev/data/b{number}") if line.startswith("S:")]
-    return [f"/dev/{one}" for one in (block, *links)]
+    return [f"/dev/{name}" for name in (block, *links)]

@@ -156,18 +156,18 @@ def _holder(handle: int, path: str) -> str:
 
 def _others(path: str, but: int) -> list[str]:
     """The processes that have the lock file open, those that only wait for it among them."""
-    found = []
+    processes = []
     real = os.path.realpath(path)
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) in (but, os.getpid()):
             continue
         try:
             folder = f"/proc/{name}/fd"
-            if any(os.readlink(f"{folder}/{one}") == real for one in os.listdir(folder)):
-                found.append(f"process {name}{_command(int(name))}")
+            if any(os.readlink(f"{folder}/{number}") == real for number in os.listdir(folder)):
+                processes.append(f"process {name}{_command(int(name))}")
         except OSError:
             continue
-    return found
+    return processes
 
 
 def _command(pid: int) -> str:

@@ -1,11 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The record: the tracker's facts file, and a copy of it as it was when it was last written whole.
-
-Fact gathering reads the file as `ansible_facts.ansible_local.hostdev`. It must never be executable: fact gathering
-would run it, and fail for the whole host. It reads files by the pattern `*.fact`, the copy is none.
-"""
+"""Writing the record and its copy, each replaced as a whole, never executable."""
 
 from __future__ import annotations
 

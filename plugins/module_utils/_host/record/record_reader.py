@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The record: the tracker's facts file, and a copy of it as it was when it was last written whole.
+"""Reading the record: the tracker's facts file, and a copy of it as it was when it was last written whole.
 
 Fact gathering reads the file as `ansible_facts.ansible_local.hostdev`. It must never be executable: fact gathering
 would run it, and fail for the whole host. It reads files by the pattern `*.fact`, the copy is none.
@@ -59,12 +59,10 @@ class RecordReader:
             return self._parse(data)
         except HostdevError as error:
             if error.remedy:  # of a newer schema: its remedy is no older record
-                raise HostdevError(
-                    error.code, subject=self.path, found=error.found, wanted=error.wanted, remedy=error.remedy
-                ) from error
+                raise error.but(subject=self.path) from error
             where = "" if error.subject == "record" else f"{error.subject}: "
-            found = f"it can't be understood: {where}{error.found}"
-            raise self._unreadable(found, error.wanted) from error
+            problem = f"it can't be understood: {where}{error.found}"
+            raise self._unreadable(problem, error.wanted) from error
 
     def executable(self) -> str | None:
         """The mode of a record that is executable, None of one that is not or is not there."""
@@ -128,7 +126,7 @@ class RecordReader:
             details={"commands": {"restore": restore, "forget": forget}},
         )
 
-    def _unreadable(self, found: str, wanted: str) -> HostdevError:
+    def _unreadable(self, problem: str, wanted: str) -> HostdevError:
         path, copy = shlex.quote(self.path), shlex.quote(self.copy_path)
         aside, known = f"mv {path} {path}.broken", self._copy()
         if known is not None:
@@ -144,7 +142,7 @@ class RecordReader:
         return HostdevError(
             "record_unreadable",
             subject=self.path,
-            found=found,
+            found=problem,
             wanted=wanted,
             remedy=f"it was left as it is; {does}",
             details={"commands": commands},

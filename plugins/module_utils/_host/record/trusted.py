@@ -49,17 +49,17 @@ def open_trusted(path: str, flags: int, *, folder: int | None = None, private: b
             raise UntrustedError(path, f"it is {kind}", "a regular file") from error
         raise
     try:
-        found = os.fstat(opened)
-        if stat.S_ISDIR(found.st_mode):
+        status = os.fstat(opened)
+        if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not stat.S_ISREG(found.st_mode):
-            raise UntrustedError(path, f"it is {_kind(found.st_mode)}", "a regular file")
-        _check_owner(found, path)
-        if private and found.st_mode & 0o077:
-            raise UntrustedError(path, f"its mode is {_mode(found)}", "0600: whoever can open it can hold it")
-        if private and found.st_nlink != 1:
-            raise UntrustedError(path, f"it has {found.st_nlink} names (hard links)", "one")
-        _check_writable(found, path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UntrustedError(path, f"it is {_kind(status.st_mode)}", "a regular file")
+        _check_owner(status, path)
+        if private and status.st_mode & 0o077:
+            raise UntrustedError(path, f"its mode is {_mode(status)}", "0600: whoever can open it can hold it")
+        if private and status.st_nlink != 1:
+            raise UntrustedError(path, f"it has {status.st_nlink} names (hard links)", "one")
+        _check_writable(status, path)
     except BaseException:
         os.close(opened)
         raise
@@ -73,31 +73,31 @@ def open_trusted_folder(path: str, *, sticky: bool = False) -> int:
     """
     opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = os.fstat(opened)
-        _check_owner(found, path)
-        if not (sticky and found.st_mode & stat.S_ISVTX):
-            _check_writable(found, path)
+        status = os.fstat(opened)
+        _check_owner(status, path)
+        if not (sticky and status.st_mode & stat.S_ISVTX):
+            _check_writable(status, path)
     except BaseException:
         os.close(opened)
         raise
     return opened
 
 
-def _check_owner(found: os.stat_result, path: str) -> None:
-    if found.st_uid not in (0, os.geteuid()):
+def _check_owner(status: os.stat_result, path: str) -> None:
+    if status.st_uid not in (0, os.geteuid()):
         remedy = f"see what is in it, then: chown root: {shlex.quote(path)}"
-        raise UntrustedError(path, f"it belongs to user id {found.st_uid}", "one of root", remedy)
+        raise UntrustedError(path, f"it belongs to user id {status.st_uid}", "one of root", remedy)
 
 
-def _check_writable(found: os.stat_result, path: str) -> None:
-    if found.st_mode & 0o022:
+def _check_writable(status: os.stat_result, path: str) -> None:
+    if status.st_mode & 0o022:
         remedy = f"see what is in it, then: chmod go-w {shlex.quote(path)}"
-        shown = f"its mode is {_mode(found)}, so that others may write to it"
+        shown = f"its mode is {_mode(status)}, so that others may write to it"
         raise UntrustedError(path, shown, "what only its owner writes to", remedy)
 
 
-def _mode(found: os.stat_result) -> str:
-    return f"{stat.S_IMODE(found.st_mode):04o}"
+def _mode(status: os.stat_result) -> str:
+    return f"{stat.S_IMODE(status.st_mode):04o}"
 
 
 def _kind(mode: int) -> str:

@@ -24,7 +24,7 @@ _BMC_DRIVERS = frozenset({"ast", "hpilo", "ipmi_si", "mgag200"})
 _WATCHDOG_DRIVERS = frozenset({"hpwdt", "pcwd_pci", "wdt_pci"})
 
 
-def platform_uses(tree: Tree, devices: t.Collection[PciDevice]) -> list[HostUse]:
+def management_uses(tree: Tree, devices: t.Collection[PciDevice]) -> list[HostUse]:
     """The uses; a watchdog's detail says whether it is running."""
     return [*_management(devices), *_watchdogs(tree, devices), *_console(tree, devices)]
 
@@ -48,11 +48,11 @@ def _watchdogs(tree: Tree, devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse
         if device.driver in _WATCHDOG_DRIVERS:
             yield HostUse("watchdog", device.address, f"watchdog (driver {device.driver})")
     for name in tree.names("/sys/class/watchdog"):
-        found = f"/sys/class/watchdog/{name}"
+        folder = f"/sys/class/watchdog/{name}"
         # i6300esb gives its watchdog no parent, but the name of the driver for its identity.
-        addresses = pci_addresses(tree.real(found))[-1:] or drivers.get(tree.text(f"{found}/identity") or "", [])
+        addresses = pci_addresses(tree.real(folder))[-1:] or drivers.get(tree.text(f"{folder}/identity") or "", [])
         for address in addresses:
-            yield HostUse("watchdog", address, f"{name} ({tree.text(f'{found}/state') or 'state unknown'})")
+            yield HostUse("watchdog", address, f"{name} ({tree.text(f'{folder}/state') or 'state unknown'})")
 
 
 def _console(tree: Tree, devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse]:

@@ -22,55 +22,61 @@ if t.TYPE_CHECKING:
 _OVS = "ovs-system"
 
 
+class InterfaceUse(t.NamedTuple):
+    """What the host uses an interface for: the blocker's code, the interface, and the use in words."""
+
+    code: str
+    interface: str
+    what: str
+
+
 def network_uses(tree: Tree, routing: Routing, environ: t.Mapping[str, str]) -> list[HostUse]:
     """All uses. `environ` is this process's environment, where sshd leaves the connection that it serves."""
-    found: list[HostUse] = []
-    for code, interface, what in [*_default_routes(routing), *_addresses(routing)]:
-        found.extend(_uses(tree, routing, code, interface, what))
+    uses: list[HostUse] = []
+    for use in [*_default_routes(routing), *_addresses(routing)]:
+        uses.extend(_device_uses(tree, routing, use))
     for interface in tree.names("/sys/class/net"):
         for upper in _uppers(tree, interface):
-            found.extend(_uses(tree, routing, "enslaved", interface, f"port of {upper}", below=False))
+            port = InterfaceUse("enslaved", interface, f"port of {upper}")
+            uses.extend(_device_uses(tree, routing, port, below=False))
     ours = _ssh_connections(tree, environ)
     others = [connection for connection in _ssh_port_connections(tree) if connection not in ours]
     for code, connections in (("ssh_nic", ours), ("mgmt_nic", others)):
         for interface, what in _carrying(routing, connections):
-            found.extend(_uses(tree, routing, code, interface, what))
-    return list(dict.fromkeys(found))
+            uses.extend(_device_uses(tree, routing, InterfaceUse(code, interface, what)))
+    return list(dict.fromkeys(uses))
 
 
-def _default_routes(routing: Routing) -> t.Iterator[tuple[str, str, str]]:
+def _default_routes(routing: Routing) -> t.Iterator[InterfaceUse]:
     for route in routing.routes:
         if route.network.prefixlen == 0:
             table = "" if route.table == MAIN else f", table {route.table}"
             for interface in route.interfaces:
-                yield "default_route", interface, f"default route ({route.network}{table})"
+                yield InterfaceUse("default_route", interface, f"default route ({route.network}{table})")
 
 
-def _addresses(routing: Routing) -> t.Iterator[tuple[str, str, str]]:
+def _addresses(routing: Routing) -> t.Iterator[InterfaceUse]:
     """What the host configured; link-local addresses of IPv6 come by themselves."""
     for interface, address in routing.addresses:
         if address.version == 4 or not address.is_link_local:
             kind = "address" if isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address)) else "network"
-            yield "ip_configured", interface, f"IPv{address.version} {kind} {address}"
+            yield InterfaceUse("ip_configured", interface, f"IPv{address.version} {kind} {address}")
 
 
-def _uses(
-    tree: Tree, routing: Routing, code: str, interface: str, what: str, *, below: bool = True
-) -> t.Iterator[HostUse]:
+def _device_uses(tree: Tree, routing: Routing, use: InterfaceUse, *, below: bool = True) -> t.Iterator[HostUse]:
     """The use of an interface falls on the device that carries it, and on those below a bridge, bond or VLAN.
 
     The address is empty for an interface of a device on another bus than PCI.
     """
-    pending, seen = [interface], set()
+    pending, seen = [use.interface], set()
     while pending:
         name = pending.pop()
         if name in seen:
             continue
         seen.add(name)
-        through = "" if name == interface else f", through {name}"
-        found = locate(tree, f"/sys/class/net/{name}")
-        for path, address in found:
-            yield HostUse(code, address, f"{what} on {interface}{through}", path)
+        through = "" if name == use.interface else f", through {name}"
+        for path, address in locate(tree, f"/sys/class/net/{name}"):
+            yield HostUse(use.code, address, f"{use.what} on {use.interface}{through}", path)
         if below:
             pending.extend(_lowers(tree, name))
             # An internal port of Open vSwitch doesn't tell which of the switch's ports it leaves by: any may be it.
@@ -104,9 +110,9 @@ def _ssh_connections(tree: Tree, environ: t.Mapping[str, str]) -> list[tuple[Add
     From SSH_CONNECTION, which become removes: then from the environment of the processes above, and for a process
     without any above (async), from the connections to the ssh port that stand.
     """
-    found = _parse_connection(environ.get("SSH_CONNECTION", ""))
+    connection = _parse_connection(environ.get("SSH_CONNECTION", ""))
     process = "self"
-    while found is None:
+    while connection is None:
         parent = re.search(r"^PPid:\s*(\d+)", tree.text(f"/proc/{process}/status") or "", re.MULTILINE)
         if parent is None or parent.group(1) in ("0", "1"):
             return _ssh_port_connections(tree)
@@ -114,8 +120,8 @@ def _ssh_connections(tree: Tree, environ: t.Mapping[str, str]) -> list[tuple[Add
         variables = (tree.data(f"/proc/{process}/environ") or b"").decode("utf-8", "replace").split("\0")
         for variable in variables:
             if variable.startswith("SSH_CONNECTION="):
-                found = _parse_connection(variable.partition("=")[2])
-    return [found]
+                connection = _parse_connection(variable.partition("=")[2])
+    return [connection]
 
 
 def _parse_connection(text: str) -> tuple[Address, Address] | None:
@@ -130,7 +136,7 @@ def _parse_connection(text: str) -> tuple[Address, Address] | None:
 
 
 def _ssh_port_connections(tree: Tree) -> list[tuple[Address, Address]]:
-    found = []
+    connections = []
     for name in ("tcp", "tcp6"):
         for line in tree.lines(f"/proc/net/{name}")[1:]:
             parts = line.split()
@@ -139,8 +145,8 @@ def _ssh_port_connections(tree: Tree) -> list[tuple[Address, Address]]:
                 with contextlib.suppress(ValueError):
                     server, client = (_socket_address(part.partition(":")[0]) for part in parts[1:3])
                     if not server.is_loopback:
-                        found.append((client, server))
-    return found
+                        connections.append((client, server))
+    return connections
 
 
 def _socket_address(digits: str) -> Address:

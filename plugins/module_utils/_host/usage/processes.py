@@ -40,7 +40,7 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
 
     `with_guests` are the functions that running domains have: that QEMU has them and their group open is no news.
     """
-    found: dict[HostUse, None] = {
+    uses: dict[HostUse, None] = {
         HostUse(
             "held_by_process",
             address,
@@ -61,8 +61,8 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
                 continue
             for path, address in known[node]:
                 name = tree.text(f"/proc/{process}/comm") or "?"
-                found[HostUse("held_by_process", address, f"process {process} ({name}) has {node} open", path)] = None
-    return list(found)
+                uses[HostUse("held_by_process", address, f"process {process} ({name}) has {node} open", path)] = None
+    return list(uses)
 
 
 def _open_nodes(tree: Tree, process: str) -> set[str]:

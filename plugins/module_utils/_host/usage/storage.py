@@ -32,7 +32,7 @@ def block_locations(tree: Tree, block: str) -> list[tuple[str, str]]:
 
     Each as its sysfs path and its PCI function, which is "" where it is on none; of multipath NVMe the controllers.
     """
-    found: dict[tuple[str, str], None] = {}
+    locations: dict[tuple[str, str], None] = {}
     pending, seen = [block], set()
     while pending:
         name = pending.pop()
@@ -40,15 +40,15 @@ def block_locations(tree: Tree, block: str) -> list[tuple[str, str]]:
             continue
         seen.add(name)
         path = tree.real(f"/sys/class/block/{name}")
-        found.update(dict.fromkeys(locate(tree, path)))
+        locations.update(dict.fromkeys(locate(tree, path)))
         pending.extend(tree.names(f"{path}/slaves"))
         # A multipath namespace hangs below its subsystem, which links to the controllers that lead to it.
         subsystem = re.match(r".*/nvme-subsystem/[^/]+", path)
         if subsystem:
             for controller in tree.names(subsystem.group()):
                 if re.fullmatch(r"nvme\d+", controller):
-                    found.update(dict.fromkeys(locate(tree, f"{subsystem.group()}/{controller}")))
-    return list(found)
+                    locations.update(dict.fromkeys(locate(tree, f"{subsystem.group()}/{controller}")))
+    return list(locations)
 
 
 def _mounts(tree: Tree) -> t.Iterator[tuple[str, str, str]]:

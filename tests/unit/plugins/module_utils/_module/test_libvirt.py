@@ -11,7 +11,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import (
-    Connection,
+    Libvirt,
     check_local,
     connect,
     find_binding,
@@ -122,7 +122,7 @@ def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch
 
 
 def test_versions_are_told_with_dots():
-    assert Connection(FakeLibvirt(), BINDING, "qemu:///system").versions() == {
+    assert Libvirt(FakeLibvirt(), BINDING, "qemu:///system").versions() == {
         "libvirt_version": "11.3.0",
         "hypervisor": "QEMU",
         "hypervisor_version": "10.0.3",
@@ -135,7 +135,7 @@ def test_a_hypervisor_without_a_version_is_left_out():
         ("connection", "getType", (), "TEST"),
         ("connection", "getVersion", (), LibvirtError("not supported")),
     ) as script:
-        found = Connection(script.object("connection"), BINDING, "test:///default").versions()
+        found = Libvirt(script.object("connection"), BINDING, "test:///default").versions()
     assert found == {"libvirt_version": "9.0.1", "hypervisor": "TEST"}
 
 

@@ -11,7 +11,7 @@ import struct
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import KernelLinks, VfSettings
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import KernelInterfaces, VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import VfSettingsStep
@@ -78,7 +78,7 @@ VF1 = part(MAC, bytes(36)) + pair(SPOOFCHK, 1, 0) + pair(TRUST, 1, 1)
 
 def test_settings_of_all_vfs_are_read(monkeypatch):
     kernel = Kernel(monkeypatch, [link(VF0, VF1), done()])
-    assert KernelLinks().read("enp1s0") == {
+    assert KernelInterfaces().read("enp1s0") == {
         0: {"spoof_check": True, "trust": False},
         1: {"spoof_check": False, "trust": True},
     }
@@ -88,23 +88,23 @@ def test_settings_of_all_vfs_are_read(monkeypatch):
 
 def test_what_a_driver_does_not_tell_is_unknown(monkeypatch):
     Kernel(monkeypatch, [link(pair(SPOOFCHK, 0, 0xFFFFFFFF) + pair(TRUST, 0, 1)), done()])
-    assert KernelLinks().read("enp1s0") == {0: {"spoof_check": None, "trust": True}}
+    assert KernelInterfaces().read("enp1s0") == {0: {"spoof_check": None, "trust": True}}
 
 
 def test_an_interface_without_vfs_has_none(monkeypatch):
     Kernel(monkeypatch, [message(NEWLINK, bytes(16) + part(3, b"enp1s0\0")), done()])
-    assert KernelLinks().read("enp1s0") == {}
+    assert KernelInterfaces().read("enp1s0") == {}
 
 
 @pytest.mark.parametrize(("flags", "up"), [(0x1002, False), (0x1003, True)])
 def test_an_interface_is_up_by_its_flag_whatever_its_cable(monkeypatch, flags, up):
     Kernel(monkeypatch, [message(NEWLINK, struct.pack("=BxHiII", 0, 1, 7, flags, 0)), done()])
-    assert KernelLinks().is_up("enp1s0") is up
+    assert KernelInterfaces().is_up("enp1s0") is up
 
 
 def test_one_setting_is_written_to_one_vf(monkeypatch):
     kernel = Kernel(monkeypatch, [done()])
-    KernelLinks().write("enp1s0", 3, "trust", True)
+    KernelInterfaces().write("enp1s0", 3, "trust", True)
     ((kind, attributes),) = kernel.asked
     assert (kind, attributes) == (SETLINK, part(3, b"enp1s0\0") + part(22, part(1, pair(TRUST, 3, 1))))
 
@@ -112,7 +112,7 @@ def test_one_setting_is_written_to_one_vf(monkeypatch):
 def test_the_kernels_errno_comes_back(monkeypatch):
     Kernel(monkeypatch, [done(errno.EOPNOTSUPP)])
     with pytest.raises(OSError, match="not supported") as caught:
-        KernelLinks().write("enp1s0", 0, "spoof_check", False)
+        KernelInterfaces().write("enp1s0", 0, "spoof_check", False)
     assert caught.value.errno == errno.EOPNOTSUPP
 
 

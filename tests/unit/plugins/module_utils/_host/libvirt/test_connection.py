@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt import connection as link_module
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.connection import Link
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.connection import LibvirtConnection
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 
@@ -52,7 +52,7 @@ def ask(connection):
 
 
 def link(daemon, **options):
-    return Link(Connection(daemon, 0), LibvirtError, daemon.reopen, **options)
+    return LibvirtConnection(Connection(daemon, 0), LibvirtError, daemon.reopen, **options)
 
 
 def test_a_connection_that_holds_is_used_again_and_again(monkeypatch):

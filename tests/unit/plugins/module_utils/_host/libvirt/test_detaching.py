@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt import detaching
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.detaching import let_go
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.detaching import LiveDevice, let_go
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.removal_events import REFUSED, REMOVED
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
@@ -55,7 +55,7 @@ class Guest:
         self.now += seconds
 
     def out(self, seconds=30.0, events=None):
-        let_go(self, STEP, XML, self.gone, seconds=seconds, error=LibvirtError, events=events)
+        let_go(LiveDevice(self, STEP, XML, self.gone), seconds=seconds, error=LibvirtError, events=events)
 
     def fails(self, seconds=30.0, events=None):
         with pytest.raises(HostdevError) as caught:

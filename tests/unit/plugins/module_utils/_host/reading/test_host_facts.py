@@ -6,20 +6,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts, NumaNode
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 
 def tree(folder, contents):
     files(folder, contents)
     return Tree(str(folder))
-
-
-# host
 
 
 def test_the_lab_host(recordings):
@@ -104,131 +98,3 @@ def test_an_iommu_without_units_in_sysfs_is_on_by_its_groups(folder):
 @pytest.mark.parametrize("path", ["/sys/bus/pci/drivers/vfio-pci/bind", "/sys/module/vfio_pci/refcnt"])
 def test_vfio_is_present_as_a_driver_or_a_module(folder, path):
     assert read_host(tree(folder, {path: ""})).vfio_present
-
-
-# names
-
-PCI_IDS = """\
-# a comment
-1234  Technical Corp.
-8086  Intel Corporation
-\t10c9  82576 Gigabit Network Connection
-\t\t8086 a03c  Gigabit ET Dual Port Server Adapter
-\t10d3  82574L Gigabit Network Connection
-15b3  Mellanox Technologies
-\t10c9  not Intel's
-
-C 02  Network controller
-\t00  Ethernet controller
-\t\t01  with an interface
-C 03  Display controller
-"""
-CARD = device(
-    "0000:01:00.0",
-    product_id="10c9",
-    subsystem_vendor_id="8086",
-    subsystem_product_id="a03c",
-)
-
-
-@pytest.mark.parametrize("place", ["/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/usr/share/pci.ids"])
-def test_names_come_from_the_hosts_own_file(folder, place):
-    names = read_names(tree(folder, {place: PCI_IDS}), [CARD])
-    assert names.vendor("8086") == "Intel Corporation"
-    assert names.product("8086", "10c9") == "82576 Gigabit Network Connection"
-    assert names.subsystem(CARD) == "Gigabit ET Dual Port Server Adapter"
-    assert names.pci_class("020000") == "Ethernet controller"
-
-
-def test_a_class_without_a_subclass_has_its_own_name(folder):
-    names = read_names(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
-    assert names.pci_class("030200") == "Display controller"
-    assert names.pci_class("ff0000") is None
-
-
-def test_ids_that_no_device_has_are_not_kept(folder):
-    names = read_names(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
-    assert names.vendor("15b3") is None
-    assert names.product("15b3", "10c9") is None
-    assert names.product("8086", "10d3") is None
-
-
-def test_the_subsystems_vendor_is_named_too(folder):
-    names = read_names(
-        tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [device("0000:01:00.0", subsystem_vendor_id="1234")]
-    )
-    assert names.vendor("1234") == "Technical Corp."
-
-
-def test_without_a_file_nothing_has_a_name(folder):
-    names = read_names(tree(folder, {}), [CARD])
-    assert [names.vendor("8086"), names.product("8086", "10c9"), names.subsystem(CARD), names.pci_class("020000")] == [
-        None,
-        None,
-        None,
-        None,
-    ]
-
-
-def test_odd_lines_do_not_end_the_reading(folder):
-    text = "\t\n\t\t\n8086\n\t10c9\n\t\t8086\n\t\nC \nC 02\n\t\n"
-    names = read_names(tree(folder, {"/usr/share/misc/pci.ids": text}), [CARD])
-    assert names.product("8086", "10d3") is None
-
-
-# VFIO drivers
-
-MLX5 = device("0000:01:00.2", modalias="pci:v000015B3d0000101Esv000015B3sd00000001bc02sc00i00", vendor_id="15b3")
-ALIASES = """\
-alias pci:v000015B3d*sv*sd*bc02sc00i* mlx5_core
-alias pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_other
-alias pci:v*d*sv*sd*bc02sc00i00 any_net
-alias pci:v00008086d*sv*sd*bc*sc*i* intel
-alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci
-alias vfio_pci:v000015B3d*sv*sd*bc*sc*i* loose_vfio_pci
-alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci
-alias usb:v1234p* usb_thing
-"""
-
-
-def aliases(folder, text, place="/lib/modules/6.12/modules.alias"):
-    return ModuleAliases(tree(folder, {place: text}), "6.12")
-
-
-def test_the_variant_driver_with_the_fewest_wildcards_is_taken(folder):
-    assert aliases(folder, ALIASES).vfio_driver(MLX5) == "mlx5_vfio_pci"
-
-
-def test_a_function_that_no_variant_fits_gets_the_generic_driver(folder):
-    intel = device("0000:01:00.0", modalias="pci:v00008086d000010CAsv00001AF4sd00001100bc02sc00i00")
-    assert aliases(folder, ALIASES).vfio_driver(intel) == "vfio-pci"
-
-
-@pytest.mark.parametrize("text", ["", "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"])
-def test_without_variants_the_driver_is_named_with_a_hyphen(folder, text):
-    assert aliases(folder, text).vfio_driver(MLX5) == "vfio-pci"
-
-
-def test_candidates_are_the_modules_that_fit_without_vfio(folder):
-    assert aliases(folder, ALIASES).candidates(MLX5) == ["any_net", "mlx5_core", "mlx5_other"]
-
-
-def test_modules_below_usr_are_found(folder):
-    found = aliases(folder, ALIASES, "/usr/lib/modules/6.12/modules.alias")
-    assert found.vfio_driver(MLX5) == "mlx5_vfio_pci"
-
-
-def test_the_lab_hosts_candidates(lab):
-    found = ModuleAliases(lab, "6.12.117+deb13-amd64")
-    vf = device("0000:01:10.0", modalias="pci:v00008086d000010CAsv00001AF4sd00001100bc02sc00i00")
-    nvme = device("0000:81:00.0", vendor_id="1b36", modalias="pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02")
-    assert found.candidates(vf) == ["igbvf"]
-    assert found.candidates(nvme) == ["nvme"]
-    assert found.vfio_driver(vf) == "vfio-pci"
-
-
-@pytest.mark.parametrize("line", ["alias", "alias pci:v00008086d*", "alias vfio_pci:v00008086d*", "alias pci:v*d* "])
-def test_a_line_of_modules_alias_that_is_cut_off_counts_for_nothing(folder, line):
-    found = aliases(folder, f"{line}\n{ALIASES}{line}")
-    assert found.candidates(MLX5) == aliases(folder, ALIASES).candidates(MLX5) != []
-    assert found.vfio_driver(MLX5) == aliases(folder, ALIASES).vfio_driver(MLX5)

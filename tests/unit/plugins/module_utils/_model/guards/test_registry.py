@@ -46,7 +46,7 @@ def codes_of_uses():
 
 def _codes(node):
     """The code in an expression that makes a use: a HostUse, a tuple that is yielded, `code` set or looped over."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("HostUse", "_uses"):
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("HostUse", "InterfaceUse"):
         return [text for text in node.args if re.fullmatch("[a-z_]+", str(getattr(text, "value", "")))][:1]
     if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
         return node.value.elts[:1]
