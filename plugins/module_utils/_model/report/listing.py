@@ -54,7 +54,7 @@ class Listing:
         listed: t.Collection[str] = frozenset(),
     ) -> None:
         self._inventory, self._statuses, self._domains = inventory, statuses, domains
-        self._listed = frozenset([*listed, *(node.name for node in nodes if node.address is not None)])
+        self._listed = frozenset([*listed, *(nodedev_name(node.address) for node in nodes if node.address is not None)])
         self.entries: dict[str, Entry] = {}
         self._foreign: dict[str, NodeDevice] = {}
         self._groups: dict[int, list[str]] | None = None
@@ -175,7 +175,7 @@ class Listing:
         if node is not None and node.parent is not None:
             parent: str | None = self._aliases.get(node.parent, node.parent)
         else:
-            parent = self._parent(device.parent, name in self._listed)
+            parent = self._parent(device.parent, node is None and name in self._listed)
         nested = _nested(device)
         if node is not None:
             nested = tuple(dict.fromkeys([*node.capabilities, *nested]))

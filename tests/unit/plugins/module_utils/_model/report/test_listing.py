@@ -33,9 +33,9 @@ NIC, PF, VF1, VF2 = "0000:03:00.0", "0000:01:00.0", "0000:01:10.0", "0000:01:10.
 XHCI = "0000:05:00.0"
 
 
-def listing(*devices, nodes=(), claims=(), domains=(), **fields):
+def listing(*devices, nodes=(), claims=(), domains=(), listed=(), **fields):
     found = inventory(*devices, **fields)
-    return Listing(found, nodes, Statuses(found, Tracker(claims)), domains)
+    return Listing(found, nodes, Statuses(found, Tracker(claims)), domains, listed)
 
 
 def names(entries):
@@ -69,6 +69,24 @@ def usb_nodes():
 
 
 # The whole.
+
+
+def test_functions_that_libvirt_lists_and_was_not_asked_about_are_below_the_next_one_that_it_lists():
+    functions = (
+        device("0000:00:01.0", header_type=1),
+        device("0000:01:00.0", header_type=1, parent="0000:00:01.0"),
+        device("0000:02:00.0", parent="0000:01:00.0"),
+        device("0000:02:00.1", parent="0000:01:00.0", children=(Child("net", "eth0"),)),
+    )
+    bridge = NodeDevice("pci_8086_27d0", "pci", "computer", address="0000:00:01.0")
+    found = listing(*functions, nodes=[bridge], listed={"pci_0000_02_00_0"})
+    assert found.parents() == {
+        "pci_0000_00_01_0": "computer",
+        "pci_0000_01_00_0": "pci_0000_00_01_0",
+        "pci_0000_02_00_0": "pci_0000_00_01_0",
+        "pci_0000_02_00_1": "pci_0000_01_00_0",
+    }
+    assert ask(found, capability=("net",)) == []
 
 
 def test_functions_come_by_address_and_then_other_devices_by_name():
