@@ -27,7 +27,7 @@ class Change(NamedTuple):
     """One change: `before` brings the host to where it starts.
 
     One that `stops` may stop the domain for good. One that `leaves` something with a guest is done wholly once that
-    guest is gone with its host.
+    guest is gone with its host. `after_reset` is what an administrator does once the host is up again.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Change(NamedTuple):
     before: Callable[[FakeHost], Any] = lambda host: None
     stops: bool = False
     leaves: bool = False
+    after_reset: Callable[[FakeHost], Any] = lambda host: None
 
 
 def _shut_off(host: FakeHost) -> None:
@@ -43,6 +44,11 @@ def _shut_off(host: FakeHost) -> None:
 
 def _transient(host: FakeHost) -> None:
     host.domain.xml[CONFIG] = None
+
+
+def _transient_again(host: FakeHost) -> None:
+    """It was gone with the host."""
+    host.domain = host.libvirt.define(live=domain_xml())
 
 
 def _plugged_in(host: FakeHost) -> None:
@@ -88,7 +94,7 @@ def _stopped(host: FakeHost) -> None:
 
 def _orphaned(host: FakeHost) -> None:
     host.claim(VF, attach=("config",))
-    host.libvirt.domains.clear()
+    host.libvirt.remove_all()
 
 
 def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
@@ -110,7 +116,7 @@ CHANGES = (
     Change("claim a VF, attached nowhere", lambda host: host.claim(VF, attach=())),
     Change("claim a VF for a free owner", lambda host: host.claim(VF, owner="dpdk0")),
     Change("claim a VF, shut off", lambda host: host.claim(VF), _shut_off),
-    Change("claim a VF, transient", lambda host: host.claim(VF), _transient),
+    Change("claim a VF, transient", lambda host: host.claim(VF), _transient, after_reset=_transient_again),
     Change("claim a VF on vfio-pci already", lambda host: host.claim(VF), _bound_already),
     Change("claim a group", lambda host: host.claim(ONE_OF_GROUP, whole_group=True)),
     Change("claim a VF and a disk", lambda host: host.claim(VF, {"name": "disk", "address": NVME})),

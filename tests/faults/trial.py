@@ -86,6 +86,7 @@ class _Ends:
                 change.change(host)
             if reset:
                 host.reboot()
+                change.after_reset(host)
             if times > 1:
                 change.change(host)
             return _state(host)
@@ -108,6 +109,7 @@ def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) ->
         assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"
         if mode == RESET:
             plain.reboot()
+            change.after_reset(plain)
     else:
         failed = _fails(host, change, number, mode)
         record = plain.record_or_none()
