@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model import placement
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability import placement
 
 DOCUMENTATION = r"""
 name: rank_hosts

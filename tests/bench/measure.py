@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report import groups_report
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Standing
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import groups_report
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import Wish, gather
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection
 

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.host import read_host
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.names import read_names
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.netlink import netlink_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.network import network_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.pci import DEVICES, read_device, vpd_serial
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.platform import platform_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.routing import proc_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.storage import storage_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vfio import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.config_space import ConfigSpace
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain_numa import parse_set
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import DEVICES, read_device, vpd_serial
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import platform_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import proc_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import storage_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.config_space import ConfigSpace
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import parse_set
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, recorded
 

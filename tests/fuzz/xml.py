@@ -9,21 +9,23 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import uses_by_address
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.diff import domain_diff
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import uses_by_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import (
     Domain,
     guest_address,
     guest_bus,
     hostdev_xml,
     parse_layout,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain_numa import NumaNode, numa_cells
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain_sources import DomainSources
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.node_device import mark_hubs, parse_node_device
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.node_fields import CAPABILITIES, FIELDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import HostdevStep, Plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import mark_hubs, parse_node_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import CAPABILITIES, FIELDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA

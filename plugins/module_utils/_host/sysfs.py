@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Reading /sys and /proc below a root folder, which is / on a host and a recorded tree in a test."""
 
 from __future__ import annotations

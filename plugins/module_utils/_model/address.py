@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """PCI addresses: parse, print, sort.
 
 An address is `domain:bus:slot.function` in hexadecimal. The domain has four digits or more: Intel VMD

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The one error that reaches a user: which thing, what was found, what was wanted, what to do."""
 
 from __future__ import annotations
@@ -43,6 +41,18 @@ class HostdevError(Exception):
         self.remedy = remedy
         self.details = dict(details or {})
         super().__init__(self.message)
+
+    def but(self, *, details: t.Mapping[str, t.Any] | None = None, **changes: str) -> HostdevError:
+        """A copy with some parts changed, by the names of the constructor's arguments; `details` add to its own."""
+        parts = {
+            "code": self.code,
+            "subject": self.subject,
+            "found": self.found,
+            "wanted": self.wanted,
+            "remedy": self.remedy,
+            **changes,
+        }
+        return HostdevError(**parts, details={**self.details, **(details or {})})
 
     @property
     def message(self) -> str:

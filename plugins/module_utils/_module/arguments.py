@@ -1,18 +1,16 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Argument specs that the modules share, and reading values that Ansible's types can't describe."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._host.insisting import CHOICES, FAIL
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
-from .._model.viability import ALLOWABLE, CODES
+from .._model.guards.registry import ALLOWABLE, GUARDS
+from .._model.requests.wish import CHOICES, FAIL
 from .run import FACTS_PATH, URI
 
 HOST_OPTIONS: dict[str, t.Any] = {
@@ -62,9 +60,7 @@ def parse_group_members(value: object) -> tuple[bool, frozenset[str]]:
     try:
         return False, frozenset(parse_addresses(value, "group_members"))
     except HostdevError as error:
-        raise HostdevError(
-            error.code, subject=error.subject, found=error.found, wanted="refuse, claim or a list of PCI addresses"
-        ) from error
+        raise error.but(wanted="refuse, claim or a list of PCI addresses") from error
 
 
 def parse_numa_cells(cells: t.Sequence[int]) -> frozenset[int]:
@@ -97,7 +93,7 @@ def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
     """Blocker codes that may be accepted. Raises HostdevError for an unknown one and for one that no one may accept."""
     found = frozenset(codes)
     for code in sorted(found - ALLOWABLE):
-        known = f"{code} can't be accepted: {CODES[code]}" if code in CODES else f"{code} is no blocker code"
+        known = f"{code} can't be accepted: {GUARDS[code].meaning}" if code in GUARDS else f"{code} is no blocker code"
         raise HostdevError(
             "invalid_option", subject="allow", found=known, wanted="some of " + ", ".join(sorted(ALLOWABLE))
         )

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Gathering the facts: one inventory, seen through the record and, where it is there, libvirt."""
 
 from __future__ import annotations
@@ -11,36 +9,38 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from .._host.host import read_host
-from .._host.lock import LOCK, lock_holder
-from .._host.names import read_names
-from .._host.node_devices import read_usb_and_scsi
-from .._host.nodedev import read_node_devices
-from .._host.pci import read_devices
-from .._host.record import RecordFile
+from .._host.libvirt.node_devices import read_node_devices
+from .._host.reading.host_facts import read_host
+from .._host.reading.module_aliases import ModuleAliases
+from .._host.reading.pci import read_devices
+from .._host.reading.pci_ids import read_names
+from .._host.reading.usb_scsi import read_usb_and_scsi
+from .._host.record.lock import LOCK, lock_holder
+from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._host.system import System
-from .._host.vfio import ModuleAliases
-from .._model.device_spec import parse_device_specs
+from .._model.availability.pools import pools
+from .._model.availability.status import Standing
 from .._model.errors import HostdevError, one_line
-from .._model.filters import Filters
-from .._model.inventory import Inventory
-from .._model.listing import Listing
-from .._model.node_fields import FIELDS
-from .._model.node_steps import node_drift
-from .._model.pools import pools
-from .._model.record import Record
-from .._model.report import device_report, drift_report, groups_report, tree_report
-from .._model.standing import Standing
-from .._model.subset import PARTS, check_fields, parse_subset, pick
+from .._model.host.inventory import Inventory
+from .._model.host.node_fields import FIELDS
+from .._model.record.schema import Record
+from .._model.report.devices import device_report, groups_report, tree_report
+from .._model.report.drift import drift
+from .._model.report.filters import Filters
+from .._model.report.listing import Listing
+from .._model.report.subset import PARTS, check_fields, parse_subset, pick
+from .._model.requests.device_spec import parse_device_specs
+from .._model.snapshot import Snapshot
 from .libvirt import Connection, connect
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.device import HostFacts, PciDevice
-    from .._model.domain import Domain
-    from .._model.node_device import NodeDevice
+    from .._model.guest.domain import Domain
+    from .._model.host.device import PciDevice
+    from .._model.host.host_facts import HostFacts
+    from .._model.host.node_device import NodeDevice, Nodes
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,14 @@ def gather(
         "tree": lambda: tree_report(listing.parents()),
         "pools": lambda: pools(inventory, filter(standing.claimable, inventory.devices)),
         "claims": lambda: [claim.as_dict() for claim in record.tracker],
-        "drift": lambda: [
-            *drift_report(inventory, record.tracker, None if domains is None else {domain.uuid for domain in domains}),
-            *_node_drift(tree, record, domains),
-        ],
+        "drift": lambda: drift(
+            Snapshot(
+                inventory,
+                record.tracker,
+                None if domains is None else tuple(domains),
+                nodes=_held_nodes(tree, record),
+            )
+        ),
         "host": lambda: _host(inventory.host, connection, reason),
     }
     wanted = wish.parts | {"devices"} if wish.devices else wish.parts
@@ -169,10 +173,9 @@ def _devices(
     return [pick(device, wish.fields) for device in found]
 
 
-def _node_drift(tree: Tree, record: Record, domains: t.Sequence[Domain] | None) -> list[dict[str, t.Any]]:
-    """Of USB and SCSI devices, which are only read where somebody holds one."""
-    held = any(claim.node_devices for claim in record.tracker)
-    return node_drift(read_usb_and_scsi(tree), record.tracker, domains) if held else []
+def _held_nodes(tree: Tree, record: Record) -> Nodes:
+    """The USB and SCSI devices, which are only read where somebody holds one."""
+    return read_usb_and_scsi(tree) if any(claim.node_devices for claim in record.tracker) else {}
 
 
 def _host(host: HostFacts, connection: Connection | None, reason: str) -> dict[str, t.Any]:

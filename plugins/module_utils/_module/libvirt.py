@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Finding libvirt's Python binding, and a connection."""
 
 from __future__ import annotations
@@ -14,8 +12,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from .._host.domains import Domains
-from .._host.removal_events import RemovalEvents
+from .._host.libvirt.domains import Domains
 from .._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
@@ -39,12 +36,11 @@ class Connection(t.NamedTuple):
 
     @property
     def domains(self) -> Domains:
-        return Domains(
-            self.handle,
-            self.error,
-            reopen=lambda: self.binding.open(self.uri),
-            events=RemovalEvents(self.binding, self.uri),
-        )
+        return Domains(self.handle, self.error, reopen=self.reopen)
+
+    def reopen(self) -> t.Any:
+        """Another virConnect to the same libvirt. Raises `error`."""
+        return self.binding.open(self.uri)
 
     def versions(self) -> dict[str, str]:
         """Versions of libvirt and, where the driver has one, of its hypervisor."""

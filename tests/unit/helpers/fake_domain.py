@@ -13,8 +13,8 @@ import xml.etree.ElementTree as ET
 from collections import UserDict
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout, place_of
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.root_ports import root_port_xml
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout, place_of
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.pci_xml import root_port_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_hostdevs import PCI, named
 from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
     CONFIG,

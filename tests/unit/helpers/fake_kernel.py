@@ -37,7 +37,7 @@ _WRITER = 9999
 
 
 class FakeKernel:
-    """A Writer for `_host.binding.Binder`, and its `load_module`.
+    """A Writer for `_host.binding.binder.Binder`, and its `load_module`.
 
     `log` has every module asked for and every write, also those that failed, paths counted from /sys/bus/pci.
     The drivers that functions have in the tree at first are those that fit them; `fit` adds others. `modules` are the

@@ -1,65 +1,81 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cases of the tracker: states, pools, selection, and whole histories."""
+"""Cases of the tracker: states, pools, selection, and whole histories, on the path that the modules run."""
 
 from __future__ import annotations
 
 import typing as t
 from collections import Counter
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList, parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_tracker import DeviceTracker, TransitionError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.placement import weight
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.matching import (
-    Guest,
-    affinity_warnings,
-    claim_requests,
-    supports,
-)
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement import weight
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import Guest, affinity_warnings
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.grammar import Difference
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.hosts import our_spec, pci_device
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import inventory
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host, requests
+from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns, domain
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import PciDevice
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import Request
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
 
 Outcome = dict[str, t.Any]
 
-# Our words for what Nova warns of.
 _HELD_AND_GONE = "Unable to remove device"
 _NO_AFFINITY = "without numa affinity"
+_UNEXPLAINED = "a preset that no claim explains"
 
 
 class Books:
-    """One tracker with the host that it watches, and the requests' ids by their names."""
+    """The record of a host through runs, and the requests' ids by their names."""
 
     def __init__(self, given: t.Any) -> None:
-        self.host = {entry["address"]: pci_device(entry) for entry in given.get("devices", ())}
-        self.gone: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self.warned: list[str] = []
+        self.known: dict[str, PciDevice] = {}
+        self.saved: set[str] = set()
         sockets = {cell["id"]: cell.get("socket") for cell in given.get("host_numa") or ()}
         self.guest = Guest(sockets=sockets)
-        self.start(given["specs"])
-        for address, state in (given.get("preset") or {}).items():
-            self.tracker.restore(address, state["status"], state.get("owner"))
+        self.runs = RecordThroughRuns(host(), self.read_specs(given["specs"]), ())
+        self.shows(given.get("devices", ()))
+        self.preset(given.get("preset") or {})
 
-    def start(self, specs: t.Sequence[object]) -> None:
-        self.tracker = DeviceTracker(self.allow_list(specs))
-        self.sync(self.host.values())
+    @staticmethod
+    def read_specs(specs: t.Sequence[object]) -> AllowList:
+        return AllowList(parse_device_specs([our_spec(spec) for spec in specs], "device_spec"))
 
-    def allow_list(self, specs: t.Sequence[object]) -> AllowList:
-        """The allow list, as it is for the host's devices now."""
-        found = AllowList(parse_device_specs([our_spec(spec) for spec in specs], "device_spec"))
-        return found.resolved(inventory(*self.host.values()))
+    def shows(self, entries: t.Iterable[t.Any]) -> None:
+        """Let the host have these devices, each in an IOMMU group of its own."""
+        for entry in entries:
+            address = entry["address"]
+            group = list(self.known).index(address) if address in self.known else len(self.known)
+            self.known[address] = self.runs.devices[address] = pci_device(entry)._replace(iommu_group=group)
 
-    def sync(self, devices: t.Iterable[PciDevice]) -> None:
-        found = self.tracker.sync(devices)
-        self.gone.update(dict.fromkeys(found.removed, "removed"))
-        self.warned.extend(f"{_HELD_AND_GONE} {address}" for address in found.leaving)
+    def shows_only(self, addresses: t.Collection[str]) -> None:
+        self.runs.devices = {address: device for address, device in self.known.items() if address in addresses}
+        lost = drift(Snapshot(self.runs.inventory(), self.runs.tracker))
+        self.warned += [f"{_HELD_AND_GONE} {one['address']}" for one in lost if one["code"] == "removed"]
+
+    def preset(self, states: t.Mapping[str, t.Any]) -> None:
+        """Let the record be such that devices have these states. Raises ValueError for one that no record explains."""
+        for address, state in states.items():
+            owner = state.get("owner")
+            if state["status"] in ("claimed", "allocated"):
+                device = self.runs.devices[address]
+                held = Holding(address, address, device.identity, device.binding)
+                (request,) = requests({"name": address, "address": address})
+                self.runs.tracker.put(Claim(domain(owner), {address: request.as_dict()}, {address: held}))
+                if state["status"] == "allocated":
+                    self.runs.in_use.add(address)
+            if self.state(address) != state["status"] or self.owner(address) != owner:
+                raise ValueError(_UNEXPLAINED)
 
     def requests(self, wanted: t.Iterable[t.Any]) -> tuple[Request, ...]:
         entries = []
@@ -71,26 +87,40 @@ class Books:
             ]
             policy = one.get("numa_policy")
             entries.append({"name": name, "count": one["count"], "specs": specs, "numa_policy": policy})
-        there = inventory(*self.host.values())
-        return tuple(request.resolved(there) for request in parse_requests(entries, {}))
+        return parse_requests(entries, {})
 
     def claim(self, owner: str, wanted: t.Iterable[t.Any], cells: t.Iterable[int] | None) -> list[str]:
         guest = self.guest._replace(cells=frozenset(cells or ()))
-        found = claim_requests(self.tracker, owner, self.requests(wanted), guest=guest)
-        taken = [address for addresses in found.values() for address in addresses]
-        if affinity_warnings([self.tracker[address].device for address in taken], guest):
+        taken = self.runs.claim(owner, self.requests(wanted), guest)
+        if affinity_warnings([self.runs.devices[address] for address in taken], guest):
             self.warned.append(_NO_AFFINITY)
         return taken
 
     @property
     def free(self) -> list[str]:
-        return sorted(self.tracker.free)
+        standing, permitted = self.runs.standing(), self.tags()
+        return sorted(address for address in permitted if standing.status(address) == "available")
+
+    def tags(self) -> dict[str, t.Mapping[str, t.Any]]:
+        """The tags of all devices of the host that are permitted."""
+        permitted = self.runs.allow_list.resolved(self.runs.inventory())
+        tags = {address: permitted.tags_of(device) for address, device in self.runs.devices.items()}
+        return {address: found for address, found in tags.items() if found is not None}
 
     def state(self, address: str) -> str:
-        return self.tracker[address].status if address in self.tracker else self.gone[address]
+        owner = self.owner(address)
+        if owner is None and address not in self.tags():
+            return "deleted" if address in self.saved else "removed"
+        if address in self.runs.devices:
+            return self.runs.standing().status(address)
+        return "allocated" if address in self.runs.in_use else "claimed"
 
     def owner(self, address: str) -> str | None:
-        return self.tracker[address].owner if address in self.tracker else None
+        return self.runs.held().get(address)
+
+    def request(self, address: str) -> str | None:
+        claim = self.runs.tracker.holder(address)
+        return None if claim is None else claim.holdings[address].request
 
 
 def pools(case: t.Any) -> Outcome:
@@ -99,12 +129,12 @@ def pools(case: t.Any) -> Outcome:
 
 def _pools(books: Books) -> list[Outcome]:
     counts: Counter[tuple[t.Any, ...]] = Counter()
-    for address in books.tracker.free:
-        one = books.tracker[address]
-        device = one.device
+    tags = books.tags()
+    for address in books.free:
+        device = books.runs.devices[address]
         above = device.physical_function or address
         key = (device.vendor_id, device.product_id, device.device_type, device.numa_node, above)
-        counts[(*key, tuple(sorted(one.tags.items(), key=str)))] += 1
+        counts[(*key, tuple(sorted(tags[address].items(), key=str)))] += 1
     names = ("vendor_id", "product_id", "dev_type", "numa_node", "address")
     return [{**dict(key[-1]), **dict(zip(names, key)), "count": count} for key, count in counts.items()]
 
@@ -115,15 +145,15 @@ def consume(case: t.Any) -> Outcome:
         taken = books.claim("owner", case["when"]["requests"], case["when"].get("numa_cells"))
     except HostdevError as error:
         return {"error": _kind(error), "free": books.free}
-    devices = [books.tracker[address].device for address in taken]
+    devices = [books.runs.devices[address] for address in taken]
     parents = {device.physical_function for device in devices}
     return {
         "selected": sorted(taken),
         "selected_count": len(taken),
         "selected_dev_type": sorted({device.device_type for device in devices}),
         "selected_parents": sorted(parent for parent in parents if parent is not None),
-        "parents_of_selected_free": any(parent in books.tracker.free for parent in parents),
-        "request_of": {address: books.ids[str(books.tracker[address].request)] for address in taken},
+        "parents_of_selected_free": any(parent in books.free for parent in parents),
+        "request_of": {address: books.ids[str(books.request(address))] for address in taken},
         "free": books.free,
     }
 
@@ -131,8 +161,7 @@ def consume(case: t.Any) -> Outcome:
 def support(case: t.Any) -> Outcome:
     books = Books(case["given"])
     guest = books.guest._replace(cells=frozenset(case["when"].get("numa_cells") or ()))
-    answer = supports(books.tracker, books.requests(case["when"]["requests"]), guest=guest)
-    return {"supported": answer, "free": books.free}
+    return {"supported": books.runs.supports(books.requests(case["when"]["requests"]), guest), "free": books.free}
 
 
 def apply(case: t.Any) -> Outcome:
@@ -146,31 +175,27 @@ def apply(case: t.Any) -> Outcome:
 
 
 def tracker(case: t.Any) -> Outcome:
-    books = Books(case["given"])
-    specs = case["given"]["specs"]
-    for number, step in enumerate(case["when"]["steps"]):
-        specs = step.get("specs", specs)
-        wanted, found = step.get("expect_error"), None
-        try:
-            _step(books, step, specs)
-        except HostdevError as error:
-            found = _kind(error)
-        except TransitionError as error:
-            found = error.code
-        if found != wanted:
-            return {"error": f"step {number} ({step['do']}): wanted {wanted}, found {found}"}
-    known = [*books.host, *books.gone]
-    addresses = [address for address in dict.fromkeys(known) if address in books.tracker or address in books.gone]
-    states = {address: books.state(address) for address in addresses}
-    tracked = {address: books.tracker[address] for address in addresses if address in books.tracker}
+    try:
+        books = Books(case["given"])
+        for number, step in enumerate(case["when"]["steps"]):
+            wanted, found = step.get("expect_error"), None
+            try:
+                _step(books, step)
+            except HostdevError as error:
+                found = _kind(error)
+            if found != wanted:
+                return {"error": f"step {number} ({step['do']}): wanted {wanted}, found {found}"}
+    except ValueError as error:
+        return {"error": str(error)}
+    states = {address: books.state(address) for address in books.known}
+    tags = books.tags()
+    there = [address for address, state in states.items() if state not in ("removed", "deleted")]
+    ids = {address: books.request(address) for address in there}
     return {
         "states": states,
-        "owners": {address: books.owner(address) for address in addresses},
-        "request_ids": {
-            address: books.ids.get(one.request, one.request) if one.request is not None else None
-            for address, one in tracked.items()
-        },
-        "props": {address: {**one.tags, **_properties(one.device)} for address, one in tracked.items()},
+        "owners": {address: books.owner(address) for address in books.known},
+        "request_ids": {address: books.ids.get(str(name), name) for address, name in ids.items()},
+        "props": {address: {**tags.get(address, {}), **_properties(books, address)} for address in there},
         "free": books.free,
         "tracked": sorted(address for address, state in states.items() if state != "deleted"),
         "allocated_count": sum(1 for state in states.values() if state == "allocated"),
@@ -179,82 +204,109 @@ def tracker(case: t.Any) -> Outcome:
     }
 
 
-def _step(books: Books, step: t.Any, specs: t.Sequence[object]) -> None:
+def _step(books: Books, step: t.Any) -> None:
+    """Do what a step says. Raises HostdevError, and ValueError for a preset that no claim explains."""
+    runs = books.runs
     what, owner, address = step["do"], step.get("owner"), step.get("address")
-    mine = books.tracker.held_by(owner) if owner is not None else []
+    mine = [one for one, holder in runs.held().items() if holder == owner]
     if what == "sync":
-        if "devices" in step:
-            books.host.update({entry["address"]: pci_device(entry) for entry in step["devices"]})
-        named = [entry["address"] for entry in step["devices"]] if "devices" in step else step["report"]
-        books.sync([books.host[one] for one in named])
+        books.shows(step.get("devices", ()))
+        books.shows_only([entry["address"] for entry in step["devices"]] if "devices" in step else step["report"])
     elif what == "sync_without_owned_by":
-        held = {one.address for one in mine}
-        books.sync([device for one, device in books.host.items() if one not in held])
+        books.shows_only(books.known.keys() - set(mine))
     elif what == "claim":
         books.claim(owner, step["requests"], step.get("numa_cells"))
     elif what == "allocate":
-        for one in mine:
-            if one.status == "claimed":
-                books.tracker.allocate(one.address, owner)
-    elif what in ("free", "free_claims"):
-        for one in mine:
-            if what == "free" or one.status == "claimed":
-                _free(books, one.address, owner)
-    elif what == "free_device":
-        _free(books, address, owner)
+        runs.attach(owner)
+    elif what == "free":
+        runs.release(owner)
+    elif what == "free_claims":
+        runs.release(owner, [one for one in mine if one not in runs.in_use])
     elif what == "clean":
-        for other in set(books.tracker.owners) - set(step["keep"]):
-            for one in books.tracker.held_by(other):
-                _free(books, one.address, other)
+        for other in set(runs.held().values()) - set(step["keep"]):
+            runs.release(other)
     elif what == "save":
-        books.gone = dict.fromkeys(books.gone, "deleted")
+        books.saved.update(one for one in books.known if books.state(one) == "removed")
     elif what == "restart":
-        _restart(books, specs)
+        runs.restart()
+        runs.allow_list = books.read_specs(step["specs"]) if "specs" in step else runs.allow_list
     elif what == "preset":
-        states = step.get("preset") or {address: step}
-        for one, state in states.items():
-            books.tracker.restore(one, state["status"], state.get("owner"))
+        books.preset(step.get("preset") or {address: step})
     elif what == "device.claim":
-        books.tracker.claim(address, owner)
+        runs.claim(owner, requests({"name": address, "address": address}), books.guest)
     elif what == "device.allocate":
-        books.tracker.allocate(address, owner)
-    elif what == "device.free":
-        _free(books, address, owner)
+        _allocate(books, address, owner)
+    elif what in ("device.free", "free_device"):
+        runs.release(owner, [address])
     elif what == "device.remove":
-        books.tracker.remove(address)
-        books.gone[address] = "removed"
+        books.shows_only(runs.devices.keys() - {address})
+        if books.state(address) != "removed":
+            raise HostdevError("invalid_status", subject=address, found=books.state(address))
     else:
-        raise ValueError(f"there is no step {what}")
+        raise KeyError(f"there is no step {what}")
 
 
-def _free(books: Books, address: str, owner: str | None) -> None:
-    books.tracker.release(address, owner)
-    if address not in books.tracker:
-        books.gone[address] = "removed"
+def _allocate(books: Books, address: str, owner: str) -> None:
+    """Let the owner's domain run with a device, which it claims where it has not. Raises HostdevError."""
+    try:
+        books.runs.claim(owner, requests({"name": address, "address": address}), books.guest)
+    except HostdevError as error:
+        kind = "invalid_owner" if "held by" in error.found else error.code
+        raise HostdevError(kind, subject=error.subject, found=error.found) from error
+    books.runs.in_use.add(address)
 
 
-def _restart(books: Books, specs: t.Sequence[object]) -> None:
-    """As a run after another: the record tells who holds what, the host all else."""
-    held = [one for one in books.tracker if one.owner is not None]
-    present = [device for device in books.host.values() if device.address in books.tracker]
-    books.tracker = DeviceTracker(books.allow_list(specs))
-    for one in held:
-        books.tracker.adopt(one.device, str(one.owner), one.request, allocated=one.status == "allocated")
-    books.sync(present)
-
-
-def _properties(device: PciDevice) -> Outcome:
-    return {
+def _properties(books: Books, address: str) -> Outcome:
+    """What a device is: while it is held as it was when it was claimed, as far as the record keeps that."""
+    device, claim = books.known[address], books.runs.tracker.holder(address)
+    found = {
         "vendor_id": device.vendor_id,
         "product_id": device.product_id,
         "numa_node": device.numa_node,
         "dev_type": device.device_type,
         "parent_addr": device.physical_function,
     }
+    held = {} if claim is None else claim.holdings[address].identity
+    return {**found, **{key: value for key, value in held.items() if key in found}}
 
 
 def _kind(error: HostdevError) -> str:
-    return "request_failed" if error.code == "not_enough_devices" else error.code
+    """The cases' word for an error."""
+    return {"not_enough_devices": "request_failed", "device_blocked": "invalid_status"}.get(error.code, error.code)
+
+
+def _unexplained(case: t.Any) -> bool:
+    """Whether a preset has a state that no claim explains: of a relative that is free, or beside one that is held."""
+    steps = case["when"].get("steps", ())
+    given = [
+        case["given"].get("preset") or {},
+        *(one.get("preset") or {"": one} for one in steps if one["do"] == "preset"),
+    ]
+    return any(state["status"] not in ("claimed", "allocated") for preset in given for state in preset.values())
+
+
+def _frees_what_is_not_held(case: t.Any) -> bool:
+    return any(one["do"] == "device.free" and "expect_error" in one for one in case["when"].get("steps", ()))
+
+
+def _first_error(case: t.Any) -> Outcome:
+    steps = enumerate(case["when"]["steps"])
+    number, step = next((number, one) for number, one in steps if "expect_error" in one)
+    return {"error": f"step {number} ({step['do']}): wanted {step['expect_error']}, found None"}
+
+
+DIFFERENCES = (
+    Difference(
+        "a state follows from the claims on record and can't be another",
+        lambda case: case["when"]["op"] == "tracker" and _unexplained(case) and not _frees_what_is_not_held(case),
+        lambda _case: {"error": _UNEXPLAINED},
+    ),
+    Difference(
+        "a release of what the owner does not hold changes nothing, and is no error",
+        _frees_what_is_not_held,
+        _first_error,
+    ),
+)
 
 
 def _holds_in(key: str) -> t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]:

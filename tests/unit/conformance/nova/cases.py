@@ -28,7 +28,7 @@ LEFT_OUT = {"placement.rc", "placement.traits", "placement.view", "placement.otu
 
 # How a key of what is wanted is compared with the outcome, where it is not just the same.
 COMPARED: dict[str, t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]] = {**grammar.COMPARED, **books.COMPARED}
-DIFFERENCES = (*grammar.DIFFERENCES,)
+DIFFERENCES = (*grammar.DIFFERENCES, *books.DIFFERENCES)
 
 
 def read_cases(folder: Path) -> list[Case]:

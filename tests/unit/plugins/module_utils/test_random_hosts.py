@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.filters import Filters
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import Wish, gather
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, WEB, claim, holding
 from ansible_collections.kvm.hostdev.tests.unit.helpers.random_hosts import Function, RandomHost, hosts

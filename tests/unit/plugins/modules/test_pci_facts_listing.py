@@ -105,7 +105,13 @@ def test_a_mounted_usb_disk_is_not_for_a_guest_and_says_why(runner, parts):
     found = {device["name"]: device for device in facts(runner, **options)["devices"]}
     for name in ("usb_2_1", "scsi_7_0_0_0"):
         assert found[name]["blockers"] == [
-            {"code": "mounted_fs", "address": name, "detail": "/dev/sdb is mounted at /srv", "override": None}
+            {
+                "code": "mounted_fs",
+                "address": name,
+                "detail": "/dev/sdb is mounted at /srv",
+                "override": None,
+                "remedy": "unmount it (`umount`), and take it out of `/etc/fstab`",
+            }
         ]
     eligible = [device["name"] for device in facts(runner, **options, passthrough=True)["devices"]]
     assert eligible == [name for name, device in found.items() if device.get("blockers") == []] != []

@@ -14,9 +14,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.netlink import netlink_routing, read_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.routing import Local, Route, Routing, proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing, read_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import Local, Route, Routing, proc_routing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, files
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the bytes were recorded on a little-endian host")

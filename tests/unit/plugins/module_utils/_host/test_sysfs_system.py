@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import blockers
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group import blockers
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection, check_local, connect
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import load_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, Script
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
