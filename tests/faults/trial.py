@@ -39,6 +39,14 @@ class Report:
 def try_all(change: Change) -> Report:
     """Let each effect of the change go wrong in each way."""
     report = Report()
+    try:
+        _try_each(change, report)
+    except HostdevError as error:
+        report.wrong.append(f"{change.name}, with nothing else wrong: {error.message}")
+    return report
+
+
+def _try_each(change: Change, report: Report) -> None:
     with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         host = _host(change, Path(folder))
         effects = Effects(host)
@@ -59,7 +67,6 @@ def try_all(change: Change) -> Report:
                     continue
             report.modes[mode] += 1
             report.ends[end] += 1
-    return report
 
 
 class _Ends:
