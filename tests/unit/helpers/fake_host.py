@@ -73,11 +73,11 @@ class FakeHost:
         """The files of USB and SCSI devices, see fake_nodes."""
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
-        self.libvirt = FakeLibvirt(self.kernel)
+        self.links = FakeLinks(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
+        self.libvirt = FakeLibvirt(self.kernel, self.links)
         self.tree = Tree(str(self.root))
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)
         self.file = RecordFile(f"{self.root}{FACTS}")
-        self.links = FakeLinks(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.system = ChangingHost(
             self.tree,
             DomainChanges(self.libvirt, LibvirtError) if libvirt else None,

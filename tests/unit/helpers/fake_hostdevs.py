@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 
 PCI, USB, SCSI = "PCI", "USB", "SCSI"
 
@@ -30,10 +31,14 @@ class Prepared(t.NamedTuple):
 
 
 class HostDevices:
-    """Prepares devices for domains and gives them back; without a kernel it only keeps books."""
+    """Prepares devices for domains and gives them back; without a kernel it only keeps books.
 
-    def __init__(self, kernel: FakeKernel | None) -> None:
+    `links` are the interfaces of the PFs, by which it sets up the VFs that are a domain's interfaces.
+    """
+
+    def __init__(self, kernel: FakeKernel | None, links: FakeLinks | None = None) -> None:
         self._kernel = kernel
+        self._links = links
         self.active: dict[str, tuple[str, Prepared | None]] = {}
         self.inactive: dict[str, Prepared] = {}
 
@@ -41,8 +46,10 @@ class HostDevices:
         """Make what these elements name the domain's, all or nothing. Raises LibvirtError."""
         devices = {name: (kind, element) for element in elements for kind, name in [named(element)] if name}
         functions = {name: element for name, (kind, element) in devices.items() if kind == PCI}
-        for name in functions:
+        for name, element in functions.items():
             self._check_unused(name, domain)
+            if element.tag == "interface":
+                self._check_pf(name)
         try:
             for name, element in functions.items():
                 self._detach(name, element)
@@ -74,6 +81,15 @@ class HostDevices:
             user = self.active.get(mate, (None,))[0]
             if user is not None and (mate == name or user != domain):
                 raise invalid(f"PCI device {mate} is in use by driver QEMU, domain {user}")
+
+    def _check_pf(self, name: str) -> None:
+        """What is kept of a VF's settings is asked of its PF, which must be up (virNetDevSaveNetConfig)."""
+        for interface in () if self._links is None else self._links.settings:
+            if not self._links.is_up(interface):
+                raise LibvirtError(
+                    f"internal error: Unable to configure VF {name} of PF '{interface}' because the PF is not online. "
+                    "Please change host network config to put the PF online."
+                )
 
     def _check_other(self, kind: str, name: str) -> None:
         if name not in self.active:

@@ -195,10 +195,10 @@ class FakeKernel:
         """A write by anybody. Raises OSError with the errno, TimeoutError where the writer would not come back."""
         self.work()
         parts = path[len(_BUS) :].split("/")
-        found = _ADDRESS.search(path) or _ADDRESS.search(text)
+        device = _ADDRESS.search(path) or _ADDRESS.search(text)
         # All of these take the device's lock.
-        if found is not None and found.group() in self._hanging:
-            raise TimeoutError(f"{path} waits for a write to {self._hanging[found.group()][0]}")
+        if device is not None and device.group() in self._hanging:
+            raise TimeoutError(f"{path} waits for a write to {self._hanging[device.group()][0]}")
         if parts[0] == "devices" and not self._device(parts[1]).exists():
             raise error(errno.ENOENT, path)
         self._store(path, text)

@@ -25,6 +25,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
 
 if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 
 __all__ = [
     "CONFIG",
@@ -120,15 +121,16 @@ def domain_xml(
 class FakeLibvirt:
     """A connection. `log` has every change that was asked of it; `deaf` guests let no device go.
 
-    With a kernel it binds devices and runs guests on that, without one it knows nothing of drivers.
+    With a kernel it binds devices and runs guests on that, without one it knows nothing of drivers. `links` are the
+    interfaces of the PFs.
     """
 
-    def __init__(self, kernel: FakeKernel | None = None) -> None:
+    def __init__(self, kernel: FakeKernel | None = None, links: FakeLinks | None = None) -> None:
         self.log: list[str] = []
         self.deaf = False
         self.macs = 0
         self.domains: list[FakeDomain] = []
-        self.devices = HostDevices(kernel)
+        self.devices = HostDevices(kernel, links)
         self._kernel = kernel
         self._processes = 2000
         self._failures: dict[int, Exception] = {}

@@ -168,6 +168,13 @@ def test_a_guest_that_does_not_let_go_keeps_the_device(host):
     assert refused(defined(host, hostdev(VF)).create) == in_use(VF, "web1")
 
 
+def test_a_vf_that_is_an_interface_needs_its_pf_up(host):
+    host.links.online = False
+    assert "because the PF is not online" in refused(defined(host, interface(VF)).create)[1]
+    assert driver(host, VF) == ("igbvf", None)
+    defined(host, hostdev(VF), name="db2", uuid="0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c12").create()
+
+
 # Unmanaged devices.
 
 
