@@ -27,7 +27,8 @@ class Change(NamedTuple):
     """One change: `before` brings the host to where it starts.
 
     One that `stops` may stop the domain for good. One that `leaves` something with a guest is done wholly once that
-    guest is gone with its host.
+    guest is gone with its host. `after_reset` is what an administrator does once the host is up again. Of one that goes
+    wrong for now `known` says why.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Change(NamedTuple):
     before: Callable[[FakeHost], Any] = lambda host: None
     stops: bool = False
     leaves: bool = False
+    after_reset: Callable[[FakeHost], Any] = lambda host: None
+    known: str = ""
 
 
 def _shut_off(host: FakeHost) -> None:
@@ -43,6 +46,11 @@ def _shut_off(host: FakeHost) -> None:
 
 def _transient(host: FakeHost) -> None:
     host.domain.xml[CONFIG] = None
+
+
+def _transient_again(host: FakeHost) -> None:
+    """It was gone with the host."""
+    host.domain = host.libvirt.define(live=domain_xml())
 
 
 def _plugged_in(host: FakeHost) -> None:
@@ -74,6 +82,33 @@ def _bound_already(host: FakeHost) -> None:
     host.kernel("/sys/bus/pci/drivers/vfio-pci/bind", VF1, 1)
 
 
+def _bound_to_another(host: FakeHost) -> None:
+    """As dpdk-devbind leaves a function: with a driver that the kernel would not choose, and no override."""
+    host.kernel.modules.add("uio_pci_generic")
+    host.kernel.load_module("uio_pci_generic")
+    host.kernel(f"/sys/bus/pci/devices/{VF1}/driver_override", "uio_pci_generic", 1)
+    host.kernel("/sys/bus/pci/drivers/igbvf/unbind", VF1, 1)
+    host.kernel("/sys/bus/pci/drivers/uio_pci_generic/bind", VF1, 1)
+    host.kernel(f"/sys/bus/pci/devices/{VF1}/driver_override", "\n", 1)
+
+
+def _claimed_of_another(host: FakeHost) -> None:
+    _bound_to_another(host)
+    host.claim(VF)
+
+
+def _bound_by_libvirt(host: FakeHost) -> None:
+    """At the start of the domain after a reboot, before anybody ran Ansible."""
+    host.claim(VFS)
+    host.reboot()
+    host.domain.create()
+
+
+def _given_back_by_libvirt(host: FakeHost) -> None:
+    _bound_by_libvirt(host)
+    _shut_off(host)
+
+
 def _drifted(host: FakeHost) -> None:
     """The domain was shut down, defined anew without its devices, and started."""
     host.claim(VFS)
@@ -88,7 +123,7 @@ def _stopped(host: FakeHost) -> None:
 
 def _orphaned(host: FakeHost) -> None:
     host.claim(VF, attach=("config",))
-    host.libvirt.domains.clear()
+    host.libvirt.remove_all()
 
 
 def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
@@ -102,6 +137,8 @@ def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
     return before
 
 
+_FIRST_CHOICE = "the kernel's first choice comes back in place of the driver that was there (case transactions/01)"
+
 CHANGES = (
     Change("claim a VF", lambda host: host.claim(VF)),
     Change("claim two VFs", lambda host: host.claim(VFS)),
@@ -110,8 +147,11 @@ CHANGES = (
     Change("claim a VF, attached nowhere", lambda host: host.claim(VF, attach=())),
     Change("claim a VF for a free owner", lambda host: host.claim(VF, owner="dpdk0")),
     Change("claim a VF, shut off", lambda host: host.claim(VF), _shut_off),
-    Change("claim a VF, transient", lambda host: host.claim(VF), _transient),
+    Change("claim a VF, transient", lambda host: host.claim(VF), _transient, after_reset=_transient_again),
     Change("claim a VF on vfio-pci already", lambda host: host.claim(VF), _bound_already),
+    Change("claim a VF with another driver", lambda host: host.claim(VF), _bound_to_another, known=_FIRST_CHOICE),
+    Change("claim unmanaged VFs", lambda host: host.claim(VFS, managed=False)),
+    Change("claim what libvirt gave back", lambda host: host.claim(VFS), _given_back_by_libvirt),
     Change("claim a group", lambda host: host.claim(ONE_OF_GROUP, whole_group=True)),
     Change("claim a VF and a disk", lambda host: host.claim(VF, {"name": "disk", "address": NVME})),
     Change("claim one more", lambda host: host.claim(VFS), lambda host: host.claim(VF)),
@@ -158,6 +198,17 @@ CHANGES = (
         "release a free owner", lambda host: host.release(owner="dpdk0"), lambda host: host.claim(VFS, owner="dpdk0")
     ),
     Change("release two VFs, shut off", lambda host: host.release(domain="web1"), _stopped),
+    Change("release what libvirt bound", lambda host: host.release(domain="web1"), _bound_by_libvirt),
+    Change("release what libvirt gave back", lambda host: host.release(domain="web1"), _given_back_by_libvirt),
+    Change(
+        "release unmanaged VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS, managed=False)
+    ),
+    Change(
+        "release a VF with another driver",
+        lambda host: host.release(domain="web1"),
+        _claimed_of_another,
+        known=_FIRST_CHOICE,
+    ),
     Change(
         "release a group",
         lambda host: host.release(domain="web1"),

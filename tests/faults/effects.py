@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -121,8 +120,7 @@ class Effects:
 
     def save(self) -> None:
         """Keep what the stand-ins know in memory, for whoever comes after this process."""
-        state = (self._kernel._links, self._host.links.settings, [domain.xml for domain in self._host.libvirt.domains])
-        (self._host.root.parent / "state").write_bytes(pickle.dumps(state))
+        (self._host.root.parent / "state").write_bytes(self._host.memory())
 
     # The wrappers.
 
@@ -230,7 +228,5 @@ def in_process_of_its_own(host: FakeHost, work: Callable[[], object]) -> int:
     _pid, status = os.waitpid(child, 0)
     state: Path = host.root.parent / "state"
     if state.exists():
-        host.kernel._links, host.links.settings, xml = pickle.loads(state.read_bytes())
-        for domain, texts in zip(host.libvirt.domains, xml, strict=True):
-            domain.xml = texts
+        host.restore(state.read_bytes())
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)

@@ -39,6 +39,14 @@ class Report:
 def try_all(change: Change) -> Report:
     """Let each effect of the change go wrong in each way."""
     report = Report()
+    try:
+        _try_each(change, report)
+    except HostdevError as error:
+        report.wrong.append(f"{change.name}, with nothing else wrong: {error.message}")
+    return report
+
+
+def _try_each(change: Change, report: Report) -> None:
     with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         host = _host(change, Path(folder))
         effects = Effects(host)
@@ -59,7 +67,6 @@ def try_all(change: Change) -> Report:
                     continue
             report.modes[mode] += 1
             report.ends[end] += 1
-    return report
 
 
 class _Ends:
@@ -86,6 +93,7 @@ class _Ends:
                 change.change(host)
             if reset:
                 host.reboot()
+                change.after_reset(host)
             if times > 1:
                 change.change(host)
             return _state(host)
@@ -108,6 +116,7 @@ def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) ->
         assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"
         if mode == RESET:
             plain.reboot()
+            change.after_reset(plain)
     else:
         failed = _fails(host, change, number, mode)
         record = plain.record_or_none()

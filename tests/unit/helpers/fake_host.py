@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pickle
 import re
 import shutil
 import typing as t
@@ -72,11 +73,11 @@ class FakeHost:
         """The files of USB and SCSI devices, see fake_nodes."""
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
-        self.libvirt = FakeLibvirt()
+        self.links = FakeLinks(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
+        self.libvirt = FakeLibvirt(self.kernel, self.links)
         self.tree = Tree(str(self.root))
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)
         self.file = RecordFile(f"{self.root}{FACTS}")
-        self.links = FakeLinks(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.system = ChangingHost(
             self.tree,
             DomainChanges(self.libvirt, LibvirtError) if libvirt else None,
@@ -139,8 +140,16 @@ class FakeHost:
         if kept.exists():
             facts.parent.mkdir(parents=True, exist_ok=True)
             os.rename(kept, facts)
-        for one in self.libvirt.domains:
-            one.xml[1] = None
+        self.libvirt.reboot()
+
+    def memory(self) -> bytes:
+        """What the stand-ins know beside the tree, for another process (`restore`) that goes on with the same tree."""
+        return pickle.dumps((self.kernel.memory(), self.libvirt.memory(), self.links.settings))
+
+    def restore(self, memory: bytes) -> None:
+        kernel, libvirt, self.links.settings = pickle.loads(memory)
+        self.kernel.restore(kernel)
+        self.libvirt.restore(libvirt)
 
     def write(self, path: str, text: str) -> None:
         local = Path(f"{self.root}{path}")

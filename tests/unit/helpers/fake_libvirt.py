@@ -8,33 +8,47 @@
 from __future__ import annotations
 
 import typing as t
-import xml.etree.ElementTree as ET
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout, place_of
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.pci_xml import root_port_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_domain import FakeDomain
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_hostdevs import HostDevices
+from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
+    CONFIG,
+    INTERNAL_ERROR,
+    LIVE,
+    NO_DOMAIN,
+    OPERATION_FAILED,
+    OPERATION_INVALID,
+    PAUSED,
+    RUNNING,
+    LibvirtError,
+)
 
-NO_DOMAIN = 42
-INTERNAL_ERROR = 1
-OPERATION_FAILED = 9
-OPERATION_INVALID = 55
-INACTIVE = 2
-LIVE, CONFIG = 1, 2
-RUNNING, PAUSED, SHUT_OFF = 1, 3, 5
+if t.TYPE_CHECKING:
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
+
+__all__ = [
+    "CONFIG",
+    "INTERNAL_ERROR",
+    "LIVE",
+    "NO_DOMAIN",
+    "OPERATION_FAILED",
+    "OPERATION_INVALID",
+    "OTHER_UUID",
+    "PAUSED",
+    "RUNNING",
+    "UUID",
+    "Expected",
+    "FakeDomain",
+    "FakeLibvirt",
+    "Handle",
+    "LibvirtError",
+    "Script",
+    "domain_xml",
+]
 
 UUID = "6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02"
 OTHER_UUID = "0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11"
-
-
-class LibvirtError(Exception):
-    """Like libvirt.libvirtError."""
-
-    def __init__(self, message: str, code: int = INTERNAL_ERROR) -> None:
-        super().__init__(message)
-        self._code = code
-
-    def get_error_code(self) -> int:
-        return self._code
 
 
 class Expected(t.NamedTuple):
@@ -104,212 +118,29 @@ def domain_xml(
     )
 
 
-class FakeDomain:
-    """A domain; `config` and `live` are its XML, None where there is none; `standing` its state while it is active."""
-
-    def __init__(self, libvirt: FakeLibvirt, name: str, uuid: str, config: str | None, live: str | None) -> None:
-        self._libvirt = libvirt
-        self._name, self._uuid = name, uuid
-        self.xml = {CONFIG: config, LIVE: live}
-        self.standing = RUNNING
-
-    def name(self) -> str:
-        return self._name
-
-    def UUIDString(self) -> str:
-        return self._uuid
-
-    def isPersistent(self) -> int:
-        self._libvirt.called("isPersistent")
-        return int(self.xml[CONFIG] is not None)
-
-    def isActive(self) -> int:
-        self._libvirt.called("isActive")
-        return int(self.xml[LIVE] is not None)
-
-    def state(self) -> list[int]:
-        if self.xml[LIVE] is None:
-            return [SHUT_OFF, 0]
-        return [self.standing, 0]
-
-    def memoryStats(self) -> dict[str, int]:
-        self._libvirt.called("memoryStats")
-        if self.xml[LIVE] is None:
-            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
-        return {"actual": 1048576}
-
-    def destroy(self) -> int:
-        self._libvirt.changes("destroy")
-        if self.xml[LIVE] is None:
-            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
-        self.xml[LIVE] = None
-        return 0
-
-    def XMLDesc(self, flags: int) -> str:
-        self._libvirt.called(f"XMLDesc {flags}")
-        place = CONFIG if flags & INACTIVE else LIVE
-        text = self.xml[place]
-        if place == LIVE and text is None:
-            text = self.xml[CONFIG]
-        assert text is not None
-        return text
-
-    def attachDeviceFlags(self, xml: str, flags: int) -> int:
-        self._libvirt.changes(f"attach {_what(xml)} {_PLACE[flags]}")
-        root = self._parse(flags)
-        if ET.fromstring(xml).tag == "controller":
-            return self._attach_controller(root, ET.fromstring(xml), flags)
-        layout = parse_layout(ET.tostring(root, encoding="unicode"))
-        known = [_source(ET.tostring(one, encoding="unicode")) for one in root.iterfind("devices/hostdev")]
-        if _source(xml) in [*known, *layout.assigned]:
-            raise LibvirtError("device is already in the domain")
-        element = ET.fromstring(xml)
-        free = list(layout.free_root_ports or ())
-        if element.tag == "interface" and element.find("mac") is None:
-            # libvirt makes one up at each attach: one of these bytes is another each time.
-            self._libvirt.macs += 1
-            ET.SubElement(element, "mac", {"address": f"52:54:00:00:00:{self._libvirt.macs:02x}"})
-        wanted = element.find("address")
-        if element.get("type") in ("usb", "scsi"):
-            pass  # on the guest's controller, where there is always room
-        elif wanted is None and layout.free_root_ports is None:
-            pass  # a machine without PCI Express has slots enough
-        elif wanted is None:
-            if not free:
-                raise LibvirtError("internal error: No more available PCI slots")
-            bus = f"0x{free[0]:02x}"
-            ET.SubElement(
-                element, "address", {"type": "pci", "domain": "0x0000", "bus": bus, "slot": "0x00", "function": "0x0"}
-            )
-        else:
-            self._check_place(root, xml, flags)
-        devices = root.find("devices")
-        assert devices is not None
-        devices.append(element)
-        self.xml[flags] = ET.tostring(root, encoding="unicode")
-        return 0
-
-    def detachDeviceFlags(self, xml: str, flags: int) -> int:
-        self._libvirt.changes(f"detach {_what(xml)} {_PLACE[flags]}")
-        if flags == LIVE and self._libvirt.deaf:
-            return 0
-        root = self._parse(flags)
-        if flags == LIVE:
-            _check_unplug(root, xml)
-        devices = root.find("devices")
-        assert devices is not None
-        for element in list(devices):
-            if element.tag == ET.fromstring(xml).tag and _what(ET.tostring(element, encoding="unicode")) == _what(xml):
-                devices.remove(element)
-                self.xml[flags] = ET.tostring(root, encoding="unicode")
-                return 0
-        raise LibvirtError("device not found", 99)
-
-    def _check_place(self, root: ET.Element, xml: str, flags: int) -> None:
-        """What libvirt makes of an address that was given, and the root ports that it adds for one to a definition."""
-        layout = parse_layout(ET.tostring(root, encoding="unicode"))
-        element = ET.fromstring(xml)
-        at = place_of(element)
-        assert at is not None
-        multifunction = element.find("address[@multifunction='on']") is not None
-        if flags == LIVE and at.function != 0:
-            raise LibvirtError("internal error: Only PCI device addresses with function=0 are supported")
-        if at.bus not in layout.controllers:
-            if flags == LIVE:
-                raise LibvirtError("XML error: The PCI controller with index does not exist")
-            for index in range(max(layout.controllers) + 1, at.bus + 1):
-                self._attach_controller(root, ET.fromstring(root_port_xml(index)), flags)
-            return
-        there = {one: name for one, name in layout.places.items() if one[:3] == at[:3]}
-        first = at._replace(function=0)
-        whole = any(
-            _at(one) == first and one.get("multifunction") != "on" for one in root.iterfind("devices/*/address")
-        )
-        if at in there or whole:
-            raise LibvirtError("XML error: Attempted double use of PCI Address")
-        if there and not at.function and not multifunction:
-            raise LibvirtError("XML error: Attempted double use of PCI slot (may need multifunction='on')")
-
-    def _attach_controller(self, root: ET.Element, element: ET.Element, flags: int) -> int:
-        assert flags == CONFIG, "libvirt hot-plugs no PCI controller"
-        devices = root.find("devices")
-        assert devices is not None
-        if element.find("model") is None or element.find("target") is None:
-            raise LibvirtError("internal error: Required option 'modelName' is not set for PCI controller")
-        if any(_what(ET.tostring(one, encoding="unicode")) == f"controller {element.get('index')}" for one in devices):
-            raise LibvirtError("operation failed: Target already exists")
-        slot = f"0x{int(element.get('index', '0')):02x}"
-        place = {"type": "pci", "domain": "0x0000", "bus": "0x00", "slot": slot, "function": "0x0"}
-        ET.SubElement(element, "address", place)
-        devices.append(element)
-        self.xml[flags] = ET.tostring(root, encoding="unicode")
-        return 0
-
-    def _parse(self, flags: int) -> ET.Element:
-        text = self.xml[flags]
-        if text is None:
-            raise LibvirtError("Requested operation is not valid: domain is not running", OPERATION_INVALID)
-        return ET.fromstring(text)
-
-
-_PLACE = {LIVE: "live", CONFIG: "config"}
-
-
-def _at(address: ET.Element) -> PciAddress | None:
-    holder = ET.Element("hostdev")
-    holder.append(address)
-    return place_of(holder)
-
-
-def _check_unplug(root: ET.Element, xml: str) -> None:
-    at = place_of(ET.fromstring(xml))
-    places = [place_of(one) for one in root.iterfind("devices/*")]
-    if at is not None and any(one is not None and one != at and one[:3] == at[:3] for one in places):
-        raise LibvirtError("operation failed: cannot hot unplug device with multifunction PCI guest address")
-
-
-def _what(xml: str) -> str:
-    element = ET.fromstring(xml)
-    return f"controller {element.get('index')}" if element.tag == "controller" else _source(xml)
-
-
-def _source(xml: str) -> str:
-    """What libvirt finds a device by: a function by its address, a USB device by its number, without one by its ids."""
-    element = ET.fromstring(xml)
-    source = element.find("source/address")
-    if element.get("type") == "scsi":
-        adapter = element.find("source/adapter")
-        assert source is not None
-        assert adapter is not None
-        return ":".join([adapter.get("name", ""), *(source.get(part, "") for part in ("bus", "target", "unit"))])
-    if element.get("type") == "usb":
-        vendor, product = element.find("source/vendor"), element.find("source/product")
-        if source is not None:
-            return f"usb {source.get('bus')}.{source.get('device')}"
-        assert vendor is not None
-        assert product is not None
-        return f"usb {vendor.get('id')}:{product.get('id')}"
-    if source is None:
-        return ""
-    domain, bus, slot, function = (int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
-    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
-
-
 class FakeLibvirt:
-    """A connection. `log` has every change that was asked of it; `deaf` guests let no device go."""
+    """A connection. `log` has every change that was asked of it; `deaf` guests let no device go.
 
-    def __init__(self) -> None:
+    With a kernel it binds devices and runs guests on that, without one it knows nothing of drivers. `links` are the
+    interfaces of the PFs.
+    """
+
+    def __init__(self, kernel: FakeKernel | None = None, links: FakeLinks | None = None) -> None:
         self.log: list[str] = []
         self.deaf = False
         self.macs = 0
         self.domains: list[FakeDomain] = []
+        self.devices = HostDevices(kernel, links)
+        self._kernel = kernel
+        self._processes = 2000
         self._failures: dict[int, Exception] = {}
         self._hooks: dict[str, Exception] = {}
 
     def define(
         self, name: str = "web1", uuid: str = UUID, *, config: str | None = None, live: str | None = None
     ) -> FakeDomain:
-        domain = FakeDomain(self, name, uuid, config, live)
+        domain = FakeDomain(self, name, uuid)
+        domain.xml = {CONFIG: config, LIVE: live}
         self.domains.append(domain)
         return domain
 
@@ -329,6 +160,43 @@ class FakeLibvirt:
     def called(self, name: str) -> None:
         if name in self._hooks:
             raise self._hooks[name]
+
+    def remove_all(self) -> None:
+        """All domains are shut off and undefined."""
+        for domain in list(self.domains):
+            domain.xml = {LIVE: None, CONFIG: None}
+
+    def reboot(self) -> None:
+        """The host has been started anew: nothing runs, and what libvirt knew of devices is forgotten."""
+        self.devices.active.clear()
+        self.devices.inactive.clear()
+        for domain in list(self.domains):
+            domain.restore(({**domain.xml, LIVE: None}, None))
+            domain.vanish_if_gone()
+
+    def next_process(self) -> int:
+        self._processes += 1
+        return self._processes
+
+    def show(self, process: int | None, devices: t.Iterable[str] | None) -> None:
+        """Let the kernel know which devices the process of a running domain has; None when it is gone."""
+        if self._kernel is None or process is None:
+            return
+        if devices is None:
+            self._kernel.ends(process)
+        else:
+            self._kernel.opens(process, "qemu-system-x86_64", filter(self._kernel.is_there, devices))
+
+    def memory(self) -> tuple[t.Any, ...]:
+        """All that it knows, for another process (`restore`) that goes on with the same host."""
+        books = self.devices.active, self.devices.inactive
+        return {domain.UUIDString(): domain.memory() for domain in self.domains}, books, self.macs, self._processes
+
+    def restore(self, memory: tuple[t.Any, ...]) -> None:
+        domains, (self.devices.active, self.devices.inactive), self.macs, self._processes = memory
+        self.domains = [domain for domain in self.domains if domain.UUIDString() in domains]
+        for domain in self.domains:
+            domain.restore(domains[domain.UUIDString()])
 
     def state(self) -> dict[str, dict[int, str | None]]:
         return {domain.UUIDString(): dict(domain.xml) for domain in self.domains}

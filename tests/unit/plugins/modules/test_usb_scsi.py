@@ -79,7 +79,7 @@ def test_drift_tells_what_is_not_as_it_is_on_record(runner):
         ("identity_changed", "usb_3_1", "serial is STICK2, claimed was STICK1"),
     ]
     assert drift(runner) == drift(runner, libvirt="none") == told
-    runner.host.libvirt.domains.clear()
+    runner.host.libvirt.remove_all()
     gone = f"{owner} no longer exists"
     assert drift(runner) == [
         ("orphan", "scsi_2_0_0_0", gone),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -62,8 +63,13 @@ def steps(outcome):
 
 
 def hostdevs(host, place, domain=None):
+    """The elements of devices, without the names that libvirt gives them while they are in a guest."""
     root = ET.fromstring((domain or host.domain).xml[place])
-    return [ET.tostring(one, encoding="unicode") for one in root.iterfind("devices/hostdev")]
+    return [without_aliases(ET.tostring(one, encoding="unicode")) for one in root.iterfind("devices/hostdev")]
+
+
+def without_aliases(text):
+    return re.sub(r'\s*<alias name="hostdev\d+" />', "", text)
 
 
 def refused(call, *arguments, **keywords):
@@ -177,6 +183,8 @@ def test_check_mode_foretells_the_steps_and_the_xml_and_changes_nothing(host):
     assert host.whole_state() == before
     done = host.claim(STICK)
     assert steps(done) == steps(foretold)
+    for entry in done.diff:
+        entry["after"] = without_aliases(entry["after"])  # which nobody can foretell
     assert foretold.diff == done.diff
     assert 'id="0x0951"' in done.diff[0]["after"]
     foretold = host.release(domain="web1", check_mode=True)

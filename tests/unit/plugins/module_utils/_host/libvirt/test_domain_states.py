@@ -70,7 +70,7 @@ def test_a_domain_that_is_shut_off_before_a_claim_of_the_running_one_has_the_dev
 
 
 def test_a_domain_that_is_gone_in_mid_claim_is_an_error_and_all_is_undone(host):
-    before_the(host, 1, host.libvirt.domains.clear)
+    before_the(host, 1, host.libvirt.remove_all)
 
     def gone(_xml, _flags):
         host.libvirt.changes("attach")
