@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.pci_xml import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
     LIVE,
