@@ -19,7 +19,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tests.gates import ansible_test, everything, fresh, pins, pythons, tarball
+from tests.gates import ansible_test, everything, fresh, guard_docs, pins, pythons, tarball
 from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
 from tests.gates.venvs import venv
 
@@ -77,6 +77,7 @@ def lint(session: nox.Session) -> None:
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
             [tools / "reuse", "lint", "--lines"],
             [tools / "antsibull-changelog", "lint"],
+            [sys.executable, "tests/gates/guard_docs.py"],
             MYPYPATH=str(tree.parents[2]),
             MYPY_CACHE_DIR=str(CACHE / "mypy"),
             PYTHONPATH=str(tree.parents[2]),
@@ -151,11 +152,14 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Documentation of every plugin, role and reference."""
+    """Documentation of every plugin, role and reference; `--write` writes before what the table of guards says."""
     tools = venv("docs")
+    if "--write" in session.posargs:
+        guard_docs.main(["--write"])
     check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
     with collection_copy() as tree:
-        run_checks(session, tree, [tools / "antsibull-docs", *check], **ansible_env(tools, tree.parents[2]))
+        table = [sys.executable, "tests/gates/guard_docs.py"]
+        run_checks(session, tree, table, [tools / "antsibull-docs", *check], **ansible_env(tools, tree.parents[2]))
 
 
 @nox.session

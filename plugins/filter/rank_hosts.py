@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model import placement
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability import placement
 
 DOCUMENTATION = r"""
 name: rank_hosts
@@ -68,8 +68,8 @@ def rank_hosts(pools: t.Any, wanted: t.Sequence[t.Mapping[str, t.Any]] = (), cou
     """Check the input and rank."""
     if not isinstance(pools, t.Mapping):
         raise AnsibleFilterError(f"rank_hosts: found {type(pools).__name__}, wanted the pools of each host by its name")
-    for host, found in pools.items():
-        if not isinstance(found, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in found):
+    for host, host_pools in pools.items():
+        if not isinstance(host_pools, (list, tuple)) or not all(isinstance(pool, t.Mapping) for pool in host_pools):
             raise AnsibleFilterError(f"rank_hosts: what is given for {host} are no pools: gather its facts first")
     try:
         return placement.rank_hosts(pools, wanted, int(count))

@@ -180,7 +180,7 @@ ansible_facts:
               are numbers, ids hexadecimal digits without C(0x). A nested capability is a field of that name.
             - USB devices have C(hub) and C(root_hub) besides.
             - C(blockers) are the reasons why a device may not be given to a guest now, each with C(code), C(address),
-              C(detail) and C(override).
+              C(detail), C(override) and C(remedy), the step that leads on from there.
             - PCI functions have C(blockers), and so have USB devices that are no hubs, and SCSI devices. Those of a USB
               or SCSI device tell what the host itself uses it for; C(address) is its C(name).
             - A device that could not be read whole has what could be read, and a C(warning), which is also one of the
@@ -243,6 +243,7 @@ ansible_facts:
                   address: scsi_0_0_0_0
                   detail: /dev/sda1 is mounted at /srv
                   override: null
+                  remedy: unmount it (`umount`), and take it out of `/etc/fstab`
             - name: usb_usb2
               capability: usb_device
               capabilities: []
@@ -363,9 +364,14 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import HOST_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def work(module: AnsibleModule) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
+
+    return facts(module)
 
 
 def main() -> None:
@@ -384,7 +390,7 @@ def main() -> None:
             },
             supports_check_mode=True,
         ),
-        facts,
+        work,
     )
 
 

@@ -217,9 +217,19 @@ options:
     default: refuse
   allow:
     description:
-      - Blockers that are accepted for this claim, by code. Possible are V(boot_vga), V(default_route),
-        V(enslaved), V(in_domain_xml) (of a domain that does not run), V(in_interface_hostdev) (likewise),
-        V(ip_configured), V(mgmt_nic) and V(watchdog).
+      - Blockers that are accepted for this claim, by code. Possible are the following.
+      # guards: begin, written by ./run docs --write from plugins/module_utils/_model/guards/registry.py
+      - V(boot_vga) - the firmware booted with it, or the host's console is on its framebuffer.
+      - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
+        names.
+      - V(enslaved) - it is a port of a bridge or bond, or carries a VLAN or the like.
+      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev or a disk.
+      - V(in_interface_hostdev) while that domain does not run - another domain names it as an interface of type
+        C(hostdev).
+      - V(ip_configured) - the host has an address on it.
+      - V(mgmt_nic) - another ssh connection to the host (port 22) comes in or goes out through it.
+      - V(watchdog) - it is a watchdog; if it runs it resets the host when it is no longer fed.
+      # guards: end
     type: list
     elements: str
     default: []
@@ -418,16 +428,25 @@ error:
     subject: "0000:00:02.0, asked for by request disk"
     found: "root_disk (0000:00:02.0: /dev/vda is mounted at /)"
     wanted: a device that nothing keeps with the host and that is free
-    remedy: free one of these, or ask for another device
+    remedy: "it stays with the host: ask for another device"
     blockers:
-      - {code: root_disk, address: "0000:00:02.0", detail: /dev/vda is mounted at /, override: null}
+      - code: root_disk
+        address: "0000:00:02.0"
+        detail: /dev/vda is mounted at /
+        override: null
+        remedy: "it stays with the host: ask for another device"
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import CHANGE_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def work(module: AnsibleModule) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
+
+    return claim(module)
 
 
 def main() -> None:
@@ -458,7 +477,7 @@ def main() -> None:
             required_one_of=[("domain", "owner")],
             supports_check_mode=True,
         ),
-        claim,
+        work,
     )
 
 

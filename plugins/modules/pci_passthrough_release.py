@@ -174,9 +174,14 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import CHANGE_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import release
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+
+
+def work(module: AnsibleModule) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import release
+
+    return release(module)
 
 
 def main() -> None:
@@ -194,7 +199,7 @@ def main() -> None:
             mutually_exclusive=[("domain", "owner")],
             supports_check_mode=True,
         ),
-        release,
+        work,
     )
 
 

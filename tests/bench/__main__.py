@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import facts, lab, tracker
+from . import facts, lab, tasks, tracker
 
 SIZES = (100, 1_000, 10_000, 30_000)
 
@@ -16,17 +16,20 @@ def main() -> int:
     """Run the benchmark named."""
     parser = argparse.ArgumentParser(prog="./run bench")
     kinds = parser.add_subparsers(dest="what", required=True)
-    on_trees = kinds.add_parser("facts", help="the inventory against lspci on synthetic trees, and a no-op module")
+    on_trees = kinds.add_parser(
+        "facts", help="the inventory against lspci, tasks that change nothing, and a no-op module"
+    )
     on_trees.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of PCI functions")
     on_trees.add_argument("--rounds", type=int, default=7)
     on_lab = kinds.add_parser("lab", help="pci_facts on the lab host with over 100 VFs, against a no-op module")
     on_lab.add_argument("--rounds", type=int, default=5)
-    books = kinds.add_parser("tracker", help="the tracker against OpenStack Nova's")
-    books.add_argument("--sizes", type=int, nargs="+", default=(100, 1_000, 10_000), help="numbers of VFs")
-    books.add_argument("--ours-alone", type=int, nargs="*", default=(100_000,), help="sizes without Nova")
+    against_nova = kinds.add_parser("tracker", help="the tracker against OpenStack Nova's")
+    against_nova.add_argument("--sizes", type=int, nargs="+", default=(100, 1_000, 10_000), help="numbers of VFs")
+    against_nova.add_argument("--ours-alone", type=int, nargs="*", default=(100_000,), help="sizes without Nova")
     arguments = parser.parse_args()
     if arguments.what == "facts":
         facts.run(arguments.sizes, arguments.rounds)
+        tasks.run(arguments.rounds)
     elif arguments.what == "lab":
         lab.run(arguments.rounds)
     else:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory and all facts of synthetic hosts, compared with lspci on the same tree and with a no-op module."""
+"""What the modules read and decide on synthetic hosts, compared with lspci on the same tree."""
 
 from __future__ import annotations
 
@@ -11,71 +11,95 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from .claim import DEVICES, DOMAINS, make_claim
 from .tree import make_host
 
 # Where files lie in memory the disk has no part in the comparison.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+_KINDS = ("inventory", "facts", "claim")
+_HEADING = """\
+Medians of {rounds} rounds by turns, in processor time within the process; ratio: to lspci -Dvmmnnk on the same tree.
+What is measured is what the modules run:
+  inventory   System.inventory with groups, viability and blockers; with start: and the start of the process
+  facts       gather, all that pci_facts returns, with a node device of libvirt for each function
+  claim       Flow.claim with its options, of {devices} VFs that one of {domains} running domains has on record already;
+              it must change nothing. Kernel and libvirt are the stand-ins of the unit tests.
+"""
+
+
+class _Taken(NamedTuple):
+    """What a child process printed, and its processor time in seconds."""
+
+    output: bytes
+    seconds: float
 
 
 def run(sizes: Sequence[int], rounds: int) -> None:
-    """Print one line of medians for each number of functions, and one for the module end to end."""
+    """Print one line of medians for each number of functions, and how the cost of a function grows with it."""
     if shutil.which("lspci") is None:
         raise SystemExit("bench: lspci is missing: apt-get install pciutils")
-    print(
-        f"Medians of {rounds} rounds, by turns. inventory: devices, groups, viability and blockers, in process; ratio: "
-        "to lspci -Dvmmnnk;\nwith start: the same with the start of the process; facts: all that pci_facts returns, "
-        "with a node device of libvirt for each function.\n"
-    )
-    print(
-        f"{'functions':>9} {'inventory':>10} {'lspci':>8} {'ratio':>6} {'us each':>8}   {'with start':>10} {'ratio':>6}"
-        f"   {'facts':>8} {'libvirt calls':>13} {'MB':>6}"
-    )
+    print(_HEADING.format(rounds=rounds, devices=DEVICES, domains=DOMAINS))
+    columns = "".join(f"   {kind:>9} {'ratio':>6} {'us each':>8}" for kind in _KINDS)
+    print(f"{'functions':>9} {'lspci':>8}{columns}   {'with start':>10} {'libvirt calls':>13} {'MB':>5}")
+    costs: dict[int, dict[str, float]] = {}
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="kvm.hostdev-bench-", dir=_MEMORY) as folder:
-            make_host(Path(folder), size)
-            _compare(folder, size, rounds)
-    module = ["ansible", "localhost", "-c", "local", "-m"]
-    taken = [
-        (
-            _seconds([*module, "kvm.hostdev.pci_facts", "-a", "libvirt=none"]),
-            _seconds([*module, "ansible.builtin.ping"]),
-        )
-        for _round in range(rounds + 1)
-    ]
-    ours, noop = (statistics.median(column) for column in zip(*taken[1:], strict=True))
-    print(f"\npci_facts on this machine, end to end: {ours:.2f} s; no-op module: {noop:.2f} s; ratio {ours / noop:.2f}")
+            root = Path(folder, "host")
+            make_host(root, size)
+            make_claim(root)
+            costs[size] = _compare(str(root), size, rounds)
+    if len(costs) > 1:
+        _growth(costs)
 
 
-def _compare(folder: str, size: int, rounds: int) -> None:
-    measure = [sys.executable, "-m", "tests.bench.measure"]
-    lspci = ["lspci", "-O", f"sysfs.path={folder}/sys/bus/pci", "-Dvmmnnk"]
-    inventory, whole, peer = [], [], []
+def _compare(root: str, size: int, rounds: int) -> dict[str, float]:
+    """Print the line of one host, and return the microseconds for each of its functions."""
+    lspci = ["lspci", "-O", f"sysfs.path={root}/sys/bus/pci", "-Dvmmnnk"]
+    peer, started = [], []
+    seconds: dict[str, list[float]] = {kind: [] for kind in _KINDS}
+    told: dict[str, dict[str, Any]] = {}
     for turn in range(rounds + 1):
-        begun = time.perf_counter()
-        told = json.loads(subprocess.run([*measure, "inventory", folder], stdout=subprocess.PIPE, check=True).stdout)
-        taken = time.perf_counter() - begun
-        if told["functions"] != size:
-            raise SystemExit(f"bench: {told['functions']} functions were found of {size}")
-        peers = _seconds(lspci)
+        peers = _run(lspci).seconds
+        taken = {kind: _run([sys.executable, "-m", "tests.bench.measure", kind, root]) for kind in _KINDS}
+        told = {kind: json.loads(one.output) for kind, one in taken.items()}
+        if told["inventory"]["functions"] != size:
+            raise SystemExit(f"bench: {told['inventory']['functions']} functions were found of {size}")
         if turn:  # the first time fills caches
-            inventory.append(told["seconds"])
-            whole.append(taken)
             peer.append(peers)
-    facts = json.loads(subprocess.run([*measure, "facts", folder], stdout=subprocess.PIPE, check=True).stdout)
-    ours, started, theirs = (statistics.median(column) for column in (inventory, whole, peer))
+            started.append(taken["inventory"].seconds)
+            for kind in _KINDS:
+                seconds[kind].append(told[kind]["seconds"])
+    theirs = statistics.median(peer)
+    ours = {kind: statistics.median(seconds[kind]) for kind in _KINDS}
+    columns = "".join(
+        f"   {ours[kind]:>8.3f}s {ours[kind] / theirs:>6.2f} {ours[kind] / size * 1e6:>8.1f}" for kind in _KINDS
+    )
     print(
-        f"{size:>9} {ours:>9.3f}s {theirs:>7.3f}s {ours / theirs:>6.2f} {ours / size * 1e6:>8.1f}   "
-        f"{started:>9.3f}s {started / theirs:>6.2f}   {facts['seconds']:>7.2f}s {facts['calls']:>13} "
-        f"{facts['bytes'] / 1e6:>6.1f}",
+        f"{size:>9} {theirs:>7.3f}s{columns}   {statistics.median(started):>9.3f}s {told['facts']['calls']:>13} "
+        f"{told['facts']['bytes'] / 1e6:>5.1f}",
         flush=True,
     )
+    return {kind: ours[kind] / size * 1e6 for kind in _KINDS}
 
 
-def _seconds(command: Sequence[str]) -> float:
-    begun = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - begun
+def _growth(costs: dict[int, dict[str, float]]) -> None:
+    """Print what a function costs on the largest host, as times its cost on the smaller ones."""
+    *smaller, large = sorted(costs)
+    for size in smaller:
+        times = ", ".join(f"{kind} {costs[large][kind] / costs[size][kind]:.2f}" for kind in _KINDS)
+        print(f"a function at {large}, in times of one at {size}: {times}")
+
+
+def _run(command: Sequence[str]) -> _Taken:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _pid, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"bench: {' '.join(command)} failed")
+    return _Taken(output, usage.ru_utime + usage.ru_stime)

@@ -9,16 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+# include/libvirt/libvirt-nodedev.h, VIR_CONNECT_LIST_NODE_DEVICES_CAP_VPD
+_WITH_VPD = 1 << 21
+
 
 class NodeError(Exception):
     """Like libvirt.libvirtError."""
 
 
 class NodeDevice:
-    """A PCI node device with as much XML as libvirt has for a plain function."""
+    """A PCI node device with as much XML as libvirt has for a plain function; the first of a card has a serial."""
 
     def __init__(self, address: str) -> None:
         self._address = address
+        self._name = f"pci_{address.replace(':', '_').replace('.', '_')}"
+        self.has_vpd = address.endswith(":00.0")
+
+    def name(self) -> str:
+        """Return its name, which libvirt's binding knows without asking."""
+        return self._name
 
     def XMLDesc(self, _flags: int) -> str:
         """Return its description."""
@@ -26,14 +35,15 @@ class NodeDevice:
         slot, function = rest.split(".")
         where = f"domain='0x{domain}' bus='0x{bus}' slot='0x{slot}' function='0x{function}'"
         return (
-            f"<device><name>pci_{self._address.replace(':', '_').replace('.', '_')}</name>"
+            f"<device><name>{self._name}</name>"
             f"<path>/sys/bus/pci/devices/{self._address}</path><parent>computer</parent>"
             f"<capability type='pci'><class>0x020000</class><domain>{int(domain, 16)}</domain>"
             f"<bus>{int(bus, 16)}</bus><slot>{int(slot, 16)}</slot><function>{function}</function>"
             f"<product id='0x10ca'>82576 Virtual Function</product><vendor id='0x8086'>Intel Corporation</vendor>"
             f"<iommuGroup number='1'><address {where}/></iommuGroup>"
             f"<pci-express><link validity='cap' port='0' width='1'/><link validity='sta' width='0'/></pci-express>"
-            "</capability></device>"
+            + ("<capability type='vpd'><name>Card</name></capability>" if self.has_vpd else "")
+            + "</capability></device>"
         )
 
 
@@ -43,9 +53,9 @@ class NodeDevices:
     def __init__(self, addresses: Sequence[str]) -> None:
         self._devices = [NodeDevice(address) for address in addresses]
 
-    def listAllDevices(self, _flags: int) -> list[NodeDevice]:
-        """Return all node devices."""
-        return self._devices
+    def listAllDevices(self, flags: int) -> list[NodeDevice]:
+        """Return all node devices, or those with vital product data."""
+        return [device for device in self._devices if device.has_vpd] if flags & _WITH_VPD else self._devices
 
     def listAllDomains(self, _flags: int) -> list[Any]:
         """Return no domain."""
@@ -77,11 +87,14 @@ class Counted:
         return self._total[0]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return the method NAME, which counts."""
+        """Return the method NAME, which counts, unless it is one that libvirt's binding answers itself."""
+        method = getattr(self._target, name)
+        if name == "name":
+            return method
 
         def call(*arguments: Any) -> Any:
             self._total[0] += 1
-            found = getattr(self._target, name)(*arguments)
+            found = method(*arguments)
             return [Counted(one, self._total) for one in found] if isinstance(found, list) else found
 
         return call

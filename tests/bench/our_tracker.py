@@ -1,6 +1,9 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our tracker under the operations of the comparison: python3 -m tests.bench.our_tracker VFS prints JSON."""
+"""Our tracker under the operations of the comparison: python3 -m tests.bench.our_tracker VFS prints JSON.
+
+Each operation is a run as the modules make it: inventory and states anew, requests selected, the claim kept on record.
+"""
 
 from __future__ import annotations
 
@@ -10,48 +13,50 @@ import json
 import sys
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import TYPE_PF, PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList, parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_tracker import DeviceTracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.matching import claim_requests, supports
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import TYPE_PF, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import ANYWHERE
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host
+from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns
 
 from .functions import VFS_PER_PF, functions
 from .operations import OPERATIONS, run
 
 
 class Ours:
-    """The operations, on our tracker. Each sync makes its devices anew, as the reading of a host does."""
+    """The operations, on the path that the modules run. Each sync makes its devices anew, as a host is read anew."""
 
     def __init__(self, found: list[dict[str, Any]]) -> None:
         self._reported = json.dumps(found)
         self._owners: list[str] = []
         self._made = 0
-        self.tracker = DeviceTracker(AllowList(parse_device_specs([{"vendor_id": "8086"}], "device_spec")))
+        allow_list = AllowList(parse_device_specs([{"vendor_id": "8086"}], "device_spec"))
+        self.runs = RecordThroughRuns(host(), allow_list, ())
 
     def sync(self) -> None:
-        """Take over what the host shows."""
-        self.tracker.sync([_device(one) for one in json.loads(self._reported)])
+        """Take over what the host shows, and tell each device's state."""
+        devices = [_device(one, group) for group, one in enumerate(json.loads(self._reported))]
+        self.runs.devices = {device.address: device for device in devices}
+        statuses = self.runs.statuses()
+        assert all(statuses.status(address) for address in self.runs.devices)
 
     def supports(self) -> None:
         """Ask whether a VF could be had."""
-        assert supports(self.tracker, _requests(1))
+        assert self.runs.supports(_requests(1), ANYWHERE)
 
     def claim(self, count: int = 1) -> None:
         """Claim and allocate for a new owner."""
         self._made += 1
-        owner = f"domain:{self._made}"
-        taken = claim_requests(self.tracker, owner, _requests(count))["nic"]
-        assert len(taken) == count
-        for address in taken:
-            self.tracker.allocate(address, owner)
+        owner = str(self._made)
+        assert len(self.runs.claim(owner, _requests(count), ANYWHERE)) == count
+        self.runs.attach(owner)
         self._owners.append(owner)
 
     def free(self) -> None:
         """Free what the last owner has."""
-        owner = self._owners.pop()
-        for one in self.tracker.held_by(owner):
-            self.tracker.release(one.address, owner)
+        self.runs.release(self._owners.pop())
 
 
 @functools.cache
@@ -61,7 +66,7 @@ def _requests(count: int) -> Any:
     return parse_requests([{"name": "nic", "count": count, "specs": specs}], {})
 
 
-def _device(one: dict[str, Any]) -> PciDevice:
+def _device(one: dict[str, Any], group: int) -> PciDevice:
     return PciDevice(
         address=one["address"],
         path="",
@@ -69,6 +74,8 @@ def _device(one: dict[str, Any]) -> PciDevice:
         vendor_id=one["vendor_id"],
         product_id=one["product_id"],
         class_id="020000",
+        iommu_group=group,
+        reset_methods=("flr",),
         numa_node=one["numa_node"],
         physical_function=one.get("parent_addr"),
         total_vfs=VFS_PER_PF if one["dev_type"] == TYPE_PF else 0,

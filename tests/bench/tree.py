@@ -9,6 +9,9 @@ from pathlib import Path
 
 VFS_PER_PF = 62
 _CONFIG_SIZE = 4096
+# Start, end and flags of a resource.
+_BAR = (0xFE000000, 0xFE003FFF, 0x14220C)
+_UNUSED = (0, 0, 0)
 
 
 def make_host(root: Path, functions: int) -> None:
@@ -121,10 +124,9 @@ class _Host:
                 f"PCI_SUBSYS_ID=1AF4:1100\nPCI_SLOT_NAME={address}\nMODALIAS={identity}\n"
             ),
             resource="".join(
-                f"0x{0xFE000000 + (index << 16):016x} 0x{0xFE003FFF + (index << 16):016x} 0x{flags:016x}\n"
-                for index, flags in enumerate((0x14220C, 0, 0, 0x14220C, 0, 0))
-            )
-            + f"0x{0:016x} 0x{0:016x} 0x{0:016x}\n" * 7,
+                f"0x{start:016x} 0x{end:016x} 0x{flags:016x}\n"
+                for start, end, flags in (_BAR, _UNUSED, _UNUSED, _BAR, *[_UNUSED] * 9)
+            ),
         )
         with open(f"{folder}/config", "wb") as file:
             file.write(_config(vendor, product, class_id, bridge_to))

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vf_settings import VfSettings
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, FakeDomain, LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks

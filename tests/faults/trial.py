@@ -155,12 +155,12 @@ def _state(host: FakeHost) -> Any:
 
 
 def _difference(found: Any, wanted: Any) -> str:
-    (tree, domains), *books = found
-    (other_tree, other_domains), *other_books = wanted
+    (tree, domains), *record = found
+    (other_tree, other_domains), *other_record = wanted
     paths = sorted(path for path in {*tree, *other_tree} if tree.get(path) != other_tree.get(path))
     parts = [f"{path} is {tree.get(path)}, not {other_tree.get(path)}" for path in paths[:6]]
     parts += [f"domains {domains}, not {other_domains}"] if domains != other_domains else []
-    parts += [f"books {books}, not {other_books}"] if books != other_books else []
+    parts += [f"record {record}, not {other_record}"] if record != other_record else []
     return "; ".join(parts)
 
 

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.host import read_host
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.names import read_names
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.netlink import netlink_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.network import network_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.pci import DEVICES, read_device, vpd_serial
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.platform import platform_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.routing import proc_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.storage import storage_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vfio import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.config_space import ConfigSpace
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain_numa import parse_set
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import DEVICES, read_devices, vpd_serial
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import proc_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import storage_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.config_space import ConfigSpace
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import parse_set
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, recorded
 
@@ -90,7 +90,7 @@ def _recorded(name: str) -> tuple[bytes, ...]:
 def _config_space(data: bytes) -> None:
     for size in (len(data), 64, 256):
         space = ConfigSpace(data[:size].ljust(256, b"\0") if size == 256 else data[:size])
-        for value in (space.header_type, space.revision, space.secondary_bus, space.express, space.link):
+        for value in (space.header_type, space.revision, space.secondary_bus, space.link):
             json.dumps(value)
 
 
@@ -129,7 +129,7 @@ def _module_aliases(data: bytes) -> None:
 
 
 def _pci_ids(data: bytes) -> None:
-    names = read_names(MemoryTree({"/usr/share/hwdata/pci.ids": data}), [_NIC])
+    names = read_pci_ids(MemoryTree({"/usr/share/hwdata/pci.ids": data}), [_NIC])
     json.dumps([names.vendor("8086"), names.product("8086", "10d3"), names.subsystem(_NIC), names.pci_class("020000")])
 
 
@@ -147,13 +147,12 @@ def _attributes(data: bytes) -> None:
         known = files[path].decode("utf-8", "replace")
         files[path] = source.text((known, *known.split())).encode("utf-8", "replace")
     tree = MemoryTree(files, _LINKS)
-    found = read_device(tree, _FUNCTION)
-    devices = [] if found is None else [found]
-    json.dumps([device.identity for device in devices])
+    devices = read_devices(tree, details=True)
+    json.dumps([[device.identity, device.details] for device in devices])
     for uses in (
         storage_uses(tree),
         network_uses(tree, proc_routing(tree), {"SSH_CONNECTION": source.text(("10.0.2.2 1 10.0.2.15 22",))}),
-        platform_uses(tree, devices),
+        management_uses(tree, devices),
     ):
         assert all(use.code and use.detail for use in uses)
     read_host(tree)

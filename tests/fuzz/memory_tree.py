@@ -29,15 +29,15 @@ class MemoryTree(Tree):
     def names(self, path: str) -> list[str]:
         return sorted(self._folders.get(self._followed(path), ()))
 
+    def any_in(self, path: str) -> bool:
+        return bool(self.names(path))
+
     def exists(self, path: str) -> bool:
         path = self._followed(path)
         return path in self._files or path in self._folders
 
     def link_target(self, path: str) -> str | None:
         return self._links.get(path)
-
-    def linked(self, path: str) -> str:
-        return self._links.get(path, path)
 
     def real(self, path: str) -> str:
         return self._followed(path)

@@ -7,14 +7,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model import aliases, device_spec, request
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import DEVICE_TYPES
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest_options import GUEST_KEYS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.numa_policy import POLICIES
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.spec_address import read_address
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.subset import PARTS, parse_subset
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS, parse_subset
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import (
+    aliases,
+    allow_list,
+    device_spec,
+    request,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.address_pattern import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_options import GUEST_KEYS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import arguments
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 
@@ -101,11 +106,11 @@ def _device_specs(data: bytes) -> None:
         spec.describe()
         assert device_spec.parse_device_spec(written, "again").as_dict() == written or "nan" in str(written)
     for one in _DEVICES:
-        tags = device_spec.AllowList(specs).tags_of(one)
+        tags = allow_list.AllowList(specs).tags_of(one)
         for spec in specs:
             spec.demands(tags or {})
             spec.names(one)
-    device_spec.AllowList(specs).idle(_DEVICES)
+    allow_list.AllowList(specs).idle(_DEVICES)
 
 
 def _aliases(data: bytes) -> None:
@@ -163,7 +168,7 @@ def _arguments(data: bytes) -> None:
     if kind == 0:
         arguments.parse_group_members(source.value(("refuse", "claim", *_ADDRESSES), _FIELDS))
     elif kind == 1:
-        arguments.parse_allow([source.text((*CODES, "all")) for _turn in range(source.below(4))])
+        arguments.parse_allow([source.text((*GUARDS, "all")) for _turn in range(source.below(4))])
     elif kind == 2:
         arguments.parse_numa_cells([source.number() for _turn in range(source.below(4))])
     elif kind == 3:

@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep, Journal, Plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record, parse_record
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Claim, Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Journal, Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, holding
 

@@ -4,6 +4,6 @@
 
 from __future__ import annotations
 
-from . import kernel, options, record, xml
+from . import damage, kernel, options, record, xml
 
-TARGETS = (*options.TARGETS, *xml.TARGETS, *record.TARGETS, *kernel.TARGETS)
+TARGETS = (*options.TARGETS, *xml.TARGETS, *record.TARGETS, *damage.TARGETS, *kernel.TARGETS)

@@ -9,21 +9,21 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import uses_by_address
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.diff import domain_diff
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import (
     Domain,
-    guest_address,
-    guest_bus,
-    hostdev_xml,
     parse_layout,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain_numa import NumaNode, numa_cells
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain_sources import DomainSources
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.node_device import mark_hubs, parse_node_device
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.node_fields import CAPABILITIES, FIELDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import HostdevStep, Plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import CAPABILITIES, FIELDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA
@@ -90,7 +90,7 @@ def _node_device(data: bytes) -> None:
 def _check_node_device(text: str) -> None:
     devices = mark_hubs([parse_node_device(text), _STICK])
     json.dumps(devices[0].as_dict(), allow_nan=False)
-    DomainSources([_DOMAIN]).take(devices[0])
+    DomainSources([parse_layout(_DOMAIN)]).take(devices[0])
 
 
 def _domain(data: bytes) -> None:
@@ -100,12 +100,9 @@ def _domain(data: bytes) -> None:
 def _check_domain(text: str) -> None:
     layout = parse_layout(text)
     uses_by_address([Domain("web1", UUID, layout, layout)])
-    numa_cells(text, _NODES)
-    DomainSources([text]).take(_STICK)
+    numa_cells(layout, _NODES)
+    DomainSources([layout]).take(_STICK)
     for address, assigned in layout.assigned.items():
-        place = guest_address(assigned.xml)
-        if place is not None:
-            guest_bus(place)
         step = HostdevStep(address, "web1", UUID, "config", assigned.xml, None)
         domain = Domain("web1", UUID, layout, None)
         (diff,) = domain_diff(Plan("release", (step,), Claim(WEB), Claim(WEB)), domain, None)

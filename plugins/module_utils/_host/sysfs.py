@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """Reading /sys and /proc below a root folder, which is / on a host and a recorded tree in a test."""
 
 from __future__ import annotations
@@ -35,8 +33,8 @@ class Tree:
 
     def text(self, path: str) -> str | None:
         """A file's text without white space around it; None when it is not there or can't be read."""
-        found = self.data(path)
-        return None if found is None else _text(found)
+        data = self.data(path)
+        return None if data is None else as_text(data)
 
     def lines(self, path: str) -> list[str]:
         """Not by str.splitlines: paths in /proc may hold a form feed or other characters that it splits at."""
@@ -45,10 +43,7 @@ class Tree:
 
     def number(self, path: str) -> int | None:
         """A decimal number in a file, None when there is none."""
-        try:
-            return int(self.text(path) or "")
-        except ValueError:
-            return None
+        return as_number(self.data(path))
 
     def names(self, path: str) -> list[str]:
         """The sorted names in a folder, none when there is no folder."""
@@ -56,6 +51,14 @@ class Tree:
             return sorted(os.listdir(self.local(path)))
         except OSError:
             return []
+
+    def any_in(self, path: str) -> bool:
+        """Whether a folder is there and has anything in it, however much that is."""
+        try:
+            with os.scandir(self.local(path)) as entries:
+                return next(entries, None) is not None
+        except OSError:
+            return False
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self.local(path))
@@ -72,14 +75,6 @@ class Tree:
         target = self.link_target(path)
         return None if target is None else os.path.basename(target)
 
-    def linked(self, path: str) -> str:
-        """The host's path that a link leads to, itself without links; of what is no link the path as it is."""
-        try:
-            target = os.readlink(self.local(path))
-        except OSError:
-            return path
-        return os.path.normpath(os.path.join(os.path.dirname(path), target))
-
     def real(self, path: str) -> str:
         """The host's path with all links followed."""
         return self._host_path(os.path.realpath(self.local(path)))
@@ -87,6 +82,8 @@ class Tree:
 
 class Folder:
     """An open folder: its files are reached by name, without walking the whole path for each."""
+
+    __slots__ = ("_handle", "names")
 
     def __init__(self, path: str) -> None:
         self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -118,15 +115,12 @@ class Folder:
 
     def text(self, name: str) -> str | None:
         """A file's text without white space around it; None when it is not there or can't be read."""
-        found = self.data(name)
-        return None if found is None else _text(found)
+        data = self.data(name)
+        return None if data is None else as_text(data)
 
     def number(self, name: str) -> int | None:
         """A decimal number in a file, None when there is none."""
-        try:
-            return int(self.text(name) or "")
-        except ValueError:
-            return None
+        return as_number(self.data(name))
 
     def link_name(self, name: str) -> str | None:
         """The last part of a link's target, None when it is no link."""
@@ -159,5 +153,24 @@ def _read(path: str, limit: int) -> bytes | None:
         os.close(handle)
 
 
-def _text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
+    """What a file says, without white space around it."""
     return data.decode("utf-8", "replace").strip("\0 \t\r\n")
+
+
+def as_number(data: bytes | None) -> int | None:
+    """The decimal number that a file says, None when it says none or is not there."""
+    if data is None:
+        return None
+    try:
+        return int(as_text(data))
+    except ValueError:
+        return None
+
+
+def as_hexadecimal(data: bytes | None, width: int) -> str:
+    """The digits of a hexadecimal number in a file, zeros where there is none."""
+    try:
+        return f"{int(as_text(data or b'0'), 16):0{width}x}"
+    except ValueError:
+        return "0" * width

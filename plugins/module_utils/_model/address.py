@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """PCI addresses: parse, print, sort.
 
 An address is `domain:bus:slot.function` in hexadecimal. The domain has four digits or more: Intel VMD
@@ -11,6 +9,7 @@ numbers its domains from 10000 (drivers/pci/controller/vmd.c).
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -50,12 +49,18 @@ class PciAddress(t.NamedTuple):
     @property
     def nodedev_name(self) -> str:
         """The name that libvirt's node device driver gives the function."""
-        return f"pci_{self.domain:04x}_{self.bus:02x}_{self.slot:02x}_{self.function:x}"
+        return nodedev_name(str(self))
 
 
 def normalize_address(text: object) -> str:
     """The address as sysfs spells it; raises ValueError as PciAddress.parse does."""
     return str(PciAddress.parse(text))
+
+
+@functools.cache
+def nodedev_name(address: str) -> str:
+    """The name that libvirt's node device driver gives a function, from its address in sysfs spelling."""
+    return f"pci_{address.replace(':', '_').replace('.', '_')}"
 
 
 def address_order(address: str) -> tuple[int, str]:

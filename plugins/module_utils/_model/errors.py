@@ -1,8 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """The one error that reaches a user: which thing, what was found, what was wanted, what to do."""
 
 from __future__ import annotations
@@ -16,7 +14,17 @@ def one_line(text: str) -> str:
     Names come from inventory, libvirt and devices, and may hold any character. Whoever reads logs by line, or looks at
     a terminal, must not take a part of a name for a message of its own.
     """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
+
+def did_you_mean(word: str, known: t.Iterable[str]) -> str:
+    """The remedy for a word that is none of those known: the nearest of them, the empty text when none is near."""
+    import difflib  # only what goes wrong needs it
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 class HostdevError(Exception):
@@ -36,6 +44,7 @@ class HostdevError(Exception):
         remedy: str = "",
         details: t.Mapping[str, t.Any] | None = None,
     ) -> None:
+        """More than five parameters: each is a part of the message and of the result, given by its name."""
         self.code = code
         self.subject = subject
         self.found = found
@@ -43,6 +52,18 @@ class HostdevError(Exception):
         self.remedy = remedy
         self.details = dict(details or {})
         super().__init__(self.message)
+
+    def but(self, *, details: t.Mapping[str, t.Any] | None = None, **changes: str) -> HostdevError:
+        """A copy with some parts changed, by the names of the constructor's arguments; `details` add to its own."""
+        parts = {
+            "code": self.code,
+            "subject": self.subject,
+            "found": self.found,
+            "wanted": self.wanted,
+            "remedy": self.remedy,
+            **changes,
+        }
+        return HostdevError(**parts, details={**self.details, **(details or {})})
 
     @property
     def message(self) -> str:

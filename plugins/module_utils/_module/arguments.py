@@ -1,39 +1,23 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
-"""Argument specs that the modules share, and reading values that Ansible's types can't describe."""
+"""Reading values that Ansible's types can't describe."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._host.insisting import CHOICES, FAIL
 from .._model.address import normalize_address
 from .._model.errors import HostdevError
-from .._model.viability import ALLOWABLE, CODES
-from .run import FACTS_PATH, URI
-
-HOST_OPTIONS: dict[str, t.Any] = {
-    "uri": {"type": "str", "default": URI},
-    "facts_path": {"type": "path", "default": FACTS_PATH},
-}
-
-CHANGE_OPTIONS: dict[str, t.Any] = {
-    **HOST_OPTIONS,
-    "lock_timeout": {"type": "int", "default": 60},
-    "detach_timeout": {"type": "int", "default": 30},
-    "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
-}
+from .._model.guards.registry import ALLOWABLE, GUARDS
 
 
 def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
     """Addresses in sysfs spelling. Raises HostdevError with code invalid_address."""
-    found = []
+    addresses = []
     for index, value in enumerate(values):
         try:
-            found.append(normalize_address(value))
+            addresses.append(normalize_address(value))
         except ValueError as error:
             raise HostdevError(
                 "invalid_address",
@@ -41,7 +25,7 @@ def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
                 found=f"found {value!r}",
                 wanted="a PCI address such as 0000:3b:00.0",
             ) from error
-    return tuple(found)
+    return tuple(addresses)
 
 
 def parse_group_members(value: object) -> tuple[bool, frozenset[str]]:
@@ -62,9 +46,7 @@ def parse_group_members(value: object) -> tuple[bool, frozenset[str]]:
     try:
         return False, frozenset(parse_addresses(value, "group_members"))
     except HostdevError as error:
-        raise HostdevError(
-            error.code, subject=error.subject, found=error.found, wanted="refuse, claim or a list of PCI addresses"
-        ) from error
+        raise error.but(wanted="refuse, claim or a list of PCI addresses") from error
 
 
 def parse_numa_cells(cells: t.Sequence[int]) -> frozenset[int]:
@@ -95,10 +77,10 @@ def parse_root_ports(options: t.Mapping[str, t.Any]) -> int | None:
 
 def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
     """Blocker codes that may be accepted. Raises HostdevError for an unknown one and for one that no one may accept."""
-    found = frozenset(codes)
-    for code in sorted(found - ALLOWABLE):
-        known = f"{code} can't be accepted: {CODES[code]}" if code in CODES else f"{code} is no blocker code"
+    allowed = frozenset(codes)
+    for code in sorted(allowed - ALLOWABLE):
+        known = f"{code} can't be accepted: {GUARDS[code].meaning}" if code in GUARDS else f"{code} is no blocker code"
         raise HostdevError(
             "invalid_option", subject="allow", found=known, wanted="some of " + ", ".join(sorted(ALLOWABLE))
         )
-    return found
+    return allowed

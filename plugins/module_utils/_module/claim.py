@@ -1,39 +1,36 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
 """From a claim's or release's options to its flow, and from the flow's outcome to the module's result."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._host.flow import Flow
-from .._host.insisting import FORCE
-from .._host.wish import ClaimWish, ReleaseWish
-from .._model.aliases import parse_aliases
-from .._model.device_spec import AllowList, parse_device_specs
+from .._host.change.flow import Flow
 from .._model.errors import HostdevError, one_line
-from .._model.request import parse_requests
-from .._model.selection import Terms
+from .._model.requests.aliases import parse_aliases
+from .._model.requests.allow_list import AllowList
+from .._model.requests.device_spec import parse_device_specs
+from .._model.requests.request import parse_requests
+from .._model.requests.wish import FORCE, ClaimWish, ReleaseWish, Terms
 from .arguments import parse_addresses, parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
-from .run import changing_system
+from .changing import changing_system
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._host.wish import Outcome
-    from .._model.plan import Plan
+    from .._host.change.outcome import Outcome
+    from .._model.plan.plan import Plan
 
 
 def claim(module: AnsibleModule) -> dict[str, t.Any]:
     """The claim module's work."""
     options = module.params
     for name in ("domain", "owner"):
-        found = options[name]
-        if found is not None and (not found.strip() or "\0" in found):
-            raise HostdevError("invalid_option", subject=name, found=f"found {found!r}", wanted="a name")
+        label = options[name]
+        if label is not None and (not label.strip() or "\0" in label):
+            raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
     whole_group, members = parse_group_members(options["group_members"])
     specs = options["device_spec"]
     wish = ClaimWish(

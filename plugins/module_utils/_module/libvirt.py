@@ -1,9 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection.
-
-"""Finding libvirt's Python binding, and a connection."""
+"""Finding libvirt's Python binding, and opening libvirt with it."""
 
 from __future__ import annotations
 
@@ -14,19 +12,19 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from .._host.domains import Domains
-from .._host.removal_events import RemovalEvents
 from .._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from .._host.libvirt.domains import Domains
+
 # Distributions install the binding for these only.
 _SYSTEM_PYTHONS = ("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python")
 
 
-class Connection(t.NamedTuple):
-    """An open connection to `uri`; `handle` is a libvirt.virConnect, `binding` the module libvirt."""
+class Libvirt(t.NamedTuple):
+    """Libvirt as it was opened at `uri`; `handle` is a libvirt.virConnect, `binding` the module libvirt."""
 
     handle: t.Any
     binding: t.Any
@@ -34,49 +32,58 @@ class Connection(t.NamedTuple):
 
     @property
     def error(self) -> type[Exception]:
-        found: type[Exception] = self.binding.libvirtError
-        return found
+        error: type[Exception] = self.binding.libvirtError
+        return error
 
     @property
     def domains(self) -> Domains:
-        return Domains(
-            self.handle,
-            self.error,
-            reopen=lambda: self.binding.open(self.uri),
-            events=RemovalEvents(self.binding, self.uri),
-        )
+        from .._host.libvirt.domains import Domains
+
+        return Domains(self.handle, self.error, reopen=self.reopen)
+
+    def reopen(self) -> t.Any:
+        """Another virConnect to the same libvirt. Raises `error`."""
+        return self.binding.open(self.uri)
 
     def versions(self) -> dict[str, str]:
         """Versions of libvirt and, where the driver has one, of its hypervisor."""
-        found = {"libvirt_version": _version(self.handle.getLibVersion())}
+        versions = {"libvirt_version": _version(self.handle.getLibVersion())}
         try:
-            found["hypervisor"] = str(self.handle.getType())
-            found["hypervisor_version"] = _version(self.handle.getVersion())
+            versions["hypervisor"] = str(self.handle.getType())
+            versions["hypervisor_version"] = _version(self.handle.getVersion())
         except self.error:
             pass
-        return found
+        return versions
 
 
-def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Connection | None, str]:
-    """A connection, or None and the reason. With `required` a missing one raises HostdevError.
+def find_binding(module: AnsibleModule) -> None:
+    """Start the module anew under the system's Python where this one has no binding and that one has it.
 
-    Where this interpreter has no binding the module starts anew under the system's Python that has it: Ansible takes
-    the newest Python it finds, distributions build the binding for their own.
+    Ansible takes the newest Python it finds, distributions build the binding for their own. To be called before much
+    is imported, since all of it is imported once more then.
     """
+    try:
+        import libvirt  # noqa: F401 - not only found: it may be one for another Python
+    except ImportError:
+        if has_respawned():
+            return
+        interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
+        if interpreter is not None:
+            respawn_module(interpreter)
+
+
+def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt | None, str]:
+    """Libvirt, or None and the reason. With `required` a missing one raises HostdevError."""
     try:
         import libvirt
     except ImportError:
-        if not has_respawned():
-            interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
-            if interpreter is not None:
-                respawn_module(interpreter)
         if required:
             module.fail_json(msg=missing_required_lib("libvirt-python"), exception=traceback.format_exc())
         return None, missing_required_lib("libvirt-python")
     # Without a handler libvirt prints each error to stderr.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     try:
-        return Connection(libvirt.open(uri), libvirt, uri), ""
+        return Libvirt(libvirt.open(uri), libvirt, uri), ""
     except libvirt.libvirtError as error:
         if required:
             raise HostdevError(

@@ -19,19 +19,18 @@ from typing import Any
 
 import libvirt
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.removal_events import RemovalEvents
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.removal_events import RemovalEvents
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs_writer import SysfsWriter
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.wish import ClaimWish, ReleaseWish
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, ReleaseWish, Terms
 
 _URI = "qemu:///system"
 
@@ -71,7 +70,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class BreakingDomains(Domains):
+class BreakingDomains(DomainChanges):
     """Libvirt's domains, with the changes of a guest or a definition as effects."""
 
     breaking: Breaking
@@ -112,7 +111,7 @@ def main(told: dict[str, Any]) -> None:
         events=RemovalEvents(libvirt, _URI),
     )
     flow = Flow(
-        System(tree, domains, binder, os.environ),
+        ChangingHost(tree, domains, os.environ, binder),
         BreakingRecord("/etc/ansible/facts.d"),
         check_mode=False,
         **told["options"],

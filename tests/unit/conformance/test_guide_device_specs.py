@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model import aliases, device_spec, request, spec_values
+from ansible_collections.kvm.hostdev.plugins.module_utils._model import values as spec_values
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.numa_policy import POLICIES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import aliases, device_spec, request
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
 from ansible_collections.kvm.hostdev.plugins.modules import pci_passthrough_claim
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs/docsite/rst/guide_troubleshooting.rst").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_every_error_code_has_a_row_and_every_row_a_code():
 
 
 def test_every_blocker_code_has_a_row_and_every_row_a_code():
-    assert set(CODES) == set(table("Blocker codes"))
+    assert set(GUARDS) == set(table("Blocker codes"))
 
 
 def test_every_row_has_a_remedy():

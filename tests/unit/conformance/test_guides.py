@@ -17,15 +17,17 @@ from pathlib import Path
 import ansible_collections
 import yaml
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.names import read_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vfio import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import HostFacts, PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.report import device_report
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import ALLOWABLE, CODES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.blocker import Blocker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import ALLOWABLE, GUARDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = ROOT / "docs/docsite/rst"
@@ -47,8 +49,33 @@ def rows(title: str) -> dict[str, str]:
 
 def test_every_blocker_code_is_explained_with_whether_it_can_be_allowed():
     explained = rows("Blocker codes")
-    assert set(explained) == set(CODES)
+    assert set(explained) == set(GUARDS)
     assert {code for code, allowed in explained.items() if not allowed.startswith("no")} == ALLOWABLE
+
+
+def test_the_option_allow_lists_the_codes_that_can_be_allowed():
+    documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.pci_passthrough_claim").DOCUMENTATION)
+    listed = re.findall(r"^V\(([a-z_]+)\)", "\n".join(documentation["options"]["allow"]["description"]), re.MULTILINE)
+    assert listed == sorted(ALLOWABLE)
+
+
+def test_blockers_in_samples_are_as_modules_return_them():
+    samples = [
+        blocker
+        for module in ("pci_facts", "pci_passthrough_claim", "pci_passthrough_release")
+        for blocker in _blockers(yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").RETURN))
+    ]
+    assert len(samples) == 2
+    for sample in samples:
+        assert Blocker(sample["code"], sample["address"], sample["detail"], sample["override"]).as_dict() == sample
+
+
+def _blockers(value: t.Any) -> t.Iterator[dict[str, t.Any]]:
+    if isinstance(value, dict) and "override" in value:
+        yield value
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _blockers(part)
 
 
 def test_every_error_code_is_explained():
@@ -66,7 +93,7 @@ def test_every_field_of_a_pci_function_is_explained():
     found = Inventory(host, [device])
     nothing = Tree(str(ROOT / "docs"))
     report = device_report(
-        found, Standing(found, Tracker()), device, read_names(nothing, [device]), ModuleAliases(nothing, "6.12")
+        found, Statuses(found, Tracker()), device, read_pci_ids(nothing, [device]), ModuleAliases(nothing, "6.12")
     )
     text = (GUIDES / "guide_fields.rst").read_text(encoding="utf-8")
     firsts = re.findall(r"\n   \* - (``.*)", text)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.filters import Filters
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
 from ansible_collections.kvm.hostdev.tests.unit.helpers.from_nodes import listing, read_node_file
 
 OWN = Path(__file__).with_name("kimchi")

@@ -14,16 +14,16 @@ import typing as t
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import Binder
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import Domains
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.flow import Flow
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import Outcome
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.vf_settings import VfSettings
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.wish import ClaimWish, Outcome, ReleaseWish
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection import Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, ReleaseWish, Terms
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
@@ -77,9 +77,10 @@ class FakeHost:
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)
         self.file = RecordFile(f"{self.root}{FACTS}")
         self.links = FakeLinks(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
-        self.system = System(
+        self.system = ChangingHost(
             self.tree,
-            Domains(self.libvirt, LibvirtError) if libvirt else None,
+            DomainChanges(self.libvirt, LibvirtError) if libvirt else None,
+            {},
             Binder(self.tree, self.kernel, self.kernel.load_module),
             vf_settings=VfSettings(self.tree, self.links),
         )

@@ -11,8 +11,8 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import parse_layout, place_of
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.root_ports import root_port_xml
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout, place_of
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.pci_xml import root_port_xml
 
 NO_DOMAIN = 42
 INTERNAL_ERROR = 1

@@ -8,18 +8,15 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.domains import uses_by_address
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import Domain, parse_layout
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.listing import Listing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.node_device import (
-    NodeDevice,
-    mark_hubs,
-    parse_node_device,
-)
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.standing import Standing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.listing import Listing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host
 
 CLASS_BRIDGE = "0604"
@@ -65,4 +62,4 @@ def listing(nodes: t.Sequence[NodeDevice], domains: t.Sequence[Domain] = (), **h
     addresses = {node.name: node.address for node in nodes}
     functions = [pci_device(node, addresses.get(node.parent)) for node in nodes if node.address is not None]
     inventory = Inventory(host(**host_fields), functions, domain_uses=uses_by_address(domains))
-    return Listing(inventory, nodes, Standing(inventory, Tracker()), domains)
+    return Listing(inventory, nodes, Statuses(inventory, Tracker()), domains)

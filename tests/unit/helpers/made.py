@@ -7,22 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import (
-    Binding,
-    DomainUse,
-    HostFacts,
-    HostUse,
-    PciDevice,
-)
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import AllowList, parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.domain import Domain, parse_layout
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Claim, Holding, Owner
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse, HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request, parse_requests
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, UUID
-
-if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.request import Request
 
 WEB = Owner("domain", UUID, "web1")
 DB = Owner("domain", OTHER_UUID, "db1")
@@ -115,7 +109,8 @@ def claim(owner: Owner, *holdings: Holding, requests: t.Mapping[str, t.Mapping[s
             }
             for name in names
         }
-    return Claim(owner, requests, {held.address: held for held in holdings})
+    read = {name: Request.from_dict(request) for name, request in requests.items()}
+    return Claim(owner, read, {held.address: held for held in holdings})
 
 
 def requests(*entries: dict[str, t.Any]) -> tuple[Request, ...]:

@@ -15,9 +15,9 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import changing as changing_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import run as run_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 
@@ -33,11 +33,11 @@ class Runner:
         self.open_error: Exception | None = None
         self.warnings: list[str] = []
         self._monkeypatch, self._capsys = monkeypatch, capsys
-        for module in (run_module, facts_module):
+        for module in (changing_module, facts_module):
             monkeypatch.setattr(module, "Tree", lambda: host.tree)
-        monkeypatch.setattr(run_module, "SysfsWriter", lambda _tree: host.kernel)
-        monkeypatch.setattr(run_module, "load_module", lambda _module, name: host.kernel.load_module(name))
-        monkeypatch.setattr(run_module.os, "geteuid", lambda: 0)
+        monkeypatch.setattr(changing_module, "SysfsWriter", lambda _tree: host.kernel)
+        monkeypatch.setattr(changing_module, "load_module", lambda _module, name: host.kernel.load_module(name))
+        monkeypatch.setattr(changing_module.os, "geteuid", lambda: 0)
         # How a result shows warnings, and that they outlive a module, is ansible-core's.
         monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: self.warnings.append(text))
         for name in ("SSH_CONNECTION", "SSH_CLIENT"):

@@ -15,20 +15,20 @@ import os
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kvm.hostdev.tests.unit.conformance.nova import books, grammar
+from ansible_collections.kvm.hostdev.tests.unit.conformance.nova import grammar, tracker
 
 Case = t.Mapping[str, t.Any]
 
 OWN = Path(__file__).parent
 FOLDER = Path(os.environ.get("KVM_HOSTDEV_CONFORMANCE") or OWN)
 
-OPS: dict[str, t.Callable[[Case], t.Mapping[str, t.Any]]] = {**grammar.OPS, **books.OPS}
+OPS: dict[str, t.Callable[[Case], t.Mapping[str, t.Any]]] = {**grammar.OPS, **tracker.OPS}
 # Nova's reports to another service, which we have none of.
 LEFT_OUT = {"placement.rc", "placement.traits", "placement.view", "placement.otu"}
 
 # How a key of what is wanted is compared with the outcome, where it is not just the same.
-COMPARED: dict[str, t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]] = {**grammar.COMPARED, **books.COMPARED}
-DIFFERENCES = (*grammar.DIFFERENCES,)
+COMPARED: dict[str, t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]] = {**grammar.COMPARED, **tracker.COMPARED}
+DIFFERENCES = (*grammar.DIFFERENCES, *tracker.DIFFERENCES)
 
 
 def read_cases(folder: Path) -> list[Case]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Child
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import PciDevice
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.inventory import Inventory
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
 
 Data = t.Mapping[str, t.Any]
 

@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.filters import Filters
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.record import Record
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import Wish, gather
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import FactsWish, gather
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, WEB, claim, holding
 from ansible_collections.kvm.hostdev.tests.unit.helpers.random_hosts import Function, RandomHost, hosts
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand
@@ -48,7 +49,7 @@ def laid_out(host: RandomHost) -> t.Iterator[Tree]:
 
 def facts_of(host: RandomHost, record: Record | None = None, **wish: t.Any) -> dict[str, t.Any]:
     with laid_out(host) as tree:
-        found, warnings = gather(tree, None, "not there", record or Record(), {}, Wish(**wish))
+        found, warnings = gather(System(tree), None, "not there", record or Record(), FactsWish(**wish))
     assert warnings == []
     assert json.loads(json.dumps(found)) == found
     return found

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.lock import LOCK, locked
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import LOCK, locked
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
@@ -153,11 +153,17 @@ def test_failures_have_a_message_and_all_its_parts(runner):
     result = runner.failed(CLAIM, domain="web1", requests=[{"name": "disk", "address": "0000:00:02.0"}])
     assert result["msg"] == (
         "0000:00:02.0, asked for by request disk: root_disk (0000:00:02.0: /dev/vda is mounted at /); wanted: a device "
-        "that nothing keeps with the host and that is free; what to do: free one of these, or ask for another device."
+        "that nothing keeps with the host and that is free; what to do: it stays with the host: ask for another device."
     )
     assert result["error"]["code"] == "device_blocked"
     assert result["error"]["blockers"] == [
-        {"code": "root_disk", "address": "0000:00:02.0", "detail": "/dev/vda is mounted at /", "override": None}
+        {
+            "code": "root_disk",
+            "address": "0000:00:02.0",
+            "detail": "/dev/vda is mounted at /",
+            "override": None,
+            "remedy": "it stays with the host: ask for another device",
+        }
     ]
 
 

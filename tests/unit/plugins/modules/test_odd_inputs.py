@@ -13,9 +13,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.by_hand import by_hand
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan import DriverStep, HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
@@ -149,7 +148,7 @@ def test_a_command_by_hand_for_a_domain_gives_virsh_what_it_says_and_does_nothin
     (tmp_path / "virsh").chmod(0o755)
     xml = ET.tostring(ET.Element("hostdev", {"odd": odd}), encoding="unicode")
     for step in (HostdevStep(VF1, odd, UUID, "live", None, xml), HostdevStep(VF1, odd, odd, odd, f"<no {odd}", None)):
-        command = by_hand(step)
+        command = step.command()
         done = subprocess.run(
             ["sh", "-c", command], cwd=place, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True, capture_output=True
         )
@@ -164,7 +163,7 @@ def test_a_command_by_hand_for_a_domain_gives_virsh_what_it_says_and_does_nothin
 
 @pytest.mark.parametrize("odd", [*ODD, *LINES[:1]])
 def test_a_command_by_hand_for_a_driver_has_each_name_as_one_word(odd):
-    command = by_hand(DriverStep(odd, Binding(odd, None), Binding(odd, odd)))
+    command = DriverStep(odd, Binding(odd, None), Binding(odd, odd)).command()
     assert subprocess.run(["sh", "-n", "-c", command], check=False).returncode == 0
     folder = f"/sys/bus/pci/devices/{odd}"
     assert words(command) == [

@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import gathering
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, files
 
 PF, VF1 = "0000:01:00.0", "0000:01:10.0"
+VF1_NAME = "pci_0000_01_10_0"
 NODES = [
     ET.tostring(one, encoding="unicode")
     for one in ET.parse(DATA / "lab-trixie.nodedevs.xml").getroot().findall("device")
 ]
+WITH_VPD = 1 << 21
 
 
 class NodeHandle:
@@ -34,7 +38,8 @@ class NodeHandle:
         return self._xml
 
     def name(self):
-        return "odd"
+        name = re.search("<name>(.*)</name>", str(self._xml))
+        return "odd" if name is None else name.group(1)
 
 
 @pytest.fixture
@@ -42,7 +47,11 @@ def runner(lab_host, monkeypatch, capsys):
     NodeHandle.calls = 0
     lab_host.libvirt.nodes = list(NODES)
     monkeypatch.setattr(
-        type(lab_host.libvirt), "listAllDevices", lambda libvirt, _flags: [NodeHandle(xml) for xml in libvirt.nodes]
+        type(lab_host.libvirt),
+        "listAllDevices",
+        lambda libvirt, flags: [
+            NodeHandle(xml) for xml in libvirt.nodes if flags != WITH_VPD or "<capability type='vpd'>" in str(xml)
+        ],
     )
     return Runner(lab_host, monkeypatch, capsys)
 
@@ -57,13 +66,30 @@ def names(runner, **options):
     return [device["name"] for device in facts(runner, gather_subset=["devices", "node_devices"], **options)["devices"]]
 
 
-def test_node_devices_come_after_the_functions_and_each_is_asked_for_once(runner):
+def test_node_devices_come_after_the_functions_and_each_is_asked_for_once_if_it_is_no_function(runner):
     found = facts(runner)["devices"]
     kinds = [device["capability"] for device in found]
     assert kinds.index("storage") == kinds.count("pci")
     assert "pci" not in kinds[kinds.index("storage") :]
     assert [device["name"] for device in found if device.get("root_hub")] == ["usb_usb1", "usb_usb2"]
-    assert NodeHandle.calls == len(NODES)
+    assert NodeHandle.calls == len(NODES) - kinds.count("pci")
+
+
+def test_a_function_has_the_vital_product_data_that_libvirt_tells(runner):
+    vpd = "<capability type='vpd'><name>X710</name></capability></capability></device>"
+    place = next(index for index, xml in enumerate(NODES) if f"<name>{VF1_NAME}</name>" in xml)
+    runner.host.libvirt.nodes[place] = re.sub(r"</capability>\s*</device>\s*$", vpd, NODES[place])
+    found = {device["name"]: device for device in facts(runner)["devices"]}
+    assert found[VF1_NAME]["vpd"] == {"name": "X710"}
+    assert [name for name, device in found.items() if "vpd" in device] == [VF1_NAME]
+
+
+def test_the_tree_is_that_of_libvirt_whether_a_function_is_asked_for_or_not(runner):
+    without = facts(runner, gather_subset=["tree"])["tree"]
+    asked = NodeHandle.calls
+    assert without == facts(runner, gather_subset=["tree"], capability=["pci"])["tree"]
+    assert NodeHandle.calls - asked == len(NODES)
+    assert [node["name"] for node in without] == ["computer"]
 
 
 def test_an_odd_node_device_is_listed_with_a_warning_of_the_module(runner):
@@ -105,7 +131,13 @@ def test_a_mounted_usb_disk_is_not_for_a_guest_and_says_why(runner, parts):
     found = {device["name"]: device for device in facts(runner, **options)["devices"]}
     for name in ("usb_2_1", "scsi_7_0_0_0"):
         assert found[name]["blockers"] == [
-            {"code": "mounted_fs", "address": name, "detail": "/dev/sdb is mounted at /srv", "override": None}
+            {
+                "code": "mounted_fs",
+                "address": name,
+                "detail": "/dev/sdb is mounted at /srv",
+                "override": None,
+                "remedy": "unmount it (`umount`), and take it out of `/etc/fstab`",
+            }
         ]
     eligible = [device["name"] for device in facts(runner, **options, passthrough=True)["devices"]]
     assert eligible == [name for name, device in found.items() if device.get("blockers") == []] != []
@@ -147,13 +179,13 @@ def test_of_functions_only_nothing_else_is_asked_for(runner):
 
 
 def test_of_node_devices_only_no_function_is_judged(runner, monkeypatch):
-    monkeypatch.delattr(facts_module, "device_report")
+    monkeypatch.delattr(gathering, "device_report")
     assert "pci" not in {device["capability"] for device in facts(runner, gather_subset=["node_devices"])["devices"]}
 
 
 @pytest.mark.parametrize("parts", [["claims"], ["iommu_groups"], ["claims", "iommu_groups"]])
 def test_parts_that_do_without_libvirt_do_not_open_it(runner, monkeypatch, parts):
-    monkeypatch.delattr(facts_module, "System")
+    monkeypatch.delattr(gathering, "System")
     assert sorted(facts(runner, gather_subset=parts)) == parts
     assert runner.opened == []
     assert sorted(facts(runner, gather_subset=parts, libvirt="required")) == parts

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.viability import blockers
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group import blockers
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 
@@ -58,6 +58,14 @@ def test_numbers_lines_and_names(tree):
     assert tree.lines("/sys/a/two") == ["one", "two"]
     assert tree.names("/sys/a") == ["empty", "raw", "text", "two"]
     assert tree.names("/sys/a/text") == tree.names("/sys/none") == []
+
+
+def test_whether_there_is_anything_in_a_folder(tree, folder):
+    (folder / "sys/bare").mkdir()
+    assert [tree.any_in(f"/sys/{name}") for name in ("a", "b", "bare", "none", "a/text", "dangling")] == [
+        *(True, True),
+        *(False, False, False, False),
+    ]
 
 
 def test_only_a_line_feed_ends_a_line(tree, folder):

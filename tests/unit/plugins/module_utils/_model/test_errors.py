@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 
 
@@ -38,3 +40,25 @@ def test_a_name_with_line_breaks_does_not_break_the_line():
 
 def test_letters_of_any_language_stay_as_they_are():
     assert HostdevError("x", subject="Büro 東京", found="'\"`$(id)").message == "Büro 東京: '\"`$(id)."
+
+
+def test_a_copy_has_the_changes_and_the_rest_and_leaves_the_error_as_it_was():
+    error = HostdevError("c", subject="s", found="f", wanted="w", remedy="r", details={"x": 1, "y": 2})
+    copy = error.but(found="f, and more", details={"y": 3, "z": 4})
+    assert copy.as_result() == {
+        "code": "c",
+        "subject": "s",
+        "found": "f, and more",
+        "wanted": "w",
+        "remedy": "r",
+        "x": 1,
+        "y": 3,
+        "z": 4,
+    }
+    assert (str(copy), copy.but(code="d").code) == ("s: f, and more; wanted: w; what to do: r.", "d")
+    assert (error.found, error.details) == ("f", {"x": 1, "y": 2})
+
+
+def test_a_part_that_no_error_has_is_a_mistake_of_ours():
+    with pytest.raises(TypeError):
+        HostdevError("c", subject="s", found="f").but(fuond="g")

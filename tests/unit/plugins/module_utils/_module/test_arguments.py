@@ -64,8 +64,12 @@ def test_codes_that_may_be_accepted():
 @pytest.mark.parametrize(
     ("code", "found"),
     [
-        ("root_disk", "root_disk can't be accepted: the host runs from it"),
-        ("pf_has_vfs", "pf_has_vfs can't be accepted: the kernel refuses to give a PF away while it has VFs"),
+        ("bmc", "bmc can't be accepted: it leads to the controller that manages the host (BMC), its power included"),
+        (
+            "pf_has_vfs",
+            "pf_has_vfs can't be accepted: it is a physical function with virtual functions; the kernel gives it away "
+            "only without",
+        ),
         ("rootdisk", "rootdisk is no blocker code"),
     ],
 )

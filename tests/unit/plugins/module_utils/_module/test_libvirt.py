@@ -9,8 +9,13 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Connection, check_local, connect
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import load_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import (
+    Libvirt,
+    check_local,
+    connect,
+    find_binding,
+)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, Script
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
@@ -104,7 +109,7 @@ def test_the_module_starts_anew_under_the_systems_python_that_has_the_binding(ru
     monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", probe)
     monkeypatch.setattr(libvirt_module, "respawn_module", respawn)
     with pytest.raises(RespawnError, match="/usr/bin/python3"):
-        connect(Module(), "qemu:///system", required=False)
+        find_binding(Module())
     assert asked == [(("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python"), "libvirt")]
 
 
@@ -112,11 +117,12 @@ def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch
     runner.without_binding()
     monkeypatch.setattr(libvirt_module, "has_respawned", lambda: True)
     monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", lambda _paths, _name: "/usr/bin/python3")
+    find_binding(Module())
     assert connect(Module(), "qemu:///system", required=False)[0] is None
 
 
 def test_versions_are_told_with_dots():
-    assert Connection(FakeLibvirt(), BINDING, "qemu:///system").versions() == {
+    assert Libvirt(FakeLibvirt(), BINDING, "qemu:///system").versions() == {
         "libvirt_version": "11.3.0",
         "hypervisor": "QEMU",
         "hypervisor_version": "10.0.3",
@@ -129,7 +135,7 @@ def test_a_hypervisor_without_a_version_is_left_out():
         ("connection", "getType", (), "TEST"),
         ("connection", "getVersion", (), LibvirtError("not supported")),
     ) as script:
-        found = Connection(script.object("connection"), BINDING, "test:///default").versions()
+        found = Libvirt(script.object("connection"), BINDING, "test:///default").versions()
     assert found == {"libvirt_version": "9.0.1", "hypervisor": "TEST"}
 
 

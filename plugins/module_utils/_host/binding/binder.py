@@ -1,0 +1,214 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Binding functions to drivers: what is written to sysfs, and in which order.
+
+The protocol is driver_override, unbind, bind (Documentation/ABI/testing/sysfs-bus-pci). new_id is never used: it
+takes every identical card of the host.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+import typing as t
+
+from ..._model.errors import HostdevError
+from ..._model.host.device import Binding
+from ..reading.kernel_log import lines_about
+from ..reading.pci import DEVICES, read_device
+from ..usage.processes import process_uses
+
+if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDevice
+    from ..._model.plan.steps import DriverStep
+    from ..sysfs import Tree
+
+_DRIVERS = "/sys/bus/pci/drivers"
+_PROBE = "/sys/bus/pci/drivers_probe"
+
+_WHY = {
+    errno.ENODEV: "the driver does not accept the device",
+    errno.EINVAL: "the device has no IOMMU group, or the IOMMU is off",
+    errno.EBUSY: "the device is in use: a PF with VFs, or a group that a guest has",
+    errno.EPERM: "not permitted: not root, or the kernel is locked down",
+    errno.EACCES: "not permitted: not root, or the kernel is locked down",
+}
+
+_CLOSING_SECONDS = 2.0
+
+
+class Writer(t.Protocol):
+    """Writes text to a file of sysfs. Raises OSError with the kernel's errno, TimeoutError after `seconds`."""
+
+    def __call__(self, path: str, text: str, seconds: float) -> None: ...
+
+
+class Binder:
+    """Brings functions to drivers.
+
+    `tree` is what is read, `write` what writes to it, `load_module` loads a kernel module by name and says whether
+    that worked. `seconds` is the deadline for each write.
+    """
+
+    def __init__(
+        self, tree: Tree, write: Writer, load_module: t.Callable[[str], bool], *, seconds: float = 30.0
+    ) -> None:
+        self._tree = tree
+        self._write = write
+        self._load_module = load_module
+        self._seconds = seconds
+        self._hung: set[str] = set()
+
+    def apply(self, step: DriverStep) -> None:
+        """Bring the function to the step's `after`, from whatever state it is in, and see that it is there.
+
+        Does nothing where that is so already. Raises HostdevError.
+        """
+        device = self._device(step.address)
+        if step.address in self._hung:
+            # A write that took too long may still come true: wait for it, or what is read now is soon no longer so.
+            # The kernel takes the device's lock for this write too (drivers/base/driver.c, driver_set_override).
+            self._put(step.address, "driver_override", device.driver_override or "\n")
+            self._hung.discard(step.address)
+            device = self._device(step.address)
+        if device.binding == step.after:
+            return
+        if step.after.override is not None and step.after.override == step.after.driver:
+            self._bind(device, step.after.driver)
+        else:
+            self._restore(device, step.after)
+        binding = self._await(step.address, step.after)
+        if binding != step.after:
+            raise HostdevError(
+                "bind_failed",
+                subject=step.address,
+                found=f"driver {binding.driver or 'none'}, driver_override {binding.override or 'unset'} after all "
+                f"writes{self._says(step.address)}",
+                wanted=f"driver {step.after.driver or 'none'}, driver_override {step.after.override or 'unset'}",
+                remedy="see the kernel's messages (dmesg) of the last minute for the device",
+                details=self._told(step.address),
+            )
+
+    def _bind(self, device: PciDevice, driver: str) -> None:
+        """Pin the function to a driver and bind it; `bind` gives the probe's errno, drivers_probe would hide it."""
+        folder = f"{_DRIVERS}/{driver}"
+        if not self._tree.exists(folder) and not (self._load_module(driver) and self._tree.exists(folder)):
+            raise HostdevError(
+                "driver_missing",
+                subject=device.address,
+                found=f"the kernel has no driver {driver}, and modprobe {driver} did not bring it",
+                wanted=f"driver {driver}",
+                remedy="install the kernel's module package, or see dmesg for why the module refuses to load",
+            )
+        self._put(device.address, "driver_override", driver)
+        if device.driver == driver:
+            return
+        if device.driver is not None:
+            self._unbind(device)
+        self._attempt(device.address, f"{folder}/bind", device.address, f"bind it to {driver}")
+
+    def _restore(self, device: PciDevice, after: Binding) -> None:
+        """Set the override as it was, and let the function go to its own driver or to none."""
+        if device.driver_override != after.override:
+            # An empty write has no effect: the kernel takes a newline for "unset".
+            self._put(device.address, "driver_override", after.override or "\n")
+        if device.driver == after.driver:
+            return
+        if device.driver is not None:
+            self._unbind(device)
+        if after.driver is None:
+            return
+        if not self._tree.exists(f"{_DRIVERS}/{after.driver}"):
+            self._load_module(after.driver)
+        # A new module may have bound the function by itself; what the kernel would choose is asked for by a probe.
+        if self._device(device.address).driver is None:
+            self._attempt(device.address, _PROBE, device.address, f"bind it to {after.driver}")
+        if self._device(device.address).driver is None and self._tree.exists(f"{_DRIVERS}/{after.driver}"):
+            self._attempt(
+                device.address, f"{_DRIVERS}/{after.driver}/bind", device.address, f"bind it to {after.driver}"
+            )
+
+    def _unbind(self, device: PciDevice) -> None:
+        self._check_unheld(device.address)
+        self._attempt(
+            device.address, f"{_DRIVERS}/{device.driver}/unbind", device.address, f"unbind it from {device.driver}"
+        )
+
+    def _check_unheld(self, address: str) -> None:
+        """Look once more, right before the unbind, which would wait in the kernel until the holder lets go.
+
+        QEMU closes a device a moment after the guest has let it go.
+        """
+        end = time.monotonic() + _CLOSING_SECONDS
+        while True:
+            users = [use.detail for use in process_uses(self._tree, ()) if use.address == address]
+            if not users:
+                return
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.1)
+        raise HostdevError(
+            "device_in_use",
+            subject=address,
+            found="; ".join(users),
+            wanted="a device that no process has open, to take it from its driver",
+            remedy="end the process, or let it close the device, then run the task again",
+        )
+
+    def _put(self, address: str, name: str, text: str) -> None:
+        self._attempt(address, f"{DEVICES}/{address}/{name}", text, f"set {name} to {text.strip() or 'nothing'}")
+
+    def _attempt(self, address: str, path: str, text: str, what: str) -> None:
+        try:
+            self._write(path, text, self._seconds)
+        except TimeoutError as error:
+            self._hung.add(address)
+            raise HostdevError(
+                "unbind_timeout",
+                subject=address,
+                found=f"the kernel did not come back from the attempt to {what}: {error}",
+                wanted="a driver that lets the device go",
+                remedy="find what holds the device (lsof, the driver's tools) and end it; if the process stays in "
+                "state D only a reboot helps",
+                details=self._told(address),
+            ) from error
+        except OSError as error:
+            why = _WHY.get(error.errno or 0, "see dmesg")
+            raise HostdevError(
+                "bind_failed",
+                subject=address,
+                found=f"the kernel refused to {what}: {error.strerror} (errno {error.errno}): {why}"
+                + self._says(address),
+                wanted=f"to {what}",
+                remedy="see the kernel's messages (dmesg) for the device",
+                details=self._told(address),
+            ) from error
+
+    def _says(self, address: str) -> str:
+        lines = lines_about(self._tree, address)
+        return f"; the kernel's last words on it: {' / '.join(lines)}" if lines else ""
+
+    def _told(self, address: str) -> dict[str, t.Any]:
+        """What the device is like now, and what the kernel said of it, for the result."""
+        device = read_device(self._tree, address)
+        driver = None if device is None else device.driver
+        return {"driver": driver, "kernel_messages": lines_about(self._tree, address)}
+
+    def _device(self, address: str) -> PciDevice:
+        device = read_device(self._tree, address)
+        if device is None:
+            raise HostdevError(
+                "no_such_device", subject=address, found="the device is no longer on the host", wanted="the device"
+            )
+        return device
+
+    def _await(self, address: str, wanted: Binding) -> Binding:
+        """A driver may be bound by a worker of the kernel or by udev: give it half a second, as Incus does."""
+        binding = self._device(address).binding
+        for _attempt in range(10):
+            if binding == wanted:
+                break
+            time.sleep(0.05)
+            binding = self._device(address).binding
+        return binding

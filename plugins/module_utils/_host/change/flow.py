@@ -1,0 +1,145 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The flow of a claim and of a release, from the lock to the closed journal."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import replace
+
+from ..._model.availability.pools import pools
+from ..._model.availability.status import Statuses
+from ..._model.decision.claim import choose, decide_claim
+from ..._model.decision.release import concerned, decide_cleaned, decide_release, give_back
+from ..._model.errors import HostdevError
+from ..._model.plan.diff import domain_diff, host_diff
+from ..._model.requests.wish import FAIL
+from ..reading.host_facts import read_host
+from ..record.lock import LOCK, locked
+from .executors import Executors
+from .opening import opened
+from .outcome import Outcome
+from .snapshot import read_snapshot, with_vf_states
+from .stubborn_guest import StubbornGuest
+from .transaction import Transaction
+
+if t.TYPE_CHECKING:
+    from ..._model.claims.tracker import Tracker
+    from ..._model.decision.decision import Decision
+    from ..._model.decision.release import Cleaned
+    from ..._model.record.record import Record
+    from ..._model.requests.request import Request
+    from ..._model.requests.wish import ClaimWish, ReleaseWish
+    from ..._model.snapshot import Snapshot
+    from ..record.record_file import RecordFile
+    from .host import ChangingHost
+
+
+class Flow:
+    """Claims and releases on one host: read, decide, act. With `check_mode` nothing is written, not even the lock.
+
+    It has many parameters since each is an option of the task, which a caller names. Times are in seconds.
+    """
+
+    def __init__(
+        self,
+        system: ChangingHost,
+        file: RecordFile,
+        *,
+        check_mode: bool,
+        lock_path: str = LOCK,
+        lock_timeout: float = 60.0,
+        detach_timeout: float = 30.0,
+        on_detach_timeout: str = FAIL,
+    ) -> None:
+        self._system = system
+        self._file = file
+        self._check_mode = check_mode
+        self._lock_path = lock_path
+        self._lock_timeout = lock_timeout
+        self._detach_timeout = detach_timeout
+        self._on_detach_timeout = on_detach_timeout
+
+    def claim(self, wish: ClaimWish) -> Outcome:
+        """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
+        outcome = Outcome()
+        with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
+            snapshot = self._read(record, domain=wish.domain, requests=wish.requests)
+            choice = choose(snapshot, wish)
+            snapshot = with_vf_states(self._system, snapshot, choice.change)
+            self._carry_out(decide_claim(snapshot, choice), record, snapshot, outcome)
+        return outcome
+
+    def release(self, wish: ReleaseWish) -> Outcome:
+        """Give devices back to the host. What nobody holds is no error: it is released already."""
+        outcome = Outcome()
+        whose = wish.domain or wish.owner or ("orphans" if wish.orphans else ", ".join(wish.addresses))
+        with self._opened(outcome, f"release for {whose}") as record:
+            snapshot = self._read(record)
+            claims, warnings = concerned(snapshot, wish)
+            outcome.warnings.extend(warnings)
+            for number, claim in enumerate(claims):
+                if number and not self._check_mode:
+                    snapshot = self._read(record)
+                choice = give_back(snapshot, wish, claim)
+                snapshot = with_vf_states(self._system, snapshot, choice.change)
+                self._carry_out(decide_release(snapshot, wish, choice), record, snapshot, outcome)
+            self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
+        return outcome
+
+    def _opened(self, outcome: Outcome, doing: str) -> t.ContextManager[Record]:
+        """The record under the lock, an interrupted run recovered; `doing` is told to who waits for the lock."""
+        lock = (
+            contextlib.nullcontext()
+            if self._check_mode
+            else locked(self._system.tree.local(self._lock_path), seconds=self._lock_timeout, doing=doing)
+        )
+        return opened(self._file, outcome, lock, check_mode=self._check_mode, recover=self._recover)
+
+    def _recover(self, record: Record) -> list[str] | None:
+        return self._transaction(record).recover(read_host(self._system.tree).boot_id)
+
+    def _read(self, record: Record, *, domain: str | None = None, requests: t.Iterable[Request] = ()) -> Snapshot:
+        snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests)
+        record.boot_id = snapshot.inventory.host.boot_id
+        return snapshot
+
+    def _carry_out(self, decision: Decision, record: Record, snapshot: Snapshot, outcome: Outcome) -> None:
+        """Run the plan unless in check mode, and add it to the outcome with its diff."""
+        plan, after = decision.plan, None
+        domain = snapshot.domain_of(plan.after.owner)
+        if plan.changed and not self._check_mode:
+            guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
+            try:
+                plan = self._transaction(record).run(plan, guest)
+            except HostdevError as error:
+                raise guest.told(error) from error
+            outcome.warnings.extend(guest.warnings)
+            outcome.stopped.extend(guest.stopped)
+            plan = replace(plan, after=record.tracker.claim_of(plan.after.owner))
+            if domain is not None and self._system.domains is not None:
+                after = self._system.domains.find(domain.uuid)
+        outcome.warnings.extend(decision.warnings)
+        outcome.plans.append(plan)
+        outcome.diff.extend(host_diff(plan))
+        if domain is not None:
+            outcome.diff.extend(domain_diff(plan, domain, after))
+
+    def _clean(self, cleaned: Cleaned, record: Record, outcome: Outcome) -> None:
+        outcome.warnings.extend(cleaned.warnings)
+        outcome.cleaned = list(cleaned.addresses)
+        waiting = record.tracker.waiting
+        if not self._check_mode and not waiting.keys().isdisjoint(cleaned.addresses):
+            for address in cleaned.addresses:
+                waiting.pop(address, None)
+            self._file.write(record)
+
+    def _transaction(self, record: Record) -> Transaction:
+        executors = Executors(self._system, self._detach_timeout)
+        return Transaction(self._file, record, executors, pools=self._free_pools)
+
+    def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
+        inventory = self._system.inventory()
+        return pools(inventory, filter(Statuses(inventory, tracker).claimable, inventory.devices))

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One host with all that is read of it and done to it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ..system import System
+
+if t.TYPE_CHECKING:
+    from ..binding.binder import Binder
+    from ..binding.vf_settings import VfSettings
+    from ..libvirt.changes import DomainChanges
+
+
+@dataclass
+class ChangingHost(System):
+    """What is read of a host, and what changes it; `binder` and `vf_settings` are None where they are not needed."""
+
+    domains: DomainChanges | None = None
+    binder: Binder | None = None
+    vf_settings: VfSettings | None = None

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading a host for a decision."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ..._model.claims.tracker import Tracker
+from ..._model.plan.vf_settings import vfs_concerned
+from ..._model.snapshot import Snapshot
+from ..reading.module_aliases import ModuleAliases
+from ..reading.usb_scsi import read_usb_and_scsi
+
+if t.TYPE_CHECKING:
+    from ..._model.guest.domain import Domain
+    from ..._model.plan.change import Change
+    from ..._model.requests.request import Request
+    from ..libvirt.changes import DomainChanges
+    from .host import ChangingHost
+
+
+def read_snapshot(
+    host: ChangingHost, tracker: Tracker, *, domain: str | None = None, requests: t.Iterable[Request] = ()
+) -> Snapshot:
+    """The host as it is now, for an owner's claim or the release of claims.
+
+    Claims in `tracker` get the names that their domains have now. `domain` is the one that a claim is for. USB and SCSI
+    devices are read where somebody holds one, or `requests` want one. Raises HostdevError where libvirt does not
+    answer, has no such domain, or is of a hypervisor that gets no PCI devices.
+    """
+    domains = None if host.domains is None else host.domains.all()
+    named = None
+    if domain is not None and host.domains is not None and domains is not None:
+        host.domains.check_hypervisor()
+        named = _named(host.domains, domains, domain)
+    tracker.relabel({known.uuid: known.name for known in domains or ()})
+    inventory = host.inventory(domains or ())
+    wanted = any(request.node is not None for request in requests) or any(claim.node_devices for claim in tracker)
+    return Snapshot(
+        inventory,
+        Tracker(tracker, tracker.waiting.values()),
+        None if domains is None else tuple(domains),
+        named,
+        nodes=read_usb_and_scsi(host.tree) if wanted else {},
+        vfio_driver=ModuleAliases(host.tree, inventory.host.kernel_release).vfio_driver,
+    )
+
+
+def with_vf_states(host: ChangingHost, snapshot: Snapshot, change: Change) -> Snapshot:
+    """The snapshot with what PFs have of the VFs that a change is about. Raises HostdevError where one can't tell."""
+    if host.vf_settings is None:
+        return snapshot
+    return replace(snapshot, vf_states=host.vf_settings.states(snapshot.inventory, vfs_concerned(change)))
+
+
+def _named(libvirt: DomainChanges, domains: list[Domain], wanted: str) -> Domain:
+    """The domain that libvirt knows by this name or UUID. One that has come since `domains` were read joins them."""
+    for domain in domains:
+        if wanted in (domain.name, domain.uuid):
+            return domain
+    domain_now = libvirt.find(wanted)
+    for domain in domains:
+        if domain.uuid == domain_now.uuid:
+            return domain
+    domains.append(domain_now)
+    return domain_now

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host itself: kernel, boot, and whether its IOMMU is on, with the reason."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..._model.host.host_facts import HostFacts, NumaNode, parse_set
+
+if t.TYPE_CHECKING:
+    from ..sysfs import Tree
+
+
+def read_host(tree: Tree) -> HostFacts:
+    """The host's facts; a recorded tree without them gives an unknown kernel, taken for a new one."""
+    release = tree.text("/proc/sys/kernel/osrelease") or ""
+    numbers = re.match(r"(\d{1,9})\.(\d{1,9})", release)
+    iommu = tree.any_in("/sys/kernel/iommu_groups")
+    present = tree.exists("/sys/bus/pci/drivers/vfio-pci") or tree.exists("/sys/module/vfio_pci")
+    return HostFacts(
+        kernel_release=release,
+        kernel=(int(numbers.group(1)), int(numbers.group(2))) if numbers else (99, 0),
+        boot_id=tree.text("/proc/sys/kernel/random/boot_id") or "",
+        iommu=iommu,
+        iommu_reason=_iommu_reason(tree, iommu),
+        vfio_present=present,
+        vfio_available=present or _has_vfio_module(tree, release),
+        denylist=tree.text("/sys/module/vfio_pci/parameters/disable_denylist") != "Y",
+        numa_nodes=dict(_numa_nodes(tree)),
+    )
+
+
+def _numa_nodes(tree: Tree) -> t.Iterator[tuple[int, NumaNode]]:
+    """Nodes with CPUs (Documentation/ABI/stable/sysfs-devices-node); one that is memory alone runs no guest."""
+    for name in tree.names("/sys/devices/system/node"):
+        cpus = parse_set(tree.text(f"/sys/devices/system/node/{name}/cpulist"))
+        if re.fullmatch(r"node\d+", name) and cpus:
+            package = tree.number(f"/sys/devices/system/cpu/cpu{min(cpus)}/topology/physical_package_id")
+            yield int(name[4:]), NumaNode(cpus, package if package is not None and package >= 0 else None)
+
+
+def _has_vfio_module(tree: Tree, release: str) -> bool:
+    """Whether modprobe would find vfio-pci; true where the lists of modules themselves are not there to tell."""
+    lists = [tree.data(f"/lib/modules/{release}/{name}") for name in ("modules.dep", "modules.builtin")]
+    return all(modules is None for modules in lists) or any(b"/vfio-pci.ko" in modules for modules in lists if modules)
+
+
+def _iommu_reason(tree: Tree, iommu: bool) -> str:
+    units = tree.names("/sys/class/iommu")
+    if iommu:
+        return f"on: {', '.join(units) or 'the kernel lists IOMMU groups'}"
+    tables = [name for name in tree.names("/sys/firmware/acpi/tables") if name in ("DMAR", "IVRS")]
+    if not tables:
+        return (
+            "off: the firmware describes no IOMMU (no DMAR or IVRS table in ACPI); "
+            "switch on VT-d or AMD-Vi in the firmware's set-up"
+        )
+    if "DMAR" in tables and "intel_iommu=on" not in (tree.text("/proc/cmdline") or "").split():
+        return "off: the firmware has one (ACPI table DMAR); add intel_iommu=on to the kernel's command line"
+    return f"off: the firmware has one (ACPI table {tables[0]}), the kernel did not start it; see its boot messages"

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which drivers would fit a function, by its modalias and the kernel's modules.alias."""
+
+from __future__ import annotations
+
+import fnmatch
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDevice
+    from ..sysfs import Tree
+
+_GENERIC = "vfio-pci"
+
+
+class ModuleAliases:
+    """The running kernel's aliases for PCI drivers and for VFIO variant drivers, read when first asked for."""
+
+    def __init__(self, tree: Tree, kernel_release: str) -> None:
+        self._tree = tree
+        self._path = f"/lib/modules/{kernel_release}/modules.alias"
+        # Patterns with their modules by the vendor they are for; "*" for any. A host has thousands.
+        self._pci: dict[str, list[tuple[str, str]]] | None = None
+        self._vfio: list[tuple[str, str]] = []
+        self._candidates: dict[str, list[str]] = {}
+        self._vfio_drivers: dict[str, str] = {}
+
+    def candidates(self, device: PciDevice) -> list[str]:
+        """Names of modules that claim to drive the function, sorted, VFIO drivers apart."""
+        if device.modalias not in self._candidates:
+            pci, _vfio = self._read()
+            fitting = [*pci.get(f"0000{device.vendor_id.upper()}d", ()), *pci.get("*", ())]
+            modules = {module for pattern, module in fitting if fnmatch.fnmatchcase(device.modalias, pattern)}
+            self._candidates[device.modalias] = sorted(modules)
+        return list(self._candidates[device.modalias])
+
+    def vfio_driver(self, device: PciDevice) -> str:
+        """The VFIO driver for the function: the variant whose alias has the fewest wildcards, else vfio-pci.
+
+        The rule is libvirt's from 10.0 (src/util/virpci.c). Variant drivers are named like their modules
+        (KBUILD_MODNAME in drivers/vfio/pci/*/), vfio-pci alone is not.
+        """
+        if device.modalias not in self._vfio_drivers:
+            _pci, vfio = self._read()
+            modalias = device.modalias.partition(":")[2]
+            fitting = [
+                (pattern.count("*"), module)
+                for pattern, module in vfio
+                if fnmatch.fnmatchcase(modalias, pattern.partition(":")[2])
+            ]
+            module = min(fitting)[1] if fitting else _GENERIC
+            self._vfio_drivers[device.modalias] = _GENERIC if module == "vfio_pci" else module
+        return self._vfio_drivers[device.modalias]
+
+    def _read(self) -> tuple[dict[str, list[tuple[str, str]]], list[tuple[str, str]]]:
+        if self._pci is None:
+            self._pci = {}
+            for line in self._tree.lines(self._path) or self._tree.lines("/usr" + self._path):
+                if not line.startswith("alias "):
+                    continue
+                _alias, pattern, module = (*line.split(), "", "")[:3]
+                if not module:
+                    continue
+                if pattern.startswith("pci:"):
+                    vendor = "*" if pattern.startswith("pci:v*") else pattern[5:14]
+                    self._pci.setdefault(vendor, []).append((pattern, module))
+                elif pattern.startswith("vfio_pci:"):
+                    self._vfio.append((pattern, module))
+        return self._pci, self._vfio

@@ -1,0 +1,356 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading PCI functions from sysfs (Documentation/ABI/testing/sysfs-bus-pci, PCI Local Bus 3.0 for config space)."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import typing as t
+
+from ..._model.host.config_space import ConfigSpace, config_space
+from ..._model.host.device import Child, PciDevice, named_vfio
+from ..hung_writes import all_hung_writes
+from ..sysfs import as_hexadecimal, as_number, as_text
+
+if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDetails
+    from ..sysfs import Folder, Tree
+
+DEVICES = "/sys/bus/pci/devices"
+VDPA_DEVICES = "/sys/bus/vdpa/devices"
+
+_PCI_NAME = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+# Folders between a function and the class devices it carries.
+_BETWEEN = re.compile(
+    r"(?:virtio|ata|host|target|usb)\d.*|nvme|nvme\d+|\d+-[\d.]+(?::[\d.]+)?|(?:\d+:){3}\d+|net|block|drm"
+)
+_UNREADABLE = "unreadable"
+# Files that most functions have; none of them carries anything.
+_ATTRIBUTES = frozenset(
+    "aer_dev_correctable aer_dev_fatal aer_dev_nonfatal ari_enabled boot_vga broken_parity_status class config "
+    "consistent_dma_mask_bits current_link_speed current_link_width d3cold_allowed device dma_mask_bits driver "
+    "driver_override enable firmware_node iommu iommu_group irq link local_cpulist local_cpus max_link_speed "
+    "max_link_width modalias msi_bus msi_irqs numa_node physfn power power_state remove rescan reset reset_method "
+    "resource resource0 resource1 resource2 resource3 resource4 resource5 revision rom sriov_drivers_autoprobe "
+    "sriov_numvfs sriov_offset sriov_stride sriov_totalvfs sriov_vf_device sriov_vf_total_msix subsystem "
+    "subsystem_device subsystem_vendor uevent vendor vpd wakeup".split()
+)
+# In the order of pci_uevent (drivers/pci/pci-driver.c).
+_UEVENT = re.compile(
+    r"^PCI_CLASS=([0-9A-F]+)\nPCI_ID=([0-9A-F]{4}):([0-9A-F]{4})\n"
+    r"PCI_SUBSYS_ID=([0-9A-F]{4}):([0-9A-F]{4})\nPCI_SLOT_NAME=.*\nMODALIAS=(.*)$",
+    re.MULTILINE,
+)
+_NAMESPACE = re.compile(r"nvme\d+(?:c\d+)?n\d+")
+
+
+def pci_addresses(path: str) -> list[str]:
+    """The PCI functions along a sysfs path, root first."""
+    return [part for part in path.split("/") if _PCI_NAME.fullmatch(part)]
+
+
+def locate(tree: Tree, link: str) -> list[tuple[str, str]]:
+    """Where what a link in sysfs leads to is: its path, and the PCI function that carries it or "".
+
+    Nowhere if it is not there, or a virtual device.
+    """
+    path = tree.real(link)
+    if not path.startswith("/sys/devices/") or path.startswith("/sys/devices/virtual/"):
+        return []
+    return [(path, (pci_addresses(path) or [""])[-1])]
+
+
+def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
+    """All PCI functions of the host, with their `details` or without.
+
+    A function that vanishes while it is read is left out.
+    """
+    reader = _Reader(tree, details=details)
+    devices = (reader.read(address) for address in tree.names(DEVICES))
+    return [device for device in devices if device is not None]
+
+
+def read_device(tree: Tree, address: str) -> PciDevice | None:
+    """One function as it is now, None when there is none at the address (given in sysfs spelling)."""
+    return _Reader(tree, details=False).read(address)
+
+
+class _Bus(t.NamedTuple):
+    """What the functions on one bus have in common.
+
+    `path` is the folder that they lie in, `bridge` what leads there, None on a root bus, `stable_path` that bridge's
+    own, and `first` the number that buses are counted from there.
+    """
+
+    path: str
+    bridge: str | None
+    stable_path: str
+    first: int | None
+
+
+class _Identity(t.NamedTuple):
+    vendor_id: str
+    product_id: str
+    class_id: str
+    subsystem_vendor_id: str
+    subsystem_product_id: str
+    modalias: str
+
+
+class _Reader:
+    """Reads functions, and once what many of them share: buses, ids, configuration spaces that are the same."""
+
+    def __init__(self, tree: Tree, *, details: bool) -> None:
+        self._tree = tree
+        self._read_details: t.Callable[[Folder, ConfigSpace], PciDetails] | None = None
+        if details:
+            from .pci_details import read_details
+
+            self._read_details = read_details
+        self._buses: dict[str, _Bus] = {}
+        self._secondary: dict[str, int] = {}
+        self._vdpa = frozenset(tree.names(VDPA_DEVICES))
+        self._hung_writes = all_hung_writes(tree)
+
+    def read(self, address: str) -> PciDevice | None:
+        target = self._tree.link_target(f"{DEVICES}/{address}") or address
+        above, _slash, name = target.rpartition("/")
+        bus = self._buses.get(above)
+        if bus is None:
+            bus = self._buses[above] = self._bus(above)
+        try:
+            with self._tree.folder(f"{bus.path}/{name}") as folder:
+                return self._read(address, bus, name, folder)
+        except OSError:
+            return None
+
+    def _read(self, address: str, bus: _Bus, name: str, folder: Folder) -> PciDevice | None:
+        identity = _identity(folder)
+        if identity is None:
+            return None
+        path = f"{bus.path}/{name}"
+        names = folder.names
+        config = config_space(folder.data("config", 64 if self._read_details is None else 256) or b"")
+        header_type = config.header_type
+        if header_type:
+            self._secondary[address] = config.secondary_bus
+        driver = folder.link_name("driver")
+        # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
+        override = _UNREADABLE if address in self._hung_writes else _override(folder.data("driver_override"))
+        group = folder.link_name("iommu_group")
+        others = names - _ATTRIBUTES
+        children = self._children(path, header_type, others) if others else ()
+        # By the order of the fields: their names would cost as much as reading another file.
+        return PciDevice(
+            address,
+            path,
+            bus.stable_path + _place(name, bus.first),
+            *identity,
+            bus.bridge,
+            header_type,
+            "max_link_speed" in names,  # what has the capability for PCI Express (pcie_dev_attrs_are_visible)
+            driver,
+            override,
+            "vfio-dev" in names or (driver is not None and named_vfio(driver)),
+            int(group) if group is not None and group.isdecimal() else None,
+            _numa_node(folder.data("numa_node")),
+            folder.text("boot_vga") == "1",
+            _reset_methods(folder.data("reset_method"), "reset" in names),
+            folder.link_name("physfn"),
+            _virtual_functions(folder),
+            (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
+            (folder.number("sriov_numvfs") or 0) if "sriov_numvfs" in names else 0,
+            _serial(folder, children),
+            children,
+            None if self._read_details is None else self._read_details(folder, config),
+        )
+
+    def _bus(self, above: str) -> _Bus:
+        """The bus whose functions lie in a folder, given as the links in DEVICES lead there."""
+        path = os.path.normpath(os.path.join(DEVICES, above))
+        bridges = pci_addresses(path)
+        if not bridges:
+            return _Bus(path, None, "", None)
+        return _Bus(path, bridges[-1], self._stable_path(bridges), self._secondary_bus(bridges[-1]))
+
+    def _stable_path(self, bridges: list[str]) -> str:
+        stable = _place(bridges[0])
+        for above, bridge in zip(bridges, bridges[1:]):
+            stable += _place(bridge, self._secondary_bus(above))
+        return stable
+
+    def _secondary_bus(self, bridge: str) -> int:
+        if bridge not in self._secondary:
+            config = ConfigSpace(self._tree.data(f"{DEVICES}/{bridge}/config", 64) or b"")
+            self._secondary[bridge] = config.secondary_bus
+        return self._secondary[bridge]
+
+    def _children(self, path: str, header_type: int, names: frozenset[str]) -> tuple[Child, ...]:
+        children = tuple(_children(self._tree, path, names)) if header_type == 0 else ()
+        return children + tuple(Child("vdpa", name) for name in sorted(self._vdpa & names))
+
+
+def _place(address: str, first: int | None = None) -> str:
+    """A function's part of a stable path: its place on a bus that is counted from `first`, on a root bus all of it.
+
+    A card's bus number changes when another card brings a bridge; this does not. The form is the one of Qubes OS:
+    `0000_00_08.1-00_00.0` is function 00.0 on the first bus below 0000:00:08.1.
+    """
+    domain, bus, rest = address.split(":")
+    return f"{domain}_{bus}_{rest}" if first is None else f"-{int(bus, 16) - first & 0xFF:02x}_{rest}"
+
+
+def _virtual_functions(folder: Folder) -> tuple[str, ...]:
+    """Addresses of a PF's VFs, by their numbers."""
+    if "sriov_numvfs" not in folder.names:
+        return ()
+    numbers = (name[6:] for name in folder.names if name.startswith("virtfn"))
+    links = (folder.link_name(f"virtfn{number}") for number in sorted(filter(str.isdecimal, numbers), key=int))
+    return tuple(address for address in links if address is not None)
+
+
+def _identity(folder: Folder) -> _Identity | None:
+    """Ids, class and modalias, from the one file that has them all; None for what is no function (any more)."""
+    before, slot, after = (folder.data("uevent") or b"").partition(b"\nPCI_SLOT_NAME=")
+    # Without the address, which is the folder's name, many functions have the same text.
+    return _parse_uevent(before + slot + after[after.find(b"\n") :]) or _identity_of_files(folder)
+
+
+@functools.cache
+def _parse_uevent(data: bytes) -> _Identity | None:
+    told = _UEVENT.search(as_text(data))
+    if told is None:
+        return None
+    class_id, vendor, product, subsystem_vendor, subsystem_product, modalias = told.groups()
+    return _Identity(
+        vendor.lower(),
+        product.lower(),
+        class_id.lower().zfill(6),
+        subsystem_vendor.lower(),
+        subsystem_product.lower(),
+        modalias,
+    )
+
+
+def _identity_of_files(folder: Folder) -> _Identity | None:
+    """The same from a file for each, None where there is no such file."""
+    vendor = folder.data("vendor")
+    if vendor is None:
+        return None
+    return _Identity(
+        as_hexadecimal(vendor, 4),
+        as_hexadecimal(folder.data("device"), 4),
+        as_hexadecimal(folder.data("class"), 6),
+        as_hexadecimal(folder.data("subsystem_vendor"), 4),
+        as_hexadecimal(folder.data("subsystem_device"), 4),
+        folder.text("modalias") or "",
+    )
+
+
+# The texts of a few files are the same for most functions of a host.
+
+
+@functools.cache
+def _override(data: bytes | None) -> str | None:
+    """The kernel prints "(null)" for an unset override."""
+    text = as_text(data or b"")
+    return None if text in ("", "(null)") else text
+
+
+@functools.cache
+def _numa_node(data: bytes | None) -> int | None:
+    number = as_number(data)
+    return number if number is not None and number >= 0 else None
+
+
+@functools.cache
+def _reset_methods(data: bytes | None, resettable: bool) -> tuple[str, ...] | None:
+    """A function that can't be reset has neither file (pci_reset_supported)."""
+    if data is None and resettable:
+        return None
+    return tuple(as_text(data or b"").split())
+
+
+def _children(tree: Tree, path: str, names: t.Collection[str]) -> t.Iterator[Child]:
+    """The class devices that the function carries, found by going down the folders that lie between."""
+    for name in sorted(names):
+        below = f"{path}/{name}"
+        if name == "mdev_supported_types":
+            for kind in tree.names(below):
+                free = tree.text(f"{below}/{kind}/available_instances") or "0"
+                yield Child("mdev_type", kind, {"available_instances": free})
+        elif _NAMESPACE.fullmatch(name):
+            yield _block(tree, below, name)
+        elif _BETWEEN.fullmatch(name) and tree.link_name(below) is None:
+            parent = path.rsplit("/", 1)[-1]
+            if re.fullmatch(r"usb\d+", name):
+                yield Child("usb", name)
+            elif re.fullmatch(r"host\d+", name):
+                yield Child("scsi_host", name)
+            elif re.fullmatch(r"nvme\d+", name) and parent == "nvme":
+                yield Child("nvme", name, _attributes(tree, below, ("serial", "model", "firmware_rev")))
+            if name in ("net", "block", "drm"):
+                yield from _class_devices(tree, below, name)
+            else:
+                yield from _children(tree, below, tree.names(below))
+
+
+def _class_devices(tree: Tree, folder: str, kind: str) -> t.Iterator[Child]:
+    for name in tree.names(folder):
+        if kind == "net":
+            yield Child(
+                "net", name, _attributes(tree, f"{folder}/{name}", ("address", "operstate", "addr_assign_type"))
+            )
+        elif kind == "block":
+            yield _block(tree, f"{folder}/{name}", name)
+        elif tree.link_name(f"{folder}/{name}") is None:  # not drm's controlD64, which is only another name of card0
+            yield Child(kind, name)
+
+
+def _block(tree: Tree, path: str, name: str) -> Child:
+    return Child("block", name, _attributes(tree, path, ("size", "serial")))
+
+
+def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str]:
+    texts = {name: tree.text(f"{path}/{name}") for name in wanted}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _serial(folder: Folder, children: t.Sequence[Child]) -> str | None:
+    """The card's serial from its VPD, else the one that its disk shows, else its first interface's own MAC.
+
+    A VF has none: it is made and its MAC is given anew with each sriov_numvfs.
+    """
+    if "physfn" in folder.names:
+        return None
+    serial = vpd_serial(folder.data("vpd", 1024) or b"")
+    if serial:
+        return serial
+    for child in children:
+        if child.kind in ("nvme", "block") and child.attributes.get("serial"):
+            return child.attributes["serial"]
+    for child in children:
+        # addr_assign_type 0 is the address in the hardware (include/uapi/linux/netdevice.h).
+        if child.kind == "net" and child.attributes.get("addr_assign_type") == "0":
+            return child.attributes.get("address")
+    return None
+
+
+def vpd_serial(data: bytes) -> str | None:
+    """The SN keyword of vital product data (PCI Local Bus 3.0, appendix I); None when there is none or it is broken."""
+    place = 0
+    while place + 3 <= len(data) and data[place] & 0x80:
+        tag, size = data[place], int.from_bytes(data[place + 1 : place + 3], "little")
+        place += 3
+        if tag == 0x90:
+            field = place
+            while field + 3 <= min(place + size, len(data)):
+                keyword, length = data[field : field + 2], data[field + 2]
+                if keyword == b"SN":
+                    return data[field + 3 : field + 3 + length].decode("ascii", "replace").strip("\0 ") or None
+                field += 3 + length
+        place += size
+    return None

@@ -1,0 +1,247 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Claims: what an owner holds, as the record keeps it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .. import forms
+from ..address import address_order
+from ..host.device import IDENTITY_FORM, Binding
+from ..host.node_device import SCSI, USB
+from ..requests.guest_options import NO_OPTIONS, SETTINGS_FORM
+from ..requests.request import Request
+from ..requests.usb_scsi import WAYS
+from .usb_scsi import ATTACH_FORM, NodeHolding
+
+if t.TYPE_CHECKING:
+    from ..requests.guest_options import GuestOptions
+
+REQUESTED = "requested"
+GROUP_MEMBER = "group_member"
+
+
+def _owner_form(value: object, path: str) -> None:
+    """All fields, and that a name is its own label: the claim of a domain taken for a name would be found by nobody."""
+    _OWNER_FIELDS(value, path)
+    owner = t.cast("dict[str, t.Any]", value)
+    if owner["kind"] == "name" and owner["label"] != owner["id"]:
+        raise forms.wrong(f"{path}.label", owner["label"], f"{forms.shown(owner['id'])}, the name that is its id")
+
+
+_OWNER_FIELDS = forms.mapping({"kind": forms.one_of("domain", "name"), "id": forms.text, "label": forms.text})
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a claim: `kind` domain with UUID as `id` and name as `label`, or `kind` name with both alike."""
+
+    kind: str
+    id: str
+    label: str
+
+    FORM: t.ClassVar[forms.Check] = _owner_form
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+    def __str__(self) -> str:
+        return f"domain {self.label} ({self.id})" if self.kind == "domain" else f"owner {self.label}"
+
+    def as_dict(self) -> dict[str, str]:
+        return {"kind": self.kind, "id": self.id, "label": self.label}
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Owner:
+        return cls(data["kind"], data["id"], data["label"])
+
+
+def _holding_form(value: object, path: str) -> None:
+    """All fields, and those that are written only where they say something."""
+    _HOLDING_FIELDS(value, path)
+    forms.same(Holding.from_dict(t.cast("dict[str, t.Any]", value)).as_dict(), value, path)
+
+
+_HOLDING_FIELDS = forms.mapping(
+    {
+        "address": forms.address,
+        "request": forms.nullable(forms.text),
+        "role": forms.one_of(REQUESTED, GROUP_MEMBER),
+        "identity": IDENTITY_FORM,
+        "original": Binding.FORM,
+        "adopted": forms.flag,
+        "attach": ATTACH_FORM,
+    },
+    {
+        "managed": forms.flag,
+        "one_time_use": forms.flag,
+        "vf_settings": SETTINGS_FORM,
+        "guest_address": forms.address,
+    },
+)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One device within a claim.
+
+    `request` is the name of the request it serves, None for a group member that only came along. `original` is the
+    binding to restore on release. `adopted` says that it was with a VFIO driver before we came: it is left so.
+    `attach` are the places of the owner's domain that it was attached to, config and live. `managed` is what the
+    allow list says of who binds it, None when it says nothing; `one_time_use` that it must be cleaned once it is free.
+    `vf_settings` are those that its PF had of it before we changed them. `guest_address` is where the guest sees it,
+    as libvirt chose: there it is put again.
+    """
+
+    address: str
+    request: str | None
+    identity: t.Mapping[str, str | None]
+    original: Binding
+    adopted: bool = False
+    attach: tuple[str, ...] = ()
+    managed: bool | None = None
+    one_time_use: bool = False
+    vf_settings: t.Mapping[str, bool] = field(default_factory=dict)
+    guest_address: str | None = None
+
+    FORM: t.ClassVar[forms.Check] = _holding_form
+
+    @property
+    def role(self) -> str:
+        return GROUP_MEMBER if self.request is None else REQUESTED
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "address": self.address,
+            "request": self.request,
+            "role": self.role,
+            "identity": dict(self.identity),
+            "original": self.original.as_dict(),
+            "adopted": self.adopted,
+            "attach": list(self.attach),
+            **({} if self.managed is None else {"managed": self.managed}),
+            **({"one_time_use": True} if self.one_time_use else {}),
+            **({"vf_settings": dict(self.vf_settings)} if self.vf_settings else {}),
+            **({} if self.guest_address is None else {"guest_address": self.guest_address}),
+        }
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Holding:
+        return cls(
+            address=data["address"],
+            request=data["request"],
+            identity=dict(data["identity"]),
+            original=Binding.from_dict(data["original"]),
+            adopted=data["adopted"],
+            attach=tuple(data["attach"]),
+            managed=data.get("managed"),
+            one_time_use=data.get("one_time_use", False),
+            vf_settings=dict(data.get("vf_settings", {})),
+            guest_address=data.get("guest_address"),
+        )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A one-time-use device that its last owner gave back, and that nobody gets until it is cleaned."""
+
+    address: str
+    owner: Owner
+    identity: t.Mapping[str, str | None]
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"address": forms.address, "owner": Owner.FORM, "identity": IDENTITY_FORM}
+    )
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {"address": self.address, "owner": self.owner.as_dict(), "identity": dict(self.identity)}
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Waiting:
+        return cls(data["address"], Owner.from_dict(data["owner"]), dict(data["identity"]))
+
+
+def _claim_form(value: object, path: str) -> None:
+    """All fields, and that each device serves one of the claim's requests, for a device of its kind."""
+    _CLAIM_FIELDS(value, path)
+    claim = t.cast("dict[str, t.Any]", value)
+    for key in ("devices", "node_devices"):
+        for index, held in enumerate(claim.get(key, ())):
+            _check_request(claim["requests"], held, f"{path}.{key}[{index}].request")
+
+
+def _check_request(requests: list[dict[str, t.Any]], held: dict[str, t.Any], path: str) -> None:
+    """Refuse a device whose request is not in the claim, or asks for another kind of device."""
+    way = {USB: "usb", SCSI: "scsi"}.get(held.get("capability", ""))
+    suitable = [request["name"] for request in requests if next((key for key in WAYS if key in request), None) == way]
+    if held["request"] is not None and held["request"] not in suitable:
+        wanted = f"a request of the claim for a {way.upper()} device" if way else "a request of the claim, or null"
+        raise forms.wrong(path, held["request"], f"{wanted} ({', '.join(suitable) or 'there is none'})")
+
+
+_CLAIM_FIELDS = forms.mapping(
+    {
+        "owner": Owner.FORM,
+        "requests": forms.listed(Request.FORM, unique="name"),
+        "devices": forms.listed(Holding.FORM, unique="address"),
+    },
+    {"node_devices": forms.listed(NodeHolding.FORM, unique="name", least=1)},
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """All that one owner holds: its requests by name and holdings by address.
+
+    `node_devices` are its USB and SCSI devices by libvirt's names.
+    """
+
+    owner: Owner
+    requests: t.Mapping[str, Request] = field(default_factory=dict)
+    holdings: t.Mapping[str, Holding] = field(default_factory=dict)
+    node_devices: t.Mapping[str, NodeHolding] = field(default_factory=dict)
+
+    FORM: t.ClassVar[forms.Check] = _claim_form
+
+    def serving(self, request: str) -> list[str]:
+        """Addresses that serve the request, in address order."""
+        return sorted(
+            (address for address, held in self.holdings.items() if held.request == request), key=address_order
+        )
+
+    def options(self, address: str) -> GuestOptions:
+        """How the guest gets a held device: as the request says that it serves."""
+        held = self.holdings.get(address)
+        request = None if held is None or held.request is None else self.requests.get(held.request)
+        return NO_OPTIONS if request is None else request.guest
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "owner": self.owner.as_dict(),
+            "requests": [request.as_dict() for _name, request in sorted(self.requests.items())],
+            "devices": [self.holdings[address].as_dict() for address in sorted(self.holdings, key=address_order)],
+            **(
+                {"node_devices": [held.as_dict() for _name, held in sorted(self.node_devices.items())]}
+                if self.node_devices
+                else {}
+            ),
+        }
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "claim") -> Claim:
+        """The claim in a document of its form; `path` is its place there. Raises DocumentError."""
+        requests = [
+            Request.from_dict(request, f"{path}.requests[{index}]") for index, request in enumerate(data["requests"])
+        ]
+        holdings = [Holding.from_dict(device) for device in data["devices"]]
+        nodes = [NodeHolding.from_dict(device) for device in data.get("node_devices", ())]
+        return cls(
+            Owner.from_dict(data["owner"]),
+            {request.name: request for request in requests},
+            {held.address: held for held in holdings},
+            {held.name: held for held in nodes},
+        )

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a device is the one that was claimed, and where it went. The address is a hint, never the identity."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..host.inventory import Inventory
+    from .claim import Holding, Owner, Waiting
+    from .tracker import Tracker
+
+
+class Moved(t.NamedTuple):
+    """A held device that now sits at another address."""
+
+    owner: Owner
+    claimed_at: str
+
+    def __str__(self) -> str:
+        return f"{self.owner} claimed it at {self.claimed_at}"
+
+
+def identity_mismatch(device: PciDevice, held: Holding | Waiting) -> str | None:
+    """How the device at a held address differs from the one that was claimed, None when it is the same.
+
+    A serial counts only when both are known: a disk's is not readable while the disk is with a guest. The path is
+    no part of it, since a card may move.
+    """
+    identity = device.identity
+    for key, wanted in held.identity.items():
+        if key == "stable_path" or wanted is None or identity.get(key) is None:
+            continue
+        if identity[key] != wanted:
+            return f"{key} is {identity[key]}, claimed was {wanted}"
+    return None
+
+
+def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
+    """The device that was claimed, None when it is no longer on the host or another one sits at its address."""
+    device = inventory.devices.get(held.address)
+    return None if device is None or identity_mismatch(device, held) is not None else device
+
+
+def waiting_device(tracker: Tracker, device: PciDevice) -> Waiting | None:
+    """What the record says of a device that waits to be cleaned; None for another one that sits at its address now."""
+    waiting = tracker.waiting.get(device.address)
+    return waiting if waiting is not None and identity_mismatch(device, waiting) is None else None
+
+
+def as_claimed(device: PciDevice, held: Holding | None) -> PciDevice:
+    """The device with what only its own driver shows, while it is held and has a VFIO driver instead."""
+    if held is None or not device.vfio:
+        return device
+    return device._replace(driver=held.original.driver, serial=device.serial or held.identity.get("serial"))
+
+
+def moved_devices(inventory: Inventory, tracker: Tracker) -> dict[str, Moved]:
+    """By present address, the held devices that are no longer where they were claimed.
+
+    A device is found again by its serial, and where it has none by its path through the bridges, which keeps still
+    when buses are numbered anew; ids must agree as well. A VF is found by its path alone.
+    """
+    lost = [
+        (claim.owner, held)
+        for claim in tracker
+        for held in claim.holdings.values()
+        if held_device(inventory, held) is None
+    ]
+    if not lost:
+        return {}
+    by_mark: dict[tuple[str | None, ...], str] = {}
+    for address, device in inventory.devices.items():
+        if tracker.holder(address) is None:
+            by_mark[_mark(device.identity)] = address
+    moved = {}
+    for owner, held in lost:
+        present = by_mark.get(_mark(held.identity))
+        if present is not None:
+            moved[present] = Moved(owner, held.address)
+    return moved
+
+
+def _mark(identity: t.Mapping[str, str | None]) -> tuple[str | None, ...]:
+    ids = (identity.get("vendor_id"), identity.get("product_id"), identity.get("class_id"))
+    serial = identity.get("serial")
+    return (*ids, "serial", serial) if serial is not None else (*ids, "path", identity.get("stable_path"))

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a snapshot of the host and a wish for a claim to a plan and warnings.
+
+The decision has two halves, `choose` and `decide_claim`, with one read between. What PFs have of their VFs can't be
+read beforehand: a host may have thousands of VFs that fit, each costs two questions to the kernel, and a PF that does
+not answer is an error only where one of its VFs is chosen. plan.vf_settings.vfs_concerned has those that are read.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ..claims.claim import Owner
+from ..errors import HostdevError
+from ..guest.numa import numa_cells
+from ..plan.change import CLAIM, Change
+from ..plan.vf_settings import note_originals
+from ..selection.choice import Asked
+from ..selection.matching import Guest
+from .decision import Choice, Decision
+from .kinds import KINDS, make_plan
+
+if t.TYPE_CHECKING:
+    from ..guest.domain import Domain
+    from ..requests.wish import ClaimWish
+    from ..snapshot import Snapshot
+
+
+def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
+    """The owner's claim as it is and as it shall be. Raises HostdevError when the requests can't be served."""
+    domain = _domain(snapshot, wish)
+    asked = Asked(wish, _owner(domain, wish.owner), _guest(snapshot, domain, wish.numa_cells))
+    before = after = snapshot.tracker.claim_of(asked.owner)
+    for kind in KINDS:
+        after = kind.select(snapshot, asked, after)
+    change = Change(CLAIM, before, after, managed=wish.managed, free_root_ports=wish.free_root_ports)
+    return Choice(
+        change, tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
+    )
+
+
+def decide_claim(snapshot: Snapshot, choice: Choice) -> Decision:
+    """The plan of what was chosen, by a snapshot that has the states of the VFs. Raises HostdevError."""
+    change = replace(choice.change, after=note_originals(choice.change.after, snapshot.vf_states))
+    plan = make_plan(snapshot, change)
+    warnings = [*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_claim(snapshot, plan))]
+    if snapshot.domains is None:
+        warnings.append("libvirt could not be asked: a device may be in the definition of a domain that does not run")
+    return Decision(plan, tuple(warnings))
+
+
+def _domain(snapshot: Snapshot, wish: ClaimWish) -> Domain | None:
+    if wish.domain is None:
+        return None
+    if snapshot.named is None:
+        raise HostdevError(
+            "no_libvirt",
+            subject=f"domain {wish.domain}",
+            found="no connection to libvirt",
+            wanted="a connection, since the claim is for a domain",
+            remedy="start libvirt on the host, or set owner instead to claim without a domain",
+        )
+    return snapshot.named
+
+
+def _owner(domain: Domain | None, name: str | None) -> Owner:
+    if domain is not None:
+        return Owner("domain", domain.uuid, domain.name)
+    return Owner("name", name or "", name or "")
+
+
+def _guest(snapshot: Snapshot, domain: Domain | None, cells: frozenset[int] | None) -> Guest:
+    """Where the owner runs: as told, else as the domain's XML binds it, of a running one as it runs."""
+    nodes = snapshot.inventory.host.numa_nodes
+    layout = None if domain is None else domain.live or domain.config
+    if cells is None:
+        cells = numa_cells(layout, nodes) if layout is not None else frozenset()
+    return Guest(cells, {number: node.socket for number, node in nodes.items()})

@@ -1,0 +1,28 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What comes of a snapshot and a wish."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from ..plan.change import Change
+    from ..plan.plan import Plan
+
+
+class Choice(t.NamedTuple):
+    """The first half of a decision: the owner's claim at both ends, and what is to be said of that."""
+
+    change: Change
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done for one owner, and what is to be said of it."""
+
+    plan: Plan
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PCI functions as a kind of devices, see kinds.Kind."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ..claims.identity import as_claimed, held_device
+from ..guest.machine import machine_warnings
+from ..plan.attaching import check_networks, waiting
+from ..plan.planner import function_steps
+from ..plan.root_ports import ports_waiting
+from ..selection.give_back import give_back
+from ..selection.matching import affinity_warnings, policy_warnings
+from ..selection.select import select
+
+if t.TYPE_CHECKING:
+    from ..claims.claim import Claim, Holding
+    from ..plan.change import Change, Steps
+    from ..plan.plan import Plan
+    from ..requests.wish import ReleaseWish
+    from ..selection.choice import Asked
+    from ..snapshot import Snapshot
+
+
+class PciFunctions:
+    """PCI functions: what is chosen and given back by IOMMU group, bound, and attached."""
+
+    def held(self, claim: Claim) -> t.Mapping[str, Holding]:
+        return claim.holdings
+
+    def select(self, snapshot: Snapshot, asked: Asked, after: Claim) -> Claim:
+        asked.wish.allow_list.check(snapshot.inventory)
+        chosen = select(snapshot, asked)
+        check_networks(snapshot.inventory, chosen)
+        return replace(after, requests=chosen.requests, holdings=chosen.holdings)
+
+    def warnings_of_choice(self, snapshot: Snapshot, asked: Asked, change: Change) -> list[str]:
+        domain, devices = snapshot.domain_of(asked.owner), snapshot.inventory.devices
+        new = [devices[address] for address in change.after.holdings if address not in change.before.holdings]
+        return [
+            *_idle(snapshot, asked),
+            *policy_warnings(asked.wish.requests, asked.guest, asked.owner),
+            *affinity_warnings(new, asked.guest),
+            *(machine_warnings(domain, new) if asked.places else ()),
+        ]
+
+    def keep(self, snapshot: Snapshot, wish: ReleaseWish, before: Claim, after: Claim) -> Claim:
+        kept = give_back(snapshot.inventory, before, names=wish.names, addresses=wish.addresses)
+        return replace(after, requests={**after.requests, **kept.requests}, holdings=kept.holdings)
+
+    def steps(self, snapshot: Snapshot, change: Change) -> Steps:
+        return function_steps(snapshot, change)
+
+    def warnings_of_claim(self, snapshot: Snapshot, plan: Plan) -> list[str]:
+        domain, devices = snapshot.domain_of(plan.after.owner), snapshot.inventory.devices
+        late = (
+            [] if domain is None else [*waiting(snapshot.inventory, domain, plan.after), *ports_waiting(domain, plan)]
+        )
+        return late + [
+            f"{address} has no reset method: it keeps what one guest left in it for the next"
+            for address in plan.after.holdings
+            if address in devices and devices[address].reset_methods == ()
+        ]
+
+    def warnings_of_release(self, snapshot: Snapshot, wish: ReleaseWish, plan: Plan) -> list[str]:
+        before, after, owner = plan.before.holdings, plan.after.holdings, plan.before.owner
+        gone = [
+            f"{address} is only taken from the record: the device of {owner} is no longer there"
+            for address, held in before.items()
+            if address not in after and held_device(snapshot.inventory, held) is None
+        ]
+        members = [
+            f"{address} only came along with its IOMMU group: release the devices that are in it for a request"
+            for address in wish.addresses
+            if address in after and before[address].request is None
+        ]
+        mates = [
+            f"{address} stays bound as a group member: a mate in its IOMMU group stays with {owner}"
+            for address, held in after.items()
+            if held.request is None and before[address].request is not None
+        ]
+        return [*gone, *members, *mates]
+
+
+def _idle(snapshot: Snapshot, asked: Asked) -> list[str]:
+    """Warnings of entries of the allow list that count for nothing; a held device counts as what it was."""
+    held = {address: holding for claim in snapshot.tracker for address, holding in claim.holdings.items()}
+    inventory = snapshot.inventory
+    devices = (as_claimed(device, held.get(address)) for address, device in inventory.devices.items())
+    return asked.wish.allow_list.resolved(inventory, held).idle(devices)

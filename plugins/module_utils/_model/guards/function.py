@@ -1,0 +1,110 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Guards of one function: what it is, and who uses it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .blocker import NOBODY, Blocker, Consent, blocker
+from .domain import domain_blockers
+from .registry import guards_in
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..host.inventory import Inventory
+    from ..host.uses import HostUse
+
+CLASS_HOST_BRIDGE = "0600"
+CLASS_ISA_BRIDGE = "0601"
+CLASS_SMBUS = "0c05"
+
+
+# Intel QAT and DSA functions that vfio-pci does not take (drivers/vfio/pci/vfio_pci.c, vfio_pci_dev_in_denylist).
+_DENYLIST = frozenset(f"8086{product}" for product in ["0435", "0443", "0b25", "0cfe", "19e2", "19e3", "37c8", "37c9"])
+
+
+def own_blockers(inventory: Inventory, device: PciDevice, consent: Consent = NOBODY) -> list[Blocker]:
+    """The reasons that lie in the function itself and in who uses it."""
+    address = device.address
+    # Ten thousand functions are asked, of which few have anything to say: nothing else is made before one has.
+    findings = [
+        (code, detail)
+        for code, guard in (_OF_BRIDGES if device.is_bridge else _OF_FUNCTIONS)
+        if (detail := guard(inventory, device, consent)) is not None
+    ]
+    host_uses, domain_uses = inventory.host_uses.get(address, ()), inventory.domain_uses.get(address, ())
+    if not findings and not host_uses and not domain_uses:
+        return []
+    reasons = use_blockers(address, host_uses, findings)
+    reasons += domain_blockers(address, (use for use in domain_uses if use.uuid != consent.owner_uuid))
+    return [reason for reason in reasons if not reason.accepted(consent.allow)]
+
+
+def use_blockers(address: str, uses: t.Iterable[HostUse], findings: t.Iterable[tuple[str, str]] = ()) -> list[Blocker]:
+    """Blockers of what the host uses a device for, after `findings`, those of guards; each code once, with all details.
+
+    A volume can lie on several parts of one device.
+    """
+    details: dict[str, dict[str, None]] = {}
+    for code, detail in [*findings, *((use.code, use.detail) for use in uses)]:
+        details.setdefault(code, {})[detail] = None
+    return [blocker(code, address, "; ".join(several)) for code, several in details.items()]
+
+
+# The guards.
+
+
+def not_endpoint(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return f"PCI bridge (header type {device.header_type})" if device.is_bridge else None
+
+
+def host_bridge(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return "host bridge (class 0600)" if device.class_id.startswith(CLASS_HOST_BRIDGE) else None
+
+
+def isa_smbus(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    if not device.class_id.startswith((CLASS_ISA_BRIDGE, CLASS_SMBUS)):
+        return None
+    kind = "ISA bridge" if device.class_id.startswith(CLASS_ISA_BRIDGE) else "SMBus controller"
+    return f"{kind} (class {device.class_id[:4]}, driver {device.driver or 'none'})"
+
+
+def iommu_off(inventory: Inventory, _device: PciDevice, _consent: Consent) -> str | None:
+    return None if inventory.host.iommu else inventory.host.iommu_reason
+
+
+def no_group(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return "no iommu_group link in sysfs" if device.iommu_group is None and inventory.host.iommu else None
+
+
+def denylisted(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    if device.vendor_id + device.product_id in _DENYLIST and inventory.host.denylist:
+        return "on the denylist of vfio-pci; see its parameter disable_denylist"
+    return None
+
+
+def driver_missing(inventory: Inventory, _device: PciDevice, _consent: Consent) -> str | None:
+    return None if inventory.host.vfio_available else f"no vfio-pci in kernel {inventory.host.kernel_release}"
+
+
+def pf_has_vfs(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    # While VFs are being made they are there before sriov_numvfs says so (drivers/pci/iov.c, sriov_enable).
+    if not device.num_vfs and not device.virtual_functions:
+        return None
+    vfs = max(device.num_vfs, len(device.virtual_functions))
+    return f"{vfs} VFs: {', '.join(device.virtual_functions)}"
+
+
+def no_reset(_inventory: Inventory, device: PciDevice, consent: Consent) -> str | None:
+    return "its reset_method in sysfs is empty" if consent.require_reset and device.reset_methods == () else None
+
+
+def boot_vga(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return "boot_vga is 1 in sysfs" if device.boot_vga and not device.vfio else None
+
+
+_OF_FUNCTIONS = guards_in(globals())
+# A bridge stays with the host; the other guards are of functions that might leave it.
+_OF_BRIDGES = guards_in({guard.__name__: guard for guard in (not_endpoint, no_reset, boot_vga)})

@@ -1,0 +1,258 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All blocker codes in one table, from which guards, messages, module documentation and guides are made.
+
+A new guard is one entry here and one function of the code's name: in function.py for what a PCI function is, in
+group.py for what a group mate is, else in domain.py, usb_scsi.py, record.py or request.py. What the host uses a device
+for needs no function: a HostUse has the code.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+NEVER, BY_ALLOW, BY_GROUP_MEMBERS = "never", "allow", "group_members"
+
+
+class Guard(t.NamedTuple):
+    """One code. The texts are half sentences on the device, with options, paths and commands in backticks.
+
+    `remedy` is the step that leads on from here; `{address}` in it is the function at fault. `see` is a command that
+    shows on the host what it is about. `allowable` says which option of a claim accepts it, `note` when it does.
+    """
+
+    code: str
+    meaning: str
+    remedy: str
+    see: str
+    allowable: str = NEVER
+    note: str = ""
+
+
+STAYS = "it stays with the host: ask for another device"
+_AGAIN = "release that claim's request, then claim again"
+
+# What the device is, its group, who uses it, what record and request say. Guards are asked in this order.
+_TABLE = (
+    Guard(
+        "not_endpoint",
+        "it is a bridge or a USB hub, which serves the devices behind it and stays with the host",
+        "ask for a device behind it",
+        "`lspci -Dt`",
+    ),
+    Guard("host_bridge", "it is a host bridge, the root of its PCI bus", STAYS, "`lspci -Ds ADDRESS`"),
+    Guard(
+        "isa_smbus",
+        "it is the platform's own ISA bridge or SMBus controller",
+        "it stays with the host, and with it its whole IOMMU group: ask for a device of another group",
+        "`lspci -Ds ADDRESS`",
+    ),
+    Guard(
+        "iommu_off",
+        "no IOMMU is on, so that a guest's device could write to all of the host's memory; the detail says why",
+        "switch on VT-d or AMD-Vi in the firmware's set-up, on Intel boot with `intel_iommu=on`",
+        "`ls /sys/class/iommu`; `dmesg | grep -e DMAR -e AMD-Vi`; `cat /proc/cmdline`",
+    ),
+    Guard(
+        "no_group",
+        "the kernel put the function into no IOMMU group",
+        "see `dmesg | grep -i iommu` for why the IOMMU leaves it out (it may be off for the device's PCI segment), "
+        "or ask for another device",
+        "`ls -l /sys/bus/pci/devices/ADDRESS/iommu_group`",
+    ),
+    Guard(
+        "denylisted",
+        "`vfio-pci` refuses the device as unsafe to give away",
+        "if you accept the risk, write `options vfio-pci disable_denylist=1` into `/etc/modprobe.d/` and reload "
+        "`vfio-pci`",
+        "`dmesg | grep denylist`",
+    ),
+    Guard(
+        "driver_missing",
+        "the host's kernel has no `vfio-pci`",
+        "install the package with the kernel's modules, for the kernel that runs (`uname -r`)",
+        "`modinfo vfio-pci`",
+    ),
+    Guard(
+        "pf_has_vfs",
+        "it is a physical function with virtual functions; the kernel gives it away only without",
+        "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
+        "`echo 0 > /sys/bus/pci/devices/{address}/sriov_numvfs`",
+        "`cat /sys/bus/pci/devices/ADDRESS/sriov_numvfs`",
+    ),
+    Guard(
+        "no_reset",
+        "no reset method is known, and `require_reset` asks for one; otherwise this is a warning",
+        "claim without `require_reset`, or ask for another device",
+        "`cat /sys/bus/pci/devices/ADDRESS/reset_method`",
+    ),
+    Guard(
+        "boot_vga",
+        "the firmware booted with it, or the host's console is on its framebuffer",
+        "have another way to the host, by network or serial line, and accept that the console goes",
+        "`cat /sys/bus/pci/devices/ADDRESS/boot_vga`; `cat /proc/fb`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "group_used_by_domain",
+        "a group mate is with another owner, or in another domain; of a USB or SCSI device, the controller that it "
+        "hangs on is held",
+        "release {address} there with `kvm.hostdev.pci_passthrough_release`, or ask for another device",
+        "`virsh dumpxml`; `ansible_local.hostdev.claims`",
+    ),
+    Guard(
+        "group_blocked",
+        "a group mate can't be taken from the host; the detail has the mate's own blockers",
+        "put the card into a slot with a group of its own",
+        "`blockers` of the mate that the blocker's `address` names",
+        note="but the mate's own blockers may be",
+    ),
+    Guard(
+        "group_incomplete",
+        "the kernel isolates a group as a whole, so a group mate would have to leave the host as well",
+        "set `group_members` to claim, or to a list with {address}; or put the card into a slot with a group of its "
+        "own",
+        "`ls /sys/bus/pci/devices/ADDRESS/iommu_group/devices`",
+        BY_GROUP_MEMBERS,
+        "but `group_members` takes the mates along",
+    ),
+    Guard(
+        "root_disk",
+        "the host runs from it, by a file system of the system (`/`, `/boot`, `/usr`, `/var` ...)",
+        STAYS,
+        "`findmnt /`; `lsblk -s`",
+    ),
+    Guard(
+        "mounted_fs",
+        "a file system on it is mounted",
+        "unmount it (`umount`), and take it out of `/etc/fstab`",
+        "`lsblk -o NAME,MOUNTPOINTS`",
+    ),
+    Guard(
+        "swap",
+        "the host swaps to it",
+        "take the swap out of use (`swapoff`), and out of `/etc/fstab`",
+        "`swapon --show`",
+    ),
+    Guard(
+        "lvm",
+        "a volume group lies on it",
+        "deactivate the volume group (`vgchange -an`), or move its volumes elsewhere (`pvmove`)",
+        "`pvs`",
+    ),
+    Guard(
+        "md",
+        "a software RAID lies on it",
+        "stop the RAID (`mdadm --stop`), or take the disk out of it",
+        "`cat /proc/mdstat`",
+    ),
+    Guard(
+        "zfs",
+        "it is a member of an imported ZFS pool",
+        "export the pool (`zpool export`), or take the disk out of it",
+        "`zpool status`",
+    ),
+    Guard(
+        "default_route",
+        "a default route leaves through it, of the main routing table or of another, which the detail names",
+        "have the default route leave through another interface",
+        "`ip route show table all default`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "ssh_nic",
+        "the ssh connection of this very run comes in or goes out through it",
+        "let Ansible reach the host through another interface (`ansible_host`)",
+        "`echo $SSH_CONNECTION`; `ip route get` the peer's address",
+    ),
+    Guard(
+        "mgmt_nic",
+        "another ssh connection to the host (port 22) comes in or goes out through it",
+        "end that session, or accept that it breaks",
+        "`ss -tn sport = :22`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "ip_configured",
+        "the host has an address on it",
+        "take the address off (`ip address del`), and out of the network's configuration",
+        "`ip address`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "enslaved",
+        "it is a port of a bridge or bond, or carries a VLAN or the like",
+        "take it out of the bridge or bond (`ip link set INTERFACE nomaster`), or the VLAN off (`ip link del`)",
+        "`ip -d link`; `bridge link`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "bmc",
+        "it leads to the controller that manages the host (BMC), its power included",
+        STAYS,
+        "`lspci -Dnnks ADDRESS`",
+    ),
+    Guard(
+        "watchdog",
+        "it is a watchdog; if it runs it resets the host when it is no longer fed",
+        "stop what feeds it (systemd's `RuntimeWatchdogSec`), and unload its driver",
+        "`wdctl`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "held_by_process",
+        "a process has a device node of it open, or the device mapper (encryption, multipath) holds it; or the kernel "
+        "never came back from a process that bound or unbound it",
+        "end the process, or close the mapping (`dmsetup ls --tree`); what hangs in the kernel only a reboot frees",
+        "`lsof` or `fuser -v` of the device node named; `dmsetup ls --tree`",
+    ),
+    Guard(
+        "in_domain_xml",
+        "another domain names it as a hostdev or a disk",
+        "take it out of that domain (`virsh detach-device`), or ask for another device",
+        "`virsh dumpxml` of the domain named",
+        BY_ALLOW,
+        "while that domain does not run",
+    ),
+    Guard(
+        "in_interface_hostdev",
+        "another domain names it as an interface of type `hostdev`",
+        "take it out of that domain (`virsh detach-interface`), or ask for another device",
+        "`virsh domiflist` of the domain named",
+        BY_ALLOW,
+        "while that domain does not run",
+    ),
+    Guard(
+        "identity_changed",
+        "another device sits at the address than the one that was claimed",
+        f"do not start the domain, whose definition names another device now; {_AGAIN}",
+        "`ansible_facts.hostdev.drift`",
+    ),
+    Guard(
+        "moved",
+        "it is a device of a claim that sat at another address when it was claimed",
+        _AGAIN,
+        "`ansible_facts.hostdev.drift`",
+    ),
+    Guard(
+        "not_in_device_spec",
+        "the device that a request asks for by address is not permitted by `device_spec`",
+        "permit it in `device_spec`, of which the first entry that fits counts",
+        "`lspci -Dnnvs ADDRESS`, and the allow list",
+    ),
+)
+
+GUARDS: t.Mapping[str, Guard] = {guard.code: guard for guard in _TABLE}
+"""The blocker codes that this release can give, each with what is to be said of it."""
+
+ALLOWABLE = frozenset(guard.code for guard in _TABLE if guard.allowable == BY_ALLOW)
+"""The codes that `allow` may accept. What would break the host, or what the kernel refuses, is not among them."""
+
+
+def guards_in(names: t.Mapping[str, t.Any]) -> tuple[tuple[str, t.Callable[..., t.Any]], ...]:
+    """The guards among the names of a file, with their codes, in the order of the table.
+
+    A guard returns the blocker's detail, or None; where a device has several at fault, their addresses and details.
+    """
+    return tuple((code, names[code]) for code in GUARDS if code in names)

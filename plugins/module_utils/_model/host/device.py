@@ -1,0 +1,175 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of one PCI function. Read once, never changed."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .. import forms
+
+TYPE_PCI = "type-PCI"
+TYPE_PF = "type-PF"
+TYPE_VF = "type-VF"
+TYPE_VDPA = "vdpa"
+DEVICE_TYPES = (TYPE_PCI, TYPE_PF, TYPE_VF, TYPE_VDPA)
+
+KindKey = tuple[str, str, str, str, t.Optional[int]]
+
+
+def named_vfio(driver: str) -> bool:
+    """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""
+    return driver.replace("_", "-").endswith("vfio-pci")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Which driver a function has and which one it is pinned to.
+
+    `driver` is None without a driver, `override` None when the kernel's driver_override is unset.
+    """
+
+    driver: str | None
+    override: str | None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"driver": forms.nullable(forms.name), "driver_override": forms.nullable(forms.name)}
+    )
+
+    def as_dict(self) -> dict[str, str | None]:
+        return {"driver": self.driver, "driver_override": self.override}
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Binding:
+        return cls(data["driver"], data["driver_override"])
+
+
+class Bar(t.NamedTuple):
+    """A base address register that is in use; `size` in bytes, `resizable_sizes` in bytes, empty when it is fixed."""
+
+    number: int
+    size: int
+    io: bool
+    is_64bit: bool
+    prefetchable: bool
+    resizable_sizes: tuple[int, ...] = ()
+
+
+class PcieLink(t.NamedTuple):
+    """Speeds as the kernel prints them (`16.0 GT/s PCIe`), widths in lanes; None where the kernel does not know."""
+
+    current_speed: str | None
+    current_width: int | None
+    max_speed: str | None
+    max_width: int | None
+
+
+@dataclass(frozen=True)
+class Child:
+    """A class device that a function carries: a network interface, a disk, a USB bus ..."""
+
+    kind: str
+    name: str
+    attributes: t.Mapping[str, str] = field(default_factory=dict)
+
+
+class PciDetails(t.NamedTuple):
+    """What is shown of a function and no rule looks at.
+
+    `revision` has two hexadecimal digits; `d3cold_allowed` says whether the kernel may take the function's power away,
+    None where it does not tell.
+    """
+
+    revision: str = "00"
+    link: PcieLink | None = None
+    bars: tuple[Bar, ...] = ()
+    has_rom: bool = False
+    d3cold_allowed: bool | None = None
+
+
+class PciDevice(t.NamedTuple):
+    """One PCI function as sysfs shows it. A tuple, since a host may have ten thousand of them to make.
+
+    Ids are lower-case hexadecimal without `0x`: four digits, `class_id` six. `path` is absolute in sysfs. `vfio` says
+    whether the function is bound to a VFIO driver now, whatever its name (it has `vfio-dev/`). `reset_methods` is None
+    where the kernel has some and does not tell which (before 5.15), empty without any. `details` are only read where
+    they are shown.
+    """
+
+    address: str
+    path: str
+    stable_path: str
+    vendor_id: str
+    product_id: str
+    class_id: str
+    subsystem_vendor_id: str = "0000"
+    subsystem_product_id: str = "0000"
+    modalias: str = ""
+    parent: str | None = None
+    header_type: int = 0
+    express: bool = True
+    driver: str | None = None
+    driver_override: str | None = None
+    vfio: bool = False
+    iommu_group: int | None = None
+    numa_node: int | None = None
+    boot_vga: bool = False
+    reset_methods: tuple[str, ...] | None = None
+    physical_function: str | None = None
+    virtual_functions: tuple[str, ...] = ()
+    total_vfs: int = 0
+    num_vfs: int = 0
+    serial: str | None = None
+    children: tuple[Child, ...] = ()
+    details: PciDetails | None = None
+
+    @property
+    def device_type(self) -> str:
+        """Nova's word for the SR-IOV role: type-PF also while it has no VFs, vdpa of a VF with a vDPA device."""
+        if self.physical_function:
+            return TYPE_VDPA if any(child.kind == "vdpa" for child in self.children) else TYPE_VF
+        return TYPE_PF if self.total_vfs else TYPE_PCI
+
+    @property
+    def kind(self) -> KindKey:
+        """What many devices of a host have in common: ids, class, type and NUMA node."""
+        return self.vendor_id, self.product_id, self.class_id, self.device_type, self.numa_node
+
+    @property
+    def is_bridge(self) -> bool:
+        """A PCI-to-PCI or CardBus bridge: header type 1 or 2 (PCI Local Bus 3.0, 6.1)."""
+        return self.header_type != 0
+
+    @property
+    def binding(self) -> Binding:
+        return Binding(self.driver, self.driver_override)
+
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """What must still be true of a claimed device; the address is only a hint."""
+        return {
+            "vendor_id": self.vendor_id,
+            "product_id": self.product_id,
+            "subsystem_vendor_id": self.subsystem_vendor_id,
+            "subsystem_product_id": self.subsystem_product_id,
+            "class_id": self.class_id,
+            "serial": self.serial,
+            "stable_path": self.stable_path,
+        }
+
+
+# Of a device whose ids were null any other would be taken for it. One whose ids no device can have would pass for gone:
+# its release would drop the claim and leave the device with vfio-pci.
+IDENTITY_FORM = forms.mapping(
+    {
+        "vendor_id": forms.digits(4),
+        "product_id": forms.digits(4),
+        "subsystem_vendor_id": forms.digits(4),
+        "subsystem_product_id": forms.digits(4),
+        "class_id": forms.digits(6),
+        "serial": forms.nullable(forms.text),
+        "stable_path": forms.text,
+    }
+)

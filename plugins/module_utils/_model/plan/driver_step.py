@@ -1,0 +1,105 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The step of a function's driver."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+from dataclasses import dataclass, replace
+
+from .. import forms
+from ..errors import HostdevError
+from ..guest.domain import LIVE
+from ..host.device import Binding, named_vfio
+from .host_now import function_missing
+from .hostdev_step import HostdevStep
+from .step import Step
+
+if t.TYPE_CHECKING:
+    from ..guest.domain import Domain
+    from .host_now import HostNow
+
+
+@dataclass(frozen=True)
+class DriverStep(Step):
+    """A function's driver and driver_override change."""
+
+    address: str
+    before: Binding
+    after: Binding
+
+    kind: t.ClassVar[str] = "driver"
+    section: t.ClassVar[str | None] = "drivers"
+    changes_driver: t.ClassVar[bool] = True
+    needs_device = True
+    domain = uuid = place = None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"kind": forms.one_of("driver"), "address": forms.address, "before": Binding.FORM, "after": Binding.FORM}
+    )
+
+    @property
+    def takes_after_reboot(self) -> bool:
+        return self.after.driver is not None and named_vfio(self.after.driver)
+
+    def inverse(self) -> DriverStep:
+        return replace(self, before=self.after, after=self.before)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "kind": self.kind,
+            "address": self.address,
+            "before": self.before.as_dict(),
+            "after": self.after.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> DriverStep:
+        before, after = (Binding(data[end]["driver"], data[end]["driver_override"]) for end in ("before", "after"))
+        return cls(data["address"], before, after)
+
+    def command(self) -> str:
+        device = f"/sys/bus/pci/devices/{self.address}"
+        override = shlex.quote(self.after.override) if self.after.override else ""
+        commands = [f"echo {override} > {shlex.quote(f'{device}/driver_override')}"]
+        if self.before.driver:
+            commands.append(f"echo {shlex.quote(self.address)} > {shlex.quote(f'{device}/driver/unbind')}")
+        if self.after.driver:
+            commands.append(f"echo {shlex.quote(self.address)} > /sys/bus/pci/drivers_probe")
+        return "; ".join(commands)
+
+    def lines(self) -> tuple[str, str]:
+        return self._line(self.before), self._line(self.after)
+
+    def _line(self, binding: Binding) -> str:
+        return f"{self.address} driver={binding.driver or 'none'} driver_override={binding.override or 'unset'}"
+
+    def missing(self, now: HostNow) -> str | None:
+        return function_missing(now, self.address)
+
+    def first(self, now: HostNow) -> t.Iterable[Step]:
+        """A guest that was started meanwhile lets go of the device: else the unbind waits until it does."""
+        device = now.function(self.address)
+        if not now.has_libvirt or device is None or not device.vfio or device.driver == self.after.driver:
+            return
+        for domain in now.domains():
+            assigned = domain.live.assigned.get(self.address) if domain.live is not None else None
+            if assigned is None:
+                continue
+            if domain.uuid != now.owner.id:
+                raise self._in_use(domain)
+            yield HostdevStep(self.address, domain.name, domain.uuid, LIVE, assigned.xml, None)
+
+    def _in_use(self, domain: Domain) -> HostdevError:
+        return HostdevError(
+            "device_in_use",
+            subject=self.address,
+            found=f"domain {domain.name} ({domain.uuid}) is running with it",
+            wanted=f"to give it back to {self.after.driver or 'no driver'}",
+            remedy=f"detach it from {domain.name} or shut that domain down, then run the task again",
+        )
+
+    def __str__(self) -> str:
+        return f"driver of {self.address}: {self.before.driver or 'none'} -> {self.after.driver or 'none'}"

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A plan whose guest does not let a device go: the device leaves the definition alone and stays held."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ..claims.claim import Claim
+from ..guest.domain import LIVE
+from .plan import Plan
+from .steps import HostdevStep, NodeStep
+
+if t.TYPE_CHECKING:
+    from ..claims.claim import Claim
+    from ..host.inventory import Inventory
+    from .plan import Plan
+    from .steps import Step
+
+
+def left_with_guest(plan: Plan, step: Step, inventory: Inventory) -> Plan:
+    """The plan without this step of it, which takes a device from the running guest, and what it was for.
+
+    Steps before it are done and stay; of those after it the device's own return to the host goes, and that of its
+    IOMMU group mates, which would take the whole group from the guest. The owner goes on holding the device for its
+    request, attached live only, so that a later release gives back the rest.
+    """
+    index, after = plan.steps.index(step), _LEFT[step.kind](plan, step.address or "", inventory)
+    staying = after.holdings.keys() - plan.after.holdings.keys()
+    rest = [other for other in plan.steps[index + 1 :] if not (other.changes_driver and other.address in staying)]
+    return replace(plan, steps=(*plan.steps[:index], *rest), after=after)
+
+
+def _function_left(plan: Plan, address: str, inventory: Inventory) -> Claim:
+    """What the owner holds then, with the mates in the IOMMU group, which stay bound."""
+    before, after = plan.before, plan.after
+    holdings = dict(after.holdings)
+    holdings[address] = replace(before.holdings[address], attach=(LIVE,))
+    for mate in inventory.group_mates(address) if address in inventory.devices else ():
+        if mate.address in before.holdings and mate.address not in holdings:
+            holdings[mate.address] = replace(before.holdings[mate.address], request=None, attach=())
+    name = before.holdings[address].request or ""
+    requests = dict(after.requests)
+    if name in before.requests and (name not in requests or plan.operation == "release"):
+        serving = sum(1 for held in holdings.values() if held.request == name)
+        requests[name] = before.requests[name].with_count(serving)
+    return replace(after, requests=requests, holdings=holdings)
+
+
+def _node_left(plan: Plan, name: str, _inventory: Inventory) -> Claim:
+    """Likewise of a USB or SCSI device that a release takes out: nothing else hangs on it."""
+    held = replace(plan.before.node_devices[name], attach=(LIVE,))
+    nodes = dict(sorted({**plan.after.node_devices, held.name: held}.items()))
+    requests = {**plan.after.requests, held.request: plan.before.requests[held.request]}
+    return replace(plan.after, requests=requests, node_devices=nodes)
+
+
+_LEFT: t.Mapping[str, t.Callable[[Plan, str, Inventory], Claim]] = {
+    HostdevStep.kind: _function_left,
+    NodeStep.kind: _node_left,
+}
+
+
+def with_set_aside(plan: Plan, claim: Claim, addresses: t.Iterable[str]) -> Claim:
+    """The claim at one end of the plan, `before` or `after`, with these devices of it held too, and attached nowhere.
+
+    So nobody else gets them, and a release after the reboot that frees them gives them back as they were.
+    """
+    holdings, requests = dict(claim.holdings), dict(claim.requests)
+    for address in addresses:
+        held = plan.before.holdings.get(address) or plan.after.holdings.get(address)
+        if held is None:
+            continue
+        holdings[address] = replace(held, attach=())
+        if held.request is not None and held.request not in requests:
+            origin = plan.before.requests.get(held.request) or plan.after.requests[held.request]
+            requests[held.request] = origin.with_count(0)
+    for name in requests.keys() - claim.requests.keys():
+        count = sum(1 for held in holdings.values() if held.request == name)
+        requests[name] = requests[name].with_count(count)
+    return Claim(claim.owner, requests, holdings, claim.node_devices)

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps that take USB and SCSI devices into a domain and out of it.
+
+libvirt names a USB device by its ids, by its number on its bus, or by both, and shows both in a running domain; a SCSI
+device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci-scsi-devices).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..claims.usb_scsi import held_node
+from ..errors import HostdevError
+from ..guest.domain import CONFIG, LIVE, PLACES
+from ..guest.sources import device_marks
+from ..guest.usb_scsi_xml import (
+    CONTROLLERS,
+    Mark,
+    NodeElement,
+    names_only,
+    node_elements,
+    node_xml,
+    only_one_with_its_ids,
+)
+from ..host.node_device import USB
+from .change import CLAIM, Steps
+from .steps import NodeStep, of_kind
+
+if t.TYPE_CHECKING:
+    from ..claims.usb_scsi import NodeHolding
+    from ..guest.domain import Domain, DomainLayout
+    from ..host.node_device import NodeDevice, Nodes
+    from ..snapshot import Snapshot
+    from .change import Change
+    from .plan import Plan
+    from .steps import Step
+
+
+def node_steps(snapshot: Snapshot, change: Change) -> Steps:
+    """The steps of the USB and SCSI devices: out of the domain, and into it.
+
+    As with functions only what differs from the present becomes a step. An element that names a device by a number
+    that it had before it was plugged in anew is taken out. Raises HostdevError when the guest has no controller.
+    """
+    domain = snapshot.domain_of(change.after.owner)
+    if domain is None or not {*change.before.node_devices, *change.after.node_devices}:
+        return Steps((), ())
+    return Steps(_leaving(snapshot.nodes, domain, change), _entering(snapshot.nodes, domain, change))
+
+
+def _leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+    before, after = change.before.node_devices, change.after.node_devices
+    steps: dict[tuple[str, Mark], Step] = {}
+    for place in (LIVE, CONFIG):
+        layout = domain.layout(place)
+        elements = [] if layout is None else node_elements(layout)
+        for held in (held for name, held in sorted(before.items()) if name not in after or change.operation == CLAIM):
+            node = held_node(nodes, after[held.name]) if held.name in after else None
+            for element in elements:
+                stays = node is not None and names_only(element, nodes, node)
+                if not stays and _was_for(element, nodes, held):
+                    step = NodeStep(held.name, domain.name, domain.uuid, place, element.xml, None)
+                    steps.setdefault((place, element.mark), step)
+    return list(steps.values())
+
+
+def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+    steps: list[Step] = []
+    for place in PLACES if change.operation == CLAIM else ():
+        layout = domain.layout(place)
+        if layout is None:
+            continue
+        elements = node_elements(layout)
+        for name, held in sorted(change.after.node_devices.items()):
+            node = held_node(nodes, held)
+            if (
+                node is None
+                or place not in held.attach
+                or any(names_only(element, nodes, node) for element in elements)
+            ):
+                continue
+            by_ids = place == CONFIG and only_one_with_its_ids(nodes, node)
+            steps.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
+            _check_controller(domain, place, layout, node)
+    return steps
+
+
+def _was_for(element: NodeElement, nodes: Nodes, held: NodeHolding) -> bool:
+    """Whether an element in its owner's domain is for a held device, which may be gone or have another number now."""
+    if held.capability != USB:
+        return "_".join(map(str, element.mark)) == held.name
+    node = held_node(nodes, held)
+    if node is not None and names_only(element, nodes, node):
+        return True
+    if element.ids != (held.identity.get("vendor_id"), held.identity.get("product_id")):
+        return False
+    # With its ids, and with a number that no other device with these has.
+    return not any(
+        element.mark == next(device_marks(other))
+        and element.ids == (other.fields["vendor_id"], other.fields["product_id"])
+        for other in nodes.values()
+        if other.capability == USB and other.name != held.name
+    )
+
+
+def _check_controller(domain: Domain, place: str, layout: DomainLayout, node: NodeDevice) -> None:
+    """Refuse what libvirt would refuse, or would mend by adding a controller that stays when the device is gone."""
+    kind, suitable = CONTROLLERS[node.capability or ""]
+    if any(
+        controller.get("type") == kind and controller.get("model") != "none"
+        for controller in layout.elements("devices/controller")
+    ):
+        return
+    raise HostdevError(
+        "no_usb_controller" if node.capability == USB else "no_scsi_controller",
+        subject=f"domain {domain.name}",
+        found=f"no {kind.upper()} controller in " + ("its definition" if place == CONFIG else "the running domain"),
+        wanted=f"one, for {node.name}",
+        remedy=f"add {suitable} to its <devices> with 'virsh edit {domain.name}', in place of one with model='none', "
+        "then stop and start it",
+    )
+
+
+def number_warnings(plan: Plan) -> list[str]:
+    """Warnings of USB devices that a definition can only name by a number that changes."""
+    return [
+        f"{step.address} is in the definition of domain {step.domain} by its number on its bus, since the host has "
+        "another device with its ids: the number changes when it is plugged in anew or the host boots, and the "
+        "domain does not start until it is claimed again"
+        for step in of_kind(plan.steps, NodeStep)
+        if step.place == CONFIG and step.attaches and (step.mark or "?")[0] == "usb"
+    ]

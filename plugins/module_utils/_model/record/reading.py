@@ -1,0 +1,141 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The record's form: its schema, the way from older ones to it, and reading it without trusting what is in it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .. import forms
+from ..availability import pools
+from ..claims.claim import Claim, Owner, Waiting
+from ..claims.tracker import Tracker
+from ..errors import HostdevError
+from ..forms import DocumentError
+from .document import read_document
+from .record import SCHEMA, Record
+
+Migration = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
+MIGRATIONS: t.Mapping[int, Migration] = {}
+"""From a schema to what makes its documents ones of the next schema."""
+
+_T = t.TypeVar("_T")
+
+_FORMS: dict[str, forms.Check] = {
+    "schema": forms.number(SCHEMA),
+    "boot_id": forms.text,
+    "claims": forms.listed(Claim.FORM),
+    "needs_cleaning": forms.listed(Waiting.FORM, unique="address"),
+    "pools": forms.listed(pools.FORM),
+}
+
+
+class JournalReader(t.Protocol):
+    """A class that a journal becomes, and its form. How much of a plan it knows is its own affair."""
+
+    FORM: forms.Check
+
+    def from_dict(self, data: t.Mapping[str, t.Any], path: str = "journal") -> t.Any: ...
+
+
+def _step_form(value: object, path: str) -> None:
+    """A step of whatever kind: its fields are looked at by the run that recovers the journal."""
+    forms.text(forms.part(value, "kind", path), forms.below(path, "kind"))
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """What a journal tells to whoever knows no plans: which operation was begun, and for whom."""
+
+    operation: str
+    owner: Owner
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {
+            "operation": forms.one_of("claim", "release"),
+            "boot_id": forms.text,
+            "steps": forms.listed(_step_form),
+            "claim_before": Claim.FORM,
+            "claim_after": Claim.FORM,
+            "begun": forms.number(0),
+        }
+    )
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any], _path: str = "journal") -> UnfinishedRun:
+        return cls(data["operation"], Owner.from_dict(data["claim_after"]["owner"]))
+
+
+def read_record(data: bytes, journals: JournalReader, migrations: t.Mapping[int, Migration] = MIGRATIONS) -> Record:
+    """The record in a file's content, its journal as `journals` reads one; see schema.parse_record."""
+    try:
+        return _record(_migrated(read_document(data), migrations), journals)
+    except DocumentError as error:
+        raise HostdevError(
+            "record_unreadable", subject=error.path or "record", found=error.found, wanted=error.wanted
+        ) from error
+
+
+def _migrated(value: object, migrations: t.Mapping[int, Migration]) -> dict[str, t.Any]:
+    """The document in this schema. Raises DocumentError, or HostdevError of a newer one."""
+    _schema(forms.part(value, "schema", ""), "schema")
+    data = t.cast("dict[str, t.Any]", value)
+    if data["schema"] > SCHEMA:
+        raise HostdevError(
+            "record_unreadable",
+            subject="schema",
+            found=f"its schema is {data['schema']}",
+            wanted=f"schema {SCHEMA}",
+            remedy="update the collection",
+        )
+    while data["schema"] < SCHEMA:
+        schema = data["schema"]
+        if schema not in migrations:
+            raise DocumentError("schema", f"its schema is {schema}", f"schema {SCHEMA}")
+        data = {**_read(migrations[schema], data, ""), "schema": schema + 1}
+    return data
+
+
+def _schema(value: object, path: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DocumentError(path, f"its schema is {value!r:.60}", f"schema {SCHEMA}")
+
+
+def _record(data: dict[str, t.Any], journals: JournalReader) -> Record:
+    forms.mapping({**_FORMS, "journal": forms.nullable(journals.FORM)})(data, "")
+    journal = data["journal"]
+    record = Record(
+        Tracker((), [Waiting.from_dict(waiting) for waiting in data["needs_cleaning"]]),
+        None if journal is None else journals.from_dict(journal),
+        data["boot_id"],
+        data["pools"],
+    )
+    owners: set[str] = set()
+    for index, written in enumerate(data["claims"]):
+        path = f"claims[{index}]"
+        claim = Claim.from_dict(written, path)
+        if claim.owner.key in owners:
+            raise DocumentError(f"{path}.owner", f"found a second claim of {claim.owner}", "one claim for each owner")
+        owners.add(claim.owner.key)
+        try:
+            record.tracker.put(claim)
+        except ValueError as error:
+            raise DocumentError(f"{path}.devices", str(error), "one owner for each device") from error
+    for index, waiting in enumerate(data["needs_cleaning"]):
+        holder = record.tracker.holder(waiting["address"])
+        if holder is not None:
+            path = f"needs_cleaning[{index}].address"
+            raise DocumentError(
+                path, f"found {waiting['address']}, held by {holder.owner}", "a device that nobody holds"
+            )
+    return record
+
+
+def _read(read: t.Callable[[dict[str, t.Any]], _T], data: dict[str, t.Any], path: str) -> _T:
+    """What a migration makes of a document; one that it can't take is told with the path."""
+    try:
+        return read(data)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DocumentError(path, f"{type(error).__name__}: {error}", "the form of a record") from error

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Drift: where record, drivers, domain definitions and running domains differ."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..availability.status import Statuses
+from ..claims.identity import identity_mismatch
+from .differences import difference, orphaned
+
+if t.TYPE_CHECKING:
+    from ..snapshot import Snapshot
+    from .differences import Difference
+
+
+def drift(snapshot: Snapshot) -> list[Difference]:
+    """Every difference between the record and what is, of all kinds of devices: `code`, address, owner, detail."""
+    return [entry for of_kind in DRIFTS for entry in of_kind(snapshot)]
+
+
+def function_drift(snapshot: Snapshot) -> list[Difference]:
+    """The differences of PCI functions."""
+    inventory, tracker = snapshot.inventory, snapshot.tracker
+    differences: list[Difference] = []
+    statuses = Statuses(inventory, tracker)
+    for claim in tracker:
+        gone = orphaned(snapshot, claim)
+        for address, held in claim.holdings.items():
+            device = inventory.devices.get(address)
+            details = [*gone]
+            elsewhere = statuses.moved_to(claim, address)
+            if elsewhere is not None:
+                details.append(("moved", f"the device is at {elsewhere} now"))
+            elif device is None:
+                details.append(("removed", "there is no such device on the host"))
+            if device is not None:
+                mismatch = identity_mismatch(device, held)
+                if mismatch is not None:
+                    details.append(("identity_changed", mismatch))
+                elif not device.vfio:
+                    details.append(("driver", f"bound to {device.driver or 'no driver'} instead of a VFIO driver"))
+                if not gone and snapshot.domains is not None:
+                    uses = [use for use in inventory.domain_uses.get(address, ()) if use.uuid == claim.owner.id]
+                    if held.attach and not uses:
+                        details.append(("not_attached", f"{claim.owner} does not have it"))
+            differences.extend(difference(code, address, claim.owner, detail) for code, detail in details)
+    return differences + list(_unrecorded(snapshot))
+
+
+def _node_drift(snapshot: Snapshot) -> list[Difference]:
+    """Of USB and SCSI devices; most hosts hold none, and what it needs is only imported where one does."""
+    if not any(claim.node_devices for claim in snapshot.tracker):
+        return []
+    from .node_drift import node_drift
+
+    return node_drift(snapshot)
+
+
+# By kind of devices, in the order of decision.kinds.KINDS.
+DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, _node_drift)
+
+
+def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
+    """Devices that a domain has without being on record for it."""
+    if not snapshot.inventory.domain_uses:
+        return
+    from ..claims.claim import Owner
+
+    for address, uses in snapshot.inventory.domain_uses.items():
+        holder = snapshot.tracker.holder(address)
+        for use in uses:
+            if holder is None or holder.owner.id != use.uuid:
+                where = "running with it" if use.live else "defined with it"
+                detail = f"domain {use.domain} is {where} by {use.via}, the record " + (
+                    "knows nothing of it" if holder is None else f"has it for {holder.owner}"
+                )
+                yield difference("not_on_record", address, Owner("domain", use.uuid, use.domain), detail)

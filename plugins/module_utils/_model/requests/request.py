@@ -1,0 +1,233 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests: what an owner wants, each under a name."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from .. import forms
+from ..address import normalize_address
+from ..errors import HostdevError
+from ..host.device import TYPE_PF, TYPE_VDPA
+from ..values import check_keys, number
+from .device_spec import DeviceSpec, parse_device_specs
+from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions, parse_guest_options
+from .numa_policy import LEGACY, POLICIES, parse_numa_policy
+from .usb_scsi import WAYS, UsbScsiCriteria, parse_usb_scsi_criteria
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..host.inventory import Inventory
+    from .aliases import Alias, Aliases
+    from .allow_list import AllowList
+
+_WAYS = ("address", "specs", "alias", *WAYS)
+KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)
+
+
+@dataclass(frozen=True)
+class Request:
+    """`count` devices that fit any of `specs`, the one device at `address`, or `node`, a USB or SCSI device.
+
+    `guest` is how the guest gets them.
+    """
+
+    name: str
+    count: int = 1
+    specs: tuple[DeviceSpec, ...] = ()
+    address: str | None = None
+    numa_policy: str = LEGACY
+    guest: GuestOptions = NO_OPTIONS
+    node: UsbScsiCriteria | None = None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"name": forms.text},
+        {
+            "count": forms.number(1),
+            "specs": forms.listed(DeviceSpec.FORM),
+            "address": forms.address,
+            "numa_policy": forms.one_of(*POLICIES),
+            **GuestOptions.FORMS,
+            **UsbScsiCriteria.FORMS,
+        },
+    )
+
+    def with_count(self, count: int) -> Request:
+        """The same request for another number of devices; 0 while none of them is left."""
+        return replace(self, count=count)
+
+    def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> Request:
+        """The same request with each spec resolved, see DeviceSpec."""
+        return replace(self, specs=tuple(spec.resolved(inventory, held) for spec in self.specs))
+
+    def wants(self, device: PciDevice, allow_list: AllowList) -> bool:
+        """Whether the device fits and the allow list permits it."""
+        tags = allow_list.tags_of(device)
+        if tags is None:
+            return False
+        if self.address is not None:
+            return self.address == device.address
+        return self.fits(device, tags)
+
+    def fits(self, device: PciDevice, tags: t.Mapping[str, t.Any]) -> bool:
+        """Whether one of the specs fits a device that the allow list gives these tags."""
+        return any(
+            spec.matches(device) and spec.demands(tags) and (spec.names(device) or self.asks_for(device, tags))
+            for spec in self.specs
+        )
+
+    def asks_for(self, device: PciDevice, tags: t.Mapping[str, t.Any]) -> bool:
+        """Whether the request asks for what is only taken when it is asked for, as in Nova.
+
+        That is a PF, which would take all of its VFs away from others, a VF that carries a vDPA device, and a device
+        that a SmartNIC manages.
+        """
+        kind = device.device_type
+        if kind in (TYPE_PF, TYPE_VDPA) and all(spec.device_type != kind for spec in self.specs):
+            return False
+        managed = tags.get("remote_managed") == "true"
+        return not managed or any(spec.tags.get("remote_managed") == "true" for spec in self.specs)
+
+    def describe(self) -> str:
+        """What is wanted, in one line."""
+        if self.node is not None:
+            return self.node.describe()
+        if self.address is not None:
+            return f"the device at {self.address}"
+        specs = " or ".join(spec.describe() for spec in self.specs)
+        policy = f", NUMA policy {self.numa_policy}" if self.numa_policy != LEGACY else ""
+        return f"{self.count} device{'s' if self.count > 1 else ''} with {specs}{policy}"
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The form that the record keeps."""
+        if self.node is not None:
+            return {"name": self.name, **self.node.as_dict()}
+        written: dict[str, t.Any] = {"name": self.name}
+        if self.address is not None:
+            written["address"] = self.address
+        else:
+            written.update(count=self.count, specs=[spec.as_dict() for spec in self.specs])
+        if self.numa_policy != LEGACY:
+            written["numa_policy"] = self.numa_policy
+        written.update(self.guest.as_dict())
+        return written
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "request") -> Request:
+        """The request that as_dict wrote; `path` is its place in a document.
+
+        Raises DocumentError for a value that no request has, and for one that would be written otherwise.
+        """
+        # A part of what was released is on record with the count 1 also where an address says as much.
+        given = {key: value for key, value in data.items() if (key, value) != ("count", 1) or "address" not in data}
+        try:
+            request = _parse_request(given, {}, path)
+        except HostdevError as error:
+            raise forms.DocumentError(error.subject, error.found, error.wanted) from error
+        forms.same(request.as_dict(), given, path)
+        return request
+
+
+def parse_requests(value: object, aliases: Aliases, path: str = "requests") -> tuple[Request, ...]:
+    """Read the requests. Names are unique.
+
+    Each is a mapping with a name, and exactly one of address, specs, alias, usb and scsi; or a text `ALIAS:COUNT`. The
+    whole may be Nova's text `ALIAS:COUNT, ALIAS:COUNT ...`. Raises HostdevError: invalid_request, unknown_alias, or
+    as parse_device_spec does.
+    """
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)):
+        raise _invalid(path, value, "a list of requests")
+    entries = with_names(value, path)
+    requests = tuple(_parse_request(entry, aliases, f"{path}[{index}]") for index, entry in enumerate(entries))
+    seen: set[str] = set()
+    for index, request in enumerate(requests):
+        if request.name in seen:
+            raise _invalid(f"{path}[{index}].name", request.name, "a name that no other request has")
+        seen.add(request.name)
+    return requests
+
+
+def with_names(entries: t.Iterable[object], path: str) -> list[object]:
+    """The entries with each `ALIAS:COUNT` as a mapping, named for its alias: `nic`, and once more `nic-2`."""
+    times: dict[str, int] = {}
+    named: list[object] = []
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, str):
+            named.append(entry)
+            continue
+        match = re.fullmatch(r"\s*([^:]*[^:\s])\s*:\s*([0-9]{1,18})\s*", entry)
+        if match is None:
+            raise _invalid(f"{path}[{index}]", entry, "an alias and a count, such as a100:2, or a mapping")
+        alias, count = match.groups()
+        times[alias] = times.get(alias, 0) + 1
+        name = alias if times[alias] == 1 else f"{alias}-{times[alias]}"
+        named.append({"name": name, "alias": alias, "count": int(count)})
+    return named
+
+
+def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
+    if not isinstance(entry, t.Mapping):
+        raise _invalid(path, entry, "a mapping with name and one of " + ", ".join(_WAYS))
+    check_keys(entry, KEYS, path, "invalid_request")
+    name = entry.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise _invalid(f"{path}.name", name, "a name, which tells this request from the owner's others")
+    ways = [key for key in _WAYS if entry.get(key) is not None]
+    if len(ways) != 1:
+        given = " and ".join(ways) or "none of them"
+        raise _invalid(path, given, "exactly one of " + ", ".join(_WAYS))
+    count = 1
+    if entry.get("count") is not None:
+        count = number(entry["count"], f"{path}.count", "a number of devices, 1 or more", 1, "invalid_request")
+    policy = parse_numa_policy(entry.get("numa_policy"), f"{path}.numa_policy", "invalid_request")
+    guest = parse_guest_options(entry, path, count)
+    way = ways[0]
+    if way in WAYS:
+        _check_unbound(entry, way, path)
+        return Request(name.strip(), node=parse_usb_scsi_criteria(way, entry[way], f"{path}.{way}"))
+    if way == "address":
+        address = _address(entry["address"], count, path)
+        return Request(name.strip(), address=address, numa_policy=policy or LEGACY, guest=guest)
+    if way == "alias":
+        alias = _alias(entry["alias"], aliases, f"{path}.alias")
+        return Request(name.strip(), count, alias.specs, numa_policy=policy or alias.numa_policy, guest=guest)
+    specs = parse_device_specs(entry["specs"], f"{path}.specs")
+    if not specs:
+        raise _invalid(f"{path}.specs", entry["specs"], "at least one device spec")
+    return Request(name.strip(), count, specs, numa_policy=policy or LEGACY, guest=guest)
+
+
+def _check_unbound(entry: t.Mapping[str, t.Any], way: str, path: str) -> None:
+    """Refuse beside `usb` or `scsi` what is only said of functions, which are bound."""
+    for key in entry:
+        if key not in ("name", way) and entry[key] is not None and (key, entry[key]) != ("count", 1):
+            raise _invalid(f"{path}.{key}", entry[key], f"no {key}, since {way} names one device that is not bound")
+
+
+def _address(value: object, count: int, path: str) -> str:
+    if count != 1:
+        raise _invalid(f"{path}.count", count, "1, since an address names one device")
+    try:
+        return normalize_address(value)
+    except ValueError as error:
+        raise _invalid(f"{path}.address", value, "a PCI address such as 0000:3b:00.0") from error
+
+
+def _alias(value: object, aliases: Aliases, path: str) -> Alias:
+    name = str(value).strip()
+    if name not in aliases:
+        known = ", ".join(sorted(aliases)) or "none is defined"
+        raise HostdevError(
+            "unknown_alias", subject=path, found=f"found {name!r}", wanted=f"an alias from aliases ({known})"
+        )
+    return aliases[name]
+
+
+def _invalid(path: str, value: object, wanted: str) -> HostdevError:
+    return HostdevError("invalid_request", subject=path, found=f"found {value!r}", wanted=wanted)

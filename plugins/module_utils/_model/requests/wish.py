@@ -1,0 +1,69 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run is asked for: a claim with its terms, or a release."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from .allow_list import AllowList
+    from .request import Request
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the asker accepts: `allow` blocker codes, `members` group mates by address or `whole_group` all of them.
+
+    With `replace_misfits` a held device that no longer fits its request is given back and another one taken, with
+    `require_reset` none is taken without a known reset method.
+    """
+
+    allow: frozenset[str] = frozenset()
+    whole_group: bool = False
+    members: frozenset[str] = frozenset()
+    replace_misfits: bool = False
+    require_reset: bool = False
+
+
+@dataclass(frozen=True)
+class ClaimWish:
+    """What a claim asks for; exactly one of `domain` (name or UUID) and `owner` (a free name) is set.
+
+    `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
+    are to be in the domain's definition.
+    """
+
+    domain: str | None
+    owner: str | None
+    requests: tuple[Request, ...]
+    allow_list: AllowList
+    terms: Terms
+    attach: tuple[str, ...]
+    managed: bool = True
+    numa_cells: frozenset[int] | None = None
+    free_root_ports: int | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseWish:
+    """What a release gives back: an owner's all, or some of it, devices by address, or all of orphaned owners.
+
+    `cleaned` says that one-time-use devices among those, given back now or before, may be used again.
+    """
+
+    domain: str | None = None
+    owner: str | None = None
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    orphans: bool = False
+    cleaned: bool = False
+
+
+# What is done where a guest does not let a device go.
+FAIL = "fail"
+DEFINITION = "definition"
+FORCE = "force"
+CHOICES = (FAIL, DEFINITION, FORCE)

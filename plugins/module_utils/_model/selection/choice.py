@@ -1,0 +1,51 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who asks for devices, and one selection in progress."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ..availability.states import DeviceStates
+from ..claims.claim import Owner
+from ..claims.identity import Moved
+from ..guards.blocker import Consent
+from ..requests.wish import ClaimWish, Terms
+from .matching import ANYWHERE, Guest
+
+if t.TYPE_CHECKING:
+    from ..claims.tracker import Tracker
+    from ..host.inventory import Inventory
+    from ..requests.allow_list import AllowList
+
+
+class Asked(t.NamedTuple):
+    """A wish for a claim with whose it is, and where that one runs."""
+
+    wish: ClaimWish
+    owner: Owner
+    guest: Guest = ANYWHERE
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where devices are to be attached: nowhere for an owner that is no domain."""
+        return self.wish.attach if self.owner.kind == "domain" else ()
+
+
+@dataclass
+class Selection:
+    """One selection in progress: what each request keeps or takes."""
+
+    inventory: Inventory
+    tracker: Tracker
+    owner: Owner
+    allow_list: AllowList
+    terms: Terms
+    consent: Consent
+    moved: t.Mapping[str, Moved]
+    held: frozenset[str]
+    states: DeviceStates
+    guest: Guest
+    serving: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why a device that fits a request is not to be had, and what a user is told when too few are."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..claims.identity import waiting_device
+from ..errors import HostdevError
+from ..guards.group import blockers
+from ..guards.registry import GUARDS, STAYS
+from ..guards.request import request_blockers
+from ..requests.numa_policy import numa_tier
+from .remedies import RELEASE, Refusal, Step, acceptance, advice, blocked, more_vfs
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..requests.request import Request
+    from .choice import Selection
+
+_SHOWN = 20
+
+
+def refusal(chosen: Selection, device: PciDevice) -> Refusal | None:
+    """Why a device that fits is not to be had: with whom it is, or what blocks it. Consent is asked for later."""
+    taken = _taken_by(chosen, device)
+    if taken is not None:
+        return taken
+    reasons = blockers(chosen.inventory, device.address, chosen.consent)
+    return blocked(reasons) if any(reason.code != "group_incomplete" for reason in reasons) else None
+
+
+def _taken_by(chosen: Selection, device: PciDevice) -> Refusal | None:
+    """Whom the device is with already, as far as that keeps it from a request of this owner."""
+    address = device.address
+    holder = chosen.tracker.holder(address)
+    if holder is not None and holder.owner.key != chosen.owner.key:
+        return Refusal(f"held by {holder.owner}", [Step(address, f"release it from {holder.owner} with {RELEASE}")])
+    waiting = waiting_device(chosen.tracker, device)
+    if waiting is not None:
+        clean = f"once it is clean, say so with `cleaned: true` of {RELEASE}"
+        return Refusal(
+            f"needs_cleaning: {waiting.owner} had it last, and it is for one-time use", [Step(address, clean)]
+        )
+    if address in chosen.moved:
+        return Refusal(f"moved: {chosen.moved[address]}", [Step(address, GUARDS["moved"].remedy)])
+    if address in chosen.serving:
+        name = chosen.serving[address]
+        return Refusal(f"serves request {name} of the same owner", [Step(address, f"release request {name} first")])
+    return _relative_taken(chosen, device)
+
+
+def _relative_taken(chosen: Selection, device: PciDevice) -> Refusal | None:
+    """Whom the device's PF, or one of its VFs, is with."""
+    for relative in [device.physical_function, *device.virtual_functions]:
+        if relative is None:
+            continue
+        other = chosen.tracker.holder(relative)
+        if other is not None or relative in chosen.serving:
+            kind = "PF" if relative == device.physical_function else "VF"
+            whose = str(other.owner) if other else "the same owner"
+            release = Step(relative, f"release it from {whose} with {RELEASE}")
+            return Refusal(f"its {kind} {relative} is held by {whose}", [release])
+    return None
+
+
+def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Collection[str]) -> HostdevError:
+    """The error when of the devices still missing only those taken could be had."""
+    refused = _all_refused(chosen, request, taken)
+    details = {
+        "blockers": [reason.as_dict() for refusal in refused.values() for reason in refusal.blockers],
+        "refused": {address: refusal.text for address, refusal in refused.items()},
+    }
+    if request.address is not None:
+        return _blocked_address(chosen, request, request.address, refused, details)
+    steps = [step for refusal in refused.values() for step in refusal.steps if step.remedy != STAYS]
+    some = missing - len(taken) < request.count
+    remedies = [
+        *advice(steps),
+        more_vfs(chosen, request, missing - len(taken), lambda device: too_far(chosen, request, device) is None),
+        ("ask for less, or " if some else "") + "widen the request's specs or the device_spec",
+        acceptance(refused.values()),
+    ]
+    return HostdevError(
+        "not_enough_devices",
+        subject=f"request {request.name}",
+        found=f"{len(taken)} free of {missing} still wanted; {_listed(refused)}",
+        wanted=request.describe(),
+        remedy="; or ".join(filter(None, remedies)),
+        details=details,
+    )
+
+
+def _blocked_address(
+    chosen: Selection,
+    request: Request,
+    address: str,
+    refused: t.Mapping[str, Refusal],
+    details: dict[str, t.Any],
+) -> HostdevError:
+    """The error when the one device that is asked for is not to be had."""
+    why = refused.get(address)
+    if why is None:
+        outside = request_blockers(chosen.inventory.devices[address], chosen.allow_list)
+        details["blockers"] = [reason.as_dict() for reason in outside]
+        steps = [Step(reason.address, reason.remedy) for reason in outside]
+        why = Refusal("; ".join(f"{reason.code}: {reason.detail}" for reason in outside), steps, outside)
+    remedies = [*advice(why.steps, subject=address)]
+    if not any("ask for another device" in remedy for remedy in remedies):
+        remedies.append("ask for another device")
+    remedies.append(acceptance([why]))
+    return HostdevError(
+        "device_blocked",
+        subject=f"{address}, asked for by request {request.name}",
+        found=why.text,
+        wanted="a device that nothing keeps with the host and that is free",
+        remedy="; or ".join(filter(None, remedies)),
+        details=details,
+    )
+
+
+def _listed(refused: t.Mapping[str, Refusal]) -> str:
+    lines = [f"{address} is refused: {refusal.text}" for address, refusal in list(refused.items())[:_SHOWN]]
+    if len(refused) > _SHOWN:
+        lines.append(f"and {len(refused) - _SHOWN} more")
+    return ". ".join(lines) or "none fits"
+
+
+def _all_refused(chosen: Selection, request: Request, taken: t.Collection[str]) -> dict[str, Refusal]:
+    """Why each device that fits the request, but those taken, is not to be had."""
+    refused: dict[str, Refusal] = {}
+    for address, device in chosen.inventory.devices.items():
+        if address in taken or not request.wants(device, chosen.allow_list):
+            continue
+        why = refusal(chosen, device)
+        far = too_far(chosen, request, device) if why is None else None
+        if far is not None:
+            why = Refusal(far, [Step(address, "set the request's `numa_policy` to preferred")])
+        if why is not None:
+            refused[address] = why
+    return refused
+
+
+def too_far(chosen: Selection, request: Request, device: PciDevice) -> str | None:
+    """Why the request's NUMA policy rules the device out, None when it doesn't."""
+    if request.address is not None:
+        return None
+    guest = chosen.guest
+    if numa_tier(request.numa_policy, guest.cells, guest.sockets, device.numa_node) is not None:
+        return None
+    node = "no known NUMA node" if device.numa_node is None else f"NUMA node {device.numa_node}"
+    cells = ", ".join(map(str, sorted(guest.cells)))
+    return f"it is on {node}, the owner is bound to {cells}, and the request's numa_policy is {request.numa_policy}"

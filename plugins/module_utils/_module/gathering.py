@@ -1,0 +1,189 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gathering the facts: one inventory, seen through the record and, where it is there, libvirt.
+
+What only some hosts or options need is imported where it is needed: a host compiles on each task what that imports.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._host.reading.host_facts import read_host
+from .._host.reading.module_aliases import ModuleAliases
+from .._host.reading.pci import read_devices
+from .._host.reading.pci_ids import read_pci_ids
+from .._host.system import System
+from .._model.address import nodedev_name
+from .._model.availability.pools import pools
+from .._model.availability.status import Statuses
+from .._model.host.inventory import Inventory
+from .._model.report.devices import DETAILS, device_report, groups_report, tree_report
+from .._model.report.drift import drift
+from .._model.report.filters import Filters
+from .._model.report.listing import Listing
+from .._model.report.subset import PARTS, check_fields, parse_subset, pick
+from .._model.snapshot import Snapshot
+
+if t.TYPE_CHECKING:
+    from .._host.libvirt.node_devices import NodeDevices
+    from .._host.sysfs import Tree
+    from .._model.guest.domain import Domain
+    from .._model.host.device import PciDevice
+    from .._model.host.host_facts import HostFacts
+    from .._model.host.node_device import NodeDevice, Nodes
+    from .._model.record.record import Record
+    from .libvirt import Libvirt
+
+
+@dataclass(frozen=True)
+class FactsWish:
+    """What is to be gathered: `parts` of `_model.report.subset.PARTS`; `fields` None for all of a device's fields."""
+
+    parts: frozenset[str] = frozenset(PARTS)
+    filters: Filters = field(default_factory=Filters)
+    fields: tuple[str, ...] | None = None
+
+    @property
+    def devices(self) -> bool:
+        return bool(self.parts & {"devices", "node_devices"})
+
+    @property
+    def needs_details(self) -> bool:
+        """Whether something of a function is to be shown that no rule looks at."""
+        return self.devices and (self.fields is None or not DETAILS.isdisjoint(self.fields))
+
+    @property
+    def needs_uses(self) -> bool:
+        """Whether it matters who uses which device."""
+        return self.devices or bool(self.parts & {"pools", "drift"})
+
+    @property
+    def needs_nodes(self) -> bool:
+        return bool(self.parts & {"node_devices", "tree"}) or (self.devices and self.filters.need_nodes)
+
+
+def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
+    """The options, understood. Raises HostdevError."""
+    specs = options["specs"]
+    if specs is not None:
+        from .._model.requests.device_spec import parse_device_specs
+
+        specs = parse_device_specs(specs, "specs")
+    return FactsWish(
+        parts=parse_subset(options["gather_subset"]),
+        filters=Filters(
+            capability=tuple(options["capability"]),
+            passthrough=options["passthrough"],
+            available=options["available"],
+            affected_by=options["affected_by"],
+            specs=specs,
+        ),
+        fields=None if options["fields"] is None else tuple(options["fields"]),
+    )
+
+
+def gather(
+    system: System, libvirt: Libvirt | None, reason: str, record: Record, wish: FactsWish
+) -> tuple[dict[str, t.Any], list[str]]:
+    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no libvirt."""
+    tree = system.tree
+    domains: list[Domain] | None = None
+    if libvirt is not None and wish.needs_uses:
+        domains = libvirt.domains.all()
+    if wish.needs_uses:
+        inventory = system.inventory(domains or (), details=wish.needs_details)
+    else:
+        known = wish.parts & {"iommu_groups", "tree"}
+        inventory = Inventory(read_host(tree), read_devices(tree) if known else ())
+    nodes: list[NodeDevice] = []
+    warnings: list[str] = []
+    listed: frozenset[str] = frozenset()
+    if libvirt is not None and wish.needs_nodes:
+        nodes, warnings, listed = _nodes(libvirt, inventory, wish)
+    statuses = Statuses(inventory, record.tracker)
+    listing = Listing(inventory, nodes, statuses, domains or (), listed)
+    parts: dict[str, t.Callable[[], t.Any]] = {
+        "devices": lambda: _devices(tree, listing, inventory, statuses, wish),
+        "iommu_groups": lambda: groups_report(inventory),
+        "tree": lambda: tree_report(listing.parents()),
+        "pools": lambda: pools(inventory, filter(statuses.claimable, inventory.devices)),
+        "claims": lambda: [claim.as_dict() for claim in record.tracker],
+        "drift": lambda: drift(
+            Snapshot(
+                inventory,
+                record.tracker,
+                None if domains is None else tuple(domains),
+                nodes=_held_nodes(tree, record),
+            )
+        ),
+        "host": lambda: _host(inventory.host, libvirt, reason),
+    }
+    wanted = wish.parts | {"devices"} if wish.devices else wish.parts
+    return {part: made() for part, made in parts.items() if part in wanted}, warnings
+
+
+def _nodes(libvirt: Libvirt, inventory: Inventory, wish: FactsWish) -> NodeDevices:
+    """Libvirt's node devices. Of PCI functions sysfs tells all but the capabilities that may be filtered by."""
+    from .._host.libvirt.node_devices import read_node_devices
+
+    known = frozenset() if wish.filters.capability else frozenset(map(nodedev_name, inventory.devices))
+    return read_node_devices(libvirt.handle, libvirt.error, known)
+
+
+def _devices(
+    tree: Tree, listing: Listing, inventory: Inventory, statuses: Statuses, wish: FactsWish
+) -> list[dict[str, t.Any]]:
+    """The devices that are asked for, with the fields that are."""
+    selected = [
+        entry
+        for entry in listing.select(wish.filters)
+        if ("devices" if entry.address is not None else "node_devices") in wish.parts
+    ]
+    functions = {entry.address: inventory.devices[entry.address] for entry in selected if entry.address is not None}
+    # Which fields there are is seen from any function, also when none is selected.
+    sample = next(iter(inventory.devices.values()), None) if wish.fields is not None else None
+    names = read_pci_ids(tree, [*functions.values(), *([sample] if sample is not None else [])])
+    aliases = ModuleAliases(tree, inventory.host.kernel_release)
+
+    def report(device: PciDevice) -> dict[str, t.Any]:
+        return device_report(inventory, statuses, device, names, aliases)
+
+    devices = []
+    for entry in selected:
+        device = {} if entry.address is None else report(functions[entry.address])
+        device.update(listing.as_dict(entry))
+        devices.append(device)
+    if wish.fields is None:
+        return devices
+    if sample is not None:
+        present = {key for entry in listing.entries.values() if entry.address is None for key in entry.as_dict()}
+        from .._model.host.node_fields import FIELDS
+
+        check_fields(wish.fields, FIELDS | present | report(sample).keys())
+    return [pick(device, wish.fields) for device in devices]
+
+
+def _held_nodes(tree: Tree, record: Record) -> Nodes:
+    """The USB and SCSI devices, which are only read where somebody holds one."""
+    if not any(claim.node_devices for claim in record.tracker):
+        return {}
+    from .._host.reading.usb_scsi import read_usb_and_scsi
+
+    return read_usb_and_scsi(tree)
+
+
+def _host(host: HostFacts, libvirt: Libvirt | None, reason: str) -> dict[str, t.Any]:
+    return {
+        "iommu": host.iommu,
+        "iommu_reason": host.iommu_reason,
+        "vfio_present": host.vfio_present,
+        "vfio_available": host.vfio_available,
+        "kernel": host.kernel_release,
+        "boot_id": host.boot_id,
+        "libvirt": libvirt is not None,
+        "libvirt_reason": reason,
+        **(libvirt.versions() if libvirt is not None else {}),
+    }

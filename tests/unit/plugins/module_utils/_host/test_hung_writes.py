@@ -1,0 +1,147 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A driver that never lets a device go: a real process that blocks, on a fifo, in place of the kernel's unbind."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.hung_writes import (
+    all_hung_writes,
+    hung_write_at,
+    note_hung_write,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device, read_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+
+VF1, VF2, VF3 = "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
+UNBIND = "/sys/bus/pci/drivers/igbvf/unbind"
+VFS = {"name": "nic", "count": 2, "specs": [{"product_id": "10ca"}]}
+
+
+class Hanging:
+    """The fake kernel, whose igbvf never lets the first VF go; what is written to that one is really written."""
+
+    def __init__(self, host):
+        self._kernel, self._tree = host.kernel, host.tree
+        self._writer = SysfsWriter(host.tree)
+        self.fifo = host.root / UNBIND[1:]
+        self.asked = []
+
+    def __call__(self, path, text, seconds):
+        if (path, text) == (UNBIND, VF1) and not self.fifo.exists():
+            os.mkfifo(self.fifo)
+        if (path, text) == (UNBIND, VF1) or (VF1 in path + text and hung_write_at(self._tree, VF1)):
+            self.asked.append(path)
+            self._writer(path, text, 0.05)
+        else:
+            self._kernel(path, text, seconds)
+
+    def come_back(self):
+        """Let the blocked process end, and wait for that."""
+        process = hung_write_at(self._tree, VF1).process
+        assert self.fifo.read_text() == VF1
+        end = time.monotonic() + 10
+        while hung_write_at(self._tree, VF1) is not None:
+            assert time.monotonic() < end, process
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def host(lab_host, monkeypatch):
+    lab_host.kernel.load_module("vfio-pci")
+    monkeypatch.setattr(sysfs_writer.os, "kill", lambda _process, _signal: None)  # no signal ends state D
+    lab_host.hanging = Hanging(lab_host)
+    lab_host.system.binder = Binder(lab_host.tree, lab_host.hanging, lab_host.kernel.load_module)
+    yield lab_host
+    if hung_write_at(lab_host.tree, VF1) is not None:
+        lab_host.hanging.come_back()
+
+
+def refused(call, *arguments, **keywords):
+    with pytest.raises(HostdevError) as caught:
+        call(*arguments, **keywords)
+    return caught.value
+
+
+def test_a_device_whose_unbind_never_returns_is_named_with_its_process_and_all_else_is_undone(host):
+    failed = refused(host.claim, VFS)
+    assert (failed.code, failed.subject, failed.details["stuck"]) == ("unbind_timeout", VF1, [VF1])
+    process = hung_write_at(host.tree, VF1).process
+    assert f"process {process} has been writing to {UNBIND} for 0.05 s, in state " in failed.found
+    assert failed.details["driver"] == "igbvf"
+    assert "reboot" in failed.remedy
+    assert host.kernel.driver(VF2) == "igbvf"
+    assert host.record["journal"] is None
+    held = [(device["address"], device["attach"]) for device in host.record["claims"][0]["devices"]]
+    assert (held, host.record["claims"][0]["requests"][0]["count"]) == ([(VF1, [])], 1)
+
+
+def test_other_devices_are_claimed_and_released_while_one_hangs(host):
+    refused(host.claim, VFS)
+    assert set(host.claim(VFS, owner="dpdk0").plans[0].after.holdings) == {VF2, VF3}
+    assert host.release(owner="dpdk0").changed
+    assert host.kernel.driver(VF2) == "igbvf"
+
+
+def test_the_device_that_hangs_is_refused_at_once_with_its_process(host):
+    refused(host.claim, VFS)
+    asked = len(host.hanging.asked)
+    process = hung_write_at(host.tree, VF1).process
+    for failed in (
+        refused(host.claim, {"name": "nic", "specs": [{"product_id": "10ca"}]}),
+        refused(host.release, domain="web1"),
+    ):
+        assert f"process {process} has not come back" in failed.message
+        assert failed.code in ("device_blocked", "device_in_use")
+    other = refused(host.claim, {"name": "it", "address": VF1}, owner="dpdk0")
+    assert (other.code, "held by domain web1" in other.found) == ("device_blocked", True)
+    assert len(host.hanging.asked) == asked
+
+
+def test_a_device_that_came_back_after_all_is_released_as_any_other(host):
+    refused(host.claim, VFS)
+    host.hanging.come_back()
+    host.hanging.fifo.unlink()
+    host.system.binder = Binder(host.tree, host.kernel, host.kernel.load_module)
+    host.release(domain="web1")
+    assert host.record["claims"] == []
+
+
+def test_the_override_of_a_function_that_hangs_is_not_read_since_its_reader_would_hang_too(host):
+    refused(host.claim, VFS)
+    override = host.root / f"sys/bus/pci/devices/{VF1}/driver_override"
+    override.unlink()
+    os.mkfifo(override)  # whoever opens it waits
+    assert read_device(host.tree, VF1).driver == "igbvf"
+    assert VF1 in {device.address for device in read_devices(host.tree)}
+
+
+def test_a_note_counts_only_for_the_process_that_left_it(tmp_path):
+    tree = Tree(str(tmp_path))
+    note_hung_write(tree, VF1, os.getpid(), UNBIND)
+    assert hung_write_at(tree, VF1) == (os.getpid(), UNBIND)
+    assert list(all_hung_writes(tree)) == [VF1]
+    note = tmp_path / f"run/kvm.hostdev.stuck/{VF1}"
+    process, _started, path = note.read_text().split()
+    note.write_text(f"{process} 1 {path}\n")  # an older one that had the same number
+    assert hung_write_at(tree, VF1) is None
+    note.write_text("garbage\n")
+    assert all_hung_writes(tree) == {}
+
+
+def test_no_note_is_left_of_a_process_that_has_ended(tmp_path):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    note_hung_write(Tree(str(tmp_path)), VF1, child, UNBIND)
+    assert list(tmp_path.iterdir()) == []

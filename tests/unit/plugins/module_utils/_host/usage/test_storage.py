@@ -1,0 +1,244 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import block_locations, storage_uses
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
+
+A, B = "0000:01:00.0", "0000:02:00.0"
+
+
+def disk(name, address, *partitions, number=None):
+    """A disk on a function, as sysfs has it."""
+    path = f"/sys/devices/pci0000:00/{address}/host0/block/{name}"
+    made = {f"{path}/size": "1\n", f"/sys/class/block/{name}": f"-> ../../..{path}"}
+    for part in partitions:
+        made[f"{path}/{part}/partition"] = "1\n"
+        made[f"/sys/class/block/{part}"] = f"-> ../../..{path}/{part}"
+    if number:
+        made[f"/sys/dev/block/{number}"] = f"-> ../../..{path}"
+    return made
+
+
+def virtual(name, *below, number=None, **contents):
+    """A block device above others."""
+    path = f"/sys/devices/virtual/block/{name}"
+    made = {f"{path}/size": "1\n", f"/sys/class/block/{name}": f"-> ../../..{path}"}
+    made.update({f"{path}/slaves/{one}": f"-> ../../../../../class/block/{one}" for one in below})
+    made.update({f"{path}/{key}": text for key, text in contents.items()})
+    if number:
+        made[f"/sys/dev/block/{number}"] = f"-> ../../..{path}"
+    return made
+
+
+def mount(number, point, kind="ext4", source="/dev/x", fields="shared:1"):
+    return f"28 1 {number} / {point} rw,relatime {fields} - {kind} {source} rw\n"
+
+
+def uses(folder, *parts, mounts="", swaps=""):
+    contents = {"/proc/self/mountinfo": mounts, "/proc/swaps": f"Filename\t\t\t\tType\n{swaps}"}
+    for part in parts:
+        contents.update(part)
+    files(folder, contents)
+    return [(use.code, use.address, use.detail) for use in storage_uses(Tree(str(folder)))]
+
+
+def test_the_lab_hosts_root_disk_and_nothing_else(lab):
+    assert [(use.code, use.address, use.detail) for use in storage_uses(lab)] == [
+        ("root_disk", "0000:00:02.0", "/dev/vda is mounted at /")
+    ]
+
+
+def test_a_mounted_partition_is_a_use_of_its_disks_function(folder):
+    parts = disk("sda", A, "sda1"), {"/sys/dev/block/8:1": "-> ../../class/block/sda1"}
+    assert uses(folder, *parts, mounts=mount("8:1", "/srv")) == [("mounted_fs", A, "/dev/sda1 is mounted at /srv")]
+
+
+def test_what_the_system_runs_from_is_the_root_disk(folder):
+    found = uses(
+        folder,
+        disk("sda", A, number="8:0"),
+        mounts="".join(mount("8:0", point) for point in ("/", "/boot", "/boot/efi", "/usr", "/var", "/home")),
+    )
+    assert [code for code, _address, _detail in found] == ["root_disk"] * 5 + ["mounted_fs"]
+
+
+def test_mount_points_with_white_space_are_told_as_they_are(folder):
+    found = uses(folder, disk("sda", A, number="8:0"), mounts=mount("8:0", "/srv/my\\040disk"))
+    assert found == [("mounted_fs", A, "/dev/sda is mounted at /srv/my disk")]
+
+
+def test_mounts_without_a_disk_and_broken_lines_are_passed_over(folder):
+    mounts = (
+        mount("0:22", "/proc", "proc", "proc") + "29 28 8:0 / /x\n\n30 - \n" + mount("0:50", "/net", "nfs4", "srv:/x")
+    )
+    assert uses(folder, disk("sda", A, number="8:0"), mounts=mounts) == []
+
+
+def test_a_mount_with_several_optional_fields_or_none_is_read(folder):
+    mounts = mount("8:0", "/a", fields="shared:1 master:2") + mount("8:0", "/b", fields="")
+    assert [detail for _c, _a, detail in uses(folder, disk("sda", A, number="8:0"), mounts=mounts)] == [
+        "/dev/sda is mounted at /a",
+        "/dev/sda is mounted at /b",
+    ]
+
+
+def test_swap_on_a_partition_and_in_a_volume(folder):
+    found = uses(
+        folder,
+        disk("sda", A, "sda2"),
+        disk("sdb", B),
+        virtual("dm-0", "sdb"),
+        {"/dev/sda2": "", "/dev/mapper/swap": "-> ../dm-0", "/dev/dm-0": ""},
+        swaps="/dev/sda2 partition 1 0 -2\n/dev/mapper/swap partition 1 0 -3\n/swap.img file 1 0 -4\n",
+    )
+    assert found == [("swap", A, "the host swaps to /dev/sda2"), ("swap", B, "the host swaps to /dev/mapper/swap")]
+
+
+def test_a_volume_group_is_a_use_of_all_its_disks_mounted_or_not(folder):
+    lvm = virtual("dm-0", "sda1", "sdb", **{"dm/uuid": "LVM-abc\n", "dm/name": "vg0-data\n"})
+    assert uses(folder, disk("sda", A, "sda1"), disk("sdb", B), lvm) == [
+        ("lvm", B, "logical volume vg0-data lies on it"),
+        ("lvm", A, "logical volume vg0-data lies on it"),
+    ]
+
+
+def test_a_raid_is_a_use_of_all_its_disks(folder):
+    raid = virtual("md127", "sda1", "sdb1", **{"md/level": "raid1\n"})
+    assert uses(folder, disk("sda", A, "sda1"), disk("sdb", B, "sdb1"), raid) == [
+        ("md", B, "software RAID md127 lies on it"),
+        ("md", A, "software RAID md127 lies on it"),
+    ]
+
+
+def test_a_file_system_on_an_encrypted_volume_on_a_raid(folder):
+    found = uses(
+        folder,
+        disk("sda", A, "sda1"),
+        virtual("md0", "sda1", **{"md/level": "raid1\n"}),
+        virtual("dm-3", "md0", number="253:3", **{"dm/uuid": "CRYPT-LUKS2-x\n", "dm/name": "crypt\n"}),
+        mounts=mount("253:3", "/home"),
+    )
+    assert found == [
+        ("mounted_fs", A, "/dev/dm-3 is mounted at /home"),
+        ("held_by_process", A, "the kernel's device mapper holds it for crypt (CRYPT)"),
+        ("md", A, "software RAID md0 lies on it"),
+    ]
+
+
+def test_an_open_encrypted_volume_holds_its_disk_with_nothing_mounted(folder):
+    crypt = virtual("dm-3", "sda", **{"dm/uuid": "CRYPT-LUKS2-x\n", "dm/name": "crypt\n"})
+    held = ("held_by_process", A, "the kernel's device mapper holds it for crypt (CRYPT)")
+    assert uses(folder, disk("sda", A), crypt) == [held]
+
+
+def test_a_multipath_map_holds_every_disk_that_leads_to_it(folder):
+    paths = virtual("dm-1", "sda", "sdb", **{"dm/uuid": "mpath-3600\n", "dm/name": "mpatha\n"})
+    found = uses(folder, disk("sda", A), disk("sdb", B), paths)
+    assert sorted((code, address) for code, address, _detail in found) == [
+        ("held_by_process", A),
+        ("held_by_process", B),
+    ]
+
+
+def test_a_member_of_an_imported_pool_is_a_use_and_of_another_pool_is_none(folder):
+    def member(number: str, pool: str) -> dict[str, str]:
+        return {f"/run/udev/data/b{number}": f"S:x\nE:ID_FS_TYPE=zfs_member\nE:ID_FS_LABEL={pool}\n"}
+
+    disks = [disk("sda", A), disk("sdb", B)]
+    numbers = [
+        {"/sys/class/block/sda/dev": "8:0\n"},
+        {"/sys/class/block/sdb/dev": "8:16\n"},
+    ]
+    pools = [member("8:0", "tank"), member("8:16", "away"), {"/proc/spl/kstat/zfs/tank/state": "ONLINE\n"}]
+    assert uses(folder, *disks, *numbers, *pools) == [("zfs", A, "sda is a member of the imported pool tank")]
+
+
+def test_btrfs_is_a_use_of_every_disk_that_it_lies_on(folder):
+    found = uses(
+        folder,
+        disk("sda", A),
+        disk("sdb", B),
+        {
+            "/dev/sda": "",
+            "/sys/fs/btrfs/features/raid1": "0\n",
+            "/sys/fs/btrfs/1234/devices/sda": "-> ../../../../class/block/sda",
+            "/sys/fs/btrfs/1234/devices/sdb": "-> ../../../../class/block/sdb",
+        },
+        mounts=mount("0:45", "/", "btrfs", "/dev/sda"),
+    )
+    assert found == [("root_disk", A, "/dev/sda is mounted at /"), ("root_disk", B, "/dev/sdb is mounted at /")]
+
+
+def test_a_mount_without_a_number_of_its_own_is_found_by_its_source(folder):
+    found = uses(folder, disk("sda", A), {"/dev/sda": ""}, mounts=mount("0:45", "/srv", "btrfs", "/dev/sda"))
+    assert found == [("mounted_fs", A, "/dev/sda is mounted at /srv")]
+
+
+def test_a_multipath_namespace_is_a_use_of_every_controller_that_leads_to_it(folder):
+    subsystem = "/sys/devices/virtual/nvme-subsystem/nvme-subsys0"
+    parts = {
+        f"{subsystem}/nvme0n1/size": "1\n",
+        f"{subsystem}/nvme0": f"-> ../../../pci0000:00/{A}/nvme/nvme0",
+        f"{subsystem}/nvme1": f"-> ../../../pci0000:00/{B}/nvme/nvme1",
+        f"/sys/devices/pci0000:00/{A}/nvme/nvme0/cntlid": "0\n",
+        f"/sys/devices/pci0000:00/{B}/nvme/nvme1/cntlid": "1\n",
+        "/sys/class/block/nvme0n1": f"-> ../../..{subsystem}/nvme0n1",
+        "/sys/dev/block/259:0": f"-> ../../..{subsystem}/nvme0n1",
+    }
+    assert uses(folder, parts, mounts=mount("259:0", "/srv")) == [
+        ("mounted_fs", A, "/dev/nvme0n1 is mounted at /srv"),
+        ("mounted_fs", B, "/dev/nvme0n1 is mounted at /srv"),
+    ]
+
+
+def test_volumes_that_lie_on_each_other_in_a_circle_do_not_hang(folder):
+    files(folder, {**virtual("dm-0", "dm-1"), **virtual("dm-1", "dm-0", "sda"), **disk("sda", A)})
+    assert block_locations(Tree(str(folder)), "dm-0") == [(f"/sys/devices/pci0000:00/{A}/host0/block/sda", A)]
+
+
+def test_a_disk_below_bridges_belongs_to_the_function_that_carries_it(folder):
+    path = f"/sys/devices/pci0000:00/0000:00:1c.0/{A}/nvme/nvme0/nvme0n1"
+    files(folder, {f"{path}/size": "1\n", "/sys/class/block/nvme0n1": f"-> ../../..{path}"})
+    assert block_locations(Tree(str(folder)), "nvme0n1") == [(path, A)]
+
+
+def test_a_use_names_the_path_of_every_disk_and_partition_below(folder):
+    on_usb = "/sys/devices/platform/xhci-hcd.0/usb1/1-1/1-1:1.0/host1/target1:0:0/1:0:0:0/block/sdb"
+    contents = {
+        **disk("sda", A, "sda1", "sda2"),
+        f"{on_usb}/size": "1\n",
+        "/sys/class/block/sdb": f"-> ../../..{on_usb}",
+        **virtual("md0", "sda2", "sdb", **{"md/level": "raid1\n"}),
+        **virtual("dm-3", "sda1", "md0", **{"dm/uuid": "LVM-x\n", "dm/name": "vg-a\n"}),
+    }
+    files(folder, contents)
+    on_pci = f"/sys/devices/pci0000:00/{A}/host0/block/sda"
+    found = storage_uses(Tree(str(folder)))
+    raid = [(f"{on_pci}/sda2", A), (on_usb, "")]
+    assert sorted((use.path, use.address) for use in found if use.code == "md") == raid
+    volume = [(f"{on_pci}/sda1", A), *raid]
+    assert sorted((use.path, use.address) for use in found if use.code == "lvm") == volume
+
+
+def test_a_use_of_multipath_nvme_names_the_paths_of_its_controllers(folder):
+    subsystem = "/sys/devices/virtual/nvme-subsystem/nvme-subsys0"
+    controller = f"/sys/devices/pci0000:00/{A}/nvme/nvme0"
+    contents = {
+        f"{subsystem}/nvme0n1/size": "1\n",
+        f"{subsystem}/nvme0": f"-> ../../../pci0000:00/{A}/nvme/nvme0",
+        f"{controller}/cntlid": "0\n",
+        "/sys/class/block/nvme0n1": f"-> ../../..{subsystem}/nvme0n1",
+    }
+    files(folder, contents)
+    assert block_locations(Tree(str(folder)), "nvme0n1") == [(controller, A)]
+
+
+def test_a_virtual_disk_with_nothing_below_is_no_use(folder):
+    assert uses(folder, virtual("loop3", number="7:3"), mounts=mount("7:3", "/snap/x")) == []
+
+
+def test_a_host_without_proc_has_no_uses(folder):
+    assert storage_uses(Tree(str(folder))) == []

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory, pf, use, vf
+
+
+def test_devices_are_in_address_order():
+    found = inventory(device("10000:01:00.0"), device("0000:81:00.0"), device("0000:01:00.1"), device("0000:01:00.0"))
+    assert list(found.devices) == ["0000:01:00.0", "0000:01:00.1", "0000:81:00.0", "10000:01:00.0"]
+
+
+def test_groups_hold_their_members_in_address_order():
+    found = inventory(
+        device("0000:02:00.0", iommu_group=7),
+        device("0000:01:00.0", iommu_group=7),
+        device("0000:03:00.0", iommu_group=3),
+        device("0000:04:00.0", iommu_group=None),
+    )
+    assert found.groups == {7: ["0000:01:00.0", "0000:02:00.0"], 3: ["0000:03:00.0"]}
+    assert [mate.address for mate in found.group_mates("0000:02:00.0")] == ["0000:01:00.0"]
+    assert found.group_mates("0000:03:00.0") == []
+    assert found.group_mates("0000:04:00.0") == []
+
+
+def test_descendants_are_found_through_all_bridges():
+    found = inventory(
+        device("0000:00:01.0", header_type=1),
+        device("0000:01:00.0", header_type=1, parent="0000:00:01.0"),
+        device("0000:02:01.0", parent="0000:01:00.0"),
+        device("0000:02:00.0", parent="0000:01:00.0"),
+        device("0000:03:00.0", parent="0000:00:02.0"),
+    )
+    assert found.descendants("0000:00:01.0") == ["0000:01:00.0", "0000:02:00.0", "0000:02:01.0"]
+    assert found.descendants("0000:02:00.0") == []
+
+
+def test_giving_away_a_pf_affects_its_vfs_and_their_interfaces():
+    found = inventory(
+        pf("0000:01:00.0", "0000:01:10.0", "0000:01:10.2", children=(Child("net", "eth0"),)),
+        vf("0000:01:10.0", "0000:01:00.0", children=(Child("net", "eth1"),)),
+        vf("0000:01:10.2", "0000:01:00.0", children=(Child("net", "eth2"),)),
+    )
+    assert found.affected("0000:01:00.0") == ["0000:01:10.0", "0000:01:10.2", "net/eth0", "net/eth1", "net/eth2"]
+    assert found.affected("0000:01:10.2") == ["net/eth2"]
+
+
+def test_group_mates_and_what_lies_below_are_affected_with_their_children():
+    found = inventory(
+        device("0000:00:1c.0", header_type=1, iommu_group=5),
+        device("0000:03:00.0", iommu_group=5, parent="0000:00:1c.0", children=(Child("block", "sda"),)),
+        device("0000:03:00.1", iommu_group=5, parent="0000:00:1c.0"),
+        device("0000:04:00.0"),
+    )
+    assert found.affected("0000:00:1c.0") == ["0000:03:00.0", "0000:03:00.1", "block/sda"]
+    assert found.affected("0000:03:00.1") == ["0000:00:1c.0", "0000:03:00.0", "block/sda"]
+    assert found.affected("0000:04:00.0") == []
+
+
+def test_a_bridge_affects_what_lies_below_only_where_groups_do_not_tell_them_apart():
+    bridge = device("0000:00:1c.0", header_type=1, iommu_group=5)
+    below = device("0000:03:00.0", iommu_group=6, parent="0000:00:1c.0")
+    assert inventory(bridge, below).affected("0000:00:1c.0") == []
+    bridge = device("0000:00:1c.0", header_type=1, iommu_group=None)
+    below = device("0000:03:00.0", iommu_group=None, parent="0000:00:1c.0")
+    assert inventory(bridge, below).affected("0000:00:1c.0") == ["0000:03:00.0"]
+
+
+def test_the_vfs_of_a_group_mate_are_affected():
+    found = inventory(pf("0000:01:00.0", "0000:01:10.0"), device("0000:01:00.1"), vf("0000:01:10.0", "0000:01:00.0"))
+    assert found.affected("0000:01:00.1") == ["0000:01:00.0", "0000:01:10.0"]
+
+
+def test_a_vf_that_is_not_on_the_host_yet_is_affected_all_the_same():
+    assert inventory(pf("0000:01:00.0", "0000:01:10.0")).affected("0000:01:00.0") == ["0000:01:10.0"]
+
+
+def test_uses_are_found_at_a_path_and_below_it_and_nowhere_else():
+    usb = "/sys/devices/pci0000:00/0000:00:05.0/usb2"
+    paths = ["2-1", "2-1/2-1:1.0/host7/block/sdb/sdb1", "2-1.4", "2-10/2-10:1.0", "2-1-x", "2-1/2-1:1.0/net/eth1", "2"]
+    uses = [HostUse("swap", "0000:00:05.0", path, f"{usb}/{path}") for path in paths]
+    found = inventory(host_uses=[*uses, HostUse("bmc", "0000:00:05.0", "the function itself")])
+
+    def within(path):
+        return [use.detail for use in found.host_uses_within(path)]
+
+    assert within(f"{usb}/2-1") == ["2-1", "2-1/2-1:1.0/host7/block/sdb/sdb1", "2-1/2-1:1.0/net/eth1"]
+    assert within(f"{usb}/2-10") == ["2-10/2-10:1.0"]
+    assert within(f"{usb}/2-1/2-1:1.0/net/eth1") == ["2-1/2-1:1.0/net/eth1"]
+    assert within(f"{usb}/2-1/2-1:1.0/net/eth") == within(f"{usb}/3-1") == []
+    assert sorted(within(usb)) == sorted(paths)
+
+
+def test_a_use_on_no_function_is_found_by_its_path_alone():
+    disk = HostUse("swap", "", "sda", "/sys/devices/platform/host5/block/sda")
+    found = inventory(device("0000:01:00.0"), host_uses=[disk])
+    assert found.host_uses == {}
+    assert found.host_uses_within("/sys/devices/platform/host5") == [disk]
+
+
+def test_uses_are_kept_by_address_also_for_devices_that_are_gone():
+    found = inventory(
+        device("0000:01:00.0"),
+        host_uses=[HostUse("swap", "0000:01:00.0", "a"), HostUse("lvm", "0000:01:00.0", "b")],
+        domain_uses={"0000:99:00.0": [use()]},
+    )
+    assert [one.code for one in found.host_uses["0000:01:00.0"]] == ["swap", "lvm"]
+    assert [one.domain for one in found.domain_uses["0000:99:00.0"]] == ["web1"]

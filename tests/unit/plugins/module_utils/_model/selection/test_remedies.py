@@ -1,0 +1,144 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a refusal says is to be done."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import ANYWHERE, Guest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.remedies import Step, advice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
+    DB,
+    DPDK,
+    PERMIT_ALL,
+    WEB,
+    allow,
+    claim,
+    device,
+    holding,
+    inventory,
+    pf,
+    requests,
+    use,
+    vf,
+)
+
+A, B = "0000:01:00.0", "0000:02:00.0"
+PF, VF1, VF2 = "0000:06:00.0", "0000:06:10.0", "0000:06:10.2"
+VFS = {"name": "nic", "count": 2, "specs": [{"vendor_id": "8086", "product_id": "10ca", "device_type": "type-VF"}]}
+SETTING = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
+WIDEN = "widen the request's specs or the device_spec"
+
+
+def remedy(found, *wanted, tracker=None, allow_list=PERMIT_ALL, guest=None):
+    wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(), ())
+    with pytest.raises(HostdevError) as caught:
+        select(Snapshot(found, tracker or Tracker()), Asked(wish, WEB, guest or ANYWHERE))
+    assert "\n" not in caught.value.message
+    return caught.value.remedy
+
+
+def test_a_request_for_vfs_is_told_of_a_pf_that_could_have_some():
+    assert remedy(inventory(pf(PF)), VFS) == (f"make VFs of {PF}, which can have 7: `echo 2 > {SETTING}`; or {WIDEN}")
+
+
+def test_no_more_vfs_are_advised_than_the_pf_can_have():
+    assert f"`echo 7 > {SETTING}`" in remedy(inventory(pf(PF)), {**VFS, "count": 30})
+
+
+def test_the_number_of_vfs_goes_through_zero_as_the_kernel_wants_it():
+    found = inventory(pf(PF, VF1), vf(VF1, PF))
+    assert f"`echo 0 > {SETTING} && echo 2 > {SETTING}`" in remedy(found, VFS)
+
+
+@pytest.mark.parametrize(
+    ("found", "tracker"),
+    [
+        (inventory(pf(PF, VF1), vf(VF1, PF, driver="vfio-pci")), Tracker([claim(DPDK, holding(VF1))])),
+        (inventory(pf(PF, VF1), vf(VF1, PF), domain_uses={VF1: [use(DB)]}), None),
+        (inventory(pf(PF, VF1), vf(VF1, PF), host_uses=[HostUse("ip_configured", VF1, "10.0.0.1")]), None),
+        (inventory(pf(PF, driver="vfio-pci")), Tracker([claim(DPDK, holding(PF))])),
+        (inventory(pf(PF, driver=None)), None),
+        (inventory(pf(PF, VF1, total_vfs=1), vf(VF1, PF)), None),
+        (inventory(pf(PF, vendor_id="15b3")), None),
+        (inventory(pf(PF, VF1), vf(VF1, PF, product_id="1520")), None),
+        (inventory(device(PF)), None),
+    ],
+)
+def test_no_vfs_are_advised_of_a_pf_that_can_not_have_them_now(found, tracker):
+    assert "make VFs" not in remedy(found, VFS, tracker=tracker)
+
+
+def test_no_vfs_are_advised_that_the_allow_list_or_the_numa_policy_would_refuse():
+    assert "make VFs" not in remedy(inventory(pf(PF)), VFS, allow_list=allow({"vendor_id": "15b3"}))
+    far = inventory(pf(PF, numa_node=1))
+    assert "make VFs" not in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({0}), {}))
+    assert "make VFs" in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({1}), {}))
+
+
+def test_a_request_that_asks_for_no_vfs_is_told_of_none():
+    assert remedy(inventory(pf(PF)), {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca"}]}) == WIDEN
+
+
+def test_a_pf_is_refused_with_what_to_do_about_its_vfs():
+    found = inventory(pf(PF, VF1), vf(VF1, PF))
+    assert remedy(found, {"name": "nic", "address": PF}) == (
+        "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
+        f"`echo 0 > {SETTING}`; or ask for another device"
+    )
+
+
+def test_what_a_mate_needs_is_told_with_the_mates_address():
+    found = inventory(device(A), device("0000:01:00.1"), host_uses=[HostUse("swap", "0000:01:00.1", "sw")])
+    assert remedy(found, {"name": "n", "address": A}).startswith(
+        "0000:01:00.1: take the swap out of use (`swapoff`), and out of `/etc/fstab`, or put the card into a slot"
+    )
+
+
+def test_a_device_with_another_owner_is_to_be_released_there():
+    found = inventory(device(A, driver="vfio-pci"))
+    assert remedy(found, {"name": "n", "address": A}, tracker=Tracker([claim(DPDK, holding(A))])) == (
+        "release it from owner dpdk0 with `kvm.hostdev.pci_passthrough_release`; or ask for another device"
+    )
+
+
+def test_a_vf_whose_pf_is_held_is_told_to_release_that():
+    found = inventory(pf(PF, VF1, driver="vfio-pci"), vf(VF1, PF))
+    assert remedy(found, {"name": "n", "address": VF1}, tracker=Tracker([claim(DPDK, holding(PF))])).startswith(
+        f"{PF}: release it from owner dpdk0 with"
+    )
+
+
+def test_a_device_outside_the_allow_list_is_to_be_permitted_there():
+    assert remedy(inventory(device(A)), {"name": "n", "address": A}, allow_list=allow({"address": B})) == (
+        "permit it in `device_spec`, of which the first entry that fits counts; or ask for another device"
+    )
+
+
+def test_a_device_that_is_too_far_away_asks_for_a_softer_policy():
+    request = {"name": "n", "specs": [{"vendor_id": "8086"}], "numa_policy": "required"}
+    assert remedy(inventory(device(A, numa_node=1)), request, guest=Guest(frozenset({0}), {})) == (
+        f"{A}: set the request's `numa_policy` to preferred; or {WIDEN}"
+    )
+
+
+def test_of_many_remedies_three_are_told_and_devices_with_the_same_one_together():
+    steps = [Step(f"d{number}", "release it") for number in range(5)]
+    steps += [Step("e", "unmount it"), Step("e", "stop the RAID"), Step("f", "export the pool")]
+    assert advice(steps) == ["d0, d1, d2 ...: release it; e: unmount it; and stop the RAID"]
+    assert advice([Step("e", "unmount it")], subject="e") == ["unmount it"]
+    assert advice([]) == []
+
+
+def test_what_stays_with_the_host_is_no_help_to_a_request_for_any_device():
+    found = inventory(device(A), host_uses=[HostUse("root_disk", A, "/")])
+    assert remedy(found, {"name": "n", "specs": [{"vendor_id": "8086"}]}) == WIDEN
