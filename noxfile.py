@@ -29,6 +29,8 @@ nox.options.error_on_external_run = False
 TESTS = ("lint", "ansible_lint", "units", "sanity", "ansible_units", "docs", "build", "integration", "faults", "lab")
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
+# Rules that know neither a host nor Ansible, and behave alike on every Python on which they run at all.
+PURE = ("tests/unit/plugins/module_utils/_model/", "tests/unit/plugins/module_utils/test_no_shell.py")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -114,13 +116,26 @@ def units(session: nox.Session) -> None:
 @nox.session
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity on each ansible-core; arguments go to ansible-test."""
-    on_each_core(session, "sanity", ["--local", "--color", "no"], every_python=tuple(CORES))
+    on_cores(session, "sanity", ["--local", "--color", "no"], dict.fromkeys(CORES, [[]]))
 
 
 @nox.session
 def ansible_units(session: nox.Session) -> None:
-    """ansible-test units on ansible-core 2.19 and every Python there is, and on 2.21; arguments go to ansible-test."""
-    on_each_core(session, "units", ["--venv", "--color", "no"], every_python=("core-2.19",))
+    """ansible-test units on ansible-core 2.19 and every Python there is, and on 2.21; arguments go to ansible-test.
+
+    Pure rules are tested on the oldest Python of managed hosts only. The conformance cases, which ansible-test runs on
+    controllers' Pythons only, are in `units` and here on 2.21.
+    """
+    own = ["--python", pythons.text(pythons.first(CORES["core-2.21"]) or (0, 0))]
+    if session.posargs:
+        runs: dict[str, list[list[str]]] = {"core-2.19": [[]], "core-2.21": [own]}
+    else:
+        oldest = ["--python", pythons.text(min(pythons.interpreters()))]
+        runs = {
+            "core-2.19": [[*oldest, *PURE], excluding(*PURE, "tests/unit/conformance/")],
+            "core-2.21": [[*own, *excluding(*PURE)]],
+        }
+    on_cores(session, "units", ["--venv", "--color", "no"], runs)
 
 
 @nox.session
@@ -233,20 +248,26 @@ def pins_(session: nox.Session) -> None:
     pins.write_pins(session.posargs)
 
 
-def on_each_core(session: nox.Session, command: str, arguments: list[str], *, every_python: t.Container[str]) -> None:
-    """Run ansible-test on each ansible-core; those not in `every_python` test on their own Python only."""
+def on_cores(
+    session: nox.Session, command: str, arguments: list[str], runs: t.Mapping[str, t.Iterable[list[str]]]
+) -> None:
+    """Run ansible-test on each ansible-core, as many times as `runs` has more arguments for it."""
     wrong = []
-    for core, versions in CORES.items():
-        version = pythons.first(versions)
+    for core, scopes in runs.items():
+        version = pythons.first(CORES[core])
         if version is None:
-            session.warn(f"{core} left out: it needs one of Python {', '.join(map(pythons.text, versions))}")
+            session.warn(f"{core} left out: it needs one of Python {', '.join(map(pythons.text, CORES[core]))}")
             continue
-        scope = [] if core in every_python else ["--python", pythons.text(version)]
         python = pythons.interpreters()[version]
-        faults = ansible_test.run(command, [*arguments, *scope], session.posargs, core=core, python=python)
-        wrong += [f"{core}: {fault}" for fault in faults]
+        for scope in scopes:
+            faults = ansible_test.run(command, [*arguments, *scope], session.posargs, core=core, python=python)
+            wrong += [f"{core}: {fault}" for fault in faults]
     if wrong:
         session.error("; ".join(wrong))
+
+
+def excluding(*targets: str) -> list[str]:
+    return [word for target in targets for word in ("--exclude", target)]
 
 
 def in_lab_environment(session: nox.Session, module: str, *arguments: str, environment: str = "ansible") -> None:

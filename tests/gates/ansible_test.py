@@ -65,7 +65,7 @@ def _run(command: str, arguments: list[str], tools: Path, home: Path, tree: Path
         "PATH": os.pathsep.join(map(str, [tools, home / "bin", "/usr/local/bin", "/usr/bin", "/bin"])),
         "TERM": os.environ.get("TERM", "dumb"),
     }
-    status, lines = echoed([tools / "ansible-test", command, *arguments], tree, environment)
+    status, lines, _processor = echoed([tools / "ansible-test", command, *arguments], tree, environment)
     wrong = [f"exit status {status}"] if status else []
     if command == "integration":
         return wrong + _untested_targets(lines, tree, whole=whole)

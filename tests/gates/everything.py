@@ -1,51 +1,141 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run sessions one after another, whatever fails on the way, and say at the end how each went and how long it took."""
+"""Run sessions in two lanes, whatever fails on the way, and say at the end how each went and where the time went.
+
+The output of a session stays together. What the first lane says comes as it is written; what the second lane says comes
+between two sessions of the first, once its session has ended, and as it is written when the first lane is through.
+"""
 
 from __future__ import annotations
 
+import queue
 import re
 import sys
+import threading
 import time
 import typing as t
 
-from tests.gates.echo import echoed
+from tests.gates.echo import echoed, to_stdout
 from tests.gates.places import CACHE, CHECKOUT
 
+# What keeps one core busy most of the time and hardly ever a second one, whatever else goes on: the emulated host.
+SECOND_LANE = ("lab",)
+
 _CLOSING = re.compile(r"^=+ (.*\b(?:passed|failed|errors?|no tests ran)\b.* in [\d.]+s.*?) =+$")
+_SPENT = "time: "
 
 
 class Outcome(t.NamedTuple):
-    """How a session went; `closing` is pytest's last word, if it had one."""
+    """How a session went, and what it cost in processor seconds.
+
+    `closings` are pytest's last words, a line for each time that it ran; `spent` what a session said about its time, in
+    lines that began with `time: `.
+    """
 
     name: str
     passed: bool
     seconds: float
-    closing: str
+    processor: float = 0
+    lane: int = 1
+    closings: t.Sequence[str] = ()
+    spent: t.Sequence[str] = ()
 
 
 def run_all(names: t.Sequence[str]) -> bool:
     """Run the sessions and print the table; true when all passed."""
-    return print_table([_run(name) for name in names])
+    started = time.monotonic()
+    second = _SecondLane([name for name in names if name in SECOND_LANE])
+    outcomes = []
+    for name in names:
+        if name not in SECOND_LANE:
+            outcomes.append(_run(name, 1, to_stdout))
+            second.print_ended()
+    outcomes += second.print_to_the_end()
+    return print_table(outcomes, time.monotonic() - started)
 
 
-def print_table(outcomes: t.Sequence[Outcome]) -> bool:
-    """Print how each went and how long it took; true when all passed."""
-    width = max(len(outcome.name) for outcome in outcomes)
-    print(f"\n{''.ljust(width)}  result  seconds")
-    for outcome in outcomes:
-        result = "passed" if outcome.passed else "FAILED"
-        print(f"{outcome.name.ljust(width)}  {result}  {outcome.seconds:7.1f}  {outcome.closing}".rstrip())
-    total = sum(outcome.seconds for outcome in outcomes)
+def print_table(outcomes: t.Sequence[Outcome], seconds: float | None = None) -> bool:
+    """Print how each went and how long it took, all together `seconds` or one after another; true when all passed."""
+    total = sum(outcome.seconds for outcome in outcomes) if seconds is None else seconds
     passed = all(outcome.passed for outcome in outcomes)
-    print(f"{'all'.ljust(width)}  {'passed' if passed else 'FAILED'}  {total:7.1f}", flush=True)
+    everything = Outcome("all", passed, total, sum(outcome.processor for outcome in outcomes), lane=0)
+    width = max(len(outcome.name) for outcome in (*outcomes, everything))
+    print(f"\n{''.ljust(width)}  result  lane  seconds  processor")
+    for outcome in (*outcomes, everything):
+        result = "passed" if outcome.passed else "FAILED"
+        numbers = f"{outcome.lane or '':>4}  {outcome.seconds:7.1f}  {outcome.processor or 0:9.1f}"
+        closing = outcome.closings[-1].strip("= ") if outcome.closings else ""
+        print(f"{outcome.name.ljust(width)}  {result}  {numbers}  {closing}".rstrip())
+        for line in outcome.spent:
+            print(f"    {line}")
+    for closing in (line for outcome in outcomes for line in outcome.closings):
+        print(closing)
+    sys.stdout.flush()
     return passed
 
 
-def _run(name: str) -> Outcome:
-    print(f"\n--- {name} ---", flush=True)
+class _SecondLane:
+    """Sessions that run one after another in the background; their lines wait until they may be printed."""
+
+    def __init__(self, names: t.Sequence[str]) -> None:
+        self._sessions = [_InBackground(name) for name in names]
+        self._outcomes: list[Outcome] = []
+        # A daemon: who interrupts the first lane waits for nothing.
+        threading.Thread(target=_run_all, args=[tuple(self._sessions)], daemon=True).start()
+
+    def print_ended(self) -> None:
+        """Print what the sessions said that have ended meanwhile."""
+        while self._sessions and self._sessions[0].ended.is_set():
+            self._print_first()
+
+    def print_to_the_end(self) -> list[Outcome]:
+        """Print what is left as it comes, and return how all went."""
+        while self._sessions:
+            self._print_first()
+        return self._outcomes
+
+    def _print_first(self) -> None:
+        session = self._sessions.pop(0)
+        for line in iter(session.lines.get, None):
+            to_stdout(line)
+        session.ended.wait()
+        assert session.outcome is not None
+        self._outcomes.append(session.outcome)
+
+
+def _run_all(sessions: t.Iterable[_InBackground]) -> None:
+    for session in sessions:
+        session.run()
+
+
+class _InBackground:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.ended = threading.Event()
+        self.outcome: Outcome | None = None
+
+    def run(self) -> None:
+        try:
+            self.outcome = _run(self._name, 2, self.lines.put)
+        finally:
+            self.outcome = self.outcome or Outcome(self._name, False, 0, lane=2)
+            self.lines.put(None)
+            self.ended.set()
+
+
+def _run(name: str, lane: int, write: t.Callable[[str], object]) -> Outcome:
+    write(f"\n--- {name} ---\n")
     started = time.monotonic()
-    status, lines = echoed([sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name], CHECKOUT)
-    closings = [match[1] for match in map(_CLOSING.match, map(str.strip, lines)) if match]
-    return Outcome(name, status == 0, time.monotonic() - started, closings[-1] if closings else "")
+    run = echoed([sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name], CHECKOUT, write=write)
+    lines = [line.strip() for line in run.lines]
+    return Outcome(
+        name,
+        run.status == 0,
+        time.monotonic() - started,
+        run.processor,
+        lane,
+        [line for line in lines if _CLOSING.match(line)],
+        [line.removeprefix(_SPENT) for line in lines if line.startswith(_SPENT)],
+    )

@@ -72,7 +72,7 @@ def _timed(name: str, work: t.Callable[[], bool]) -> Outcome:
     print(f"\n--- {name} ---", flush=True)
     started = time.monotonic()
     passed = work()
-    return Outcome(name, passed, time.monotonic() - started, "")
+    return Outcome(name, passed, time.monotonic() - started)
 
 
 def _make_root(suite: str, root: Path) -> bool:

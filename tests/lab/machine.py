@@ -19,15 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from . import accelerator, cache, emulator, guest, image, qmp, runs, say, topology
+from . import accelerator, cache, emulator, guest, image, qmp, runs, say, spent, topology
 from .guest import GuestDevice
+from .patience import stretched
 from .say import LabError
 from .ssh import HOST, Ssh
 
 #: MiB; enough for libvirt and two guests with pinned memory.
 MEMORY = 2560
-#: Seconds until ssh answers: 30 to 60 under emulation on an idle machine.
-BOOT_TIMEOUT = 240
+#: Seconds in which a host that boots neither says a word on its console nor answers on ssh; a boot takes 30 to 60.
+SILENCE = 90
 KERNEL_ARGUMENTS = (
     "root=/dev/vda rw console=ttyS0,115200 intel_iommu=on fsck.mode=skip mitigations=off apparmor=0 audit=0 panic=10"
 )
@@ -80,7 +81,7 @@ class Lab:
         tools = emulator.ensure()
         files = image.ensure(self.suite, tools)
         speed = accelerator.choose(tools, files.kernel, files.folder / "accelerator")
-        with self.run.lock():
+        with self.run.lock(), spent.spending(spent.BOOTS):
             self.run.create()
             try:
                 self._launch(tools, files, speed)
@@ -110,15 +111,17 @@ class Lab:
         """Stop the lab."""
         self.stop()
 
-    def wait_for_ssh(self, timeout: float = BOOT_TIMEOUT) -> None:
-        """Wait until root can log in, at most TIMEOUT seconds."""
+    def wait_for_ssh(self, silence: float = SILENCE) -> None:
+        """Wait until root can log in, as long as the host's console is not silent for SILENCE seconds."""
         with say.step(f"waiting for ssh on port {self.ssh.port}"):
-            deadline = time.monotonic() + timeout
+            said, since = 0, time.monotonic()
             while not (self.ssh.answers() and self.ssh.run("true", timeout=60).returncode == 0):
                 if self.run.state() is None:
                     raise LabError("the emulator ended")
-                if time.monotonic() > deadline:
-                    raise LabError(f"no ssh after {timeout:.0f} s")
+                if said != (now := self.run.console.stat().st_size):
+                    said, since = now, time.monotonic()
+                if time.monotonic() - since > stretched(silence):
+                    raise LabError(f"no ssh, and no word on the console for {time.monotonic() - since:.0f} s")
                 time.sleep(0.5)  # nothing tells when a server starts to listen behind a forwarded port
 
     def sh(
@@ -152,11 +155,15 @@ class Lab:
         self._boot_again(lambda: self.qmp("system_reset"))
 
     def _boot_again(self, begin: Callable[[], object]) -> None:
+        with spent.spending(spent.BOOTS):
+            self._await_another_boot(begin)
+
+    def _await_another_boot(self, begin: Callable[[], object]) -> None:
         before = self.get("/proc/sys/kernel/random/boot_id")
         begin()
         self.ssh.close()
-        deadline = time.monotonic() + 3 * BOOT_TIMEOUT
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while time.monotonic() - began < stretched(6 * SILENCE):  # the old system may still answer
             self._await_boot()
             after = self.sh("cat /proc/sys/kernel/random/boot_id", check=False).stdout
             if after and after != before:
@@ -185,7 +192,7 @@ class Lab:
         Under nested emulation a kernel that takes 15 s to boot now and then never does, without a word on its console.
         Such a guest is started again.
         """
-        with say.step(f"starting the guest {name}"):
+        with say.step(f"starting the guest {name}"), spent.spending(spent.GUESTS):
             self.sh(f"virsh -q start {name}")
             for _attempt in range(2):
                 try:
@@ -203,6 +210,12 @@ class Lab:
         self, name: str, predicate: Callable[[list[GuestDevice]], bool], timeout: float = 60
     ) -> list[GuestDevice]:
         """Await a report of the guest NAME that fulfils PREDICATE, the last one or a later one, and return it."""
+        with spent.spending(spent.GUESTS):
+            return self._await_guest_pci(name, predicate, timeout)
+
+    def _await_guest_pci(
+        self, name: str, predicate: Callable[[list[GuestDevice]], bool], timeout: float
+    ) -> list[GuestDevice]:
         snapshots = guest.Snapshots()
         said = self._console(name)  # whole: a report that is not the last one tells nothing of now
         complete, _newline, _rest = said.rpartition(b"\n")
@@ -214,7 +227,7 @@ class Lab:
                 return snapshots.last
         end = self._console(name)[-1000:].decode(errors="replace")
         told = f"it reported {snapshots.last}, its console ends:\n{end}"
-        raise LabError(f"the guest {name} did not get there in {timeout:.0f} s; {told}")
+        raise LabError(f"the guest {name} did not get there in {stretched(timeout):.0f} s; {told}")
 
     def _console(self, name: str) -> bytes:
         """Return all that the guest NAME has written to its console since it was started."""
@@ -223,7 +236,7 @@ class Lab:
 
     def _follow(self, path: str, start: int, timeout: float) -> Iterator[str]:
         """Yield the lines of a file of the host from the byte START on, as they are written."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + stretched(timeout)
         command = self.ssh.command(f"exec tail -c +{start + 1} -F {shlex.quote(path)} 2> /dev/null")
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import spent
 from .say import LabError
 
 _HERE = Path(__file__).resolve().parent
@@ -39,8 +40,9 @@ class PlayResult:
     tasks: list[TaskResult]
 
     def of(self, task: str) -> TaskResult:
-        """Return the result of the last task whose name ends with TASK."""
-        found = [result for result in self.tasks if result.task.endswith(task)]
+        """Return the result of the last task whose name is TASK, or ends with it if none is."""
+        found = [result for result in self.tasks if result.task == task]
+        found = found or [result for result in self.tasks if result.task.endswith(task)]
         if not found:
             raise LabError(f"no task {task!r} was run:\n{self.output}")
         return found[-1]
@@ -77,16 +79,18 @@ def play(
             "ANSIBLE_NOCOLOR": "true",
             "KVM_HOSTDEV_RESULTS": str(results),
         }
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        with spent.spending(spent.PLAYBOOKS):
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
         lines = [json.loads(line) for line in results.read_text().splitlines()]
+        spent.count_tasks(len(lines))
         return PlayResult(done.returncode, done.stdout, [TaskResult(**line) for line in lines])
 
 

@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from .patience import stretched
 from .say import LabError
 
 HOST = "127.0.0.1"
@@ -43,7 +44,8 @@ class Ssh:
         return [program, *self.options(), *target, *words]
 
     def run(self, command: str, *, text: str | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Run a shell's command line on the host with TEXT as its standard input, within TIMEOUT seconds."""
+        """Run a shell's command line on the host with TEXT as its standard input, within TIMEOUT seconds or so."""
+        timeout = stretched(timeout)
         given = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
         try:
             return subprocess.run(

@@ -9,21 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from .machine import Lab
+from .play import PlayResult
 
 RECORD = "/etc/ansible/facts.d/hostdev.fact"
 
+# Few processes: under emulation each costs, and this is asked for a hundred times.
 _SCRIPT = f"""
-for device in /sys/bus/pci/devices/*; do
-  echo "bind ${{device##*/}} $(basename "$(readlink $device/driver)") $(cat $device/driver_override)"
-done
-for domain in $(virsh -q list --all --name); do
-  echo "xml $domain config"
-  virsh dumpxml --inactive $domain
-  if virsh -q list --name | grep -qx $domain; then
-    echo "xml $domain live"
-    virsh dumpxml $domain
-  fi
-done
+cd /sys/bus/pci/devices
+find */driver -maxdepth 0 -printf 'driver %h %l\\n'
+grep -H '' */driver_override
+domains=$(virsh -q list --all | while read -r id name state; do
+  echo "$name config --inactive"
+  [ "$id" = - ] || echo "$name live"
+done)
+echo domains
+echo "$domains"
+echo xml
+virsh -q "$(echo "$domains" | while read -r name place option; do echo "dumpxml $option $name;"; done)"
 echo record
 cat {RECORD} 2> /dev/null
 true
@@ -56,21 +58,37 @@ class HostState:
 
 def read_state(lab: Lab) -> HostState:
     """Read all of it, in one go."""
-    bindings: dict[str, tuple[str, str]] = {}
-    domains: dict[tuple[str, str], str] = {}
-    record: list[str] | None = None
-    open_xml: tuple[str, str] | None = None
-    for line in lab.sh("sh", text=_SCRIPT).stdout.splitlines():
-        words = line.split(" ")
-        if record is not None:
-            record.append(line)
-        elif words[0] == "bind":
-            bindings[words[1]] = (" ".join(words[2:-1]), words[-1])
-        elif words[0] == "xml":
-            open_xml = (words[1], words[2])
-            domains[open_xml] = ""
-        elif line == "record":
-            record = []
-        elif open_xml is not None:
-            domains[open_xml] += line + "\n"
-    return HostState(bindings, domains, "\n".join(record or ()))
+    return _state(lab.sh("sh", text=_SCRIPT).stdout)
+
+
+def reading(name: str) -> dict[str, Any]:
+    """Return a task NAME that reads all of it between other tasks of a playbook."""
+    return {"name": name, "ansible.builtin.raw": _SCRIPT}
+
+
+def state_at(result: PlayResult, name: str) -> HostState:
+    """Return what the task NAME of 'reading' has read."""
+    return _state(result.of(name).result["stdout"].replace("\r\n", "\n"))
+
+
+def _state(said: str) -> HostState:
+    functions, rest = said.split("domains\n", 1)
+    places, rest = rest.split("xml\n", 1)
+    definitions, record = rest.split("record\n", 1)
+    drivers: dict[str, str] = {}
+    overrides: dict[str, str] = {}
+    for line in functions.splitlines():
+        address, is_override, override = line.partition("/driver_override:")
+        if is_override:
+            overrides[address] = override
+        else:
+            _word, address, link = line.split(" ", 2)
+            drivers[address] = link.rpartition("/")[2]
+    names = [(name, place) for name, place, *_option in map(str.split, places.splitlines())]
+    end = "</domain>\n"
+    texts = [f"{text.lstrip()}{end}" for text in definitions.split(end)[:-1]]
+    return HostState(
+        {address: (drivers.get(address, ""), override) for address, override in overrides.items()},
+        dict(zip(names, texts, strict=True)),
+        record.removesuffix("\n"),
+    )

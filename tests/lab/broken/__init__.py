@@ -49,7 +49,7 @@ def run(
     command = f"env PYTHONPATH={_FOLDER} python3 {_FOLDER}/on_host.py {told}"
     if mode == "halt":
         # What follows the word is read by nobody: the run is there until the host is reset.
-        halted = "timeout 60 sh -c 'until grep -q HALTED /run/halted; do sleep 0.2; done'"
+        halted = "timeout 240 sh -c 'until grep -q HALTED /run/halted; do sleep 0.2; done'"
         command = f"(setsid {command} > /run/halted 2>&1 &) ; {halted} || {{ cat /run/halted; false; }}"
     return lab.sh(f"{command}; exit $?", check=False)  # a shell in between tells of the signal by its exit code
 

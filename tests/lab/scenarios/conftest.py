@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.lab import topology
+from tests.lab import runs, spent, topology
 from tests.lab.image import SUITES
 from tests.lab.machine import Lab
-from tests.lab.state import HostState, read_state
+from tests.lab.scenarios.idle import Idle, look
+from tests.lab.state import RECORD, HostState, read_state
+from tests.lab.warm import warm
 
 GUEST = "web1"
+_SPENT = pytest.StashKey[dict[str, Counter[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,24 +29,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lab", help="name of a running lab to use (see ./run lab up)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name our marks."""
+    config.addinivalue_line("markers", "last: leaves a host that other scenarios can't use")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put those that look at the idle host first, so that one look is enough, and those that reset it last."""
+    items.sort(key=lambda item: (item.get_closest_marker("last") is not None, "idle" not in _fixtures(item)))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
 @pytest.fixture(scope="session")
 def host(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A booted lab host with four VFs and the guest web1 running."""
     name = request.config.getoption("--lab")
     if name:
         lab = Lab.attach(name)
-        make_ready(lab)
+        _make_ready(lab)
         yield lab
         return
     with Lab(suite=request.config.getoption("--suite")) as lab:
-        make_ready(lab)
+        _make_ready(lab)
         yield lab
 
 
 @pytest.fixture
 def lab(host: Lab) -> Lab:
     """The lab host as a scenario finds it: no claim on record."""
-    left = [claim["owner"]["label"] for claim in read_state(host).claims()]
+    record = host.sh(f"cat {RECORD} 2> /dev/null", check=False).stdout
+    left = [claim["owner"]["label"] for claim in HostState({}, {}, record).claims()]
     assert not left, f"an earlier scenario left claims of {left}"
     return host
 
@@ -50,10 +72,50 @@ def before(lab: Lab) -> HostState:
     return read_state(lab)
 
 
-def make_ready(lab: Lab) -> None:
+@pytest.fixture(scope="session")
+def idle(host: Lab) -> Idle:
+    """What the facts and other tools say of a host on which nothing happens."""
+    return look(host)
+
+
+def _make_ready(lab: Lab) -> None:
+    warm(lab)
     lab.sh(
         f"cd /sys/bus/pci/devices/{topology.IGB_PF} && "
         "{ test $(cat sriov_numvfs) = 4 || echo 4 > sriov_numvfs; } && udevadm settle"
     )
     if GUEST not in lab.sh("virsh -q list --name").stdout.split():
         lab.start_guest(GUEST)
+
+
+def _clock() -> Counter[str]:
+    """What has been spent so far, in seconds, but for the number of tasks."""
+    of_children = os.times()
+    processor = of_children.children_user + of_children.children_system
+    for name in runs.names():
+        if state := runs.Run(name).state():
+            fields = Path(f"/proc/{state.pid}/stat").read_text().rpartition(")")[2].split()
+            processor += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return Counter({"seconds": time.monotonic(), "tasks": spent.tasks, "processor": processor, **spent.seconds})
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Add up by file what its scenarios take."""
+    before = _clock()
+    result = yield
+    of_file = item.config.stash.setdefault(_SPENT, {}).setdefault(item.path.stem, Counter())
+    of_file.update(_clock())
+    of_file.subtract(before)
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say where the time went; `./run test` takes these lines over into its table."""
+    files = config.stash.get(_SPENT, {})
+    columns = ("seconds", *spent.KINDS, "tasks", "processor")
+    terminalreporter.section("where the time went, in seconds")
+    terminalreporter.write_line(" ".join(["time:", " " * 20, *columns]))
+    for file, of_file in [*sorted(files.items()), ("all", sum(files.values(), Counter()))]:
+        numbers = (f"{of_file[column]:{len(column)}.0f}" for column in columns)
+        terminalreporter.write_line(" ".join(["time:", f"{file:<20}", *numbers]))

@@ -10,7 +10,7 @@ from typing import Any
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.play import TaskResult, play, tasks
-from tests.lab.state import HostState, read_state
+from tests.lab.state import HostState, reading, state_at
 
 CLAIM = {
     "domain": "web1",
@@ -31,14 +31,25 @@ def _same_xml(one: str, other: str) -> bool:
 
 
 def test_check_mode_writes_nothing_and_the_diff_is_true(lab: Lab, before: HostState) -> None:
-    module = "kvm.hostdev.pci_passthrough_claim"
-    checked = play(lab.inventory(), tasks({"name": "claim", module: CLAIM}), "--check", "--diff").of("claim")
-    assert checked.status == "changed"
-    assert read_state(lab) == before
-
-    real = play(lab.inventory(), tasks({"name": "claim", module: CLAIM}), "--diff").of("claim")
-    assert real.status == "changed", real.result
-    state = read_state(lab)
+    claim = {"kvm.hostdev.pci_passthrough_claim": CLAIM, "diff": True}
+    release = {"kvm.hostdev.pci_passthrough_release": {"domain": "web1"}, "diff": True}
+    result = play(
+        lab.inventory(),
+        tasks(
+            {"name": "claim in check mode", **claim, "check_mode": True},
+            reading("not claimed"),
+            {"name": "claim", **claim},
+            reading("claimed"),
+            {"name": "release in check mode", **release, "check_mode": True},
+            reading("not released"),
+            {"name": "release", **release},
+            reading("released"),
+        ),
+    )
+    checked, real = result.of("claim in check mode"), result.of("claim")
+    assert (checked.status, real.status) == ("changed", "changed"), result.output
+    assert state_at(result, "not claimed") == before
+    state = state_at(result, "claimed")
     assert real.result["plan"] == checked.result["plan"]
     foretold, shown = _after(checked), _after(real)
     assert foretold["drivers"] == shown["drivers"]
@@ -51,14 +62,10 @@ def test_check_mode_writes_nothing_and_the_diff_is_true(lab: Lab, before: HostSt
         assert _same_xml(shown[f"domain web1 ({place})"], state.domains["web1", place])
         assert _sources(foretold[f"domain web1 ({place})"]) == _sources(state.domains["web1", place])
 
-    release = tasks({"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}})
-    checked = play(lab.inventory(), release, "--check", "--diff").of("release")
-    assert checked.status == "changed"
-    assert read_state(lab) == state
-
-    real = play(lab.inventory(), release, "--diff").of("release")
-    assert real.status == "changed", real.result
-    after = read_state(lab)
+    checked, real = result.of("release in check mode"), result.of("release")
+    assert (checked.status, real.status) == ("changed", "changed"), result.output
+    assert state_at(result, "not released") == state
+    after = state_at(result, "released")
     assert real.result["plan"] == checked.result["plan"]
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
     assert _after(real)["drivers"] == _after(checked)["drivers"]

@@ -12,15 +12,14 @@ import pytest
 from tests.lab import broken, topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
-from tests.lab.scenarios.conftest import make_ready
-from tests.lab.state import HostState, read_state
+from tests.lab.state import RECORD, HostState, read_state
 
 VF = topology.IGB_VFS[0]
 WISH = {"domain": "web1", "requests": [{"name": "nic", "address": VF}]}
 NOBODY = {"owner": "nobody"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def code(host: Lab) -> None:
     """The code on the host that can be broken off."""
     broken.install(host)
@@ -47,7 +46,7 @@ def _settled(lab: Lab) -> dict[str, Any]:
 def test_a_killed_claim_is_undone_by_the_next_run(lab: Lab, before: HostState, effect: str, mode: str) -> None:
     killed = broken.run(lab, "claim", WISH, effect, mode)
     assert killed.returncode == 137, killed.stderr
-    assert json.loads(read_state(lab).record)["journal"]["operation"] == "claim"
+    assert json.loads(lab.get(RECORD))["journal"]["operation"] == "claim"
     assert _settled(lab)["warnings"][0].startswith("undid an interrupted claim of domain web1")
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
@@ -67,6 +66,7 @@ def test_a_killed_release_is_finished_by_the_next_run(lab: Lab, before: HostStat
     assert after.claims() == []
 
 
+@pytest.mark.last  # the host has no VFs and no guest after it, and nobody needs them any more
 def test_a_claim_that_ended_with_its_host_is_reported_then_undone_and_made_by_the_next_playbook(lab: Lab) -> None:
     wish = {
         "domain": "web1",
@@ -100,4 +100,3 @@ def test_a_claim_that_ended_with_its_host_is_reported_then_undone_and_made_by_th
     assert after.driver(topology.NVME) == "nvme"
     assert not after.has_hostdev("web1", "config", topology.NVME)
     assert after.claims() == []
-    make_ready(lab)

@@ -6,29 +6,12 @@ from __future__ import annotations
 
 from tests.lab import topology
 from tests.lab.machine import Lab
-from tests.lab.play import play, tasks
-from tests.lab.state import HostState, read_state
+from tests.lab.scenarios.idle import Idle
+from tests.lab.scenarios.idle import facts as facts_of
 
 
-def test_facts_agree_with_the_host_and_change_nothing(lab: Lab, before: HostState) -> None:
-    gathering = {
-        "hosts": "lab",
-        "gather_facts": True,
-        "vars": {"ansible_facts_modules": ["kvm.hostdev.pci_facts"]},
-        "tasks": [{"name": "gathered", "ansible.builtin.debug": {"msg": "{{ ansible_facts.hostdev.devices }}"}}],
-    }
-    result = play(
-        lab.inventory(),
-        [
-            *tasks(
-                {"name": "with", "kvm.hostdev.pci_facts": {}},
-                {"name": "without", "kvm.hostdev.pci_facts": {"libvirt": "none"}},
-            ),
-            gathering,
-        ],
-    )
-    assert result.code == 0, result.output
-    facts = result.of("with").result["ansible_facts"]["hostdev"]
+def test_facts_agree_with_the_host_and_change_nothing(lab: Lab, idle: Idle) -> None:
+    facts = idle.facts
     devices = {device["address"]: device for device in facts["devices"] if device["capability"] == "pci"}
 
     # lspci's own view of the same host.
@@ -59,9 +42,9 @@ def test_facts_agree_with_the_host_and_change_nothing(lab: Lab, before: HostStat
     vfs = [pool["count"] for pool in facts["pools"] if pool["physical_function"] == topology.IGB_PF]
     assert vfs == [4]
 
-    without = result.of("without").result["ansible_facts"]["hostdev"]
+    without = facts_of(idle.answers, "without libvirt")
     assert without["host"]["libvirt"] is False
     assert [device["address"] for device in without["devices"]] == list(devices)
-    gathered = {device["address"] for device in result.of("gathered").result["msg"] if "address" in device}
+    gathered = {device["address"] for device in idle.answers.of("gathered").result["msg"] if "address" in device}
     assert set(devices) <= gathered
-    assert read_state(lab) == before
+    assert idle.after == idle.before

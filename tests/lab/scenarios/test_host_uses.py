@@ -9,6 +9,7 @@ from typing import Any
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
+from tests.lab.scenarios.idle import Idle
 from tests.lab.state import HostState, read_state
 
 _NAMES = f"""
@@ -102,8 +103,9 @@ def _details(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def test_uses_by_the_host_block_the_functions_below_them_until_they_end(lab: Lab, before: HostState) -> None:
-    idle = _gather(lab)
+def test_uses_by_the_host_block_the_functions_below_them_until_they_end(
+    lab: Lab, idle: Idle, before: HostState
+) -> None:
     try:
         lab.sh("bash -eu", text=_NAMES + _BUILD)
         busy = _details(_gather(lab))
@@ -111,7 +113,7 @@ def test_uses_by_the_host_block_the_functions_below_them_until_they_end(lab: Lab
         left = lab.sh("bash -u", text=_NAMES + _TEAR_DOWN, check=False).stderr
     idle_again = _gather(lab)
 
-    usual = _details(idle)
+    usual = _details(idle.facts)
     found = {address: set(details) - set(usual[address]) for address, details in busy.items()}
     assert {address: codes for address, codes in found.items() if codes} == {
         topology.NVME: {"lvm", "swap"},
@@ -137,5 +139,5 @@ def test_uses_by_the_host_block_the_functions_below_them_until_they_end(lab: Lab
     assert {address for address, details in usual.items() if "bmc" in details} == {topology.BMC}
     assert "watchdog" in usual[topology.WATCHDOG]
 
-    assert idle_again == idle, left
+    assert idle_again == idle.facts, left
     assert read_state(lab) == before

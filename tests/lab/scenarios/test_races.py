@@ -69,19 +69,7 @@ def test_a_device_that_was_attached_by_hand_is_reported_and_not_given_out_again(
                     "attach": ["config"],
                 },
             },
-        ),
-    )
-    assert result.code == 0, result.output
-    drift = result.of("facts").result["ansible_facts"]["hostdev"]["drift"]
-    assert [(one["code"], one["address"]) for one in drift] == [("not_on_record", BY_HAND)]
-    refused = result.of("claim").result["error"]
-    assert [(one["code"], one["address"]) for one in refused["blockers"]] == [("in_domain_xml", BY_HAND)]
-    assert BY_HAND not in {device["address"] for device in result.of("three").result["devices"]}
-
-    # What the domain has by hand is adopted when it is asked for, and kept by its own domain.
-    result = play(
-        lab.inventory(),
-        tasks(
+            # What the domain has by hand is adopted when it is asked for, and kept by its own domain.
             {"name": "release", RELEASE: {"domain": "web1"}},
             {
                 "name": "adopt",
@@ -91,6 +79,11 @@ def test_a_device_that_was_attached_by_hand_is_reported_and_not_given_out_again(
         ),
     )
     assert result.code == 0, result.output
+    drift = result.of("facts").result["ansible_facts"]["hostdev"]["drift"]
+    assert [(one["code"], one["address"]) for one in drift] == [("not_on_record", BY_HAND)]
+    refused = result.of("claim").result["error"]
+    assert [(one["code"], one["address"]) for one in refused["blockers"]] == [("in_domain_xml", BY_HAND)]
+    assert BY_HAND not in {device["address"] for device in result.of("three").result["devices"]}
     assert [device["address"] for device in result.of("adopt").result["devices"]] == [BY_HAND]
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)

@@ -9,8 +9,9 @@ from typing import Any
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
-from tests.lab.state import RECORD, HostState, read_state
+from tests.lab.state import RECORD, HostState, read_state, reading, state_at
 
+RAW = "ansible.builtin.raw"
 CLAIM, RELEASE = "kvm.hostdev.pci_passthrough_claim", "kvm.hostdev.pci_passthrough_release"
 SMALL = "/srv/small"
 DISK = {"owner": "dpdk0", "requests": [{"name": "disk", "address": topology.NVME}]}
@@ -28,17 +29,24 @@ def test_a_full_and_a_read_only_file_system_stop_a_claim_before_its_first_step(l
         lab.sh(
             f"dd if=/dev/zero of={SMALL}/filling bs=4k 2> /dev/null; test $(df --output=avail {SMALL} | tail -1) = 0"
         )
-        failed = play(lab.inventory(), tasks({"name": "full", CLAIM: wish, "ignore_errors": True})).of("full").result
-        assert failed["error"]["code"] == "record_unwritable"
-        assert "No space left on device" in failed["msg"]
-        assert lab.sh(f"ls -A {SMALL}").stdout.split() == ["filling"]
-        assert read_state(lab) == before
-
-        lab.sh(f"rm {SMALL}/filling && mount -o remount,ro {SMALL}")
-        failed = play(lab.inventory(), tasks({"name": "ro", CLAIM: wish, "ignore_errors": True})).of("ro").result
-        assert failed["error"]["code"] == "record_unwritable"
-        assert "Read-only file system" in failed["msg"]
-        assert read_state(lab) == before
+        result = play(
+            lab.inventory(),
+            tasks(
+                {"name": "full", CLAIM: wish, "ignore_errors": True},
+                {"name": "files", RAW: f"ls -A {SMALL}"},
+                reading("after full"),
+                {"name": "mount anew", RAW: f"rm {SMALL}/filling && mount -o remount,ro {SMALL}"},
+                {"name": "ro", CLAIM: wish, "ignore_errors": True},
+                reading("after ro"),
+            ),
+        )
+        assert result.code == 0, result.output
+        for name, reason in (("full", "No space left on device"), ("ro", "Read-only file system")):
+            failed = result.of(name).result
+            assert failed["error"]["code"] == "record_unwritable"
+            assert reason in failed["msg"]
+            assert state_at(result, f"after {name}") == before
+        assert result.of("files").result["stdout"].split() == ["filling"]
     finally:
         lab.sh(f"umount {SMALL}")
 
@@ -46,14 +54,22 @@ def test_a_full_and_a_read_only_file_system_stop_a_claim_before_its_first_step(l
 def test_a_record_that_was_spoiled_is_mended_or_brought_back_by_the_command_of_the_error(
     lab: Lab, before: HostState
 ) -> None:
-    made = play(lab.inventory(), tasks({"name": "claim", CLAIM: DISK}))
+    made = play(
+        lab.inventory(),
+        tasks(
+            {"name": "claim", CLAIM: DISK},
+            {"name": "record", RAW: f"cat {RECORD}"},
+            {"name": "copy", RAW: f"cat {RECORD}.last-good"},
+            # Fact gathering would run it.
+            {"name": "make it executable", RAW: f"chmod 755 {RECORD}"},
+            {"name": "mend", CLAIM: DISK},
+        ),
+    )
     assert made.code == 0, made.output
+    assert made.of("record").result["stdout"] == made.of("copy").result["stdout"]
+    mended = made.of("mend")
     good = lab.get(RECORD)
-    assert lab.get(f"{RECORD}.last-good") == good
-
-    # Fact gathering would run it.
-    lab.sh(f"chmod 755 {RECORD}")
-    mended = play(lab.inventory(), tasks({"name": "claim", CLAIM: DISK})).of("claim")
+    assert good.splitlines() == made.of("record").result["stdout_lines"]
     assert mended.status == "changed"
     assert [text for text in mended.result["warnings"] if "was executable" in text]
     assert _mode(lab) == "644"

@@ -6,38 +6,81 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.lab import topology
+import pytest
+
+from tests.lab import guest, topology
 from tests.lab.machine import Lab
-from tests.lab.play import play, tasks
-from tests.lab.state import RECORD, HostState, read_state
+from tests.lab.play import PlayResult, play, tasks
+from tests.lab.state import RECORD, read_state, reading, state_at
 
 CLAIM = "kvm.hostdev.pci_passthrough_claim"
 
 
 def _claims(*wanted: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return tasks(*({"name": name, CLAIM: options, "ignore_errors": True} for name, options in wanted))
+    return [{"name": name, CLAIM: options, "ignore_errors": True} for name, options in wanted]
 
 
 def _address(address: str, **options: Any) -> dict[str, Any]:
     return {"domain": "web1", "requests": [{"name": "it", "address": address}], **options}
 
 
-def test_guards_name_what_the_host_lives_on(lab: Lab, before: HostState) -> None:
-    result = play(
-        lab.inventory(),
-        _claims(
-            ("root disk", _address(topology.ROOT_DISK)),
-            ("ssh NIC", _address(topology.MANAGEMENT_NIC, allow=["default_route", "ip_configured"])),
-            ("clump", _address(topology.SATA_CONTROLLER, group_members="claim")),
-            ("bridge", _address("0000:00:10.0")),
-            ("PF with VFs", _address(topology.IGB_PF)),
-            ("boot display", _address(topology.BOOT_VGA)),
-        ),
-    )
-    assert result.code == 0, result.output
+VF = {"vendor_id": "8086", "product_id": "10ca"}
+GUARDED = (
+    ("root disk", _address(topology.ROOT_DISK)),
+    ("ssh NIC", _address(topology.MANAGEMENT_NIC, allow=["default_route", "ip_configured"])),
+    ("clump", _address(topology.SATA_CONTROLLER, group_members="claim")),
+    ("bridge", _address("0000:00:10.0")),
+    ("PF with VFs", _address(topology.IGB_PF)),
+    ("boot display", _address(topology.BOOT_VGA)),
+)
+MISTAKES = (
+    ("unknown domain", {**_address(topology.NVME), "domain": "web9"}),
+    ("no such device", _address("0000:42:00.0")),
+    ("too many", {"domain": "web1", "requests": [{"name": "nic", "count": 5, "specs": [VF]}]}),
+    ("bad address", _address("0000:zz:00.0")),
+    ("bad spec", {"domain": "web1", "requests": [{"name": "nic", "specs": [{"vendor": "8086"}]}]}),
+    ("no root port", {"domain": "plain1", "requests": [{"name": "nic", "specs": [VF]}]}),
+    ("conventional", _address(topology.CONVENTIONAL[0], group_members="claim")),
+    ("remote uri", {**_address(topology.NVME), "uri": "qemu+ssh://other/system"}),
+    ("no libvirt", {**_address(topology.NVME), "uri": "qemu:///nowhere"}),
+)
+NOT_ROOT = {
+    "name": "not root",
+    CLAIM: _address(topology.NVME),
+    "become": True,
+    "become_user": "nobody",
+    "become_method": "ansible.builtin.sudo",
+    "vars": {"ansible_pipelining": True},
+    "ignore_errors": True,
+}
 
+
+@pytest.fixture(scope="module")
+def refused(host: Lab) -> PlayResult:
+    """All of these claims in one playbook, while plain1 runs, and the host's state between and after them."""
+    host.sh("virsh -q define /dev/stdin", text=guest.domain_xml("plain1", kernel=False))
+    host.sh("virsh -q start plain1")
+    try:
+        result = play(
+            host.inventory(),
+            tasks(
+                reading("before"),
+                *_claims(*GUARDED),
+                reading("after the guarded"),
+                *_claims(*MISTAKES),
+                NOT_ROOT,
+                reading("after the mistakes"),
+            ),
+        )
+    finally:
+        host.sh("virsh -q destroy plain1; virsh -q define /dev/stdin", text=guest.domain_xml("plain1"))
+    assert result.code == 0, result.output
+    return result
+
+
+def test_guards_name_what_the_host_lives_on(lab: Lab, refused: PlayResult) -> None:
     def blockers(name: str) -> dict[str, set[str]]:
-        error = result.of(name).result["error"]
+        error = refused.of(name).result["error"]
         assert error["code"] == "device_blocked"
         found: dict[str, set[str]] = {}
         for blocker in error["blockers"]:
@@ -50,49 +93,13 @@ def test_guards_name_what_the_host_lives_on(lab: Lab, before: HostState) -> None
     assert blockers("bridge") == {"not_endpoint": {"0000:00:10.0"}}
     assert blockers("PF with VFs") == {"pf_has_vfs": {topology.IGB_PF}}
     assert blockers("boot display") == {"boot_vga": {topology.BOOT_VGA}}
-    assert "/dev/vda is mounted at /" in result.of("root disk").result["msg"]
-    assert read_state(lab) == before
+    assert "/dev/vda is mounted at /" in refused.of("root disk").result["msg"]
+    assert state_at(refused, "after the guarded") == state_at(refused, "before")
 
 
-def test_mistakes_are_explained_and_change_nothing(lab: Lab, before: HostState) -> None:
-    if "plain1" not in lab.sh("virsh -q list --name").stdout.split():
-        lab.start_guest("plain1")
-    before = read_state(lab)
-    vf = {"vendor_id": "8086", "product_id": "10ca"}
-    result = play(
-        lab.inventory(),
-        [
-            *_claims(
-                ("unknown domain", {**_address(topology.NVME), "domain": "web9"}),
-                ("no such device", _address("0000:42:00.0")),
-                ("too many", {"domain": "web1", "requests": [{"name": "nic", "count": 5, "specs": [vf]}]}),
-                ("bad address", _address("0000:zz:00.0")),
-                ("bad spec", {"domain": "web1", "requests": [{"name": "nic", "specs": [{"vendor": "8086"}]}]}),
-                ("no root port", {"domain": "plain1", "requests": [{"name": "nic", "specs": [vf]}]}),
-                ("conventional", _address(topology.CONVENTIONAL[0], group_members="claim")),
-                ("remote uri", {**_address(topology.NVME), "uri": "qemu+ssh://other/system"}),
-                ("no libvirt", {**_address(topology.NVME), "uri": "qemu:///nowhere"}),
-            ),
-            {
-                "hosts": "lab",
-                "gather_facts": False,
-                "tasks": [
-                    {
-                        "name": "not root",
-                        CLAIM: _address(topology.NVME),
-                        "become": True,
-                        "become_user": "nobody",
-                        "become_method": "ansible.builtin.sudo",
-                        "vars": {"ansible_pipelining": True},
-                        "ignore_errors": True,
-                    }
-                ],
-            },
-        ],
-    )
-    assert result.code == 0, result.output
-    codes = {task.task: task.result.get("error", {}).get("code") for task in result.tasks}
-    assert codes == {
+def test_mistakes_are_explained_and_change_nothing(lab: Lab, refused: PlayResult) -> None:
+    names = [name for name, _options in MISTAKES] + ["not root"]
+    assert {name: refused.of(name).result.get("error", {}).get("code") for name in names} == {
         "unknown domain": "unknown_domain",
         "no such device": "no_such_device",
         "too many": "not_enough_devices",
@@ -104,12 +111,10 @@ def test_mistakes_are_explained_and_change_nothing(lab: Lab, before: HostState) 
         "no libvirt": "no_libvirt",
         "not root": "not_root",
     }
-    assert "db1, plain1, web1" in result.of("unknown domain").result["msg"]
-    assert "did you mean vendor_id?" in result.of("bad spec").result["msg"]
-    assert "<controller type='pci' model='pcie-root-port'/>" in result.of("no root port").result["msg"]
-    after = read_state(lab)
-    lab.sh("virsh -q destroy plain1")
-    assert after == before
+    assert "db1, plain1, web1" in refused.of("unknown domain").result["msg"]
+    assert "did you mean vendor_id?" in refused.of("bad spec").result["msg"]
+    assert "<controller type='pci' model='pcie-root-port'/>" in refused.of("no root port").result["msg"]
+    assert state_at(refused, "after the mistakes") == state_at(refused, "before")
 
 
 def test_unreadable_record_stops_every_change_and_stays_as_it_is(lab: Lab) -> None:

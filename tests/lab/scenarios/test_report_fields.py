@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from tests.lab import topology
-from tests.lab.machine import Lab
-from tests.lab.play import play, tasks
-from tests.lab.tools import VIEWS, Host, ask_tools
+from tests.lab.scenarios.idle import Idle
+from tests.lab.tools import VIEWS, Host
 
 _NOT_COMPARED = {
     "blockers": "compared by code and function below",
@@ -24,17 +23,14 @@ _NOT_COMPARED = {
 }
 
 
-@pytest.fixture(scope="module")
-def observed(host: Lab) -> Host:
-    host.sh("udevadm settle")
-    return ask_tools(host)
+@pytest.fixture
+def observed(idle: Idle) -> Host:
+    return idle.observed
 
 
-@pytest.fixture(scope="module")
-def report(host: Lab) -> dict[str, Any]:
-    result = play(host.inventory(), tasks({"name": "facts", "kvm.hostdev.pci_facts": {}}))
-    assert result.code == 0, result.output
-    return dict(result.of("facts").result["ansible_facts"]["hostdev"])
+@pytest.fixture
+def report(idle: Idle) -> dict[str, Any]:
+    return idle.facts
 
 
 def test_every_field_of_a_function_is_what_other_tools_say(report: dict[str, Any], observed: Host) -> None:

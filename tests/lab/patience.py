@@ -1,0 +1,12 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long to wait for something that never tells of its failure: on a busy machine everything takes longer."""
+
+from __future__ import annotations
+
+import os
+
+
+def stretched(seconds: float) -> float:
+    """Return how long what takes SECONDS on an idle machine may take now, by the number of those that want to run."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
