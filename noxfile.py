@@ -116,7 +116,7 @@ def units(session: nox.Session) -> None:
 @nox.session
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity on each ansible-core; arguments go to ansible-test."""
-    on_cores(session, "sanity", ["--local", "--color", "no"], dict.fromkeys(CORES, [[]]))
+    on_cores(session, "sanity", ["--local", "--color", "no"], {core: [[]] for core in CORES})
 
 
 @nox.session
