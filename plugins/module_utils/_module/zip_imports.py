@@ -25,7 +25,7 @@ class ZipImporter(zipimport.zipimporter):
 
 def compile_once(loader: object = __loader__) -> None:
     """Let what is imported from now on be compiled once, where this file itself came in a zip by this loader."""
-    if type(loader) is not zipimport.zipimporter:
+    if not isinstance(loader, zipimport.zipimporter) or isinstance(loader, ZipImporter):
         return
     archive = loader.archive
 

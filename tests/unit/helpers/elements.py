@@ -20,6 +20,6 @@ def hostdev_xml(address: str, *, managed: bool, guest_address: str | None = None
     return ET.tostring(element, encoding="unicode")
 
 
-def device_xml(address: str, **options: t.Any) -> str:
+def device_xml(address: str, *, managed: bool, **options: t.Any) -> str:
     """The element of a host function with options, see device_element."""
-    return ET.tostring(device_element(address, **options), encoding="unicode")
+    return ET.tostring(device_element(address, managed=managed, **options), encoding="unicode")

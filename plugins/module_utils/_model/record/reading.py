@@ -69,11 +69,11 @@ class UnfinishedRun:
 
 
 def read_record(
-    data: bytes, journals: t.Callable[[], JournalReader], migrations: t.Mapping[int, Migration] = MIGRATIONS
+    data: bytes, journals: t.Callable[[], JournalReader], migrations: t.Mapping[int, Migration] | None = None
 ) -> Record:
     """The record in a file's content; see schema.parse_record. `journals` gives what reads the journal in it."""
     try:
-        return _record(_migrated(read_document(data), migrations), journals)
+        return _record(_migrated(read_document(data), MIGRATIONS if migrations is None else migrations), journals)
     except DocumentError as error:
         raise HostdevError(
             "record_unreadable", subject=error.path or "record", found=error.found, wanted=error.wanted

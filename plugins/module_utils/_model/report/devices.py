@@ -73,7 +73,7 @@ def device_report(
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
         "link": None if details is None or details.link is None else _link(details.link),
-        "bars": None if details is None else [_bar(bar) for bar in details.bars],
+        "bars": None if details is None else [_bar(register) for register in details.bars],
         "rom": None if details is None else details.has_rom,
         "reset_methods": None if device.reset_methods is None else list(device.reset_methods),
         "d3cold_allowed": None if details is None else details.d3cold_allowed,
@@ -109,14 +109,14 @@ def _link(link: PcieLink) -> dict[str, t.Any]:
     }
 
 
-def _bar(bar: Bar) -> dict[str, t.Any]:
+def _bar(register: Bar) -> dict[str, t.Any]:
     return {
-        "index": bar.number,
-        "size": bar.size,
-        "io": bar.io,
-        "is_64bit": bar.is_64bit,
-        "prefetchable": bar.prefetchable,
-        "resizable_sizes": list(bar.resizable_sizes),
+        "index": register.number,
+        "size": register.size,
+        "io": register.io,
+        "is_64bit": register.is_64bit,
+        "prefetchable": register.prefetchable,
+        "resizable_sizes": list(register.resizable_sizes),
     }
 
 

@@ -57,6 +57,7 @@ class Listing:
         self._listed = frozenset([*listed, *(nodedev_name(node.address) for node in nodes if node.address is not None)])
         self.entries: dict[str, Entry] = {}
         self._foreign: dict[str, NodeDevice] = {}
+        self._parents: dict[tuple[str | None, bool], str | None] = {}
         self._groups: dict[int, list[str]] | None = None
         by_address = {node.address: node for node in nodes if node.address is not None}
         self._aliases = {
@@ -175,13 +176,16 @@ class Listing:
         if node is not None and node.parent is not None:
             parent: str | None = self._aliases.get(node.parent, node.parent)
         else:
-            parent = self._parent(device.parent, node is None and name in self._listed)
+            # Many functions hang on one bridge.
+            place = (device.parent, node is None and name in self._listed)
+            if place not in self._parents:
+                self._parents[place] = self._parent(*place)
+            parent = self._parents[place]
         nested = _nested(device)
         if node is not None:
             nested = tuple(dict.fromkeys([*node.capabilities, *nested]))
         return Entry(name, "pci", nested, parent, device.address, node)
 
-    @functools.cache  # noqa: B019 - a listing lives as long as the module runs
     def _parent(self, bridge: str | None, listed: bool) -> str | None:
         """Where a function belongs of which libvirt did not tell.
 

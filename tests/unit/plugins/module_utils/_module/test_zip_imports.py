@@ -49,7 +49,7 @@ def test_each_file_is_compiled_once(archive, monkeypatch):
 def test_modules_are_as_python_makes_them(archive):
     room = importlib.import_module(SAMPLE)
     wing = sys.modules["sample_utils.wing"]
-    assert type(room.__loader__) is ZipImporter
+    assert isinstance(room.__loader__, ZipImporter)
     assert (room.__file__, room.__package__) == (f"{archive}/sample_utils/wing/room.py", "sample_utils.wing")
     assert (wing.__file__, list(wing.__path__)) == (
         f"{archive}/sample_utils/wing/__init__.py",

@@ -29,10 +29,10 @@ def bound(make, *arguments, **fields):
     return make(*arguments, driver="vfio-pci", **fields)
 
 
-def rest(*devices, there=None, operation=CLAIM, request=NIC, after=None, states=None, identity=None, **fields):
+def rest(*devices, there=None, operation=CLAIM, request=None, after=None, states=None, identity=None, **fields):
     """Whether all is as it shall be for a claim of these devices, of which the domain has those `there`."""
     there = [one.address for one in devices] if there is None else there
-    names = {one.name: one for one in requests(request)}
+    names = {one.name: one for one in requests(request or NIC)}
     held = {one.address: replace(holding(one.address, "nic"), identity=identity or one.identity) for one in devices}
     before = Claim(WEB, names, held)
     layout = parse_layout(domain_xml(*(hostdev_xml(address, managed=True) for address in there)))
