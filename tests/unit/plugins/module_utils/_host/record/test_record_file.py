@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -162,6 +163,8 @@ def test_a_copy_that_can_not_be_written_is_told_and_the_claim_is_made(lab_host):
 
 def as_nobody(folder, work):
     """Run the work in a child that is not root, in the folder; what it gives back is its one line of output."""
+    # What it needs later: of a checkout in root's home nobody else can import anything.
+    importlib.import_module(f"{RecordFile.__module__.rpartition('.')[0]}.record_errors")
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
