@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 
@@ -16,6 +17,9 @@ NO_DRIVER = "none"
 
 _TRUE = frozenset("1 t true on y yes".split())
 _FALSE = frozenset("0 f false off n no".split())
+
+# A number of more digits the record does not take back.
+_BEYOND = 10**17
 
 
 def invalid(path: str, value: object, wanted: str, remedy: str = "") -> HostdevError:
@@ -94,7 +98,7 @@ def group_size(value: object, path: str) -> int:
 def number(value: object, path: str, wanted: str, least: int, code: str = "invalid_spec") -> int:
     """A whole number, also as text, as templates give it."""
     integer = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value.strip()) else value
-    if isinstance(integer, bool) or not isinstance(integer, int) or integer < least:
+    if isinstance(integer, bool) or not isinstance(integer, int) or not least <= integer < _BEYOND:
         raise HostdevError(code, subject=path, found=f"found {value!r}", wanted=wanted)
     return integer
 
@@ -145,9 +149,25 @@ def tags(value: object, path: str, reserved: t.Collection[str]) -> dict[str, t.A
     for key, tag in value.items():
         if key in reserved:
             raise invalid(f"{path}.{key}", tag, "a name that is no key of a device spec", f"write {key} beside tags")
-        if not all(
-            isinstance(part, (str, int, float, type(None))) for part in (tag if isinstance(tag, list) else [tag])
-        ):
-            raise invalid(f"{path}.{key}", tag, "a text, a number, true or false, null, or a list of those")
+        if not all(_can_be_kept(part) for part in (tag if isinstance(tag, list) else [tag])):
+            raise invalid(
+                f"{path}.{key}",
+                tag,
+                "a text, a number of at most 17 digits, true or false, null, or a list of those",
+            )
         labels[str(key)] = tag
     return labels
+
+
+def _can_be_kept(value: object) -> bool:
+    """Whether the record can hold a value so that it can be read again, see record.document.read_document."""
+    if isinstance(value, str):
+        return is_unicode(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and abs(value) < _BEYOND)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text has no half of a surrogate pair, which JSON can write and nothing can print or read again."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

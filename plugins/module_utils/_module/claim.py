@@ -11,6 +11,7 @@ from .._model.errors import HostdevError
 from .._model.requests.allow_list import AllowList
 from .._model.requests.request import parse_requests
 from .._model.requests.wish import ClaimWish, Terms
+from .._model.values import is_unicode
 from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
 from .changing import devices, flow, node_devices, result
 
@@ -25,7 +26,7 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     options = module.params
     for name in ("domain", "owner"):
         label = options[name]
-        if label is not None and (not label.strip() or "\0" in label):
+        if label is not None and (not label.strip() or "\0" in label or not is_unicode(label)):
             raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
     whole_group, members = parse_group_members(options["group_members"])
     wish = ClaimWish(

@@ -68,8 +68,8 @@ def _binding(snapshot: Snapshot, after: Claim, staying: t.Iterable[Holding]) -> 
         device = snapshot.inventory.devices[held.address]
         driver = after.options(held.address).driver
         if not device.vfio or driver not in (None, device.driver):
-            _check_unused(snapshot.inventory, held.address, None, f"to bind it to {driver}")
             driver = driver or snapshot.vfio_driver(device)
+            _check_unused(snapshot.inventory, held.address, None, f"to bind it to {driver}")
             yield DriverStep(held.address, device.binding, Binding(driver, driver))
 
 

@@ -13,7 +13,7 @@ from .. import forms
 from ..address import normalize_address
 from ..errors import HostdevError
 from ..host.device import TYPE_PF, TYPE_VDPA
-from ..values import check_keys, number
+from ..values import check_keys, is_unicode, number
 from .device_spec import DeviceSpec, parse_device_specs
 from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions
 from .numa_policy import LEGACY, POLICIES, parse_numa_policy
@@ -176,7 +176,7 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
         raise _invalid(path, entry, "a mapping with name and one of " + ", ".join(_WAYS))
     check_keys(entry, KEYS, path, "invalid_request")
     name = entry.get("name")
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or not is_unicode(name):
         raise _invalid(f"{path}.name", name, "a name, which tells this request from the owner's others")
     ways = [key for key in _WAYS if entry.get(key) is not None]
     if len(ways) != 1:

@@ -228,6 +228,21 @@ def test_a_request_says_in_one_line_what_it_wants(wish, text):
     assert request.describe() == text
 
 
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({"name": "n", "specs": [{}], "count": 10**17}, "requests[0].count"),
+        ({"name": "n", "specs": [{}], "boot_order": 10**17}, "requests[0].boot_order"),
+        ({"name": "n", "specs": [{"tags": {"rack": -(10**17)}}]}, "requests[0].specs[0].tags.rack"),
+        ({"name": "n\ud800", "specs": [{}]}, "requests[0].name"),
+    ],
+)
+def test_what_the_record_could_not_be_read_with_again_is_refused(entry, path):
+    with pytest.raises(HostdevError) as caught:
+        parse_requests([entry], {})
+    assert caught.value.subject == path
+
+
 @pytest.mark.parametrize("value", ["a100:" + "9" * 5000, [{"name": "x", "specs": [{}], "count": "9" * 5000}]])
 def test_a_count_of_more_digits_than_python_reads_is_refused(value):
     with pytest.raises(HostdevError) as caught:
