@@ -122,7 +122,7 @@ def _as_written(record: Any) -> str:
                 del request["count"]
         for key in ("requests", "devices", "node_devices"):
             claim.get(key, []).sort(key=_text)
-    record["needs_cleaning"].sort(key=_text)
+    record.setdefault("needs_cleaning", []).sort(key=_text)
     return _text(record)
 
 

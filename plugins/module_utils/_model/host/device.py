@@ -163,13 +163,11 @@ class PciDevice(t.NamedTuple):
 # Of a device whose ids were null any other would be taken for it. One whose ids no device can have would pass for gone:
 # its release would drop the claim and leave the device with vfio-pci.
 IDENTITY_FORM = forms.mapping(
+    {"vendor_id": forms.digits(4), "product_id": forms.digits(4), "class_id": forms.digits(6)},
     {
-        "vendor_id": forms.digits(4),
-        "product_id": forms.digits(4),
         "subsystem_vendor_id": forms.digits(4),
         "subsystem_product_id": forms.digits(4),
-        "class_id": forms.digits(6),
         "serial": forms.nullable(forms.text),
         "stable_path": forms.text,
-    }
+    },
 )

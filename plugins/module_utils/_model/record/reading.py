@@ -27,9 +27,9 @@ _FORMS: dict[str, forms.Check] = {
     "schema": forms.number(SCHEMA),
     "boot_id": forms.text,
     "claims": forms.listed(Claim.FORM),
-    "needs_cleaning": forms.listed(Waiting.FORM, unique="address"),
     "pools": forms.listed(pools.FORM),
 }
+_NEEDS_CLEANING = forms.listed(Waiting.FORM, unique="address")
 
 
 class JournalReader(t.Protocol):
@@ -107,10 +107,12 @@ def _schema(value: object, path: str) -> None:
 
 def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> Record:
     journal_form = forms.nullable(lambda value, path: journals().FORM(value, path))
-    forms.mapping({**_FORMS, "journal": journal_form})(data, "")
+    # Records of before devices for one-time use have no list of those.
+    forms.mapping({**_FORMS, "journal": journal_form}, {"needs_cleaning": _NEEDS_CLEANING})(data, "")
+    needs_cleaning = data.get("needs_cleaning", [])
     journal = data["journal"]
     record = Record(
-        Tracker((), [Waiting.from_dict(waiting) for waiting in data["needs_cleaning"]]),
+        Tracker((), [Waiting.from_dict(waiting) for waiting in needs_cleaning]),
         None if journal is None else journals().from_dict(journal),
         data["boot_id"],
         data["pools"],
@@ -126,7 +128,7 @@ def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> 
             record.tracker.put(claim)
         except ValueError as error:
             raise DocumentError(f"{path}.devices", str(error), "one owner for each device") from error
-    for index, waiting in enumerate(data["needs_cleaning"]):
+    for index, waiting in enumerate(needs_cleaning):
         holder = record.tracker.holder(waiting["address"])
         if holder is not None:
             path = f"needs_cleaning[{index}].address"
