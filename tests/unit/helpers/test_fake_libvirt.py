@@ -316,7 +316,7 @@ def test_a_guest_is_a_process_that_has_its_devices_groups_open(host):
     domain = defined(host, hostdev(VF))
     domain.create()
     domain.attachDeviceFlags(hostdev(VF2), LIVE)
-    (process,) = group_nodes(host)
+    process = next(iter(group_nodes(host)))
     assert group_nodes(host) == {process: {"21", "22"}}
     assert (host.root / "proc" / process / "comm").read_text() == "qemu-system-x86\n"
     domain.detachDeviceFlags(hostdev(VF), LIVE)
