@@ -9,12 +9,14 @@ between two sessions of the first, once its session has ended, and as it is writ
 
 from __future__ import annotations
 
+import os
 import queue
 import re
 import sys
 import threading
 import time
 import typing as t
+from pathlib import Path
 
 from tests.gates.echo import echoed, to_stdout
 from tests.gates.places import CACHE, CHECKOUT
@@ -24,13 +26,15 @@ SECOND_LANE = ("lab",)
 
 _CLOSING = re.compile(r"^=+ (.*\b(?:passed|failed|errors?|no tests ran)\b.* in [\d.]+s.*?) =+$")
 _SPENT = "time: "
+_UNDONE = re.compile(r"^(?:FAILED|ERROR|RERUN) \S+::")
+_WIDTH = "300"  # of pytest's lines, which end with the reason
 
 
 class Outcome(t.NamedTuple):
     """How a session went, and what it cost in processor seconds.
 
     `closings` are pytest's last words, a line for each time that it ran; `spent` what a session said about its time, in
-    lines that began with `time: `.
+    lines that began with `time: `; `undone` a line for each test that failed or had to be run again, with the reason.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Outcome(t.NamedTuple):
     lane: int = 1
     closings: t.Sequence[str] = ()
     spent: t.Sequence[str] = ()
+    undone: t.Sequence[str] = ()
 
 
 def run_all(names: t.Sequence[str]) -> bool:
@@ -71,6 +76,8 @@ def print_table(outcomes: t.Sequence[Outcome], seconds: float | None = None) -> 
             print(f"    {line}")
     for closing in (line for outcome in outcomes for line in outcome.closings):
         print(closing)
+    for undone in (line for outcome in outcomes for line in outcome.undone):
+        print(undone)
     sys.stdout.flush()
     return passed
 
@@ -128,7 +135,8 @@ class _InBackground:
 def _run(name: str, lane: int, write: t.Callable[[str], object]) -> Outcome:
     write(f"\n--- {name} ---\n")
     started = time.monotonic()
-    run = echoed([sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name], CHECKOUT, write=write)
+    command: list[str | Path] = [sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name]
+    run = echoed(command, CHECKOUT, {**os.environ, "COLUMNS": _WIDTH}, write)
     lines = [line.strip() for line in run.lines]
     return Outcome(
         name,
@@ -138,4 +146,5 @@ def _run(name: str, lane: int, write: t.Callable[[str], object]) -> Outcome:
         lane,
         [line for line in lines if _CLOSING.match(line)],
         [line.removeprefix(_SPENT) for line in lines if line.startswith(_SPENT)],
+        [line for line in lines if _UNDONE.match(line)],
     )

@@ -10,3 +10,8 @@ import os
 def stretched(seconds: float) -> float:
     """Return how long what takes SECONDS on an idle machine may take now, by the number of those that want to run."""
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def detach_timeout() -> float:
+    """Return how long a guest has to let a device go: a guest in a guest under emulation takes 5 to 15 s idle."""
+    return stretched(90)

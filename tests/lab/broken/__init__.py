@@ -10,23 +10,30 @@ import json
 import shlex
 import subprocess
 import tarfile
+import uuid
 from pathlib import Path
 from typing import Any
 
 from tests.lab.machine import Lab
+from tests.lab.patience import detach_timeout
 
 _FOLDER = "/var/tmp/kvm-hostdev"
 _COLLECTION = "ansible_collections/kvm/hostdev"
 _CHECKOUT = Path(__file__).resolve().parents[3]
+# What this process has brought: a host that runs for days may have an older one's code.
+_BROUGHT = f"{_FOLDER}/{uuid.uuid4()}"
 
 
 def install(lab: Lab) -> None:
-    """Bring the collection's code and the script that runs it onto the host."""
+    """Bring the collection's code and the script that runs it onto the host, if this process has not done so."""
+    if lab.sh(f"test -e {_BROUGHT}", check=False).returncode == 0:
+        return
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         archive.add(_CHECKOUT / "plugins/module_utils", f"{_COLLECTION}/plugins/module_utils")
         archive.add(Path(__file__).with_name("on_host.py"), "on_host.py")
-    lab.sh(f"mkdir -p {_FOLDER} && base64 -d | tar xz -C {_FOLDER}", text=base64.b64encode(packed.getvalue()).decode())
+    unpack = f"mkdir -p {_FOLDER} && base64 -d | tar xz -C {_FOLDER} && touch {_BROUGHT}"
+    lab.sh(unpack, text=base64.b64encode(packed.getvalue()).decode())
 
 
 def run(
@@ -42,8 +49,9 @@ def run(
     """Claim or release as WISH says; the first effect whose text contains EFFECT goes wrong in this way.
 
     MODE is before, during or after (SIGKILL then), or halt, which returns while the run hangs at that effect, or 'sh
-    COMMAND', which is run right before the effect. OPTIONS are Flow's.
+    COMMAND', which is run right before the effect. OPTIONS are Flow's; a guest has as long as `detach_timeout` says.
     """
+    options = {"detach_timeout": detach_timeout(), **options}
     work = {"operation": operation, "wish": wish, "effect": effect, "mode": mode}
     told = shlex.quote(json.dumps({**work, "reconnect_timeout": reconnect_timeout, "options": options}))
     command = f"env PYTHONPATH={_FOLDER} python3 {_FOLDER}/on_host.py {told}"

@@ -7,20 +7,24 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab import runs, spent, topology
+from tests.lab import broken, runs, spent, topology
+from tests.lab.guest import console_path
 from tests.lab.image import SUITES
 from tests.lab.machine import Lab
+from tests.lab.say import LabError
 from tests.lab.scenarios.idle import Idle, look
 from tests.lab.state import RECORD, HostState, read_state
 from tests.lab.warm import warm
 
 GUEST = "web1"
 _SPENT = pytest.StashKey[dict[str, Counter[str]]]()
+_HOST = pytest.StashKey[Lab]()
+_SPOILED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,7 +58,51 @@ def host(request: pytest.FixtureRequest) -> Iterator[Lab]:
         return
     with Lab(suite=request.config.getoption("--suite")) as lab:
         _make_ready(lab)
+        request.config.stash[_HOST] = lab
         yield lab
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember that a scenario failed, since nobody knows how it left the host, and say what that looks like."""
+    report = yield
+    if report.failed:
+        item.config.stash[_SPOILED] = True
+        if (lab := item.config.stash.get(_HOST, None)) is not None:
+            report.sections.append(("the lab host after it", _look_at(lab)))
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin with a new host after a scenario that failed, so that none fails for another one's fault."""
+    lab = item.config.stash.get(_HOST, None)
+    if lab is not None and item.config.stash.get(_SPOILED, False):
+        lab.stop()
+        lab.start()
+        _make_ready(lab)
+        item.config.stash[_SPOILED] = False
+
+
+def _look_at(lab: Lab) -> str:
+    commands = (
+        "virsh -q list --all",
+        f"cat {RECORD}",
+        f"tail -n 12 {console_path(GUEST)}",
+        "tail -n 12 /var/log/libvirt/qemu/*1.log",
+        "dmesg | tail -n 25",
+    )
+    script = "".join(f"echo '$ {command}'; timeout 20 {command}\n" for command in commands)
+    try:
+        return lab.sh("sh", text=script, check=False).stdout
+    except LabError as error:
+        return str(error)
+
+
+@pytest.fixture
+def code(lab: Lab) -> None:
+    """The code on the host that can be broken off."""
+    broken.install(lab)
 
 
 @pytest.fixture
@@ -111,7 +159,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say where the time went; `./run test` takes these lines over into its table."""
+    """Say what had to be run again, and where the time went; `./run test` takes these lines over into its table."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"failed, and run again: {report.nodeid}")
+        for title, text in [("", report.longreprtext), *report.sections]:
+            terminalreporter.write_line(f"{title}\n{text}")
+        reason = next((line for line in report.longreprtext.splitlines() if line.startswith("E  ")), "E")
+        terminalreporter.write_line(f"RERUN {report.nodeid} - {reason[1:].strip()}")
     files = config.stash.get(_SPENT, {})
     columns = ("seconds", *spent.KINDS, "tasks", "processor")
     terminalreporter.section("where the time went, in seconds")

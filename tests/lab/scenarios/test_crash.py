@@ -17,12 +17,7 @@ from tests.lab.state import RECORD, HostState, read_state
 VF = topology.IGB_VFS[0]
 WISH = {"domain": "web1", "requests": [{"name": "nic", "address": VF}]}
 NOBODY = {"owner": "nobody"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def code(host: Lab) -> None:
-    """The code on the host that can be broken off."""
-    broken.install(host)
+pytestmark = pytest.mark.usefixtures("code")
 
 
 def _settled(lab: Lab) -> dict[str, Any]:

@@ -20,12 +20,7 @@ VF = topology.IGB_VFS[0]
 DEAF = "db1"
 CLAIM = {"domain": DEAF, "requests": [{"name": "nic", "address": VF}]}
 RELEASE = {"domain": DEAF}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def code(host: Lab) -> None:
-    """The code on the host that can be broken off."""
-    broken.install(host)
+pytestmark = pytest.mark.usefixtures("code")
 
 
 @contextlib.contextmanager
