@@ -17,6 +17,7 @@ Check = t.Callable[[object, str], None]
 """Takes a value and its path inside the document. Raises DocumentError."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class DocumentError(ValueError):
@@ -49,6 +50,12 @@ def address(value: object, path: str) -> None:
     except ValueError:
         pass
     raise wrong(path, value, "a PCI address as sysfs spells it, such as 0000:3b:00.0")
+
+
+def uuid(value: object, path: str) -> None:
+    """A domain's UUID in the one spelling that libvirt has of it, by which the domain is found."""
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise wrong(path, value, "a UUID as libvirt spells it, in lower case and with hyphens")
 
 
 def digits(count: int) -> Check:

@@ -9,6 +9,7 @@ Nothing is carried from run to run but the record. Nova's cases, the random hist
 from __future__ import annotations
 
 import typing as t
+import uuid
 from dataclasses import replace
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
@@ -36,8 +37,8 @@ if t.TYPE_CHECKING:
 
 
 def domain(name: str) -> Owner:
-    """A domain whose UUID is its name."""
-    return Owner("domain", name, name)
+    """The domain of this name, always with the same UUID."""
+    return Owner("domain", str(uuid.uuid5(uuid.NAMESPACE_URL, name)), name)
 
 
 class RecordThroughRuns:
@@ -59,11 +60,11 @@ class RecordThroughRuns:
         devices = dict(self.devices)
         uses: dict[str, list[DomainUse]] = {}
         for claim in self.tracker:
-            name = claim.owner.id
+            owner = claim.owner
             for address in claim.holdings.keys() & devices.keys():
                 devices[address] = devices[address]._replace(vfio=True, driver="vfio-pci")
                 if address in self.in_use:
-                    uses[address] = [DomainUse(name, name, "hostdev", active=True, config=True, live=True)]
+                    uses[address] = [DomainUse(owner.label, owner.id, "hostdev", active=True, config=True, live=True)]
         return Inventory(replace(self._host, numa_nodes=nodes), devices.values(), domain_uses=uses)
 
     def statuses(self) -> Statuses:
@@ -72,7 +73,9 @@ class RecordThroughRuns:
     def chosen(self, owner: str, requests: t.Sequence[Request], guest: Guest) -> Claim:
         """What the owner's claim would be, as check mode has it. Raises HostdevError."""
         wish = ClaimWish(owner, None, tuple(requests), self.allow_list, Terms(), (), numa_cells=guest.cells)
-        snapshot = Snapshot(self.inventory(guest.sockets), self.tracker, (), Domain(owner, owner, None, None))
+        snapshot = Snapshot(
+            self.inventory(guest.sockets), self.tracker, (), Domain(owner, domain(owner).id, None, None)
+        )
         return choose(snapshot, wish).change.after
 
     def claim(self, owner: str, requests: t.Sequence[Request], guest: Guest) -> list[str]:
@@ -106,7 +109,7 @@ class RecordThroughRuns:
 
     def held(self) -> dict[str, str]:
         """Owners by the addresses that they hold."""
-        return {address: claim.owner.id for claim in self.tracker for address in claim.holdings}
+        return {address: claim.owner.label for claim in self.tracker for address in claim.holdings}
 
     def restart(self) -> None:
         """Let the record go through its document, as between two modules."""

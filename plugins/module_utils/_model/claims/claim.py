@@ -26,10 +26,12 @@ GROUP_MEMBER = "group_member"
 
 
 def _owner_form(value: object, path: str) -> None:
-    """All fields, and that a name is its own label: the claim of a domain taken for a name would be found by nobody."""
+    """All fields, and that a domain has a UUID and a name is its own label: else nobody would find the claim."""
     _OWNER_FIELDS(value, path)
     owner = t.cast("dict[str, t.Any]", value)
-    if owner["kind"] == "name" and owner["label"] != owner["id"]:
+    if owner["kind"] == "domain":
+        forms.uuid(owner["id"], f"{path}.id")
+    elif owner["label"] != owner["id"]:
         raise forms.wrong(f"{path}.label", owner["label"], f"{forms.shown(owner['id'])}, the name that is its id")
 
 

@@ -26,7 +26,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema i
     Record,
     parse_record,
 )
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, device, holding
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, DPDK, VFIO, WEB, claim, device, holding
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
@@ -171,7 +171,9 @@ def changed(path: str, value: object, data: t.Any = None) -> dict[str, t.Any]:
         ("journal.begun", True, "journal.begun", "found true"),
         ("journal.begun", -1, "journal.begun", "found -1"),
         ("journal.begun", 3, "journal.begun", "found 3"),
-        ("journal.claim_after.owner.id", "x", "journal.claim_after.owner", "found domain web1 (x)"),
+        ("claims.0.owner.id", WEB.id.upper(), "claims[0].owner.id", f'found "{WEB.id.upper()}"'),
+        ("journal.claim_after.owner.id", "x", "journal.claim_after.owner.id", 'found "x"'),
+        ("journal.claim_after.owner.id", DB.id, "journal.claim_after.owner", f"found domain web1 ({DB.id})"),
         ("journal.steps.0.kind", "tickle", "journal.steps[0].kind", 'found "tickle"'),
         ("journal.steps.0.kind", ..., "journal.steps[0].kind", "it is missing"),
         ("journal.steps.0.before.driver", "../x", "journal.steps[0].before.driver", 'found "../x"'),
