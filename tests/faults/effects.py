@@ -23,8 +23,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, FakeDomain, LibvirtError
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 
 SYSFS, MODULE, LIBVIRT, NETLINK, RECORD = "sysfs", "module", "libvirt", "netlink", "record"
 
@@ -172,7 +172,7 @@ class _RefusedError(Exception):
 
 
 class _Links:
-    def __init__(self, plain: FakeLinks, effects: Effects) -> None:
+    def __init__(self, plain: FakeInterfaces, effects: Effects) -> None:
         self._plain, self._effects = plain, effects
 
     def read(self, interface: str) -> Any:

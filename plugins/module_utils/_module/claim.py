@@ -18,7 +18,7 @@ from .changing import devices, flow, node_devices, result
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.requests.alias import Aliases
+    from .._model.requests.request import Aliases
 
 
 def claim(module: AnsibleModule) -> dict[str, t.Any]:

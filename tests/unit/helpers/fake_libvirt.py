@@ -24,8 +24,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
-    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_links import FakeLinks
 
 __all__ = [
     "CONFIG",
@@ -125,7 +125,7 @@ class FakeLibvirt:
     interfaces of the PFs.
     """
 
-    def __init__(self, kernel: FakeKernel | None = None, links: FakeLinks | None = None) -> None:
+    def __init__(self, kernel: FakeKernel | None = None, links: FakeInterfaces | None = None) -> None:
         self.log: list[str] = []
         self.deaf = False
         self.macs = 0

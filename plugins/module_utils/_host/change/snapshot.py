@@ -10,14 +10,14 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.claims.tracker import Tracker
-from ..._model.plan.vfs_concerned import vfs_concerned
+from ..._model.decision.vfs_concerned import vfs_concerned
 from ..._model.snapshot import Snapshot
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
     from ..._model.host.device import PciDevice
     from ..._model.host.node_device import Nodes
-    from ..._model.plan.change import Change
+    from ..._model.plan.plan import Change
     from ..._model.requests.request import Request
     from ..libvirt.changes import DomainChanges
     from ..reading.module_aliases import ModuleAliases

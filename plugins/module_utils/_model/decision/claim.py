@@ -5,7 +5,7 @@
 
 The decision has two halves, `choose` and `decide_claim`, with one read between. What PFs have of their VFs can't be
 read beforehand: a host may have thousands of VFs that fit, each costs two questions to the kernel, and a PF that does
-not answer is an error only where one of its VFs is chosen. plan.vfs_concerned has those that are read.
+not answer is an error only where one of its VFs is chosen. vfs_concerned has those that are read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 from ..claims.claim import Owner
 from ..errors import HostdevError
 from ..guest.numa import numa_cells
-from ..plan.change import CLAIM, Change
+from ..plan.plan import CLAIM, Change
 from ..selection.choice import Asked
 from ..selection.nearness import Guest
 from .decision import Choice, Decision

@@ -9,8 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from ..plan.change import Change
-    from ..plan.plan import Plan
+    from ..plan.plan import Change, Plan
 
 
 class Choice(t.NamedTuple):

@@ -18,7 +18,7 @@ from .usb_scsi import UsbAndScsi
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..claims.usb_scsi import NodeHolding
-    from ..plan.change import Change, Steps
+    from ..plan.plan import Change, Steps
     from ..requests.wish import ReleaseWish
     from ..selection.choice import Asked
     from ..snapshot import Snapshot

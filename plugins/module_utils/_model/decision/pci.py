@@ -9,8 +9,8 @@ import typing as t
 from dataclasses import replace
 
 from ..claims.identity import as_claimed, held_device
-from ..plan.change import CLAIM, Change, Steps
 from ..plan.glance import at_rest
+from ..plan.plan import CLAIM, Change, Steps
 from ..selection.nearness import affinity_warnings, policy_warnings
 
 if t.TYPE_CHECKING:
@@ -35,7 +35,7 @@ class PciFunctions:
         asked.wish.allow_list.check(snapshot.inventory)
         chosen = select(snapshot, asked)
         if any(request.guest.network is not None for request in chosen.requests.values()):
-            from ..plan.networks import check_networks
+            from .networks import check_networks
 
             check_networks(snapshot.inventory, chosen)
         return replace(after, requests=chosen.requests, holdings=chosen.holdings)

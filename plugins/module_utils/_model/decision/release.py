@@ -13,7 +13,7 @@ import typing as t
 
 from ..claims.claim import Claim
 from ..errors import HostdevError
-from ..plan.change import RELEASE, Change
+from ..plan.plan import RELEASE, Change
 from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 

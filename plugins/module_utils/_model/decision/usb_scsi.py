@@ -11,13 +11,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..plan.change import Steps
+from ..plan.plan import Steps
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
     from ..claims.usb_scsi import NodeHolding
-    from ..plan.change import Change
-    from ..plan.plan import Plan
+    from ..plan.plan import Change, Plan
     from ..requests.wish import ReleaseWish
     from ..selection.choice import Asked
     from ..snapshot import Snapshot

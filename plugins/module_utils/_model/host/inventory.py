@@ -53,16 +53,16 @@ class Inventory:
 
     @functools.cached_property
     def host_uses(self) -> dict[str, list[HostUse]]:
-        found: dict[str, list[HostUse]] = {}
+        uses: dict[str, list[HostUse]] = {}
         for use in self._all_host_uses:
             if use.address:
-                found.setdefault(use.address, []).append(use)
-        return found
+                uses.setdefault(use.address, []).append(use)
+        return uses
 
     @functools.cached_property
     def _by_path(self) -> list[tuple[str, HostUse]]:
-        found = [(f"{use.path}/", use) for use in self._all_host_uses if use.path]
-        return sorted(found, key=lambda pair: pair[0])
+        uses = [(f"{use.path}/", use) for use in self._all_host_uses if use.path]
+        return sorted(uses, key=lambda pair: pair[0])
 
     def host_uses_within(self, path: str) -> list[HostUse]:
         """The uses of what is at a sysfs path or below it, in the order of their paths."""

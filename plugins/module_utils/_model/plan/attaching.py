@@ -13,8 +13,8 @@ from ..address import PciAddress
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..guest.pci_xml import device_element, guest_place, lacks, moved
-from .change import CLAIM
 from .guest_slots import guest_slots, separated
+from .plan import CLAIM
 from .steps import HostdevStep
 
 if t.TYPE_CHECKING:
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
     from ..requests.guest_options import GuestOptions
-    from .change import Change
+    from .plan import Change
 
 
 class _At(t.NamedTuple):

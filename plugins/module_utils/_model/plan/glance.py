@@ -10,13 +10,13 @@ import typing as t
 from ..claims.identity import held_device
 from ..guest.domain import PLACES
 from ..requests.guest_options import NO_OPTIONS
-from .change import CLAIM
+from .plan import CLAIM
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..host.inventory import Inventory
     from ..snapshot import Snapshot
-    from .change import Change
+    from .plan import Change
 
 
 def at_rest(snapshot: Snapshot, change: Change) -> bool:
@@ -36,14 +36,14 @@ def at_rest(snapshot: Snapshot, change: Change) -> bool:
     domain = snapshot.domain_of(after.owner)
     layouts = [] if domain is None else [(place, domain.layout(place)) for place in PLACES]
     return (
-        all(_bound(snapshot.inventory, one) and _plain(one, before, after) for one in held)
+        all(_bound(snapshot.inventory, holding) and _plain(holding, before, after) for holding in held)
         and _apart(snapshot.inventory, held)
         and all(
-            one.address in layout.assigned and (layout.assigned[one.address].place or ".0").endswith(".0")
+            holding.address in layout.assigned and (layout.assigned[holding.address].place or ".0").endswith(".0")
             for place, layout in layouts
             if layout is not None
-            for one in held
-            if one.request is not None and place in one.attach
+            for holding in held
+            if holding.request is not None and place in holding.attach
         )
     )
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan: ordered steps from what is to what shall be.
+"""The plan: what it is made for, and ordered steps from what is to what shall be.
 
 A step is a transition of one thing, with the thing's state before and after. That makes its inverse the same step
 turned round, the diff a print of both ends, and recovery after a crash a question of driving each thing that was
@@ -17,10 +17,38 @@ if t.TYPE_CHECKING:
     from ..claims.claim import Claim
     from .steps import Step
 
+CLAIM = "claim"
+RELEASE = "release"
+
+
+@dataclass(frozen=True)
+class Change:
+    """An owner's claim as it is and as it shall be; `operation` is CLAIM or RELEASE.
+
+    `managed` says whether libvirt binds what nobody says it of, `free_root_ports` how many are to be in the domain's
+    definition when all is done, None for as many as there are.
+    """
+
+    operation: str
+    before: Claim
+    after: Claim
+    managed: bool = True
+    free_root_ports: int | None = None
+
+
+class Steps(t.NamedTuple):
+    """The steps of one kind of devices: `first` those that take devices out of the domain, `then` all others.
+
+    Kinds are nested: what hangs on another kind's device leaves before that and comes after it.
+    """
+
+    first: t.Sequence[Step]
+    then: t.Sequence[Step]
+
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one run will do: `operation` claim or release, the steps, and the owner's claim at both ends."""
+    """Everything one run will do: `operation` CLAIM or RELEASE, the steps, and the owner's claim at both ends."""
 
     operation: str
     steps: tuple[Step, ...]

@@ -13,8 +13,8 @@ from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
 from ..host.device import Binding
 from .attaching import entering
-from .change import CLAIM, Steps
 from .guest_slots import check_unplug
+from .plan import CLAIM, Steps
 from .root_ports import check_slots, root_ports_step
 from .steps import DriverStep, HostdevStep, Step
 from .vf_settings import check_up, settings_steps
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ..guest.domain import Domain
     from ..host.inventory import Inventory
     from ..snapshot import Snapshot
-    from .change import Change
+    from .plan import Change
 
 
 def function_steps(snapshot: Snapshot, change: Change) -> Steps:

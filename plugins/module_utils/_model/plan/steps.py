@@ -8,13 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from .. import forms
-from .driver_step import DriverStep
-from .element_step import ElementStep
-from .hostdev_step import HostdevStep
-from .node_step import NodeStep
-from .root_ports_step import RootPortsStep
-from .step import Step
-from .vf_settings_step import VfSettingsStep
+from .kinds.driver import DriverStep
+from .kinds.element import ElementStep
+from .kinds.hostdev import HostdevStep
+from .kinds.node import NodeStep
+from .kinds.root_ports import RootPortsStep
+from .kinds.step import Step
+from .kinds.vf_settings import VfSettingsStep
 
 __all__ = [
     "KINDS",

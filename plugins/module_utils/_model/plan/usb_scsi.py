@@ -25,7 +25,7 @@ from ..guest.usb_scsi_xml import (
     only_one_with_its_ids,
 )
 from ..host.node_device import USB
-from .change import CLAIM, Steps
+from .plan import CLAIM, Steps
 from .steps import NodeStep, of_kind
 
 if t.TYPE_CHECKING:
@@ -33,8 +33,7 @@ if t.TYPE_CHECKING:
     from ..guest.domain import Domain, DomainLayout
     from ..host.node_device import NodeDevice, Nodes
     from ..snapshot import Snapshot
-    from .change import Change
-    from .plan import Plan
+    from .plan import Change, Plan
     from .steps import Step
 
 

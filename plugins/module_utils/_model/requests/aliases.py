@@ -14,9 +14,9 @@ import typing as t
 from ..errors import HostdevError
 from ..host.device import TYPE_VDPA
 from ..values import check_keys, from_json
-from .alias import Alias
 from .device_spec import parse_device_spec
 from .numa_policy import LEGACY, parse_numa_policy
+from .request import Alias
 
 if t.TYPE_CHECKING:
     from .device_spec import DeviceSpec

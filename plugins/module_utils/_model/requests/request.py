@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests: what an owner wants, each under a name."""
+"""Requests: what an owner wants, each under a name; and aliases as requests name them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,21 @@ from .usb_scsi import WAYS, UsbScsiCriteria
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .alias import Alias, Aliases
     from .allow_list import AllowList
 
 _WAYS = ("address", "specs", "alias", *WAYS)
 KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)
+
+
+@dataclass(frozen=True)
+class Alias:
+    """What a device must fit, one of `specs`, and the NUMA policy of requests that don't say one."""
+
+    specs: tuple[DeviceSpec, ...]
+    numa_policy: str = LEGACY
+
+
+Aliases = t.Mapping[str, Alias]
 
 
 @dataclass(frozen=True)

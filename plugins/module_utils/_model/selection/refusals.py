@@ -14,7 +14,7 @@ from ..guards.group import blockers
 from ..guards.registry import GUARDS, STAYS
 from ..guards.request import request_blockers
 from .nearness import too_far
-from .remedies import RELEASE, Refusal, Step, acceptance, advice, blocked, more_vfs
+from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, more_vfs
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -38,18 +38,18 @@ def _taken_by(chosen: Selection, device: PciDevice) -> Refusal | None:
     address = device.address
     holder = chosen.tracker.holder(address)
     if holder is not None and holder.owner.key != chosen.owner.key:
-        return Refusal(f"held by {holder.owner}", [Step(address, f"release it from {holder.owner} with {RELEASE}")])
+        return Refusal(f"held by {holder.owner}", [NextStep(address, f"release it from {holder.owner} with {RELEASE}")])
     waiting = waiting_device(chosen.tracker, device)
     if waiting is not None:
         clean = f"once it is clean, say so with `cleaned: true` of {RELEASE}"
         return Refusal(
-            f"needs_cleaning: {waiting.owner} had it last, and it is for one-time use", [Step(address, clean)]
+            f"needs_cleaning: {waiting.owner} had it last, and it is for one-time use", [NextStep(address, clean)]
         )
     if address in chosen.moved:
-        return Refusal(f"moved: {chosen.moved[address]}", [Step(address, GUARDS["moved"].remedy)])
+        return Refusal(f"moved: {chosen.moved[address]}", [NextStep(address, GUARDS["moved"].remedy)])
     if address in chosen.serving:
         name = chosen.serving[address]
-        return Refusal(f"serves request {name} of the same owner", [Step(address, f"release request {name} first")])
+        return Refusal(f"serves request {name} of the same owner", [NextStep(address, f"release request {name} first")])
     return _relative_taken(chosen, device)
 
 
@@ -62,7 +62,7 @@ def _relative_taken(chosen: Selection, device: PciDevice) -> Refusal | None:
         if other is not None or relative in chosen.serving:
             kind = "PF" if relative == device.physical_function else "VF"
             whose = str(other.owner) if other else "the same owner"
-            release = Step(relative, f"release it from {whose} with {RELEASE}")
+            release = NextStep(relative, f"release it from {whose} with {RELEASE}")
             return Refusal(f"its {kind} {relative} is held by {whose}", [release])
     return None
 
@@ -106,7 +106,7 @@ def _blocked_address(
     if why is None:
         outside = request_blockers(chosen.inventory.devices[address], chosen.allow_list)
         details["blockers"] = [reason.as_dict() for reason in outside]
-        steps = [Step(reason.address, reason.remedy) for reason in outside]
+        steps = [NextStep(reason.address, reason.remedy) for reason in outside]
         why = Refusal("; ".join(f"{reason.code}: {reason.detail}" for reason in outside), steps, outside)
     remedies = [*advice(why.steps, subject=address)]
     if not any("ask for another device" in remedy for remedy in remedies):
@@ -154,7 +154,7 @@ def _all_refused(chosen: Selection, request: Request, taken: t.Collection[str]) 
         why = refusal(chosen, device)
         far = too_far(chosen.guest, request, device) if why is None else None
         if far is not None:
-            why = Refusal(far, [Step(address, "set the request's `numa_policy` to preferred")])
+            why = Refusal(far, [NextStep(address, "set the request's `numa_policy` to preferred")])
         if why is not None:
             refused[address] = why
     return refused

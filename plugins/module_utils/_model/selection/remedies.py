@@ -23,7 +23,7 @@ _REMEDIES = 3
 _ADDRESSES = 3
 
 
-class Step(t.NamedTuple):
+class NextStep(t.NamedTuple):
     """What to do about the device at fault, which is a group mate or the like where it is not the one asked for."""
 
     address: str
@@ -34,16 +34,16 @@ class Refusal(t.NamedTuple):
     """Why a device is not to be had, in words, with the steps that lead on, and as blockers where these are why."""
 
     text: str
-    steps: t.Sequence[Step]
+    steps: t.Sequence[NextStep]
     blockers: t.Sequence[Blocker] = ()
 
 
 def blocked(blockers: t.Sequence[Blocker]) -> Refusal:
     text = "; ".join(f"{reason.code} ({reason.address}: {reason.detail})" for reason in blockers)
-    return Refusal(text, [Step(reason.address, reason.remedy) for reason in blockers], blockers)
+    return Refusal(text, [NextStep(reason.address, reason.remedy) for reason in blockers], blockers)
 
 
-def advice(steps: t.Iterable[Step], *, subject: str | None = None) -> list[str]:
+def advice(steps: t.Iterable[NextStep], *, subject: str | None = None) -> list[str]:
     """The first few distinct remedies in one text, each after the devices it is for, but for the subject alone."""
     addresses: dict[str, dict[str, None]] = {}
     for step in steps:

@@ -14,7 +14,7 @@ from ..errors import HostdevError
 from ..guards.usb_scsi import PCI_PARENT, node_guards
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import node_elements
-from .remedies import RELEASE, Refusal, Step, acceptance, advice, blocked
+from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
@@ -153,13 +153,15 @@ def _taken_by(
     """Whom the device, the USB device it is part of, or a part of it is with already."""
     if node.name in chosen:
         name = chosen[node.name].request
-        return Refusal(f"serves request {name} of the same owner", [Step(node.name, f"release request {name} first")])
+        return Refusal(
+            f"serves request {name} of the same owner", [NextStep(node.name, f"release request {name} first")]
+        )
     others = (claim for claim in snapshot.tracker if claim.owner.key != owner.key)
     held = {name: str(claim.owner) for claim in others for name in claim.node_devices}
     held.update(dict.fromkeys(chosen, str(owner)))
     for name, whose in held.items():
         other = snapshot.nodes.get(name)
-        release = [Step(name, f"release it from {whose} with {RELEASE}")]
+        release = [NextStep(name, f"release it from {whose} with {RELEASE}")]
         if name == node.name:
             return Refusal(f"held by {whose}", release)
         if other is not None and (_is_below(node, other.path) or _is_below(other, node.path)):

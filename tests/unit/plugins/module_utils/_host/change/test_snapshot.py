@@ -10,7 +10,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.snapshot 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import CLAIM, Change
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import CLAIM, Change
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, usb

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision import kinds
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import RELEASE, Change, Steps
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import RELEASE, Change, Steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import DRIFTS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, inventory

@@ -13,8 +13,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import CLAIM, RELEASE, Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.glance import at_rest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import CLAIM, RELEASE, Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, domain_xml

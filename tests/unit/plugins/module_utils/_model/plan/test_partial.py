@@ -6,8 +6,8 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.kinds import make_plan
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.partial import left_with_guest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml

@@ -10,7 +10,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.kinds import make_plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.change import Change
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml

@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses impor
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import ANYWHERE, Guest
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.remedies import Step, advice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.remedies import NextStep, advice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
@@ -132,10 +132,10 @@ def test_a_device_that_is_too_far_away_asks_for_a_softer_policy():
 
 
 def test_of_many_remedies_three_are_told_and_devices_with_the_same_one_together():
-    steps = [Step(f"d{number}", "release it") for number in range(5)]
-    steps += [Step("e", "unmount it"), Step("e", "stop the RAID"), Step("f", "export the pool")]
+    steps = [NextStep(f"d{number}", "release it") for number in range(5)]
+    steps += [NextStep("e", "unmount it"), NextStep("e", "stop the RAID"), NextStep("f", "export the pool")]
     assert advice(steps) == ["d0, d1, d2 ...: release it; e: unmount it; and stop the RAID"]
-    assert advice([Step("e", "unmount it")], subject="e") == ["unmount it"]
+    assert advice([NextStep("e", "unmount it")], subject="e") == ["unmount it"]
     assert advice([]) == []
 
 

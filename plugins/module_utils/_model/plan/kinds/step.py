@@ -10,7 +10,7 @@ import typing as t
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
-    from ..forms import Check
+    from ...forms import Check
     from .host_now import HostNow
 
 _S = t.TypeVar("_S", bound="Step")
@@ -19,9 +19,9 @@ _S = t.TypeVar("_S", bound="Step")
 class Step:
     """A transition of one thing of the host or of a domain; `before` and `after` are the thing's state.
 
-    A new kind is a frozen dataclass in a file of its own, in the table of `steps.py`, and what carries it out in that
-    of `_host/change/executors.py`. What a kind does not say is said here, for a step that touches neither driver nor
-    domain.
+    A new kind is a frozen dataclass in a file of its own, in the table of `plan/steps.py`, and what carries it out in
+    that of `_host/change/executors.py`. What a kind does not say is said here, for a step that touches neither driver
+    nor domain.
 
     `address` is the device that changes, None where it is none; `domain`, `uuid` and `place` tell the part of a domain
     that changes, None for a step that is of the host alone.

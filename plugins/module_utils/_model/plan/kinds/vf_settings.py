@@ -9,8 +9,8 @@ import shlex
 import typing as t
 from dataclasses import dataclass, replace
 
-from .. import forms
-from ..requests.guest_options import SETTINGS_FORM
+from ... import forms
+from ...requests.guest_options import SETTINGS_FORM
 from .host_now import function_missing
 from .step import Step
 

@@ -12,7 +12,7 @@ import typing as t
 FRESH = {"trust": False, "spoof_check": True}
 
 
-class FakeLinks:
+class FakeInterfaces:
     """The PFs' interfaces of a fake host. `log` has every write; a setting in `refused` can't be set."""
 
     def __init__(self, interface: str, vfs: int) -> None:

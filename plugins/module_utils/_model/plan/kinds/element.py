@@ -10,16 +10,16 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
-from .. import forms
-from ..elements import parse_element
-from ..guest.domain import LIVE, PLACES
+from ... import forms
+from ...elements import parse_element
+from ...guest.domain import LIVE, PLACES
 from .commands import virsh
 from .host_now import place_missing
 from .step import Step
 
 if t.TYPE_CHECKING:
-    from ..guest.domain import Assigned, DomainLayout
-    from ..guest.usb_scsi_xml import NodeElement
+    from ...guest.domain import Assigned, DomainLayout
+    from ...guest.usb_scsi_xml import NodeElement
     from .host_now import HostNow
 
 _E = t.TypeVar("_E", bound="ElementStep")
@@ -33,7 +33,7 @@ def element_form(kind: str, address: forms.Check, *tags: str) -> forms.Check:
             "kind": forms.one_of(kind),
             "address": address,
             "domain": forms.text,
-            "uuid": forms.text,
+            "uuid": forms.uuid,
             "place": forms.one_of(*PLACES),
             "before": xml,
             "after": xml,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from .change import RELEASE
+from ..plan.plan import RELEASE
 
 if t.TYPE_CHECKING:
-    from .change import Change
+    from ..plan.plan import Change
 
 
 def vfs_concerned(change: Change) -> list[str]:

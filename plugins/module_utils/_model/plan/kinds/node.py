@@ -8,14 +8,14 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from .. import forms
-from ..claims.usb_scsi import held_node
-from ..guest.sources import device_marks
-from ..guest.usb_scsi_xml import Mark, NodeElement, hostdev_elements, node_elements
-from .element_step import ElementStep, element_form
+from ... import forms
+from ...claims.usb_scsi import held_node
+from ...guest.sources import device_marks
+from ...guest.usb_scsi_xml import Mark, NodeElement, hostdev_elements, node_elements
+from .element import ElementStep, element_form
 
 if t.TYPE_CHECKING:
-    from ..guest.domain import DomainLayout
+    from ...guest.domain import DomainLayout
     from .host_now import HostNow
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import forms
-from ..guest.domain import assigned_function
-from ..guest.pci_xml import guest_place
-from .element_step import ElementStep, element_form
+from ... import forms
+from ...guest.domain import assigned_function
+from ...guest.pci_xml import guest_place
+from .element import ElementStep, element_form
 
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
-    from ..guest.domain import Assigned, DomainLayout
+    from ...guest.domain import Assigned, DomainLayout
 
 
 class HostdevStep(ElementStep):

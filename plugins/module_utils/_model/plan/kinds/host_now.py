@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.identity import identity_mismatch
-from ..guest.domain import LIVE
+from ...claims.identity import identity_mismatch
+from ...guest.domain import LIVE
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Holding, Owner
-    from ..claims.usb_scsi import NodeHolding
-    from ..guest.domain import Domain
-    from ..host.device import PciDevice
-    from ..host.node_device import NodeDevice
+    from ...claims.claim import Holding, Owner
+    from ...claims.usb_scsi import NodeHolding
+    from ...guest.domain import Domain
+    from ...host.device import PciDevice
+    from ...host.node_device import NodeDevice
 
 
 class HostNow(t.Protocol):

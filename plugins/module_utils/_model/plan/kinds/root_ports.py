@@ -9,9 +9,9 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
-from .. import forms
-from ..guest.domain import CONFIG
-from ..guest.pci_xml import root_port_element, root_port_xml
+from ... import forms
+from ...guest.domain import CONFIG
+from ...guest.pci_xml import root_port_element, root_port_xml
 from .commands import virsh
 from .host_now import place_missing
 from .step import Step
@@ -38,7 +38,7 @@ _FIELDS = forms.mapping(
     {
         "kind": forms.one_of("root_ports"),
         "domain": forms.text,
-        "uuid": forms.text,
+        "uuid": forms.uuid,
         "before": forms.listed(forms.number(0)),
         "after": forms.listed(forms.number(0)),
     }

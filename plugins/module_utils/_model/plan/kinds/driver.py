@@ -9,16 +9,16 @@ import shlex
 import typing as t
 from dataclasses import dataclass, replace
 
-from .. import forms
-from ..errors import HostdevError
-from ..guest.domain import LIVE
-from ..host.device import Binding, named_vfio
+from ... import forms
+from ...errors import HostdevError
+from ...guest.domain import LIVE
+from ...host.device import Binding, named_vfio
 from .host_now import function_missing
-from .hostdev_step import HostdevStep
+from .hostdev import HostdevStep
 from .step import Step
 
 if t.TYPE_CHECKING:
-    from ..guest.domain import Domain
+    from ...guest.domain import Domain
     from .host_now import HostNow
 
 

@@ -9,7 +9,7 @@ import copy
 import shlex
 import xml.etree.ElementTree as ET
 
-from ..elements import parse_element
+from ...elements import parse_element
 
 
 def virsh(action: str, uuid: str, xml: str, place: str) -> str:
