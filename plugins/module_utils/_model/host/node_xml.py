@@ -18,17 +18,36 @@ from .node_device import NodeDevice
 from .node_fields import capability_fields, nested_fields, stripped_text
 
 _USB_CLASS_HUB = 9
-# What devices are found by, and so must be of the type that is known.
-_TYPES: dict[str, dict[str, type]] = {
-    "pci": dict.fromkeys(("domain", "bus", "slot", "function", "iommu_group"), int),
-    "usb_device": {"bus": int, "device": int, "vendor_id": str, "product_id": str},
-    "scsi": dict.fromkeys(("host", "bus", "target", "lun"), int),
-    "mdev": {"uuid": str, "iommu_group": int},
-    "storage": {"block": str},
-}
-_TYPES_OF_ALL: dict[str, type] = {"devnode": str, "devlinks": list}
 # The Linux Foundation's ids of root hubs for USB 1.1, 2.0 and 3.x; its other ids are gadgets (drivers/usb/core/hcd.c).
 _ROOT_HUBS = frozenset({("1d6b", "0001"), ("1d6b", "0002"), ("1d6b", "0003")})
+
+
+def _is_number(value: object) -> bool:
+    # An empty element that is not known reads as true, which Python takes for a number.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{4}", value) is not None
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+# What devices are found by, and so must be of the form that is known.
+_FORMS: dict[str, dict[str, t.Callable[[object], bool]]] = {
+    "pci": dict.fromkeys(("domain", "bus", "slot", "function", "iommu_group"), _is_number),
+    "usb_device": {"bus": _is_number, "device": _is_number, "vendor_id": _is_id, "product_id": _is_id},
+    "scsi": dict.fromkeys(("host", "bus", "target", "lun"), _is_number),
+    "mdev": {"uuid": _is_text, "iommu_group": _is_number},
+    "storage": {"block": _is_text},
+}
+_FORMS_OF_ALL: dict[str, t.Callable[[object], bool]] = {"devnode": _is_text, "devlinks": _are_texts}
 
 
 def parse_node_device(text: str) -> NodeDevice:
@@ -97,9 +116,8 @@ def _marked(device: NodeDevice, hub: bool) -> NodeDevice:
 
 def _drop_misfits(kind: str, fields: dict[str, t.Any], problems: list[str]) -> None:
     """Leave out what has the name of a known field and another form: an element or capability that is new to us."""
-    for key, wanted in {**_TYPES_OF_ALL, **_TYPES.get(kind, {})}.items():
-        # An empty element that is not known reads as true, which Python takes for a number.
-        if key in fields and (isinstance(fields[key], bool) or not isinstance(fields[key], wanted)):
+    for key, fits in {**_FORMS_OF_ALL, **_FORMS.get(kind, {})}.items():
+        if key in fields and not fits(fields[key]):
             problems.append(f"{key} is not of the form that is known")
             del fields[key]
 

@@ -460,10 +460,14 @@ def test_hubs_are_marked_by_their_ids_their_interfaces_and_their_place():
     [
         ("pci", "<capability type='domain'/>", "domain"),
         ("usb_device", "<capability type='vendor_id'><x/></capability>", "vendor_id"),
+        ("usb_device", "<vendor_id/><vendor_id/>", "vendor_id"),
+        ("usb_device", "<product_id> </product_id>", "product_id"),
+        ("usb_device", "<product_id>0x12345</product_id>", "product_id"),
         ("scsi", "<capability type='lun'/>", "lun"),
         ("mdev", "<capability type='uuid'/>", "uuid"),
         ("storage", "<capability type='block'/>", "block"),
         ("storage", "<devlinks>/dev/sda</devlinks>", "devlinks"),
+        ("storage", "<devlinks><x/></devlinks><devlinks/>", "devlinks"),
     ],
 )
 def test_what_is_new_to_us_does_not_take_the_place_of_a_field_that_devices_are_found_by(kind, inside, key):
