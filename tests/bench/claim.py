@@ -57,7 +57,7 @@ def make_claim(root: Path) -> None:
     outcome = _claim(root, libvirt, Binder(Tree(str(root)), kernel, kernel.load_module))
     if not outcome.changed:
         raise SystemExit("bench: nothing was claimed")
-    state = [[one.name(), one.UUIDString(), one.xml[2], one.xml[1]] for one in libvirt.domains]
+    state = [[domain.name(), domain.UUIDString(), domain.xml[2], domain.xml[1]] for domain in libvirt.domains]
     (root / _LIBVIRT).write_text(json.dumps(state))
 
 

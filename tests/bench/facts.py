@@ -65,7 +65,7 @@ def _compare(root: str, size: int, rounds: int) -> dict[str, float]:
     for turn in range(rounds + 1):
         peers = _run(lspci).seconds
         taken = {kind: _run([sys.executable, "-m", "tests.bench.measure", kind, root]) for kind in _KINDS}
-        told = {kind: json.loads(one.output) for kind, one in taken.items()}
+        told = {kind: json.loads(process.output) for kind, process in taken.items()}
         if told["inventory"]["functions"] != size:
             raise SystemExit(f"bench: {told['inventory']['functions']} functions were found of {size}")
         if turn:  # the first time fills caches

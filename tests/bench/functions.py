@@ -11,16 +11,16 @@ VFS_PER_PF = 64
 
 def functions(vfs: int) -> list[dict[str, Any]]:
     """Return as many VFs and their PFs, 64 VFs each, with the keys that Nova's tracker takes."""
-    found: list[dict[str, Any]] = []
+    devices: list[dict[str, Any]] = []
     for first in range(0, vfs, VFS_PER_PF):
         card = first // VFS_PER_PF
         bus = f"{card // 255:04x}:{card % 255 + 1:02x}"
         common = {"vendor_id": "8086", "numa_node": card % 2, "label": "label_8086_154c"}
         pf = {**common, "address": f"{bus}:00.0", "product_id": "1572", "dev_type": "type-PF"}
-        found.append(pf)
+        devices.append(pf)
         for place in range(8, 8 + min(VFS_PER_PF, vfs - first)):
             address = f"{bus}:{place // 8:02x}.{place % 8}"
-            found.append(
+            devices.append(
                 {
                     **common,
                     "address": address,
@@ -29,6 +29,6 @@ def functions(vfs: int) -> list[dict[str, Any]]:
                     "parent_addr": pf["address"],
                 }
             )
-    for one in found:
-        one["dev_id"] = "pci_" + one["address"].replace(":", "_").replace(".", "_")
-    return found
+    for device in devices:
+        device["dev_id"] = "pci_" + device["address"].replace(":", "_").replace(".", "_")
+    return devices

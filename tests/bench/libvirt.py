@@ -94,7 +94,7 @@ class Counted:
 
         def call(*arguments: Any) -> Any:
             self._total[0] += 1
-            found = method(*arguments)
-            return [Counted(one, self._total) for one in found] if isinstance(found, list) else found
+            answer = method(*arguments)
+            return [Counted(handle, self._total) for handle in answer] if isinstance(answer, list) else answer
 
         return call

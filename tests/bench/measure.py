@@ -26,12 +26,12 @@ from .libvirt import Counted, NodeDevices, NodeError
 def inventory(root: str) -> dict[str, Any]:
     """Devices, groups, viability and blockers, as pci_facts takes them in its process."""
     begun = time.process_time()
-    found = System(Tree(root)).inventory()
-    groups = groups_report(found)
-    statuses = Statuses(found, Tracker())
-    free = sum(1 for address in found.devices if not statuses.blockers(address))
+    host = System(Tree(root)).inventory()
+    groups = groups_report(host)
+    statuses = Statuses(host, Tracker())
+    free = sum(1 for address in host.devices if not statuses.blockers(address))
     seconds = time.process_time() - begun
-    return {"functions": len(found.devices), "groups": len(groups), "free": free, "seconds": seconds}
+    return {"functions": len(host.devices), "groups": len(groups), "free": free, "seconds": seconds}
 
 
 def facts(root: str) -> dict[str, Any]:

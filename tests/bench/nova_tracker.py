@@ -31,8 +31,8 @@ logging.disable(logging.CRITICAL)
 class Nova:
     """The operations, on Nova's tracker."""
 
-    def __init__(self, found: list[dict[str, Any]]) -> None:
-        self._reported = json.dumps(found)
+    def __init__(self, devices: list[dict[str, Any]]) -> None:
+        self._reported = json.dumps(devices)
         self._context = context.get_admin_context()
         self._owners: list[Any] = []
         self.tracker = manager.PciDevTracker(self._context, objects.ComputeNode(id=1, numa_topology=None))

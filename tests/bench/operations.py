@@ -33,7 +33,7 @@ def run(make: Callable[[], Tracker], vfs: int, wanted: Sequence[str]) -> dict[st
         if name in wanted:
             seconds[name] = min(_seconds(work) for _time in range(times))
 
-    def one() -> None:
+    def claim_and_free() -> None:
         tracker.claim()
         tracker.free()
 
@@ -50,7 +50,7 @@ def run(make: Callable[[], Tracker], vfs: int, wanted: Sequence[str]) -> dict[st
         seconds["first sync"] = tracker_first
     measure("sync again", tracker.sync)
     measure("supports", tracker.supports, 10)
-    measure("claim and free one", one, 10)
+    measure("claim and free one", claim_and_free, 10)
     measure(f"{SEVERAL} claims", several_claimed)
     measure(f"{SEVERAL} frees", several_freed)
     measure("one claim of all", lambda: tracker.claim(vfs))

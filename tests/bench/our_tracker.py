@@ -28,8 +28,8 @@ from .operations import OPERATIONS, run
 class Ours:
     """The operations, on the path that the modules run. Each sync makes its devices anew, as a host is read anew."""
 
-    def __init__(self, found: list[dict[str, Any]]) -> None:
-        self._reported = json.dumps(found)
+    def __init__(self, devices: list[dict[str, Any]]) -> None:
+        self._reported = json.dumps(devices)
         self._owners: list[str] = []
         self._made = 0
         allow_list = AllowList(parse_device_specs([{"vendor_id": "8086"}], "device_spec"))
@@ -37,7 +37,7 @@ class Ours:
 
     def sync(self) -> None:
         """Take over what the host shows, and tell each device's state."""
-        devices = [_device(one, group) for group, one in enumerate(json.loads(self._reported))]
+        devices = [_device(entry, group) for group, entry in enumerate(json.loads(self._reported))]
         self.runs.devices = {device.address: device for device in devices}
         statuses = self.runs.statuses()
         assert all(statuses.status(address) for address in self.runs.devices)
@@ -66,19 +66,19 @@ def _requests(count: int) -> Any:
     return parse_requests([{"name": "nic", "count": count, "specs": specs}], {})
 
 
-def _device(one: dict[str, Any], group: int) -> PciDevice:
+def _device(entry: dict[str, Any], group: int) -> PciDevice:
     return PciDevice(
-        address=one["address"],
+        address=entry["address"],
         path="",
         stable_path="",
-        vendor_id=one["vendor_id"],
-        product_id=one["product_id"],
+        vendor_id=entry["vendor_id"],
+        product_id=entry["product_id"],
         class_id="020000",
         iommu_group=group,
         reset_methods=("flr",),
-        numa_node=one["numa_node"],
-        physical_function=one.get("parent_addr"),
-        total_vfs=VFS_PER_PF if one["dev_type"] == TYPE_PF else 0,
+        numa_node=entry["numa_node"],
+        physical_function=entry.get("parent_addr"),
+        total_vfs=VFS_PER_PF if entry["dev_type"] == TYPE_PF else 0,
     )
 
 

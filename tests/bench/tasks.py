@@ -46,7 +46,7 @@ def _task(name: str, folder: Path, rounds: int) -> None:
     if taken[0]["result"].get("changed") is not False:
         raise SystemExit(f"bench: {name}: {taken[0]['result']}")
     sent, imported = shipped(archive), taken[0]["imported"]
-    parts = [statistics.median(one["seconds"][part] for one in taken) for part in PARTS]
+    parts = [statistics.median(report["seconds"][part] for report in taken) for part in PARTS]
     print(
         f"{name:<20} {_files(sent):>16} {_files(imported):>16}  "
         + " ".join(f"{part * 1e3:>7.0f} ms" for part in parts)

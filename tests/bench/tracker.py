@@ -38,7 +38,7 @@ def run(sizes: Sequence[int], ours_alone: Sequence[int]) -> None:
     print(f"{'VFs':>7}  {'operation':<18} {'Nova':>12} {'ours':>12} {'times':>9}")
     for size in [*sizes, *ours_alone]:
         rounds = [_measured([sys.executable, "-m", "tests.bench.our_tracker", str(size)]) for _round in range(ROUNDS)]
-        ours[size] = {name: statistics.median(one[name] for one in rounds) for name in OPERATIONS}
+        ours[size] = {name: statistics.median(seconds[name] for seconds in rounds) for name in OPERATIONS}
         theirs = _measured([str(nova), str(_HERE / "nova_tracker.py"), str(size)]) if size in sizes else {}
         for name in OPERATIONS:
             mine = ours[size][name]
@@ -46,8 +46,9 @@ def run(sizes: Sequence[int], ours_alone: Sequence[int]) -> None:
             times = f"{theirs[name] / mine:>9.0f}" if theirs else ""
             print(f"{size:>7}  {name:<18} {other} {_shown(mine):>12} {times}", flush=True)
     small, large = min(ours), max(sizes)
-    one = "claim and free one"
-    print(f"\nours, {one}: at {large} {ours[large][one] / ours[small][one]:.2f} times its cost at {small}")
+    operation = "claim and free one"
+    growth = ours[large][operation] / ours[small][operation]
+    print(f"\nours, {operation}: at {large} {growth:.2f} times its cost at {small}")
     for less, more in itertools.pairwise(sorted(ours)):
         before, whole = (sum(ours[size].values()) for size in (less, more))
         print(f"ours, all operations: at {more} {whole / before:.1f} times the time of {less}")
@@ -57,8 +58,8 @@ def _measured(command: list[str]) -> dict[str, float]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"bench: {' '.join(command)} failed\n{done.stderr}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    seconds: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return seconds
 
 
 def _shown(seconds: float) -> str:

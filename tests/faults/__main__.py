@@ -20,7 +20,9 @@ def main(words: list[str]) -> int:
     known = {change.name: change.known for change in CHANGES if not words or any(word in change.name for word in words)}
     wanted = list(known)
     if not wanted:
-        raise SystemExit(f"faults: no change has one of {words}; there are: {', '.join(one.name for one in CHANGES)}")
+        raise SystemExit(
+            f"faults: no change has one of {words}; there are: {', '.join(change.name for change in CHANGES)}"
+        )
     begun = time.monotonic()
     total: Counter[str] = Counter()
     wrong: list[str] = []
@@ -50,13 +52,13 @@ def main(words: list[str]) -> int:
     print(f"  as before the change after {total['undone']}, as asked for after {total['done']}, {len(wrong)} wrong")
     for defect in defects:
         print(f"KNOWN: {defect}")
-    for one in wrong:
-        print(f"WRONG: {one}")
+    for failure in wrong:
+        print(f"WRONG: {failure}")
     return 1 if wrong or not faults else 0
 
 
 def _try(name: str) -> Report:
-    change: Change = next(one for one in CHANGES if one.name == name)
+    change: Change = next(candidate for candidate in CHANGES if candidate.name == name)
     return try_all(change)
 
 

@@ -123,28 +123,28 @@ def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) ->
         if mode != LET_GO_LATER and (record is None or record["journal"] is None):
             _check(plain)
             wanted = (ends.before, ends.stopped) if failed else (ends.after,)
-            assert _state(plain)[0] in [one[0] for one in wanted], "the host is not as it was after an error"
+            assert _state(plain)[0] in [end[0] for end in wanted], "the host is not as it was after an error"
     for domain in plain.libvirt.domains:
         domain.__dict__.pop("attachDeviceFlags", None)
         domain.__dict__.pop("detachDeviceFlags", None)
         domain.__dict__.pop("destroy", None)
     plain.release(**_NOBODY)  # any run settles what it finds
     _check(plain)
-    found = _state(plain)
+    state = _state(plain)
     if (
         mode != LET_GO_LATER
     ):  # which is drift: on record as before, gone from the guest, mended when it is asked for again
         asked_for = (ends.after, ends.again) if change.leaves else (ends.after,)
-        assert found in (ends.before, ends.stopped, *asked_for), (
-            f"neither undone nor done: {_difference(found, ends.before)}"
+        assert state in (ends.before, ends.stopped, *asked_for), (
+            f"neither undone nor done: {_difference(state, ends.before)}"
         )
     change.change(plain)
     _check(plain)
     found_again = _state(plain)
-    wanted = ends.again if found == ends.after else ends.made_anew
+    wanted = ends.again if state == ends.after else ends.made_anew
     assert found_again == wanted, f"made again it came to another end: {_difference(found_again, wanted)}"
     assert not change.change(plain).changed, "the change made once more changed something"
-    return "done" if found == ends.after else "undone"
+    return "done" if state == ends.after else "undone"
 
 
 def _fails(host: FakeHost, change: Change, number: int, mode: str) -> bool:
@@ -163,8 +163,8 @@ def _state(host: FakeHost) -> Any:
     return ((tree, domains), record["claims"], record["needs_cleaning"])
 
 
-def _difference(found: Any, wanted: Any) -> str:
-    (tree, domains), *record = found
+def _difference(state: Any, wanted: Any) -> str:
+    (tree, domains), *record = state
     (other_tree, other_domains), *other_record = wanted
     paths = sorted(path for path in {*tree, *other_tree} if tree.get(path) != other_tree.get(path))
     parts = [f"{path} is {tree.get(path)}, not {other_tree.get(path)}" for path in paths[:6]]
@@ -181,7 +181,7 @@ def _check(host: FakeHost) -> None:
         held = [device["address"] for claim in record["claims"] for device in claim["devices"]]
         held += [device["name"] for claim in record["claims"] for device in claim.get("node_devices", ())]
         assert len(held) == len(set(held)), f"a device has two owners: {held}"
-        waiting = {one["address"] for one in record["needs_cleaning"]}
+        waiting = {device["address"] for device in record["needs_cleaning"]}
         assert not waiting & set(held), f"held, and waits to be cleaned: {waiting & set(held)}"
     leftovers = [path.name for path in (host.root / "etc/ansible/facts.d").glob("*.tmp")]
     assert not leftovers, f"temporary files are left behind: {leftovers}"
@@ -195,5 +195,5 @@ def _check_definition(text: str) -> None:
     devices = ET.fromstring(text).find("devices")
     assert devices is not None
     for path in ("hostdev/source/address", "*/address[@type='pci']"):
-        places = [tuple(sorted(one.attrib.items())) for one in devices.iterfind(path)]
+        places = [tuple(sorted(element.attrib.items())) for element in devices.iterfind(path)]
         assert len(places) == len(set(places)), f"twice in one domain: {places}"

@@ -28,30 +28,34 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--inputs", type=int, default=_MILLION, help="how many in all (a million)")
     parser.add_argument("--seed", type=int, default=1, help="another one gives other inputs")
     asked = parser.parse_args(arguments)
-    targets = [one for one in TARGETS if not asked.words or any(word in one.name for word in asked.words)]
+    targets = [
+        candidate for candidate in TARGETS if not asked.words or any(word in candidate.name for word in asked.words)
+    ]
     if not targets:
-        parser.error(f"no target has one of {asked.words}; there are: {', '.join(one.name for one in TARGETS)}")
+        parser.error(
+            f"no target has one of {asked.words}; there are: {', '.join(candidate.name for candidate in TARGETS)}"
+        )
     begun = time.monotonic()
     total: Counter[str] = Counter()
     wrong: list[str] = []
     print(f"{'target':<22} {'inputs':>9} {'read':>9} {'refused':>9} {'wrong':>7} {'seconds':>8}")
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-fuzz-") as folder:
         for target in targets:
-            share = -(-asked.inputs * target.share // sum(one.share for one in targets))
+            share = -(-asked.inputs * target.share // sum(candidate.share for candidate in targets))
             started = time.monotonic()
-            found, failure = _feed(target, share, asked.seed, Path(folder))
-            total.update(found)
+            counts, failure = _feed(target, share, asked.seed, Path(folder))
+            total.update(counts)
             wrong += failure
             print(
-                f"{target.name:<22} {found['inputs']:>9} {found['read']:>9} {found['refused']:>9} "
-                f"{found['wrong']:>7} {time.monotonic() - started:>8.1f}",
+                f"{target.name:<22} {counts['inputs']:>9} {counts['read']:>9} {counts['refused']:>9} "
+                f"{counts['wrong']:>7} {time.monotonic() - started:>8.1f}",
                 flush=True,
             )
     seconds = time.monotonic() - begun
     print(f"\n{total['inputs']} inputs to {len(targets)} targets in {seconds:.0f} s: {total['read']} read, ", end="")
     print(f"{total['refused']} refused with an error, {total['wrong']} wrong")
-    for one in wrong:
-        print(f"WRONG: {one}")
+    for fault in wrong:
+        print(f"WRONG: {fault}")
     return 1 if wrong or total["inputs"] < asked.inputs else 0
 
 
@@ -82,9 +86,9 @@ def _feed(target: Target, inputs: int, seed: int, folder: Path) -> tuple[Counter
     if not report.exists():
         said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith(("INFO:", "WARNING:")))
         return Counter(wrong=1), [f"{target.name}: ended with {done.returncode}: {said[-2000:]}"]
-    found = json.loads(report.read_text(encoding="utf-8"))
-    return Counter(inputs=found["inputs"], **found["ends"]), [
-        f"{target.name}: {what}\n       input: {data}" for what, data in found["wrong"].items()
+    result = json.loads(report.read_text(encoding="utf-8"))
+    return Counter(inputs=result["inputs"], **result["ends"]), [
+        f"{target.name}: {what}\n       input: {data}" for what, data in result["wrong"].items()
     ]
 
 

@@ -28,7 +28,7 @@ _NAMES = ("name", "address", "request", "kind", "id", "owner", "capability", "us
 
 def _ways(value: Any, way: Way = ()) -> list[Way]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, item in inner for found in ((*way, key), *_ways(item, (*way, key)))]
+    return [way_below for key, item in inner for way_below in ((*way, key), *_ways(item, (*way, key)))]
 
 
 _WORDS = tuple(dict.fromkeys(way[-1] for way in _ways(_FULL) if isinstance(way[-1], str)))
@@ -78,13 +78,15 @@ def _damaged(source: Source, record: Any) -> list[Way]:
         holder[other] = holder.pop(key)
         return [way, (*way[:-1], other)]
     if kind == 2:
-        other_way = source.pick([one for one in ways if one[: len(way)] != way and way[: len(one)] != one])
+        other_way = source.pick(
+            [candidate for candidate in ways if candidate[: len(way)] != way and way[: len(candidate)] != candidate]
+        )
         other_holder = _at(record, other_way[:-1])
         holder[key], other_holder[other_way[-1]] = other_holder[other_way[-1]], holder[key]
         return [way, other_way]
     if kind == 3:
         # What is there under the same key, or anywhere.
-        alike = [one for one in ways if one[-1] == key]
+        alike = [candidate for candidate in ways if candidate[-1] == key]
         holder[key] = copy.deepcopy(_at(record, source.pick(ways if source.chance(4) else alike)))
     elif kind == 4 and isinstance(holder[key], str):
         holder[key] = source.text((holder[key],))
@@ -143,11 +145,11 @@ def _check(data: bytes) -> None:
         return  # no JSON, which says nothing of fields
     refusal = None
     try:
-        found = parse_record(damaged)
+        parsed_record = parse_record(damaged)
     except HostdevError as error:
         refusal = error
     if refusal is None:
-        assert _as_written(found.as_dict()) == _as_written(record), list(map(_path, ways))
+        assert _as_written(parsed_record.as_dict()) == _as_written(record), list(map(_path, ways))
         return
     assert refusal.code == "record_unreadable", refusal.code
     if not refusal.remedy:  # else it is of a newer schema

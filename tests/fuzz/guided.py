@@ -25,13 +25,13 @@ _LONGEST = 4096
 def main(name: str, inputs: int, seed: int, folder: Path) -> None:
     """Does not come back. An input that takes too long, or ends Python itself, leaves no report but words on stderr."""
     warnings.simplefilter("ignore")  # of Python on odd regular expressions
-    target = next(one for one in TARGETS if one.name == name)
+    target = next(candidate for candidate in TARGETS if candidate.name == name)
     report = Report()
 
-    def one(data: bytes) -> None:
+    def feed(data: bytes) -> None:
         attempt(target, data, report)
         if report.inputs == inputs:
-            wrong = {what: found.hex() for what, found in report.wrong.items()}
+            wrong = {what: sample.hex() for what, sample in report.wrong.items()}
             text = json.dumps({"inputs": report.inputs, "ends": report.ends, "wrong": wrong})
             (folder / "report").write_text(text, encoding="utf-8")
 
@@ -44,7 +44,7 @@ def main(name: str, inputs: int, seed: int, folder: Path) -> None:
         f"-artifact_prefix={folder}/",
         "-verbosity=0",
     ]
-    atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], one)
+    atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], feed)
     atheris.Fuzz()
 
 

@@ -83,8 +83,8 @@ _PATHS = tuple(_FILES)
 
 
 def _recorded(name: str) -> tuple[bytes, ...]:
-    found = [entry for path, entry in _ENTRIES.items() if path.endswith(f"/{name}") and "hex" in entry]
-    return tuple(bytes.fromhex(entry["hex"]).ljust(256, b"\0") for entry in found)[:20]
+    entries = [entry for path, entry in _ENTRIES.items() if path.endswith(f"/{name}") and "hex" in entry]
+    return tuple(bytes.fromhex(entry["hex"]).ljust(256, b"\0") for entry in entries)[:20]
 
 
 def _config_space(data: bytes) -> None:
@@ -111,15 +111,15 @@ def _netlink(data: bytes) -> None:
 
 
 def _bodies() -> tuple[bytes, ...]:
-    found = []
+    bodies = []
     for messages in _NETLINK.values():
-        data = b"".join(bytes.fromhex(one) for one in messages)
+        data = b"".join(bytes.fromhex(message) for message in messages)
         place = 0
         while place + 16 <= len(data):
             length = int.from_bytes(data[place : place + 4], "little")
-            found.append(data[place + 16 : place + length])
+            bodies.append(data[place + 16 : place + length])
             place += max(length + 3 & ~3, 4)
-    return tuple(found)
+    return tuple(bodies)
 
 
 def _module_aliases(data: bytes) -> None:

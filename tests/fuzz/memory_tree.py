@@ -20,8 +20,8 @@ class MemoryTree(Tree):
         self._folders = _folders((*files, *self._links))
 
     def data(self, path: str, limit: int = 1 << 24) -> bytes | None:
-        found = self._files.get(self._followed(path))
-        return None if found is None else found[:limit]
+        content = self._files.get(self._followed(path))
+        return None if content is None else content[:limit]
 
     def folder(self, path: str) -> Folder:
         return _MemoryFolder(self, path)
@@ -53,13 +53,13 @@ class MemoryTree(Tree):
 @functools.lru_cache(maxsize=4)
 def _folders(paths: tuple[str, ...]) -> dict[str, set[str]]:
     """What lies in each folder, by the paths of all that there is."""
-    found: dict[str, set[str]] = {}
+    folders: dict[str, set[str]] = {}
     for path in paths:
         while path != "/":
             folder, name = posixpath.split(path)
-            found.setdefault(folder, set()).add(name)
+            folders.setdefault(folder, set()).add(name)
             path = folder
-    return found
+    return folders
 
 
 class _MemoryFolder(Folder):

@@ -84,17 +84,17 @@ def _spec_address(data: bytes) -> None:
     )
     pattern = read_address(value, "spec.address")
     if pattern is not None:
-        for one in _DEVICES:
-            pattern.covers(one)
-            pattern.names(one.address)
+        for function in _DEVICES:
+            pattern.covers(function)
+            pattern.names(function.address)
         assert read_address(pattern.written, "again") == pattern, value
 
 
 def _spec(source: Source) -> Any:
     if source.chance(10):
         return source.value(_WORDS, device_spec.KEYS)
-    found = {key: source.value(_WORDS, _FIELDS, 2) for key in source.some(device_spec.KEYS)}
-    return json.dumps(found) if source.chance(8) else found
+    fields = {key: source.value(_WORDS, _FIELDS, 2) for key in source.some(device_spec.KEYS)}
+    return json.dumps(fields) if source.chance(8) else fields
 
 
 def _device_specs(data: bytes) -> None:
@@ -105,11 +105,11 @@ def _device_specs(data: bytes) -> None:
         json.dumps(written)
         spec.describe()
         assert device_spec.parse_device_spec(written, "again").as_dict() == written or "nan" in str(written)
-    for one in _DEVICES:
-        tags = allow_list.AllowList(specs).tags_of(one)
+    for function in _DEVICES:
+        tags = allow_list.AllowList(specs).tags_of(function)
         for spec in specs:
             spec.demands(tags or {})
-            spec.names(one)
+            spec.names(function)
     allow_list.AllowList(specs).idle(_DEVICES)
 
 
@@ -135,11 +135,11 @@ def _requests(data: bytes) -> None:
         for _turn in range(1 + source.below(3))
     ]
     read = request.parse_requests(source.text(_WORDS) if source.chance(20) else entries, _ALIASES)
-    for one in read:
-        json.dumps(one.as_dict())
-        one.describe()
-    again = request.parse_requests([one.as_dict() for one in read], {})
-    assert [one.as_dict() for one in again] == [one.as_dict() for one in read] or "nan" in str(read)
+    for entry in read:
+        json.dumps(entry.as_dict())
+        entry.describe()
+    again = request.parse_requests([item.as_dict() for item in read], {})
+    assert [item.as_dict() for item in again] == [item.as_dict() for item in read] or "nan" in str(read)
 
 
 def _guest_requests(data: bytes) -> None:

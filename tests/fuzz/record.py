@@ -51,25 +51,25 @@ def _read(data: bytes) -> None:
 def _shaped(data: bytes) -> None:
     """The whole record with a few of its values exchanged."""
     source = Source(data)
-    found = json.loads(json.dumps(_WHOLE.as_dict()))
+    document = json.loads(json.dumps(_WHOLE.as_dict()))
     for _turn in range(1 + source.below(3)):
-        _exchange(source, found)
-    _read(json.dumps(found).encode())
+        _exchange(source, document)
+    _read(json.dumps(document).encode())
 
 
-def _exchange(source: Source, found: Any) -> None:
+def _exchange(source: Source, holder: Any) -> None:
     while True:
-        keys = list(found) if isinstance(found, dict) else list(range(len(found)))
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
         if not keys:
             return
         key = source.pick(keys)
-        if isinstance(found[key], (dict, list)) and source.below(4):
-            found = found[key]
+        if isinstance(holder[key], (dict, list)) and source.below(4):
+            holder = holder[key]
             continue
         if source.chance(4):
-            del found[key]
+            del holder[key]
         else:
-            found[key] = source.value((_A, _B, "claim", "driver", "hostdev", "config"), _KEYS, 2)
+            holder[key] = source.value((_A, _B, "claim", "driver", "hostdev", "config"), _KEYS, 2)
         return
 
 

@@ -60,9 +60,9 @@ class Source:
 
     def rest(self) -> bytes:
         """All bytes that are left."""
-        found = self._data[self._place :]
+        data = self._data[self._place :]
         self._place = len(self._data)
-        return found
+        return data
 
     def text(self, words: Sequence[str] = ()) -> str:
         """A word as it is or mangled, an odd text, or characters put together."""

@@ -54,7 +54,7 @@ def attempt(target: Target, data: bytes, report: Report) -> None:
         report.ends["refused"] += 1
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        ours = [one for one in frames if "/module_utils/" in one.filename] or list(frames)
+        ours = [frame for frame in frames if "/module_utils/" in frame.filename] or list(frames)
         place = f"{ours[-1].filename.rpartition('/module_utils/')[2]}:{ours[-1].lineno}"
         _note(
             report, f"{type(error).__name__} at {place}: {str(error)[:120]!a}", data, f"{type(error).__name__} {place}"

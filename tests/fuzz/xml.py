@@ -110,15 +110,15 @@ def _check_domain(text: str) -> None:
 
 
 def _element(source: Source, tag: str, tags: tuple[str, ...], depth: int) -> ET.Element:
-    found = ET.Element(tag)
+    element = ET.Element(tag)
     for name in source.some(_ATTRIBUTES, 4):
-        found.set(name, _xml_text(source.text((*_VALUES, *_KINDS))))
+        element.set(name, _xml_text(source.text((*_VALUES, *_KINDS))))
     if depth and source.below(3):
         for _turn in range(source.below(5)):
-            found.append(_element(source, source.pick(tags), tags, depth - 1))
+            element.append(_element(source, source.pick(tags), tags, depth - 1))
     else:
-        found.text = _xml_text(source.text(_VALUES))
-    return found
+        element.text = _xml_text(source.text(_VALUES))
+    return element
 
 
 def _xml_text(text: str) -> str:

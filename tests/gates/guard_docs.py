@@ -66,9 +66,9 @@ def _filled(file: str, comment: str, content: str) -> str:
     text = (ROOT / file).read_text(encoding="utf-8")
     begin = f"{comment}guards: begin, written by ./run docs --write from {TABLE}\n"
     end = f"{comment}guards: end\n"
-    before, found, rest = text.partition(begin)
-    _old, found_end, after = rest.partition(end)
-    if not (found and found_end):
+    before, begin_mark, rest = text.partition(begin)
+    _old, end_mark, after = rest.partition(end)
+    if not (begin_mark and end_mark):
         raise SystemExit(f"{file}: its markers are gone: {begin.strip()} ... {end.strip()}")
     return before + begin + content + end + after
 
@@ -95,7 +95,7 @@ def _sentence(text: str, markup: Markup) -> str:
 
 
 def _marked(text: str, markup: Markup) -> str:
-    return re.sub("`([^`]+)`", lambda found: markup(found[1]), text.replace("{address}", "ADDRESS"))
+    return re.sub("`([^`]+)`", lambda match: markup(match[1]), text.replace("{address}", "ADDRESS"))
 
 
 def _allowed(guard: t.Any, rst: Markup) -> str:

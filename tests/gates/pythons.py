@@ -26,14 +26,14 @@ def interpreters() -> dict[Version, Path]:
     """The real executable for each version of `VERSIONS` that runs and can make virtual environments."""
     folders = [Path(folder) for folder in os.get_exec_path()]
     folders += sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("*/bin"))
-    found: dict[Version, Path] = {}
+    executables: dict[Version, Path] = {}
     for version in VERSIONS:
         for folder in folders:
             executable = _probe(folder / f"python{version[0]}.{version[1]}", version)
             if executable:
-                found[version] = executable
+                executables[version] = executable
                 break
-    return found
+    return executables
 
 
 def first(versions: tuple[Version, ...]) -> Version | None:

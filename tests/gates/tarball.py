@@ -35,8 +35,8 @@ def faults(tarball: Path) -> list[str]:
     with tarfile.open(tarball) as archive:
         members = [member for member in archive.getmembers() if member.isfile()]
     names = {member.name for member in members}
-    found = [f"unexpected: {name}" for name in sorted(names) if name.split("/")[0] not in _ALLOWED]
-    found += [f"leftover: {name}" for name in sorted(names) if any(part in f"/{name}" for part in _LEFTOVERS)]
-    found += [f"missing: {name}" for name in sorted(_REQUIRED - names)]
+    findings = [f"unexpected: {name}" for name in sorted(names) if name.split("/")[0] not in _ALLOWED]
+    findings += [f"leftover: {name}" for name in sorted(names) if any(part in f"/{name}" for part in _LEFTOVERS)]
+    findings += [f"missing: {name}" for name in sorted(_REQUIRED - names)]
     print(f"{tarball.name}: {len(members)} files, {tarball.stat().st_size / 1024:.0f} KiB", flush=True)
-    return found
+    return findings

@@ -67,7 +67,7 @@ def _build(kind: str, path: Path, build: Callable[[Path], None]) -> None:
 
 
 def _clean(kind: str) -> None:
-    entries = sorted(folder().glob(f"{kind}-*/"), key=lambda found: found.stat().st_mtime, reverse=True)
+    entries = sorted(folder().glob(f"{kind}-*/"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in entries[KEEP:]:
         # An entry in use is left alone: the exclusive lock is refused while an emulator holds the shared one.
         with contextlib.suppress(BlockingIOError), _locked(old, fcntl.LOCK_EX | fcntl.LOCK_NB):

@@ -88,7 +88,9 @@ def on_the_lab(demo: Demo, suite: str) -> None:
             see("it is a VF of the NIC", address in topology.IGB_VFS)
             see(f"its driver is {driver_of(lab, address)}", driver_of(lab, address) == "vfio-pci")
         with demo.step("What the guest's own kernel sees now") as see:
-            after = lab.wait_guest_pci(DOMAIN, lambda found: any(device.ids == "8086:10ca" for device in found))
+            after = lab.wait_guest_pci(
+                DOMAIN, lambda guest_devices: any(device.ids == "8086:10ca" for device in guest_devices)
+            )
             new = [device for device in after if device not in before]
             show_guest(new)
             see("a new device 8086:10ca, the VF", [device.ids for device in new] == ["8086:10ca"])
@@ -106,7 +108,9 @@ def on_the_lab(demo: Demo, suite: str) -> None:
             see("the VF is back on its own driver", driver_of(lab, topology.IGB_VFS[0]) == "igbvf")
             override = lab.get(f"/sys/bus/pci/devices/{topology.IGB_VFS[0]}/driver_override").strip()
             see("no driver_override is left", override == "(null)")
-            left = lab.wait_guest_pci(DOMAIN, lambda found: all(device.ids != "8086:10ca" for device in found))
+            left = lab.wait_guest_pci(
+                DOMAIN, lambda guest_devices: all(device.ids != "8086:10ca" for device in guest_devices)
+            )
             see("the guest sees what it saw before", left == before)
 
 
@@ -143,8 +147,8 @@ def see_report(demo: Demo, inventory: str | Path) -> dict[str, dict[str, Any]]:
         print(f"  {report.of('Show the host').result['msg']}")
         for line in report.of("Show the devices").result["msg"]:
             print(f"  {line}")
-        found = facts.result["ansible_facts"]["hostdev"]["devices"]
-        devices = {device["address"]: device for device in found if device["capability"] == "pci"}
+        entries = facts.result["ansible_facts"]["hostdev"]["devices"]
+        devices = {device["address"]: device for device in entries if device["capability"] == "pci"}
         free = sum(1 for device in devices.values() if device["claimable"])
         reasons = sum(1 for device in devices.values() if device["blockers"])
         see(f"{len(devices)} PCI functions: {free} may be given away, {reasons} may not and say why", bool(devices))
@@ -154,8 +158,8 @@ def see_report(demo: Demo, inventory: str | Path) -> dict[str, dict[str, Any]]:
 def see_guards(see: Callable[[str, bool], None], devices: dict[str, dict[str, Any]]) -> None:
     """Observe that the disks and network functions that the host runs on are refused."""
     for code, what in (("root_disk", "a disk the host runs from"), ("default_route", "the way out to the network")):
-        found = [address for address, device in devices.items() if code in codes(device)]
-        see(f"{', '.join(found) or 'nothing'} is refused as {code}, {what}", bool(found))
+        addresses = [address for address, device in devices.items() if code in codes(device)]
+        see(f"{', '.join(addresses) or 'nothing'} is refused as {code}, {what}", bool(addresses))
 
 
 def see_refused(
@@ -165,7 +169,10 @@ def see_refused(
     refused = play(inventory, "kvm.hostdev.claim", *options, variables=wish).of("attach the devices")
     print(f"  {refused.result.get('msg', '')}")
     blockers = refused.result.get("error", {}).get("blockers", [])
-    see(f"refused, with the reason {code}", refused.status == "failed" and code in [one["code"] for one in blockers])
+    see(
+        f"refused, with the reason {code}",
+        refused.status == "failed" and code in [blocker["code"] for blocker in blockers],
+    )
 
 
 def show_plan(plan: list[dict[str, Any]]) -> None:

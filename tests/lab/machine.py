@@ -309,14 +309,14 @@ class Lab:
             "udevadm settle\nfor device in /sys/bus/pci/devices/*; do"
             ' echo "${device##*/} $(cat $device/vendor) $(cat $device/device)"\ndone\n'
         )
-        found = {}
+        ids_by_address = {}
         for line in self.sh("sh -eu", text=script).stdout.splitlines():
             address, vendor, product = line.split()
-            found[address] = f"{vendor.removeprefix('0x')}:{product.removeprefix('0x')}"
+            ids_by_address[address] = f"{vendor.removeprefix('0x')}:{product.removeprefix('0x')}"
         wrong = [
-            f"{address} is {found.get(address, 'missing')}, should be {ids}"
+            f"{address} is {ids_by_address.get(address, 'missing')}, should be {ids}"
             for address, ids in topology.expected_addresses().items()
-            if found.get(address) != ids
+            if ids_by_address.get(address) != ids
         ]
         if wrong:
             raise LabError("the emulated hardware is not where it should be: " + "; ".join(wrong))

@@ -122,7 +122,8 @@ def add_modules(modaliases: set[str]) -> None:
     kept = [
         line
         for line in lines
-        if line.startswith("alias vfio_pci:") or any(fnmatch.fnmatchcase(one, line.split()[1]) for one in modaliases)
+        if line.startswith("alias vfio_pci:")
+        or any(fnmatch.fnmatchcase(modalias, line.split()[1]) for modalias in modaliases)
     ]
     entries[path] = {"file": "".join(kept)}
 

@@ -16,11 +16,11 @@ UNREADABLE = {"scsi_generic"}
 if __name__ == "__main__":
     connection = libvirt.openReadOnly("qemu:///system")
     print("<node>")
-    for device in sorted(connection.listAllDevices(), key=lambda found: found.name()):
+    for device in sorted(connection.listAllDevices(), key=lambda node: node.name()):
         # The test driver's parser refuses these, in every libvirt up to now ("unknown capability type").
         if not UNREADABLE.intersection(device.listCaps()):
             print(device.XMLDesc(0).rstrip())
-    for domain in sorted(connection.listAllDomains(), key=lambda found: found.name()):
+    for domain in sorted(connection.listAllDomains(), key=lambda guest: guest.name()):
         text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE).rstrip()
         text = re.sub(r"^<domain type='kvm'", "<domain type='test'", text)
         # Added by libvirt to a q35 domain; libvirt 9.0 (Debian 12), where tests run as well, does not know the model.

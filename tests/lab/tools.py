@@ -67,22 +67,22 @@ class Host:
 
     def attributes(self, name: str, part: str = "attributes") -> dict[str, str]:
         """Return a sysfs file's text by the name of its folder, of those that have it."""
-        found = {}
+        texts = {}
         for line in self.lines(part):
             path, _colon, text = line.partition(f"/{name}:")
             if _colon:
-                found[path.rpartition("/")[2]] = text.strip()
-        return found
+                texts[path.rpartition("/")[2]] = text.strip()
+        return texts
 
     def carried(self) -> dict[str, list[tuple[str, str]]]:
         """Return kind and name of the class devices below each function."""
-        found: dict[str, list[tuple[str, str]]] = {address: [] for address in self.paths}
+        children: dict[str, list[tuple[str, str]]] = {address: [] for address in self.paths}
         for line in self.lines("carried"):
             path = PurePosixPath(line)
             kind = "usb" if path.name.startswith("usb") else path.parent.name
             if along := [part for part in path.parts if part in self.paths]:
-                found[along[-1]].append(("block" if kind.startswith("nvme") and kind != "nvme" else kind, path.name))
-        return found
+                children[along[-1]].append(("block" if kind.startswith("nvme") and kind != "nvme" else kind, path.name))
+        return children
 
     def function_of(self, kind: str, name: str) -> str | None:
         return next((address for address, carried in self.carried().items() if (kind, name) in carried), None)
@@ -115,7 +115,7 @@ def _lspci(observed: Host) -> View:
             "header_type": 1 if "\tBus: primary=" in body else 0,
             "rom": "\tExpansion ROM at" in body,
             "link": _link(body),
-            "bars": [_bar(found, body) for found in re.findall(r"^\tRegion (\d): (.*)$", body, re.M)],
+            "bars": [_bar(region, body) for region in re.findall(r"^\tRegion (\d): (.*)$", body, re.M)],
         }
     return view
 
@@ -124,14 +124,14 @@ def _link(body: str) -> dict[str, Any] | None:
     """Return nothing for conventional devices, and empty values for those inside the root complex."""
     if not re.search(r"^\tCapabilities: \[\w+\] Express ", body, re.M):
         return None
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, register in (("current", "Sta"), ("max", "Cap")):
         link = re.search(
             rf"^\t\tLnk{register}:\t(?:Port #\d+, )?Speed ([\d.]+)GT/s(?: \(\w+\))?, Width x(\d+)", body, re.M
         )
-        found[f"{name}_speed"] = f"{float(link.group(1)):.1f} GT/s PCIe" if link else None
-        found[f"{name}_width"] = int(link.group(2)) if link else None
-    return found
+        fields[f"{name}_speed"] = f"{float(link.group(1)):.1f} GT/s PCIe" if link else None
+        fields[f"{name}_width"] = int(link.group(2)) if link else None
+    return fields
 
 
 def _bar(region: tuple[str, str], body: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _libvirt(observed: Host) -> View:
             "iommu_group": None if group is None else int(group.get("number", "")),
             "numa_node": None if numa is None else int(numa.get("node", "")),
             "physical_function": None if physical is None else _address(physical.find("address")),
-            "virtual_functions": [] if virtual is None else [_address(one) for one in virtual.iter("address")],
+            "virtual_functions": [] if virtual is None else [_address(element) for element in virtual.iter("address")],
             "device_type": "type-VF" if physical is not None else "type-PF" if virtual is not None else "type-PCI",
         }
     return view
@@ -208,8 +208,8 @@ def _sysfs(observed: Host) -> View:
     def stable_path(address: str) -> str:
         above, *below = [part for part in observed.paths[address].split("/") if part in observed.paths]
         steps = [above.replace(":", "_")]
-        for bridge, one in zip([above, *below], below, strict=False):
-            _domain, bus, rest = one.split(":")
+        for bridge, child in zip([above, *below], below, strict=False):
+            _domain, bus, rest = child.split(":")
             steps.append(f"{int(bus, 16) - int(secondary[bridge]):02x}_{rest}")
         return "-".join(steps)
 
@@ -274,7 +274,9 @@ def _carried(observed: Host) -> View:
             "children": [{"kind": kind, "name": name, **attributes(kind, name)} for kind, name in sorted(children)],
             "affected": [
                 *sorted(mates[address]),
-                *sorted(f"{kind}/{name}" for one in {address, *mates[address]} for kind, name in carried[one]),
+                *sorted(
+                    f"{kind}/{name}" for function in {address, *mates[address]} for kind, name in carried[function]
+                ),
             ],
         }
         for address, children in carried.items()
@@ -282,8 +284,8 @@ def _carried(observed: Host) -> View:
 
 
 def _first(pattern: str, text: str, otherwise: str | None) -> Any:
-    found = re.search(pattern, text, re.M)
-    return found.group(1) if found else otherwise
+    match = re.search(pattern, text, re.M)
+    return match.group(1) if match else otherwise
 
 
 #: What each tool says. Field values are those that a report should have, lists of children and of names sorted.

@@ -65,8 +65,8 @@ class Snapshots:
         """Take one line; return whether it completed a snapshot. One that lost lines to kernel messages is dropped."""
         if _BEGIN.search(line):
             self._open = []
-        elif found := _DEVICE.search(line):
-            address, ids, class_code, driver = found.groups()
+        elif match := _DEVICE.search(line):
+            address, ids, class_code, driver = match.groups()
             self._open.append(GuestDevice(address, ids, class_code, None if driver == "-" else driver))
         elif (end := _END.search(line)) and int(end[2]) == len(self._open):
             self.last = self._open

@@ -26,8 +26,8 @@ def _after(task: TaskResult) -> dict[str, Any]:
     return {part["after_header"]: part["after"] for part in task.result["diff"]}
 
 
-def _same_xml(one: str, other: str) -> bool:
-    return ET.canonicalize(one, strip_text=True) == ET.canonicalize(other, strip_text=True)
+def _same_xml(text: str, other: str) -> bool:
+    return ET.canonicalize(text, strip_text=True) == ET.canonicalize(other, strip_text=True)
 
 
 def test_check_mode_writes_nothing_and_the_diff_is_true(lab: Lab, before: HostState) -> None:

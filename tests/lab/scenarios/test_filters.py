@@ -99,6 +99,6 @@ def test_passthrough_leaves_out_what_the_host_uses_as_long_as_it_does(lab: Lab) 
         "pci_0000_00_05_0": ["mounted_fs"],
         **{name: ["mounted_fs"] if name in below_the_controller else [] for name in others},
     }
-    assert _addresses(result, "mounted") == [one for one in functions if one != topology.USB_CONTROLLER]
+    assert _addresses(result, "mounted") == [address for address in functions if address != topology.USB_CONTROLLER]
     left = {name for name, device in _devices(result, "mounted").items() if "address" not in device}
     assert left == set(others) - below_the_controller

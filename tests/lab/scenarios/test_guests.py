@@ -23,7 +23,7 @@ def vf_info(lab: Lab) -> dict[str, Any]:
     """What iproute2 says of the VF: the second one."""
     interface = lab.sh(f"ls /sys/bus/pci/devices/{topology.IGB_PF}/net").stdout.strip()
     (link,) = json.loads(lab.sh(f"ip -j -d link show {interface}").stdout)
-    info = next(one for one in link["vfinfo_list"] if one["vf"] == 1)
+    info = next(vf for vf in link["vfinfo_list"] if vf["vf"] == 1)
     vlans = info.get("vlan_list") or [{}]
     return {
         "mac": info["address"],
@@ -34,7 +34,7 @@ def vf_info(lab: Lab) -> dict[str, Any]:
 
 
 def elements(state: HostState, place: str, path: str, domain: str = "web1") -> list[dict[str, str]]:
-    return [one.attrib for one in ET.fromstring(state.domains[domain, place]).iterfind(f"devices/{path}")]
+    return [element.attrib for element in ET.fromstring(state.domains[domain, place]).iterfind(f"devices/{path}")]
 
 
 def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab: Lab, before: HostState) -> None:
@@ -91,7 +91,7 @@ def test_root_ports_are_there_after_the_next_start_and_take_devices_at_the_asked
         ]
         state = read_state(lab)
         for place in ("config", "live"):
-            assert [one["bar"] for one in elements(state, place, "hostdev/rom", "plain1")] == ["off"]
+            assert [rom["bar"] for rom in elements(state, place, "hostdev/rom", "plain1")] == ["off"]
 
         # Detached by hand from the definition, and asked for without an address: it comes back to the same.
         definition = ET.fromstring(state.domains["plain1", "config"])
@@ -109,7 +109,7 @@ def test_root_ports_are_there_after_the_next_start_and_take_devices_at_the_asked
         )
         assert again.code == 0, again.output
         state = state_at(again, "claimed again")
-        assert [one["bus"] for one in elements(state, "config", "hostdev/address", "plain1")] == ["0x02"]
+        assert [address["bus"] for address in elements(state, "config", "hostdev/address", "plain1")] == ["0x02"]
         assert read_state(lab).bindings == before.bindings
     finally:
         lab.sh("virsh -q destroy plain1; virsh -q define /run/plain1.xml", check=False)
@@ -125,9 +125,9 @@ def test_functions_of_one_slot_are_one_slot_in_a_guest_that_is_started_with_them
     assert [task.status for task in claimed.tasks] == ["changed", "ok"]
     try:
         guest = lab.start_guest("db1")
-        found = [device.address for device in guest if device.ids in ("8086:10d3", "1b36:0010")]
-        (slot,) = {address.rpartition(".")[0] for address in found}
-        assert found == [f"{slot}.{number}" for number in range(3)]
+        addresses = [device.address for device in guest if device.ids in ("8086:10d3", "1b36:0010")]
+        (slot,) = {address.rpartition(".")[0] for address in addresses}
+        assert addresses == [f"{slot}.{number}" for number in range(3)]
         released = play(
             lab.inventory(),
             tasks(

@@ -114,8 +114,8 @@ def test_uses_by_the_host_block_the_functions_below_them_until_they_end(
     idle_again = _gather(lab)
 
     usual = _details(idle.facts)
-    found = {address: set(details) - set(usual[address]) for address, details in busy.items()}
-    assert {address: codes for address, codes in found.items() if codes} == {
+    new_codes = {address: set(details) - set(usual[address]) for address, details in busy.items()}
+    assert {address: codes for address, codes in new_codes.items() if codes} == {
         topology.NVME: {"lvm", "swap"},
         topology.MULTIFUNCTION[2]: {"md", "held_by_process"},
         topology.NUMA_NVME: {"md", "held_by_process"},

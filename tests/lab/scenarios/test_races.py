@@ -23,7 +23,7 @@ BY_HAND_XML = (
 
 def _at_once(lab: Lab, *plays: list[dict[str, Any]]) -> list[PlayResult]:
     with ThreadPoolExecutor(len(plays)) as pool:
-        return list(pool.map(lambda one: play(lab.inventory(), one), plays))
+        return list(pool.map(lambda task_list: play(lab.inventory(), task_list), plays))
 
 
 def _claim(domain: str, count: int) -> list[dict[str, Any]]:
@@ -80,9 +80,9 @@ def test_a_device_that_was_attached_by_hand_is_reported_and_not_given_out_again(
     )
     assert result.code == 0, result.output
     drift = result.of("facts").result["ansible_facts"]["hostdev"]["drift"]
-    assert [(one["code"], one["address"]) for one in drift] == [("not_on_record", BY_HAND)]
+    assert [(difference["code"], difference["address"]) for difference in drift] == [("not_on_record", BY_HAND)]
     refused = result.of("claim").result["error"]
-    assert [(one["code"], one["address"]) for one in refused["blockers"]] == [("in_domain_xml", BY_HAND)]
+    assert [(blocker["code"], blocker["address"]) for blocker in refused["blockers"]] == [("in_domain_xml", BY_HAND)]
     assert BY_HAND not in {device["address"] for device in result.of("three").result["devices"]}
     assert [device["address"] for device in result.of("adopt").result["devices"]] == [BY_HAND]
     after = read_state(lab)

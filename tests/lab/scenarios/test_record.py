@@ -77,12 +77,12 @@ def test_a_record_that_was_spoiled_is_mended_or_brought_back_by_the_command_of_t
     # Broken off in the middle, as by a file system that lost it; then gone.
     for spoil, code in ((f"truncate -s 100 {RECORD}", "record_unreadable"), (f"rm {RECORD}", "record_missing")):
         lab.sh(spoil)
-        found = read_state(lab).bindings
+        bindings = read_state(lab).bindings
         refused = (
             play(lab.inventory(), tasks({"name": "other", CLAIM: OTHER, "ignore_errors": True})).of("other").result
         )
         assert refused["error"]["code"] == code
-        assert read_state(lab).bindings == found
+        assert read_state(lab).bindings == bindings
         lab.sh(refused["error"]["commands"]["restore"])
         assert lab.get(RECORD) == good
         assert _mode(lab) == "644"

@@ -82,10 +82,10 @@ def test_guards_name_what_the_host_lives_on(lab: Lab, refused: PlayResult) -> No
     def blockers(name: str) -> dict[str, set[str]]:
         error = refused.of(name).result["error"]
         assert error["code"] == "device_blocked"
-        found: dict[str, set[str]] = {}
+        addresses: dict[str, set[str]] = {}
         for blocker in error["blockers"]:
-            found.setdefault(blocker["code"], set()).add(blocker["address"])
-        return found
+            addresses.setdefault(blocker["code"], set()).add(blocker["address"])
+        return addresses
 
     assert blockers("root disk") == {"root_disk": {topology.ROOT_DISK}}
     assert blockers("ssh NIC") == {"ssh_nic": {topology.MANAGEMENT_NIC}}

@@ -55,7 +55,7 @@ def test_every_field_of_a_function_is_what_other_tools_say(report: dict[str, Any
 
 
 def test_other_node_devices_are_libvirts(report: dict[str, Any], observed: Host) -> None:
-    found = {device["name"]: device for device in report["devices"] if device["capability"] != "pci"}
+    devices = {device["name"]: device for device in report["devices"] if device["capability"] != "pci"}
     expected = {
         name: {
             "parent": node.findtext("parent"),
@@ -67,7 +67,7 @@ def test_other_node_devices_are_libvirts(report: dict[str, Any], observed: Host)
         if not name.startswith("pci_")
     }
     assert len(expected) > 20
-    assert {name: {key: device[key] for key in expected[name]} for name, device in found.items()} == expected
+    assert {name: {key: device[key] for key in expected[name]} for name, device in devices.items()} == expected
 
 
 def test_tree_and_groups_are_those_of_the_host(report: dict[str, Any], observed: Host) -> None:
@@ -131,18 +131,18 @@ def test_blockers_by_use_fall_on_the_functions_that_the_tools_name(report: dict[
                 expected["ssh_nic"].add(observed.function_of("net", interface["ifname"]))
     assert observed.text["swaps"] == ""
 
-    found: dict[str, set[str]] = {code: set() for code in expected}
+    addresses: dict[str, set[str]] = {code: set() for code in expected}
     elsewhere = set()
     for device in report["devices"]:
         for blocker in device.get("blockers", ()):
             if device["capability"] == "pci" and blocker["address"] == device["address"]:
-                found.setdefault(blocker["code"], set()).add(device["address"])
+                addresses.setdefault(blocker["code"], set()).add(device["address"])
             elif device["capability"] != "pci":
                 elsewhere.add(blocker["code"])
-    assert {code: found[code] for code in expected} == expected
+    assert {code: addresses[code] for code in expected} == expected
     assert expected["root_disk"] == {topology.ROOT_DISK}
     assert expected["ssh_nic"] == expected["default_route"] == {topology.MANAGEMENT_NIC}
-    assert topology.WATCHDOG in found["watchdog"]
+    assert topology.WATCHDOG in addresses["watchdog"]
     assert not elsewhere
     unused = {"swap", "lvm", "md", "zfs", "enslaved", "held_by_process", "in_domain_xml", "in_interface_hostdev"}
-    assert not unused & set(found)
+    assert not unused & set(addresses)

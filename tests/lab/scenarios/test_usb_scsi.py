@@ -44,8 +44,8 @@ def _sources(lab: Lab, *options: str) -> list[tuple[str | None, list[dict[str, s
     """The guest's assigned devices as libvirt shows them: type, and what is in each source."""
     text = lab.sh(f"virsh -q dumpxml {' '.join(options)} {NAME}").stdout
     return [
-        (one.get("type"), [{"": part.tag, **part.attrib} for part in one.iterfind("source/*")])
-        for one in ET.fromstring(text).iterfind("devices/hostdev")
+        (hostdev.get("type"), [{"": part.tag, **part.attrib} for part in hostdev.iterfind("source/*")])
+        for hostdev in ET.fromstring(text).iterfind("devices/hostdev")
     ]
 
 
@@ -79,7 +79,7 @@ def test_usb_and_scsi_disks_are_refused_mounted_and_claimed_and_released(running
         ),
     )
     error = claimed.of("mounted").result["error"]
-    assert (error["code"], [one["code"] for one in error["blockers"]]) == ("device_blocked", ["mounted_fs"])
+    assert (error["code"], [blocker["code"] for blocker in error["blockers"]]) == ("device_blocked", ["mounted_fs"])
     assert f"/dev/{stick} is mounted at /mnt/stick" in error["found"]
     assert state_at(claimed, "unmounted") == before
     assert claimed.code == 0, claimed.output
@@ -87,7 +87,7 @@ def test_usb_and_scsi_disks_are_refused_mounted_and_claimed_and_released(running
     again = claimed.of("claim again")
     assert (again.status, again.result["plan"]) == ("ok", [])
     name = _below(lab, topology.USB_CONTROLLER, "*/usb*/[0-9]*-[0-9]")
-    held = {one["request"]: one["name"] for one in claimed.of("claim").result["node_devices"]}
+    held = {device["request"]: device["name"] for device in claimed.of("claim").result["node_devices"]}
     assert held == {"stick": f"usb_{name.replace('-', '_')}", "disk": f"scsi_{number.replace(':', '_')}"}
     facts = claimed.of("facts").result["ansible_facts"]["hostdev"]
     assert facts["claims"][0]["node_devices"] == claimed.of("claim").result["node_devices"]

@@ -64,7 +64,7 @@ def test_the_options_name_all_keys_too():
 def test_the_guides_addresses_fit_what_it_says(row, covered):
     for written in re.findall("``(.+?)``", first_cells("Addresses")[row]):
         spec = device_spec.parse_device_spec({"address": yaml.safe_load(written)}, "spec")
-        assert [one.address for one in DEVICES if spec.matches(one)] == covered
+        assert [function.address for function in DEVICES if spec.matches(function)] == covered
 
 
 def test_the_guides_booleans_are_those_that_are_read():
@@ -75,9 +75,9 @@ def test_the_guides_booleans_are_those_that_are_read():
 
 def test_the_guides_examples_are_understood():
     blocks = re.findall(r"^\.\. code-block:: yaml\n\n((?: {3}.*\n|\n)+)", GUIDE, re.MULTILINE)
-    found = [task["kvm.hostdev.pci_passthrough_claim"] for block in blocks for task in yaml.safe_load(block)]
-    assert len(found) == 2
-    for options in found:
+    claims = [task["kvm.hostdev.pci_passthrough_claim"] for block in blocks for task in yaml.safe_load(block)]
+    assert len(claims) == 2
+    for options in claims:
         device_spec.parse_device_specs(options.get("device_spec", []), "device_spec")
         known = aliases.parse_aliases(options.get("aliases", []))
         assert request.parse_requests(options["requests"], known)

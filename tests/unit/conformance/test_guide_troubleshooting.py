@@ -21,11 +21,11 @@ TREES = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / 
 def table(title: str) -> dict[str, list[str]]:
     """The cells of each row below a title, by each code in the first."""
     body = re.split(r"\n[^\n]+\n-{5,}\n", GUIDE.split(f"\n{title}\n", 1)[1].split("\n", 1)[1])[0]
-    found = {}
+    rows = {}
     for row in re.split(r"\n   \* - ", body)[2:]:
         cells = [" ".join(cell.split()) for cell in re.split(r"\n     - ", row.split("\n\n")[0])]
-        found.update(dict.fromkeys(re.findall("``([a-z_]+)``", cells[0]), cells))
-    return found
+        rows.update(dict.fromkeys(re.findall("``([a-z_]+)``", cells[0]), cells))
+    return rows
 
 
 def _constants(node: ast.AST | None) -> set[str]:
@@ -41,7 +41,7 @@ def _called(node: ast.Call) -> str:
 
 
 def _argument(call: ast.Call, place: int, name: str) -> ast.AST | None:
-    named = next((one.value for one in call.keywords if one.arg == name), None)
+    named = next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
     return named or (call.args[place] if place < len(call.args) else None)
 
 
@@ -52,10 +52,10 @@ def error_codes(trees: list[ast.Module]) -> set[str]:
     while True:
         known = len(passing), len(codes)
         for number, tree in enumerate(trees):
-            for function in [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]:
-                arguments = [one.arg for one in [*function.args.posonlyargs, *function.args.args]]
+            for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+                arguments = [argument.arg for argument in [*function.args.posonlyargs, *function.args.args]]
                 defaults = dict(zip(reversed(arguments), reversed(function.args.defaults)))
-                for call in [one for one in ast.walk(function) if isinstance(one, ast.Call)]:
+                for call in [node for node in ast.walk(function) if isinstance(node, ast.Call)]:
                     place = passing.get(_named(number, _called(call)))
                     code = None if place is None else _argument(call, *place)
                     codes |= _constants(code)

@@ -40,11 +40,11 @@ def rows(title: str) -> dict[str, str]:
     """The last cell of each row of the table below a title, by each code in the first."""
     text = GUIDE.read_text(encoding="utf-8").split(f"\n{title}\n", 1)[1]
     body = re.split(r"\n[^\n]+\n-{5,}\n", text.split("\n", 1)[1])[0]
-    found = {}
+    texts = {}
     for row in re.split(r"\n   \* - ", body)[1:]:
         cells = [cell.strip() for cell in re.split(r"\n     - ", row)]
-        found.update(dict.fromkeys(re.findall("``([a-z_]+)``", cells[0]), cells[-1]))
-    return found
+        texts.update(dict.fromkeys(re.findall("``([a-z_]+)``", cells[0]), cells[-1]))
+    return texts
 
 
 def test_every_blocker_code_is_explained_with_whether_it_can_be_allowed():
@@ -90,10 +90,14 @@ def test_every_error_code_is_explained():
 def test_every_field_of_a_pci_function_is_explained():
     device = PciDevice("0000:01:00.0", "/sys", "s", "8086", "10d3", "020000")
     host = HostFacts("6.12", (6, 12), "", iommu=True, iommu_reason="", vfio_present=True)
-    found = Inventory(host, [device])
+    inventory = Inventory(host, [device])
     nothing = Tree(str(ROOT / "docs"))
     report = device_report(
-        found, Statuses(found, Tracker()), device, read_pci_ids(nothing, [device]), ModuleAliases(nothing, "6.12")
+        inventory,
+        Statuses(inventory, Tracker()),
+        device,
+        read_pci_ids(nothing, [device]),
+        ModuleAliases(nothing, "6.12"),
     )
     text = (GUIDES / "guide_fields.rst").read_text(encoding="utf-8")
     firsts = re.findall(r"\n   \* - (``.*)", text)
@@ -102,13 +106,13 @@ def test_every_field_of_a_pci_function_is_explained():
 
 def playbooks() -> dict[str, list[t.Any]]:
     """The playbooks of the guides by guide and number; tasks that are shown without a play are put into one."""
-    found = {}
+    files = {}
     for guide in sorted(GUIDES.glob("*.rst")):
         for number, block in enumerate(BLOCK.findall(guide.read_text(encoding="utf-8"))):
             content = yaml.safe_load(textwrap.dedent(block))
             plays = content if "hosts" in content[0] else [{"hosts": "all", "tasks": content}]
-            found[f"{guide.stem}-{number}.yml"] = plays
-    return found
+            files[f"{guide.stem}-{number}.yml"] = plays
+    return files
 
 
 def options(module: str) -> set[str]:

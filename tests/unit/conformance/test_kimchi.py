@@ -62,10 +62,10 @@ class Case:
 
     def function(self, name: str) -> str | None:
         """The PCI function that the device is or hangs on."""
-        found: str | None = name
-        while found in self.nodes and self.nodes[found].capability != "pci":
-            found = self.nodes[found].parent
-        return found if found in self.nodes else None
+        ancestor: str | None = name
+        while ancestor in self.nodes and self.nodes[ancestor].capability != "pci":
+            ancestor = self.nodes[ancestor].parent
+        return ancestor if ancestor in self.nodes else None
 
     def group(self, name: str) -> int | None:
         function = self.function(name)
@@ -74,7 +74,7 @@ class Case:
     def mates(self, name: str) -> list[str]:
         """PCI functions of the same group, the one itself among them."""
         group = self.group(name)
-        mates = [one for one, node in self.nodes.items() if node.capability == "pci" and self.group(one) == group]
+        mates = [mate for mate, node in self.nodes.items() if node.capability == "pci" and self.group(mate) == group]
         return mates if group is not None else [name]
 
     def below(self, name: str, upper: str) -> bool:
@@ -152,7 +152,9 @@ def is_hub(q: Query) -> bool:
     if q.how != MISSING or not q.passthrough or q.case.nodes[q.name].capability != "usb_device":
         return False
     interfaces = [node for node in q.case.nodes.values() if node.parent == q.name and node.capability == "usb"]
-    return q.case.fields(q.name)["vendor_id"] == "1d6b" or any(one.fields["class"] == 9 for one in interfaces)
+    return q.case.fields(q.name)["vendor_id"] == "1d6b" or any(
+        interface.fields["class"] == 9 for interface in interfaces
+    )
 
 
 def given_some_other_way(q: Query) -> bool:
@@ -286,16 +288,16 @@ def test_there_is_a_case():
 def test_answers_are_kimchis_or_differ_for_a_reason(case):
     rules = [rule for rule, _reason in DIFFERENCES.values()] + list(UNASKED.values())
     undeclared = [
-        f"{json.dumps(found.args)}: {found.name or 'the answer'}: {found.how}"
-        for found in deviations(case)
-        if not any(rule(found) for rule in rules)
+        f"{json.dumps(deviation.args)}: {deviation.name or 'the answer'}: {deviation.how}"
+        for deviation in deviations(case)
+        if not any(rule(deviation) for rule in rules)
     ]
     assert undeclared == []
 
 
 def test_every_difference_is_one():
-    found = [deviation for case in cases(OWN) for deviation in deviations(case)]
-    dead = [name for name, (rule, _reason) in DIFFERENCES.items() if not any(map(rule, found))]
+    all_deviations = [deviation for case in cases(OWN) for deviation in deviations(case)]
+    dead = [name for name, (rule, _reason) in DIFFERENCES.items() if not any(map(rule, all_deviations))]
     assert dead == []
 
 

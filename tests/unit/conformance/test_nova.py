@@ -87,7 +87,7 @@ def test_another_outcome_would_fail(case):
 
 def test_a_failing_case_is_a_line_and_a_status(tmp_path, capsys):
     cases = copy.deepcopy(read_cases(OWN))
-    (case,) = [one for one in cases if one["id"] == "spec-ids"]
+    (case,) = [candidate for candidate in cases if candidate["id"] == "spec-ids"]
     case["then"] = {"match": False}
     (tmp_path / "cases.json").write_text(json.dumps({"cases": cases}), encoding="utf-8")
     assert main(["--cases", str(tmp_path)]) == 1

@@ -246,10 +246,11 @@ class FakeDomain:
             for index in range(max(layout.controllers) + 1, at.bus + 1):
                 self._attach_controller(root, ET.fromstring(root_port_xml(index)), flags)
             return
-        there = {one: name for one, name in layout.places.items() if one[:3] == at[:3]}
+        there = {place: name for place, name in layout.places.items() if place[:3] == at[:3]}
         first = at._replace(function=0)
         whole = any(
-            _at(one) == first and one.get("multifunction") != "on" for one in root.iterfind("devices/*/address")
+            _at(address) == first and address.get("multifunction") != "on"
+            for address in root.iterfind("devices/*/address")
         )
         if at in there or whole:
             raise LibvirtError("XML error: Attempted double use of PCI Address")

@@ -183,4 +183,4 @@ class FakeHost:
 def _devices(xml: str) -> tuple[str, ...]:
     devices = ET.fromstring(xml).find("devices")
     assert devices is not None
-    return tuple(sorted(ET.canonicalize(ET.tostring(one, encoding="unicode")) for one in devices))
+    return tuple(sorted(ET.canonicalize(ET.tostring(device, encoding="unicode")) for device in devices))

@@ -26,8 +26,8 @@ class FakeInterfaces:
         if interface not in self.settings:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         return {
-            index: {name: None if name in self.untold else value for name, value in one.items()}
-            for index, one in self.settings[interface].items()
+            index: {name: None if name in self.untold else value for name, value in vf.items()}
+            for index, vf in self.settings[interface].items()
         }
 
     def is_up(self, interface: str) -> bool:
@@ -48,7 +48,7 @@ class FakeInterfaces:
     def picture(self) -> dict[str, str]:
         """The settings, beside the tree's files."""
         return {
-            f"netlink: {interface} vf {index}": str(sorted(one.items()))
+            f"netlink: {interface} vf {index}": str(sorted(vf.items()))
             for interface, vfs in self.settings.items()
-            for index, one in vfs.items()
+            for index, vf in vfs.items()
         }

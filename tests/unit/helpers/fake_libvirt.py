@@ -85,7 +85,7 @@ class Script:
         if isinstance(call.result, Handle):
             return self.object(call.result.name)
         if isinstance(call.result, list):
-            return [self.object(one.name) if isinstance(one, Handle) else one for one in call.result]
+            return [self.object(item.name) if isinstance(item, Handle) else item for item in call.result]
         return call.result
 
 

@@ -25,12 +25,12 @@ CLASS_BRIDGE = "0604"
 def read_node_file(text: str) -> tuple[list[NodeDevice], list[Domain]]:
     """The node devices and the domains, these all defined and none running."""
     root = ET.fromstring(text)
-    nodes = [parse_node_device(ET.tostring(one, encoding="unicode")) for one in root.findall("device")]
+    nodes = [parse_node_device(ET.tostring(device, encoding="unicode")) for device in root.findall("device")]
     domains = []
-    for one in root.findall("domain"):
-        xml = ET.tostring(one, encoding="unicode")
-        name = one.findtext("name") or ""
-        domains.append(Domain(name, one.findtext("uuid") or name, parse_layout(xml), None))
+    for domain in root.findall("domain"):
+        xml = ET.tostring(domain, encoding="unicode")
+        name = domain.findtext("name") or ""
+        domains.append(Domain(name, domain.findtext("uuid") or name, parse_layout(xml), None))
     return mark_hubs(nodes), domains
 
 

@@ -42,8 +42,8 @@ def run_task(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, t.Any] = json.loads(done.stdout)
-    return found
+    report: dict[str, t.Any] = json.loads(done.stdout)
+    return report
 
 
 class LibvirtError(Exception):
@@ -189,8 +189,8 @@ def main() -> None:
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         module.main()
     ended = time.process_time()
-    ours = {name: found for name, found in sys.modules.items() if name.startswith(f"{PACKAGE}.")}
-    sizes = {name: len(found.__loader__.get_source(name)) for name, found in ours.items()}  # type: ignore[union-attr]
+    ours = {name: loaded_module for name, loaded_module in sys.modules.items() if name.startswith(f"{PACKAGE}.")}
+    sizes = {name: len(loaded_module.__loader__.get_source(name)) for name, loaded_module in ours.items()}  # type: ignore[union-attr]
     seconds = {"start": started, "import": clock.importing, "inventory": clock.inventory}
     seconds["decision"] = ended - sum(seconds.values())
     print(

@@ -54,10 +54,10 @@ def _write(name: str, target: str) -> None:
     from ansible.template import Templar
 
     init_plugin_loader([])
-    found: t.Any = module_loader.find_plugin_with_context(name)
+    context: t.Any = module_loader.find_plugin_with_context(name)
     built = modify_module(
-        module_name=found.resolved_fqcn,
-        module_path=found.plugin_resolved_path,
+        module_name=context.resolved_fqcn,
+        module_path=context.plugin_resolved_path,
         module_args={},
         templar=Templar(loader=DataLoader()),
         task_vars={"ansible_python_interpreter": sys.executable},

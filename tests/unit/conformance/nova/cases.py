@@ -33,12 +33,12 @@ DIFFERENCES = (*grammar.DIFFERENCES, *tracker.DIFFERENCES)
 
 def read_cases(folder: Path) -> list[Case]:
     """All cases of the folder's files in their order. Raises ValueError when there is none."""
-    found = []
+    cases = []
     for path in sorted(folder.glob("*.json")):
-        found.extend(json.loads(path.read_text(encoding="utf-8"))["cases"])
-    if not found:
+        cases.extend(json.loads(path.read_text(encoding="utf-8"))["cases"])
+    if not cases:
         raise ValueError(f"no cases in {folder}")
-    return found
+    return cases
 
 
 def verdict(case: Case) -> tuple[str, str]:
@@ -50,22 +50,22 @@ def verdict(case: Case) -> tuple[str, str]:
         return "fails", f"there is no op {op}"
     wanted = case["better"] if case["level"] == "nova-quirk" else case["then"]
     try:
-        found = OPS[op](case)
+        outcome = OPS[op](case)
     except Exception as error:  # one case that can't be run must not hide the others
         return "fails", repr(error)
-    holds = _agrees(wanted, found)
+    holds = _agrees(wanted, outcome)
     for difference in DIFFERENCES:
         if difference.applies(case):
-            if not holds and _agrees(difference.ours(case), found):
+            if not holds and _agrees(difference.ours(case), outcome):
                 return "differs", difference.reason
-            return "fails", f"it is to differ ({difference.reason}), found {json.dumps(found)}"
-    return ("holds", "") if holds else ("fails", f"wanted {json.dumps(wanted)}, found {json.dumps(found)}")
+            return "fails", f"it is to differ ({difference.reason}), found {json.dumps(outcome)}"
+    return ("holds", "") if holds else ("fails", f"wanted {json.dumps(wanted)}, found {json.dumps(outcome)}")
 
 
-def _agrees(wanted: t.Mapping[str, t.Any], found: t.Mapping[str, t.Any]) -> bool:
-    if "error" in found and "error" not in wanted:
+def _agrees(wanted: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> bool:
+    if "error" in outcome and "error" not in wanted:
         return False
     return all(
-        COMPARED[key](value, found) if key in COMPARED else key in found and found[key] == value
+        COMPARED[key](value, outcome) if key in COMPARED else key in outcome and outcome[key] == value
         for key, value in wanted.items()
     )

@@ -111,13 +111,13 @@ def match_properties(case: t.Any) -> Outcome:
 def aliases(case: t.Any) -> Outcome:
     placed = case["given"].get("config", {}).get("pci_in_placement")
     try:
-        found = parse_aliases([_our_alias(entry, placed) for entry in case["given"]["aliases"]])
+        our_aliases = parse_aliases([_our_alias(entry, placed) for entry in case["given"]["aliases"]])
     except HostdevError:
         return {"error": "invalid_alias"}
     return {
         "aliases": {
             name: {"numa_policy": alias.numa_policy, "specs": [_nova_spec(spec) for spec in alias.specs]}
-            for name, alias in found.items()
+            for name, alias in our_aliases.items()
         }
     }
 
@@ -127,11 +127,11 @@ def translate(case: t.Any) -> Outcome:
     policy = case["when"].get("numa_policy")
     known = parse_aliases(case["given"]["aliases"])
     entries = t.cast("list[dict[str, t.Any]]", with_names(case["when"]["value"].split(","), "requests"))
-    found = parse_requests([{**entry, "numa_policy": policy} for entry in entries], known)
+    our_requests = parse_requests([{**entry, "numa_policy": policy} for entry in entries], known)
     return {
         "requests": [
             {"alias": entry["alias"], "count": request.count, "numa_policy": request.numa_policy}
-            for entry, request in zip(entries, found)
+            for entry, request in zip(entries, our_requests)
         ]
     }
 
@@ -139,10 +139,10 @@ def translate(case: t.Any) -> Outcome:
 def _our_text(text: str) -> str:
     """A JSON text with its free tags below `tags`; what is no JSON stays as it is."""
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
-    return json.dumps([our_spec(one) for one in found] if isinstance(found, list) else our_spec(found))
+    return json.dumps([our_spec(entry) for entry in value] if isinstance(value, list) else our_spec(value))
 
 
 def _our_alias(entry: t.Any, placed: object) -> t.Any:
@@ -153,21 +153,21 @@ def _our_alias(entry: t.Any, placed: object) -> t.Any:
 
 
 def _nova_tags(spec: DeviceSpec) -> Outcome:
-    found = dict(spec.tags)
+    tags = dict(spec.tags)
     if spec.resource_class is not None:
-        found["resource_class"] = spec.resource_class
+        tags["resource_class"] = spec.resource_class
     if spec.traits:
-        found["traits"] = ",".join(spec.traits)
-    return found
+        tags["traits"] = ",".join(spec.traits)
+    return tags
 
 
 def _nova_spec(spec: DeviceSpec) -> Outcome:
-    found = {**spec.as_dict(), **_nova_tags(spec)}
-    found.pop("tags", None)
-    found.pop("placement", None)
-    if "device_type" in found:
-        found["dev_type"] = found.pop("device_type")
-    return found
+    fields = {**spec.as_dict(), **_nova_tags(spec)}
+    fields.pop("tags", None)
+    fields.pop("placement", None)
+    if "device_type" in fields:
+        fields["dev_type"] = fields.pop("device_type")
+    return fields
 
 
 def _any_case(values: t.Mapping[str, t.Any]) -> Outcome:
@@ -176,13 +176,13 @@ def _any_case(values: t.Mapping[str, t.Any]) -> Outcome:
 
 def _spelled(tags: t.Mapping[str, t.Any]) -> Outcome:
     """The tags in lower case, with the booleans that Nova keeps as they were written as "true" and "false"."""
-    found = _any_case(tags)
-    for key in {"trusted", "remote_managed"} & found.keys():
-        found[key] = "true" if str(found[key]).lower() in _TRUE else "false"
-    return found
+    words = _any_case(tags)
+    for key in {"trusted", "remote_managed"} & words.keys():
+        words[key] = "true" if str(words[key]).lower() in _TRUE else "false"
+    return words
 
 
-def _same_aliases(wanted: t.Any, found: t.Mapping[str, t.Any]) -> bool:
+def _same_aliases(wanted: t.Any, outcome: t.Mapping[str, t.Any]) -> bool:
     """Whether the aliases are those wanted, but for `capability_type`, which says nothing."""
 
     def bare(aliases: t.Any) -> Outcome:
@@ -191,7 +191,7 @@ def _same_aliases(wanted: t.Any, found: t.Mapping[str, t.Any]) -> bool:
             for name, alias in aliases.items()
         }
 
-    return bare(wanted) == bare(found.get("aliases", {}))
+    return bare(wanted) == bare(outcome.get("aliases", {}))
 
 
 def _spec(case: t.Any) -> t.Any:
@@ -211,8 +211,8 @@ def _has_alternatives(case: t.Any) -> bool:
 
 
 def _no_boolean(case: t.Any) -> bool:
-    found = [_spec(case).get(key) for key in ("trusted", "remote_managed")]
-    return any(value is not None and str(value).strip().lower() not in _BOOLEANS for value in found)
+    values = [_spec(case).get(key) for key in ("trusted", "remote_managed")]
+    return any(value is not None and str(value).strip().lower() not in _BOOLEANS for value in values)
 
 
 def _foreign_fields(case: t.Any) -> bool:
@@ -231,8 +231,8 @@ OPS = {
 }
 
 COMPARED: dict[str, t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]] = {
-    "tags": lambda wanted, found: _spelled(wanted).items() <= _spelled(found.get("tags", {})).items(),
-    "tags_absent": lambda wanted, found: not found["tags"].keys() & set(wanted),
+    "tags": lambda wanted, outcome: _spelled(wanted).items() <= _spelled(outcome.get("tags", {})).items(),
+    "tags_absent": lambda wanted, outcome: not outcome["tags"].keys() & set(wanted),
     "aliases": _same_aliases,
 }
 

@@ -29,11 +29,11 @@ def our_spec(spec: object) -> object:
     """A Nova device spec or request spec as ours: `dev_type` is `device_type`, free tags are below `tags`."""
     if not isinstance(spec, dict):
         return spec
-    found = {key: value for key, value in spec.items() if key in _NOVA_KEYS}
+    fields = {key: value for key, value in spec.items() if key in _NOVA_KEYS}
     if "dev_type" in spec:
-        found["device_type"] = spec["dev_type"]
+        fields["device_type"] = spec["dev_type"]
     tags = {key: value for key, value in spec.items() if key not in _NOVA_KEYS and key != "dev_type"}
-    return {**found, "tags": tags} if tags else found
+    return {**fields, "tags": tags} if tags else fields
 
 
 def pci_device(entry: Data) -> PciDevice:
@@ -60,9 +60,13 @@ def host(sysfs: Data, *entries: Data) -> Inventory:
     A VF whose parent is not told to be a PF is none: sysfs shows no `physfn` of it.
     """
     functions = set(sysfs.get("physical_functions", ()))
-    functions.update(one["address"] for one in sysfs.get("netdevs", {}).values() if one.get("is_pf"))
+    functions.update(netdev["address"] for netdev in sysfs.get("netdevs", {}).values() if netdev.get("is_pf"))
     known: dict[str, Data] = {}
-    for address in [*functions, *sysfs.get("ids", {}), *(one["address"] for one in sysfs.get("netdevs", {}).values())]:
+    for address in [
+        *functions,
+        *sysfs.get("ids", {}),
+        *(netdev["address"] for netdev in sysfs.get("netdevs", {}).values()),
+    ]:
         vendor, product = sysfs.get("ids", {}).get(address, ("0000", "0000"))
         kind = "type-PF" if address in functions else "type-PCI"
         known[address] = {"address": address, "vendor_id": vendor, "product_id": product, "dev_type": kind}
@@ -73,10 +77,12 @@ def host(sysfs: Data, *entries: Data) -> Inventory:
     known.update({entry["address"]: entry for entry in entries})
     devices = []
     for address, entry in known.items():
-        one = pci_device(entry)
+        function = pci_device(entry)
         nets = tuple(Child("net", name) for name, net in sysfs.get("netdevs", {}).items() if net["address"] == address)
-        upper = one.physical_function if one.physical_function in functions else None
-        below = [vf for vf, one in known.items() if one.get("parent_addr") == address]
+        upper = function.physical_function if function.physical_function in functions else None
+        below = [vf for vf, fields in known.items() if fields.get("parent_addr") == address]
         vfs = tuple(below if address in functions else ())
-        devices.append(one._replace(physical_function=upper, virtual_functions=vfs, children=(*one.children, *nets)))
+        devices.append(
+            function._replace(physical_function=upper, virtual_functions=vfs, children=(*function.children, *nets))
+        )
     return inventory(*devices)

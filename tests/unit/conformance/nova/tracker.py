@@ -61,7 +61,9 @@ class TrackedHost:
     def shows_only(self, addresses: t.Collection[str]) -> None:
         self.runs.devices = {address: device for address, device in self.known.items() if address in addresses}
         lost = drift(Snapshot(self.runs.inventory(), self.runs.tracker))
-        self.warned += [f"{_HELD_AND_GONE} {one['address']}" for one in lost if one["code"] == "removed"]
+        self.warned += [
+            f"{_HELD_AND_GONE} {difference['address']}" for difference in lost if difference["code"] == "removed"
+        ]
 
     def preset(self, states: t.Mapping[str, t.Any]) -> None:
         """Let the record be such that devices have these states. Raises ValueError for one that no record explains."""
@@ -79,14 +81,15 @@ class TrackedHost:
 
     def requests(self, wanted: t.Iterable[t.Any]) -> tuple[Request, ...]:
         entries = []
-        for one in wanted:
+        for entry in wanted:
             name = f"request {len(self.ids)}"
-            self.ids[name] = one["id"]
+            self.ids[name] = entry["id"]
             specs = [
-                our_spec({key: item for key, item in spec.items() if key != "capability_type"}) for spec in one["specs"]
+                our_spec({key: item for key, item in spec.items() if key != "capability_type"})
+                for spec in entry["specs"]
             ]
-            policy = one.get("numa_policy")
-            entries.append({"name": name, "count": one["count"], "specs": specs, "numa_policy": policy})
+            policy = entry.get("numa_policy")
+            entries.append({"name": name, "count": entry["count"], "specs": specs, "numa_policy": policy})
         return parse_requests(entries, {})
 
     def claim(self, owner: str, wanted: t.Iterable[t.Any], cells: t.Iterable[int] | None) -> list[str]:
@@ -105,7 +108,7 @@ class TrackedHost:
         """The tags of all devices of the host that are permitted."""
         permitted = self.runs.allow_list.resolved(self.runs.inventory())
         tags = {address: permitted.tags_of(device) for address, device in self.runs.devices.items()}
-        return {address: found for address, found in tags.items() if found is not None}
+        return {address: labels for address, labels in tags.items() if labels is not None}
 
     def state(self, address: str) -> str:
         owner = self.owner(address)
@@ -178,13 +181,13 @@ def tracker(case: t.Any) -> Outcome:
     try:
         tracked = TrackedHost(case["given"])
         for number, step in enumerate(case["when"]["steps"]):
-            wanted, found = step.get("expect_error"), None
+            wanted, kind = step.get("expect_error"), None
             try:
                 _step(tracked, step)
             except HostdevError as error:
-                found = _kind(error)
-            if found != wanted:
-                return {"error": f"step {number} ({step['do']}): wanted {wanted}, found {found}"}
+                kind = _kind(error)
+            if kind != wanted:
+                return {"error": f"step {number} ({step['do']}): wanted {wanted}, found {kind}"}
     except ValueError as error:
         return {"error": str(error)}
     states = {address: tracked.state(address) for address in tracked.known}
@@ -208,7 +211,7 @@ def _step(tracked: TrackedHost, step: t.Any) -> None:
     """Do what a step says. Raises HostdevError, and ValueError for a preset that no claim explains."""
     runs = tracked.runs
     what, owner, address = step["do"], step.get("owner"), step.get("address")
-    mine = [one for one, holder in runs.held().items() if holder == owner]
+    mine = [held_address for held_address, holder in runs.held().items() if holder == owner]
     if what == "sync":
         tracked.shows(step.get("devices", ()))
         tracked.shows_only([entry["address"] for entry in step["devices"]] if "devices" in step else step["report"])
@@ -221,12 +224,12 @@ def _step(tracked: TrackedHost, step: t.Any) -> None:
     elif what == "free":
         runs.release(owner)
     elif what == "free_claims":
-        runs.release(owner, [one for one in mine if one not in runs.in_use])
+        runs.release(owner, [held_address for held_address in mine if held_address not in runs.in_use])
     elif what == "clean":
         for other in set(runs.held().values()) - set(step["keep"]):
             runs.release(other)
     elif what == "save":
-        tracked.saved.update(one for one in tracked.known if tracked.state(one) == "removed")
+        tracked.saved.update(function for function in tracked.known if tracked.state(function) == "removed")
     elif what == "restart":
         runs.restart()
         runs.allow_list = tracked.read_specs(step["specs"]) if "specs" in step else runs.allow_list
@@ -259,7 +262,7 @@ def _allocate(tracked: TrackedHost, address: str, owner: str) -> None:
 def _properties(tracked: TrackedHost, address: str) -> Outcome:
     """What a device is: while it is held as it was when it was claimed, as far as the record keeps that."""
     device, claim = tracked.known[address], tracked.runs.tracker.holder(address)
-    found = {
+    fields = {
         "vendor_id": device.vendor_id,
         "product_id": device.product_id,
         "numa_node": device.numa_node,
@@ -267,7 +270,7 @@ def _properties(tracked: TrackedHost, address: str) -> Outcome:
         "parent_addr": device.physical_function,
     }
     held = {} if claim is None else claim.holdings[address].identity
-    return {**found, **{key: value for key, value in held.items() if key in found}}
+    return {**fields, **{key: value for key, value in held.items() if key in fields}}
 
 
 def _kind(error: HostdevError) -> str:
@@ -280,18 +283,18 @@ def _unexplained(case: t.Any) -> bool:
     steps = case["when"].get("steps", ())
     given = [
         case["given"].get("preset") or {},
-        *(one.get("preset") or {"": one} for one in steps if one["do"] == "preset"),
+        *(step.get("preset") or {"": step} for step in steps if step["do"] == "preset"),
     ]
     return any(state["status"] not in ("claimed", "allocated") for preset in given for state in preset.values())
 
 
 def _frees_what_is_not_held(case: t.Any) -> bool:
-    return any(one["do"] == "device.free" and "expect_error" in one for one in case["when"].get("steps", ()))
+    return any(step["do"] == "device.free" and "expect_error" in step for step in case["when"].get("steps", ()))
 
 
 def _first_error(case: t.Any) -> Outcome:
     steps = enumerate(case["when"]["steps"])
-    number, step = next((number, one) for number, one in steps if "expect_error" in one)
+    number, step = next((number, candidate) for number, candidate in steps if "expect_error" in candidate)
     return {"error": f"step {number} ({step['do']}): wanted {step['expect_error']}, found None"}
 
 
@@ -311,23 +314,23 @@ DIFFERENCES = (
 
 def _holds_in(key: str) -> t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]:
     """Whether what is wanted of some addresses is found."""
-    return lambda wanted, found: wanted.items() <= found.get(key, {}).items()
+    return lambda wanted, outcome: wanted.items() <= outcome.get(key, {}).items()
 
 
-def _same_props(wanted: t.Any, found: t.Mapping[str, t.Any]) -> bool:
-    return all(fields.items() <= found["props"].get(address, {}).items() for address, fields in wanted.items())
+def _same_props(wanted: t.Any, outcome: t.Mapping[str, t.Any]) -> bool:
+    return all(fields.items() <= outcome["props"].get(address, {}).items() for address, fields in wanted.items())
 
 
-def _same_tracked(wanted: t.Any, found: t.Mapping[str, t.Any]) -> bool:
+def _same_tracked(wanted: t.Any, outcome: t.Mapping[str, t.Any]) -> bool:
     """Whether the tracked devices are those wanted, or as many."""
-    return wanted == len(found["tracked"]) if isinstance(wanted, int) else sorted(wanted) == found["tracked"]
+    return wanted == len(outcome["tracked"]) if isinstance(wanted, int) else sorted(wanted) == outcome["tracked"]
 
 
-def _same_pools(wanted: t.Any, found: t.Mapping[str, t.Any]) -> bool:
+def _same_pools(wanted: t.Any, outcome: t.Mapping[str, t.Any]) -> bool:
     """Whether each wanted pool, of which some keys are told, is another one of those found."""
-    left = list(found["pools"])
+    left = list(outcome["pools"])
     for pool in wanted:
-        match = next((one for one in left if _is_pool(pool, one)), None)
+        match = next((candidate for candidate in left if _is_pool(pool, candidate)), None)
         if match is None:
             return False
         left.remove(match)
@@ -359,10 +362,10 @@ COMPARED: dict[str, t.Callable[[t.Any, t.Mapping[str, t.Any]], bool]] = {
     "request_ids": _holds_in("request_ids"),
     "request_of": _holds_in("request_of"),
     "props": _same_props,
-    "selected": lambda wanted, found: sorted(wanted) == found.get("selected"),
-    "selected_dev_type": lambda wanted, found: sorted(set(wanted)) == found.get("selected_dev_type"),
-    "selected_parents": lambda wanted, found: sorted(set(wanted)) == found.get("selected_parents"),
+    "selected": lambda wanted, outcome: sorted(wanted) == outcome.get("selected"),
+    "selected_dev_type": lambda wanted, outcome: sorted(set(wanted)) == outcome.get("selected_dev_type"),
+    "selected_parents": lambda wanted, outcome: sorted(set(wanted)) == outcome.get("selected_parents"),
     "tracked": _same_tracked,
-    "free": lambda wanted, found: sorted(wanted) == found["free"],
-    "warned": lambda wanted, found: any(wanted in text for text in found.get("warned", ())),
+    "free": lambda wanted, outcome: sorted(wanted) == outcome["free"],
+    "warned": lambda wanted, outcome: any(wanted in text for text in outcome.get("warned", ())),
 }

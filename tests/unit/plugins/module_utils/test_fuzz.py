@@ -22,13 +22,13 @@ def test_every_input_is_read_or_refused(target):
     assert report.inputs == sum(report.ends.values()) == INPUTS
 
 
-@pytest.mark.parametrize("target", [one for one in TARGETS if one.seeds], ids=lambda target: target.name)
+@pytest.mark.parametrize("target", [target for target in TARGETS if target.seeds], ids=lambda target: target.name)
 def test_what_a_target_starts_from_is_read(target):
     assert attempts(target, len(target.seeds)).ends["read"] > 0
 
 
 def test_targets_have_names_of_their_own():
-    assert len({one.name for one in TARGETS}) == len(TARGETS)
+    assert len({target.name for target in TARGETS}) == len(TARGETS)
 
 
 @pytest.mark.parametrize(

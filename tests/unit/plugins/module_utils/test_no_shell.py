@@ -43,9 +43,9 @@ def programs_started(tree: ast.AST) -> list[ast.Call]:
 
 def reaches_a_shell(call: ast.Call) -> bool:
     """Whether a call hands its program to a shell, or a text in which a shell could see more than one word."""
-    options = {one.arg: one.value for one in call.keywords}
+    options = {keyword.arg: keyword.value for keyword in call.keywords}
     asked = [options.get("shell"), options.get("use_unsafe_shell")]
-    if any(one is not None and not (isinstance(one, ast.Constant) and one.value is False) for one in asked):
+    if any(value is not None and not (isinstance(value, ast.Constant) and value.value is False) for value in asked):
         return True
     if _owner(call) == "os" and not _name(call).startswith(("exec", "spawn", "posix_spawn")):
         return True
@@ -61,23 +61,23 @@ def xml_in_text(tree: ast.AST) -> list[int]:
         if isinstance(node, ast.Call) and _owner(node) == "problems"
         for part in ast.walk(node)
     }
-    found = []
+    lines = []
     for node in ast.walk(tree):
         text = None
         if id(node) in told:
             continue
         if isinstance(node, ast.JoinedStr):
-            text = "".join(one.value if isinstance(one, ast.Constant) else "\0" for one in node.values)
+            text = "".join(part.value if isinstance(part, ast.Constant) else "\0" for part in node.values)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mod, ast.Add)):
-            sides = [one for one in (node.left, node.right) if isinstance(one, ast.Constant)]
-            text = "".join(f"\0{one.value}\0" for one in sides if isinstance(one.value, str) and "<" in one.value)
+            sides = [side for side in (node.left, node.right) if isinstance(side, ast.Constant)]
+            text = "".join(f"\0{side.value}\0" for side in sides if isinstance(side.value, str) and "<" in side.value)
         elif isinstance(node, ast.Call) and _name(node) == "format" and isinstance(node.func, ast.Attribute):
             value = node.func.value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 text = re.sub(r"\{[^{}]*\}", "\0", value.value)
         if text and re.search(r"<[A-Za-z/][^<>]*\0|<\0[^<>]*/?>|<[A-Za-z/][^<>]*>\0|\0</?[A-Za-z]", text):
-            found.append(node.lineno)
-    return found
+            lines.append(node.lineno)
+    return lines
 
 
 def test_the_one_program_that_is_started_is_modprobe_with_its_words_in_a_list():

@@ -49,10 +49,10 @@ def laid_out(host: RandomHost) -> t.Iterator[Tree]:
 
 def facts_of(host: RandomHost, record: Record | None = None, **wish: t.Any) -> dict[str, t.Any]:
     with laid_out(host) as tree:
-        found, warnings = gather(System(tree), None, "not there", record or Record(), FactsWish(**wish))
+        facts, warnings = gather(System(tree), None, "not there", record or Record(), FactsWish(**wish))
     assert warnings == []
-    assert json.loads(json.dumps(found)) == found
-    return found
+    assert json.loads(json.dumps(facts)) == facts
+    return facts
 
 
 def may_keep_its_driver(function: Function, kernel: tuple[int, int]) -> bool:
@@ -65,20 +65,20 @@ def may_keep_its_driver(function: Function, kernel: tuple[int, int]) -> bool:
 @some
 @given(hosts())
 def test_facts_of_any_host(host):
-    found = facts_of(host)
-    devices = {device["address"]: device for device in found["devices"]}
+    facts = facts_of(host)
+    devices = {device["address"]: device for device in facts["devices"]}
 
-    assert [device["address"] for device in found["devices"]] == [function.address for function in host.present]
+    assert [device["address"] for device in facts["devices"]] == [function.address for function in host.present]
     assert {address: device["iommu_group"] for address, device in devices.items()} == {
         function.address: function.group for function in host.present
     }
-    assert [device["driver"] for device in found["devices"]] == [function.driver for function in host.present]
+    assert [device["driver"] for device in facts["devices"]] == [function.driver for function in host.present]
 
     groups: dict[int, list[Function]] = {}
     for function in host.present:
         if function.group is not None:
             groups.setdefault(function.group, []).append(function)
-    assert found["iommu_groups"] == [
+    assert facts["iommu_groups"] == [
         {
             "id": group,
             "devices": [member.address for member in groups[group]],
@@ -102,10 +102,10 @@ def test_facts_of_any_host(host):
                 devices[mate]["header_type"] or devices[mate]["class"].startswith(("0600", "0601")) for mate in mates
             )
         assert function.address not in device["affected"]
-    assert sum(pool["count"] for pool in found["pools"]) == sum(device["claimable"] for device in devices.values())
+    assert sum(pool["count"] for pool in facts["pools"]) == sum(device["claimable"] for device in devices.values())
 
     named = []
-    pending = list(found["tree"])
+    pending = list(facts["tree"])
     while pending:
         node = pending.pop()
         named.append(node["name"])
@@ -121,15 +121,17 @@ def test_facts_of_any_host_with_claims(host, data):
     held = data.draw(st.lists(places, max_size=3, unique=True))
     tracker = Tracker(claim(owner, holding(address)) for owner, address in zip((WEB, DPDK), held))
 
-    found = facts_of(host, Record(tracker))
+    facts = facts_of(host, Record(tracker))
 
-    for device in found["devices"]:
-        holders = [one.owner.id for one in tracker if device["address"] in one.holdings]
+    for device in facts["devices"]:
+        holders = [held_claim.owner.id for held_claim in tracker if device["address"] in held_claim.holdings]
         assert [device["owner"]["id"]] == holders if holders else device["owner"] is None
         assert (device["status"] == "claimed") is bool(holders)
         assert device["claimable"] is (device["status"] == "available" and device["blockers"] == [])
-    reported = {difference["address"] for difference in found["drift"]}
-    assert reported >= {address for one in tracker for address in one.holdings} - {f.address for f in host.present}
+    reported = {difference["address"] for difference in facts["drift"]}
+    assert reported >= {address for held_claim in tracker for address in held_claim.holdings} - {
+        f.address for f in host.present
+    }
 
 
 @some
@@ -154,10 +156,10 @@ def test_filters_on_any_host(host, data):
     everything = {device["address"]: device for device in facts_of(host)["devices"]}
     unknown = wanted["affected_by"] not in names if "affected_by" in wanted else "nonsense" in wanted["capability"]
     with pytest.raises(HostdevError) if unknown else contextlib.nullcontext():
-        found = facts_of(host, filters=Filters(**wanted))["devices"]
+        devices = facts_of(host, filters=Filters(**wanted))["devices"]
     if unknown:
         return
-    functions = [device for device in found if device["capability"] == "pci"]
+    functions = [device for device in devices if device["capability"] == "pci"]
     assert all(everything[device["address"]] == device for device in functions)
     if wanted.get("available") and wanted.get("capability") in ((), ("pci",)):
         assert all(device["status"] == "available" for device in functions)

@@ -27,7 +27,9 @@ def test_a_claim_and_its_release(runner):
     claimed = runner.done(CLAIM, **WANTED)
     assert claimed["changed"] is True
     assert "diff" not in claimed
-    assert [(one["address"], one["request"], one["role"]) for one in claimed["devices"]] == [(VF1, "nic", "requested")]
+    assert [(device["address"], device["request"], device["role"]) for device in claimed["devices"]] == [
+        (VF1, "nic", "requested")
+    ]
     assert claimed["claim"]["owner"] == {"kind": "domain", "id": UUID, "label": "web1"}
     assert [step["kind"] for step in claimed["plan"]] == ["driver", "hostdev", "hostdev"]
     assert claimed["plan"][0] == {
@@ -43,7 +45,7 @@ def test_a_claim_and_its_release(runner):
 
     released = runner.done(RELEASE, domain="web1")
     assert released["changed"] is True
-    assert [one["address"] for one in released["devices"]] == [VF1]
+    assert [device["address"] for device in released["devices"]] == [VF1]
     assert released["claims"] == [
         {"owner": {"kind": "domain", "id": UUID, "label": "web1"}, "requests": [], "devices": []}
     ]
@@ -80,7 +82,7 @@ def test_all_options_of_a_claim_reach_the_host(runner):
         managed=False,
         on_mismatch="replace",
     )
-    assert [(one["address"], one["role"]) for one in result["devices"]] == [
+    assert [(device["address"], device["role"]) for device in result["devices"]] == [
         ("0000:03:00.0", "requested"),
         ("0000:03:00.1", "group_member"),
         ("0000:03:00.2", "group_member"),
@@ -97,7 +99,10 @@ def test_what_nova_has_in_its_configuration_is_understood_as_it_stands(runner):
         aliases=['{"name": "vf", "vendor_id": "8086", "product_id": "10ca", "device_type": "type-VF"}'],
         requests="vf:1 , vf:1",
     )
-    assert [(one["address"], one["request"]) for one in result["devices"]] == [(VF1, "vf"), ("0000:01:10.2", "vf-2")]
+    assert [(device["address"], device["request"]) for device in result["devices"]] == [
+        (VF1, "vf"),
+        ("0000:01:10.2", "vf-2"),
+    ]
 
 
 def test_a_claim_by_what_the_own_driver_shows_stays_as_it_is(runner):
@@ -314,11 +319,11 @@ def facts(runner, **options):
 
 def test_facts_without_arguments(runner):
     before = runner.host.whole_state()
-    found, warnings = facts(runner)
+    report, warnings = facts(runner)
     assert runner.host.whole_state() == before
-    assert sorted(found) == ["claims", "devices", "drift", "host", "iommu_groups", "pools", "tree"]
+    assert sorted(report) == ["claims", "devices", "drift", "host", "iommu_groups", "pools", "tree"]
     assert warnings == []
-    host = found["host"]
+    host = report["host"]
     assert {key: host[key] for key in ("iommu", "iommu_reason", "kernel", "boot_id", "libvirt", "libvirt_version")} == {
         "iommu": True,
         "iommu_reason": "on: dmar0",
@@ -327,17 +332,17 @@ def test_facts_without_arguments(runner):
         "libvirt": True,
         "libvirt_version": "11.3.0",
     }
-    by_address = {device["address"]: device for device in found["devices"]}
+    by_address = {device["address"]: device for device in report["devices"]}
     assert by_address[VF1]["claimable"] is True
-    assert [one["code"] for one in by_address["0000:00:02.0"]["blockers"]] == ["root_disk"]
-    assert [group for group in found["iommu_groups"] if group["id"] == 17] == [
+    assert [blocker["code"] for blocker in by_address["0000:00:02.0"]["blockers"]] == ["root_disk"]
+    assert [group for group in report["iommu_groups"] if group["id"] == 17] == [
         {"id": 17, "devices": ["0000:03:00.0", "0000:03:00.1", "0000:03:00.2"], "viable": False}
     ]
 
 
 def test_the_tree_of_the_facts_follows_sysfs_where_libvirt_says_nothing(runner):
-    found, _warnings = facts(runner)
-    (bridge,) = [node for node in found["tree"] if node["name"] == "pci_0000_00_12_0"]
+    report, _warnings = facts(runner)
+    (bridge,) = [node for node in report["tree"] if node["name"] == "pci_0000_00_12_0"]
     assert [child["name"] for child in bridge["children"]] == [
         "pci_0000_03_00_0",
         "pci_0000_03_00_1",
@@ -348,19 +353,19 @@ def test_the_tree_of_the_facts_follows_sysfs_where_libvirt_says_nothing(runner):
 def test_facts_show_claims_and_drift(runner):
     runner.done(CLAIM, **WANTED)
     runner.host.domain.xml = {1: None, 2: domain_xml()}
-    found, _warnings = facts(runner)
-    assert [claim["owner"]["label"] for claim in found["claims"]] == ["web1"]
-    assert [(one["code"], one["address"]) for one in found["drift"]] == [("not_attached", VF1)]
-    assert [device["status"] for device in found["devices"] if device.get("address") == VF1] == ["claimed"]
+    report, _warnings = facts(runner)
+    assert [claim["owner"]["label"] for claim in report["claims"]] == ["web1"]
+    assert [(difference["code"], difference["address"]) for difference in report["drift"]] == [("not_attached", VF1)]
+    assert [device["status"] for device in report["devices"] if device.get("address") == VF1] == ["claimed"]
 
 
 @pytest.mark.parametrize("libvirt", ["auto", "none"])
 def test_facts_do_without_libvirt(runner, libvirt):
     runner.without_binding()
-    found, _warnings = facts(runner, libvirt=libvirt)
-    assert found["host"]["libvirt"] is False
-    assert found["host"]["libvirt_reason"].startswith("not asked for" if libvirt == "none" else "Failed to import")
-    assert VF1 in [device["address"] for device in found["devices"]]
+    report, _warnings = facts(runner, libvirt=libvirt)
+    assert report["host"]["libvirt"] is False
+    assert report["host"]["libvirt_reason"].startswith("not asked for" if libvirt == "none" else "Failed to import")
+    assert VF1 in [device["address"] for device in report["devices"]]
 
 
 def test_facts_that_require_libvirt_fail_without_it(runner):
@@ -370,8 +375,8 @@ def test_facts_that_require_libvirt_fail_without_it(runner):
 
 def test_facts_are_given_with_a_warning_where_the_record_can_not_be_understood(runner):
     runner.host.write("/etc/ansible/facts.d/hostdev.fact", "{")
-    found, warnings = facts(runner)
-    assert found["claims"] == []
+    report, warnings = facts(runner)
+    assert report["claims"] == []
     assert len(warnings) == 1
     assert warnings[0].startswith(f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact: it can't be understood")
 
@@ -380,12 +385,12 @@ def test_facts_are_given_with_a_warning_where_the_record_is_not_to_be_trusted_or
     runner.done(CLAIM, **WANTED)
     path = f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact"
     os.chmod(path, 0o666)
-    found, warnings = facts(runner)
-    assert found["claims"] == []
+    report, warnings = facts(runner)
+    assert report["claims"] == []
     assert warnings[-1].startswith(f"{path}: its mode is 0666, so that others may write to it")
     os.unlink(path)
-    found, warnings = facts(runner)
-    assert found["claims"] == []
+    report, warnings = facts(runner)
+    assert report["claims"] == []
     assert warnings[-1].startswith(f"{path}: it is gone, but its copy {path}.last-good is there (1 claim, written 2")
 
 
@@ -393,8 +398,8 @@ def test_facts_tell_of_an_executable_record_show_it_and_leave_it_as_it_is(runner
     runner.done(CLAIM, **WANTED)
     path = f"{runner.host.root}/etc/ansible/facts.d/hostdev.fact"
     os.chmod(path, 0o744)
-    found, warnings = facts(runner)
-    assert [claim["owner"]["label"] for claim in found["claims"]] == ["web1"]
+    report, warnings = facts(runner)
+    assert [claim["owner"]["label"] for claim in report["claims"]] == ["web1"]
     assert warnings[-1] == (
         f"{path} is executable (mode 0744), so that fact gathering runs it and fails; the next claim or release makes "
         "it 0644"
@@ -409,12 +414,12 @@ def test_facts_tell_of_an_interrupted_run(runner):
     runner.host.kernel.fail(2, Killed())
     with pytest.raises(Killed):
         runner.host.claim(NIC)
-    _found, warnings = facts(runner)
+    _report, warnings = facts(runner)
     assert warnings == [
         f"an interrupted claim of domain web1 ({UUID}) is on record; the next claim or release settles it"
     ]
     with locked(f"{runner.host.root}{LOCK}", seconds=0.0):
-        _found, warnings = facts(runner)
+        _report, warnings = facts(runner)
     assert warnings[-1].startswith(f"a claim of domain web1 ({UUID}) is under way (process {os.getpid()} (")
 
 

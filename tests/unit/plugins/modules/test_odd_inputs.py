@@ -65,11 +65,11 @@ def test_a_domain_of_any_name_is_given_a_device_and_gives_it_back(runner, name):
     assert foretold["plan"] == claimed["plan"]
     assert claimed["claim"]["owner"] == {"kind": "domain", "id": UUID, "label": name}
     assert runner.host.record["claims"][0]["owner"]["label"] == name
-    assert all("\n" not in one[key] for one in claimed["diff"] for key in ("before_header", "after_header"))
-    (entry,) = [one for one in claimed["diff"] if one["before_header"].endswith("(live)")]
+    assert all("\n" not in change[key] for change in claimed["diff"] for key in ("before_header", "after_header"))
+    (entry,) = [change for change in claimed["diff"] if change["before_header"].endswith("(live)")]
     assert ET.fromstring(entry["after"]).findtext("name") == name
     facts = runner.done("pci_facts")["ansible_facts"]["hostdev"]
-    (used,) = next(one["used_by"] for one in facts["devices"] if one.get("address") == VF1)
+    (used,) = next(device["used_by"] for device in facts["devices"] if device.get("address") == VF1)
     assert (used["domain"], facts["drift"]) == (name, [])
     assert runner.done(CLAIM, domain=name, requests=[NIC])["changed"] is False
     assert runner.done(RELEASE, domain=name)["changed"] is True
@@ -82,8 +82,8 @@ def test_an_owner_and_a_request_of_any_name_are_kept_and_given_back(runner, name
     wanted = [{**NIC, "name": name}]
     claimed = runner.done(CLAIM, owner=name, requests=wanted)
     kept = name.strip()
-    assert [one["request"] for one in claimed["devices"]] == [kept]
-    assert [one["name"] for one in runner.host.record["claims"][0]["requests"]] == [kept]
+    assert [device["request"] for device in claimed["devices"]] == [kept]
+    assert [request["name"] for request in runner.host.record["claims"][0]["requests"]] == [kept]
     assert runner.done(CLAIM, owner=name, requests=wanted)["changed"] is False
     assert runner.done("pci_facts")["ansible_facts"]["hostdev"]["claims"] == runner.host.record["claims"]
     assert runner.done(RELEASE, owner=name, names=[kept])["changed"] is True
@@ -103,8 +103,8 @@ def test_messages_and_warnings_are_one_line_whatever_they_name(runner, name):
         runner.failed("pci_facts", affected_by=name),
         runner.failed("pci_facts", fields=[name]),
     ]
-    assert [one["msg"] for one in failed if not one["msg"].isprintable()] == []
-    assert all(one["error"]["code"] for one in failed)
+    assert [result["msg"] for result in failed if not result["msg"].isprintable()] == []
+    assert all(result["error"]["code"] for result in failed)
     runner.done(RELEASE, domain=name)
     assert len(runner.warnings) == 1
     assert runner.warnings[0].isprintable()
@@ -118,15 +118,15 @@ def test_what_devices_call_themselves_comes_out_as_it_is(runner, name):
     facts = runner.done("pci_facts", libvirt="none")["ansible_facts"]["hostdev"]
     child = next(
         child
-        for one in facts["devices"]
-        if one["address"] == NVME
-        for child in one["children"]
+        for device in facts["devices"]
+        if device["address"] == NVME
+        for child in device["children"]
         if child["kind"] == "nvme"
     )
     assert child["serial"] == name.strip("\0 \t\r\n")
     wanted = [{"name": "disk", "specs": [{"serial": name}]}]
     if name.strip() == name.strip("\0 \t\r\n"):
-        assert [one["address"] for one in runner.done(CLAIM, owner="o", requests=wanted)["devices"]] == [NVME]
+        assert [device["address"] for device in runner.done(CLAIM, owner="o", requests=wanted)["devices"]] == [NVME]
         assert runner.done(CLAIM, owner="o", requests=wanted)["changed"] is False
 
 
@@ -211,9 +211,9 @@ def test_libvirt_is_not_asked_for_secrets(runner, monkeypatch):
     runner.done("pci_facts")
     runner.done(CLAIM, domain="web1", requests=[NIC])
     runner.done(RELEASE, domain="web1")
-    flags = {int(one.split()[1]) for one in asked if one.startswith("XMLDesc")}
+    flags = {int(call.split()[1]) for call in asked if call.startswith("XMLDesc")}
     assert flags == {0, 2}
-    assert not any(one & 1 for one in flags)
+    assert not any(flag & 1 for flag in flags)
 
 
 def test_no_domain_can_have_a_zero_byte_in_its_name(runner):

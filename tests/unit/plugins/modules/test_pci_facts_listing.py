@@ -19,8 +19,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, fi
 PF, VF1 = "0000:01:00.0", "0000:01:10.0"
 VF1_NAME = "pci_0000_01_10_0"
 NODES = [
-    ET.tostring(one, encoding="unicode")
-    for one in ET.parse(DATA / "lab-trixie.nodedevs.xml").getroot().findall("device")
+    ET.tostring(node, encoding="unicode")
+    for node in ET.parse(DATA / "lab-trixie.nodedevs.xml").getroot().findall("device")
 ]
 WITH_VPD = 1 << 21
 
@@ -67,11 +67,11 @@ def names(runner, **options):
 
 
 def test_node_devices_come_after_the_functions_and_each_is_asked_for_once_if_it_is_no_function(runner):
-    found = facts(runner)["devices"]
-    kinds = [device["capability"] for device in found]
+    devices = facts(runner)["devices"]
+    kinds = [device["capability"] for device in devices]
     assert kinds.index("storage") == kinds.count("pci")
     assert "pci" not in kinds[kinds.index("storage") :]
-    assert [device["name"] for device in found if device.get("root_hub")] == ["usb_usb1", "usb_usb2"]
+    assert [device["name"] for device in devices if device.get("root_hub")] == ["usb_usb1", "usb_usb2"]
     assert NodeHandle.calls == len(NODES) - kinds.count("pci")
 
 
@@ -79,9 +79,9 @@ def test_a_function_has_the_vital_product_data_that_libvirt_tells(runner):
     vpd = "<capability type='vpd'><name>X710</name></capability></capability></device>"
     place = next(index for index, xml in enumerate(NODES) if f"<name>{VF1_NAME}</name>" in xml)
     runner.host.libvirt.nodes[place] = re.sub(r"</capability>\s*</device>\s*$", vpd, NODES[place])
-    found = {device["name"]: device for device in facts(runner)["devices"]}
-    assert found[VF1_NAME]["vpd"] == {"name": "X710"}
-    assert [name for name, device in found.items() if "vpd" in device] == [VF1_NAME]
+    devices = {device["name"]: device for device in facts(runner)["devices"]}
+    assert devices[VF1_NAME]["vpd"] == {"name": "X710"}
+    assert [name for name, device in devices.items() if "vpd" in device] == [VF1_NAME]
 
 
 def test_the_tree_is_that_of_libvirt_whether_a_function_is_asked_for_or_not(runner):
@@ -94,9 +94,9 @@ def test_the_tree_is_that_of_libvirt_whether_a_function_is_asked_for_or_not(runn
 
 def test_an_odd_node_device_is_listed_with_a_warning_of_the_module(runner):
     runner.host.libvirt.nodes += [LibvirtError("no VPD"), "<device><name>broken</name>"]
-    found = {device["name"]: device for device in facts(runner)["devices"]}
-    assert found["odd"]["warning"] == "libvirt does not describe it: no VPD"
-    assert found["broken"]["capability"] is None
+    devices = {device["name"]: device for device in facts(runner)["devices"]}
+    assert devices["odd"]["warning"] == "libvirt does not describe it: no VPD"
+    assert devices["broken"]["capability"] is None
     assert [text.partition(":")[0] for text in runner.warnings] == ["node device odd", "node device broken"]
 
 
@@ -128,9 +128,9 @@ def test_a_mounted_usb_disk_is_not_for_a_guest_and_says_why(runner, parts):
     with open(f"{runner.host.root}/proc/self/mountinfo", "a", encoding="utf-8") as mounts:
         mounts.write("99 1 8:16 / /srv rw - ext4 /dev/sdb rw\n")
     options = {"gather_subset": parts, "capability": ["usb_device", "scsi"]}
-    found = {device["name"]: device for device in facts(runner, **options)["devices"]}
+    devices = {device["name"]: device for device in facts(runner, **options)["devices"]}
     for name in ("usb_2_1", "scsi_7_0_0_0"):
-        assert found[name]["blockers"] == [
+        assert devices[name]["blockers"] == [
             {
                 "code": "mounted_fs",
                 "address": name,
@@ -140,7 +140,7 @@ def test_a_mounted_usb_disk_is_not_for_a_guest_and_says_why(runner, parts):
             }
         ]
     eligible = [device["name"] for device in facts(runner, **options, passthrough=True)["devices"]]
-    assert eligible == [name for name, device in found.items() if device.get("blockers") == []] != []
+    assert eligible == [name for name, device in devices.items() if device.get("blockers") == []] != []
 
 
 def test_what_is_claimed_is_eligible_but_not_available(runner):
@@ -154,15 +154,15 @@ def test_what_is_claimed_is_eligible_but_not_available(runner):
 def test_without_libvirt_children_stand_in(runner):
     assert names(runner, libvirt="none", capability=["net"])[0].startswith("net/")
     assert "net/enp1s0" in names(runner, libvirt="none", affected_by=PF)
-    assert {one[:4] for one in names(runner, libvirt="none")} == {"pci_"}
+    assert {name[:4] for name in names(runner, libvirt="none")} == {"pci_"}
 
 
 def test_fields_leave_out_the_others(runner):
-    found = facts(runner, fields=["driver", "interface"], capability=["pci", "net"])["devices"]
-    assert {tuple(sorted(device)) for device in found if device["capability"] == "pci"} == {
+    devices = facts(runner, fields=["driver", "interface"], capability=["pci", "net"])["devices"]
+    assert {tuple(sorted(device)) for device in devices if device["capability"] == "pci"} == {
         ("address", "capability", "driver", "name")
     }
-    assert {tuple(sorted(device)) for device in found if device["capability"] == "net"} == {
+    assert {tuple(sorted(device)) for device in devices if device["capability"] == "net"} == {
         ("address", "capability", "driver", "interface", "name")
     }
 
@@ -172,9 +172,9 @@ def test_the_fields_of_functions_are_known_also_where_none_is_chosen(runner):
 
 
 def test_of_functions_only_nothing_else_is_asked_for(runner):
-    found = facts(runner, gather_subset=["devices"])
-    assert list(found) == ["devices"]
-    assert {device["capability"] for device in found["devices"]} == {"pci"}
+    report = facts(runner, gather_subset=["devices"])
+    assert list(report) == ["devices"]
+    assert {device["capability"] for device in report["devices"]} == {"pci"}
     assert NodeHandle.calls == 0
 
 

@@ -30,13 +30,13 @@ def runner(lab_host, monkeypatch, capsys):
 
 
 def drift(runner, **options):
-    found = runner.done("pci_facts", gather_subset=["drift"], **options)["ansible_facts"]["hostdev"]["drift"]
-    return [(one["code"], one["address"], one["detail"]) for one in found]
+    differences = runner.done("pci_facts", gather_subset=["drift"], **options)["ansible_facts"]["hostdev"]["drift"]
+    return [(difference["code"], difference["address"], difference["detail"]) for difference in differences]
 
 
 def test_a_claim_and_its_release_tell_the_devices_and_the_facts_have_the_claim(runner):
     claimed = runner.done(CLAIM, **WANTED)
-    assert [(one["name"], one["request"]) for one in claimed["node_devices"]] == [
+    assert [(device["name"], device["request"]) for device in claimed["node_devices"]] == [
         ("scsi_2_0_0_0", "disk"),
         ("usb_3_1", "stick"),
     ]
@@ -51,8 +51,8 @@ def test_a_claim_and_its_release_tell_the_devices_and_the_facts_have_the_claim(r
     assert facts["claims"] == [claimed["claim"]]
     assert facts["claims"][0]["node_devices"] == claimed["node_devices"]
     released = runner.done(RELEASE, domain="web1", names=["disk"])
-    assert [one["name"] for one in released["node_devices"]] == ["scsi_2_0_0_0"]
-    assert [one["name"] for one in released["claims"][0]["node_devices"]] == ["usb_3_1"]
+    assert [device["name"] for device in released["node_devices"]] == ["scsi_2_0_0_0"]
+    assert [device["name"] for device in released["claims"][0]["node_devices"]] == ["usb_3_1"]
 
 
 def test_a_mistake_in_a_request_fails_with_the_options_path(runner):

@@ -99,7 +99,7 @@ def test_a_root_that_is_a_link_is_followed(folder, tree):
 
 
 def codes(inventory, address):
-    return [(one.code, one.address) for one in blockers(inventory, address)]
+    return [(blocker.code, blocker.address) for blocker in blockers(inventory, address)]
 
 
 def test_what_may_be_given_away_of_the_lab_host(lab):

@@ -68,5 +68,7 @@ def test_libvirt_names_node_devices_with_underscores(address, name):
 
 
 def test_addresses_sort_by_number_also_with_wide_domains():
-    found = sorted(["10000:00:00.0", "0000:81:00.0", "ffff:00:00.0", "0000:0a:00.1", "0000:0a:00.0"], key=address_order)
-    assert found == ["0000:0a:00.0", "0000:0a:00.1", "0000:81:00.0", "ffff:00:00.0", "10000:00:00.0"]
+    addresses = sorted(
+        ["10000:00:00.0", "0000:81:00.0", "ffff:00:00.0", "0000:0a:00.1", "0000:0a:00.0"], key=address_order
+    )
+    assert addresses == ["0000:0a:00.0", "0000:0a:00.1", "0000:81:00.0", "ffff:00:00.0", "10000:00:00.0"]

@@ -135,8 +135,8 @@ def test_a_hypervisor_without_a_version_is_left_out():
         ("connection", "getType", (), "TEST"),
         ("connection", "getVersion", (), LibvirtError("not supported")),
     ) as script:
-        found = Libvirt(script.object("connection"), BINDING, "test:///default").versions()
-    assert found == {"libvirt_version": "9.0.1", "hypervisor": "TEST"}
+        versions = Libvirt(script.object("connection"), BINDING, "test:///default").versions()
+    assert versions == {"libvirt_version": "9.0.1", "hypervisor": "TEST"}
 
 
 def test_modules_are_loaded_with_modprobe():

@@ -128,7 +128,7 @@ class Links:
         assert interface == "enp1s0"
         if self.error:
             raise self.error
-        return {index: dict(one) for index, one in self.settings.items()}
+        return {index: dict(vf) for index, vf in self.settings.items()}
 
     def write(self, _interface, index, name, value):
         self.log.append((index, name, value))

@@ -362,7 +362,7 @@ def test_a_release_does_not_take_the_other_devices_of_the_owner_from_the_host(la
     lab_host.write("/proc/self/mountinfo", "28 1 259:1 / /srv rw - ext4 /dev/nvme2n1 rw\n")
     lab_host.release(domain="web1", names=("nic",))
     assert binding(lab_host, NVME) == Binding("nvme", None)
-    assert [one["address"] for one in lab_host.record["claims"][0]["devices"]] == [NVME]
+    assert [device["address"] for device in lab_host.record["claims"][0]["devices"]] == [NVME]
 
 
 def test_another_card_in_the_place_of_a_claimed_one_is_left_alone_by_a_release(lab_host):
@@ -382,7 +382,7 @@ def test_a_request_that_is_not_named_does_not_stop_a_claim_when_its_device_was_p
     lab_host.claim({"name": "disk", "address": NVME})
     (lab_host.root / f"sys/bus/pci/devices/{NVME}").unlink()
     lab_host.claim(NIC)
-    assert [one["address"] for one in lab_host.record["claims"][0]["devices"]] == [VF1, NVME]
+    assert [device["address"] for device in lab_host.record["claims"][0]["devices"]] == [VF1, NVME]
 
 
 # Releasing in part.
@@ -416,7 +416,7 @@ def test_a_released_group_mate_of_a_device_that_stays_is_kept_as_a_member_with_a
     ]
     assert binding(lab_host, GROUP[1]) == VFIO
     assert GROUP[1] not in lab_host.domain.xml[LIVE]
-    assert [one["role"] for one in lab_host.record["claims"][0]["devices"]] == [
+    assert [device["role"] for device in lab_host.record["claims"][0]["devices"]] == [
         "requested",
         "group_member",
         "requested",
@@ -618,4 +618,4 @@ def test_a_libvirt_that_is_gone_once_all_is_done_does_not_undo_the_claim(lab_hos
     assert lab_host.claim(NIC).changed
     assert binding(lab_host, VF1) == VFIO
     assert lab_host.record["journal"] is None
-    assert [one["address"] for one in lab_host.record["claims"][0]["devices"]] == [VF1]
+    assert [device["address"] for device in lab_host.record["claims"][0]["devices"]] == [VF1]

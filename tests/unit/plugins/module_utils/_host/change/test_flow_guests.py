@@ -31,7 +31,7 @@ def refused(call, *arguments, **keywords):
     return caught.value
 
 
-def found(host, place, path, attribute):
+def attribute_of(host, place, path, attribute):
     element = ET.fromstring(host.domain.xml[place]).find(f"devices/{path}")
     return None if element is None else element.get(attribute)
 
@@ -42,9 +42,9 @@ def test_a_vf_with_a_network_enters_as_an_interface_with_mac_and_vlan_and_a_seco
     lab_host.kernel.load_module("vfio-pci")
     lab_host.claim(wanted)
     for place in (CONFIG, LIVE):
-        assert found(lab_host, place, "interface[@type='hostdev']/mac", "address") == MAC
-        assert found(lab_host, place, "interface/vlan/tag", "id") == "42"
-        assert found(lab_host, place, "hostdev", "type") is None
+        assert attribute_of(lab_host, place, "interface[@type='hostdev']/mac", "address") == MAC
+        assert attribute_of(lab_host, place, "interface/vlan/tag", "id") == "42"
+        assert attribute_of(lab_host, place, "hostdev", "type") is None
     again = lab_host.claim(wanted)
     assert (again.changed, steps(again), again.warnings) == (False, [], [])
     lab_host.release()
@@ -54,9 +54,9 @@ def test_a_vf_with_a_network_enters_as_an_interface_with_mac_and_vlan_and_a_seco
 
 def test_the_mac_address_that_libvirt_makes_up_is_the_same_live_and_after_the_next_start(lab_host):
     lab_host.claim({**NIC, "network": {}})
-    made_up = found(lab_host, CONFIG, "interface/mac", "address")
+    made_up = attribute_of(lab_host, CONFIG, "interface/mac", "address")
     assert made_up is not None
-    assert found(lab_host, LIVE, "interface/mac", "address") == made_up
+    assert attribute_of(lab_host, LIVE, "interface/mac", "address") == made_up
 
 
 def test_network_settings_are_refused_for_what_is_no_vf(lab_host):
@@ -200,7 +200,7 @@ def test_a_function_alone_is_no_slot(lab_host):
 
 def test_vfs_whose_addresses_look_like_one_slot_are_not_tied_together(lab_host):
     lab_host.claim({"name": "nic", "specs": [{"product_id": "10ca"}], "count": 2}, attach=("config",))
-    assert [one[1:] for one in slot(lab_host)] == [(1, 0, None), (2, 0, None)]
+    assert [place[1:] for place in slot(lab_host)] == [(1, 0, None), (2, 0, None)]
 
 
 def test_a_function_that_comes_later_joins_the_slot(lab_host):
@@ -271,8 +271,8 @@ def test_an_interface_needs_its_pf_up_to_enter_a_running_guest(lab_host):
 
 
 def root_ports(host, place=CONFIG):
-    found = ET.fromstring(host.domain.xml[place]).iterfind("devices/controller[@model='pcie-root-port']")
-    return [int(one.get("index")) for one in found]
+    ports = ET.fromstring(host.domain.xml[place]).iterfind("devices/controller[@model='pcie-root-port']")
+    return [int(port.get("index")) for port in ports]
 
 
 def test_root_ports_are_added_to_the_definition_until_so_many_are_free(lab_host):
@@ -415,16 +415,16 @@ def test_a_driver_that_does_not_tell_a_setting_is_named_before_anything_is_done(
 
 def test_a_changed_option_changes_the_definition_and_the_running_guest_is_told_of(lab_host):
     lab_host.claim({**NIC, "network": {"mac": MAC, "vlan": 42}})
-    place = found(lab_host, CONFIG, "interface/address", "bus")
+    place = attribute_of(lab_host, CONFIG, "interface/address", "bus")
     changed = {**NIC, "network": {"mac": MAC, "vlan": 43}}
     outcome = lab_host.claim(changed)
     assert steps(outcome) == [
         "detach 0000:01:10.0, config of domain web1",
         "attach 0000:01:10.0, config of domain web1",
     ]
-    assert found(lab_host, CONFIG, "interface/vlan/tag", "id") == "43"
-    assert found(lab_host, LIVE, "interface/vlan/tag", "id") == "42"
-    assert found(lab_host, CONFIG, "interface/address", "bus") == place
+    assert attribute_of(lab_host, CONFIG, "interface/vlan/tag", "id") == "43"
+    assert attribute_of(lab_host, LIVE, "interface/vlan/tag", "id") == "42"
+    assert attribute_of(lab_host, CONFIG, "interface/address", "bus") == place
     told = [
         "0000:01:10.0 is in the running domain web1 without the network.vlan of request nic: "
         "that takes effect at its next start"
@@ -436,9 +436,9 @@ def test_a_changed_option_changes_the_definition_and_the_running_guest_is_told_o
 
 def test_an_option_that_is_no_longer_asked_for_leaves_the_definition(lab_host):
     lab_host.claim({**DISK, "rom": {"bar": False}})
-    assert found(lab_host, CONFIG, "hostdev/rom", "bar") == "off"
+    assert attribute_of(lab_host, CONFIG, "hostdev/rom", "bar") == "off"
     lab_host.claim(DISK)
-    assert found(lab_host, CONFIG, "hostdev/rom", "bar") is None
+    assert attribute_of(lab_host, CONFIG, "hostdev/rom", "bar") is None
     assert not lab_host.claim(DISK).changed
 
 
@@ -447,7 +447,7 @@ def test_what_an_administrator_wrote_into_the_element_stays(lab_host):
     for place in (CONFIG, LIVE):
         lab_host.domain.xml[place] = lab_host.domain.xml[place].replace("</hostdev>", '<rom bar="off"/></hostdev>')
     assert not lab_host.claim(DISK).changed
-    assert found(lab_host, CONFIG, "hostdev/rom", "bar") == "off"
+    assert attribute_of(lab_host, CONFIG, "hostdev/rom", "bar") == "off"
 
 
 def test_managed_of_a_request_goes_before_the_modules_option(lab_host):
@@ -462,7 +462,7 @@ def test_managed_of_a_request_goes_before_the_modules_option(lab_host):
 def test_managed_of_the_allow_list_goes_before_the_request_and_a_second_run_changes_nothing(lab_host):
     keywords = {"allow_list": allow({"managed": True})}
     lab_host.claim({**DISK, "managed": False}, **keywords)
-    assert found(lab_host, CONFIG, "hostdev", "managed") == "yes"
+    assert attribute_of(lab_host, CONFIG, "hostdev", "managed") == "yes"
     again = lab_host.claim({**DISK, "managed": False}, **keywords)
     assert (again.changed, again.warnings) == (False, [])
 
@@ -470,7 +470,7 @@ def test_managed_of_the_allow_list_goes_before_the_request_and_a_second_run_chan
 def test_managed_that_changes_in_the_request_changes_the_definition(lab_host):
     lab_host.claim(DISK)
     lab_host.claim({**DISK, "managed": False})
-    assert found(lab_host, CONFIG, "hostdev", "managed") == "no"
+    assert attribute_of(lab_host, CONFIG, "hostdev", "managed") == "no"
 
 
 def test_a_request_may_name_the_vfio_driver(lab_host):
@@ -478,7 +478,7 @@ def test_a_request_may_name_the_vfio_driver(lab_host):
     before = lab_host.host_state()[0]
     lab_host.claim({**DISK, "driver": "nvme-vfio-pci"})
     assert lab_host.kernel.driver(NVME) == "nvme-vfio-pci"
-    assert found(lab_host, CONFIG, "hostdev/driver", "model") == "nvme-vfio-pci"
+    assert attribute_of(lab_host, CONFIG, "hostdev/driver", "model") == "nvme-vfio-pci"
     assert not lab_host.claim({**DISK, "driver": "nvme-vfio-pci"}).changed
     lab_host.release()
     after = lab_host.host_state()[0]

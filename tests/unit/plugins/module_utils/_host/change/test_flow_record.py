@@ -110,7 +110,7 @@ def test_a_device_for_one_time_use_waits_until_it_was_cleaned(lab_host):
     released = lab_host.release()
     assert any(text.startswith(f"{NVME} is for one-time use") for text in released.warnings)
     assert status(lab_host, NVME) == "needs_cleaning"
-    assert [one["address"] for one in lab_host.record["needs_cleaning"]] == [NVME]
+    assert [device["address"] for device in lab_host.record["needs_cleaning"]] == [NVME]
     # Nobody gets it, with or without that allow list; others are taken instead.
     with pytest.raises(HostdevError, match="needs_cleaning: domain web1"):
         lab_host.claim({"name": "disk", "address": NVME})
@@ -137,7 +137,7 @@ def test_all_of_an_owners_devices_are_cleaned_by_its_name(lab_host, at_once):
 def test_a_claim_that_gives_back_a_device_leaves_it_waiting(lab_host):
     lab_host.claim({**DISK, "count": 2}, allow_list=ONCE)
     lab_host.claim({**DISK, "count": 1}, allow_list=ONCE)
-    assert [one["address"] for one in lab_host.record["needs_cleaning"]] == [NUMA_NVME]
+    assert [device["address"] for device in lab_host.record["needs_cleaning"]] == [NUMA_NVME]
 
 
 def test_a_failed_claim_leaves_nothing_waiting(lab_host):

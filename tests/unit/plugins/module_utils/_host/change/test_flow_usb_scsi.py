@@ -65,7 +65,7 @@ def steps(outcome):
 def hostdevs(host, place, domain=None):
     """The elements of devices, without the names that libvirt gives them while they are in a guest."""
     root = ET.fromstring((domain or host.domain).xml[place])
-    return [without_aliases(ET.tostring(one, encoding="unicode")) for one in root.iterfind("devices/hostdev")]
+    return [without_aliases(ET.tostring(element, encoding="unicode")) for element in root.iterfind("devices/hostdev")]
 
 
 def without_aliases(text):
@@ -157,9 +157,9 @@ def test_a_release_of_one_request_leaves_the_others(host):
         "detach usb_3_1, live of domain web1",
         "detach usb_3_1, config of domain web1",
     ]
-    assert [one["name"] for one in host.record["claims"][0]["requests"]] == ["nic", "tape"]
+    assert [request["name"] for request in host.record["claims"][0]["requests"]] == ["nic", "tape"]
     host.release(domain="web1", names=("nic",))
-    assert [one["name"] for one in host.record["claims"][0]["node_devices"]] == ["scsi_2_0_0_0"]
+    assert [device["name"] for device in host.record["claims"][0]["node_devices"]] == ["scsi_2_0_0_0"]
     assert hostdevs(host, LIVE) == [SCSI_XML]
 
 
@@ -167,13 +167,13 @@ def test_a_release_by_a_functions_address_leaves_usb_devices(host):
     host.claim(STICK, VF)
     host.release(domain="web1", addresses=("0000:01:10.0",))
     (claim,) = host.record["claims"]
-    assert ([one["name"] for one in claim["requests"]], claim["devices"]) == (["stick"], [])
+    assert ([request["name"] for request in claim["requests"]], claim["devices"]) == (["stick"], [])
 
 
 def test_a_claim_of_other_requests_leaves_usb_devices(host):
     host.claim(STICK)
     host.claim(VF)
-    assert [one["name"] for one in host.record["claims"][0]["node_devices"]] == ["usb_3_1"]
+    assert [device["name"] for device in host.record["claims"][0]["node_devices"]] == ["usb_3_1"]
     assert USB_BY_NUMBER in hostdevs(host, LIVE)
 
 
@@ -243,7 +243,7 @@ def test_a_second_stick_of_its_kind_turns_the_ids_in_the_definition_into_a_numbe
 def test_two_sticks_of_one_kind_go_to_two_requests_in_the_order_of_their_ports(host):
     plug(host, usb("3-2", 4, serial="STICK2"))
     host.claim(STICK, {**STICK, "name": "other"})
-    held = {one["request"]: one["name"] for one in host.record["claims"][0]["node_devices"]}
+    held = {device["request"]: device["name"] for device in host.record["claims"][0]["node_devices"]}
     assert held == {"stick": "usb_3_1", "other": "usb_3_2"}
 
 
@@ -251,7 +251,7 @@ def test_a_new_request_does_not_take_what_another_one_keeps(host):
     plug(host, usb("3-2", 4, serial="STICK2"))
     host.claim(STICK)
     host.claim({**STICK, "name": "another"}, STICK)
-    held = {one["request"]: one["name"] for one in host.record["claims"][0]["node_devices"]}
+    held = {device["request"]: device["name"] for device in host.record["claims"][0]["node_devices"]}
     assert held == {"stick": "usb_3_1", "another": "usb_3_2"}
 
 
@@ -367,7 +367,7 @@ def test_hubs_are_refused(host):
     for ids, kind in (("1d6b:0003", "root hub"), ("05e3:0608", "hub")):
         vendor, product = ids.split(":")
         error = refused(host.claim, {"name": "hub", "usb": {"vendor_id": vendor, "product_id": product}})
-        assert [one["code"] for one in error.details["blockers"]] == ["not_endpoint"]
+        assert [blocker["code"] for blocker in error.details["blockers"]] == ["not_endpoint"]
         assert f"a USB {kind}," in error.found
 
 
@@ -495,15 +495,15 @@ def test_a_stick_that_the_guest_keeps_leaves_the_definition_and_the_rest_on_a_la
     host.release(domain="web1", names=("stick",))
     assert (hostdevs(host, CONFIG), USB_BY_NUMBER in hostdevs(host, LIVE)) == ([SCSI_XML], True)
     (claim,) = host.record["claims"]
-    assert {one["name"]: one["attach"] for one in claim["node_devices"]} == {
+    assert {device["name"]: device["attach"] for device in claim["node_devices"]} == {
         "scsi_2_0_0_0": ["config", "live"],
         "usb_3_1": ["live"],
     }
-    assert [one["name"] for one in claim["requests"]] == ["stick", "tape"]
+    assert [request["name"] for request in claim["requests"]] == ["stick", "tape"]
     host.libvirt.deaf = False
     host.release(domain="web1", names=("stick",))
     assert hostdevs(host, LIVE) == [SCSI_XML]
-    assert [one["name"] for one in host.record["claims"][0]["node_devices"]] == ["scsi_2_0_0_0"]
+    assert [device["name"] for device in host.record["claims"][0]["node_devices"]] == ["scsi_2_0_0_0"]
 
 
 def test_devices_stay_on_record_when_the_guest_keeps_a_function(host):
@@ -511,8 +511,8 @@ def test_devices_stay_on_record_when_the_guest_keeps_a_function(host):
     host.libvirt.deaf, host.on_detach_timeout = True, "definition"
     host.release(domain="web1", names=("nic",))
     (claim,) = host.record["claims"]
-    assert [one["name"] for one in claim["node_devices"]] == ["usb_3_1"]
-    assert [one["request"] for one in claim["devices"]] == ["nic"]
+    assert [device["name"] for device in claim["node_devices"]] == ["usb_3_1"]
+    assert [device["request"] for device in claim["devices"]] == ["nic"]
 
 
 def test_an_undo_that_fails_names_the_commands_that_mend_it(host):

@@ -31,10 +31,10 @@ def at_once(works, folder):
                 os.close(gun[1])
                 os.write(ready[1], b".")
                 os.read(gun[0], 1)  # which ends when all are there
-                found = work()
+                result = work()
             except BaseException:
-                found = traceback.format_exc()
-            (folder / f"{number}.json").write_text(json.dumps(found))
+                result = traceback.format_exc()
+            (folder / f"{number}.json").write_text(json.dumps(result))
             os._exit(0)
         children.append(child)
     os.close(gun[0])
@@ -44,8 +44,8 @@ def at_once(works, folder):
     os.close(gun[1])
     for child in children:
         os.waitpid(child, 0)
-    for one in ready:
-        os.close(one)
+    for end in ready:
+        os.close(end)
     return [json.loads((folder / f"{number}.json").read_text()) for number in range(len(children))]
 
 
@@ -89,9 +89,9 @@ def test_twenty_processes_share_a_pool_out_and_fail_only_for_lack_of_devices(hos
     assert 1 < len(devices) < RUNS
     owners = [f"owner{number}" for number in range(RUNS)]
     results = dict(zip(owners, at_once([claims(host, owner, 1) for owner in owners], folder)))
-    got = {owner: found for owner, found in results.items() if isinstance(found, list)}
-    assert sorted(address for found in got.values() for address in found) == sorted(devices)
-    assert {found for found in results.values() if not isinstance(found, list)} == {"not_enough_devices"}
+    got = {owner: addresses for owner, addresses in results.items() if isinstance(addresses, list)}
+    assert sorted(address for addresses in got.values() for address in addresses) == sorted(devices)
+    assert {result for result in results.values() if not isinstance(result, list)} == {"not_enough_devices"}
     assert held(host) == got
     assert host.record["journal"] is None
     assert {host.kernel.driver(address) for address in devices} == {"vfio-pci"}
@@ -109,9 +109,13 @@ def test_twenty_processes_that_claim_and_give_back_leave_the_host_as_it_was(host
         return seen
 
     results = at_once([lambda owner=f"owner{number}": work(owner) for number in range(RUNS)], folder)
-    found = [one for seen in results for one in seen]
-    assert [one for one in found if one != "not_enough_devices" and not (len(one) == 1 and one[0] in devices)] == []
-    assert any(isinstance(one, list) for one in found)
+    outcomes = [outcome for seen in results for outcome in seen]
+    assert [
+        outcome
+        for outcome in outcomes
+        if outcome != "not_enough_devices" and not (len(outcome) == 1 and outcome[0] in devices)
+    ] == []
+    assert any(isinstance(outcome, list) for outcome in outcomes)
     assert held(host) == {}
     assert host.record["journal"] is None
     tree, domains = host.host_state()
@@ -122,6 +126,6 @@ def test_twenty_processes_that_claim_and_give_back_leave_the_host_as_it_was(host
 def test_one_owner_that_claims_in_twenty_processes_has_what_it_asks_for_once(host, folder):
     devices = pool(host)
     results = at_once([claims(host, "dpdk0", 1 + number % 2) for number in range(RUNS)], folder)
-    assert {len(found) for found in results} == {1, 2}
-    assert all(set(found) <= set(devices) for found in results)
+    assert {len(addresses) for addresses in results} == {1, 2}
+    assert all(set(addresses) <= set(devices) for addresses in results)
     assert held(host)["dpdk0"] in results

@@ -39,13 +39,13 @@ def test_nothing_in_a_snapshot_changes_with_the_record(lab_host):
     tracker = Tracker([claim(WEB, holding(VF1))])
     snapshot = read(lab_host, tracker)
     tracker.put(Claim(WEB))
-    assert [one.owner for one in snapshot.tracker] == [WEB]
+    assert [held_claim.owner for held_claim in snapshot.tracker] == [WEB]
 
 
 def test_claims_get_the_names_that_their_domains_have_now(lab_host):
     tracker = Tracker([claim(Owner("domain", UUID, "old"), holding(VF1))])
     snapshot = read(lab_host, tracker)
-    assert [one.owner.label for one in (*snapshot.tracker, *tracker)] == ["web1", "web1"]
+    assert [held_claim.owner.label for held_claim in (*snapshot.tracker, *tracker)] == ["web1", "web1"]
 
 
 @pytest.mark.parametrize("wanted", ["web1", UUID, UUID.upper()])

@@ -54,7 +54,7 @@ def held(host):
 
 
 def counts(host):
-    return {one["name"]: one["count"] for claim in host.record["claims"] for one in claim["requests"]}
+    return {request["name"]: request["count"] for claim in host.record["claims"] for request in claim["requests"]}
 
 
 # fail

@@ -57,15 +57,15 @@ def link(daemon, **options):
 
 def test_a_connection_that_holds_is_used_again_and_again(monkeypatch):
     daemon = Daemon(monkeypatch)
-    one = link(daemon)
-    assert [one.call(ask), one.call(ask)] == [0, 0]
+    connection = link(daemon)
+    assert [connection.call(ask), connection.call(ask)] == [0, 0]
     assert daemon.asked == 0
 
 
 def test_what_was_asked_over_a_lost_connection_is_asked_again_over_a_new_one(monkeypatch):
     daemon = Daemon(monkeypatch, dead=[0])
-    one = link(daemon)
-    assert [one.call(ask), one.call(ask)] == [1, 1]
+    connection = link(daemon)
+    assert [connection.call(ask), connection.call(ask)] == [1, 1]
     assert daemon.asked == 1
 
 
@@ -88,13 +88,13 @@ def test_a_libvirt_that_stays_away_is_an_error_with_the_time_and_both_reasons(mo
 
 def test_a_libvirt_that_was_waited_for_in_vain_is_tried_once_more_by_each_call_and_not_waited_for(monkeypatch):
     daemon = Daemon(monkeypatch, dead=[0], back=12.0)
-    one = link(daemon, seconds=10.0)
+    connection = link(daemon, seconds=10.0)
     for _time in range(2):
         with pytest.raises(HostdevError):
-            one.call(ask)
+            connection.call(ask)
     assert daemon.now == 10.0
     daemon.now = 12.0
-    assert one.call(ask) == 1
+    assert connection.call(ask) == 1
 
 
 def test_an_error_over_a_live_connection_is_not_asked_again(monkeypatch):

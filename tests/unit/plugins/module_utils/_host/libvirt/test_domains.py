@@ -74,13 +74,13 @@ def test_all_domains_are_read_with_their_definition_and_live_xml_and_sorted():
         *read(EMPTY, WITH),
         *read(None, EMPTY, "db1", OTHER_UUID),
     ) as script:
-        found = Domains(script.object("connection"), LibvirtError).all()
-    assert [(one.name, one.uuid, one.config is not None, one.active) for one in found] == [
+        domains = Domains(script.object("connection"), LibvirtError).all()
+    assert [(guest.name, guest.uuid, guest.config is not None, guest.active) for guest in domains] == [
         ("db1", OTHER_UUID, False, True),
         ("web1", UUID, True, True),
     ]
-    assert list(found[1].live.assigned) == [A]
-    assert list(found[1].config.assigned) == []
+    assert list(domains[1].live.assigned) == [A]
+    assert list(domains[1].config.assigned) == []
 
 
 def test_a_domain_that_vanishes_while_it_is_read_is_left_out():
@@ -91,7 +91,7 @@ def test_a_domain_that_vanishes_while_it_is_read_is_left_out():
         ("gone", "isPersistent", (), GONE),
         *read(EMPTY),
     ) as script:
-        assert [one.name for one in Domains(script.object("connection"), LibvirtError).all()] == ["web1"]
+        assert [guest.name for guest in Domains(script.object("connection"), LibvirtError).all()] == ["web1"]
 
 
 def test_a_domain_that_can_not_be_read_is_not_passed_over_in_silence():
@@ -326,14 +326,14 @@ def test_uses_tell_the_places_and_the_kind_of_reference():
     interface = (
         '<interface type="hostdev"><source><address domain="0" bus="2" slot="0" function="0"/></source></interface>'
     )
-    found = uses_by_address(
+    uses = uses_by_address(
         [
             domain(domain_xml(XML), domain_xml(XML, interface)),
             domain(domain_xml(XML), None, DB),
             domain(None, domain_xml(), DB),
         ]
     )
-    assert found == {
+    assert uses == {
         A: [
             DomainUse("web1", UUID, "hostdev", active=True, config=True, live=True),
             DomainUse("db1", OTHER_UUID, "hostdev", active=False, config=True, live=False),
@@ -347,13 +347,13 @@ def test_uses_tell_the_places_and_the_kind_of_reference():
 
 def test_the_fake_libvirt_refuses_a_live_device_without_a_free_root_port():
     fake = FakeLibvirt()
-    one = fake.define(config=EMPTY, live=domain_xml(ports=0))
+    guest = fake.define(config=EMPTY, live=domain_xml(ports=0))
     with pytest.raises(LibvirtError, match="No more available PCI slots"):
-        one.attachDeviceFlags(XML, 1)
+        guest.attachDeviceFlags(XML, 1)
 
 
 def test_the_fake_libvirt_gives_a_device_a_place():
     fake = FakeLibvirt()
-    one = fake.define(config=EMPTY)
-    one.attachDeviceFlags(XML, 2)
-    assert '<address type="pci" domain="0x0000" bus="0x01" slot="0x00" function="0x0" />' in one.XMLDesc(2)
+    guest = fake.define(config=EMPTY)
+    guest.attachDeviceFlags(XML, 2)
+    assert '<address type="pci" domain="0x0000" bus="0x01" slot="0x00" function="0x0" />' in guest.XMLDesc(2)

@@ -71,8 +71,8 @@ def test_reading_asks_for_all_and_for_each_once_and_sorts_them():
         ("gone", "XMLDesc", (0,), LibvirtError("no node device with matching name", NO_NODE_DEVICE)),
         ("a", "XMLDesc", (0,), xml.format("a")),
     ) as script:
-        found, warnings, _functions = read_node_devices(script.object("connection"), LibvirtError)
-    assert [node.name for node in found] == ["a", "b"]
+        nodes, warnings, _functions = read_node_devices(script.object("connection"), LibvirtError)
+    assert [node.name for node in nodes] == ["a", "b"]
     assert warnings == []
 
 
@@ -88,9 +88,9 @@ def test_of_functions_that_are_known_only_those_with_vital_product_data_are_aske
         ("card", "XMLDesc", (0,), xml.format("card")),
         ("other", "XMLDesc", (0,), xml.format("other")),
     ) as script:
-        found = read_node_devices(script.object("connection"), LibvirtError, {"plain", "card", "gone"})
-    assert [node.name for node in found.devices] == ["card", "other"]
-    assert found.functions == {"plain"}
+        reading = read_node_devices(script.object("connection"), LibvirtError, {"plain", "card", "gone"})
+    assert [node.name for node in reading.devices] == ["card", "other"]
+    assert reading.functions == {"plain"}
 
 
 def test_a_libvirt_that_can_not_tell_which_have_vital_product_data_is_asked_for_all():
@@ -100,9 +100,9 @@ def test_a_libvirt_that_can_not_tell_which_have_vital_product_data_is_asked_for_
         ("connection", "listAllDevices", (WITH_VPD,), LibvirtError("unsupported flags (0x200000)")),
         ("plain", "XMLDesc", (0,), "<device><name>plain</name><capability type='pci'/></device>"),
     ) as script:
-        found = read_node_devices(script.object("connection"), LibvirtError, {"plain"})
-    assert [node.name for node in found.devices] == ["plain"]
-    assert found.functions == frozenset()
+        reading = read_node_devices(script.object("connection"), LibvirtError, {"plain"})
+    assert [node.name for node in reading.devices] == ["plain"]
+    assert reading.functions == frozenset()
 
 
 def test_odd_devices_are_listed_with_their_names_and_warnings():
@@ -114,8 +114,8 @@ def test_odd_devices_are_listed_with_their_names_and_warnings():
         ("broken", "name", (), "broken"),
         ("odd", "XMLDesc", (0,), "<device><name>odd</name></device>"),
     ) as script:
-        found, warnings, _functions = read_node_devices(script.object("connection"), LibvirtError)
-    assert [(node.name, node.capability, node.warning) for node in found] == [
+        nodes, warnings, _functions = read_node_devices(script.object("connection"), LibvirtError)
+    assert [(node.name, node.capability, node.warning) for node in nodes] == [
         ("broken", None, "its XML is broken: unclosed token: line 1, column 0"),
         ("odd", None, "it has no capability"),
         ("refused", None, "libvirt does not describe it: internal error: no VPD"),
@@ -131,6 +131,6 @@ def test_a_host_whose_libvirt_lists_no_devices_is_told_of():
     with Script(
         ("connection", "listAllDevices", (0,), LibvirtError("Failed to connect socket to virtnodedevd-sock")),
     ) as script:
-        found, warnings, _functions = read_node_devices(script.object("connection"), LibvirtError)
-    assert found == []
+        nodes, warnings, _functions = read_node_devices(script.object("connection"), LibvirtError)
+    assert nodes == []
     assert warnings == ["libvirt lists no node devices: Failed to connect socket to virtnodedevd-sock"]

@@ -58,7 +58,7 @@ class Binding:
         self.due.pop("timer", None)
 
     def virEventRunDefaultImpl(self):  # noqa: N802
-        name = min(self.due, key=lambda one: self.due[one][0])
+        name = min(self.due, key=lambda event: self.due[event][0])
         self.now, do = self.due.pop(name)
         do()
 

@@ -31,7 +31,7 @@ def test_the_lab_host(recordings):
 
 def test_numa_nodes_are_those_with_cpus_each_with_its_socket(folder):
     nodes, cpus = "/sys/devices/system/node", "/sys/devices/system/cpu"
-    found = read_host(
+    host = read_host(
         tree(
             folder,
             {
@@ -46,7 +46,7 @@ def test_numa_nodes_are_those_with_cpus_each_with_its_socket(folder):
             },
         )
     )
-    assert found.numa_nodes == {
+    assert host.numa_nodes == {
         0: NumaNode(frozenset({0, 1}), 0),
         1: NumaNode(frozenset({2, 3}), 1),
         3: NumaNode(frozenset({4}), None),
@@ -59,8 +59,8 @@ def test_a_release_of_more_digits_than_python_reads_counts_as_a_new_kernel(folde
 
 
 def test_a_host_of_which_nothing_is_known_counts_as_a_new_kernel(folder):
-    found = read_host(tree(folder, {}))
-    assert (found.kernel_release, found.kernel, found.boot_id, found.iommu) == ("", (99, 0), "", False)
+    host = read_host(tree(folder, {}))
+    assert (host.kernel_release, host.kernel, host.boot_id, host.iommu) == ("", (99, 0), "", False)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_a_host_of_which_nothing_is_known_counts_as_a_new_kernel(folder):
     ],
 )
 def test_why_the_iommu_is_off_and_what_to_do(folder, contents, reason):
-    found = read_host(tree(folder, contents))
-    assert (found.iommu, found.iommu_reason) == (False, reason)
+    host = read_host(tree(folder, contents))
+    assert (host.iommu, host.iommu_reason) == (False, reason)
 
 
 def test_an_iommu_without_units_in_sysfs_is_on_by_its_groups(folder):
-    found = read_host(tree(folder, {"/sys/kernel/iommu_groups/0/type": "DMA\n"}))
-    assert (found.iommu, found.iommu_reason) == (True, "on: the kernel lists IOMMU groups")
+    host = read_host(tree(folder, {"/sys/kernel/iommu_groups/0/type": "DMA\n"}))
+    assert (host.iommu, host.iommu_reason) == (True, "on: the kernel lists IOMMU groups")
 
 
 @pytest.mark.parametrize("path", ["/sys/bus/pci/drivers/vfio-pci/bind", "/sys/module/vfio_pci/refcnt"])

@@ -52,21 +52,21 @@ def test_candidates_are_the_modules_that_fit_without_vfio(folder):
 
 
 def test_modules_below_usr_are_found(folder):
-    found = aliases(folder, ALIASES, "/usr/lib/modules/6.12/modules.alias")
-    assert found.vfio_driver(MLX5) == "mlx5_vfio_pci"
+    module_aliases = aliases(folder, ALIASES, "/usr/lib/modules/6.12/modules.alias")
+    assert module_aliases.vfio_driver(MLX5) == "mlx5_vfio_pci"
 
 
 def test_the_lab_hosts_candidates(lab):
-    found = ModuleAliases(lab, "6.12.117+deb13-amd64")
+    module_aliases = ModuleAliases(lab, "6.12.117+deb13-amd64")
     vf = device("0000:01:10.0", modalias="pci:v00008086d000010CAsv00001AF4sd00001100bc02sc00i00")
     nvme = device("0000:81:00.0", vendor_id="1b36", modalias="pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02")
-    assert found.candidates(vf) == ["igbvf"]
-    assert found.candidates(nvme) == ["nvme"]
-    assert found.vfio_driver(vf) == "vfio-pci"
+    assert module_aliases.candidates(vf) == ["igbvf"]
+    assert module_aliases.candidates(nvme) == ["nvme"]
+    assert module_aliases.vfio_driver(vf) == "vfio-pci"
 
 
 @pytest.mark.parametrize("line", ["alias", "alias pci:v00008086d*", "alias vfio_pci:v00008086d*", "alias pci:v*d* "])
 def test_a_line_of_modules_alias_that_is_cut_off_counts_for_nothing(folder, line):
-    found = aliases(folder, f"{line}\n{ALIASES}{line}")
-    assert found.candidates(MLX5) == aliases(folder, ALIASES).candidates(MLX5) != []
-    assert found.vfio_driver(MLX5) == aliases(folder, ALIASES).vfio_driver(MLX5)
+    module_aliases = aliases(folder, f"{line}\n{ALIASES}{line}")
+    assert module_aliases.candidates(MLX5) == aliases(folder, ALIASES).candidates(MLX5) != []
+    assert module_aliases.vfio_driver(MLX5) == aliases(folder, ALIASES).vfio_driver(MLX5)

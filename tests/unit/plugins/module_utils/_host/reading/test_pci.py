@@ -32,8 +32,8 @@ def column(tree, read):
 
 
 def details(tree, address):
-    (found,) = (device.details for device in read_devices(tree, details=True) if device.address == address)
-    return found
+    (pci_details,) = (device.details for device in read_devices(tree, details=True) if device.address == address)
+    return pci_details
 
 
 def where(tree, test):
@@ -46,7 +46,9 @@ def either(request, recordings):
 
 
 def test_the_functions_of_the_lab_host_their_ids_and_drivers(either):
-    assert column(either, lambda one: (f"{one.vendor_id}:{one.product_id}", one.class_id, one.driver)) == {
+    assert column(
+        either, lambda device: (f"{device.vendor_id}:{device.product_id}", device.class_id, device.driver)
+    ) == {
         "0000:00:00.0": ("8086:29c0", "060000", None),
         "0000:00:01.0": ("1234:1111", "030000", "bochs-drm"),
         "0000:00:02.0": ("1af4:1001", "010000", "virtio-pci"),
@@ -123,7 +125,7 @@ def test_the_sr_iov_nic_and_its_vfs(either):
 
 
 def test_numa_nodes_are_those_that_the_kernel_knows(either):
-    assert column(either, lambda one: one.numa_node) == {
+    assert column(either, lambda device: device.numa_node) == {
         **dict.fromkeys(column(either, str)),
         "0000:80:00.0": 1,
         "0000:81:00.0": 1,
@@ -132,7 +134,7 @@ def test_numa_nodes_are_those_that_the_kernel_knows(either):
 
 def test_bridges_are_told_by_their_header_type(either):
     bridges = ["0000:00:10.0", "0000:00:11.0", "0000:00:12.0", "0000:00:13.0", "0000:00:14.0", "0000:80:00.0"]
-    assert where(either, lambda one: one.is_bridge) == bridges
+    assert where(either, lambda device: device.is_bridge) == bridges
 
 
 def test_express_functions_are_told_by_their_capability(either):
@@ -141,11 +143,11 @@ def test_express_functions_are_told_by_their_capability(either):
         *("0000:00:07.0", "0000:00:18.0", "0000:00:1f.0", "0000:00:1f.2", "0000:00:1f.3", "0000:05:01.0"),
         "0000:05:02.0",
     ]
-    assert where(either, lambda one: not one.express) == conventional
+    assert where(either, lambda device: not device.express) == conventional
 
 
 def test_stable_paths_count_each_bus_from_its_bridge(either):
-    paths = column(either, lambda one: one.stable_path)
+    paths = column(either, lambda device: device.stable_path)
     assert {
         address: paths[address] for address in ("0000:00:02.0", "0000:01:10.2", "0000:05:02.0", "0000:81:00.0")
     } == {
@@ -157,7 +159,7 @@ def test_stable_paths_count_each_bus_from_its_bridge(either):
 
 
 def test_parents_are_the_bridges_above(either):
-    parents = column(either, lambda one: one.parent)
+    parents = column(either, lambda device: device.parent)
     assert {address: parent for address, parent in parents.items() if parent} == {
         "0000:01:00.0": "0000:00:10.0",
         "0000:01:10.0": "0000:00:10.0",
@@ -176,7 +178,7 @@ def test_parents_are_the_bridges_above(either):
 
 
 def test_serials_come_from_disks_and_from_burnt_in_addresses_and_vfs_have_none(either):
-    serials = column(either, lambda one: one.serial)
+    serials = column(either, lambda device: device.serial)
     assert {address: serial for address, serial in serials.items() if serial} == {
         "0000:01:00.0": "52:54:00:12:34:57",
         "0000:00:03.0": "52:54:00:12:34:56",
@@ -191,7 +193,7 @@ def test_serials_come_from_disks_and_from_burnt_in_addresses_and_vfs_have_none(e
 
 
 def test_reset_methods_are_those_of_the_kernel(either):
-    methods = column(either, lambda one: one.reset_methods)
+    methods = column(either, lambda device: device.reset_methods)
     assert methods["0000:01:00.0"] == ("flr", "pm", "bus")
     assert methods["0000:01:10.2"] == ("flr",)
     assert methods["0000:00:14.0"] == ("pm",)
@@ -200,7 +202,7 @@ def test_reset_methods_are_those_of_the_kernel(either):
 
 
 def test_the_boot_display_is_one(either):
-    assert where(either, lambda one: one.boot_vga) == ["0000:00:01.0"]
+    assert where(either, lambda device: device.boot_vga) == ["0000:00:01.0"]
 
 
 def test_links_are_told_as_far_as_the_kernel_knows_them(either):
@@ -217,7 +219,7 @@ def test_bars_that_are_in_use(either):
         Bar(3, 16384, io=False, is_64bit=True, prefetchable=False),
     )
     assert details(either, "0000:81:00.0").bars == (Bar(0, 16384, io=False, is_64bit=True, prefetchable=False),)
-    assert [(one.number, one.prefetchable) for one in details(either, "0000:01:10.2").bars] == [(0, True), (3, True)]
+    assert [(bar.number, bar.prefetchable) for bar in details(either, "0000:01:10.2").bars] == [(0, True), (3, True)]
 
 
 def kinds(tree, address):
@@ -321,7 +323,7 @@ def test_a_function_of_which_only_the_ids_can_be_read(folder):
 
 
 def test_attributes_that_make_no_sense_do_not_end_the_reading(folder):
-    found = made(
+    device = made(
         folder,
         {
             f"{HERE}/device": "what?\n",
@@ -332,14 +334,14 @@ def test_attributes_that_make_no_sense_do_not_end_the_reading(folder):
             f"{HERE}/sriov_totalvfs": "",
         },
     )
-    assert (found.product_id, found.numa_node, found.iommu_group, found.total_vfs) == ("0000", None, None, 0)
+    assert (device.product_id, device.numa_node, device.iommu_group, device.total_vfs) == ("0000", None, None, 0)
     assert details(Tree(str(folder)), "0000:01:00.0").bars == (Bar(2, 16, io=True, is_64bit=False, prefetchable=False),)
 
 
 def test_vfs_are_those_of_the_numbered_links(folder):
     links = {f"{HERE}/virtfn{number}": f"-> ../0000:01:10.{place}" for place, number in enumerate(("10", "2", "", "x"))}
-    found = made(folder, {f"{HERE}/sriov_numvfs": "2\n", **links})
-    assert found.virtual_functions == ("0000:01:10.1", "0000:01:10.0")
+    device = made(folder, {f"{HERE}/sriov_numvfs": "2\n", **links})
+    assert device.virtual_functions == ("0000:01:10.1", "0000:01:10.0")
 
 
 @pytest.mark.parametrize(
@@ -364,14 +366,14 @@ def test_a_vfio_driver_is_told_by_its_folder_and_before_6_1_by_its_name(folder, 
 
 
 def test_resizable_bars_tell_their_sizes(folder):
-    found = made_details(
+    pci_details = made_details(
         folder,
         {
             f"{HERE}/resource": "0x380000000000 0x38000fffffff 0x000000000014220c\n",
             f"{HERE}/resource0_resize": "0000000000000700\n",
         },
     )
-    assert found.bars == (
+    assert pci_details.bars == (
         Bar(0, 1 << 28, io=False, is_64bit=True, prefetchable=True, resizable_sizes=(1 << 28, 1 << 29, 1 << 30)),
     )
 
@@ -393,17 +395,17 @@ def test_whether_power_may_be_taken_away_is_as_the_kernel_says(folder, contents,
 
 
 def test_another_name_of_a_display_is_no_child(folder):
-    found = made(folder, {f"{HERE}/drm/card0/dev": "226:0\n", f"{HERE}/drm/controlD64": "-> card0"})
-    assert [child.name for child in found.children] == ["card0"]
+    device = made(folder, {f"{HERE}/drm/card0/dev": "226:0\n", f"{HERE}/drm/controlD64": "-> card0"})
+    assert [child.name for child in device.children] == ["card0"]
 
 
 def test_mediated_device_types_are_children(folder):
-    found = made(folder, {f"{HERE}/mdev_supported_types/nvidia-63/available_instances": "8\n"})
-    assert found.children == (Child("mdev_type", "nvidia-63", {"available_instances": "8"}),)
+    device = made(folder, {f"{HERE}/mdev_supported_types/nvidia-63/available_instances": "8\n"})
+    assert device.children == (Child("mdev_type", "nvidia-63", {"available_instances": "8"}),)
 
 
 def test_a_vdpa_device_is_a_child_whatever_its_name_and_makes_a_vf_vdpa(folder):
-    found = made(
+    device = made(
         folder,
         {
             f"{HERE}/web1/driver_override": "\n",
@@ -412,7 +414,7 @@ def test_a_vdpa_device_is_a_child_whatever_its_name_and_makes_a_vf_vdpa(folder):
             "/sys/bus/vdpa/devices/web1": f"-> ../../../..{HERE}/web1",
         },
     )
-    assert (found.children, found.device_type) == ((Child("vdpa", "web1"),), "vdpa")
+    assert (device.children, device.device_type) == ((Child("vdpa", "web1"),), "vdpa")
 
 
 def test_a_rom_is_seen(folder):

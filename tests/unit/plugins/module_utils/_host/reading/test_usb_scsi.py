@@ -37,8 +37,8 @@ def test_interfaces_hosts_and_targets_are_no_devices(folder):
 
 
 def test_hubs_and_root_hubs_are_told(folder):
-    found = read(folder, root_hub(1), usb("1-1", 2, device_class="09"), usb("1-2", 3))
-    assert {name: (one.fields["hub"], one.fields["root_hub"]) for name, one in found.items()} == {
+    nodes = read(folder, root_hub(1), usb("1-1", 2, device_class="09"), usb("1-2", 3))
+    assert {name: (node.fields["hub"], node.fields["root_hub"]) for name, node in nodes.items()} == {
         "usb_usb1": (True, True),
         "usb_1_1": (True, False),
         "usb_1_2": (False, False),
@@ -49,8 +49,8 @@ def test_a_scsi_device_is_read_with_its_serial_from_the_vital_product_data(folde
     files(folder, scsi("2:0:1:3", block="sdc"))
     page = folder / f"sys/devices/pci0000:00/{HBA}/host2/target2:0:1/2:0:1:3/vpd_pg80"
     page.write_bytes(b"\0\x80\0\x08Z1Z0ABCD")
-    found = read(folder)["scsi_2_0_1_3"]
-    assert found.fields == {
+    node = read(folder)["scsi_2_0_1_3"]
+    assert node.fields == {
         "host": 2,
         "bus": 0,
         "target": 1,
@@ -65,8 +65,8 @@ def test_a_scsi_device_is_read_with_its_serial_from_the_vital_product_data(folde
 
 def test_the_links_that_udev_made_to_a_disk_are_its_paths_too(folder):
     links = {"/run/udev/data/b8:32": "S:disk/by-id/wwn-0x5000\nE:ID_BUS=scsi\nS:disk/by-path/pci-1\n"}
-    found = read(folder, scsi("2:0:0:0", block="sdc"), links)
-    assert found["scsi_2_0_0_0"].fields["block_paths"] == [
+    nodes = read(folder, scsi("2:0:0:0", block="sdc"), links)
+    assert nodes["scsi_2_0_0_0"].fields["block_paths"] == [
         "/dev/sdc",
         "/dev/disk/by-id/wwn-0x5000",
         "/dev/disk/by-path/pci-1",
@@ -75,9 +75,9 @@ def test_the_links_that_udev_made_to_a_disk_are_its_paths_too(folder):
 
 def test_a_device_without_a_serial_or_one_that_is_going_away(folder):
     gone = {"/sys/bus/usb/devices/1-3": "-> ../../../devices/gone", "/sys/bus/scsi/devices/4:0:0:0": "-> ../gone"}
-    found = read(folder, usb("1-2", 2, serial=None), gone)
-    assert list(found) == ["usb_1_2"]
-    assert found["usb_1_2"].fields["serial"] is None
+    nodes = read(folder, usb("1-2", 2, serial=None), gone)
+    assert list(nodes) == ["usb_1_2"]
+    assert nodes["usb_1_2"].fields["serial"] is None
 
 
 def test_a_host_without_usb_and_scsi(folder):
@@ -96,12 +96,14 @@ def test_names_paths_and_ids_are_those_that_libvirt_gives_on_the_lab_host(folder
             buses[f"/sys/bus/scsi/devices/{device.rpartition('/')[2]}"] = f"-> ../../..{device[4:]}"
     wanted = [path for path in entries if "/usb" in path or "/host" in path]
     made = {path: entries[path].get("file", "") for path in wanted if "file" in entries[path]}
-    found = read(folder, made, buses)
+    ours = read(folder, made, buses)
     nodes, _domains = read_node_file((DATA / "lab-trixie.nodedevs.xml").read_text(encoding="utf-8"))
-    theirs = {one.name: one for one in nodes if one.capability in ("usb_device", "scsi")}
-    assert set(found) == set(theirs)
-    assert len(found) == 5
-    for name, node in found.items():
+    theirs = {
+        libvirt_node.name: libvirt_node for libvirt_node in nodes if libvirt_node.capability in ("usb_device", "scsi")
+    }
+    assert set(ours) == set(theirs)
+    assert len(ours) == 5
+    for name, node in ours.items():
         shared = node.fields.keys() & theirs[name].fields.keys()
         assert len(shared) >= 4
         assert {key: node.fields[key] for key in shared} == {key: theirs[name].fields[key] for key in shared}

@@ -111,9 +111,9 @@ def test_a_holder_that_did_not_say_who_it_is_is_found_by_its_open_file(path, con
     process, _child = hold(path)
     try:
         Path(path).write_bytes(content.encode("utf-8", "surrogatepass"))
-        found = taken(path).found
-        assert found.startswith("another run holds the lock: a process that did not say who it is, process ")
-        assert f"process {process.pid} (" in found
+        reason = taken(path).found
+        assert reason.startswith("another run holds the lock: a process that did not say who it is, process ")
+        assert f"process {process.pid} (" in reason
     finally:
         end(process)
 
@@ -177,8 +177,8 @@ def _hard_link(path):
 
 
 def _socket(path):
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
 
 
 def _file(mode):
@@ -214,11 +214,11 @@ def test_a_lock_that_somebody_else_can_have_a_hand_in_is_neither_taken_nor_writt
 def test_a_lock_or_its_folder_of_another_user_is_refused(path):
     with locked(path, seconds=0.0):
         pass
-    for one in (path, os.path.dirname(path)):
-        os.chown(one, 65534, -1)
+    for place in (path, os.path.dirname(path)):
+        os.chown(place, 65534, -1)
         error = taken(path)
-        assert (error.code, error.subject, error.found) == ("lock_untrusted", one, "it belongs to user id 65534")
-        os.chown(one, 0, -1)
+        assert (error.code, error.subject, error.found) == ("lock_untrusted", place, "it belongs to user id 65534")
+        os.chown(place, 0, -1)
 
 
 def test_a_folder_in_which_others_can_put_another_lock_in_its_place_is_refused(path):

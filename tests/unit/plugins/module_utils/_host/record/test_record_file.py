@@ -179,9 +179,9 @@ def as_nobody(folder, work):
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        found = pipe.read()
+        answer = pipe.read()
     os.waitpid(child, 0)
-    return found
+    return answer
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root has others can't write to, for whom it is read-only")
@@ -346,8 +346,8 @@ def _dangling(path):
 
 
 def _socket(path):
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_an_executable_record_is_made_a_plain_file_by_the_next_run_and_that_is_t
     assert outcome.warnings == [f"{text}it is 0644 now"]
     assert foretold.changed
     assert outcome.changed
-    assert [(one["before"], one["after"]) for one in outcome.diff] == [("mode=0755\n", "mode=0644\n")]
+    assert [(entry["before"], entry["after"]) for entry in outcome.diff] == [("mode=0755\n", "mode=0644\n")]
     assert outcome.diff == foretold.diff
     assert stat.S_IMODE(os.stat(lab_host.file.path).st_mode) == 0o644
     again = lab_host.claim(NIC)
@@ -457,16 +457,17 @@ def test_the_record_of_a_large_host_stays_small(file):
         bus = f"{card // 255:04x}:{card % 255 + 1:02x}"
         vfs = [f"{bus}:{place // 8:02x}.{place % 8}" for place in range(8, 72)]
         devices.append(pf(f"{bus}:00.0", *vfs, iommu_group=None, numa_node=card % 2))
-        devices.extend(vf(one, f"{bus}:00.0", numa_node=card % 2) for one in vfs)
-    found = inventory(*devices)
+        devices.extend(vf(address, f"{bus}:00.0", numa_node=card % 2) for address in vfs)
+    host = inventory(*devices)
     tracker = Tracker(
         claim(
-            Owner("domain", f"6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c{number:02x}", f"domain{number}"), holding(one.address)
+            Owner("domain", f"6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c{number:02x}", f"domain{number}"),
+            holding(device.address),
         )
-        for number, one in enumerate(devices[1:21])
+        for number, device in enumerate(devices[1:21])
     )
-    statuses = Statuses(found, tracker)
-    counted = pools(found, filter(statuses.claimable, found.devices))
+    statuses = Statuses(host, tracker)
+    counted = pools(host, filter(statuses.claimable, host.devices))
     assert sum(pool["count"] for pool in counted) == 10_048 - 20
     file.write(Record(tracker, None, "boot-1", counted))
     assert Path(file.path).stat().st_size < 64 * 1024

@@ -57,8 +57,8 @@ def recording():
 
 
 def pieces(name):
-    found = recording()[name] if name in recording() else recording()["dumps"][name]
-    return [bytes.fromhex(piece) for piece in found]
+    texts = recording()[name] if name in recording() else recording()["dumps"][name]
+    return [bytes.fromhex(piece) for piece in texts]
 
 
 def answers():
@@ -123,8 +123,8 @@ class Channel:
         # nlmsghdr and ifinfomsg, ifaddrmsg, rtmsg; a kernel that finds other lengths writes so into its log.
         assert length - 16 == {GETLINK: 16, GETADDR: 8, GETROUTE: 12}[kind]
         self.kernel.asked.append((kind, family))
-        found = self.kernel.answers[kind, family]
-        self.pieces = list(found.pop(0) if isinstance(found[0], list) else found)
+        answer = self.kernel.answers[kind, family]
+        self.pieces = list(answer.pop(0) if isinstance(answer[0], list) else answer)
 
     def recv(self, size):
         piece = self.pieces.pop(0)
@@ -159,10 +159,10 @@ def test_the_routes_of_all_tables_that_lead_somewhere(host, monkeypatch):
 
 def test_every_address_also_one_without_a_network_and_the_near_end_of_a_link(host, monkeypatch):
     Kernel(monkeypatch, answers())
-    found = read_routing(host).addresses
-    assert found[:3] == ADDRESSES
-    assert [one for one in found[3:] if not one.address.is_link_local] == ADDRESSES_V6
-    assert [one.interface for one in found[3:] if one.address.is_link_local] == ["eth0", "eth1"]
+    addresses = read_routing(host).addresses
+    assert addresses[:3] == ADDRESSES
+    assert [address for address in addresses[3:] if not address.address.is_link_local] == ADDRESSES_V6
+    assert [address.interface for address in addresses[3:] if address.address.is_link_local] == ["eth0", "eth1"]
 
 
 def test_the_internal_ports_of_open_vswitch(host, monkeypatch):
@@ -173,10 +173,10 @@ def test_the_internal_ports_of_open_vswitch(host, monkeypatch):
 def test_an_interface_that_went_meanwhile_is_left_out(host, monkeypatch):
     Kernel(monkeypatch, answers())
     monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0")])
-    found = read_routing(host)
-    assert {name for route in found.routes for name in route.interfaces} == {"eth0"}
-    assert {address.interface for address in found.addresses} == {"eth0"}
-    assert Route(("eth0",), ip_network("192.0.2.128/25")) in found.routes
+    routing = read_routing(host)
+    assert {name for route in routing.routes for name in route.interfaces} == {"eth0"}
+    assert {address.interface for address in routing.addresses} == {"eth0"}
+    assert Route(("eth0",), ip_network("192.0.2.128/25")) in routing.routes
 
 
 def test_what_the_kernel_noted_on_one_destination_is_no_route():
@@ -256,11 +256,11 @@ def test_below_another_root_the_running_kernel_is_not_asked(host, folder, monkey
 
 
 def test_the_running_kernel_tells_at_least_what_its_proc_shows():
-    from_proc, found = proc_routing(Tree()), read_routing(Tree())
+    from_proc, from_kernel = proc_routing(Tree()), read_routing(Tree())
     assert {route.network for route in from_proc.routes if route.network.version == 4} <= {
-        route.network for route in found.routes
+        route.network for route in from_kernel.routes
     }
-    assert {one for one in from_proc.addresses if one.address.version == 6} <= set(found.addresses)
+    assert {address for address in from_proc.addresses if address.address.version == 6} <= set(from_kernel.addresses)
 
 
 @pytest.mark.parametrize(

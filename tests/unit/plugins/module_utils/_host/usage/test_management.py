@@ -26,8 +26,8 @@ A = "0000:01:00.0"
     ],
 )
 def test_functions_that_manage_the_host_are_told_by_what_they_are(folder, fields, wanted):
-    found = management_uses(Tree(str(folder)), [device(A, **fields)])
-    assert [(use.code, use.address, use.detail) for use in found] == [(wanted[0], A, wanted[1])]
+    host_uses = management_uses(Tree(str(folder)), [device(A, **fields)])
+    assert [(use.code, use.address, use.detail) for use in host_uses] == [(wanted[0], A, wanted[1])]
 
 
 def test_a_nic_and_a_bridge_of_a_bmc_vendor_manage_nothing(folder):
@@ -70,8 +70,8 @@ def test_a_watchdog_in_software_is_no_functions(folder, contents):
 
 def test_the_watchdogs_of_either_lab_host(recordings):
     for tree in recordings.values():
-        found = told(management_uses(tree, read_devices(tree)))
-        assert [one for one in found if one[0] == "watchdog"] == [
+        host_uses = told(management_uses(tree, read_devices(tree)))
+        assert [use for use in host_uses if use[0] == "watchdog"] == [
             ("watchdog", "0000:00:06.0", "watchdog0 (inactive)"),
             ("watchdog", "0000:00:1f.0", "watchdog1 (inactive)"),
         ]
@@ -102,8 +102,8 @@ def consoles(folder, *parts, devices=(device(A), device(B))):
 
 
 def test_the_first_framebuffer_carries_the_console(folder):
-    found = consoles(folder, FBCON, framebuffer("fb10", A), framebuffer("fb2", B))
-    assert found == [("boot_vga", B, "fb2 carries the framebuffer console")]
+    host_uses = consoles(folder, FBCON, framebuffer("fb10", A), framebuffer("fb2", B))
+    assert host_uses == [("boot_vga", B, "fb2 carries the framebuffer console")]
 
 
 def test_a_framebuffer_carries_no_console_that_is_not_bound_to_it(folder):
@@ -127,7 +127,7 @@ def test_what_is_on_vfio_already_carries_no_console(folder):
 def test_the_boot_display_with_the_console_has_one_blocker_with_both_details(folder):
     files(folder, {**FBCON, **framebuffer("fb0", A)})
     display = device(A, boot_vga=True)
-    found = blockers(inventory(display, host_uses=management_uses(Tree(str(folder)), [display])), A)
-    assert [(one.code, one.detail, one.override) for one in found] == [
+    display_blockers = blockers(inventory(display, host_uses=management_uses(Tree(str(folder)), [display])), A)
+    assert [(blocker.code, blocker.detail, blocker.override) for blocker in display_blockers] == [
         ("boot_vga", "boot_vga is 1 in sysfs; fb0 carries the framebuffer console", "allow: [boot_vga]")
     ]

@@ -29,12 +29,14 @@ def upper(name, *below):
     """A bridge, bond or VLAN above other interfaces; both sides link to each other."""
     path = f"/sys/devices/virtual/net/{name}"
     made = {f"{path}/operstate": "up\n", f"/sys/class/net/{name}": f"-> ../../..{path}"}
-    made.update({f"{path}/lower_{one}": f"-> ../../../../class/net/{one}" for one in below})
+    made.update({f"{path}/lower_{lower}": f"-> ../../../../class/net/{lower}" for lower in below})
     return made
 
 
 def below(name, *uppers):
-    return {f"upper_{one}": f"-> ../../../../../virtual/net/{one}" for one in uppers} if name else {}
+    return (
+        {f"upper_{upper_name}": f"-> ../../../../../virtual/net/{upper_name}" for upper_name in uppers} if name else {}
+    )
 
 
 def digits(address):
@@ -100,8 +102,8 @@ def routed_uses(folder, *parts, routes=(), addresses=(), switch_ports=(), enviro
     return network_uses(Tree(str(folder)), routing, environ or {})
 
 
-def told(found):
-    return [(use.code, use.address, use.detail) for use in found]
+def told(host_uses):
+    return [(use.code, use.address, use.detail) for use in host_uses]
 
 
 def ssh(*arguments, **keywords):
@@ -122,8 +124,8 @@ def test_the_lab_hosts_management_nic(lab):
 
 
 def test_a_default_route_falls_on_its_interface(folder):
-    found = uses(folder, nic("eth0", A), nic("eth1", B), routes=route("eth0", "0.0.0.0/0", "192.0.2.1", "0003"))
-    assert found == [("default_route", A, "default route (0.0.0.0/0) on eth0")]
+    host_uses = uses(folder, nic("eth0", A), nic("eth1", B), routes=route("eth0", "0.0.0.0/0", "192.0.2.1", "0003"))
+    assert host_uses == [("default_route", A, "default route (0.0.0.0/0) on eth0")]
 
 
 def test_an_ipv6_default_route_falls_on_its_interface(folder):
@@ -133,13 +135,13 @@ def test_an_ipv6_default_route_falls_on_its_interface(folder):
 
 
 def test_routes_that_reject_are_down_or_belong_to_the_loopback_are_none(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         nic("eth0", A),
         routes=route("eth0", "0.0.0.0/0", flags="0201") + route("eth0", "10.0.0.0/8", flags="0000") + "short\n",
         routes6=route6("eth0", "::/0", "00200200") + route6("lo", "::/0") + route6("eth0", "ff00::/8") + "short\n",
     )
-    assert found == []
+    assert host_uses == []
 
 
 def test_a_network_behind_a_gateway_is_no_address_of_the_host(folder):
@@ -155,14 +157,14 @@ def test_an_ipv6_address_is_told_and_a_link_local_one_is_not(folder):
 
 
 def test_a_bridges_address_and_route_fall_on_its_ports(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         nic("eth0", A, **below("eth0", "br0")),
         nic("eth1", B),
         upper("br0", "eth0", "vnet0"),
         routes=route("br0", "0.0.0.0/0", "192.0.2.1", "0003") + route("br0", "192.0.2.0/24"),
     )
-    assert found == [
+    assert host_uses == [
         ("default_route", A, "default route (0.0.0.0/0) on br0, through eth0"),
         ("ip_configured", A, "IPv4 network 192.0.2.0/24 on br0, through eth0"),
         ("enslaved", A, "port of br0 on eth0"),
@@ -170,7 +172,7 @@ def test_a_bridges_address_and_route_fall_on_its_ports(folder):
 
 
 def test_a_vlan_on_a_bond_falls_on_both_of_its_nics(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         nic("eth0", A, **below("eth0", "bond0")),
         nic("eth1", B, **below("eth1", "bond0")),
@@ -178,7 +180,7 @@ def test_a_vlan_on_a_bond_falls_on_both_of_its_nics(folder):
         upper("bond0.7", "bond0"),
         routes=route("bond0.7", "198.51.100.0/24"),
     )
-    assert sorted(found) == [
+    assert sorted(host_uses) == [
         ("enslaved", A, "port of bond0 on eth0"),
         ("enslaved", B, "port of bond0 on eth1"),
         ("ip_configured", A, "IPv4 network 198.51.100.0/24 on bond0.7, through eth0"),
@@ -187,8 +189,10 @@ def test_a_vlan_on_a_bond_falls_on_both_of_its_nics(folder):
 
 
 def test_interfaces_above_each_other_in_a_circle_do_not_hang(folder):
-    found = uses(folder, upper("a", "b", "eth0"), upper("b", "a"), nic("eth0", A), routes=route("a", "198.51.100.0/24"))
-    assert found == [("ip_configured", A, "IPv4 network 198.51.100.0/24 on a, through eth0")]
+    host_uses = uses(
+        folder, upper("a", "b", "eth0"), upper("b", "a"), nic("eth0", A), routes=route("a", "198.51.100.0/24")
+    )
+    assert host_uses == [("ip_configured", A, "IPv4 network 198.51.100.0/24 on a, through eth0")]
 
 
 def test_an_interface_that_no_device_carries_is_no_use(folder):
@@ -209,8 +213,8 @@ def test_a_default_route_of_another_table_counts_and_the_table_is_named(folder):
 
 
 def test_a_multipath_default_route_falls_on_each_of_its_interfaces(folder):
-    found = routed_uses(folder, nic("eth0", A), nic("eth1", B), routes=[(("eth0", "eth1"), "0.0.0.0/0", 254)])
-    assert [(use.code, use.address) for use in found] == [("default_route", A), ("default_route", B)]
+    host_uses = routed_uses(folder, nic("eth0", A), nic("eth1", B), routes=[(("eth0", "eth1"), "0.0.0.0/0", 254)])
+    assert [(use.code, use.address) for use in host_uses] == [("default_route", A), ("default_route", B)]
 
 
 def test_an_address_without_a_route_counts_and_a_link_local_one_does_not(folder):
@@ -222,7 +226,7 @@ def test_an_address_without_a_route_counts_and_a_link_local_one_does_not(folder)
 
 
 def test_each_use_has_the_path_of_the_interface_that_carries_it(folder):
-    found = routed_uses(
+    host_uses = routed_uses(
         folder,
         nic("eth0", A, **below("eth0", "br0")),
         upper("br0", "eth0"),
@@ -231,7 +235,7 @@ def test_each_use_has_the_path_of_the_interface_that_carries_it(folder):
         environ=SSH,
     )
     path = f"/sys/devices/pci0000:00/{A}/net/eth0"
-    assert {use.code: use.path for use in found} == dict.fromkeys(
+    assert {use.code: use.path for use in host_uses} == dict.fromkeys(
         ["default_route", "ip_configured", "enslaved", "ssh_nic"], path
     )
 
@@ -282,14 +286,14 @@ def test_the_narrowest_route_to_the_client_counts(folder):
 
 
 def test_a_connection_through_a_bridge_falls_on_its_port(folder):
-    found = ssh(
+    host_uses = ssh(
         folder,
         nic("eth0", A, **below("eth0", "br0")),
         upper("br0", "eth0"),
         routes=route("br0", "10.0.2.0/24"),
         environ=SSH,
     )
-    assert found == [("ssh_nic", A, "ssh connection from 10.0.2.2 on br0, through eth0")]
+    assert host_uses == [("ssh_nic", A, "ssh connection from 10.0.2.2 on br0, through eth0")]
 
 
 @pytest.mark.parametrize(
@@ -313,24 +317,24 @@ def test_an_ipv6_route_leads_back_to_the_client(folder):
 def test_an_ipv6_default_route_leads_back_to_the_client(folder):
     environ = {"SSH_CONNECTION": "2001:db8:9::2 42000 2001:db8::15 22"}
     routes = route6("eth0", "::/0", "00000003")
-    found = ssh(folder, nic("eth0", A), nic("eth1", B), routes6=routes, routes=ON_B, environ=environ)
-    assert found == [("ssh_nic", A, "ssh connection from 2001:db8:9::2 on eth0")]
+    host_uses = ssh(folder, nic("eth0", A), nic("eth1", B), routes6=routes, routes=ON_B, environ=environ)
+    assert host_uses == [("ssh_nic", A, "ssh connection from 2001:db8:9::2 on eth0")]
 
 
 def test_the_connection_is_found_by_an_address_that_no_route_leads_to(folder):
-    found = routed_uses(folder, nic("eth0", A), addresses=[("eth0", "10.0.2.15")], environ=SSH)
-    assert ("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0") in told(found)
+    host_uses = routed_uses(folder, nic("eth0", A), addresses=[("eth0", "10.0.2.15")], environ=SSH)
+    assert ("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0") in told(host_uses)
 
 
-def ssh_nics(found):
-    return [use.address for use in found if use.code == "ssh_nic"]
+def ssh_nics(host_uses):
+    return [use.address for use in host_uses if use.code == "ssh_nic"]
 
 
 def test_the_answers_may_leave_by_each_interface_of_a_multipath_route(folder):
-    found = routed_uses(
+    host_uses = routed_uses(
         folder, nic("eth0", A), nic("eth1", B), routes=[(("eth0", "eth1"), "10.0.0.0/16", 254)], environ=SSH
     )
-    assert ssh_nics(found) == [A, B]
+    assert ssh_nics(host_uses) == [A, B]
 
 
 def test_other_tables_lead_back_to_the_client_only_where_main_does_not(folder):
@@ -348,7 +352,7 @@ def test_an_ipv4_address_in_ipv6_clothes_is_ipv4(folder):
 
 
 def test_after_become_the_connection_is_found_in_the_environment_of_a_process_above(folder):
-    found = ssh(
+    host_uses = ssh(
         folder,
         nic("eth0", A),
         routes=ON_A,
@@ -360,7 +364,7 @@ def test_after_become_the_connection_is_found_in_the_environment_of_a_process_ab
             "200__environ": "HOME=/home/me\0SSH_CONNECTION=10.0.2.2 42000 10.0.2.15 22\0",
         },
     )
-    assert found == [("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0")]
+    assert host_uses == [("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0")]
 
 
 def test_a_process_without_one_above_looks_for_connections_to_the_ssh_port(folder):
@@ -371,7 +375,7 @@ def test_a_process_without_one_above_looks_for_connections_to_the_ssh_port(folde
         f"   3: {digits('127.0.0.1')}:0016 {digits('127.0.0.1')}:A404 01 0 0\n"
         f"   4: {digits('192.0.2.15')}:0016 {digits('192.0.2.2')}:A404 06 0 0\n"
     )
-    found = ssh(
+    host_uses = ssh(
         folder,
         nic("eth0", A),
         nic("eth1", B),
@@ -379,20 +383,20 @@ def test_a_process_without_one_above_looks_for_connections_to_the_ssh_port(folde
         self__status="PPid:\t1\n",
         net__tcp=TCP + rows,
     )
-    assert found == [("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0")]
+    assert host_uses == [("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0")]
 
 
 def test_ipv6_connections_to_the_ssh_port_are_found_too(folder):
     server = "B80D0120" + "00000000" + "00000000" + "15000000"
     client = "B80D0120" + "00000900" + "00000000" + "02000000"
-    found = ssh(
+    host_uses = ssh(
         folder,
         nic("eth0", A),
         addresses6=address6("eth0", "2001:db8::15"),
         self__status="PPid:\t1\n",
         net__tcp6=f"{TCP}   0: {server}:0016 {client}:A404 01 0 0\n",
     )
-    assert found == [("ssh_nic", A, "ssh connection from 2001:db8:9::2 on eth0")]
+    assert host_uses == [("ssh_nic", A, "ssh connection from 2001:db8:9::2 on eth0")]
 
 
 def test_the_lab_hosts_connection_is_found_without_any_environment(lab):
@@ -413,7 +417,7 @@ def test_a_run_that_did_not_come_by_ssh_uses_no_nic_for_it(folder):
 def test_somebody_elses_ssh_connection_makes_a_management_nic(folder):
     ours = f"   0: {digits('10.0.0.1')}:0016 {digits('10.0.0.9')}:C000 01\n"
     other = f"   1: {digits('10.1.0.1')}:0016 {digits('10.1.0.9')}:C001 01\n"
-    found = uses(
+    host_uses = uses(
         folder,
         nic("eth0", A),
         nic("eth1", B),
@@ -421,7 +425,7 @@ def test_somebody_elses_ssh_connection_makes_a_management_nic(folder):
         environ={"SSH_CONNECTION": "10.0.0.9 49152 10.0.0.1 22"},
         net__tcp=TCP + ours + other,
     )
-    assert [use for use in found if use[0] in ("ssh_nic", "mgmt_nic")] == [
+    assert [use for use in host_uses if use[0] in ("ssh_nic", "mgmt_nic")] == [
         ("ssh_nic", A, "ssh connection from 10.0.0.9 on eth0"),
         ("mgmt_nic", B, "ssh connection from 10.1.0.9 on eth1"),
     ]
@@ -437,8 +441,8 @@ def test_a_route_through_an_internal_port_of_open_vswitch_may_leave_by_any_port_
         upper("tap0"),
     ]
     routes = [(("br-ex",), "0.0.0.0/0", 254)]
-    found = routed_uses(folder, *parts, routes=routes, addresses=[("tap0", "10.0.0.1")], switch_ports=["br-ex"])
-    assert sorted((use.code, use.address) for use in found if use.code != "enslaved") == [
+    host_uses = routed_uses(folder, *parts, routes=routes, addresses=[("tap0", "10.0.0.1")], switch_ports=["br-ex"])
+    assert sorted((use.code, use.address) for use in host_uses if use.code != "enslaved") == [
         ("default_route", A),
         ("default_route", B),
     ]
@@ -446,7 +450,7 @@ def test_a_route_through_an_internal_port_of_open_vswitch_may_leave_by_any_port_
 
 def test_a_client_whose_address_begins_like_ours_is_somebody_else(folder):
     other = f"   0: {digits('10.1.0.1')}:0016 {digits('10.0.0.1')}:C001 01\n"
-    found = uses(
+    host_uses = uses(
         folder,
         nic("eth0", A),
         nic("eth1", B),
@@ -454,4 +458,4 @@ def test_a_client_whose_address_begins_like_ours_is_somebody_else(folder):
         environ={"SSH_CONNECTION": "10.0.0.12 49152 10.0.0.9 22"},
         net__tcp=TCP + other,
     )
-    assert ("mgmt_nic", B, "ssh connection from 10.0.0.1 on eth1") in found
+    assert ("mgmt_nic", B, "ssh connection from 10.0.0.1 on eth1") in host_uses

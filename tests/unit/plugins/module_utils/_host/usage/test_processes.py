@@ -51,8 +51,8 @@ def uses(folder, *parts, with_guests=()):
     ],
 )
 def test_a_process_with_a_node_of_a_device_open_holds_it(folder, node, there):
-    found = uses(folder, there, process(42, "worker", "/dev/null", node, "/etc/passwd"))
-    assert found == [("held_by_process", A, f"process 42 (worker) has {node} open")]
+    host_uses = uses(folder, there, process(42, "worker", "/dev/null", node, "/etc/passwd"))
+    assert host_uses == [("held_by_process", A, f"process 42 (worker) has {node} open")]
 
 
 def test_terminals_input_and_plain_files_hold_nothing(folder):
@@ -86,16 +86,16 @@ USB = f"/sys/devices/pci0000:00/{A}/usb2/2-1"
 def test_a_held_usb_or_scsi_node_is_a_use_of_its_path_and_of_the_function_above(folder, node, link, path, function):
     path = path if function else path.replace(f"pci0000:00/{A}", "platform/xhci-hcd.0")
     files(folder, {f"{path}/dev": "1:1\n", link: f"-> ../../..{path}", **process(42, "worker", node)})
-    (found,) = process_uses(Tree(str(folder)), ())
-    assert (found.path, found.address) == (path, function)
-    assert found.detail == f"process 42 (worker) has {node} open"
+    (host_use,) = process_uses(Tree(str(folder)), ())
+    assert (host_use.path, host_use.address) == (path, function)
+    assert host_use.detail == f"process 42 (worker) has {node} open"
 
 
 def test_a_node_open_twice_is_told_once_and_each_process_for_itself(folder):
-    found = uses(
+    host_uses = uses(
         folder, of_class("block", "sda", A), process(7, "a", "/dev/sda", "/dev/sda"), process(8, "b", "/dev/sda")
     )
-    assert [detail for _code, _address, detail in found] == [
+    assert [detail for _code, _address, detail in host_uses] == [
         "process 7 (a) has /dev/sda open",
         "process 8 (b) has /dev/sda open",
     ]

@@ -26,7 +26,7 @@ def virtual(name, *below, number=None, **contents):
     """A block device above others."""
     path = f"/sys/devices/virtual/block/{name}"
     made = {f"{path}/size": "1\n", f"/sys/class/block/{name}": f"-> ../../..{path}"}
-    made.update({f"{path}/slaves/{one}": f"-> ../../../../../class/block/{one}" for one in below})
+    made.update({f"{path}/slaves/{lower}": f"-> ../../../../../class/block/{lower}" for lower in below})
     made.update({f"{path}/{key}": text for key, text in contents.items()})
     if number:
         made[f"/sys/dev/block/{number}"] = f"-> ../../..{path}"
@@ -57,17 +57,17 @@ def test_a_mounted_partition_is_a_use_of_its_disks_function(folder):
 
 
 def test_what_the_system_runs_from_is_the_root_disk(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         disk("sda", A, number="8:0"),
         mounts="".join(mount("8:0", point) for point in ("/", "/boot", "/boot/efi", "/usr", "/var", "/home")),
     )
-    assert [code for code, _address, _detail in found] == ["root_disk"] * 5 + ["mounted_fs"]
+    assert [code for code, _address, _detail in host_uses] == ["root_disk"] * 5 + ["mounted_fs"]
 
 
 def test_mount_points_with_white_space_are_told_as_they_are(folder):
-    found = uses(folder, disk("sda", A, number="8:0"), mounts=mount("8:0", "/srv/my\\040disk"))
-    assert found == [("mounted_fs", A, "/dev/sda is mounted at /srv/my disk")]
+    host_uses = uses(folder, disk("sda", A, number="8:0"), mounts=mount("8:0", "/srv/my\\040disk"))
+    assert host_uses == [("mounted_fs", A, "/dev/sda is mounted at /srv/my disk")]
 
 
 def test_mounts_without_a_disk_and_broken_lines_are_passed_over(folder):
@@ -86,7 +86,7 @@ def test_a_mount_with_several_optional_fields_or_none_is_read(folder):
 
 
 def test_swap_on_a_partition_and_in_a_volume(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         disk("sda", A, "sda2"),
         disk("sdb", B),
@@ -94,7 +94,7 @@ def test_swap_on_a_partition_and_in_a_volume(folder):
         {"/dev/sda2": "", "/dev/mapper/swap": "-> ../dm-0", "/dev/dm-0": ""},
         swaps="/dev/sda2 partition 1 0 -2\n/dev/mapper/swap partition 1 0 -3\n/swap.img file 1 0 -4\n",
     )
-    assert found == [("swap", A, "the host swaps to /dev/sda2"), ("swap", B, "the host swaps to /dev/mapper/swap")]
+    assert host_uses == [("swap", A, "the host swaps to /dev/sda2"), ("swap", B, "the host swaps to /dev/mapper/swap")]
 
 
 def test_a_volume_group_is_a_use_of_all_its_disks_mounted_or_not(folder):
@@ -114,14 +114,14 @@ def test_a_raid_is_a_use_of_all_its_disks(folder):
 
 
 def test_a_file_system_on_an_encrypted_volume_on_a_raid(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         disk("sda", A, "sda1"),
         virtual("md0", "sda1", **{"md/level": "raid1\n"}),
         virtual("dm-3", "md0", number="253:3", **{"dm/uuid": "CRYPT-LUKS2-x\n", "dm/name": "crypt\n"}),
         mounts=mount("253:3", "/home"),
     )
-    assert found == [
+    assert host_uses == [
         ("mounted_fs", A, "/dev/dm-3 is mounted at /home"),
         ("held_by_process", A, "the kernel's device mapper holds it for crypt (CRYPT)"),
         ("md", A, "software RAID md0 lies on it"),
@@ -136,8 +136,8 @@ def test_an_open_encrypted_volume_holds_its_disk_with_nothing_mounted(folder):
 
 def test_a_multipath_map_holds_every_disk_that_leads_to_it(folder):
     paths = virtual("dm-1", "sda", "sdb", **{"dm/uuid": "mpath-3600\n", "dm/name": "mpatha\n"})
-    found = uses(folder, disk("sda", A), disk("sdb", B), paths)
-    assert sorted((code, address) for code, address, _detail in found) == [
+    host_uses = uses(folder, disk("sda", A), disk("sdb", B), paths)
+    assert sorted((code, address) for code, address, _detail in host_uses) == [
         ("held_by_process", A),
         ("held_by_process", B),
     ]
@@ -157,7 +157,7 @@ def test_a_member_of_an_imported_pool_is_a_use_and_of_another_pool_is_none(folde
 
 
 def test_btrfs_is_a_use_of_every_disk_that_it_lies_on(folder):
-    found = uses(
+    host_uses = uses(
         folder,
         disk("sda", A),
         disk("sdb", B),
@@ -169,12 +169,12 @@ def test_btrfs_is_a_use_of_every_disk_that_it_lies_on(folder):
         },
         mounts=mount("0:45", "/", "btrfs", "/dev/sda"),
     )
-    assert found == [("root_disk", A, "/dev/sda is mounted at /"), ("root_disk", B, "/dev/sdb is mounted at /")]
+    assert host_uses == [("root_disk", A, "/dev/sda is mounted at /"), ("root_disk", B, "/dev/sdb is mounted at /")]
 
 
 def test_a_mount_without_a_number_of_its_own_is_found_by_its_source(folder):
-    found = uses(folder, disk("sda", A), {"/dev/sda": ""}, mounts=mount("0:45", "/srv", "btrfs", "/dev/sda"))
-    assert found == [("mounted_fs", A, "/dev/sda is mounted at /srv")]
+    host_uses = uses(folder, disk("sda", A), {"/dev/sda": ""}, mounts=mount("0:45", "/srv", "btrfs", "/dev/sda"))
+    assert host_uses == [("mounted_fs", A, "/dev/sda is mounted at /srv")]
 
 
 def test_a_multipath_namespace_is_a_use_of_every_controller_that_leads_to_it(folder):
@@ -216,11 +216,11 @@ def test_a_use_names_the_path_of_every_disk_and_partition_below(folder):
     }
     files(folder, contents)
     on_pci = f"/sys/devices/pci0000:00/{A}/host0/block/sda"
-    found = storage_uses(Tree(str(folder)))
+    host_uses = storage_uses(Tree(str(folder)))
     raid = [(f"{on_pci}/sda2", A), (on_usb, "")]
-    assert sorted((use.path, use.address) for use in found if use.code == "md") == raid
+    assert sorted((use.path, use.address) for use in host_uses if use.code == "md") == raid
     volume = [(f"{on_pci}/sda1", A), *raid]
-    assert sorted((use.path, use.address) for use in found if use.code == "lvm") == volume
+    assert sorted((use.path, use.address) for use in host_uses if use.code == "lvm") == volume
 
 
 def test_a_use_of_multipath_nvme_names_the_paths_of_its_controllers(folder):

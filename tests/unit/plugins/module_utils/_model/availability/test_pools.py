@@ -10,7 +10,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, claim,
 
 
 def test_devices_that_look_the_same_are_one_pool():
-    found = inventory(
+    host = inventory(
         pf("0000:01:00.0", "0000:01:10.0", "0000:01:10.2"),
         vf("0000:01:10.0", "0000:01:00.0"),
         vf("0000:01:10.2", "0000:01:00.0"),
@@ -23,7 +23,7 @@ def test_devices_that_look_the_same_are_one_pool():
     )
     tracker = Tracker([claim(DPDK, holding("0000:06:00.0"))])
     nic = {"vendor_id": "8086", "class": "020000"}
-    assert pools(found, filter(Statuses(found, tracker).claimable, found.devices)) == [
+    assert pools(host, filter(Statuses(host, tracker).claimable, host.devices)) == [
         {
             **nic,
             "product_id": "10ca",
@@ -60,5 +60,5 @@ def test_devices_that_look_the_same_are_one_pool():
 
 
 def test_without_free_devices_there_are_no_pools():
-    found = inventory(device("0000:01:00.0", class_id="060100"))
-    assert pools(found, filter(Statuses(found, Tracker()).claimable, found.devices)) == []
+    host = inventory(device("0000:01:00.0", class_id="060100"))
+    assert pools(host, filter(Statuses(host, Tracker()).claimable, host.devices)) == []

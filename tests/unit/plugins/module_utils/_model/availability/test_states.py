@@ -164,11 +164,11 @@ def test_what_is_held_though_it_is_not_permitted_keeps_its_relatives_from_others
 def test_who_contradicts_what_is_held_already_is_refused_and_changes_nothing(held, wanted, code):
     states_now = DeviceStates(PERMIT_ALL, SRIOV)
     states_now.claim(held, "vm1")
-    before = [states_now[one.address].status for one in SRIOV]
+    before = [states_now[function.address].status for function in SRIOV]
     with pytest.raises(TransitionError) as refused:
         states_now.claim(wanted, "vm2")
     assert refused.value.code == code
-    assert [states_now[one.address].status for one in SRIOV] == before
+    assert [states_now[function.address].status for function in SRIOV] == before
     assert states_now[held].owner == "vm1"
 
 
@@ -194,7 +194,7 @@ def test_nearer_devices_come_before_all_else():
 def test_the_asker_has_the_last_word_and_what_it_refused_stays_free():
     states_now = DeviceStates(PERMIT_ALL, [device(A), device(B), device(C)])
     (request,) = requests({**ANY, "count": 3})
-    assert claim_some(states_now, "vm1", request, 3, ANYWHERE, lambda one, _request: one.address == B) == [B]
+    assert claim_some(states_now, "vm1", request, 3, ANYWHERE, lambda function, _request: function.address == B) == [B]
     assert sorted(states_now.free) == [A, C]
     assert claim_some(states_now, "vm2", request, 3, ANYWHERE) == [A, C]
 

@@ -28,16 +28,16 @@ HELD = {"claimed", "allocated"}
 
 def make_host() -> dict[str, t.Any]:
     """Two PFs with VFs, a PF without, and plain devices on two nodes and on none, one in a wide domain."""
-    found = []
+    devices = []
     for bus in ("06", "07"):
         vfs = [f"0000:{bus}:10.{function}" for function in (0, 2, 4)]
-        found.append(pf(f"0000:{bus}:00.0", numa_node=int(bus) - 6))
-        found.extend(vf(one, f"0000:{bus}:00.0", numa_node=int(bus) - 6) for one in vfs)
-    found.append(pf("0000:08:00.0", numa_node=None))
-    found.append(device("0000:01:00.0", numa_node=0))
-    found.append(device("0000:02:00.0", numa_node=1))
-    found.append(device("10000:01:00.0", numa_node=None, iommu_group=99))
-    return {one.address: one for one in found}
+        devices.append(pf(f"0000:{bus}:00.0", numa_node=int(bus) - 6))
+        devices.extend(vf(address, f"0000:{bus}:00.0", numa_node=int(bus) - 6) for address in vfs)
+    devices.append(pf("0000:08:00.0", numa_node=None))
+    devices.append(device("0000:01:00.0", numa_node=0))
+    devices.append(device("0000:02:00.0", numa_node=1))
+    devices.append(device("10000:01:00.0", numa_node=None, iommu_group=99))
+    return {function.address: function for function in devices}
 
 
 ADDRESSES = sorted(make_host())
@@ -86,7 +86,7 @@ SPECS = st.sampled_from(
 
 
 def parse(wanted: list[dict[str, t.Any]], run: int) -> tuple[Request, ...]:
-    return parse_requests([{"name": f"r{run}.{number}", **one} for number, one in enumerate(wanted)], {})
+    return parse_requests([{"name": f"r{run}.{number}", **request} for number, request in enumerate(wanted)], {})
 
 
 class History(RuleBasedStateMachine):
@@ -120,8 +120,8 @@ class History(RuleBasedStateMachine):
 
     @rule(address=st.sampled_from(ADDRESSES), product=st.sampled_from([None, "1533"]))
     def replug(self, address: str, product: str | None) -> None:
-        found = make_host()[address]
-        self.runs.devices[address] = found if product is None else found._replace(product_id=product)
+        original = make_host()[address]
+        self.runs.devices[address] = original if product is None else original._replace(product_id=product)
 
     @rule(owner=st.sampled_from(OWNERS), wanted=REQUESTS, guest=GUESTS)
     def claim(self, owner: str, wanted: list[dict[str, t.Any]], guest: Guest) -> None:

@@ -23,8 +23,8 @@ WITH_SERIAL = holding(A, identity=device(A, serial="s1").identity)
 
 
 def statuses(*devices, claims=(), **uses):
-    found = inventory(*devices, **uses)
-    return Statuses(found, Tracker(claims))
+    host = inventory(*devices, **uses)
+    return Statuses(host, Tracker(claims))
 
 
 def test_a_free_device_is_claimable_and_nobody_holds_it():
@@ -58,6 +58,6 @@ def test_where_a_claims_device_went_is_told_for_that_claim_only():
     assert here.moved_to(mine, A) == B
     assert here.moved_to(theirs, C) is None
     assert here.moved_to(theirs, A) is None
-    assert [(one.code, one.detail) for one in here.blockers(B)] == [
+    assert [(blocker.code, blocker.detail) for blocker in here.blockers(B)] == [
         ("moved", f"domain web1 ({WEB.id}) claimed it at 0000:01:00.0")
     ]

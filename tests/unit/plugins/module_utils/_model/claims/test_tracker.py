@@ -29,9 +29,9 @@ NIC = "0000:03:00.0"
 
 
 def status(tracker, **uses):
-    found = inventory(pf(PF, VF1, VF2), vf(VF1, PF), vf(VF2, PF), device(NIC), domain_uses=uses.get("domain_uses"))
-    statuses = Statuses(found, tracker)
-    return {address: statuses.status(address) for address in found.devices}
+    host = inventory(pf(PF, VF1, VF2), vf(VF1, PF), vf(VF2, PF), device(NIC), domain_uses=uses.get("domain_uses"))
+    statuses = Statuses(host, tracker)
+    return {address: statuses.status(address) for address in host.devices}
 
 
 def test_what_nobody_holds_is_available():
@@ -67,8 +67,8 @@ def test_a_claimed_vf_makes_its_pf_unclaimable_and_leaves_the_other_vfs_alone():
 
 def test_one_allocated_vf_makes_its_pf_unavailable():
     tracker = Tracker([claim(WEB, holding(VF1)), claim(DB, holding(VF2))])
-    found = status(tracker, domain_uses={VF2: [use(DB)]})
-    assert found == {PF: "unavailable", VF1: "claimed", VF2: "allocated", NIC: "available"}
+    statuses = status(tracker, domain_uses={VF2: [use(DB)]})
+    assert statuses == {PF: "unavailable", VF1: "claimed", VF2: "allocated", NIC: "available"}
 
 
 def test_the_holder_of_a_device_is_found():
@@ -83,7 +83,7 @@ def test_a_claim_that_is_put_replaces_the_owners_former_one():
     tracker = Tracker([claim(WEB, holding(NIC), holding(VF1))])
     tracker.put(claim(WEB, holding(VF1), holding(VF2)))
     assert tracker.holder(NIC) is None
-    assert [list(one.holdings) for one in tracker] == [[VF1, VF2]]
+    assert [list(held_claim.holdings) for held_claim in tracker] == [[VF1, VF2]]
     assert tracker.holder(VF2) is tracker.holder(VF1)
 
 

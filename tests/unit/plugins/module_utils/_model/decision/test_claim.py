@@ -93,7 +93,7 @@ def test_a_snapshot_and_a_wish_make_a_plan():
 def test_a_decision_leaves_its_snapshot_alone():
     snapshot = seen(device(A), claims=[claim(Owner("name", "x", "x"), holding(B, attach=()))])
     decide(snapshot, wish(NICS))
-    assert [one.owner.id for one in snapshot.tracker] == ["x"]
+    assert [held_claim.owner.id for held_claim in snapshot.tracker] == ["x"]
     assert decide(snapshot, wish(NICS)) == decide(snapshot, wish(NICS))
 
 
@@ -166,8 +166,8 @@ def test_warnings_of_the_wish_come_before_those_of_the_plan():
 def test_the_driver_is_asked_for_by_those_alone_that_are_to_be_bound():
     asked = []
 
-    def vfio_driver(found):
-        asked.append(found.address)
+    def vfio_driver(function):
+        asked.append(function.address)
         return "mlx5_vfio_pci"
 
     held = claim(WEB, holding(A))

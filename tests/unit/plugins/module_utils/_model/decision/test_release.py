@@ -89,7 +89,7 @@ DPDK_CLAIM = claim(DPDK, holding(C, attach=()))
 )
 def test_whose_claims_a_wish_touches(wish, owners):
     claims, warnings = concerned(seen(claims=[WEB_CLAIM, DB_CLAIM, DPDK_CLAIM]), ReleaseWish(**wish))
-    assert ([one.owner for one in claims], warnings) == (owners, ())
+    assert ([held_claim.owner for held_claim in claims], warnings) == (owners, ())
 
 
 def test_a_domain_that_nobody_knows_is_told():

@@ -20,12 +20,12 @@ A, B, C = "0000:01:00.0", "0000:01:00.1", "0000:01:00.2"
 WHOLE = Consent(whole_group=True)
 
 
-def found(devices, address=A, consent=Consent(), **host):
+def blockers_of(devices, address=A, consent=Consent(), **host):
     return blockers(inventory(*devices, **host), address, consent)
 
 
 def codes(devices, address=A, consent=Consent(), **host):
-    return [(one.code, one.address) for one in found(devices, address, consent, **host)]
+    return [(blocker.code, blocker.address) for blocker in blockers_of(devices, address, consent, **host)]
 
 
 def test_an_endpoint_alone_in_its_group_may_be_given_away():
@@ -59,7 +59,7 @@ def test_an_endpoint_alone_in_its_group_may_be_given_away():
     ],
 )
 def test_what_a_function_is_blocks_it(fields, blocker):
-    assert found([device(A, **fields)]) == [blocker]
+    assert blockers_of([device(A, **fields)]) == [blocker]
 
 
 def test_functions_that_vfio_pci_refuses_are_blocked_as_long_as_it_does():
@@ -70,7 +70,9 @@ def test_functions_that_vfio_pci_refuses_are_blocked_as_long_as_it_does():
 
 
 def test_a_kernel_without_vfio_pci_can_give_nothing_away():
-    assert found([device(A)], vfio_available=False) == [Blocker("driver_missing", A, "no vfio-pci in kernel 6.12.48")]
+    assert blockers_of([device(A)], vfio_available=False) == [
+        Blocker("driver_missing", A, "no vfio-pci in kernel 6.12.48")
+    ]
 
 
 def test_a_required_reset_blocks_what_is_known_to_have_none():
@@ -85,7 +87,7 @@ def test_a_boot_display_that_is_with_a_vfio_driver_already_is_no_longer_the_host
 
 
 def test_without_an_iommu_nothing_may_be_given_away_and_the_reason_is_told():
-    assert found([device(A, iommu_group=None)], iommu=False, iommu_reason="off: no DMAR") == [
+    assert blockers_of([device(A, iommu_group=None)], iommu=False, iommu_reason="off: no DMAR") == [
         Blocker("iommu_off", A, "off: no DMAR")
     ]
 
@@ -110,13 +112,13 @@ def test_without_an_iommu_nothing_may_be_given_away_and_the_reason_is_told():
     ],
 )
 def test_what_the_host_uses_it_for_blocks_it(code, override):
-    assert found([device(A)], host_uses=[HostUse(code, A, "why")]) == [Blocker(code, A, "why", override)]
+    assert blockers_of([device(A)], host_uses=[HostUse(code, A, "why")]) == [Blocker(code, A, "why", override)]
 
 
 def test_uses_of_one_kind_are_told_as_one():
     uses = [HostUse("mounted_fs", A, "/srv"), HostUse("swap", A, "sw"), HostUse("mounted_fs", A, "/opt")]
     uses += [HostUse("mounted_fs", A, "/srv", "/sys/devices/x")]
-    assert [(one.code, one.detail) for one in found([device(A)], host_uses=uses)] == [
+    assert [(blocker.code, blocker.detail) for blocker in blockers_of([device(A)], host_uses=uses)] == [
         ("mounted_fs", "/srv; /opt"),
         ("swap", "sw"),
     ]
@@ -144,7 +146,7 @@ def test_uses_of_one_kind_are_told_as_one():
 )
 def test_another_domain_that_names_it_blocks_it_for_good_while_it_runs(via, live, blocker):
     uses = {A: [use(DB, via=via, live=live)]}
-    assert found([device(A)], domain_uses=uses, consent=Consent(owner_uuid=WEB.id)) == [blocker]
+    assert blockers_of([device(A)], domain_uses=uses, consent=Consent(owner_uuid=WEB.id)) == [blocker]
 
 
 def test_the_asking_domains_own_definition_does_not_block_it():
@@ -204,7 +206,7 @@ def test_a_group_is_viable_when_every_member_is_tolerated():
 
 
 def test_a_mate_that_would_have_to_come_along_is_named_with_what_consents_to_it():
-    assert found([device(A), device(B, driver="nvme"), device(C, driver=None)]) == [
+    assert blockers_of([device(A), device(B, driver="nvme"), device(C, driver=None)]) == [
         Blocker("group_incomplete", B, "same IOMMU group 1, driver nvme", "group_members: claim"),
         Blocker("group_incomplete", C, "same IOMMU group 1, driver none", "group_members: claim"),
     ]
@@ -220,7 +222,7 @@ def test_consent_takes_the_whole_group_or_the_mates_that_it_names():
 def test_a_mate_that_the_host_needs_blocks_the_group_whatever_the_consent():
     uses = [HostUse("root_disk", B, "/dev/sda is mounted at /"), HostUse("swap", B, "the host swaps to /dev/sdb")]
     causes = (Blocker("root_disk", B, uses[0].detail), Blocker("swap", B, uses[1].detail))
-    assert found([device(A), device(B)], consent=WHOLE, host_uses=uses) == [
+    assert blockers_of([device(A), device(B)], consent=WHOLE, host_uses=uses) == [
         Blocker(
             "group_blocked",
             B,
@@ -254,27 +256,27 @@ def test_a_mates_accepted_code_does_not_block_the_group():
 )
 def test_a_bridge_in_the_group_blocks_it_by_its_driver_and_never_comes_along(bridge, kernel, blocked):
     wanted = [Blocker("group_blocked", B, f"driver {bridge.driver} keeps it with the host")] if blocked else []
-    assert found([device(A), bridge], kernel=kernel) == wanted
+    assert blockers_of([device(A), bridge], kernel=kernel) == wanted
 
 
 def test_an_smbus_controller_in_the_group_blocks_it():
     smbus = device(B, class_id="0c0500", driver="i801_smbus")
     cause = Blocker("isa_smbus", B, "SMBus controller (class 0c05, driver i801_smbus)")
-    assert found([device(A), smbus], consent=WHOLE) == [
+    assert blockers_of([device(A), smbus], consent=WHOLE) == [
         Blocker("group_blocked", B, "isa_smbus: SMBus controller (class 0c05, driver i801_smbus)", causes=(cause,))
     ]
 
 
 def test_a_mate_that_another_owner_holds_blocks_the_group():
     consent = Consent(whole_group=True, held_by_others={B: "owner dpdk0"})
-    assert found([device(A), device(B, driver="vfio-pci")], consent=consent) == [
+    assert blockers_of([device(A), device(B, driver="vfio-pci")], consent=consent) == [
         Blocker("group_used_by_domain", B, "held by owner dpdk0")
     ]
 
 
 def test_a_mate_that_another_domain_names_blocks_the_group_as_used_by_it():
     detail = f"domain db1 ({DB.id}) is running with it"
-    assert found([device(A), device(B)], consent=WHOLE, domain_uses={B: [use(DB, live=True)]}) == [
+    assert blockers_of([device(A), device(B)], consent=WHOLE, domain_uses={B: [use(DB, live=True)]}) == [
         Blocker("group_used_by_domain", B, detail, causes=(Blocker("in_domain_xml", B, detail),))
     ]
 
@@ -302,13 +304,13 @@ def test_what_vfio_pci_refuses_is_refused_unless_its_list_is_switched_off():
 
 
 def test_a_kernel_without_vfio_pci_gives_nothing_away():
-    found = blockers(inventory(device(A), vfio_available=False), A)
-    assert found == [Blocker("driver_missing", A, "no vfio-pci in kernel 6.12.48")]
+    device_blockers = blockers(inventory(device(A), vfio_available=False), A)
+    assert device_blockers == [Blocker("driver_missing", A, "no vfio-pci in kernel 6.12.48")]
 
 
 @pytest.mark.parametrize(("methods", "refused"), [((), True), (("bus",), False), (None, False)])
 def test_a_device_without_a_reset_is_refused_only_where_one_is_required(methods, refused):
-    one = inventory(device(A, reset_methods=methods))
-    codes = [blocker.code for blocker in blockers(one, A, Consent(require_reset=True))]
+    host = inventory(device(A, reset_methods=methods))
+    codes = [blocker.code for blocker in blockers(host, A, Consent(require_reset=True))]
     assert codes == (["no_reset"] if refused else [])
-    assert blockers(one, A) == []
+    assert blockers(host, A) == []

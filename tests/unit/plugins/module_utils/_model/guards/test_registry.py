@@ -63,8 +63,10 @@ def test_every_code_has_a_guard_or_a_use_of_the_host_that_gives_it():
 
 
 def test_a_guard_is_the_function_of_its_codes_name():
-    found = guards()
-    assert {code: guard.__name__ for (_file, code), guard in found.items()} == {code: code for _file, code in found}
+    functions = guards()
+    assert {code: guard.__name__ for (_file, code), guard in functions.items()} == {
+        code: code for _file, code in functions
+    }
 
 
 def test_what_looks_like_a_guard_is_one():

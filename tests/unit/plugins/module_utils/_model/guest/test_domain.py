@@ -32,7 +32,7 @@ def test_a_hostdev_an_interface_and_an_nvme_disk_assign_functions():
             '<address domain="0x10000" bus="0xe1" slot="0x00" function="0x0"/></source></disk>',
         )
     )
-    assert {address: one.via for address, one in layout.assigned.items()} == {
+    assert {address: assignment.via for address, assignment in layout.assigned.items()} == {
         "0000:81:1f.7": "hostdev",
         "0000:01:10.2": "interface",
         "10000:e1:00.0": "disk",

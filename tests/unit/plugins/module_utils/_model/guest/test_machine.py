@@ -20,7 +20,7 @@ def test_each_express_device_for_a_machine_without_express_is_named():
 
 
 @pytest.mark.parametrize(
-    "one",
+    "guest",
     [
         None,  # a claim for nobody's domain
         domain(domain_xml()),
@@ -28,8 +28,8 @@ def test_each_express_device_for_a_machine_without_express_is_named():
         domain("<domain><devices/></domain>"),  # no controllers: libvirt's test driver, which says nothing of them
     ],
 )
-def test_elsewhere_there_is_nothing_to_warn_of(one):
-    assert machine_warnings(one, [EXPRESS]) == []
+def test_elsewhere_there_is_nothing_to_warn_of(guest):
+    assert machine_warnings(guest, [EXPRESS]) == []
 
 
 def test_a_transient_domain_is_judged_as_it_runs():

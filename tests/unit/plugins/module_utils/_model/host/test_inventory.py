@@ -9,55 +9,55 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inve
 
 
 def test_devices_are_in_address_order():
-    found = inventory(device("10000:01:00.0"), device("0000:81:00.0"), device("0000:01:00.1"), device("0000:01:00.0"))
-    assert list(found.devices) == ["0000:01:00.0", "0000:01:00.1", "0000:81:00.0", "10000:01:00.0"]
+    host = inventory(device("10000:01:00.0"), device("0000:81:00.0"), device("0000:01:00.1"), device("0000:01:00.0"))
+    assert list(host.devices) == ["0000:01:00.0", "0000:01:00.1", "0000:81:00.0", "10000:01:00.0"]
 
 
 def test_groups_hold_their_members_in_address_order():
-    found = inventory(
+    host = inventory(
         device("0000:02:00.0", iommu_group=7),
         device("0000:01:00.0", iommu_group=7),
         device("0000:03:00.0", iommu_group=3),
         device("0000:04:00.0", iommu_group=None),
     )
-    assert found.groups == {7: ["0000:01:00.0", "0000:02:00.0"], 3: ["0000:03:00.0"]}
-    assert [mate.address for mate in found.group_mates("0000:02:00.0")] == ["0000:01:00.0"]
-    assert found.group_mates("0000:03:00.0") == []
-    assert found.group_mates("0000:04:00.0") == []
+    assert host.groups == {7: ["0000:01:00.0", "0000:02:00.0"], 3: ["0000:03:00.0"]}
+    assert [mate.address for mate in host.group_mates("0000:02:00.0")] == ["0000:01:00.0"]
+    assert host.group_mates("0000:03:00.0") == []
+    assert host.group_mates("0000:04:00.0") == []
 
 
 def test_descendants_are_found_through_all_bridges():
-    found = inventory(
+    host = inventory(
         device("0000:00:01.0", header_type=1),
         device("0000:01:00.0", header_type=1, parent="0000:00:01.0"),
         device("0000:02:01.0", parent="0000:01:00.0"),
         device("0000:02:00.0", parent="0000:01:00.0"),
         device("0000:03:00.0", parent="0000:00:02.0"),
     )
-    assert found.descendants("0000:00:01.0") == ["0000:01:00.0", "0000:02:00.0", "0000:02:01.0"]
-    assert found.descendants("0000:02:00.0") == []
+    assert host.descendants("0000:00:01.0") == ["0000:01:00.0", "0000:02:00.0", "0000:02:01.0"]
+    assert host.descendants("0000:02:00.0") == []
 
 
 def test_giving_away_a_pf_affects_its_vfs_and_their_interfaces():
-    found = inventory(
+    host = inventory(
         pf("0000:01:00.0", "0000:01:10.0", "0000:01:10.2", children=(Child("net", "eth0"),)),
         vf("0000:01:10.0", "0000:01:00.0", children=(Child("net", "eth1"),)),
         vf("0000:01:10.2", "0000:01:00.0", children=(Child("net", "eth2"),)),
     )
-    assert found.affected("0000:01:00.0") == ["0000:01:10.0", "0000:01:10.2", "net/eth0", "net/eth1", "net/eth2"]
-    assert found.affected("0000:01:10.2") == ["net/eth2"]
+    assert host.affected("0000:01:00.0") == ["0000:01:10.0", "0000:01:10.2", "net/eth0", "net/eth1", "net/eth2"]
+    assert host.affected("0000:01:10.2") == ["net/eth2"]
 
 
 def test_group_mates_and_what_lies_below_are_affected_with_their_children():
-    found = inventory(
+    host = inventory(
         device("0000:00:1c.0", header_type=1, iommu_group=5),
         device("0000:03:00.0", iommu_group=5, parent="0000:00:1c.0", children=(Child("block", "sda"),)),
         device("0000:03:00.1", iommu_group=5, parent="0000:00:1c.0"),
         device("0000:04:00.0"),
     )
-    assert found.affected("0000:00:1c.0") == ["0000:03:00.0", "0000:03:00.1", "block/sda"]
-    assert found.affected("0000:03:00.1") == ["0000:00:1c.0", "0000:03:00.0", "block/sda"]
-    assert found.affected("0000:04:00.0") == []
+    assert host.affected("0000:00:1c.0") == ["0000:03:00.0", "0000:03:00.1", "block/sda"]
+    assert host.affected("0000:03:00.1") == ["0000:00:1c.0", "0000:03:00.0", "block/sda"]
+    assert host.affected("0000:04:00.0") == []
 
 
 def test_a_bridge_affects_what_lies_below_only_where_groups_do_not_tell_them_apart():
@@ -70,8 +70,8 @@ def test_a_bridge_affects_what_lies_below_only_where_groups_do_not_tell_them_apa
 
 
 def test_the_vfs_of_a_group_mate_are_affected():
-    found = inventory(pf("0000:01:00.0", "0000:01:10.0"), device("0000:01:00.1"), vf("0000:01:10.0", "0000:01:00.0"))
-    assert found.affected("0000:01:00.1") == ["0000:01:00.0", "0000:01:10.0"]
+    host = inventory(pf("0000:01:00.0", "0000:01:10.0"), device("0000:01:00.1"), vf("0000:01:10.0", "0000:01:00.0"))
+    assert host.affected("0000:01:00.1") == ["0000:01:00.0", "0000:01:10.0"]
 
 
 def test_a_vf_that_is_not_on_the_host_yet_is_affected_all_the_same():
@@ -82,10 +82,10 @@ def test_uses_are_found_at_a_path_and_below_it_and_nowhere_else():
     usb = "/sys/devices/pci0000:00/0000:00:05.0/usb2"
     paths = ["2-1", "2-1/2-1:1.0/host7/block/sdb/sdb1", "2-1.4", "2-10/2-10:1.0", "2-1-x", "2-1/2-1:1.0/net/eth1", "2"]
     uses = [HostUse("swap", "0000:00:05.0", path, f"{usb}/{path}") for path in paths]
-    found = inventory(host_uses=[*uses, HostUse("bmc", "0000:00:05.0", "the function itself")])
+    host = inventory(host_uses=[*uses, HostUse("bmc", "0000:00:05.0", "the function itself")])
 
     def within(path):
-        return [use.detail for use in found.host_uses_within(path)]
+        return [use.detail for use in host.host_uses_within(path)]
 
     assert within(f"{usb}/2-1") == ["2-1", "2-1/2-1:1.0/host7/block/sdb/sdb1", "2-1/2-1:1.0/net/eth1"]
     assert within(f"{usb}/2-10") == ["2-10/2-10:1.0"]
@@ -96,16 +96,16 @@ def test_uses_are_found_at_a_path_and_below_it_and_nowhere_else():
 
 def test_a_use_on_no_function_is_found_by_its_path_alone():
     disk = HostUse("swap", "", "sda", "/sys/devices/platform/host5/block/sda")
-    found = inventory(device("0000:01:00.0"), host_uses=[disk])
-    assert found.host_uses == {}
-    assert found.host_uses_within("/sys/devices/platform/host5") == [disk]
+    host = inventory(device("0000:01:00.0"), host_uses=[disk])
+    assert host.host_uses == {}
+    assert host.host_uses_within("/sys/devices/platform/host5") == [disk]
 
 
 def test_uses_are_kept_by_address_also_for_devices_that_are_gone():
-    found = inventory(
+    host = inventory(
         device("0000:01:00.0"),
         host_uses=[HostUse("swap", "0000:01:00.0", "a"), HostUse("lvm", "0000:01:00.0", "b")],
         domain_uses={"0000:99:00.0": [use()]},
     )
-    assert [one.code for one in found.host_uses["0000:01:00.0"]] == ["swap", "lvm"]
-    assert [one.domain for one in found.domain_uses["0000:99:00.0"]] == ["web1"]
+    assert [host_use.code for host_use in host.host_uses["0000:01:00.0"]] == ["swap", "lvm"]
+    assert [domain_use.domain for domain_use in host.domain_uses["0000:99:00.0"]] == ["web1"]

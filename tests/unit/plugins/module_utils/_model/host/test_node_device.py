@@ -445,7 +445,7 @@ def test_hubs_are_marked_by_their_ids_their_interfaces_and_their_place():
         interface("stick", 8),
         parse_node_device(xml("drm", "<type>render</type>", name="card")),
     ]
-    marked = {one.name: one.fields for one in mark_hubs(devices)}
+    marked = {device.name: device.fields for device in mark_hubs(devices)}
     assert {name: (fields["hub"], fields["root_hub"]) for name, fields in marked.items() if "hub" in fields} == {
         "root": (True, True),
         "gadget": (False, False),

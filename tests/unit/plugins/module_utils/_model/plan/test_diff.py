@@ -102,10 +102,10 @@ def test_after_the_run_the_xml_is_the_one_that_was_read_back():
 
 
 def test_each_place_that_is_touched_has_its_entry():
-    found = domain_diff(plan(enters(), enters("live")), domain(EMPTY, EMPTY), None)
-    assert [entry["before_header"] for entry in found] == ["domain web1 (config)", "domain web1 (live)"]
-    found = domain_diff(plan(enters("live")), domain(EMPTY, EMPTY), None)
-    assert [entry["before_header"] for entry in found] == ["domain web1 (live)"]
+    entries = domain_diff(plan(enters(), enters("live")), domain(EMPTY, EMPTY), None)
+    assert [entry["before_header"] for entry in entries] == ["domain web1 (config)", "domain web1 (live)"]
+    entries = domain_diff(plan(enters("live")), domain(EMPTY, EMPTY), None)
+    assert [entry["before_header"] for entry in entries] == ["domain web1 (live)"]
 
 
 def test_a_domain_without_devices_gets_them():

@@ -31,9 +31,12 @@ def bound(make, *arguments, **fields):
 
 def rest(*devices, there=None, operation=CLAIM, request=None, after=None, states=None, identity=None, **fields):
     """Whether all is as it shall be for a claim of these devices, of which the domain has those `there`."""
-    there = [one.address for one in devices] if there is None else there
-    names = {one.name: one for one in requests(request or NIC)}
-    held = {one.address: replace(holding(one.address, "nic"), identity=identity or one.identity) for one in devices}
+    there = [function.address for function in devices] if there is None else there
+    names = {parsed_request.name: parsed_request for parsed_request in requests(request or NIC)}
+    held = {
+        function.address: replace(holding(function.address, "nic"), identity=identity or function.identity)
+        for function in devices
+    }
     before = Claim(WEB, names, held)
     layout = parse_layout(domain_xml(*(hostdev_xml(address, managed=True) for address in there)))
     snapshot = Snapshot(

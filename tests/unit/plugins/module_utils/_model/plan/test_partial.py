@@ -24,13 +24,13 @@ def plan(operation="release", after=None):
     return make_plan(Snapshot(DEVICES, Tracker([HELD]), (domain(XML, XML),)), Change(operation, HELD, after))
 
 
-def eased_at(one, number):
+def eased_at(whole_plan, number):
     """The plan without its step of this number."""
-    return left_with_guest(one, one.steps[number], DEVICES)
+    return left_with_guest(whole_plan, whole_plan.steps[number], DEVICES)
 
 
-def held(one):
-    return {address: (holding.request, holding.attach) for address, holding in one.after.holdings.items()}
+def held(whole_plan):
+    return {address: (holding.request, holding.attach) for address, holding in whole_plan.after.holdings.items()}
 
 
 def test_the_device_stays_held_live_and_goes_no_further_than_out_of_the_definition():

@@ -31,15 +31,15 @@ def bound(address, **fields):
 
 
 def steps(operation, devices, before, after, config=None, live=None, **keywords):
-    one = None if config is None and live is None else domain(config, live)
-    return [str(step) for step in planned(operation, devices, before, after, one, **keywords).steps]
+    guest = None if config is None and live is None else domain(config, live)
+    return [str(step) for step in planned(operation, devices, before, after, guest, **keywords).steps]
 
 
-def planned(operation, devices, before, after, one=None, **keywords):
+def planned(operation, devices, before, after, guest=None, **keywords):
     snapshot = Snapshot(
         inventory(*devices),
         Tracker([before]),
-        None if one is None else (one,),
+        None if guest is None else (guest,),
         vfio_driver=keywords.pop("vfio_driver", lambda _device: "vfio-pci"),
     )
     return make_plan(snapshot, Change(operation, before, after, **keywords))
@@ -141,8 +141,8 @@ def test_a_release_restores_the_recorded_driver_and_override():
 
 
 def test_a_detach_step_keeps_the_element_that_the_domain_had():
-    one = domain(xml(A))
-    plan = planned("release", [device(A)], claim(WEB, holding(A)), NOBODY, one)
+    guest = domain(xml(A))
+    plan = planned("release", [device(A)], claim(WEB, holding(A)), NOBODY, guest)
     assert plan.steps == (HostdevStep(A, "web1", WEB.id, "config", hostdev_xml(A, managed=True), None),)
 
 
@@ -249,7 +249,7 @@ def test_several_conventional_devices_are_all_named():
 
 def test_a_conventional_device_goes_to_a_bridge_and_takes_no_root_port():
     bridge = '<controller type="pci" index="9" model="pcie-to-pci-bridge"/>'
-    found = steps(
+    planned_steps = steps(
         "claim",
         [bound(A, express=False), bound(B)],
         NOBODY,
@@ -257,7 +257,7 @@ def test_a_conventional_device_goes_to_a_bridge_and_takes_no_root_port():
         xml(),
         xml(ports=1, extra=bridge),
     )
-    assert found == ["attach 0000:01:00.0, live of domain web1", "attach 0000:02:00.0, live of domain web1"]
+    assert planned_steps == ["attach 0000:01:00.0, live of domain web1", "attach 0000:02:00.0, live of domain web1"]
 
 
 def test_a_machine_without_pcie_takes_express_devices_into_conventional_slots():

@@ -379,9 +379,9 @@ VALUES = st.recursive(
 
 def _places(value: t.Any, way: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.Any, ...]]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
+    for key, item in inner:
         yield (*way, key)
-        yield from _places(one, (*way, key))
+        yield from _places(item, (*way, key))
 
 
 def read_or_refused(data: bytes) -> Record | None:

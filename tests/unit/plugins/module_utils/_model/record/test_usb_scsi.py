@@ -57,10 +57,10 @@ def refused(data):
 
 
 def test_they_are_read_as_they_were_written():
-    found = parse_record(record().as_bytes())
-    assert list(found.tracker) == [HELD]
-    assert found.journal == record().journal
-    assert isinstance(found.journal.plan.steps[0], NodeStep)
+    parsed_record = parse_record(record().as_bytes())
+    assert list(parsed_record.tracker) == [HELD]
+    assert parsed_record.journal == record().journal
+    assert isinstance(parsed_record.journal.plan.steps[0], NodeStep)
 
 
 @pytest.mark.parametrize(

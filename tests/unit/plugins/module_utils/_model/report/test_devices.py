@@ -43,7 +43,7 @@ class Names:
     def product(self, vendor_id, product_id):
         return {"808610d3": "82574L"}.get(vendor_id + product_id)
 
-    def subsystem(self, one):
+    def subsystem(self, function):
         return None
 
     def pci_class(self, class_id):
@@ -51,19 +51,19 @@ class Names:
 
 
 class Drivers:
-    def candidates(self, one):
+    def candidates(self, function):
         return ["e1000e"]
 
-    def vfio_driver(self, one):
-        return "mlx5_vfio_pci" if one.vendor_id == "15b3" else "vfio-pci"
+    def vfio_driver(self, function):
+        return "mlx5_vfio_pci" if function.vendor_id == "15b3" else "vfio-pci"
 
 
-def report(found, address=A, tracker=None):
-    return device_report(found, Statuses(found, tracker or Tracker()), found.devices[address], Names(), Drivers())
+def report(host, address=A, tracker=None):
+    return device_report(host, Statuses(host, tracker or Tracker()), host.devices[address], Names(), Drivers())
 
 
 def test_the_facts_of_a_device_are_whole_and_plain():
-    found = inventory(
+    host = inventory(
         device(
             A,
             subsystem_vendor_id="8086",
@@ -82,7 +82,7 @@ def test_the_facts_of_a_device_are_whole_and_plain():
         ),
         domain_uses={A: [use(WEB, live=True)]},
     )
-    facts = report(found)
+    facts = report(host)
     assert json.loads(json.dumps(facts)) == facts
     assert facts == {
         "address": "0000:01:00.0",
@@ -167,15 +167,15 @@ def test_a_free_device_without_blockers_is_claimable():
 
 
 def test_a_held_device_shows_its_owner_and_is_not_claimable():
-    found = inventory(device(A, driver="vfio-pci"), domain_uses={A: [use(WEB, live=True)]})
-    facts = report(found, tracker=Tracker([claim(WEB, holding(A))]))
+    host = inventory(device(A, driver="vfio-pci"), domain_uses={A: [use(WEB, live=True)]})
+    facts = report(host, tracker=Tracker([claim(WEB, holding(A))]))
     assert (facts["claimable"], facts["blockers"], facts["status"]) == (False, [], "allocated")
     assert facts["owner"] == {"kind": "domain", "id": WEB.id, "label": "web1"}
 
 
 def test_a_vf_of_a_claimed_pf_is_not_claimable():
-    found = inventory(pf(C, num_vfs=0, virtual_functions=("0000:03:10.0",)), vf("0000:03:10.0", C))
-    facts = report(found, "0000:03:10.0", Tracker([claim(DPDK, holding(C))]))
+    host = inventory(pf(C, num_vfs=0, virtual_functions=("0000:03:10.0",)), vf("0000:03:10.0", C))
+    facts = report(host, "0000:03:10.0", Tracker([claim(DPDK, holding(C))]))
     assert (facts["claimable"], facts["status"]) == (False, "unclaimable")
 
 
@@ -191,18 +191,18 @@ def test_details_that_were_not_read_are_null():
 
 
 def test_the_vfio_driver_is_the_one_that_a_claim_would_take_and_a_bridge_has_none():
-    found = inventory(device(A, vendor_id="15b3"), device(C), device("0000:00:01.0", header_type=1))
-    drivers = [report(found, address)["vfio_driver"] for address in (A, C, "0000:00:01.0")]
+    host = inventory(device(A, vendor_id="15b3"), device(C), device("0000:00:01.0", header_type=1))
+    drivers = [report(host, address)["vfio_driver"] for address in (A, C, "0000:00:01.0")]
     assert drivers == ["mlx5_vfio_pci", "vfio-pci", None]
 
 
 def test_groups_are_told_by_number_with_members_and_viability():
-    found = inventory(
+    host = inventory(
         device("0000:09:00.0", driver="vfio-pci"),
         device("0000:02:00.1", iommu_group=2),
         device("0000:02:00.0", driver=None),
     )
-    assert groups_report(found) == [
+    assert groups_report(host) == [
         {"id": 2, "devices": ["0000:02:00.0", "0000:02:00.1"], "viable": False},
         {"id": 9, "devices": ["0000:09:00.0"], "viable": True},
     ]
@@ -212,13 +212,16 @@ ALIVE = frozenset({WEB.id, DB.id})
 HELD = Tracker([claim(WEB, holding(A))])
 
 
-def drift(found, tracker=HELD, uuids=ALIVE):
-    return [(one["code"], one["address"], one["detail"]) for one in drift_of(found, tracker, uuids)]
+def drift(host, tracker=HELD, uuids=ALIVE):
+    return [
+        (difference["code"], difference["address"], difference["detail"])
+        for difference in drift_of(host, tracker, uuids)
+    ]
 
 
-def drift_of(found, tracker, uuids):
+def drift_of(host, tracker, uuids):
     domains = None if uuids is None else tuple(Domain(uuid, uuid, None, None) for uuid in uuids)
-    return differences(Snapshot(found, tracker, domains))
+    return differences(Snapshot(host, tracker, domains))
 
 
 def test_a_record_that_agrees_with_the_host_has_no_drift():
@@ -273,8 +276,8 @@ def test_every_kind_of_drift_has_its_code(devices, uses, uuids, wanted):
 
 
 def test_a_device_that_a_domain_has_by_hand_is_drift():
-    found = inventory(device(A), device(C), domain_uses={C: [use(DB, live=True)]})
-    assert drift_of(found, Tracker(), ALIVE) == [
+    host = inventory(device(A), device(C), domain_uses={C: [use(DB, live=True)]})
+    assert drift_of(host, Tracker(), ALIVE) == [
         {
             "code": "not_on_record",
             "address": C,
@@ -285,32 +288,32 @@ def test_a_device_that_a_domain_has_by_hand_is_drift():
 
 
 def test_a_card_that_moved_is_told_with_where_it_is_now():
-    found = inventory(device(C, serial="s1"), domain_uses={A: [use(WEB)]})
+    host = inventory(device(C, serial="s1"), domain_uses={A: [use(WEB)]})
     tracker = Tracker([claim(WEB, holding(A, identity=device(A, serial="s1").identity))])
-    assert drift(found, tracker) == [("moved", A, "the device is at 0000:03:00.0 now")]
-    assert [one["code"] for one in report(found, C, tracker)["blockers"]] == ["moved"]
+    assert drift(host, tracker) == [("moved", A, "the device is at 0000:03:00.0 now")]
+    assert [blocker["code"] for blocker in report(host, C, tracker)["blockers"]] == ["moved"]
 
 
 def test_another_card_at_a_held_address_is_told_in_the_device_too():
-    found = inventory(device(A, product_id="1533"))
-    facts = report(found, tracker=HELD)
+    host = inventory(device(A, product_id="1533"))
+    facts = report(host, tracker=HELD)
     assert (facts["claimable"], facts["status"]) == (False, "claimed")
-    assert [(one["code"], one["detail"]) for one in facts["blockers"]] == [
+    assert [(blocker["code"], blocker["detail"]) for blocker in facts["blockers"]] == [
         ("identity_changed", f"held by domain web1 ({WEB.id}), but product_id is 1533, claimed was 10d3")
     ]
 
 
 def test_the_mate_of_a_device_that_an_owner_without_domain_holds_is_told_as_such():
-    found = inventory(device(A), device(B, driver="vfio-pci"))
-    facts = report(found, tracker=Tracker([claim(DPDK, holding(B, attach=()))]))
-    assert [(one["code"], one["address"], one["detail"]) for one in facts["blockers"]] == [
+    host = inventory(device(A), device(B, driver="vfio-pci"))
+    facts = report(host, tracker=Tracker([claim(DPDK, holding(B, attach=()))]))
+    assert [(blocker["code"], blocker["address"], blocker["detail"]) for blocker in facts["blockers"]] == [
         ("group_used_by_domain", B, "held by owner dpdk0")
     ]
 
 
 def test_several_differences_of_one_device_are_all_told():
-    found = drift(inventory(device(A)))
-    assert [code for code, _address, _detail in found] == ["driver", "not_attached"]
+    entries = drift(inventory(device(A)))
+    assert [code for code, _address, _detail in entries] == ["driver", "not_attached"]
 
 
 def test_without_libvirt_only_the_host_is_compared():
@@ -319,8 +322,8 @@ def test_without_libvirt_only_the_host_is_compared():
 
 def test_what_was_attached_nowhere_is_not_missed():
     tracker = Tracker([claim(WEB, holding(A, None), holding(B, "x", attach=()))])
-    found = inventory(device(A, driver="vfio-pci"), device(B, driver="vfio-pci"))
-    assert drift(found, tracker) == []
+    host = inventory(device(A, driver="vfio-pci"), device(B, driver="vfio-pci"))
+    assert drift(host, tracker) == []
 
 
 def test_a_free_owner_is_no_orphan():
@@ -346,8 +349,8 @@ def test_nodes_are_nested_below_their_parents():
 
 
 def test_a_host_use_blocks_in_the_facts_too():
-    found = inventory(device(A), host_uses=[HostUse("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0")])
-    assert report(found)["blockers"] == [
+    host = inventory(device(A), host_uses=[HostUse("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0")])
+    assert report(host)["blockers"] == [
         {
             "code": "ssh_nic",
             "address": "0000:01:00.0",

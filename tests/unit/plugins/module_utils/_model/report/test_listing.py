@@ -33,21 +33,21 @@ NIC, PF, VF1, VF2 = "0000:03:00.0", "0000:01:00.0", "0000:01:10.0", "0000:01:10.
 XHCI = "0000:05:00.0"
 
 
-def listing(*devices, nodes=(), claims=(), domains=(), listed=(), **fields):
-    found = inventory(*devices, **fields)
-    return Listing(found, nodes, Statuses(found, Tracker(claims)), domains, listed)
+def listing_of(*devices, nodes=(), claims=(), domains=(), listed=(), **fields):
+    host = inventory(*devices, **fields)
+    return Listing(host, nodes, Statuses(host, Tracker(claims)), domains, listed)
 
 
 def names(entries):
     return [entry.name for entry in entries]
 
 
-def ask(found, **filters):
-    return names(found.select(Filters(**filters)))
+def ask(listing, **filters):
+    return names(listing.select(Filters(**filters)))
 
 
-def affected(found, name):
-    return ask(found, affected_by=name)
+def affected(listing, name):
+    return ask(listing, affected_by=name)
 
 
 def node(name, capability, parent=None, *nested, **fields):
@@ -79,47 +79,47 @@ def test_functions_that_libvirt_lists_and_was_not_asked_about_are_below_the_next
         device("0000:02:00.1", parent="0000:01:00.0", children=(Child("net", "eth0"),)),
     )
     bridge = NodeDevice("pci_8086_27d0", "pci", "computer", address="0000:00:01.0")
-    found = listing(*functions, nodes=[bridge], listed={"pci_0000_02_00_0"})
-    assert found.parents() == {
+    listing = listing_of(*functions, nodes=[bridge], listed={"pci_0000_02_00_0"})
+    assert listing.parents() == {
         "pci_0000_00_01_0": "computer",
         "pci_0000_01_00_0": "pci_0000_00_01_0",
         "pci_0000_02_00_0": "pci_0000_00_01_0",
         "pci_0000_02_00_1": "pci_0000_01_00_0",
     }
-    assert ask(found, capability=("net",)) == []
+    assert ask(listing, capability=("net",)) == []
 
 
 def test_functions_come_by_address_and_then_other_devices_by_name():
-    found = listing(
+    listing = listing_of(
         device("10000:01:00.0"),
         device(NIC),
         nodes=[node("z", "drm", "pci_0000_03_00_0"), node("computer", "system"), node("a", None)],
     )
-    assert ask(found) == ["pci_0000_03_00_0", "pci_10000_01_00_0", "a", "computer", "z"]
+    assert ask(listing) == ["pci_0000_03_00_0", "pci_10000_01_00_0", "a", "computer", "z"]
 
 
 def test_a_function_that_only_libvirt_knows_is_no_device_but_has_its_place_in_the_tree():
     gone = NodeDevice("pci_0000_09_00_0", "pci", "computer", address="0000:09:00.0")
-    found = listing(nodes=[node("computer", "system"), gone, node("net_x", "net", "pci_0000_09_00_0")])
-    assert ask(found) == ["computer", "net_x"]
-    assert affected(found, "computer") == ["net_x"]
-    assert found.parents() == {"computer": None, "net_x": "pci_0000_09_00_0", "pci_0000_09_00_0": "computer"}
+    listing = listing_of(nodes=[node("computer", "system"), gone, node("net_x", "net", "pci_0000_09_00_0")])
+    assert ask(listing) == ["computer", "net_x"]
+    assert affected(listing, "computer") == ["net_x"]
+    assert listing.parents() == {"computer": None, "net_x": "pci_0000_09_00_0", "pci_0000_09_00_0": "computer"}
 
 
 def test_a_function_whose_place_can_not_be_read_is_listed_with_its_warning():
     odd = NodeDevice("pci_8086_10ca", "pci", warning="<bus> is missing", fields={"iommu_group": 3})
-    found = listing(device(NIC), nodes=[odd])
-    assert ask(found) == ["pci_0000_03_00_0", "pci_8086_10ca"]
-    assert ask(found, passthrough=True) == ["pci_0000_03_00_0"]
-    assert affected(found, NIC) == ["pci_8086_10ca"]
-    assert found.entries["pci_8086_10ca"].as_dict()["warning"] == "<bus> is missing"
+    listing = listing_of(device(NIC), nodes=[odd])
+    assert ask(listing) == ["pci_0000_03_00_0", "pci_8086_10ca"]
+    assert ask(listing, passthrough=True) == ["pci_0000_03_00_0"]
+    assert affected(listing, NIC) == ["pci_8086_10ca"]
+    assert listing.entries["pci_8086_10ca"].as_dict()["warning"] == "<bus> is missing"
 
 
 def test_parents_are_libvirts_and_those_of_sysfs_where_it_says_nothing():
     functions = [device("0000:00:01.0", header_type=1), device("0000:01:00.0", parent="0000:00:01.0")]
-    assert listing(*functions).parents() == {"pci_0000_00_01_0": None, "pci_0000_01_00_0": "pci_0000_00_01_0"}
+    assert listing_of(*functions).parents() == {"pci_0000_00_01_0": None, "pci_0000_01_00_0": "pci_0000_00_01_0"}
     nodes = [NodeDevice("pci_0000_00_01_0", "pci", "computer", address="0000:00:01.0"), node("computer", "system")]
-    assert listing(*functions, nodes=nodes).parents() == {
+    assert listing_of(*functions, nodes=nodes).parents() == {
         "pci_0000_00_01_0": "computer",
         "pci_0000_01_00_0": "pci_0000_00_01_0",
         "computer": None,
@@ -131,31 +131,31 @@ def test_libvirts_other_name_of_a_function_is_understood_everywhere():
         NodeDevice("pci_8086_27c5", "pci", address=NIC),
         node("net_eth0", "net", "pci_8086_27c5"),
     ]
-    found = listing(device(NIC), nodes=nodes)
-    assert found.parents() == {"pci_0000_03_00_0": None, "net_eth0": "pci_0000_03_00_0"}
-    assert affected(found, "pci_8086_27c5") == ["net_eth0"]
+    listing = listing_of(device(NIC), nodes=nodes)
+    assert listing.parents() == {"pci_0000_03_00_0": None, "net_eth0": "pci_0000_03_00_0"}
+    assert affected(listing, "pci_8086_27c5") == ["net_eth0"]
 
 
 def test_libvirt_adds_to_a_function_what_sysfs_does_not_tell():
     known = NodeDevice("pci_0000_03_00_0", "pci", address=NIC, fields={"vpd": {"name": "X"}, "bus": 3}, warning="w")
-    found = listing(device(NIC), device(PF), nodes=[known])
-    assert found.entries["pci_0000_03_00_0"].as_dict() == {"vpd": {"name": "X"}, "warning": "w"}
-    assert found.entries["pci_0000_01_00_0"].as_dict() == {}
+    listing = listing_of(device(NIC), device(PF), nodes=[known])
+    assert listing.entries["pci_0000_03_00_0"].as_dict() == {"vpd": {"name": "X"}, "warning": "w"}
+    assert listing.entries["pci_0000_01_00_0"].as_dict() == {}
 
 
 def test_devices_that_are_each_others_parents_do_no_harm():
     nodes = [node("a", "x", "b"), node("b", "x", "a"), node("c", "x", "c"), node("d", "x", "gone")]
-    found = listing(nodes=nodes)
-    assert affected(found, "a") == ["b"]
-    assert affected(found, "c") == []
-    assert affected(found, "d") == []
+    listing = listing_of(nodes=nodes)
+    assert affected(listing, "a") == ["b"]
+    assert affected(listing, "c") == []
+    assert affected(listing, "d") == []
 
 
 # Without libvirt.
 
 
 def test_without_libvirt_children_of_functions_answer_where_they_are_asked_for():
-    found = listing(
+    listing = listing_of(
         device(
             NIC,
             children=(
@@ -165,14 +165,14 @@ def test_without_libvirt_children_of_functions_answer_where_they_are_asked_for()
         ),
         device(XHCI, children=(Child("usb", "usb1"), Child("block", "sdb", {"size": "131072", "serial": "S"}))),
     )
-    assert ask(found) == ask(found, passthrough=True) == ["pci_0000_03_00_0", "pci_0000_05_00_0"]
-    assert ask(found, capability=("net", "storage")) == ["net/eth0", "block/sdb"]
-    assert ask(found, capability=("mdev_types",)) == ["pci_0000_03_00_0"]
-    assert ask(found, capability=("usb_device",), passthrough=True) == []
-    assert affected(found, XHCI) == ["usb/usb1", "block/sdb"]
-    assert affected(found, "net/eth0") == ["pci_0000_03_00_0"]
-    assert list(found.parents()) == ["pci_0000_03_00_0", "pci_0000_05_00_0"]
-    assert found.entries["net/eth0"].as_dict() == {
+    assert ask(listing) == ask(listing, passthrough=True) == ["pci_0000_03_00_0", "pci_0000_05_00_0"]
+    assert ask(listing, capability=("net", "storage")) == ["net/eth0", "block/sdb"]
+    assert ask(listing, capability=("mdev_types",)) == ["pci_0000_03_00_0"]
+    assert ask(listing, capability=("usb_device",), passthrough=True) == []
+    assert affected(listing, XHCI) == ["usb/usb1", "block/sdb"]
+    assert affected(listing, "net/eth0") == ["pci_0000_03_00_0"]
+    assert list(listing.parents()) == ["pci_0000_03_00_0", "pci_0000_05_00_0"]
+    assert listing.entries["net/eth0"].as_dict() == {
         "name": "net/eth0",
         "capability": "net",
         "capabilities": [],
@@ -181,9 +181,9 @@ def test_without_libvirt_children_of_functions_answer_where_they_are_asked_for()
         "address": "52:54:00:00:00:01",
         "operstate": "up",
     }
-    shown = found.entries["block/sdb"].as_dict()
+    shown = listing.entries["block/sdb"].as_dict()
     assert (shown["block"], shown["size"], shown["serial"]) == ("/dev/sdb", 67108864, "S")
-    assert found.entries["usb/usb1"].as_dict()["root_hub"] is True
+    assert listing.entries["usb/usb1"].as_dict()["root_hub"] is True
 
 
 # By capability.
@@ -196,20 +196,20 @@ def test_a_capability_is_that_of_a_device_or_nested_in_it():
         NodeDevice("pci_0000_03_00_0", "pci", address=NIC, capabilities=("vpd",)),
         node("odd", None),
     ]
-    found = listing(device(NIC), pf(PF, VF1), vf(VF1, PF), device("0000:00:01.0", header_type=1), nodes=nodes)
-    assert ask(found, capability=("scsi_host",)) == ["scsi_host1", "scsi_host2"]
-    assert ask(found, capability=("fc_host",)) == ["scsi_host1"]
-    assert ask(found, capability=("vports",)) == ask(found, capability=("vport_ops",)) == ["scsi_host1"]
-    assert ask(found, capability=("vpd", "fc_host")) == ["pci_0000_03_00_0", "scsi_host1"]
-    assert ask(found, capability=("phys_function",)) == ["pci_0000_01_10_0"]
-    assert ask(found, capability=("virt_functions",)) == ["pci_0000_01_00_0"]
-    assert ask(found, capability=("pci-bridge",)) == ["pci_0000_00_01_0"]
-    assert ask(found, capability=("mdev",)) == []
+    listing = listing_of(device(NIC), pf(PF, VF1), vf(VF1, PF), device("0000:00:01.0", header_type=1), nodes=nodes)
+    assert ask(listing, capability=("scsi_host",)) == ["scsi_host1", "scsi_host2"]
+    assert ask(listing, capability=("fc_host",)) == ["scsi_host1"]
+    assert ask(listing, capability=("vports",)) == ask(listing, capability=("vport_ops",)) == ["scsi_host1"]
+    assert ask(listing, capability=("vpd", "fc_host")) == ["pci_0000_03_00_0", "scsi_host1"]
+    assert ask(listing, capability=("phys_function",)) == ["pci_0000_01_10_0"]
+    assert ask(listing, capability=("virt_functions",)) == ["pci_0000_01_00_0"]
+    assert ask(listing, capability=("pci-bridge",)) == ["pci_0000_00_01_0"]
+    assert ask(listing, capability=("mdev",)) == []
 
 
 def test_an_unknown_capability_is_refused_with_the_nearest_one():
     with pytest.raises(HostdevError) as caught:
-        ask(listing(), capability=("pci", "usb-device"))
+        ask(listing_of(), capability=("pci", "usb-device"))
     assert (caught.value.code, caught.value.subject, caught.value.remedy) == (
         "unknown_capability",
         "capability usb-device",
@@ -218,30 +218,30 @@ def test_an_unknown_capability_is_refused_with_the_nearest_one():
 
 
 def test_a_capability_that_only_this_host_has_can_be_asked_for():
-    assert ask(listing(nodes=[node("z1", "zorro", None, "autoconfig")]), capability=("autoconfig",)) == ["z1"]
+    assert ask(listing_of(nodes=[node("z1", "zorro", None, "autoconfig")]), capability=("autoconfig",)) == ["z1"]
 
 
 # By specs.
 
 
 def test_only_functions_fit_specs():
-    found = listing(device(NIC), pf(PF, VF1), vf(VF1, PF), nodes=[node("computer", "system")])
+    listing = listing_of(device(NIC), pf(PF, VF1), vf(VF1, PF), nodes=[node("computer", "system")])
     specs = parse_device_specs([{"product_id": "10ca"}, {"address": NIC, "tags": {"net": "blue"}}], "specs")
-    assert ask(found, specs=specs) == ["pci_0000_01_10_0", "pci_0000_03_00_0"]
-    assert ask(found, specs=()) == []
+    assert ask(listing, specs=specs) == ["pci_0000_01_10_0", "pci_0000_03_00_0"]
+    assert ask(listing, specs=()) == []
 
 
 def test_specs_see_what_is_around_a_function():
-    found = listing(device(NIC), pf(PF, VF1, children=(Child("net", "eth0"),)), vf(VF1, PF))
+    listing = listing_of(device(NIC), pf(PF, VF1, children=(Child("net", "eth0"),)), vf(VF1, PF))
     specs = parse_device_specs([{"devname": "eth0", "device_type": "type-VF"}], "specs")
-    assert ask(found, specs=specs) == ["pci_0000_01_10_0"]
+    assert ask(listing, specs=specs) == ["pci_0000_01_10_0"]
 
 
 # What a guest could be given.
 
 
 def test_eligible_functions_are_endpoints_that_nothing_keeps_with_the_host():
-    found = listing(
+    listing = listing_of(
         device("0000:00:00.0", class_id="060000", driver=None),
         device("0000:00:01.0", class_id="060400", header_type=1, driver="pcieport", iommu_group=70),
         device("0000:02:00.0", class_id="038000"),
@@ -255,7 +255,7 @@ def test_eligible_functions_are_endpoints_that_nothing_keeps_with_the_host():
         device("0000:07:1f.0", class_id="060100", driver="lpc_ich", iommu_group=7),
         host_uses=[HostUse("swap", "0000:03:00.0", "/dev/sda2")],
     )
-    assert ask(found, passthrough=True) == [
+    assert ask(listing, passthrough=True) == [
         "pci_0000_02_00_0",
         "pci_0000_05_10_0",
         "pci_0000_06_00_0",
@@ -264,7 +264,7 @@ def test_eligible_functions_are_endpoints_that_nothing_keeps_with_the_host():
 
 
 def test_who_has_a_function_does_not_make_it_less_eligible():
-    found = listing(
+    listing = listing_of(
         device("0000:01:00.0", driver="vfio-pci"),
         device("0000:02:00.0"),
         device("0000:03:00.0", iommu_group=9),
@@ -273,13 +273,13 @@ def test_who_has_a_function_does_not_make_it_less_eligible():
         claims=[claim(DPDK, holding("0000:01:00.0"))],
         domain_uses={"0000:02:00.0": [use(WEB)], "0000:03:00.0": [use(DB, via="interface", live=True)]},
     )
-    assert len(ask(found, passthrough=True)) == 5
-    assert ask(found, available=True) == ["pci_0000_04_00_0"]
+    assert len(ask(listing, passthrough=True)) == 5
+    assert ask(listing, available=True) == ["pci_0000_04_00_0"]
 
 
 def test_without_an_iommu_no_function_is_eligible_but_usb_and_scsi_are():
-    found = listing(device(XHCI, iommu_group=None), nodes=usb_nodes(), iommu=False, iommu_reason="off")
-    assert ask(found, passthrough=True) == ["scsi_7_0_0_0", "usb_1_1", "usb_1_2"]
+    listing = listing_of(device(XHCI, iommu_group=None), nodes=usb_nodes(), iommu=False, iommu_reason="off")
+    assert ask(listing, passthrough=True) == ["scsi_7_0_0_0", "usb_1_1", "usb_1_2"]
 
 
 STICK = "/sys/devices/pci0000:00/0000:00:05.0/usb2/2-1"
@@ -299,10 +299,10 @@ def with_paths():
     ]
 
 
-def shown(found):
+def shown(listing):
     return {
-        name: [(one["code"], one["detail"]) for one in known["blockers"]]
-        for name, known in ((name, found.as_dict(entry)) for name, entry in found.entries.items())
+        name: [(blocker["code"], blocker["detail"]) for blocker in known["blockers"]]
+        for name, known in ((name, listing.as_dict(entry)) for name, entry in listing.entries.items())
         if "blockers" in known
     }
 
@@ -319,10 +319,10 @@ def shown(found):
     ],
 )
 def test_what_the_host_uses_of_a_usb_or_scsi_device_blocks_it_and_what_it_is_part_of(path, address, used):
-    found = listing(nodes=with_paths(), host_uses=[HostUse("default_route", address, "why", path)])
+    listing = listing_of(nodes=with_paths(), host_uses=[HostUse("default_route", address, "why", path)])
     every = {"usb_2_1", "usb_2_10", "scsi_7_0_0_0", "scsi_0_0_0_0", "usb_odd"}
-    assert shown(found) == {name: [("default_route", "why")] if name in used else [] for name in every}
-    assert set(ask(found, passthrough=True)) == set(ask(found, available=True)) == every - used
+    assert shown(listing) == {name: [("default_route", "why")] if name in used else [] for name in every}
+    assert set(ask(listing, passthrough=True)) == set(ask(listing, available=True)) == every - used
 
 
 def test_blockers_of_a_node_device_have_its_name_and_each_code_and_detail_once():
@@ -331,8 +331,8 @@ def test_blockers_of_a_node_device_have_its_name_and_each_code_and_detail_once()
         HostUse("lvm", "", "vg0", f"{STICK_SCSI}/block/sdb/sdb2"),
         HostUse("lvm", "", "vg1", f"{STICK_SCSI}/block/sdb/sdb3"),
     ]
-    found = listing(nodes=with_paths(), host_uses=uses)
-    assert found.as_dict(found.entries["usb_2_1"])["blockers"] == [
+    listing = listing_of(nodes=with_paths(), host_uses=uses)
+    assert listing.as_dict(listing.entries["usb_2_1"])["blockers"] == [
         {
             "code": "lvm",
             "address": "usb_2_1",
@@ -359,10 +359,10 @@ GUEST_DISK = "<disk type='block'><source dev='/dev/sdb'/></disk>"
 )
 def test_a_node_that_is_open_for_a_running_domain_is_no_news(extra, path, news):
     uses = [HostUse("held_by_process", "", "process 42 (qemu-system-x86) has it open", path)]
-    running = listing(nodes=with_paths(), host_uses=uses, domains=[domain(None, domain_xml(extra=extra))])
+    running = listing_of(nodes=with_paths(), host_uses=uses, domains=[domain(None, domain_xml(extra=extra))])
     assert {name for name, blockers in shown(running).items() if blockers} == news
-    defined = listing(nodes=with_paths(), host_uses=uses, domains=[domain(domain_xml(extra=extra))])
-    assert shown(defined) == shown(listing(nodes=with_paths(), host_uses=uses))
+    defined = listing_of(nodes=with_paths(), host_uses=uses, domains=[domain(domain_xml(extra=extra))])
+    assert shown(defined) == shown(listing_of(nodes=with_paths(), host_uses=uses))
     assert any(shown(defined).values())
 
 
@@ -371,33 +371,33 @@ def test_what_else_the_host_uses_of_a_device_of_a_running_domain_blocks_it():
         HostUse("held_by_process", "", "process 42", f"{STICK_SCSI}/block/sdb"),
         HostUse("mounted_fs", "", "/srv", f"{STICK_SCSI}/block/sdb"),
     ]
-    found = listing(nodes=with_paths(), host_uses=uses, domains=[domain(None, domain_xml(extra=GUEST_DISK))])
-    assert shown(found)["scsi_7_0_0_0"] == [("mounted_fs", "/srv")]
+    listing = listing_of(nodes=with_paths(), host_uses=uses, domains=[domain(None, domain_xml(extra=GUEST_DISK))])
+    assert shown(listing)["scsi_7_0_0_0"] == [("mounted_fs", "/srv")]
 
 
 def test_hubs_and_devices_that_no_guest_can_have_have_no_blockers():
     uses = [HostUse("mounted_fs", "", "/srv", f"{STICK_SCSI}/block/sdb")]
-    found = listing(nodes=with_paths(), host_uses=uses)
-    assert {"usb_usb2", "block_sdb"}.isdisjoint(shown(found))
-    assert "usb_usb2" not in ask(found, passthrough=True)
+    listing = listing_of(nodes=with_paths(), host_uses=uses)
+    assert {"usb_usb2", "block_sdb"}.isdisjoint(shown(listing))
+    assert "usb_usb2" not in ask(listing, passthrough=True)
 
 
 def test_hubs_are_not_eligible():
-    found = listing(device(XHCI), nodes=usb_nodes())
-    assert ask(found, passthrough=True, capability=("usb_device",)) == ["usb_1_1", "usb_1_2"]
-    assert ask(found, passthrough=True, capability=("storage",)) == []
+    listing = listing_of(device(XHCI), nodes=usb_nodes())
+    assert ask(listing, passthrough=True, capability=("usb_device",)) == ["usb_1_1", "usb_1_2"]
+    assert ask(listing, passthrough=True, capability=("storage",)) == []
 
 
 def test_a_vf_of_a_pf_with_a_domain_is_not_available():
-    found = listing(pf(PF, VF1, num_vfs=0), vf(VF1, PF), vf(VF2, PF), domain_uses={PF: [use(WEB)]})
-    assert ask(found, available=True) == []
+    listing = listing_of(pf(PF, VF1, num_vfs=0), vf(VF1, PF), vf(VF2, PF), domain_uses={PF: [use(WEB)]})
+    assert ask(listing, available=True) == []
 
 
 def test_a_moved_or_exchanged_device_is_eligible_but_not_available():
     held = holding("0000:09:00.0", identity=device(NIC, serial="S1").identity)
-    found = listing(device(NIC, serial="S1"), claims=[claim(WEB, held)])
-    assert ask(found, passthrough=True) == ["pci_0000_03_00_0"]
-    assert ask(found, available=True) == []
+    listing = listing_of(device(NIC, serial="S1"), claims=[claim(WEB, held)])
+    assert ask(listing, passthrough=True) == ["pci_0000_03_00_0"]
+    assert ask(listing, available=True) == []
 
 
 @pytest.mark.parametrize(
@@ -418,23 +418,23 @@ def test_a_moved_or_exchanged_device_is_eligible_but_not_available():
 )
 def test_what_a_domain_takes_below_a_device_is_missing_to_it(extra, available):
     domains = [domain(domain_xml(extra=extra))]
-    found = listing(device(XHCI), nodes=usb_nodes(), domains=domains)
-    assert ask(found, available=True) == available
+    listing = listing_of(device(XHCI), nodes=usb_nodes(), domains=domains)
+    assert ask(listing, available=True) == available
 
 
 @pytest.mark.parametrize("where", ["config", "live"])
 def test_a_device_is_taken_by_a_definition_and_by_a_running_guest(where):
     xml = domain_xml(extra="<disk type='block'><source dev='/dev/sdb'/></disk>")
     domains = [domain(xml if where == "config" else domain_xml(), xml if where == "live" else None)]
-    found = listing(device(XHCI), nodes=usb_nodes(), domains=domains)
-    assert "scsi_7_0_0_0" not in ask(found, available=True)
+    listing = listing_of(device(XHCI), nodes=usb_nodes(), domains=domains)
+    assert "scsi_7_0_0_0" not in ask(listing, available=True)
 
 
 @pytest.mark.parametrize("address", [XHCI, "0000:05:00.1"])
 def test_what_hangs_on_a_function_that_is_given_away_is_not_available(address):
     functions = [device(XHCI), device("0000:05:00.1")]
-    used = listing(*functions, nodes=usb_nodes(), domain_uses={address: [use(WEB)]})
-    held = listing(*functions, nodes=usb_nodes(), claims=[claim(DPDK, holding(address))])
+    used = listing_of(*functions, nodes=usb_nodes(), domain_uses={address: [use(WEB)]})
+    held = listing_of(*functions, nodes=usb_nodes(), claims=[claim(DPDK, holding(address))])
     assert ask(used, available=True, capability=("usb_device", "scsi")) == []
     assert ask(held, available=True, capability=("usb_device", "scsi")) == []
 
@@ -449,10 +449,10 @@ def test_group_mates_are_affected_with_all_that_hangs_on_them():
         node("net_eth2", "net", "pci_0000_04_00_0"),
         node("computer", "system"),
     ]
-    found = listing(device(NIC), device("0000:03:00.1"), device("0000:04:00.0"), nodes=nodes)
-    assert affected(found, NIC) == ["pci_0000_03_00_1", "net_eth0", "net_eth1"]
-    assert affected(found, "net_eth1") == ["pci_0000_03_00_0", "pci_0000_03_00_1", "net_eth0"]
-    assert affected(found, "03:00.1") == affected(found, "pci_0000_03_00_1")
+    listing = listing_of(device(NIC), device("0000:03:00.1"), device("0000:04:00.0"), nodes=nodes)
+    assert affected(listing, NIC) == ["pci_0000_03_00_1", "net_eth0", "net_eth1"]
+    assert affected(listing, "net_eth1") == ["pci_0000_03_00_0", "pci_0000_03_00_1", "net_eth0"]
+    assert affected(listing, "03:00.1") == affected(listing, "pci_0000_03_00_1")
 
 
 def test_a_pf_takes_its_vfs_along_and_so_does_a_group_mate_that_is_one():
@@ -461,19 +461,19 @@ def test_a_pf_takes_its_vfs_along_and_so_does_a_group_mate_that_is_one():
         node("net_vf", "net", "pci_0000_01_10_0"),
         node("net_mate", "net", "pci_0000_01_00_1"),
     ]
-    found = listing(pf(PF, VF1, VF2), device("0000:01:00.1"), vf(VF1, PF), vf(VF2, PF), nodes=nodes)
+    listing = listing_of(pf(PF, VF1, VF2), device("0000:01:00.1"), vf(VF1, PF), vf(VF2, PF), nodes=nodes)
     vfs = ["pci_0000_01_10_0", "pci_0000_01_10_2"]
-    assert affected(found, PF) == ["pci_0000_01_00_1", *vfs, "net_mate", "net_pf", "net_vf"]
-    assert affected(found, "0000:01:00.1") == ["pci_0000_01_00_0", *vfs, "net_mate", "net_pf", "net_vf"]
-    assert affected(found, VF1) == ["net_vf"]
+    assert affected(listing, PF) == ["pci_0000_01_00_1", *vfs, "net_mate", "net_pf", "net_vf"]
+    assert affected(listing, "0000:01:00.1") == ["pci_0000_01_00_0", *vfs, "net_mate", "net_pf", "net_vf"]
+    assert affected(listing, VF1) == ["net_vf"]
 
 
 def test_a_bridge_affects_its_group_and_not_what_has_one_of_its_own():
     bridge = device("0000:00:1c.0", header_type=1, iommu_group=5)
     below = device("0000:02:00.0", parent="0000:00:1c.0")
     mate = device("0000:02:00.1", parent="0000:00:1c.0", iommu_group=5)
-    assert affected(listing(bridge, below), "0000:00:1c.0") == []
-    assert affected(listing(bridge, below, mate), "0000:00:1c.0") == ["pci_0000_02_00_1"]
+    assert affected(listing_of(bridge, below), "0000:00:1c.0") == []
+    assert affected(listing_of(bridge, below, mate), "0000:00:1c.0") == ["pci_0000_02_00_1"]
 
 
 def test_without_a_group_all_that_lies_below_is_affected():
@@ -485,29 +485,29 @@ def test_without_a_group_all_that_lies_below_is_affected():
         node("net_eth0", "net", "pci_0000_02_00_0"),
         node("computer", "system"),
     ]
-    found = listing(*functions, nodes=nodes)
-    assert affected(found, "0000:00:1c.0") == ["pci_0000_02_00_0", "net_eth0"]
-    assert affected(found, "0000:02:00.0") == ["net_eth0"]
-    assert affected(found, "computer") == ["pci_0000_00_1c_0", "pci_0000_02_00_0", "net_eth0"]
+    listing = listing_of(*functions, nodes=nodes)
+    assert affected(listing, "0000:00:1c.0") == ["pci_0000_02_00_0", "net_eth0"]
+    assert affected(listing, "0000:02:00.0") == ["net_eth0"]
+    assert affected(listing, "computer") == ["pci_0000_00_1c_0", "pci_0000_02_00_0", "net_eth0"]
 
 
 def test_a_function_without_a_group_does_not_take_its_bridges():
     bridge = device("0000:00:1c.0", header_type=1, iommu_group=5)
-    found = listing(
+    listing = listing_of(
         bridge,
         device("0000:02:00.0", parent="0000:00:1c.0", iommu_group=None),
         nodes=[node("net_eth0", "net", "pci_0000_02_00_0")],
     )
-    assert affected(found, "0000:02:00.0") == ["net_eth0"]
-    assert affected(found, "net_eth0") == []
-    assert affected(found, "0000:00:1c.0") == []
+    assert affected(listing, "0000:02:00.0") == ["net_eth0"]
+    assert affected(listing, "net_eth0") == []
+    assert affected(listing, "0000:00:1c.0") == []
 
 
 def test_a_mediated_device_is_in_a_group_of_its_own():
     nodes = [node("mdev_1", "mdev", "pci_0000_03_00_0", iommu_group=77), node("net_eth0", "net", "pci_0000_03_00_0")]
-    found = listing(device(NIC), nodes=nodes)
-    assert affected(found, "mdev_1") == []
-    assert affected(found, NIC) == ["net_eth0"]
+    listing = listing_of(device(NIC), nodes=nodes)
+    assert affected(listing, "mdev_1") == []
+    assert affected(listing, NIC) == ["net_eth0"]
 
 
 @pytest.mark.parametrize(
@@ -520,7 +520,7 @@ def test_a_mediated_device_is_in_a_group_of_its_own():
 )
 def test_an_unknown_device_is_refused(wanted, remedy):
     with pytest.raises(HostdevError) as caught:
-        affected(listing(device(NIC)), wanted)
+        affected(listing_of(device(NIC)), wanted)
     assert (caught.value.code, caught.value.subject) == ("unknown_device", f"affected_by {wanted}")
     assert caught.value.remedy == remedy
 

@@ -64,11 +64,11 @@ def test_wide_domains_are_matched_as_a_whole():
 
 
 def test_only_the_exact_address_of_a_pf_covers_its_vfs():
-    one = vf("0000:3b:02.5", "0000:3b:00.0")
-    assert read_address("0000:3b:00.0", "").covers(one)
+    function = vf("0000:3b:02.5", "0000:3b:00.0")
+    assert read_address("0000:3b:00.0", "").covers(function)
     assert read_address("0000:3b:00.0", "").covers(pf("0000:3b:00.0"))
-    assert not read_address("*:3b:00.0", "").covers(one)
-    assert not read_address("0000:3b:00.1", "").covers(one)
+    assert not read_address("*:3b:00.0", "").covers(function)
+    assert not read_address("0000:3b:00.1", "").covers(function)
 
 
 def test_an_address_names_a_function_when_only_the_domain_is_open():

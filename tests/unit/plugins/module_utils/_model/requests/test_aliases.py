@@ -12,13 +12,13 @@ IDS = {"vendor_id": "8086", "product_id": "10fb"}
 
 
 def test_an_alias_has_specs_and_a_numa_policy():
-    found = parse_aliases(
+    aliases = parse_aliases(
         [
             {"name": " nic ", **IDS, "device_type": "type-VF", "live_migratable": "YES", "numa_policy": "socket"},
             {"name": "gpu", "class": "0302", "numa_node": 1, "capability_type": "pci", "traits": ["A"]},
         ]
     )
-    assert {name: (alias.numa_policy, [spec.as_dict() for spec in alias.specs]) for name, alias in found.items()} == {
+    assert {name: (alias.numa_policy, [spec.as_dict() for spec in alias.specs]) for name, alias in aliases.items()} == {
         "nic": ("socket", [{**IDS, "device_type": "type-VF", "live_migratable": "true"}]),
         "gpu": ("legacy", [{"class": "0302", "numa_node": 1, "traits": ["A"]}]),
     }

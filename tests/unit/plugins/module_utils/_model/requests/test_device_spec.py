@@ -153,9 +153,9 @@ def test_device_types_tell_pf_vf_and_plain_functions_apart():
         name: [
             kind
             for kind in ("type-PCI", "type-PF", "type-VF", "vdpa")
-            if parse_device_spec({"device_type": kind}, "spec").matches(one)
+            if parse_device_spec({"device_type": kind}, "spec").matches(function)
         ]
-        for name, one in kinds.items()
+        for name, function in kinds.items()
     } == {"pf": ["type-PF"], "pf without vfs": ["type-PF"], "vf": ["type-VF"], "vdpa": ["vdpa"], "plain": ["type-PCI"]}
 
 
@@ -294,8 +294,8 @@ def test_only_what_each_device_of_a_kind_must_be_looked_at_for_picks(key):
 
 def resolved(spec, *devices, held=()):
     """Addresses of the devices that fit on a host with these."""
-    found = parse_device_spec(spec, "spec").resolved(inventory(*devices), held)
-    return [one.address for one in devices if found.matches(one)]
+    resolved_spec = parse_device_spec(spec, "spec").resolved(inventory(*devices), held)
+    return [function.address for function in devices if resolved_spec.matches(function)]
 
 
 def test_an_interface_stands_for_its_function_and_a_pfs_for_its_vfs_too():
@@ -325,7 +325,7 @@ def test_a_group_is_as_large_as_it_has_functions():
 def test_remote_managed_fits_only_with_a_serial_of_the_device_or_its_pf():
     devices = [pf(PF, VF1, serial="S1"), vf(VF1, PF), device("0000:07:00.0"), device("0000:08:00.0", serial="S2")]
     assert resolved({"remote_managed": True}, *devices) == [PF, VF1, "0000:08:00.0"]
-    assert resolved({"remote_managed": False}, *devices) == [one.address for one in devices]
+    assert resolved({"remote_managed": False}, *devices) == [function.address for function in devices]
 
 
 def test_what_needs_a_look_around_fits_nothing_before_it():
@@ -444,7 +444,7 @@ def test_entries_that_count_for_nothing_are_named_with_the_reason():
 def test_an_entry_by_interface_is_looked_up_with_the_list():
     host = inventory(pf(PF, VF1, children=(ETH0,)), vf(VF1, PF), DEVICE)
     permitted = allow({"devname": "eth0", "tags": {"net": "blue"}}).resolved(host)
-    assert [address for address, one in host.devices.items() if permitted.tags_of(one)] == [PF, VF1]
+    assert [address for address, function in host.devices.items() if permitted.tags_of(function)] == [PF, VF1]
 
 
 def test_json_with_brackets_without_end_is_refused():

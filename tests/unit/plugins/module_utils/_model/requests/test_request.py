@@ -36,7 +36,7 @@ def refused(*entries):
 
 
 def test_requests_ask_by_address_by_specs_and_by_alias():
-    found = parse_requests(
+    parsed_requests = parse_requests(
         [
             {"name": "disk", "address": "81:00.0"},
             {"name": " gpu ", "alias": "a100", "count": 2},
@@ -44,7 +44,7 @@ def test_requests_ask_by_address_by_specs_and_by_alias():
         ],
         ALIASES,
     )
-    assert [request.as_dict() for request in found] == [
+    assert [request.as_dict() for request in parsed_requests] == [
         {"name": "disk", "address": "0000:81:00.0"},
         {"name": "gpu", "count": 2, "specs": [{"vendor_id": "10de", "product_id": "20b5"}], **REQUIRED},
         {"name": "net", "count": 1, "specs": [{"vendor_id": "8086"}, {"vendor_id": "15b3"}]},
@@ -108,17 +108,20 @@ def test_requests_that_are_no_list_are_refused():
 
 
 def test_a_nova_flavors_text_asks_by_aliases():
-    found = parse_requests(" nic : 3 , a100:1,nic:1", ALIASES)
-    assert [(one.name, one.count, one.numa_policy) for one in found] == [
+    parsed_requests = parse_requests(" nic : 3 , a100:1,nic:1", ALIASES)
+    assert [(request.name, request.count, request.numa_policy) for request in parsed_requests] == [
         ("nic", 3, "legacy"),
         ("a100", 1, "required"),
         ("nic-2", 1, "legacy"),
     ]
-    assert found[1].specs == ALIASES["a100"].specs
+    assert parsed_requests[1].specs == ALIASES["a100"].specs
 
 
 def test_texts_and_mappings_may_stand_together_but_not_with_one_name():
-    assert [one.name for one in parse_requests(["nic:1", {"name": "a", "alias": "nic"}], ALIASES)] == ["nic", "a"]
+    assert [request.name for request in parse_requests(["nic:1", {"name": "a", "alias": "nic"}], ALIASES)] == [
+        "nic",
+        "a",
+    ]
     with pytest.raises(HostdevError) as caught:
         parse_requests(["nic:1", {"name": "nic", "alias": "a100"}], ALIASES)
     assert caught.value.subject == "requests[1].name"
@@ -185,28 +188,28 @@ def test_a_pfs_address_asks_for_its_vfs_too_but_for_none_as_the_requests_own():
     by_spec, by_request = requests(
         {"name": "a", "specs": [{"address": "0000:01:00.0"}]}, {"name": "b", "address": "0000:01:00.0"}
     )
-    one = vf("0000:01:10.0", "0000:01:00.0")
-    assert by_spec.wants(one, PERMIT_ALL)
-    assert not by_request.wants(one, PERMIT_ALL)
+    function = vf("0000:01:10.0", "0000:01:00.0")
+    assert by_spec.wants(function, PERMIT_ALL)
+    assert not by_request.wants(function, PERMIT_ALL)
 
 
 def test_a_vf_with_a_vdpa_device_is_taken_only_when_asked_for_as_such():
-    one = vf("0000:01:10.0", "0000:01:00.0", children=(Child("vdpa", "vdpa0"),))
+    function = vf("0000:01:10.0", "0000:01:00.0", children=(Child("vdpa", "vdpa0"),))
     vendor, vdpa = requests(
         {"name": "a", "specs": [{"vendor_id": "8086"}]}, {"name": "b", "specs": [{"device_type": "vdpa"}]}
     )
-    assert not vendor.wants(one, PERMIT_ALL)
-    assert vdpa.wants(one, PERMIT_ALL)
+    assert not vendor.wants(function, PERMIT_ALL)
+    assert vdpa.wants(function, PERMIT_ALL)
 
 
 def test_a_remote_managed_device_is_taken_only_when_asked_for_as_such():
-    one = vf("0000:01:10.0", "0000:01:00.0", serial="S1")
-    host = inventory(one)
+    function = vf("0000:01:10.0", "0000:01:00.0", serial="S1")
+    host = inventory(function)
     permitted = allow({"remote_managed": True}).resolved(host)
     plain, remote = requests({"name": "a", "specs": [{}]}, {"name": "b", "specs": [{"remote_managed": True}]})
-    assert not plain.wants(one, permitted)
-    assert remote.resolved(host).wants(one, permitted)
-    assert not remote.resolved(host).wants(one, PERMIT_ALL)
+    assert not plain.wants(function, permitted)
+    assert remote.resolved(host).wants(function, permitted)
+    assert not remote.resolved(host).wants(function, PERMIT_ALL)
 
 
 def test_a_vf_needs_no_asking_for_its_type():

@@ -39,10 +39,10 @@ SETTING = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
 WIDEN = "widen the request's specs or the device_spec"
 
 
-def remedy(found, *wanted, tracker=None, allow_list=PERMIT_ALL, guest=None):
+def remedy(host, *wanted, tracker=None, allow_list=PERMIT_ALL, guest=None):
     wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(), ())
     with pytest.raises(HostdevError) as caught:
-        select(Snapshot(found, tracker or Tracker()), Asked(wish, WEB, guest or ANYWHERE))
+        select(Snapshot(host, tracker or Tracker()), Asked(wish, WEB, guest or ANYWHERE))
     assert "\n" not in caught.value.message
     return caught.value.remedy
 
@@ -56,12 +56,12 @@ def test_no_more_vfs_are_advised_than_the_pf_can_have():
 
 
 def test_the_number_of_vfs_goes_through_zero_as_the_kernel_wants_it():
-    found = inventory(pf(PF, VF1), vf(VF1, PF))
-    assert f"`echo 0 > {SETTING} && echo 2 > {SETTING}`" in remedy(found, VFS)
+    host = inventory(pf(PF, VF1), vf(VF1, PF))
+    assert f"`echo 0 > {SETTING} && echo 2 > {SETTING}`" in remedy(host, VFS)
 
 
 @pytest.mark.parametrize(
-    ("found", "tracker"),
+    ("host", "tracker"),
     [
         (inventory(pf(PF, VF1), vf(VF1, PF, driver="vfio-pci")), Tracker([claim(DPDK, holding(VF1))])),
         (inventory(pf(PF, VF1), vf(VF1, PF), domain_uses={VF1: [use(DB)]}), None),
@@ -74,8 +74,8 @@ def test_the_number_of_vfs_goes_through_zero_as_the_kernel_wants_it():
         (inventory(device(PF)), None),
     ],
 )
-def test_no_vfs_are_advised_of_a_pf_that_can_not_have_them_now(found, tracker):
-    assert "make VFs" not in remedy(found, VFS, tracker=tracker)
+def test_no_vfs_are_advised_of_a_pf_that_can_not_have_them_now(host, tracker):
+    assert "make VFs" not in remedy(host, VFS, tracker=tracker)
 
 
 def test_no_vfs_are_advised_that_the_allow_list_or_the_numa_policy_would_refuse():
@@ -90,30 +90,30 @@ def test_a_request_that_asks_for_no_vfs_is_told_of_none():
 
 
 def test_a_pf_is_refused_with_what_to_do_about_its_vfs():
-    found = inventory(pf(PF, VF1), vf(VF1, PF))
-    assert remedy(found, {"name": "nic", "address": PF}) == (
+    host = inventory(pf(PF, VF1), vf(VF1, PF))
+    assert remedy(host, {"name": "nic", "address": PF}) == (
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
         f"`echo 0 > {SETTING}`; or ask for another device"
     )
 
 
 def test_what_a_mate_needs_is_told_with_the_mates_address():
-    found = inventory(device(A), device("0000:01:00.1"), host_uses=[HostUse("swap", "0000:01:00.1", "sw")])
-    assert remedy(found, {"name": "n", "address": A}).startswith(
+    host = inventory(device(A), device("0000:01:00.1"), host_uses=[HostUse("swap", "0000:01:00.1", "sw")])
+    assert remedy(host, {"name": "n", "address": A}).startswith(
         "0000:01:00.1: take the swap out of use (`swapoff`), and out of `/etc/fstab`, or put the card into a slot"
     )
 
 
 def test_a_device_with_another_owner_is_to_be_released_there():
-    found = inventory(device(A, driver="vfio-pci"))
-    assert remedy(found, {"name": "n", "address": A}, tracker=Tracker([claim(DPDK, holding(A))])) == (
+    host = inventory(device(A, driver="vfio-pci"))
+    assert remedy(host, {"name": "n", "address": A}, tracker=Tracker([claim(DPDK, holding(A))])) == (
         "release it from owner dpdk0 with `kvm.hostdev.pci_passthrough_release`; or ask for another device"
     )
 
 
 def test_a_vf_whose_pf_is_held_is_told_to_release_that():
-    found = inventory(pf(PF, VF1, driver="vfio-pci"), vf(VF1, PF))
-    assert remedy(found, {"name": "n", "address": VF1}, tracker=Tracker([claim(DPDK, holding(PF))])).startswith(
+    host = inventory(pf(PF, VF1, driver="vfio-pci"), vf(VF1, PF))
+    assert remedy(host, {"name": "n", "address": VF1}, tracker=Tracker([claim(DPDK, holding(PF))])).startswith(
         f"{PF}: release it from owner dpdk0 with"
     )
 
@@ -140,5 +140,5 @@ def test_of_many_remedies_three_are_told_and_devices_with_the_same_one_together(
 
 
 def test_what_stays_with_the_host_is_no_help_to_a_request_for_any_device():
-    found = inventory(device(A), host_uses=[HostUse("root_disk", A, "/")])
-    assert remedy(found, {"name": "n", "specs": [{"vendor_id": "8086"}]}) == WIDEN
+    host = inventory(device(A), host_uses=[HostUse("root_disk", A, "/")])
+    assert remedy(host, {"name": "n", "specs": [{"vendor_id": "8086"}]}) == WIDEN

@@ -40,10 +40,10 @@ NICS = {"name": "nic", "specs": [{"class": "02"}]}
 
 
 def run(
-    devices, *wanted, tracker=None, owner=WEB, allow_list=PERMIT_ALL, attach=("config", "live"), found=None, **terms
+    devices, *wanted, tracker=None, owner=WEB, allow_list=PERMIT_ALL, attach=("config", "live"), host=None, **terms
 ):
     wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(**terms), attach)
-    return select(Snapshot(found or inventory(*devices), tracker or Tracker()), Asked(wish, owner))
+    return select(Snapshot(host or inventory(*devices), tracker or Tracker()), Asked(wish, owner))
 
 
 def refused(*arguments, **keywords):
@@ -98,8 +98,8 @@ def test_a_device_that_is_with_vfio_already_is_adopted():
 
 
 def test_a_device_that_the_owners_domain_names_already_is_preferred():
-    found = inventory(device(A), device(B), domain_uses={B: [use(WEB)]})
-    assert served(run([], NICS, found=found)) == {B: "nic"}
+    host = inventory(device(A), device(B), domain_uses={B: [use(WEB)]})
+    assert served(run([], NICS, host=host)) == {B: "nic"}
 
 
 def test_a_device_alone_in_its_group_is_preferred_to_one_with_mates():
@@ -113,9 +113,9 @@ def test_a_device_that_another_owner_holds_is_passed_over():
 
 
 def test_a_device_that_is_blocked_is_passed_over():
-    found = inventory(device(A), device(B), host_uses=[HostUse("default_route", A, "r")])
-    assert served(run([], NICS, found=found)) == {B: "nic"}
-    assert served(run([], NICS, found=found, allow=frozenset({"default_route"}))) == {A: "nic"}
+    host = inventory(device(A), device(B), host_uses=[HostUse("default_route", A, "r")])
+    assert served(run([], NICS, host=host)) == {B: "nic"}
+    assert served(run([], NICS, host=host, allow=frozenset({"default_route"}))) == {A: "nic"}
 
 
 def test_the_allow_list_limits_what_is_taken():
@@ -315,13 +315,13 @@ def test_requests_that_ask_for_every_member_need_no_consent():
 
 def test_mates_that_are_held_already_need_no_consent_again():
     tracker = Tracker([claim(WEB, holding(G0), holding(G1, None), holding(G2, None))])
-    bound = [device(one, driver="vfio-pci") for one in (G0, G1, G2)]
+    bound = [device(address, driver="vfio-pci") for address in (G0, G1, G2)]
     assert served(run(bound, {"name": "nic", "address": G0}, tracker=tracker)) == {G0: "nic", G1: None, G2: None}
 
 
 def test_a_mate_that_came_along_can_be_asked_for_later():
     tracker = Tracker([claim(WEB, holding(G0), holding(G1, None))])
-    bound = [device(one, driver="vfio-pci") for one in (G0, G1)]
+    bound = [device(address, driver="vfio-pci") for address in (G0, G1)]
     wanted = [{"name": "nic", "address": G0}, {"name": "second", "address": G1}]
     selected = run(bound, *wanted, tracker=tracker)
     assert served(selected) == {G0: "nic", G1: "second"}
@@ -335,8 +335,8 @@ def test_bridges_do_not_come_along():
 
 
 def test_a_group_with_a_member_that_stays_with_the_host_is_refused_whatever_the_consent():
-    found = inventory(*GROUP, host_uses=[HostUse("mounted_fs", G1, "/dev/nvme0n1 is mounted at /srv")])
-    error = refused([], NICS, found=found, whole_group=True)
+    host = inventory(*GROUP, host_uses=[HostUse("mounted_fs", G1, "/dev/nvme0n1 is mounted at /srv")])
+    error = refused([], NICS, host=host, whole_group=True)
     assert error.code == "not_enough_devices"
     assert error.details["refused"] == {G0: f"group_blocked ({G1}: mounted_fs: /dev/nvme0n1 is mounted at /srv)"}
 
@@ -358,8 +358,8 @@ def test_an_address_that_is_not_on_the_host_is_refused():
 
 
 def test_a_blocked_address_is_refused_with_its_reasons_as_text_and_as_data():
-    found = inventory(device(A), host_uses=[HostUse("root_disk", A, "/dev/vda is mounted at /")])
-    error = refused([], {"name": "disk", "address": A}, found=found)
+    host = inventory(device(A), host_uses=[HostUse("root_disk", A, "/dev/vda is mounted at /")])
+    error = refused([], {"name": "disk", "address": A}, host=host)
     assert error.code == "device_blocked"
     assert error.subject == "0000:01:00.0, asked for by request disk"
     assert error.found == "root_disk (0000:01:00.0: /dev/vda is mounted at /)"
@@ -387,7 +387,7 @@ def test_an_address_that_another_owner_holds_is_refused_with_the_owner():
 
 
 def test_too_few_free_devices_are_refused_with_every_one_that_came_near():
-    found = inventory(
+    host = inventory(
         device(A),
         device(B),
         device(C),
@@ -395,7 +395,7 @@ def test_too_few_free_devices_are_refused_with_every_one_that_came_near():
         host_uses=[HostUse("default_route", B, "default route on eth0"), HostUse("ip_configured", B, "10.0.0.1")],
     )
     tracker = Tracker([claim(DB, holding(C))])
-    error = refused([], {"name": "n", "count": 2, "specs": [{"vendor_id": "8086"}]}, found=found, tracker=tracker)
+    error = refused([], {"name": "n", "count": 2, "specs": [{"vendor_id": "8086"}]}, host=host, tracker=tracker)
     assert error.code == "not_enough_devices"
     assert error.found == (
         "1 free of 2 still wanted; 0000:02:00.0 is refused: default_route (0000:02:00.0: default route on eth0); "
@@ -413,9 +413,9 @@ def test_too_few_free_devices_are_refused_with_every_one_that_came_near():
 
 def test_an_override_is_offered_only_where_it_would_help():
     route, swap = HostUse("ip_configured", A, "i"), HostUse("swap", A, "s")
-    one = refused([], {"name": "n", "address": A}, found=inventory(device(A), host_uses=[route]))
-    both = refused([], {"name": "n", "address": A}, found=inventory(device(A), host_uses=[route, swap]))
-    assert one.remedy.endswith("; or accept that with allow: [ip_configured]")
+    error = refused([], {"name": "n", "address": A}, host=inventory(device(A), host_uses=[route]))
+    both = refused([], {"name": "n", "address": A}, host=inventory(device(A), host_uses=[route, swap]))
+    assert error.remedy.endswith("; or accept that with allow: [ip_configured]")
     assert "accept that" not in both.remedy
 
 
@@ -427,7 +427,7 @@ def test_a_request_that_nothing_fits_says_so():
 
 def test_of_many_refused_devices_twenty_are_named():
     devices = [device(f"0000:{bus:02x}:00.0") for bus in range(1, 24)]
-    tracker = Tracker([claim(DPDK, *(holding(one.address) for one in devices))])
+    tracker = Tracker([claim(DPDK, *(holding(function.address) for function in devices))])
     error = refused(devices, NICS, tracker=tracker)
     assert error.found.count("is refused") == 20
     assert error.found.endswith("and 3 more")
@@ -439,18 +439,18 @@ def test_of_many_refused_devices_twenty_are_named():
 
 def test_a_held_device_that_the_host_uses_again_is_not_taken_from_it():
     tracker = Tracker([claim(WEB, holding(A))])
-    found = inventory(device(A), host_uses=[HostUse("mounted_fs", A, "/dev/sda is mounted at /srv")])
-    error = refused([], NICS, tracker=tracker, found=found)
+    host = inventory(device(A), host_uses=[HostUse("mounted_fs", A, "/dev/sda is mounted at /srv")])
+    error = refused([], NICS, tracker=tracker, host=host)
     assert (error.code, error.subject) == ("device_blocked", A)
     assert error.found == "mounted_fs (0000:01:00.0: /dev/sda is mounted at /srv)"
 
 
 def test_a_held_group_member_that_the_host_uses_again_is_not_taken_from_it():
     tracker = Tracker([claim(WEB, holding(G0), holding(G1, None))])
-    found = inventory(
+    host = inventory(
         device(G0, driver="vfio-pci"), device(G1), host_uses=[HostUse("swap", G1, "the host swaps to /dev/sdb")]
     )
-    error = refused([], {"name": "nic", "address": G0}, tracker=tracker, found=found)
+    error = refused([], {"name": "nic", "address": G0}, tracker=tracker, host=host)
     assert (error.code, error.subject) == ("device_blocked", G1)
 
 
@@ -511,7 +511,7 @@ def test_names_and_addresses_that_are_not_held_change_nothing():
 def test_group_members_stay_on_record_while_the_device_they_came_along_with_is_gone():
     left, mate = holding(A, "left"), holding(B, None)
     tracker = Tracker([claim(WEB, left, mate)])
-    found = inventory(device(B, driver="vfio-pci"))
-    assert list(run((), tracker=tracker, found=found).holdings) == [A, B]
-    kept = give_back(found, claim(WEB, left, mate, holding(C, "right")), names=["right"])
+    host = inventory(device(B, driver="vfio-pci"))
+    assert list(run((), tracker=tracker, host=host).holdings) == [A, B]
+    kept = give_back(host, claim(WEB, left, mate, holding(C, "right")), names=["right"])
     assert list(kept.holdings) == [A, B]
