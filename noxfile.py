@@ -52,7 +52,7 @@ def run_checks(session: nox.Session, folder: Path, *commands: t.Sequence[str | P
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """Everything, then a table of what passed and how long it took."""
+    """All gates, then a table of what passed and how long it took."""
     if not everything.run_all(session.posargs or TESTS):
         session.error("not everything passed")
 

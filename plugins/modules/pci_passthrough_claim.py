@@ -28,7 +28,7 @@ attributes:
 options:
   domain:
     description:
-      - Name or UUID of the libvirt domain that gets the devices.
+      - Name or UUID of the libvirt domain that gets the devices. This or O(owner) is needed.
     type: str
   owner:
     description:

@@ -36,7 +36,7 @@ options:
     type: str
   names:
     description:
-      - Only the requests of these names.
+      - Only the requests of these names. With O(addresses) both are given back.
     type: list
     elements: str
     default: []
@@ -49,7 +49,7 @@ options:
     default: []
   orphans:
     description:
-      - Release the claims of all domains that no longer exist.
+      - Release the claims of all domains that no longer exist. Not together with O(domain) or O(owner).
     type: bool
     default: false
   cleaned:

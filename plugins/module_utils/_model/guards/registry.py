@@ -210,7 +210,7 @@ _TABLE = (
     Guard(
         "in_domain_xml",
         "another domain names it as a hostdev or a disk",
-        "take it out of that domain (`virsh detach-device`), or ask for another device",
+        "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
         "`virsh dumpxml` of the domain named",
         BY_ALLOW,
         "while that domain does not run",
@@ -218,7 +218,7 @@ _TABLE = (
     Guard(
         "in_interface_hostdev",
         "another domain names it as an interface of type `hostdev`",
-        "take it out of that domain (`virsh detach-interface`), or ask for another device",
+        "take it out of that domain (`virsh detach-interface DOMAIN hostdev`), or ask for another device",
         "`virsh domiflist` of the domain named",
         BY_ALLOW,
         "while that domain does not run",

@@ -92,6 +92,7 @@ def test_every_entry_is_whole(code):
         assert text.count("`") % 2 == 0
         assert text[-1] not in ".;,"
     assert not guard.meaning.startswith(code)
+    assert ": " not in guard.meaning, "it becomes a plain text of YAML in the documentation of allow"
     assert "free one" not in guard.remedy
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps impo
     HostdevStep,
     NodeStep,
     RootPortsStep,
+    Step,
     VfSettingsStep,
     step_from_dict,
 )
@@ -171,3 +173,13 @@ def test_a_plan_changes_something_when_it_has_steps_or_changes_the_record():
     assert not Plan("claim", (BIND,), held, held).changes_record
     assert Plan("claim", (), held, claim(WEB, holding("0000:01:00.0", attach=()))).changed
     assert not Plan("claim", (), held, claim(WEB, holding("0000:01:00.0"))).changed
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+def test_a_kind_of_step_says_all_that_plans_journals_and_messages_ask_of_it(kind):
+    names = {field.name for field in dataclasses.fields(kind)}
+    for name in ("address", "domain", "uuid", "place"):
+        assert name in names or hasattr(kind, name), name
+    for name in ("inverse", "as_dict", "from_dict", "command"):
+        assert getattr(kind, name) is not getattr(Step, name), name
+    assert kind.__str__ is not object.__str__

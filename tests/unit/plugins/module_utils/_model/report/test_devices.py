@@ -154,7 +154,7 @@ def test_the_facts_of_a_device_are_whole_and_plain():
                 "address": "0000:01:00.0",
                 "detail": "domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) is running with it",
                 "override": None,
-                "remedy": "take it out of that domain (`virsh detach-device`), or ask for another device",
+                "remedy": "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
             }
         ],
         "affected": ["net/eth0"],
