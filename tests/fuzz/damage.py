@@ -24,6 +24,7 @@ _REQUEST_OPTIONS = ("numa_policy", "guest_address", "rom", "boot_order", "driver
 _HOLDING_OPTIONS = ("managed", "one_time_use", "vf_settings", "guest_address")
 # Others refer to these, or must be unlike them: what no longer agrees may be found on the other side.
 _NAMES = ("name", "address", "request", "kind", "id", "owner", "capability", "usb", "scsi", "before", "after")
+_WHOLES = ("devices", "node_devices", "operation", "claims")
 
 
 def _ways(value: Any, way: Way = ()) -> list[Way]:
@@ -110,7 +111,8 @@ def _leads(subject: str, way: Way) -> bool:
     if subject == around or subject.startswith((f"{around}.", f"{around}[")):
         return True
     part = subject.split(".")[0].split("[")[0]
-    return not {*_NAMES}.isdisjoint(way) and part in ("claims", "needs_cleaning", way[0])
+    referred = not {*_NAMES}.isdisjoint(way) or [word for word in way if isinstance(word, str)][-1] in _WHOLES
+    return referred and part in ("claims", "journal", "needs_cleaning", way[0])
 
 
 def _as_written(record: Any) -> str:

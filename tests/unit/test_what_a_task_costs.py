@@ -25,8 +25,8 @@ _CHANGING = (
 _MOST_IMPORTED = {
     "facts": 242,
     "facts, libvirt": 285,
-    "unchanged claim": 265,
-    "release of nothing": 213,
+    "unchanged claim": 266,
+    "release of nothing": 214,
 }
 
 

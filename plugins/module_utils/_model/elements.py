@@ -12,7 +12,7 @@ import functools
 import xml.etree.ElementTree as ET
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.cache
 def parse_element(xml: str) -> ET.Element:
     """The element, the same one for all who ask: only copies of it are changed. Raises ET.ParseError."""
     return ET.fromstring(xml)

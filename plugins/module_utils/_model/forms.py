@@ -17,6 +17,7 @@ Check = t.Callable[[object, str], None]
 """Takes a value and its path inside the document. Raises DocumentError."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}")
+_DEEPEST = 32
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -111,10 +112,18 @@ def element(*tags: str) -> Check:
             tag = parse_element(value).tag
         except ET.ParseError as error:
             raise DocumentError(path, f"found {shown(value)} ({error})", wanted) from error
-        if tag not in tags:
+        if tag not in tags or not value.startswith(f"<{tag}") or not _is_shallow(parse_element(value)):
             raise wrong(path, value, wanted)
 
     return check
+
+
+def _is_shallow(element: ET.Element) -> bool:
+    """Whether it is as deep as elements of domains are at most: what copies it goes down by a call for each level."""
+    level = [element]
+    for _depth in range(_DEEPEST):
+        level = [child for parent in level for child in parent]
+    return not level
 
 
 def nullable(inner: Check) -> Check:

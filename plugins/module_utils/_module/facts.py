@@ -18,6 +18,8 @@ from .libvirt import connect, find_binding
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from .._model.claims.unfinished import UnfinishedRun
+
 # What is known without libvirt.
 _OF_SYSFS = frozenset({"claims", "iommu_groups"})
 
@@ -71,6 +73,12 @@ def _read_record(module: AnsibleModule) -> Record:
 
 
 def _parse(data: bytes) -> Record:
-    from .._model.record.reading import UnfinishedRun, read_record
+    from .._model.record.reading import read_record
 
-    return read_record(data, lambda: UnfinishedRun)
+    return read_record(data, _unfinished_run)
+
+
+def _unfinished_run() -> type[UnfinishedRun]:
+    from .._model.claims.unfinished import UnfinishedRun
+
+    return UnfinishedRun

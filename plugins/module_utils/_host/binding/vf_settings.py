@@ -100,6 +100,16 @@ class VfSettings:
         puts back those.
         """
         interface = self._interface(step.address, step.pf)
+        there = self._tree.link_name(f"{DEVICES}/{step.pf}/virtfn{step.index}")
+        if there != step.address:
+            # Not what the VF had when the step was planned, or not what was planned: another VF's settings are others'.
+            raise HostdevError(
+                "vf_setting_failed",
+                subject=f"{step.address}, VF {step.index} of {step.pf}",
+                found=f"VF {step.index} of {step.pf} is {there or 'not there'}",
+                wanted=step.address,
+                remedy=f"see ls -l /sys/bus/pci/devices/{step.pf}/virtfn* on the host",
+            )
         present = self._read(step.address, step.pf, step.index)
         for name, value in step.after.items():
             if present.get(name) == value:

@@ -18,9 +18,9 @@ if t.TYPE_CHECKING:
 FORM = forms.mapping(
     {"count": forms.number(1)},
     {
-        "vendor_id": forms.text,
-        "product_id": forms.text,
-        "class": forms.text,
+        "vendor_id": forms.digits(4),
+        "product_id": forms.digits(4),
+        "class": forms.digits(6),
         "device_type": forms.one_of(*DEVICE_TYPES),
         "numa_node": forms.nullable(forms.number(0)),
         "physical_function": forms.nullable(forms.address),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .. import forms
 from ..address import address_order
-from ..host.device import IDENTITY_FORM, Binding
+from ..host.device import IDENTITY_FORM, Binding, named_vfio
 from ..host.node_kinds import SCSI, USB
 from ..requests.guest_options import NO_OPTIONS, SETTINGS_FORM
 from ..requests.request import Request
@@ -66,7 +66,10 @@ class Owner:
 def _holding_form(value: object, path: str) -> None:
     """All fields, and those that are written only where they say something."""
     _HOLDING_FIELDS(value, path)
-    forms.same(Holding.from_dict(t.cast("dict[str, t.Any]", value)).as_dict(), value, path)
+    holding = Holding.from_dict(t.cast("dict[str, t.Any]", value))
+    forms.same(holding.as_dict(), value, path)
+    if named_vfio(holding.original.driver or "") and not holding.adopted:
+        raise forms.wrong(f"{path}.adopted", False, f"true of a device that {holding.original.driver} had before")
 
 
 _HOLDING_FIELDS = forms.mapping(

@@ -5,7 +5,20 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .. import forms
 
 # The words of guest.domain.PLACES.
-ATTACH_FORM = forms.listed(forms.one_of("config", "live"))
+_PLACES = ["config", "live"]
+
+
+def _attach_form(value: object, path: str) -> None:
+    """Each place at most once, the definition first."""
+    _LISTED(value, path)
+    if value != [place for place in _PLACES if place in t.cast("list[str]", value)]:
+        raise forms.wrong(path, value, "config, live, or config and then live")
+
+
+_LISTED = forms.listed(forms.one_of(*_PLACES))
+ATTACH_FORM = _attach_form

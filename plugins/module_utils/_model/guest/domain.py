@@ -88,7 +88,7 @@ class Domain:
         return self.config if place == CONFIG else self.live
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.cache
 def parse_layout(xml: str) -> DomainLayout:
     """Read a domain's XML, once for all who ask. Raises xml.etree.ElementTree.ParseError when it is none."""
     root = parse_element(xml)

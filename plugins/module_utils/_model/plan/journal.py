@@ -10,35 +10,29 @@ from dataclasses import dataclass
 
 from .. import forms
 from ..claims.claim import Claim, Owner
+from ..claims.unfinished import CLAIMS, devices_of, journal_form
 from .plan import Plan
 from .steps import step_form, step_from_dict
 
 
 def _journal_form(value: object, path: str) -> None:
-    """All fields, that both claims and all domains are of one owner, and no more steps were begun than there are."""
-    _JOURNAL_FIELDS(value, path)
+    """As every journal's, and that each step is about a device or the domain of this owner.
+
+    What another step did would stay, or be undone to somebody else: nothing else is looked at to undo or finish it.
+    """
+    _FIELDS(value, path)
     journal = t.cast("dict[str, t.Any]", value)
-    if journal["begun"] > len(journal["steps"]):
-        raise forms.wrong(f"{path}.begun", journal["begun"], f"at most its {len(journal['steps'])} steps")
-    before, after = (Owner.from_dict(journal[key]["owner"]) for key in ("claim_before", "claim_after"))
-    if before.key != after.key:
-        raise forms.DocumentError(f"{path}.claim_after.owner", f"found {after}", f"{before}, as in claim_before")
+    owner = Owner.from_dict(journal["claim_after"]["owner"])
+    devices = set().union(*(devices_of(journal[key]) for key in CLAIMS))
     for index, step in enumerate(journal["steps"]):
-        # What such a step did to a domain would stay: no other domain is looked at to undo or finish it.
-        if step.get("uuid", after.id) != after.id:
-            raise forms.wrong(f"{path}.steps[{index}].uuid", step["uuid"], f"{after.id}, as in claim_after")
+        if step.get("uuid", owner.id) != owner.id:
+            raise forms.wrong(f"{path}.steps[{index}].uuid", step["uuid"], f"{owner.id}, as in claim_after")
+        if "address" in step and step["address"] not in devices:
+            wanted = f"a device of the claims ({', '.join(sorted(devices)) or 'there is none'})"
+            raise forms.wrong(f"{path}.steps[{index}].address", step["address"], wanted)
 
 
-_JOURNAL_FIELDS = forms.mapping(
-    {
-        "operation": forms.one_of("claim", "release"),
-        "boot_id": forms.text,
-        "steps": forms.listed(step_form),
-        "claim_before": Claim.FORM,
-        "claim_after": Claim.FORM,
-        "begun": forms.number(0),
-    }
-)
+_FIELDS = journal_form(step_form)
 
 
 @dataclass(frozen=True)

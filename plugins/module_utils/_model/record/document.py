@@ -9,10 +9,18 @@ import json
 import math
 import typing as t
 
-from ..forms import DocumentError, shown
+from ..forms import DocumentError, below, shown
 
 # Counts of devices and steps are far below; a number beyond has no use but to make something else fail.
 _DIGITS = 18
+
+
+class _Damaged(t.NamedTuple):
+    """Stands for what can't be read, until its place is known."""
+
+    found: str
+    wanted: str
+    key: str | None = None
 
 
 def read_document(data: bytes) -> object:
@@ -31,37 +39,50 @@ def read_document(data: bytes) -> object:
             parse_constant=_constant,
             object_pairs_hook=_mapping,
         )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        _check(value, "")
     except DocumentError:
         raise
-    except UnicodeEncodeError as error:
-        raise DocumentError("", "it has half of a surrogate pair", "Unicode text") from error
     except (ValueError, RecursionError) as error:
         raise DocumentError("", f"{type(error).__name__}: {error}", "JSON") from error
     return value
 
 
-def _integer(digits: str) -> int:
+def _check(value: object, path: str) -> None:
+    if isinstance(value, _Damaged):
+        raise DocumentError(path if value.key is None else below(path, value.key), value.found, value.wanted)
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise DocumentError(path, "it has half of a surrogate pair", "Unicode text") from error
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check(key, path)
+            _check(inner, below(path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check(item, f"{path}[{index}]")
+
+
+def _integer(digits: str) -> int | _Damaged:
     if len(digits) > _DIGITS:
-        raise DocumentError("", f"a number of {len(digits)} digits", f"at most {_DIGITS} digits")
+        return _Damaged(f"a number of {len(digits)} digits", f"at most {_DIGITS} digits")
     return int(digits)
 
 
-def _fraction(text: str) -> float:
+def _fraction(text: str) -> float | _Damaged:
     number = float(text)
-    if not math.isfinite(number):
-        raise DocumentError("", f"the number {text[:20]}", "a finite number")
-    return number
+    return number if math.isfinite(number) else _Damaged(f"the number {text[:20]}", "a finite number")
 
 
-def _constant(text: str) -> t.NoReturn:
-    raise DocumentError("", text, "JSON, which has no such number")
+def _constant(text: str) -> _Damaged:
+    return _Damaged(text, "JSON, which has no such number")
 
 
-def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object] | _Damaged:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
         keys = [key for key, _value in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise DocumentError("", f"the key {shown(twice)} twice in one mapping", "each key once")
+        return _Damaged(f"the key {shown(twice)} twice in one mapping", "each key once", twice)
     return mapping

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .. import forms
 from ..availability import pools
-from ..claims.claim import Claim, Owner, Waiting
+from ..claims.claim import Claim, Waiting
 from ..claims.tracker import Tracker
 from ..errors import HostdevError
 from ..forms import DocumentError
@@ -38,34 +37,6 @@ class JournalReader(t.Protocol):
     FORM: forms.Check
 
     def from_dict(self, data: t.Mapping[str, t.Any], path: str = "journal") -> t.Any: ...
-
-
-def _step_form(value: object, path: str) -> None:
-    """A step of whatever kind: its fields are looked at by the run that recovers the journal."""
-    forms.text(forms.part(value, "kind", path), forms.below(path, "kind"))
-
-
-@dataclass(frozen=True)
-class UnfinishedRun:
-    """What a journal tells to whoever knows no plans: which operation was begun, and for whom."""
-
-    operation: str
-    owner: Owner
-
-    FORM: t.ClassVar[forms.Check] = forms.mapping(
-        {
-            "operation": forms.one_of("claim", "release"),
-            "boot_id": forms.text,
-            "steps": forms.listed(_step_form),
-            "claim_before": Claim.FORM,
-            "claim_after": Claim.FORM,
-            "begun": forms.number(0),
-        }
-    )
-
-    @classmethod
-    def from_dict(cls, data: t.Mapping[str, t.Any], _path: str = "journal") -> UnfinishedRun:
-        return cls(data["operation"], Owner.from_dict(data["claim_after"]["owner"]))
 
 
 def read_record(
@@ -128,6 +99,10 @@ def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> 
             record.tracker.put(claim)
         except ValueError as error:
             raise DocumentError(f"{path}.devices", str(error), "one owner for each device") from error
+    if journal is not None:
+        from ..claims.unfinished import check_journal
+
+        check_journal(journal, record.tracker, "journal")
     for index, waiting in enumerate(needs_cleaning):
         holder = record.tracker.holder(waiting["address"])
         if holder is not None:

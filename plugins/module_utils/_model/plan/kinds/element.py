@@ -25,8 +25,10 @@ if t.TYPE_CHECKING:
 _E = t.TypeVar("_E", bound="ElementStep")
 
 
-def element_form(kind: str, address: forms.Check, *tags: str) -> forms.Check:
-    """Of a step that puts an element into a domain or takes it out."""
+def element_form(
+    kind: str, address: forms.Check, is_of: t.Callable[[ET.Element, str], bool], *tags: str
+) -> forms.Check:
+    """Of a step that puts an element into a domain or takes it out; `is_of` whether one is that of an address."""
     xml = forms.nullable(forms.element(*tags))
     fields = forms.mapping(
         {
@@ -45,6 +47,9 @@ def element_form(kind: str, address: forms.Check, *tags: str) -> forms.Check:
         step = t.cast("dict[str, t.Any]", value)
         if (step["before"] is None) == (step["after"] is None):
             raise forms.wrong(f"{path}.after", step["after"], "an element before or after the step, and not both")
+        end = "before" if step["after"] is None else "after"
+        if not is_of(parse_element(step[end]), step["address"]):
+            raise forms.wrong(f"{path}.{end}", step[end], f"an element that gives {step['address']} to the domain")
 
     return check
 

@@ -18,12 +18,19 @@ if t.TYPE_CHECKING:
     from ...guest.domain import Assigned, DomainLayout
 
 
+def _is_of(element: ET.Element, address: str) -> bool:
+    try:
+        return assigned_function(element) == address
+    except ValueError:
+        return False
+
+
 class HostdevStep(ElementStep):
     """A function enters or leaves one place of a domain."""
 
     kind: t.ClassVar[str] = "hostdev"
     has_guest_address: t.ClassVar[bool] = True
-    FORM = element_form("hostdev", forms.address, "hostdev", "interface", "disk")
+    FORM = element_form("hostdev", forms.address, _is_of, "hostdev", "interface", "disk")
 
     def element_in(self, layout: DomainLayout) -> Assigned | None:
         return layout.assigned.get(self.address)

@@ -19,12 +19,18 @@ if t.TYPE_CHECKING:
     from .host_now import HostNow
 
 
+def _is_of(element: ET.Element, name: str) -> bool:
+    """Whether it names a device of this one's kind, by something that a device can have."""
+    marks = [hostdev.mark for hostdev in hostdev_elements(element)]
+    return element.get("type") == name.partition("_")[0] and bool(marks) and not {None, -1} & {*marks[0]}
+
+
 class NodeStep(ElementStep):
     """A USB or SCSI device enters or leaves one place of a domain; `address` is its name as a node device."""
 
     kind: t.ClassVar[str] = "node"
     makes_way: t.ClassVar[bool] = True
-    FORM = element_form("node", forms.name, "hostdev")
+    FORM = element_form("node", forms.name, _is_of, "hostdev")
 
     @property
     def mark(self) -> Mark | None:

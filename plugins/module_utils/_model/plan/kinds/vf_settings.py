@@ -20,6 +20,26 @@ if t.TYPE_CHECKING:
 _IP_LINK_WORDS = {"trust": "trust", "spoof_check": "spoofchk"}
 
 
+def _form(value: object, path: str) -> None:
+    """All fields, and that the PF is another function."""
+    _FIELDS(value, path)
+    step = t.cast("dict[str, t.Any]", value)
+    if step["pf"] == step["address"]:
+        raise forms.wrong(f"{path}.pf", step["pf"], "the physical function, which is another one than the VF")
+
+
+_FIELDS = forms.mapping(
+    {
+        "kind": forms.one_of("vf_settings"),
+        "address": forms.address,
+        "pf": forms.address,
+        "index": forms.number(0),
+        "before": SETTINGS_FORM,
+        "after": SETTINGS_FORM,
+    }
+)
+
+
 @dataclass(frozen=True)
 class VfSettingsStep(Step):
     """Settings that a PF has of one of its VFs change: `trust` and `spoof_check`, those of them that are named.
@@ -40,16 +60,7 @@ class VfSettingsStep(Step):
     takes_after_reboot = True
     domain = uuid = place = None
 
-    FORM: t.ClassVar[forms.Check] = forms.mapping(
-        {
-            "kind": forms.one_of("vf_settings"),
-            "address": forms.address,
-            "pf": forms.address,
-            "index": forms.number(0),
-            "before": SETTINGS_FORM,
-            "after": SETTINGS_FORM,
-        }
-    )
+    FORM: t.ClassVar[forms.Check] = _form
 
     def inverse(self) -> VfSettingsStep:
         return replace(self, before=self.after, after=self.before)

@@ -138,7 +138,9 @@ class Links:
 
 @pytest.fixture
 def tree(tmp_path):
-    (tmp_path / f"sys/bus/pci/devices/{PF}/net/enp1s0").mkdir(parents=True)
+    pf = tmp_path / f"sys/bus/pci/devices/{PF}"
+    (pf / "net/enp1s0").mkdir(parents=True)
+    (pf / "virtfn1").symlink_to(f"../{VF}")
     return Tree(str(tmp_path))
 
 
@@ -167,6 +169,16 @@ def test_a_vf_that_the_pf_does_not_show_is_an_error(tree):
     error = refused(tree, Links({0: {"trust": False}}))
     assert error.subject == "0000:01:10.2, VF 1 of 0000:01:00.0 (enp1s0)"
     assert error.found == "the driver of the physical function does not show it"
+
+
+def test_another_vf_at_the_number_is_left_alone(tree, tmp_path):
+    link = tmp_path / f"sys/bus/pci/devices/{PF}/virtfn1"
+    link.unlink()
+    links = Links({1: {"trust": False, "spoof_check": True}})
+    assert refused(tree, links).found == "VF 1 of 0000:01:00.0 is not there"
+    link.symlink_to("../0000:01:10.4")
+    assert refused(tree, links).found == "VF 1 of 0000:01:00.0 is 0000:01:10.4"
+    assert links.log == []
 
 
 def test_a_kernel_that_does_not_answer_is_an_error_with_the_errno(tree):

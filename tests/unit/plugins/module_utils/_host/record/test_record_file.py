@@ -19,7 +19,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import re
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
@@ -32,7 +32,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, 
 A, VF1 = "0000:01:00.0", "0000:01:10.0"
 NIC = {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca"}]}
 HELD = claim(WEB, holding(A))
-JOURNAL = Journal(Plan("claim", (DriverStep(A, Binding("igb", None), VFIO),), Claim(WEB), HELD), "boot-1", 1)
+JOURNAL = Journal(Plan("claim", (DriverStep(A, Binding("igb", None), VFIO),), HELD, HELD), "boot-1", 1)
 
 
 @pytest.fixture

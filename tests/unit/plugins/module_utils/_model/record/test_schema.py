@@ -15,17 +15,20 @@ from hypothesis import strategies as st
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner, Waiting
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.unfinished import UnfinishedRun
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.reading import read_record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import (
     MIGRATIONS,
     SCHEMA,
     Record,
     parse_record,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, DPDK, VFIO, WEB, claim, device, holding
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA
 
@@ -48,7 +51,7 @@ def whole() -> Record:
     )
     steps = (
         DriverStep(A, Binding("e1000e", None), VFIO),
-        HostdevStep(A, "web1", WEB.id, "config", None, "<hostdev managed='yes'/>"),
+        HostdevStep(A, "web1", WEB.id, "config", None, hostdev_xml(A, managed=True)),
     )
     return Record(
         Tracker([held, Claim(DPDK)], [Waiting(C, Owner("name", "é", "é"), device(C).identity)]),
@@ -209,6 +212,69 @@ def test_what_is_not_of_the_form_is_refused_with_its_place(path, value, subject,
     assert error.wanted
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "subject"),
+    [
+        # To whom else the device may belong: undone, its driver would go to the host.
+        ("journal.steps.0.address", C, "journal.steps[0].address"),
+        ("journal.steps.0.address", "0000:81:00.0", "journal.steps[0].address"),
+        # Undone, what is not the device would enter the domain.
+        ("journal.steps.1.after", "<hostdev managed='yes'/>", "journal.steps[1].after"),
+        ("journal.steps.1.after", hostdev_xml(B, managed=True), "journal.steps[1].after"),
+        ("journal.steps.1.after", "<disk type='file'><source file='/etc/shadow'/></disk>", "journal.steps[1].after"),
+        ("journal.steps.1.after", f"<!DOCTYPE x>{hostdev_xml(A, managed=True)}", "journal.steps[1].after"),
+        (
+            "journal.steps.1.after",
+            hostdev_xml(A, managed=True).replace("</source>", "<a>" * 9000 + "</a>" * 9000 + "</source>"),
+            "journal.steps[1].after",
+        ),
+        (
+            "journal.steps.1.after",
+            "<hostdev><source><address domain='x' bus='0x01' slot='0' function='0'/></source></hostdev>",
+            "journal.steps[1].after",
+        ),
+        ("journal.claim_before.devices.1.address", C, "journal.claim_before"),
+        ("journal.boot_id", "", "journal.boot_id"),
+        ("journal.boot_id", "boot-1 ", "journal.boot_id"),
+        ("claims.0.devices.0.attach", ["live", "config"], "claims[0].devices[0].attach"),
+        ("claims.0.devices.0.attach", ["config", "config"], "claims[0].devices[0].attach"),
+        ("claims.0.devices.0.original.driver", "vfio-pci", "claims[0].devices[0].adopted"),
+        ("pools.0.vendor_id", "0x8086", "pools[0].vendor_id"),
+    ],
+)
+def test_what_does_not_go_with_the_rest_is_refused_with_its_place(path, value, subject):
+    assert refused(json.dumps(changed(path, value)).encode()).subject == subject
+
+
+def test_a_release_gives_nobody_what_he_did_not_have():
+    data = changed("journal.operation", "claim")
+    data["journal"]["claim_before"], data["journal"]["claim_after"] = (
+        data["journal"]["claim_after"],
+        data["journal"]["claim_before"],
+    )
+    data["claims"] = []
+    parsed(data)
+    data["journal"]["operation"] = "release"
+    assert refused(json.dumps(data).encode()).subject == "journal.operation"
+
+
+@pytest.mark.parametrize("read", [parse_record, lambda data: read_record(data, lambda: UnfinishedRun)])
+def test_a_journal_of_what_somebody_else_holds_is_refused_by_whoever_reads_it(read):
+    data = document()
+    data["claims"] = [claim(DPDK, holding(A)).as_dict()]
+    with pytest.raises(HostdevError) as caught:
+        read(json.dumps(data).encode())
+    assert caught.value.subject == "journal.claim_before"
+    assert caught.value.found == f"found {A}, held by owner dpdk0"
+
+
+def test_a_journal_of_a_claim_that_is_not_on_record_is_refused():
+    data = document()
+    data["claims"] = []
+    error = refused(json.dumps(data).encode())
+    assert (error.subject, error.wanted) == ("journal.claim_before", "no device, as the claim on record has")
+
+
 def test_a_device_of_two_owners_and_an_owner_of_two_claims_are_refused():
     data = document()
     data["claims"].append(claim(DPDK, holding(A)).as_dict())
@@ -220,29 +286,29 @@ def test_a_device_of_two_owners_and_an_owner_of_two_claims_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "subject", "found"),
     [
-        (b"", "it is empty"),
-        (b" \n", "it is blank"),
-        (b"{", "JSONDecodeError: Expecting property name"),
-        (b"[] x", "JSONDecodeError: Extra data"),
-        (b"\xff", "UnicodeDecodeError: "),
-        (b"\xef\xbb\xbf{}", "JSONDecodeError: "),
-        (b"null", "found null"),
-        (b'{"schema": NaN}', "NaN"),
-        (b'{"schema": -Infinity}', "-Infinity"),
-        (b'{"schema": 1e999}', "the number 1e999"),
-        (b'{"schema": 1' + b"0" * 5000 + b"}", "a number of 5001 digits"),
-        (b'{"schema": 1, "schema": 1}', 'the key "schema" twice in one mapping'),
-        (b'{"schema": 1, "boot_id": "\\ud800"}', "it has half of a surrogate pair"),
-        (b"[" * 100_000, "RecursionError: "),
-        (b'{"a":' * 100_000, "RecursionError: "),
+        (b"", "record", "it is empty"),
+        (b" \n", "record", "it is blank"),
+        (b"{", "record", "JSONDecodeError: Expecting property name"),
+        (b"[] x", "record", "JSONDecodeError: Extra data"),
+        (b"\xff", "record", "UnicodeDecodeError: "),
+        (b"\xef\xbb\xbf{}", "record", "JSONDecodeError: "),
+        (b"null", "record", "found null"),
+        (b'{"schema": NaN}', "schema", "NaN"),
+        (b'{"schema": -Infinity}', "schema", "-Infinity"),
+        (b'{"schema": 1e999}', "schema", "the number 1e999"),
+        (b'{"schema": 1' + b"0" * 5000 + b"}", "schema", "a number of 5001 digits"),
+        (b'{"schema": 1, "schema": 1}', "schema", 'the key "schema" twice in one mapping'),
+        (b'{"schema": 1, "boot_id": "\\ud800"}', "boot_id", "it has half of a surrogate pair"),
+        (b"[" * 100_000, "record", "RecursionError: "),
+        (b'{"a":' * 100_000, "record", "RecursionError: "),
     ],
 )
-def test_what_is_no_strict_json_is_refused(data, found):
+def test_what_is_no_strict_json_is_refused(data, subject, found):
     error = refused(data)
     assert error.found.startswith(found)
-    assert error.subject == "record"
+    assert error.subject == subject
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, WEB, cla
 STICK = NodeHolding(
     "usb_1_2", "usb_device", "stick", {"vendor_id": "0951", "product_id": "1666", "serial": None}, ("config", "live")
 )
-STEP = NodeStep("usb_1_2", "web1", WEB.id, "live", None, "<hostdev type='usb'/>")
+USB_XML = "<hostdev type='usb'><source><vendor id='0x0951'/><product id='0x1666'/></source></hostdev>"
+STEP = NodeStep("usb_1_2", "web1", WEB.id, "live", None, USB_XML)
 TAPE = {"vendor": "IBM", "model": "ULT3580", "wwid": "naa.5", "serial": None}
 NIC = holding("0000:01:00.0")
 HELD = Claim(
@@ -46,7 +47,7 @@ HELD = Claim(
 
 
 def record():
-    return Record(Tracker([HELD]), Journal(Plan("claim", (STEP,), Claim(WEB), HELD), "boot-1", 1), "boot-1")
+    return Record(Tracker([HELD]), Journal(Plan("claim", (STEP,), HELD, HELD), "boot-1", 1), "boot-1")
 
 
 def refused(data):
