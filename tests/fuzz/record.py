@@ -7,13 +7,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, holding
 
@@ -27,15 +27,16 @@ _JOURNAL = Journal(
         "claim",
         (
             DriverStep(_A, Binding("igb", None), VFIO),
-            HostdevStep(_A, "web1", UUID, "live", None, "<hostdev/>"),
+            HostdevStep(_A, "web1", UUID, "live", None, hostdev_xml(_A, managed=True)),
         ),
-        Claim(WEB),
+        _HELD,
         _HELD,
     ),
     "boot-1",
     1,
 )
 _WHOLE = Record(Tracker([_HELD, claim(DPDK, holding(_B, attach=()))]), _JOURNAL, "boot-1", [{"count": 4}])
+parse_record(_WHOLE.as_bytes())  # else every input of the shape is refused for that alone
 _KEYS = (
     *("schema", "boot_id", "claims", "journal", "needs_cleaning", "pools", "owner", "kind", "id", "label", "requests"),
     *("devices", "address", "identity", "original", "driver", "driver_override", "adopted", "attach", "steps", "begun"),

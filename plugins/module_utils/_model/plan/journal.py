@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from .. import forms
 from ..claims.claim import Claim, Owner
 from ..claims.unfinished import CLAIMS, devices_of, journal_form
+from ..elements import parse_element
+from ..guest.usb_scsi_xml import hostdev_elements
 from .plan import Plan
-from .steps import step_form, step_from_dict
+from .steps import NodeStep, step_form, step_from_dict
 
 
 def _journal_form(value: object, path: str) -> None:
@@ -30,6 +32,19 @@ def _journal_form(value: object, path: str) -> None:
         if "address" in step and step["address"] not in devices:
             wanted = f"a device of the claims ({', '.join(sorted(devices)) or 'there is none'})"
             raise forms.wrong(f"{path}.steps[{index}].address", step["address"], wanted)
+        if step["kind"] == NodeStep.kind:
+            _check_ids(journal, step, f"{path}.steps[{index}]")
+
+
+def _check_ids(journal: dict[str, t.Any], step: dict[str, t.Any], path: str) -> None:
+    """Refuse an element with the ids of another USB device than the claims have: libvirt would find none by it."""
+    held = [held for key in CLAIMS for held in journal[key].get("node_devices", ())]
+    identity = next(device["identity"] for device in held if device["name"] == step["address"])
+    wanted = (identity.get("vendor_id"), identity.get("product_id"))
+    end = "before" if step["after"] is None else "after"
+    for element in hostdev_elements(parse_element(step[end])):
+        if element.ids not in (None, wanted):
+            raise forms.wrong(f"{path}.{end}", step[end], f"the ids {wanted[0]}:{wanted[1]}, as the claim has them")
 
 
 _FIELDS = journal_form(step_form)

@@ -57,6 +57,23 @@ def refused(data):
     return caught.value
 
 
+@pytest.mark.parametrize(
+    "xml",
+    [
+        USB_XML.replace("0951", "0952"),
+        USB_XML.replace("0x0951", "zz"),
+        USB_XML.replace("usb", "scsi"),
+        "<hostdev type='usb'/>",
+        "<hostdev type='scsi'><source><adapter name='scsi_host2'/><address bus='0' target='0' unit='0'/>"
+        "</source></hostdev>",
+    ],
+)
+def test_an_element_of_another_device_in_the_journal_is_refused(xml):
+    data = record().as_dict()
+    data["journal"]["steps"][0]["after"] = xml
+    assert refused(data).subject == "journal.steps[0].after"
+
+
 def test_they_are_read_as_they_were_written():
     parsed_record = parse_record(record().as_bytes())
     assert list(parsed_record.tracker) == [HELD]
