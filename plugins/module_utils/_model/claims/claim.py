@@ -69,7 +69,8 @@ def _holding_form(value: object, path: str) -> None:
     holding = Holding.from_dict(t.cast("dict[str, t.Any]", value))
     forms.same(holding.as_dict(), value, path)
     if named_vfio(holding.original.driver or "") and not holding.adopted:
-        raise forms.wrong(f"{path}.adopted", False, f"true of a device that {holding.original.driver} had before")
+        driver = holding.original.driver
+        raise forms.wrong(f"{path}.original.driver", driver, "another one for a device that was not adopted")
 
 
 _HOLDING_FIELDS = forms.mapping(

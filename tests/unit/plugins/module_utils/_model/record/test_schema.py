@@ -238,7 +238,7 @@ def test_what_is_not_of_the_form_is_refused_with_its_place(path, value, subject,
         ("journal.boot_id", "boot-1 ", "journal.boot_id"),
         ("claims.0.devices.0.attach", ["live", "config"], "claims[0].devices[0].attach"),
         ("claims.0.devices.0.attach", ["config", "config"], "claims[0].devices[0].attach"),
-        ("claims.0.devices.0.original.driver", "vfio-pci", "claims[0].devices[0].adopted"),
+        ("claims.0.devices.0.original.driver", "vfio-pci", "claims[0].devices[0].original.driver"),
         ("pools.0.vendor_id", "0x8086", "pools[0].vendor_id"),
     ],
 )
