@@ -219,7 +219,10 @@ def test_bars_that_are_in_use(either):
         Bar(3, 16384, io=False, is_64bit=True, prefetchable=False),
     )
     assert details(either, "0000:81:00.0").bars == (Bar(0, 16384, io=False, is_64bit=True, prefetchable=False),)
-    assert [(bar.number, bar.prefetchable) for bar in details(either, "0000:01:10.2").bars] == [(0, True), (3, True)]
+    assert [(region.number, region.prefetchable) for region in details(either, "0000:01:10.2").bars] == [
+        (0, True),
+        (3, True),
+    ]
 
 
 def kinds(tree, address):
