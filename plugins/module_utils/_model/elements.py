@@ -11,8 +11,11 @@ from __future__ import annotations
 import functools
 import xml.etree.ElementTree as ET
 
+PARSED = 1 << 14
+"""How many texts are kept: more than a host's domains and their devices have, and not all that a long run ever saw."""
 
-@functools.cache
+
+@functools.lru_cache(maxsize=PARSED)
 def parse_element(xml: str) -> ET.Element:
     """The element, the same one for all who ask: only copies of it are changed. Raises ET.ParseError."""
     return ET.fromstring(xml)

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from ..address import PciAddress
-from ..elements import parse_element
+from ..elements import PARSED, parse_element
 
 CONFIG = "config"
 LIVE = "live"
@@ -88,7 +88,7 @@ class Domain:
         return self.config if place == CONFIG else self.live
 
 
-@functools.cache
+@functools.lru_cache(maxsize=PARSED)
 def parse_layout(xml: str) -> DomainLayout:
     """Read a domain's XML, once for all who ask. Raises xml.etree.ElementTree.ParseError when it is none."""
     root = parse_element(xml)
