@@ -8,16 +8,13 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-import xml.etree.ElementTree as ET
 
 from .address import normalize_address
-from .elements import parse_element
 
 Check = t.Callable[[object, str], None]
 """Takes a value and its path inside the document. Raises DocumentError."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}")
-_DEEPEST = 32
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -99,31 +96,6 @@ def one_of(*words: str) -> Check:
             raise wrong(path, value, " or ".join(words))
 
     return check
-
-
-def element(*tags: str) -> Check:
-    """The XML of one element with one of these names."""
-
-    def check(value: object, path: str) -> None:
-        wanted = "the XML of a " + " or ".join(tags)
-        if not isinstance(value, str):
-            raise wrong(path, value, wanted)
-        try:
-            tag = parse_element(value).tag
-        except ET.ParseError as error:
-            raise DocumentError(path, f"found {shown(value)} ({error})", wanted) from error
-        if tag not in tags or not value.startswith(f"<{tag}") or not _is_shallow(parse_element(value)):
-            raise wrong(path, value, wanted)
-
-    return check
-
-
-def _is_shallow(element: ET.Element) -> bool:
-    """Whether it is as deep as elements of domains are at most: what copies it goes down by a call for each level."""
-    level = [element]
-    for _depth in range(_DEEPEST):
-        level = [child for parent in level for child in parent]
-    return not level
 
 
 def nullable(inner: Check) -> Check:

@@ -10,7 +10,6 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
 from .._model.errors import HostdevError
 
@@ -65,6 +64,12 @@ def find_binding(module: AnsibleModule) -> None:
     try:
         import libvirt  # noqa: F401 - not only found: it may be one for another Python
     except ImportError:
+        from ansible.module_utils.common.respawn import (
+            has_respawned,
+            probe_interpreters_for_module,
+            respawn_module,
+        )
+
         if has_respawned():
             return
         interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")

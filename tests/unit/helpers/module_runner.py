@@ -13,12 +13,12 @@ import typing as t
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common import respawn
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import changing as changing_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 
@@ -63,7 +63,7 @@ class Runner:
     def without_binding(self) -> None:
         """No Python on the host has libvirt's binding."""
         self._monkeypatch.setitem(sys.modules, "libvirt", None)
-        self._monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", lambda _paths, _name: None)
+        self._monkeypatch.setattr(respawn, "probe_interpreters_for_module", lambda _paths, _name: None)
 
     def run(self, name: str, **options: t.Any) -> tuple[int, dict[str, t.Any]]:
         """Exit status and result of the module; `check` and `diff` set those modes."""

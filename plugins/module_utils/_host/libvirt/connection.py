@@ -9,12 +9,14 @@ import time
 import typing as t
 
 from ..._model.errors import HostdevError
-from .errors import INTERNAL_ERROR, INVALID_CONN, NO_CONNECT, RPC, SYSTEM_ERROR, number
+from . import errors
 
 _T = t.TypeVar("_T")
 
 # What a call gets whose socket was closed under it; each can also mean something else, so the connection is asked too.
-_MAYBE_LOST = frozenset({INTERNAL_ERROR, NO_CONNECT, INVALID_CONN, SYSTEM_ERROR, RPC})
+_MAYBE_LOST = frozenset(
+    {errors.INTERNAL_ERROR, errors.NO_CONNECT, errors.INVALID_CONN, errors.SYSTEM_ERROR, errors.RPC}
+)
 # A daemon that is stopped right after each start is no daemon to work with.
 _RECONNECTS = 3
 _PAUSE_SECONDS = 0.5
@@ -55,7 +57,7 @@ class LibvirtConnection:
         return work(self._connection)
 
     def _is_lost(self, error: Exception) -> bool:
-        if number(error) not in _MAYBE_LOST:
+        if errors.number(error) not in _MAYBE_LOST:
             return False
         try:
             return not self._connection.isAlive()

@@ -10,16 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .errors import (
-    ACCESS_DENIED,
-    CONFIG_UNSUPPORTED,
-    NO_CONNECT,
-    NO_DOMAIN,
-    OPERATION_INVALID,
-    OPERATION_TIMEOUT,
-    OPERATION_UNSUPPORTED,
-    number,
-)
+from . import errors
 
 # By a part of the message, in small letters; the first that fits counts.
 _BY_WORDS = (
@@ -48,14 +39,16 @@ _BY_WORDS = (
     ),
 )
 _BY_NUMBER = {
-    NO_DOMAIN: "the domain was undefined or ended meanwhile: see virsh list --all, and run the task again",
-    OPERATION_INVALID: "the domain was started or stopped meanwhile: see virsh domstate, and run the task again",
-    OPERATION_TIMEOUT: "another job of the domain holds its lock (a backup, a migration, a hanging virsh): see virsh "
-    "domjobinfo, let it end, and run the task again",
-    ACCESS_DENIED: "libvirt's access control does not permit it to this user: run the task as root, or see its policy",
-    CONFIG_UNSUPPORTED: "this domain, or this version of libvirt or QEMU, can't have such a device as it is written",
-    OPERATION_UNSUPPORTED: "this hypervisor can't do that: see uri, and virsh uri",
-    NO_CONNECT: "see whether libvirtd or virtqemud runs on the host",
+    errors.NO_DOMAIN: "the domain was undefined or ended meanwhile: see virsh list --all, and run the task again",
+    errors.OPERATION_INVALID: "the domain was started or stopped meanwhile: see virsh domstate, and run the task again",
+    errors.OPERATION_TIMEOUT: "another job of the domain holds its lock (a backup, a migration, a hanging virsh): see "
+    "virsh domjobinfo, let it end, and run the task again",
+    errors.ACCESS_DENIED: "libvirt's access control does not permit it to this user: run the task as root, or see its "
+    "policy",
+    errors.CONFIG_UNSUPPORTED: "this domain, or this version of libvirt or QEMU, can't have such a device as it is "
+    "written",
+    errors.OPERATION_UNSUPPORTED: "this hypervisor can't do that: see uri, and virsh uri",
+    errors.NO_CONNECT: "see whether libvirtd or virtqemud runs on the host",
 }
 
 
@@ -65,4 +58,4 @@ def remedy(error: Exception) -> str | None:
     for words, what in _BY_WORDS:
         if any(word in text for word in words):
             return what
-    return _BY_NUMBER.get(t.cast("int", number(error)))
+    return _BY_NUMBER.get(t.cast("int", errors.number(error)))

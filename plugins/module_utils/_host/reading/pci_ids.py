@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -13,6 +14,7 @@ if t.TYPE_CHECKING:
 
 # Debian's and Fedora's hwdata, Debian's pci.ids, SUSE's and Gentoo's.
 _PLACES = ("/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/usr/share/pci.ids", "/var/lib/pciutils/pci.ids")
+_NEXT_SECTION = re.compile(rb"\n[^\t\n#]")
 
 
 class PciIds:
@@ -38,36 +40,42 @@ class PciIds:
 
 
 def read_pci_ids(tree: Tree, devices: t.Iterable[PciDevice]) -> PciIds:
-    """The names that the devices need, in one pass over the file: it has forty thousand lines, a host few devices."""
+    """The names that the devices need. Only their vendors' sections are read: a host has few, the file two thousand."""
     wanted: dict[str, set[str]] = {}
+    kinds: set[str] = set()
     for device in devices:
+        kinds.add(device.class_id[:2])
         wanted.setdefault(device.vendor_id, set()).add(device.product_id)
         wanted.setdefault(device.subsystem_vendor_id, set())
+    data = b"\n" + next(filter(None, (tree.data(place, 1 << 23) for place in _PLACES)), b"")
     vendors: dict[str, str] = {}
     products: dict[str, str] = {}
+    for vendor, wanted_products in wanted.items():
+        product = ""
+        for line in _section(data, vendor):
+            if line[:1] != "\t":
+                vendors[vendor] = line[4:].strip()
+            elif line[1:2] != "\t":
+                product = line[1:5] if line[1:5] in wanted_products else ""
+                if product:
+                    products[vendor + product] = line[5:].strip()
+            elif product:
+                products[vendor + product + line[2:6] + line[7:11]] = line[11:].strip()
     classes: dict[str, str] = {}
-    vendor = product = pci_class = ""
-    in_classes = False
-    text = next(filter(None, (tree.data(place, 1 << 23) for place in _PLACES)), b"")
-    for line in text.decode("utf-8", "replace").splitlines():
-        if not line or line[0] == "#":
-            continue
-        if line[0] != "\t":
-            in_classes = line.startswith("C ")
-            if in_classes:
-                pci_class = line[2:4]
-                classes[pci_class] = line[4:].strip()
-            else:
-                vendor = line[:4] if line[:4] in wanted else ""
-                if vendor:
-                    vendors[vendor] = line[4:].strip()
-        elif in_classes:
-            if line[1:2] != "\t":
-                classes[pci_class + line[1:3]] = line[3:].strip()
-        elif vendor and line[1:2] != "\t":
-            product = line[1:5] if line[1:5] in wanted[vendor] else ""
-            if product:
-                products[vendor + product] = line[5:].strip()
-        elif vendor and product:
-            products[vendor + product + line[2:6] + line[7:11]] = line[11:].strip()
+    for kind in kinds:
+        for line in _section(data, f"C {kind}"):
+            if line[:1] != "\t":
+                classes[kind] = line[4:].strip()
+            elif line[1:2] != "\t":
+                classes[kind + line[1:3]] = line[3:].strip()
     return PciIds(vendors, products, classes)
+
+
+def _section(data: bytes, head: str) -> list[str]:
+    """The line that begins with `head` and what is indented below it; no line where there is none."""
+    begin = data.find(f"\n{head}".encode())
+    if begin < 0:
+        return []
+    end = _NEXT_SECTION.search(data, begin + 1)
+    section = data[begin + 1 : end.start() if end else None].decode("utf-8", "replace")
+    return [line for line in section.splitlines() if line and line[0] != "#"]

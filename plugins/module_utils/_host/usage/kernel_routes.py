@@ -10,22 +10,7 @@ import socket
 import struct
 import typing as t
 
-from ..netlink import (
-    ADDRESS,
-    FAMILIES,
-    IFLA_IFNAME,
-    LINK,
-    NEXT_HOP,
-    ROUTE,
-    RTM_GETADDR,
-    RTM_GETLINK,
-    RTM_GETROUTE,
-    Dump,
-    attribute_map,
-    number,
-    parts,
-    patient_dump,
-)
+from .. import netlink
 from .routes import Local, Route, Routing, proc_routing
 
 if t.TYPE_CHECKING:
@@ -55,13 +40,13 @@ def read_routing(tree: Tree) -> Routing:
     """From the kernel on the host itself; of any other root, and where the kernel does not answer, from /proc."""
     if tree.local("/") == "/":
         try:
-            return netlink_routing(patient_dump, dict(socket.if_nameindex()))
+            return netlink_routing(netlink.patient_dump, dict(socket.if_nameindex()))
         except (OSError, LookupError):
             pass
     return proc_routing(tree)
 
 
-def netlink_routing(dump: Dump, names: InterfaceNames) -> Routing:
+def netlink_routing(dump: netlink.Dump, names: InterfaceNames) -> Routing:
     """`dump` sends a request (its type, the address family), `names` are those of the interfaces by number.
 
     Raises LookupError for a route that names no interface, and for what is no message of the kernel's.
@@ -72,10 +57,10 @@ def netlink_routing(dump: Dump, names: InterfaceNames) -> Routing:
         raise LookupError(f"a message can't be understood: {error}") from error
 
 
-def _read(dump: Dump, names: InterfaceNames) -> Routing:
-    routes = (_route(body, names) for family in FAMILIES for body in dump(RTM_GETROUTE, family))
-    addresses = (_address(body, names) for family in FAMILIES for body in dump(RTM_GETADDR, family))
-    ports = map(_switch_port, dump(RTM_GETLINK, socket.AF_UNSPEC))
+def _read(dump: netlink.Dump, names: InterfaceNames) -> Routing:
+    routes = (_route(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETROUTE, family))
+    addresses = (_address(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETADDR, family))
+    ports = map(_switch_port, dump(netlink.RTM_GETLINK, socket.AF_UNSPEC))
     return Routing(
         [route for route in routes if route is not None],
         [address for address in addresses if address is not None],
@@ -85,17 +70,17 @@ def _read(dump: Dump, names: InterfaceNames) -> Routing:
 
 def _route(body: bytes, names: InterfaceNames) -> Route | None:
     """A route to elsewhere; None for one that leads nowhere, or is the kernel's note on one destination."""
-    family, prefix, _source, _tos, table, _protocol, _scope, kind, flags = ROUTE.unpack_from(body)
+    family, prefix, _source, _tos, table, _protocol, _scope, kind, flags = netlink.ROUTE.unpack_from(body)
     if kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
         return None
-    known = attribute_map(body[ROUTE.size :])
-    table = number(known[_RTA_TABLE]) if _RTA_TABLE in known else table
+    known = netlink.attribute_map(body[netlink.ROUTE.size :])
+    table = netlink.number(known[_RTA_TABLE]) if _RTA_TABLE in known else table
     if table == _RT_TABLE_LOCAL:
         return None
     if _RTA_OIF in known:
-        numbers = [number(known[_RTA_OIF])]
+        numbers = [netlink.number(known[_RTA_OIF])]
     else:
-        numbers = [fields[3] for fields, _rest in parts(NEXT_HOP, known.get(_RTA_MULTIPATH, b""))]
+        numbers = [fields[3] for fields, _rest in netlink.parts(netlink.NEXT_HOP, known.get(_RTA_MULTIPATH, b""))]
     if not numbers:
         # It has a nexthop object, and the sysctl nexthop_compat_mode is off. /proc shows the interface all the same.
         raise LookupError("a route names no interface")
@@ -108,8 +93,8 @@ def _route(body: bytes, names: InterfaceNames) -> Route | None:
 
 
 def _address(body: bytes, names: InterfaceNames) -> Local | None:
-    name = names.get(ADDRESS.unpack_from(body)[4], "lo")
-    known = attribute_map(body[ADDRESS.size :])
+    name = names.get(netlink.ADDRESS.unpack_from(body)[4], "lo")
+    known = netlink.attribute_map(body[netlink.ADDRESS.size :])
     # Of a point-to-point link IFA_ADDRESS is the other end.
     packed = known.get(_IFA_LOCAL) or known.get(_IFA_ADDRESS)
     return None if name == "lo" or packed is None else Local(name, ipaddress.ip_address(packed))
@@ -117,6 +102,6 @@ def _address(body: bytes, names: InterfaceNames) -> Local | None:
 
 def _switch_port(body: bytes) -> str | None:
     """The name of an interface that is an internal port of Open vSwitch, None of others."""
-    known = attribute_map(body[LINK.size :])
-    kind = attribute_map(known.get(_IFLA_LINKINFO, b"")).get(_IFLA_INFO_KIND, b"")
-    return known[IFLA_IFNAME].rstrip(b"\0").decode() if kind.rstrip(b"\0") == _INTERNAL_PORT else None
+    known = netlink.attribute_map(body[netlink.LINK.size :])
+    kind = netlink.attribute_map(known.get(_IFLA_LINKINFO, b"")).get(_IFLA_INFO_KIND, b"")
+    return known[netlink.IFLA_IFNAME].rstrip(b"\0").decode() if kind.rstrip(b"\0") == _INTERNAL_PORT else None

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
 from ... import forms
+from ...elements import element_form as xml_form
 from ...elements import parse_element
 from ...guest.domain import LIVE, PLACES
 from .commands import virsh
@@ -29,7 +30,7 @@ def element_form(
     kind: str, address: forms.Check, is_of: t.Callable[[ET.Element, str], bool], *tags: str
 ) -> forms.Check:
     """Of a step that puts an element into a domain or takes it out; `is_of` whether one is that of an address."""
-    xml = forms.nullable(forms.element(*tags))
+    xml = forms.nullable(xml_form(*tags))
     fields = forms.mapping(
         {
             "kind": forms.one_of(kind),

@@ -6,9 +6,9 @@ from __future__ import annotations
 import types
 
 import pytest
+from ansible.module_utils.common import respawn as ansible_respawn
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import (
     Libvirt,
@@ -106,8 +106,8 @@ def test_the_module_starts_anew_under_the_systems_python_that_has_the_binding(ru
         raise RespawnError(interpreter)
 
     runner.without_binding()
-    monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", probe)
-    monkeypatch.setattr(libvirt_module, "respawn_module", respawn)
+    monkeypatch.setattr(ansible_respawn, "probe_interpreters_for_module", probe)
+    monkeypatch.setattr(ansible_respawn, "respawn_module", respawn)
     with pytest.raises(RespawnError, match="/usr/bin/python3"):
         find_binding(Module())
     assert asked == [(("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python"), "libvirt")]
@@ -115,8 +115,8 @@ def test_the_module_starts_anew_under_the_systems_python_that_has_the_binding(ru
 
 def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch):
     runner.without_binding()
-    monkeypatch.setattr(libvirt_module, "has_respawned", lambda: True)
-    monkeypatch.setattr(libvirt_module, "probe_interpreters_for_module", lambda _paths, _name: "/usr/bin/python3")
+    monkeypatch.setattr(ansible_respawn, "has_respawned", lambda: True)
+    monkeypatch.setattr(ansible_respawn, "probe_interpreters_for_module", lambda _paths, _name: "/usr/bin/python3")
     find_binding(Module())
     assert connect(Module(), "qemu:///system", required=False)[0] is None
 

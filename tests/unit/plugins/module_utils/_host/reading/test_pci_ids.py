@@ -49,7 +49,8 @@ def test_names_come_from_the_hosts_own_file(folder, place):
 
 
 def test_a_class_without_a_subclass_has_its_own_name(folder):
-    names = read_pci_ids(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), [CARD])
+    devices = [device("0000:01:00.0", class_id=class_id) for class_id in ("030200", "ff0000")]
+    names = read_pci_ids(tree(folder, {"/usr/share/misc/pci.ids": PCI_IDS}), devices)
     assert names.pci_class("030200") == "Display controller"
     assert names.pci_class("ff0000") is None
 
@@ -59,6 +60,13 @@ def test_ids_that_no_device_has_are_not_kept(folder):
     assert names.vendor("15b3") is None
     assert names.product("15b3", "10c9") is None
     assert names.product("8086", "10d3") is None
+
+
+def test_a_comment_or_an_empty_line_ends_no_section(folder):
+    text = PCI_IDS.replace("\t10d3", "# of the same vendor\n\n\t10d3")
+    other = device("0000:01:00.0", product_id="10d3")
+    names = read_pci_ids(tree(folder, {"/usr/share/misc/pci.ids": text}), [other])
+    assert names.product("8086", "10d3") == "82574L Gigabit Network Connection"
 
 
 def test_the_subsystems_vendor_is_named_too(folder):
