@@ -420,7 +420,14 @@ stopped:
   elements: str
   sample: []
 error:
-  description: Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+  description:
+    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+    - Where there is more to say, there are further keys. C(blockers), and C(refused) with the reason by device, of
+      devices that may not be given away. C(group_members) that have to go along. C(driver) and C(kernel_messages) of a
+      device whose driver was not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the
+      domains that were stopped hard. C(undo_failed), the error of the undo, and C(commands) for what is left.
+      C(record), the error of a record that could not be written after the undo. C(set_aside), the devices that stay on
+      record.
   returned: failure
   type: dict
   sample:

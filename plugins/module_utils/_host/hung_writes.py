@@ -19,7 +19,7 @@ from .process import process_stat, started_at
 if t.TYPE_CHECKING:
     from .sysfs import Tree
 
-NOTES = "/run/kvm.hostdev.stuck"
+NOTES = "/run/kvm.hostdev.hung-writes"
 
 
 class HungWrite(t.NamedTuple):

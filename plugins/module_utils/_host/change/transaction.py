@@ -149,7 +149,7 @@ class Transaction:
                 found=f"{error.found}; all else was undone, and {addresses} stays on record with "
                 f"{journal.plan.after.owner}, so that nobody else gets it",
                 remedy=f"{error.remedy}; release it after that. Other devices can be claimed and released meanwhile",
-                details={"stuck": list(recovery.set_aside)},
+                details={"set_aside": list(recovery.set_aside)},
             ) from error
 
     def _save(self, journal: Journal | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ... import forms
 from ...errors import HostdevError
@@ -43,9 +43,6 @@ class DriverStep(Step):
     @property
     def takes_after_reboot(self) -> bool:
         return self.after.driver is not None and named_vfio(self.after.driver)
-
-    def inverse(self) -> DriverStep:
-        return replace(self, before=self.after, after=self.before)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import typing as t
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ... import forms
 from ...elements import element_form as xml_form
@@ -88,9 +88,6 @@ class ElementStep(Step):
     @property
     def takes_after_reboot(self) -> bool:
         return self.place == LIVE and self.attaches
-
-    def inverse(self: _E) -> _E:
-        return replace(self, before=self.after, after=self.before)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ... import forms
 from ...guest.domain import CONFIG
@@ -58,9 +58,6 @@ class RootPortsStep(Step):
     address = None
     place = CONFIG
     FORM: t.ClassVar[forms.Check] = _form
-
-    def inverse(self) -> RootPortsStep:
-        return replace(self, before=self.after, after=self.before)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

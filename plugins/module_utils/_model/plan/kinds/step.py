@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
@@ -43,6 +44,8 @@ class Step:
     """Whether a claim takes its element out of a domain only for the one that it puts there instead."""
 
     # Without values: these would be the defaults of the dataclasses' fields.
+    before: t.Any
+    after: t.Any
     address: str | None
     domain: str | None
     uuid: str | None
@@ -68,8 +71,8 @@ class Step:
         return 0
 
     def inverse(self: _S) -> _S:
-        """The step that leads back."""
-        raise NotImplementedError
+        """The step that leads back: from `after` to `before`."""
+        return t.cast("_S", replace(t.cast("t.Any", self), before=self.after, after=self.before))
 
     def as_dict(self) -> dict[str, t.Any]:
         """The step as the journal has it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ... import forms
 from ...requests.guest_options import SETTINGS_FORM
@@ -61,9 +61,6 @@ class VfSettingsStep(Step):
     domain = uuid = place = None
 
     FORM: t.ClassVar[forms.Check] = _form
-
-    def inverse(self) -> VfSettingsStep:
-        return replace(self, before=self.after, after=self.before)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

@@ -74,7 +74,7 @@ def refused(call, *arguments, **keywords):
 
 def test_a_device_whose_unbind_never_returns_is_named_with_its_process_and_all_else_is_undone(host):
     failed = refused(host.claim, VFS)
-    assert (failed.code, failed.subject, failed.details["stuck"]) == ("unbind_timeout", VF1, [VF1])
+    assert (failed.code, failed.subject, failed.details["set_aside"]) == ("unbind_timeout", VF1, [VF1])
     process = hung_write_at(host.tree, VF1).process
     assert f"process {process} has been writing to {UNBIND} for 0.05 s, in state " in failed.found
     assert failed.details["driver"] == "igbvf"
@@ -130,7 +130,7 @@ def test_a_note_counts_only_for_the_process_that_left_it(tmp_path):
     note_hung_write(tree, VF1, os.getpid(), UNBIND)
     assert hung_write_at(tree, VF1) == (os.getpid(), UNBIND)
     assert list(all_hung_writes(tree)) == [VF1]
-    note = tmp_path / f"run/kvm.hostdev.stuck/{VF1}"
+    note = tmp_path / f"run/kvm.hostdev.hung-writes/{VF1}"
     process, _started, path = note.read_text().split()
     note.write_text(f"{process} 1 {path}\n")  # an older one that had the same number
     assert hung_write_at(tree, VF1) is None

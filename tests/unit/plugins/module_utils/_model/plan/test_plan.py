@@ -178,8 +178,9 @@ def test_a_plan_changes_something_when_it_has_steps_or_changes_the_record():
 @pytest.mark.parametrize("kind", KINDS.values(), ids=str)
 def test_a_kind_of_step_says_all_that_plans_journals_and_messages_ask_of_it(kind):
     names = {field.name for field in dataclasses.fields(kind)}
+    assert {"before", "after"} <= names
     for name in ("address", "domain", "uuid", "place"):
         assert name in names or hasattr(kind, name), name
-    for name in ("inverse", "as_dict", "from_dict", "command"):
+    for name in ("as_dict", "from_dict", "command"):
         assert getattr(kind, name) is not getattr(Step, name), name
     assert kind.__str__ is not object.__str__
