@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.decision.stubborn_guest import has_way_on, way_on
+from ..._model.decision.stubborn_guest import Failure, has_way_on, way_on
 
 if t.TYPE_CHECKING:
     from ..._model.errors import HostdevError
@@ -34,11 +34,11 @@ class StubbornGuest:
 
         Raises HostdevError when the domain can't be stopped, or would be lost by that.
         """
-        step = plan.steps[index]
-        if self._domains is None or not has_way_on(plan, step, error, self._choice):
+        failure = Failure(plan, plan.steps[index], error)
+        if self._domains is None or not has_way_on(failure, self._choice):
             return None
-        domain = next((domain for domain in self._domains.all() if domain.uuid == step.uuid), None)
-        way = way_on(plan, step, error, self._choice, domain, self._inventory)
+        domain = next((domain for domain in self._domains.all() if domain.uuid == failure.step.uuid), None)
+        way = way_on(failure, self._choice, domain, self._inventory)
         if way is None:
             return None
         if way.stops and domain is not None:

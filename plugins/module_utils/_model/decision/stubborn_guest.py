@@ -22,6 +22,14 @@ if t.TYPE_CHECKING:
 _STUBBORN = frozenset({"detach_timeout", "guest_paused"})
 
 
+class Failure(t.NamedTuple):
+    """A step of a plan that failed."""
+
+    plan: Plan
+    step: Step
+    error: HostdevError
+
+
 class WayOn(t.NamedTuple):
     """The plan to go on with from its step that failed, what is told of it, and whether the domain is stopped first."""
 
@@ -30,11 +38,12 @@ class WayOn(t.NamedTuple):
     stops: bool = False
 
 
-def has_way_on(plan: Plan, step: Step, error: HostdevError, choice: str) -> bool:
+def has_way_on(failure: Failure, choice: str) -> bool:
     """Whether there may be one: the guest kept a device, and `choice` (on_detach_timeout) permits more than to fail.
 
     Or the device was to be attached to a guest that may not run any more.
     """
+    plan, step, error = failure
     if step.domain is None or step.uuid is None or step.place != LIVE:
         return False
     if step.attaches:
@@ -42,14 +51,13 @@ def has_way_on(plan: Plan, step: Step, error: HostdevError, choice: str) -> bool
     return error.code in _STUBBORN and choice != FAIL and step.uuid == plan.after.owner.id
 
 
-def way_on(
-    plan: Plan, step: Step, error: HostdevError, choice: str, domain: Domain | None, inventory: Inventory
-) -> WayOn | None:
-    """The way on where `has_way_on`, None when the error stands. One parameter for each thing that counts.
+def way_on(failure: Failure, choice: str, domain: Domain | None, inventory: Inventory) -> WayOn | None:
+    """The way on where `has_way_on`, None when the error stands.
 
     `domain` is the step's as it is now, None when it is gone; `inventory` is the host's as the plan was made. Raises
     HostdevError when the domain would be lost by a hard stop.
     """
+    plan, step, error = failure
     if step.attaches:
         return None if domain is None or domain.active else _without_guest(plan, step, domain)
     if choice == DEFINITION:

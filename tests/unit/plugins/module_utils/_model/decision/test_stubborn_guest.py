@@ -10,7 +10,11 @@ import dataclasses
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.stubborn_guest import has_way_on, way_on
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.stubborn_guest import (
+    Failure,
+    has_way_on,
+    way_on,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep, NodeStep
@@ -59,11 +63,11 @@ def error(code):
 def test_there_is_a_way_on_where_the_owners_own_guest_is_at_fault_and_the_task_permits_it(
     plan, step, code, choice, expected
 ):
-    assert has_way_on(plan, step, error(code), choice) is expected
+    assert has_way_on(Failure(plan, step, error(code)), choice) is expected
 
 
 def way(plan, choice, now):
-    return way_on(plan, plan.steps[0], error("detach_timeout"), choice, now, DEVICES)
+    return way_on(Failure(plan, plan.steps[0], error("detach_timeout")), choice, now, DEVICES)
 
 
 def test_the_definition_only_needs_no_domain_and_stops_none():
