@@ -21,12 +21,13 @@ _CHANGING = (
     *(f"_model/{name}/" for name in ("decision", "plan", "selection")),
 )
 
-# A little above what it is: what makes it more should be worth it, and what makes it less should lower it.
+# In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be worth
+# it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 242,
-    "facts, libvirt": 285,
-    "unchanged claim": 266,
-    "release of nothing": 214,
+    "facts": 225,
+    "facts, libvirt": 267,
+    "unchanged claim": 245,
+    "release of nothing": 208,
 }
 
 
@@ -41,7 +42,8 @@ def test_a_task_that_changes_nothing_imports_what_it_needs(name, folder, lab_hos
     task = still_task(name, lab_host)
     taken = run_task(str(payload(task["module"], folder)), **task)
     assert taken["result"]["changed"] is False
-    assert sum(taken["imported"].values()) / 1000 <= _MOST_IMPORTED[name]
+    utils = [size for file, size in taken["imported"].items() if file.startswith("module_utils.")]
+    assert sum(utils) / 1000 <= _MOST_IMPORTED[name]
 
 
 def test_the_measured_claim_has_its_devices(folder, lab_host):
