@@ -43,7 +43,7 @@ def run(sizes: Sequence[int], ours_alone: Sequence[int]) -> None:
         for name in OPERATIONS:
             mine = ours[size][name]
             other = f"{_shown(theirs[name]):>12}" if theirs else f"{'':>12}"
-            times = f"{theirs[name] / mine:>9.0f}" if theirs else ""
+            times = f"{theirs[name] / mine:>9.1f}" if theirs else ""
             print(f"{size:>7}  {name:<18} {other} {_shown(mine):>12} {times}", flush=True)
     small, large = min(ours), max(sizes)
     operation = "claim and free one"
