@@ -21,8 +21,8 @@ _CHANGING = (
     *(f"_model/{name}/" for name in ("decision", "plan", "selection")),
 )
 
-# In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be worth
-# it, and what makes it less should lower it.
+# In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
+# worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
     "facts": 225,
     "facts, libvirt": 267,

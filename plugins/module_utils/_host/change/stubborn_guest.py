@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.decision.stubborn_guest import Failure, has_way_on, way_on
+from ..._model.decision.stubborn_guest import Failure, has_way_on, needs_domain, way_on
+from ..._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
-    from ..._model.errors import HostdevError
+    from ..._model.guest.domain import Domain
     from ..._model.host.inventory import Inventory
     from ..._model.plan.plan import Plan
+    from ..._model.plan.steps import Step
     from ..libvirt.changes import DomainChanges
 
 
@@ -34,20 +36,30 @@ class StubbornGuest:
 
         Raises HostdevError when the domain can't be stopped, or would be lost by that.
         """
-        failure = Failure(plan, plan.steps[index], error)
+        step = plan.steps[index]
+        failure = Failure(plan, step, error)
         if self._domains is None or not has_way_on(failure, self._choice):
             return None
-        domain = next((domain for domain in self._domains.all() if domain.uuid == failure.step.uuid), None)
+        domain = self._domain(self._domains, step) if needs_domain(failure, self._choice) else None
         way = way_on(failure, self._choice, domain, self._inventory)
         if way is None:
             return None
-        if way.stops and domain is not None:
-            if domain.name in self.stopped:
+        if way.stops and step.domain is not None and step.uuid is not None:
+            if step.domain in self.stopped:
                 return None  # somebody started it again, and its guest is as stubborn
-            self._domains.stop(domain.uuid)
-            self.stopped.append(domain.name)
+            self._domains.stop(step.uuid)
+            self.stopped.append(step.domain)
         self.warnings.append(way.warning)
         return way.plan
+
+    def _domain(self, domains: DomainChanges, step: Step) -> Domain | None:
+        """The step's domain as it is now, None when it is gone. No other is read: it may have trouble of its own."""
+        try:
+            return domains.find(step.uuid or "")
+        except HostdevError as error:
+            if error.code != "unknown_domain":
+                raise
+            return None
 
     def told(self, error: HostdevError) -> HostdevError:
         """The error, with what of this can't be undone."""

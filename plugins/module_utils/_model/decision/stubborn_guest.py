@@ -51,11 +51,16 @@ def has_way_on(failure: Failure, choice: str) -> bool:
     return error.code in _STUBBORN and choice != FAIL and step.uuid == plan.after.owner.id
 
 
+def needs_domain(failure: Failure, choice: str) -> bool:
+    """Whether `way_on` has to know what became of the domain."""
+    return failure.step.attaches or choice != DEFINITION
+
+
 def way_on(failure: Failure, choice: str, domain: Domain | None, inventory: Inventory) -> WayOn | None:
     """The way on where `has_way_on`, None when the error stands.
 
-    `domain` is the step's as it is now, None when it is gone; `inventory` is the host's as the plan was made. Raises
-    HostdevError when the domain would be lost by a hard stop.
+    `domain` is the step's as it is now, None when it is gone or not needed; `inventory` is the host's as the plan was
+    made. Raises HostdevError when the domain would be lost by a hard stop.
     """
     plan, step, error = failure
     if step.attaches:

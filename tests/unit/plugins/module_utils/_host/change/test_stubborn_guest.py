@@ -9,6 +9,8 @@ import errno
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.stubborn_guest import StubbornGuest
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
@@ -293,3 +295,24 @@ def test_a_journal_of_another_run_never_stops_its_domain(forced):
     assert "destroy" not in forced.libvirt.log
     assert forced.domain.UUIDString() == UUID
     assert has(forced, LIVE, VF1)
+
+
+@pytest.mark.parametrize("choice", ["definition", "force"])
+def test_the_way_on_hangs_on_no_other_domain(host, monkeypatch, choice):
+    host.claim(NICS)
+    host.libvirt.deaf, host.on_detach_timeout = True, choice
+    eased = StubbornGuest.eased
+
+    def with_trouble(*arguments):
+        monkeypatch.setattr(DomainChanges, "all", no_libvirt)
+        try:
+            return eased(*arguments)
+        finally:
+            monkeypatch.undo()
+
+    monkeypatch.setattr(StubbornGuest, "eased", with_trouble)
+    assert host.release(domain="web1").changed
+
+
+def no_libvirt(_domains):
+    raise HostdevError("no_libvirt", subject="libvirt", found="db1 can't be read", wanted="all domains")

@@ -185,9 +185,10 @@ def test_what_the_kernel_does_not_tell_is_null():
     assert {key: facts[key] for key in unknown} == dict.fromkeys(unknown)
 
 
-def test_details_that_were_not_read_are_null():
-    facts = report(inventory(device(A)))
-    assert {key: facts[key] for key in DETAILS} == dict.fromkeys(DETAILS)
+def test_the_details_are_the_fields_that_are_null_when_they_were_not_read():
+    details = PciDetails(link=PcieLink("8.0 GT/s PCIe", 8, "8.0 GT/s PCIe", 8), d3cold_allowed=True)
+    read, unread = report(inventory(device(A, details=details))), report(inventory(device(A)))
+    assert {key for key, value in read.items() if unread[key] is None and value is not None} == DETAILS
 
 
 def test_the_vfio_driver_is_the_one_that_a_claim_would_take_and_a_bridge_has_none():
