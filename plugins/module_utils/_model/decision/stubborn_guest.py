@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from ..plan.plan import Plan
     from ..plan.steps import Step
 
+# The errors of detaching that are the guest's doing, and not libvirt's.
 _STUBBORN = frozenset({"detach_timeout", "guest_paused"})
 
 
