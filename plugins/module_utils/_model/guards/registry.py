@@ -69,6 +69,25 @@ _TABLE = (
         "`dmesg | grep denylist`",
     ),
     Guard(
+        "reserved_memory",
+        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), which "
+        "the kernel gives to no guest",
+        "see the maker's notes on RMRR for a switch in the firmware's set-up, or ask for another device",
+        "`cat /sys/bus/pci/devices/ADDRESS/iommu_group/reserved_regions`",
+    ),
+    Guard(
+        "not_responding",
+        "it does not answer: its config space reads all ones, as of a device that fell off its bus or never woke up",
+        "power the host off and on, which resets what a reboot may not; see `dmesg` for why it stopped answering",
+        "`lspci -Dxs ADDRESS`; `dmesg | grep ADDRESS`",
+    ),
+    Guard(
+        "fabric_device",
+        "all GPUs of the host depend on it: an NVSwitch, or a function that manages the NVLink fabric",
+        STAYS,
+        "`lspci -Dnnvvs ADDRESS`; `nvidia-smi topo -m`",
+    ),
+    Guard(
         "driver_missing",
         "the host's kernel has no `vfio-pci`",
         "install the package with the kernel's modules, for the kernel that runs (`uname -r`)",
@@ -80,6 +99,12 @@ _TABLE = (
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
         "`echo 0 > /sys/bus/pci/devices/{address}/sriov_numvfs`",
         "`cat /sys/bus/pci/devices/ADDRESS/sriov_numvfs`",
+    ),
+    Guard(
+        "has_mdevs",
+        "mediated devices are made on it, each of which may be a guest's",
+        "once nobody has them remove them: `echo 1 > /sys/bus/mdev/devices/UUID/remove`, or `mdevctl stop`",
+        "`mdevctl list`; `ls /sys/bus/mdev/devices`",
     ),
     Guard(
         "no_reset",
@@ -154,6 +179,13 @@ _TABLE = (
         "`zpool status`",
     ),
     Guard(
+        "kernel_holder",
+        "the kernel has the disk open for something of its own, which the detail names where it can be told: device "
+        "mapper, bcache, DRBD, an export (nvmet, LIO), a loop device, a journal or log",
+        "take the disk out of what the detail names, or stop that",
+        "`lsblk -s`; `ls /sys/class/block/DISK/holders`; `dmsetup ls --tree`",
+    ),
+    Guard(
         "default_route",
         "a default route leaves through it, of the main routing table or of another, which the detail names",
         "have the default route leave through another interface",
@@ -186,6 +218,21 @@ _TABLE = (
         "take it out of the bridge or bond (`ip link set INTERFACE nomaster`), or the VLAN off (`ip link del`)",
         "`ip -d link`; `bridge link`",
         BY_ALLOW,
+    ),
+    Guard(
+        "other_netns",
+        "its driver has its interface in another network namespace: a container's, or of a service",
+        "end what has the interface, or move it back (`ip -n NAMESPACE link set INTERFACE netns 1`)",
+        "`lsns -t net`; `ip netns`",
+        BY_ALLOW,
+    ),
+    Guard(
+        "network_storage",
+        "file systems or disks of the host come over it (NFS, iSCSI, NVMe over fabrics)",
+        "unmount them (`umount`), or log out (`iscsiadm -m node -u`, `nvme disconnect`)",
+        "`findmnt -t nfs,nfs4`; `iscsiadm -m session`; `nvme list-subsys`",
+        BY_ALLOW,
+        "unless the root file system is among them",
     ),
     Guard(
         "bmc",
@@ -234,6 +281,13 @@ _TABLE = (
         "it is a device of a claim that sat at another address when it was claimed",
         _AGAIN,
         "`ansible_facts.hostdev.drift`",
+    ),
+    Guard(
+        "set_aside",
+        "an earlier run could neither finish what it did to it nor undo that; reason, time and commands are on record",
+        "mend it by the commands that are on record, or let `kvm.hostdev.pci_passthrough_release` with "
+        "`addresses: [{address}]` try again",
+        "`ansible_local.hostdev.set_aside`",
     ),
     Guard(
         "not_in_device_spec",
