@@ -92,42 +92,64 @@ class Binder:
 
     def _bind(self, device: PciDevice, driver: str) -> None:
         """Pin the function to a driver and bind it; `bind` gives the probe's errno, drivers_probe would hide it."""
-        folder = f"{_DRIVERS}/{driver}"
-        if not self._tree.exists(folder) and not (self._load_module(driver) and self._tree.exists(folder)):
-            raise HostdevError(
-                "driver_missing",
-                subject=device.address,
-                found=f"the kernel has no driver {driver}, and modprobe {driver} did not bring it",
-                wanted=f"driver {driver}",
-                remedy="install the kernel's module package, or see dmesg for why the module refuses to load",
-            )
+        self._load(device.address, driver)
         self._put(device.address, "driver_override", driver)
         if device.driver == driver:
             return
         if device.driver is not None:
             self._unbind(device)
-        self._attempt(device.address, f"{folder}/bind", device.address, f"bind it to {driver}")
+        self._attempt(device.address, f"{_DRIVERS}/{driver}/bind", device.address, f"bind it to {driver}")
 
     def _restore(self, device: PciDevice, after: Binding) -> None:
-        """Set the override as it was, and let the function go to its own driver or to none."""
-        if device.driver_override != after.override:
-            # An empty write has no effect: the kernel takes a newline for "unset".
-            self._put(device.address, "driver_override", after.override or "\n")
+        """Let the function go to the driver that it had, or to none, and leave the override as it was.
+
+        The override names the driver while it is bound: without it the kernel binds its own first choice, which need
+        not be the driver that was there (uio_pci_generic by dpdk-devbind, nouveau and nvidia, r8168 and r8169).
+        """
         if device.driver == after.driver:
+            self._put_override(device.address, after)
             return
-        if device.driver is not None:
-            self._unbind(device)
         if after.driver is None:
+            self._put_override(device.address, after)
+            self._unbind(device)
             return
-        if not self._tree.exists(f"{_DRIVERS}/{after.driver}"):
-            self._load_module(after.driver)
-        # A new module may have bound the function by itself; what the kernel would choose is asked for by a probe.
+        self._load(device.address, after.driver)
+        self._put(device.address, "driver_override", after.driver)
+        try:
+            self._probe(self._device(device.address), after.driver)
+        except HostdevError as error:
+            if error.code == "bind_failed":
+                self._put_override(device.address, after)
+            raise
+        self._put_override(device.address, after)
+
+    def _probe(self, device: PciDevice, driver: str) -> None:
+        """Let the kernel probe the function for the driver that its override names."""
+        if device.driver not in (None, driver):
+            self._unbind(device)
         if self._device(device.address).driver is None:
-            self._attempt(device.address, _PROBE, device.address, f"bind it to {after.driver}")
-        if self._device(device.address).driver is None and self._tree.exists(f"{_DRIVERS}/{after.driver}"):
-            self._attempt(
-                device.address, f"{_DRIVERS}/{after.driver}/bind", device.address, f"bind it to {after.driver}"
+            self._attempt(device.address, _PROBE, device.address, f"bind it to {driver}")
+        # A probe says success also when the driver refuses; `bind` has its errno.
+        if self._device(device.address).driver is None:
+            self._attempt(device.address, f"{_DRIVERS}/{driver}/bind", device.address, f"bind it to {driver}")
+        self._await(device.address, Binding(driver, driver))
+
+    def _load(self, address: str, driver: str) -> None:
+        """See that the kernel has the driver, before anything is taken from the function's present one."""
+        folder = f"{_DRIVERS}/{driver}"
+        if not self._tree.exists(folder) and not (self._load_module(driver) and self._tree.exists(folder)):
+            raise HostdevError(
+                "driver_missing",
+                subject=address,
+                found=f"the kernel has no driver {driver}, and modprobe {driver} did not bring it",
+                wanted=f"driver {driver}",
+                remedy="install the kernel's module package, or see dmesg for why the module refuses to load",
             )
+
+    def _put_override(self, address: str, wanted: Binding) -> None:
+        """An empty write has no effect: the kernel takes a newline for "unset"."""
+        if self._device(address).driver_override != wanted.override:
+            self._put(address, "driver_override", wanted.override or "\n")
 
     def _unbind(self, device: PciDevice) -> None:
         self._check_unheld(device.address)

@@ -58,13 +58,16 @@ class DriverStep(Step):
         return cls(data["address"], before, after)
 
     def command(self) -> str:
-        device = f"/sys/bus/pci/devices/{self.address}"
-        override = shlex.quote(self.after.override) if self.after.override else ""
-        commands = [f"echo {override} > {shlex.quote(f'{device}/driver_override')}"]
+        """The override names the driver while it is bound, as it does when we bind it."""
+        device, driver = f"/sys/bus/pci/devices/{self.address}", self.after.driver
+        override = shlex.quote(f"{device}/driver_override")
+        commands = [f"echo {_quoted(driver or self.after.override)} > {override}"]
         if self.before.driver:
             commands.append(f"echo {shlex.quote(self.address)} > {shlex.quote(f'{device}/driver/unbind')}")
-        if self.after.driver:
+        if driver:
             commands.append(f"echo {shlex.quote(self.address)} > /sys/bus/pci/drivers_probe")
+            if driver != self.after.override:
+                commands.append(f"echo {_quoted(self.after.override)} > {override}")
         return "; ".join(commands)
 
     def lines(self) -> tuple[str, str]:
@@ -100,3 +103,8 @@ class DriverStep(Step):
 
     def __str__(self) -> str:
         return f"driver of {self.address}: {self.before.driver or 'none'} -> {self.after.driver or 'none'}"
+
+
+def _quoted(override: str | None) -> str:
+    """Nothing at all for none: the newline that `echo` writes then unsets the override."""
+    return shlex.quote(override) if override else ""

@@ -29,9 +29,10 @@ BIND = [
     "drivers/vfio-pci/bind <- '0000:01:10.0'",
 ]
 RESTORE = [
-    "devices/0000:01:10.0/driver_override <- '\\n'",
+    "devices/0000:01:10.0/driver_override <- 'igbvf'",
     "drivers/vfio-pci/unbind <- '0000:01:10.0'",
     "drivers_probe <- '0000:01:10.0'",
+    "devices/0000:01:10.0/driver_override <- '\\n'",
 ]
 
 
@@ -108,7 +109,7 @@ def test_what_is_bound_but_not_pinned_is_only_pinned(bench):
     assert bench.kernel.log == ["devices/0000:01:10.0/driver_override <- 'vfio-pci'"]
 
 
-def test_restoring_unpins_with_a_newline_unbinds_and_asks_the_kernel_to_probe(bench):
+def test_restoring_pins_the_driver_that_was_there_while_the_kernel_probes_and_unpins_with_a_newline(bench):
     bench.bound()
     bench.bring(VF, VFIO, IGBVF)
     assert bench.kernel.log == RESTORE
@@ -159,7 +160,7 @@ def test_the_hosts_own_driver_is_loaded_where_it_was_unloaded(bench):
     (bench.root / "sys/bus/pci/drivers/igbvf").rmdir()
     bench.kernel.modules.add("igbvf")
     bench.bring(VF, VFIO, IGBVF)
-    assert bench.kernel.log == [*RESTORE[:2], "modprobe igbvf"]  # a driver takes what it fits as it comes
+    assert bench.kernel.log == ["modprobe igbvf", *RESTORE]
     assert bench.state() == IGBVF
 
 
@@ -167,7 +168,7 @@ def test_a_driver_that_a_probe_does_not_choose_is_bound_by_name(bench, monkeypat
     bench.bound()
     monkeypatch.setattr(bench.kernel, "_probe", lambda _address: None)
     bench.bring(VF, VFIO, IGBVF)
-    assert bench.kernel.log == [*RESTORE, "drivers/igbvf/bind <- '0000:01:10.0'"]
+    assert bench.kernel.log == [*RESTORE[:3], "drivers/igbvf/bind <- '0000:01:10.0'", RESTORE[3]]
     assert bench.state() == IGBVF
 
 
@@ -242,7 +243,7 @@ def test_a_pf_whose_driver_leaves_its_vfs_is_refused_by_the_kernel(bench):
 
 def test_the_refusal_to_clear_an_override_is_told_in_words(bench):
     bench.bound()
-    bench.kernel.fail(1, error(errno.EPERM))
+    bench.kernel.fail(4, error(errno.EPERM))
     assert bench.refused(VF, VFIO, IGBVF).wanted == "to set driver_override to nothing"
 
 
@@ -265,9 +266,30 @@ def test_a_bind_that_succeeds_and_shows_no_driver_is_not_believed(bench, monkeyp
     assert refused.wanted == "driver vfio-pci, driver_override vfio-pci"
 
 
-def test_another_driver_than_the_recorded_one_after_a_restore_is_not_believed(bench):
+def test_the_driver_that_was_there_comes_back_though_it_is_not_the_kernels_first_choice(bench):
     bench.bound()
     bench.kernel.own(VF, "igb")
+    bench.bring(VF, VFIO, IGBVF)
+    assert bench.state() == IGBVF
+
+
+def test_a_driver_that_refuses_to_come_back_is_told_and_nothing_stays_pinned(bench):
+    bench.bound()
+    bench.kernel.refuse(VF, "igbvf")
+    assert bench.refused(VF, VFIO, IGBVF).found.startswith("the kernel refused to bind it to igbvf: No such device")
+    assert bench.state() == Binding(None, None)
+
+
+def test_a_driver_that_is_gone_is_told_before_anything_is_taken(bench):
+    bench.bound()
+    bench.kernel.log.clear()
+    assert bench.refused(VF, VFIO, Binding("igb_uio", None)).code == "driver_missing"
+    assert bench.kernel.log == ["modprobe igb_uio"]
+
+
+def test_another_driver_than_the_recorded_one_after_a_restore_is_not_believed(bench, monkeypatch):
+    bench.bound()
+    monkeypatch.setattr(bench.kernel, "_probe", lambda address: bench.kernel._bind(address, "igb"))
     refused = bench.refused(VF, VFIO, IGBVF)
     assert refused.found == "driver igb, driver_override unset after all writes"
     assert refused.wanted == "driver igbvf, driver_override unset"

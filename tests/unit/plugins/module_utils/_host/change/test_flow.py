@@ -167,9 +167,10 @@ def test_a_release_goes_the_way_back(lab_host):
     ]
     assert lab_host.libvirt.log == ["detach 0000:01:10.0 live", "detach 0000:01:10.0 config"]
     assert lab_host.kernel.log == [
-        "devices/0000:01:10.0/driver_override <- '\\n'",
+        "devices/0000:01:10.0/driver_override <- 'igbvf'",
         "drivers/vfio-pci/unbind <- '0000:01:10.0'",
         "drivers_probe <- '0000:01:10.0'",
+        "devices/0000:01:10.0/driver_override <- '\\n'",
     ]
 
 

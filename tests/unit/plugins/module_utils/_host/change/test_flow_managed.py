@@ -138,7 +138,6 @@ def test_a_device_that_another_domain_was_started_with_meanwhile_is_not_claimed_
         host.claim(NIC, attach=("config",), allow=IN_DEFINITION)
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel's first choice comes back instead: case transactions/01")
 def test_a_release_gives_back_the_driver_that_was_there_and_not_the_kernels_choice(host):
     bound_to_another_driver(host)
     host.claim(NIC)
@@ -146,7 +145,6 @@ def test_a_release_gives_back_the_driver_that_was_there_and_not_the_kernels_choi
     assert driver(host) == ("uio_pci_generic", None)
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel's first choice comes back instead: case transactions/01")
 def test_a_claim_that_fails_gives_back_the_driver_that_was_there_and_not_the_kernels_choice(host):
     bound_to_another_driver(host)
     host.libvirt.fail(1, LibvirtError("internal error: unable to execute QEMU command 'device_add'"))

@@ -45,6 +45,13 @@ def test_the_commands_by_hand_for_a_domain():
             "echo 0000:01:10.0 > /sys/bus/pci/devices/0000:01:10.0/driver/unbind",
         ),
         (
+            DriverStep(VF1, VFIO, OWN),
+            "echo igbvf > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
+            "echo 0000:01:10.0 > /sys/bus/pci/devices/0000:01:10.0/driver/unbind; "
+            "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe; "
+            "echo  > /sys/bus/pci/devices/0000:01:10.0/driver_override",
+        ),
+        (
             DriverStep(VF1, Binding(None, None), VFIO),
             "echo vfio-pci > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
             "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe",
