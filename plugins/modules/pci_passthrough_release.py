@@ -44,6 +44,7 @@ options:
     description:
       - Only the devices at these addresses, whoever holds them unless O(domain) or O(owner) is given too. USB and SCSI
         devices are released with O(domain), or by O(names).
+      - A device that is set aside is tried again, and comes back to others if that succeeds.
     type: list
     elements: str
     default: []
@@ -52,6 +53,15 @@ options:
       - Release the claims of all domains that no longer exist. Not together with O(domain) or O(owner).
     type: bool
     default: false
+  to:
+    description:
+      - Which driver the devices go to.
+      - V(recorded) is the one that each had when it was claimed. A device that was with a VFIO driver then, because
+        libvirt or somebody else had bound it, stays with that and is in RV(still_bound).
+      - V(host) is the one that the host would choose by itself, as if nothing had ever been pinned.
+    type: str
+    choices: [recorded, host]
+    default: recorded
   cleaned:
     description:
       - Says that devices for one-time use, given back by this run or before, are clean and may be claimed again. Which
@@ -103,6 +113,17 @@ EXAMPLES = r"""
     detach_timeout: 120
     on_detach_timeout: force
 
+- name: Give a device that was found bound to vfio-pci to the host's own driver
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    owner: dpdk0
+    to: host
+
+- name: Try again to give back a device that is set aside
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    addresses: ["0000:04:00.0"]
+
 - name: Clean up after domains that were undefined
   become: true
   kvm.hostdev.pci_passthrough_release:
@@ -110,6 +131,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+still_bound:
+  description:
+    - The addresses of devices that were given back and stay with a VFIO driver, since they had it before they were
+      claimed. O(to=host) gives such devices to the host's own driver.
+  returned: success
+  type: list
+  elements: str
+  sample: ["0000:01:10.2"]
 devices:
   description: The devices that were given back.
   returned: success
@@ -201,6 +230,7 @@ def main() -> None:
                 "names": {"type": "list", "elements": "str", "default": []},
                 "addresses": {"type": "list", "elements": "str", "default": []},
                 "orphans": {"type": "bool", "default": False},
+                "to": {"type": "str", "choices": ["recorded", "host"], "default": "recorded"},
                 "cleaned": {"type": "bool", "default": False},
             },
             mutually_exclusive=[("domain", "owner")],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
-from .reading.pci import read_devices
+from .reading.pci import read_device, read_devices
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
@@ -36,7 +36,19 @@ class System:
         """
         if domains is None:
             domains = self.domains.all() if self.domains is not None else ()
-        devices = read_devices(self.tree, details=details)
+        return self._inventory(read_devices(self.tree, details=details), domains)
+
+    def inventory_of(self, addresses: t.Collection[str]) -> Inventory:
+        """These functions alone, those that are there, with who uses them at this moment: the host, running domains.
+
+        That costs as much as the host has mounts, routes, open files and running domains, however many functions it
+        has. Raises HostdevError where libvirt does not answer.
+        """
+        domains = self.domains.running() if self.domains is not None else ()
+        devices = (read_device(self.tree, address) for address in addresses)
+        return self._inventory([device for device in devices if device is not None], domains)
+
+    def _inventory(self, devices: t.Sequence[PciDevice], domains: t.Sequence[Domain]) -> Inventory:
         uses = uses_by_address(domains)
         with_guests = {address for address, domain_uses in uses.items() if any(use.live for use in domain_uses)}
         return Inventory(

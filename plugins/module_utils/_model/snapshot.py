@@ -19,6 +19,10 @@ if t.TYPE_CHECKING:
     from .host.vf_state import VfState
 
 
+def _unknown(_device: PciDevice) -> None:
+    return None
+
+
 def _vfio_pci(_device: PciDevice) -> str:
     return "vfio-pci"
 
@@ -31,7 +35,8 @@ class Snapshot:
     them that a claim is for, since libvirt knows a domain by more than one spelling. `nodes` are the USB and SCSI
     devices by name, read only where somebody holds or wants one; `vf_states` what PFs have of those VFs that the
     decision is about, by address, see decision.claim. `vfio_driver` names the VFIO driver for a function: it may look
-    that up in the kernel's table of modules, which is large and is not read unless a function is to be bound.
+    that up in the kernel's table of modules, which is large and is not read unless a function is to be bound;
+    `host_driver` likewise names the one that the host would choose, None where that can't be told.
     """
 
     inventory: Inventory
@@ -41,6 +46,7 @@ class Snapshot:
     nodes: t.Mapping[str, NodeDevice] = field(default_factory=dict)
     vf_states: t.Mapping[str, VfState] = field(default_factory=dict)
     vfio_driver: t.Callable[[PciDevice], str] = _vfio_pci
+    host_driver: t.Callable[[PciDevice], str | None] = _unknown
 
     def domain_of(self, owner: Owner) -> Domain | None:
         """The domain that is this owner, None where the owner is none or its domain is gone."""

@@ -38,9 +38,11 @@ class ModuleHost(ChangingHost):
     @functools.cached_property
     def binder(self) -> Binder:
         from .._host.binding.binder import Binder
+        from .._host.binding.exclusive import ExclusiveOpen
         from .._host.binding.sysfs_writer import SysfsWriter
 
-        return Binder(self.tree, SysfsWriter(self.tree), lambda name: load_module(self._module, name))
+        write, disks = SysfsWriter(self.tree), ExclusiveOpen(self.tree)
+        return Binder(self.tree, write, lambda name: load_module(self._module, name), disks=disks)
 
     @functools.cached_property
     def vf_settings(self) -> VfSettings:

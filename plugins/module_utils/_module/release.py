@@ -15,6 +15,8 @@ from .changing import devices, flow, node_devices, result
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from .._model.plan.plan import Plan
+
 
 def release(module: AnsibleModule) -> dict[str, t.Any]:
     """The release module's work."""
@@ -27,6 +29,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         addresses=parse_addresses(options["addresses"], "addresses"),
         orphans=options["orphans"],
         cleaned=options["cleaned"],
+        to_host=options["to"] == "host",
     )
     outcome = flow(module, needs_libvirt=False).release(wish)
     return {
@@ -35,7 +38,18 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         "devices": [device for plan in outcome.plans for device in devices(plan)],
         "node_devices": [device for plan in outcome.plans for device in node_devices(plan)],
         "cleaned": outcome.cleaned,
+        "still_bound": [address for plan in outcome.plans for address in _still_bound(plan)],
     }
+
+
+def _still_bound(plan: Plan) -> list[str]:
+    """The devices given back that stay with the VFIO driver that they had before we came."""
+    moved = {step.address for step in plan.steps if step.changes_driver}
+    return [
+        address
+        for address, held in plan.before.holdings.items()
+        if held.adopted and address not in plan.after.holdings and address not in moved
+    ]
 
 
 def _check_scope(options: t.Mapping[str, t.Any]) -> None:

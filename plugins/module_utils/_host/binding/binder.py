@@ -9,12 +9,13 @@ takes every identical card of the host.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import time
 import typing as t
 
 from ..._model.errors import HostdevError
-from ..._model.host.device import Binding
+from ..._model.host.device import Binding, host_driven
 from ..reading.kernel_log import lines_about
 from ..reading.pci import DEVICES, read_device
 from ..usage.processes import process_uses
@@ -44,20 +45,34 @@ class Writer(t.Protocol):
     def __call__(self, path: str, text: str, seconds: float) -> None: ...
 
 
+class Disks(t.Protocol):
+    """Has all disks of a function to itself. Raises HostdevError where somebody else has one."""
+
+    def disks_of(self, address: str) -> t.ContextManager[None]: ...
+
+
 class Binder:
     """Brings functions to drivers.
 
     `tree` is what is read, `write` what writes to it, `load_module` loads a kernel module by name and says whether
-    that worked. `seconds` is the deadline for each write.
+    that worked. `seconds` is the deadline for each write. `disks` are opened while a function leaves a driver of the
+    host; None where there can be none.
     """
 
     def __init__(
-        self, tree: Tree, write: Writer, load_module: t.Callable[[str], bool], *, seconds: float = 30.0
+        self,
+        tree: Tree,
+        write: Writer,
+        load_module: t.Callable[[str], bool],
+        *,
+        seconds: float = 30.0,
+        disks: Disks | None = None,
     ) -> None:
         self._tree = tree
         self._write = write
         self._load_module = load_module
         self._seconds = seconds
+        self._disks = disks
         self._hung: set[str] = set()
 
     def apply(self, step: DriverStep) -> None:
@@ -73,6 +88,9 @@ class Binder:
             self._hung.discard(step.address)
             device = self._device(step.address)
         if device.binding == step.after:
+            return
+        if step.by_kernel:
+            self._let_choose(device, step.after.driver)
             return
         if step.after.override is not None and step.after.override == step.after.driver:
             self._bind(device, step.after.driver)
@@ -123,6 +141,20 @@ class Binder:
             raise
         self._put_override(device.address, after)
 
+    def _let_choose(self, device: PciDevice, expected: str | None) -> None:
+        """Let the kernel choose the function's driver, of which `expected` is the likeliest; none is an error then."""
+        self._put_override(device.address, Binding(None, None))
+        if host_driven(device):
+            return
+        if device.driver is not None:
+            self._unbind(device)
+        if expected is not None and not self._tree.exists(f"{_DRIVERS}/{expected}"):
+            self._load_module(expected)
+        if self._device(device.address).driver is None:
+            self._attempt(device.address, _PROBE, device.address, "let the kernel choose its driver")
+        if self._device(device.address).driver is None and self._tree.exists(f"{_DRIVERS}/{expected}"):
+            self._attempt(device.address, f"{_DRIVERS}/{expected}/bind", device.address, f"bind it to {expected}")
+
     def _probe(self, device: PciDevice, driver: str) -> None:
         """Let the kernel probe the function for the driver that its override names."""
         if device.driver not in (None, driver):
@@ -153,9 +185,11 @@ class Binder:
 
     def _unbind(self, device: PciDevice) -> None:
         self._check_unheld(device.address)
-        self._attempt(
-            device.address, f"{_DRIVERS}/{device.driver}/unbind", device.address, f"unbind it from {device.driver}"
-        )
+        alone = contextlib.nullcontext() if device.vfio or self._disks is None else self._disks.disks_of(device.address)
+        with alone:
+            self._attempt(
+                device.address, f"{_DRIVERS}/{device.driver}/unbind", device.address, f"unbind it from {device.driver}"
+            )
 
     def _check_unheld(self, address: str) -> None:
         """Look once more, right before the unbind, which would wait in the kernel until the holder lets go.

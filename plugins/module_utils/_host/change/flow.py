@@ -64,7 +64,7 @@ class Flow:
 
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
-            snapshot = self._read(record, domain=wish.domain, requests=wish.requests)
+            snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
             choice = choose(snapshot, wish)
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             self._carry_out(decide_claim(snapshot, choice), record, snapshot, outcome)
@@ -77,13 +77,19 @@ class Flow:
         outcome = Outcome()
         whose = wish.domain or wish.owner or ("orphans" if wish.orphans else ", ".join(wish.addresses))
         with self._opened(outcome, f"release for {whose}") as record:
-            snapshot = self._read(record)
+            snapshot = self._read(record, outcome)
             claims, warnings = concerned(snapshot, wish)
             outcome.warnings.extend(warnings)
             for number, claim in enumerate(claims):
                 if number and not self._check_mode:
-                    snapshot = self._read(record)
+                    snapshot = self._read(record, outcome)
                 self._give_back(snapshot, wish, claim, record, outcome)
+            if not record.tracker.set_aside.keys().isdisjoint(wish.addresses):
+                from .settling import Settling
+
+                snapshot = self._read(record, outcome)
+                settling = Settling(self._system, self._file, self._detach_timeout, check_mode=self._check_mode)
+                settling.try_again(snapshot, wish, record, outcome)
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
         return outcome
 
@@ -106,10 +112,16 @@ class Flow:
     def _recover(self, record: Record) -> list[str] | None:
         return self._transaction(record).recover(read_host(self._system.tree).boot_id)
 
-    def _read(self, record: Record, *, domain: str | None = None, requests: t.Iterable[Request] = ()) -> Snapshot:
+    def _read(
+        self, record: Record, outcome: Outcome, *, domain: str | None = None, requests: t.Iterable[Request] = ()
+    ) -> Snapshot:
         snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests)
         record.boot_id = snapshot.inventory.host.boot_id
-        return snapshot
+        if not record.tracker.set_aside:
+            return snapshot
+        from .settling import without_mended
+
+        return without_mended(snapshot, record, outcome, None if self._check_mode else self._file)
 
     def _carry_out(self, decision: Decision, record: Record, snapshot: Snapshot, outcome: Outcome) -> None:
         """Run the plan unless in check mode, and add it to the outcome with its diff."""
@@ -134,11 +146,12 @@ class Flow:
         from .stubborn_guest import StubbornGuest
 
         guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
+        transaction = self._transaction(record)
         try:
-            plan = self._transaction(record).run(plan, guest)
+            plan = transaction.run(plan, guest)
         except HostdevError as error:
             raise guest.told(error) from error
-        outcome.warnings.extend(guest.warnings)
+        outcome.warnings.extend([*transaction.notes, *guest.warnings])
         outcome.stopped.extend(guest.stopped)
         return replace(plan, after=record.tracker.claim_of(plan.after.owner))
 

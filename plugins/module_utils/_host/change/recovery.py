@@ -5,9 +5,9 @@
 
 A device that was pulled out, or in whose place there is another, has nothing to be put back, and neither has a guest
 that stopped. After a reboot the host may use again what a step would take from it: then definitions are put right and
-devices given back, and none is taken or set up. A guest that was started meanwhile, by libvirt at the boot of the host
-say, may have a device that a step gives back: it must let go first, since the unbind would wait in the kernel until it
-does.
+devices given back, and none is taken or set up. What the host uses by then stays with it. A guest that was started
+meanwhile, by libvirt at the boot of the host say, may have a device that a step gives back: it must let go first, since
+the unbind would wait in the kernel until it does.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.errors import HostdevError
+from ..._model.guards.again import found_blockers
 from ..reading.pci import read_device
 from ..reading.usb_scsi import read_usb_and_scsi
+from .asked_again import AskedAgain
 
 if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
@@ -29,49 +31,77 @@ if t.TYPE_CHECKING:
 
 
 class Recovery:
-    """Drives steps of one plan to their ends; `rebooted` tells whether the host was since they were planned."""
+    """Drives steps of one plan to their ends; `rebooted` tells whether the host was since they were planned.
 
-    def __init__(self, plan: Plan, executors: Executors, *, rebooted: bool) -> None:
+    With `settle` nothing but libvirt's silence keeps it from its end: a device that can't be driven there is set aside.
+    Without, only one whose driver does not come back is, which no second attempt would help. `undriven` are the steps
+    that are left after an error, `set_aside` the errors of devices by address, `with_host` those of devices that the
+    host uses by now and keeps, and `notes` tell all that was not done.
+    """
+
+    def __init__(self, plan: Plan, executors: Executors, *, rebooted: bool, settle: bool = False) -> None:
         self._now = _Now(plan, executors.host)
+        self._again = AskedAgain(plan, executors.host)
         self._apply = executors.apply
         self._rebooted = rebooted
-        self._notes: list[str] = []
-        self.left: list[Step] = []
+        self._settle = settle
+        self.notes: list[str] = []
+        self.undriven: list[Step] = []
         self.set_aside: dict[str, HostdevError] = {}
+        self.with_host: dict[str, HostdevError] = {}
+
+    @property
+    def not_held(self) -> set[str]:
+        """The devices that no claim holds any more, whatever the plan says."""
+        return {*self.set_aside, *self.with_host}
 
     def drive(self, steps: t.Iterable[Step], *, without_libvirt: bool = False) -> list[str]:
         """Do the steps in their order. What can't be done any more, since its thing is gone, is told in a sentence.
 
-        Raises HostdevError at the first step that fails; `left` are that one and those after it. A device whose driver
-        does not come back is in `set_aside`, and the others go on: only a reboot helps it. With `without_libvirt` a
+        Raises HostdevError at the first step that fails and is no device's own trouble. With `without_libvirt` a
         libvirt that does not answer only leaves out what needs it, and is raised in the end: a driver goes back as
         soon as no process, QEMU's among them, has the device.
         """
         unreachable: HostdevError | None = None
-        self.left = list(steps)
-        for step in tuple(self.left):
+        self.undriven = list(steps)
+        for step in tuple(self.undriven):
             try:
                 self._drive_step(step, without_libvirt)
             except HostdevError as error:
-                if step.changes_driver and error.code == "unbind_timeout" and error.subject == step.address:
-                    self._notes.append(f"{error.message} It stays on record, held by {self._now.owner}")
-                    self.set_aside[error.subject] = error
-                elif error.code == "no_libvirt" and without_libvirt:
+                if error.code == "no_libvirt":
+                    if not without_libvirt:
+                        raise
                     unreachable = unreachable or error
                     continue
-                else:
-                    raise
-            self.left.remove(step)
+                self._put_up_with(step, error)
+            self.undriven.remove(step)
         if unreachable is not None:
             raise unreachable
-        return self._notes
+        return self.notes
+
+    def _put_up_with(self, step: Step, error: HostdevError) -> None:
+        """Note that a step's device is set aside, or stays with the host. Raises the error where it is neither."""
+        address = step.address
+        if step.changes_driver and address is not None and found_blockers(error):
+            self.notes.append(f"{address} stays with the host, which uses it, and is no longer held: {error.found}")
+            self.with_host[address] = error
+        elif step.changes_driver and address is not None and (self._settle or _hangs(step, error)):
+            self.notes.append(f"{error.message} It is set aside: nobody gets it until it is mended")
+            self.set_aside[address] = error
+        elif self._settle:
+            self.notes.append(f"{error.message} What is left of '{step}' is to be done by hand: {step.command()}")
+            # What could not be attached again stays bound and held, which the next claim mends.
+            if address is not None and address in self._now.holdings and not step.attaches:
+                self.set_aside.setdefault(address, error)
+        else:
+            raise error
 
     def _drive_step(self, step: Step, without_libvirt: bool) -> None:
-        if step.address in self.set_aside and step.needs_device:
+        if step.address in self.not_held and step.needs_device:
             return
         missing = "the host was rebooted" if self._rebooted and step.takes_after_reboot else step.missing(self._now)
         if missing is not None:
-            self._notes.append(f"{missing}: nothing is left of the step '{step}'")
+            self.notes.append(f"{missing}: nothing is left of the step '{step}'")
             return
         try:
             for first in step.first(self._now):
@@ -79,7 +109,13 @@ class Recovery:
         except HostdevError as error:
             if error.code != "no_libvirt" or not without_libvirt:
                 raise
+        if step.changes_driver and step.address is not None:
+            self._again.before_giving_back(step, self._now.function(step.address))
         self._apply(step)
+
+
+def _hangs(step: Step, error: HostdevError) -> bool:
+    return error.code == "unbind_timeout" and error.subject == step.address
 
 
 class _Now:

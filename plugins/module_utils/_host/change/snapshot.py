@@ -9,11 +9,11 @@ import functools
 import typing as t
 from dataclasses import replace
 
-from ..._model.claims.tracker import Tracker
 from ..._model.decision.vfs_concerned import vfs_concerned
 from ..._model.snapshot import Snapshot
 
 if t.TYPE_CHECKING:
+    from ..._model.claims.tracker import Tracker
     from ..._model.guest.domain import Domain
     from ..._model.host.device import PciDevice
     from ..._model.host.node_device import Nodes
@@ -41,13 +41,15 @@ def read_snapshot(
     tracker.relabel({known.uuid: known.name for known in domains or ()})
     inventory = host.inventory(domains or ())
     wanted = any(request.node is not None for request in requests) or any(claim.node_devices for claim in tracker)
+    drivers = _Drivers(host, inventory.host.kernel_release)
     return Snapshot(
         inventory,
-        Tracker(tracker, tracker.waiting.values()),
+        tracker.copy(),
         None if domains is None else tuple(domains),
         named,
         nodes=_usb_and_scsi(host) if wanted else {},
-        vfio_driver=_VfioDrivers(host, inventory.host.kernel_release),
+        vfio_driver=drivers.vfio,
+        host_driver=drivers.of_host,
     )
 
 
@@ -57,14 +59,20 @@ def _usb_and_scsi(host: ChangingHost) -> Nodes:
     return read_usb_and_scsi(host.tree)
 
 
-class _VfioDrivers:
-    """Tells a function's VFIO driver; the kernel's table of modules is read when the first is asked for."""
+class _Drivers:
+    """Tells a function's drivers; the kernel's table of modules is read when the first is asked for."""
 
     def __init__(self, host: ChangingHost, kernel_release: str) -> None:
         self._host, self._kernel_release = host, kernel_release
 
-    def __call__(self, device: PciDevice) -> str:
+    def vfio(self, device: PciDevice) -> str:
         return self._aliases.vfio_driver(device)
+
+    def of_host(self, device: PciDevice) -> str | None:
+        """A loaded one rather than one that is not."""
+        candidates = self._aliases.candidates(device)
+        loaded = [name for name in candidates if self._host.tree.exists(f"/sys/bus/pci/drivers/{name}")]
+        return next(iter([*loaded, *candidates]), None)
 
     @functools.cached_property
     def _aliases(self) -> ModuleAliases:

@@ -14,6 +14,7 @@ from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number
 
 # include/libvirt/libvirt-domain.h; numbers of a stable ABI, so that nothing here imports libvirt.
 XML_INACTIVE = 2
+_ACTIVE = 1
 
 # virConnectGetType: QEMU is for kvm and qemu. The test driver acts on nothing; it is for trying playbooks out.
 _HYPERVISORS = ("QEMU", "TEST")
@@ -47,6 +48,13 @@ class Domains:
             return sorted(self._connection.call(self._read_all), key=lambda domain: domain.name)
         except self._error as error:
             raise _no_answer(error, "all domains with what they use") from error
+
+    def running(self) -> list[Domain]:
+        """The domains that run now, as they run, in no order. Raises HostdevError where libvirt does not answer."""
+        try:
+            return self._connection.call(self._read_running)
+        except self._error as error:
+            raise _no_answer(error, "the running domains with what they use") from error
 
     def find(self, wanted: str) -> Domain:
         """A domain by name or UUID. Raises HostdevError with code unknown_domain and the names there are."""
@@ -85,6 +93,18 @@ class Domains:
         for handle in connection.listAllDomains(0):
             try:
                 domains.append(self._read(handle))
+            except self._error as error:
+                if not is_gone(error):
+                    raise
+        return domains
+
+    def _read_running(self, connection: t.Any) -> list[Domain]:
+        domains = []
+        for handle in connection.listAllDomains(_ACTIVE):
+            try:
+                if handle.isActive():
+                    name, uuid = str(handle.name()), str(handle.UUIDString())
+                    domains.append(Domain(name, uuid, None, parse_layout(handle.XMLDesc(0))))
             except self._error as error:
                 if not is_gone(error):
                     raise

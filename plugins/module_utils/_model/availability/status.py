@@ -13,7 +13,7 @@ from ..claims.identity import moved_devices, waiting_device
 from ..guards.blocker import Blocker
 from ..guards.consent import Consent
 from ..guards.group import Known, blockers
-from ..guards.record import record_blockers
+from ..guards.record import OnRecord, record_blockers
 from ..requests.allow_list import AllowList
 from .states import AVAILABLE, DeviceStates, TransitionError
 
@@ -60,9 +60,10 @@ class Statuses:
             reasons = blockers(self._inventory, address, self._nobody, self._known)
         else:
             reasons = blockers(self._inventory, address, self._consent(holder))
-        if holder is None and moved is None:
+        aside = self._tracker.set_aside[address] if address in self._set_aside else None
+        if holder is None and moved is None and aside is None:
             return reasons
-        return reasons + record_blockers(self._inventory.devices[address], holder, moved)
+        return reasons + record_blockers(self._inventory.devices[address], OnRecord(holder, moved, aside))
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""
@@ -92,6 +93,16 @@ class Statuses:
         return states
 
     @functools.cached_property
+    def _set_aside(self) -> frozenset[str]:
+        devices = self._inventory.devices
+        if not self._tracker.set_aside:
+            return frozenset()
+        from ..claims.settled import aside_device
+
+        asides = [address for address in self._tracker.set_aside if address in devices]
+        return frozenset(address for address in asides if aside_device(self._tracker, devices[address]) is not None)
+
+    @functools.cached_property
     def _nobody(self) -> Consent:
         return self._consent(None)
 
@@ -101,6 +112,7 @@ class Statuses:
             owner_uuid=holder.owner.id if holder is not None else None,
             whole_group=holder is not None,
             held_by_others=_Others(self._held, key) if self._held else None,
+            set_aside=self._set_aside,
         )
 
 

@@ -10,18 +10,25 @@ from dataclasses import replace
 
 if t.TYPE_CHECKING:
     from .claim import Claim, Owner, Waiting
+    from .set_aside import SetAside
 
 
 class Tracker:
     """Claims by owner, indexed by device: each lookup is one step, however many devices a host has.
 
-    `waiting` are the devices that wait to be cleaned, by address.
+    `waiting` are the devices that wait to be cleaned, `set_aside` those that could not be settled, by address.
     """
 
-    def __init__(self, claims: t.Iterable[Claim] = (), waiting: t.Iterable[Waiting] = ()) -> None:
+    def __init__(
+        self,
+        claims: t.Iterable[Claim] = (),
+        waiting: t.Iterable[Waiting] = (),
+        set_aside: t.Iterable[SetAside] = (),
+    ) -> None:
         self._claims: dict[str, Claim] = {}
         self._holder: dict[str, str] = {}
         self.waiting = {device.address: device for device in waiting}
+        self.set_aside = {device.address: device for device in set_aside}
         for claim in claims:
             self.put(claim)
 
@@ -40,6 +47,10 @@ class Tracker:
             name = names.get(claim.owner.id) if claim.owner.kind == "domain" else None
             if name is not None:
                 self._claims[key] = replace(claim, owner=replace(claim.owner, label=name))
+
+    def copy(self) -> Tracker:
+        """Another one with the same claims, which goes its own way."""
+        return Tracker(self, self.waiting.values(), self.set_aside.values())
 
     def holder(self, address: str) -> Claim | None:
         """The claim that holds the device, a PCI function by its address, a USB or SCSI device by its name."""

@@ -35,7 +35,14 @@ def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
     before = after = snapshot.tracker.claim_of(asked.owner)
     for kind in KINDS:
         after = kind.select(snapshot, asked, after)
-    change = Change(CLAIM, before, after, managed=wish.managed, free_root_ports=wish.free_root_ports)
+    change = Change(
+        CLAIM,
+        before,
+        after,
+        managed=wish.managed,
+        free_root_ports=wish.free_root_ports,
+        allow=wish.terms.allow,
+    )
     return Choice(
         change, tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
     )

@@ -12,6 +12,8 @@ from ..errors import HostdevError
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
+    from ..claims.set_aside import SetAside
+    from ..claims.tracker import Tracker
     from ..plan.plan import Plan
     from ..requests.wish import ReleaseWish
     from ..snapshot import Snapshot
@@ -54,9 +56,29 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
         claims = [claim for claim in claims if claim.owner.kind == "domain" and claim.owner.id in uuids]
     elif wish.owner is not None:
         claims = [claim for claim in claims if claim.owner.kind == "name" and claim.owner.id == wish.owner]
+    if wish.names:
+        held = {name for claim in claims for name in claim.requests}
+        warnings += [f"{_whose(wish)} holds nothing for a request {name}" for name in wish.names if name not in held]
     if wish.addresses and not wish.names:
         claims = [claim for claim in claims if not claim.holdings.keys().isdisjoint(wish.addresses)]
     return Concerned(tuple(claims), tuple(warnings))
+
+
+def _whose(wish: ReleaseWish) -> str:
+    if wish.orphans:
+        return "no orphan"
+    return f"domain {wish.domain}" if wish.domain is not None else f"owner {wish.owner}"
+
+
+def asides_concerned(tracker: Tracker, wish: ReleaseWish) -> list[SetAside]:
+    """The devices set aside that the wish names by their addresses, and whose owner it does not exclude."""
+    return [
+        aside
+        for address, aside in tracker.set_aside.items()
+        if address in wish.addresses
+        and wish.domain in (None, aside.owner.label, aside.owner.id)
+        and wish.owner in (None, aside.owner.id)
+    ]
 
 
 def decide_cleaned(snapshot: Snapshot, wish: ReleaseWish, plans: t.Iterable[Plan]) -> Cleaned:

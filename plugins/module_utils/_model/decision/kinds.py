@@ -61,4 +61,4 @@ def make_plan(snapshot: Snapshot, change: Change) -> Plan:
     parts = [kind.steps(snapshot, change) for kind in KINDS]
     first = [step for part in reversed(parts) for step in part.first]
     then = [step for part in parts for step in part.then]
-    return Plan(change.operation, (*first, *then), change.before, change.after)
+    return Plan(change.operation, (*first, *then), change.before, change.after, change.allow)

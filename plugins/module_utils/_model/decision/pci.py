@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..guest.domain import Domain
     from ..host.device import PciDevice
+    from ..host.inventory import Inventory
     from ..plan.plan import Plan
     from ..requests.wish import ReleaseWish
     from ..selection.choice import Asked
@@ -74,11 +75,20 @@ class PciFunctions:
         ]
 
     def warnings_of_release(self, snapshot: Snapshot, wish: ReleaseWish, plan: Plan) -> list[str]:
+        from ..plan.planner import used_where_it_is
+
         before, after, owner = plan.before.holdings, plan.after.holdings, plan.before.owner
         gone = [
             f"{address} is only taken from the record: the device of {owner} is no longer there"
             for address, held in before.items()
             if address not in after and held_device(snapshot.inventory, held) is None
+        ]
+        used = [
+            f"{address} stays with {device.driver}: the host uses it ({_uses(snapshot.inventory, address)})"
+            for address in before.keys() - after.keys()
+            if (device := held_device(snapshot.inventory, before[address])) is not None
+            and used_where_it_is(snapshot.inventory, device)
+            and device.binding != before[address].original
         ]
         members = [
             f"{address} only came along with its IOMMU group: release the devices that are in it for a request"
@@ -90,7 +100,14 @@ class PciFunctions:
             for address, held in after.items()
             if held.request is None and before[address].request is not None
         ]
-        return [*gone, *members, *mates]
+        return [*gone, *sorted(used), *members, *mates]
+
+
+def _uses(inventory: Inventory, address: str) -> str:
+    from ..guards.function import use_blockers
+
+    reasons = use_blockers(address, inventory.host_uses.get(address, ()))
+    return "; ".join(f"{reason.code}: {reason.detail}" for reason in reasons)
 
 
 def _machine_warnings(domain: Domain | None, new: t.Sequence[PciDevice]) -> list[str]:

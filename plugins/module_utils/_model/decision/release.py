@@ -18,6 +18,7 @@ from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 
 if t.TYPE_CHECKING:
+    from ..claims.set_aside import SetAside
     from ..requests.wish import ReleaseWish
     from ..snapshot import Snapshot
 
@@ -36,7 +37,13 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
     after = Claim(claim.owner)
     for kind in KINDS:
         after = kind.keep(snapshot, wish, claim, after)
-    return Choice(Change(RELEASE, claim, after))
+    return Choice(Change(RELEASE, claim, after, to_host=wish.to_host))
+
+
+def settle(snapshot: Snapshot, wish: ReleaseWish, aside: SetAside) -> Choice:
+    """The change that gives a device back that is set aside, as if its owner held it."""
+    claim = snapshot.tracker.claim_of(aside.owner)
+    return Choice(Change(RELEASE, aside.joined(claim), claim, to_host=wish.to_host))
 
 
 def decide_release(snapshot: Snapshot, wish: ReleaseWish, choice: Choice) -> Decision:

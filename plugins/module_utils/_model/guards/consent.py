@@ -15,7 +15,8 @@ class Consent:
 
     `owner_uuid` is the asking domain's UUID: what that domain already refers to does not block it. `members` are
     addresses that come along, `whole_group` lets all mates come along. `held_by_others` maps addresses to a label of
-    the other owner that holds them. With `require_reset` a device without a known reset method is refused.
+    the other owner that holds them, `set_aside` are those that nobody gets. With `require_reset` a device without a
+    known reset method is refused.
     """
 
     allow: frozenset[str] = frozenset()
@@ -24,6 +25,7 @@ class Consent:
     members: frozenset[str] = frozenset()
     held_by_others: t.Mapping[str, str] | None = None
     require_reset: bool = False
+    set_aside: frozenset[str] = frozenset()
 
 
 NOBODY = Consent()

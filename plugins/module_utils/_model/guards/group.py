@@ -108,7 +108,9 @@ def group_used_by_domain(_inventory: Inventory, mate: Mate, _consent: Consent) -
     return None
 
 
-def group_blocked(inventory: Inventory, mate: Mate, _consent: Consent) -> str | None:
+def group_blocked(inventory: Inventory, mate: Mate, consent: Consent) -> str | None:
+    if mate.device.address in consent.set_aside:
+        return "it is set aside"
     if not comes_along(mate.device):
         exempt = exempt_from_group(mate.device, inventory.host.kernel)
         return None if exempt else f"driver {mate.device.driver} keeps it with the host"

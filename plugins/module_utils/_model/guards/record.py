@@ -14,27 +14,39 @@ from .registry import guards_in
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
     from ..claims.identity import Moved
+    from ..claims.set_aside import SetAside
     from ..host.device import PciDevice
 
 
-def record_blockers(device: PciDevice, holder: Claim | None, move: Moved | None) -> list[Blocker]:
-    """`holder` holds what was at the device's address; `move` tells of a claim that the device itself is of."""
-    if holder is None and move is None:
+class OnRecord(t.NamedTuple):
+    """What the record says of a device: who holds what was at its address, of which claim the device itself is that
+    moved, and that it is set aside."""
+
+    holder: Claim | None = None
+    move: Moved | None = None
+    aside: SetAside | None = None
+
+
+def record_blockers(device: PciDevice, known: OnRecord) -> list[Blocker]:
+    if known == OnRecord():
         return []
     return [
-        blocker(code, device.address, detail)
-        for code, guard in _GUARDS
-        if (detail := guard(device, holder, move)) is not None
+        blocker(code, device.address, detail) for code, guard in _GUARDS if (detail := guard(device, known)) is not None
     ]
 
 
-def identity_changed(device: PciDevice, holder: Claim | None, _move: Moved | None) -> str | None:
+def identity_changed(device: PciDevice, known: OnRecord) -> str | None:
+    holder = known.holder
     mismatch = None if holder is None else identity_mismatch(device, holder.holdings[device.address])
     return None if holder is None or mismatch is None else f"held by {holder.owner}, but {mismatch}"
 
 
-def moved(_device: PciDevice, holder: Claim | None, move: Moved | None) -> str | None:
-    return None if holder is not None or move is None else str(move)
+def moved(_device: PciDevice, known: OnRecord) -> str | None:
+    return None if known.holder is not None or known.move is None else str(known.move)
+
+
+def set_aside(_device: PciDevice, known: OnRecord) -> str | None:
+    return None if known.aside is None else known.aside.told()
 
 
 _GUARDS = guards_in(globals())

@@ -70,20 +70,20 @@ _TABLE = (
     ),
     Guard(
         "reserved_memory",
-        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), which "
-        "the kernel gives to no guest",
+        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), "
+        "which the kernel gives to no guest",
         "see the maker's notes on RMRR for a switch in the firmware's set-up, or ask for another device",
         "`cat /sys/bus/pci/devices/ADDRESS/iommu_group/reserved_regions`",
     ),
     Guard(
         "not_responding",
-        "it does not answer: its config space reads all ones, as of a device that fell off its bus or never woke up",
+        "it does not answer, since its config space reads all ones, as of a device that fell off its bus or never woke up",
         "power the host off and on, which resets what a reboot may not; see `dmesg` for why it stopped answering",
         "`lspci -Dxs ADDRESS`; `dmesg | grep ADDRESS`",
     ),
     Guard(
         "fabric_device",
-        "all GPUs of the host depend on it: an NVSwitch, or a function that manages the NVLink fabric",
+        "all GPUs of the host depend on it, as on an NVSwitch or on a function that manages the NVLink fabric",
         STAYS,
         "`lspci -Dnnvvs ADDRESS`; `nvidia-smi topo -m`",
     ),
@@ -180,8 +180,8 @@ _TABLE = (
     ),
     Guard(
         "kernel_holder",
-        "the kernel has the disk open for something of its own, which the detail names where it can be told: device "
-        "mapper, bcache, DRBD, an export (nvmet, LIO), a loop device, a journal or log",
+        "the kernel has the disk open for something of its own, such as device mapper, bcache, DRBD, an export (nvmet, "
+        "LIO), a loop device, a journal or log; the detail says what, where that can be told",
         "take the disk out of what the detail names, or stop that",
         "`lsblk -s`; `ls /sys/class/block/DISK/holders`; `dmsetup ls --tree`",
     ),
@@ -221,7 +221,7 @@ _TABLE = (
     ),
     Guard(
         "other_netns",
-        "its driver has its interface in another network namespace: a container's, or of a service",
+        "its interface is in another network namespace, such as a container's",
         "end what has the interface, or move it back (`ip -n NAMESPACE link set INTERFACE netns 1`)",
         "`lsns -t net`; `ip netns`",
         BY_ALLOW,

@@ -24,6 +24,11 @@ def named_vfio(driver: str) -> bool:
     return driver.replace("_", "-").endswith("vfio-pci")
 
 
+def host_driven(device: PciDevice) -> bool:
+    """Whether a driver of the host has the function: one that may use it, as VFIO's and pci-stub never do."""
+    return device.driver is not None and not device.vfio and device.driver != "pci-stub"
+
+
 @dataclass(frozen=True)
 class Binding:
     """Which driver a function has and which one it is pinned to.

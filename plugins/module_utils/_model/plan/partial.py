@@ -63,21 +63,17 @@ _LEFT: t.Mapping[str, t.Callable[[Plan, str, Inventory], Claim]] = {
 }
 
 
-def with_set_aside(plan: Plan, claim: Claim, addresses: t.Iterable[str]) -> Claim:
-    """The claim at one end of the plan, `before` or `after`, with these devices of it held too, and attached nowhere.
-
-    So nobody else gets them, and a release after the reboot that frees them gives them back as they were.
-    """
-    holdings, requests = dict(claim.holdings), dict(claim.requests)
-    for address in addresses:
-        held = plan.before.holdings.get(address) or plan.after.holdings.get(address)
-        if held is None:
-            continue
-        holdings[address] = replace(held, attach=())
-        if held.request is not None and held.request not in requests:
-            origin = plan.before.requests.get(held.request) or plan.after.requests[held.request]
-            requests[held.request] = origin.with_count(0)
-    for name in requests.keys() - claim.requests.keys():
-        count = sum(1 for held in holdings.values() if held.request == name)
-        requests[name] = requests[name].with_count(count)
-    return Claim(claim.owner, requests, holdings, claim.node_devices)
+def without_devices(claim: Claim, addresses: t.Collection[str]) -> Claim:
+    """The claim without these functions, and without the requests that none of its devices serves any more."""
+    gone = [held for address, held in claim.holdings.items() if address in addresses]
+    if not gone:
+        return claim
+    holdings = {address: held for address, held in claim.holdings.items() if address not in addresses}
+    requests = dict(claim.requests)
+    for name in {held.request for held in gone if held.request is not None}:
+        serving = sum(1 for held in holdings.values() if held.request == name)
+        if serving:
+            requests[name] = requests[name].with_count(serving)
+        else:
+            del requests[name]
+    return replace(claim, requests=requests, holdings=holdings)

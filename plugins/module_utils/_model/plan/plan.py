@@ -26,7 +26,8 @@ class Change:
     """An owner's claim as it is and as it shall be; `operation` is CLAIM or RELEASE.
 
     `managed` says whether libvirt binds what nobody says it of, `free_root_ports` how many are to be in the domain's
-    definition when all is done, None for as many as there are.
+    definition when all is done, None for as many as there are. `allow` are the blocker codes that the asker accepts;
+    with `to_host` devices go to the driver that the host would choose instead of the one on record.
     """
 
     operation: str
@@ -34,6 +35,8 @@ class Change:
     after: Claim
     managed: bool = True
     free_root_ports: int | None = None
+    allow: frozenset[str] = frozenset()
+    to_host: bool = False
 
 
 class Steps(t.NamedTuple):
@@ -48,12 +51,16 @@ class Steps(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one run will do: `operation` CLAIM or RELEASE, the steps, and the owner's claim at both ends."""
+    """Everything one run will do: `operation` CLAIM or RELEASE, the steps, and the owner's claim at both ends.
+
+    `allow` are the blocker codes that the asker accepts, also right before a device is taken. An undo accepts none.
+    """
 
     operation: str
     steps: tuple[Step, ...]
     before: Claim
     after: Claim
+    allow: frozenset[str] = frozenset()
 
     @property
     def changes_record(self) -> bool:

@@ -11,7 +11,7 @@ from ..address import address_order
 from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE
-from ..host.device import Binding
+from ..host.device import Binding, host_driven
 from .attaching import entering
 from .guest_slots import check_unplug
 from .plan import CLAIM, Steps
@@ -22,6 +22,7 @@ from .vf_settings import check_up, settings_steps
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..guest.domain import Domain
+    from ..host.device import PciDevice
     from ..host.inventory import Inventory
     from ..snapshot import Snapshot
     from .plan import Change
@@ -59,7 +60,7 @@ def function_steps(snapshot: Snapshot, change: Change) -> Steps:
             ports = root_ports_step(inventory, domain, leave, enter, change.free_root_ports)
             steps.extend([] if ports is None else [ports])
         steps.extend(enter)
-    steps.extend(_giving_back(inventory, before, after, domain))
+    steps.extend(_giving_back(snapshot, change, domain))
     return Steps(leave, steps)
 
 
@@ -73,18 +74,28 @@ def _binding(snapshot: Snapshot, after: Claim, staying: t.Iterable[Holding]) -> 
             yield DriverStep(held.address, device.binding, Binding(driver, driver))
 
 
-def _giving_back(inventory: Inventory, before: Claim, after: Claim, domain: Domain | None) -> t.Iterator[DriverStep]:
+def _giving_back(snapshot: Snapshot, change: Change, domain: Domain | None) -> t.Iterator[DriverStep]:
+    inventory, before = snapshot.inventory, change.before
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
-        if address in after.holdings or present is None:
+        if address in change.after.holdings or present is None or used_where_it_is(inventory, present):
             continue
-        # What was with a VFIO driver before is left so, but with its own where a request had named another.
-        if held.adopted and (not present.vfio or present.driver == held.original.driver):
+        if change.to_host:
+            wanted = Binding(present.driver if host_driven(present) else snapshot.host_driver(present), None)
+        elif held.adopted and (not present.vfio or present.driver == held.original.driver):
+            # What was with a VFIO driver before is left so, but with its own where a request had named another.
             continue
-        if present.binding != held.original:
+        else:
+            wanted = held.original
+        if present.binding != wanted:
             _check_unused(inventory, address, domain, "to give it back to the host's driver")
-            yield DriverStep(address, present.binding, held.original)
+            yield DriverStep(address, present.binding, wanted, change.to_host)
+
+
+def used_where_it_is(inventory: Inventory, device: PciDevice) -> bool:
+    """Whether the host uses a function by a driver that it gave it itself, say after a reboot: it is back already."""
+    return host_driven(device) and bool(inventory.host_uses.get(device.address))
 
 
 def _check_unused(inventory: Inventory, address: str, domain: Domain | None, purpose: str) -> None:

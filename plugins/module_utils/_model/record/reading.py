@@ -16,6 +16,9 @@ from ..forms import DocumentError
 from .document import read_document
 from .record import SCHEMA, Record
 
+if t.TYPE_CHECKING:
+    from ..claims.set_aside import SetAside
+
 Migration = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
 MIGRATIONS: t.Mapping[int, Migration] = {}
 """From a schema to what makes its documents ones of the next schema."""
@@ -29,6 +32,12 @@ _FORMS: dict[str, forms.Check] = {
     "pools": forms.listed(pools.FORM),
 }
 _NEEDS_CLEANING = forms.listed(Waiting.FORM, unique="address")
+
+
+def _set_aside_form(value: object, path: str) -> None:
+    from ..claims.set_aside import SetAside
+
+    SetAside.FORM(value, path)
 
 
 class JournalReader(t.Protocol):
@@ -78,12 +87,13 @@ def _schema(value: object, path: str) -> None:
 
 def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> Record:
     journal_form = forms.nullable(lambda value, path: journals().FORM(value, path))
-    # Records of before devices for one-time use have no list of those.
-    forms.mapping({**_FORMS, "journal": journal_form}, {"needs_cleaning": _NEEDS_CLEANING})(data, "")
+    # Records of before devices for one-time use, or set aside, have no list of those.
+    lists = {"needs_cleaning": _NEEDS_CLEANING, "set_aside": forms.listed(_set_aside_form)}
+    forms.mapping({**_FORMS, "journal": journal_form}, lists)(data, "")
     needs_cleaning = data.get("needs_cleaning", [])
     journal = data["journal"]
     record = Record(
-        Tracker((), [Waiting.from_dict(waiting) for waiting in needs_cleaning]),
+        Tracker((), [Waiting.from_dict(waiting) for waiting in needs_cleaning], _asides(data.get("set_aside", []))),
         None if journal is None else journals().from_dict(journal),
         data["boot_id"],
         data["pools"],
@@ -110,7 +120,26 @@ def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> 
             raise DocumentError(
                 path, f"found {waiting['address']}, held by {holder.owner}", "a device that nobody holds"
             )
+    for index, aside in enumerate(record.tracker.set_aside.values()):
+        holder = record.tracker.holder(aside.address)
+        if holder is not None:
+            path = f"set_aside[{index}].device.address"
+            raise DocumentError(path, f"found {aside.address}, held by {holder.owner}", "a device that nobody holds")
     return record
+
+
+def _asides(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[SetAside]:
+    """The devices set aside. Raises DocumentError for one that is there twice."""
+    if not entries:
+        return []
+    from ..claims.set_aside import SetAside
+
+    asides = [SetAside.from_dict(entry) for entry in entries]
+    addresses = [aside.address for aside in asides]
+    for index, address in enumerate(addresses):
+        if address in addresses[:index]:
+            raise DocumentError(f"set_aside[{index}].device.address", f"found {address} twice", "each device once")
+    return asides
 
 
 def _read(read: t.Callable[[dict[str, t.Any]], _T], data: dict[str, t.Any], path: str) -> _T:

@@ -34,7 +34,13 @@ class Record:
             "journal": None if self.journal is None else self.journal.as_dict(),
             "needs_cleaning": [waiting.as_dict() for _address, waiting in sorted(self.tracker.waiting.items())],
             "pools": self.pools,
+            **self._set_aside(),
         }
+
+    def _set_aside(self) -> dict[str, t.Any]:
+        """Only where there are any: few hosts ever have."""
+        asides = [aside.as_dict() for _address, aside in sorted(self.tracker.set_aside.items())]
+        return {"set_aside": asides} if asides else {}
 
     def as_bytes(self) -> bytes:
         """The file's content."""

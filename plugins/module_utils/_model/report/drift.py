@@ -47,7 +47,7 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
                     if held.attach and not uses:
                         details.append(("not_attached", f"{claim.owner} does not have it"))
             differences.extend(difference(code, address, claim.owner, detail) for code, detail in details)
-    return differences + list(_unrecorded(snapshot))
+    return [*differences, *_set_aside(snapshot), *_unrecorded(snapshot)]
 
 
 def _node_drift(snapshot: Snapshot) -> list[Difference]:
@@ -61,6 +61,17 @@ def _node_drift(snapshot: Snapshot) -> list[Difference]:
 
 # By kind of devices, in the order of decision.kinds.KINDS.
 DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, _node_drift)
+
+
+def _set_aside(snapshot: Snapshot) -> t.Iterator[Difference]:
+    """Devices that an earlier run could not settle, until they are mended."""
+    if not snapshot.tracker.set_aside:
+        return
+    from ..claims.settled import is_settled
+
+    for address, aside in snapshot.tracker.set_aside.items():
+        if not is_settled(aside, snapshot.inventory.devices.get(address)):
+            yield difference("set_aside", address, aside.owner, aside.told())
 
 
 def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:

@@ -51,7 +51,8 @@ class ClaimWish:
 class ReleaseWish:
     """What a release gives back: an owner's all, or some of it, devices by address, or all of orphaned owners.
 
-    `cleaned` says that one-time-use devices among those, given back now or before, may be used again.
+    `cleaned` says that one-time-use devices among those, given back now or before, may be used again. With `to_host`
+    devices go to the driver that the host would choose instead of the one on record.
     """
 
     domain: str | None = None
@@ -60,6 +61,7 @@ class ReleaseWish:
     addresses: tuple[str, ...] = ()
     orphans: bool = False
     cleaned: bool = False
+    to_host: bool = False
 
 
 # What is done where a guest does not let a device go.

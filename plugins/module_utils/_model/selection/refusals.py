@@ -9,8 +9,10 @@ import typing as t
 from dataclasses import replace
 
 from ..claims.identity import waiting_device
+from ..claims.settled import aside_device
 from ..errors import HostdevError
 from ..guards.group import blockers
+from ..guards.record import OnRecord, record_blockers
 from ..guards.registry import GUARDS, STAYS
 from ..guards.request import request_blockers
 from .nearness import too_far
@@ -45,6 +47,10 @@ def _taken_by(chosen: Selection, device: PciDevice) -> Refusal | None:
         return Refusal(
             f"needs_cleaning: {waiting.owner} had it last, and it is for one-time use", [NextStep(address, clean)]
         )
+    aside = aside_device(chosen.tracker, device)
+    if aside is not None:
+        reasons = record_blockers(device, OnRecord(aside=aside))
+        return blocked(reasons)
     if address in chosen.moved:
         return Refusal(f"moved: {chosen.moved[address]}", [NextStep(address, GUARDS["moved"].remedy)])
     if address in chosen.serving:

@@ -73,6 +73,7 @@ def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
         held_by_others={
             address: str(other.owner) for other in tracker if other.owner.key != owner.key for address in other.holdings
         },
+        set_aside=frozenset(tracker.set_aside),
     )
     moved = moved_devices(inventory, tracker)
     return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, asked.guest)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ... import forms
 from ...errors import HostdevError
@@ -24,11 +24,15 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DriverStep(Step):
-    """A function's driver and driver_override change."""
+    """A function's driver and driver_override change.
+
+    With `by_kernel` the kernel chooses the driver, and the one in `after` is only what it is expected to choose.
+    """
 
     address: str
     before: Binding
     after: Binding
+    by_kernel: bool = False
 
     kind: t.ClassVar[str] = "driver"
     section: t.ClassVar[str | None] = "drivers"
@@ -37,7 +41,8 @@ class DriverStep(Step):
     domain = uuid = place = None
 
     FORM: t.ClassVar[forms.Check] = forms.mapping(
-        {"kind": forms.one_of("driver"), "address": forms.address, "before": Binding.FORM, "after": Binding.FORM}
+        {"kind": forms.one_of("driver"), "address": forms.address, "before": Binding.FORM, "after": Binding.FORM},
+        {"by_kernel": forms.flag},
     )
 
     @property
@@ -50,28 +55,37 @@ class DriverStep(Step):
             "address": self.address,
             "before": self.before.as_dict(),
             "after": self.after.as_dict(),
+            **({"by_kernel": True} if self.by_kernel else {}),
         }
+
+    def inverse(self) -> DriverStep:
+        """The driver that was there is known: nobody has to choose it."""
+        return DriverStep(self.address, self.after, self.before)
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> DriverStep:
         before, after = (Binding(data[end]["driver"], data[end]["driver_override"]) for end in ("before", "after"))
-        return cls(data["address"], before, after)
+        return cls(data["address"], before, after, data.get("by_kernel", False))
 
     def command(self) -> str:
         """The override names the driver while it is bound, as it does when we bind it."""
         device, driver = f"/sys/bus/pci/devices/{self.address}", self.after.driver
         override = shlex.quote(f"{device}/driver_override")
-        commands = [f"echo {_quoted(driver or self.after.override)} > {override}"]
+        pinned = self.after.override if self.by_kernel else driver or self.after.override
+        commands = [f"echo {_quoted(pinned)} > {override}"]
         if self.before.driver:
             commands.append(f"echo {shlex.quote(self.address)} > {shlex.quote(f'{device}/driver/unbind')}")
-        if driver:
+        if driver or self.by_kernel:
             commands.append(f"echo {shlex.quote(self.address)} > /sys/bus/pci/drivers_probe")
-            if driver != self.after.override:
+            if pinned != self.after.override:
                 commands.append(f"echo {_quoted(self.after.override)} > {override}")
         return "; ".join(commands)
 
     def lines(self) -> tuple[str, str]:
-        return self._line(self.before), self._line(self.after)
+        after = (
+            replace(self.after, driver=self.after.driver or "(the kernel's choice)") if self.by_kernel else self.after
+        )
+        return self._line(self.before), self._line(after)
 
     def _line(self, binding: Binding) -> str:
         return f"{self.address} driver={binding.driver or 'none'} driver_override={binding.override or 'unset'}"
@@ -102,7 +116,8 @@ class DriverStep(Step):
         )
 
     def __str__(self) -> str:
-        return f"driver of {self.address}: {self.before.driver or 'none'} -> {self.after.driver or 'none'}"
+        after = self.after.driver or ("the kernel's choice" if self.by_kernel else "none")
+        return f"driver of {self.address}: {self.before.driver or 'none'} -> {after}"
 
 
 def _quoted(override: str | None) -> str:

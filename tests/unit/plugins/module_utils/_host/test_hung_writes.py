@@ -81,8 +81,8 @@ def test_a_device_whose_unbind_never_returns_is_named_with_its_process_and_all_e
     assert "reboot" in failed.remedy
     assert host.kernel.driver(VF2) == "igbvf"
     assert host.record["journal"] is None
-    held = [(device["address"], device["attach"]) for device in host.record["claims"][0]["devices"]]
-    assert (held, host.record["claims"][0]["requests"][0]["count"]) == ([(VF1, [])], 1)
+    assert host.record["claims"] == []
+    assert [aside["device"]["address"] for aside in host.record["set_aside"]] == [VF1]
 
 
 def test_other_devices_are_claimed_and_released_while_one_hangs(host):
@@ -96,14 +96,13 @@ def test_the_device_that_hangs_is_refused_at_once_with_its_process(host):
     refused(host.claim, VFS)
     asked = len(host.hanging.asked)
     process = hung_write_at(host.tree, VF1).process
-    for failed in (
-        refused(host.claim, {"name": "nic", "specs": [{"product_id": "10ca"}]}),
-        refused(host.release, domain="web1"),
-    ):
+    for owner in (None, "dpdk0"):
+        failed = refused(host.claim, {"name": "it", "address": VF1}, owner=owner)
+        assert failed.code == "device_blocked"
         assert f"process {process} has not come back" in failed.message
-        assert failed.code in ("device_blocked", "device_in_use")
-    other = refused(host.claim, {"name": "it", "address": VF1}, owner="dpdk0")
-    assert (other.code, "held by domain web1" in other.found) == ("device_blocked", True)
+    again = refused(host.release, addresses=(VF1,))
+    assert (again.code, f"process {process} has not come back" in again.message) == ("device_in_use", True)
+    assert [aside["device"]["address"] for aside in host.record["set_aside"]] == [VF1]
     assert len(host.hanging.asked) == asked
 
 
@@ -112,8 +111,9 @@ def test_a_device_that_came_back_after_all_is_released_as_any_other(host):
     host.hanging.come_back()
     host.hanging.fifo.unlink()
     host.system.binder = Binder(host.tree, host.kernel, host.kernel.load_module)
-    host.release(domain="web1")
-    assert host.record["claims"] == []
+    host.release(addresses=(VF1,))
+    assert "set_aside" not in host.record
+    assert host.claim({"name": "it", "address": VF1}, owner="dpdk0").changed
 
 
 def test_the_override_of_a_function_that_hangs_is_not_read_since_its_reader_would_hang_too(host):

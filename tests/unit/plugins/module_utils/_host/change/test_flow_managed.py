@@ -123,7 +123,6 @@ def test_a_device_that_another_domain_was_started_with_meanwhile_is_refused_in_l
     assert host.record["claims"] == []
 
 
-@pytest.mark.xfail(strict=True, reason="one bad device stops the whole host: case transactions/21")
 def test_and_keeps_nobody_from_other_devices(host):
     starts_before_change(host, db1(host), 2)
     with pytest.raises(HostdevError):
@@ -131,7 +130,6 @@ def test_and_keeps_nobody_from_other_devices(host):
     host.claim(DISK, owner="spdk")
 
 
-@pytest.mark.xfail(strict=True, reason="not asked again once devices are chosen: case transactions/12")
 def test_a_device_that_another_domain_was_started_with_meanwhile_is_not_claimed_for_a_definition_either(host):
     starts_before_change(host, db1(host), 1)
     with pytest.raises(HostdevError):

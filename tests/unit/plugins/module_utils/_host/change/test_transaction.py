@@ -178,16 +178,17 @@ def test_a_disk_that_stays_full_leaves_the_host_as_it_was_and_the_next_run_settl
 
 def test_an_undo_that_fails_keeps_the_journal_and_names_the_commands(host):
     host.kernel.fail(4, error(errno.EBUSY))  # the override of the second VF
-    host.kernel.fail(5, error(errno.EIO))  # clearing the override of the first, in the undo
+    host.kernel.fail(5, error(errno.EIO))  # the override of the first, in the undo
     failed = refused(host.claim, WANTED)
     assert failed.code == "bind_failed"
     assert failed.found.startswith("the kernel refused to set driver_override to vfio-pci: Device or resource busy")
     assert "undoing the steps before it failed as well: 0000:01:10.0: the kernel refused to set" in failed.found
     assert failed.details["undo_failed"]["code"] == "bind_failed"
     assert failed.details["commands"] == [  # the second VF is as it was by now
-        "echo  > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
+        "echo igbvf > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
         "echo 0000:01:10.0 > /sys/bus/pci/devices/0000:01:10.0/driver/unbind; "
-        "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe",
+        "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe; "
+        "echo  > /sys/bus/pci/devices/0000:01:10.0/driver_override",
     ]
     assert failed.remedy.endswith(" && ".join(failed.details["commands"]))
     assert (host.record["journal"]["operation"], host.record["journal"]["begun"]) == ("claim", 2)
@@ -288,13 +289,15 @@ def test_check_mode_only_tells_of_an_interrupted_run(host):
     assert host.whole_state() == before
 
 
-def test_a_recovery_that_fails_keeps_the_journal(host):
+def test_a_recovery_that_fails_for_a_device_sets_that_aside_and_the_run_goes_on(host):
     host.kernel.fail(3, Killed())
     kill(host.claim, WANTED)
-    journal = host.record["journal"]
     host.kernel.fail(1, error(errno.EIO))
-    assert refused(host.release, domain="web1").code == "bind_failed"
-    assert host.record["journal"] == journal
+    outcome = host.release(domain="web1")
+    assert outcome.recovered
+    assert "It is set aside: nobody gets it until it is mended" in outcome.warnings[1]
+    assert host.record["journal"] is None
+    assert [aside["code"] for aside in host.record["set_aside"]] == ["bind_failed"]
 
 
 def test_an_interrupted_claim_of_a_domain_needs_libvirt_to_be_undone(host):

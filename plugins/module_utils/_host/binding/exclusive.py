@@ -1,0 +1,137 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole disks opened exclusively: the kernel refuses that while anybody has a disk or a partition of it for himself.
+
+Mounts, swap, md, dm, bcache, ZFS, DRBD and exports all claim a block device for themselves (block/bdev.c,
+bd_prepare_to_claim), whatever it is called and in whatever namespace. While we have it nobody else can begin to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import stat
+import typing as t
+
+from ..._model.errors import HostdevError
+from ..._model.guards.blocker import blocker
+from ..usage.storage import block_locations
+
+if t.TYPE_CHECKING:
+    from ..sysfs import Tree
+
+_OPEN = os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class ExclusiveOpen:
+    """Opens the disks of functions. An open may wait in the kernel for an error of the disk: a child does it.
+
+    `seconds` is the deadline for each.
+    """
+
+    def __init__(self, tree: Tree, *, seconds: float = 10.0) -> None:
+        self._tree = tree
+        self._seconds = seconds
+
+    @contextlib.contextmanager
+    def disks_of(self, address: str) -> t.Iterator[None]:
+        """Have all disks of the function to ourselves. Raises HostdevError with code device_in_use."""
+        with contextlib.ExitStack() as stack:
+            for disk in whole_disks(self._tree, address):
+                code = stack.enter_context(self._opened(disk))
+                if code in (errno.EBUSY, errno.ETIMEDOUT):
+                    raise _refused(address, disk, code)
+            yield
+
+    @contextlib.contextmanager
+    def _opened(self, disk: str) -> t.Iterator[int]:
+        """The errno of the open, 0 while the disk is open; a disk that has no node, or no medium, is nobody's."""
+        path = self._tree.local(f"/dev/{disk.replace('!', '/')}")
+        said_in, said_out = os.pipe()
+        go_in, go_out = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(said_in)
+            os.close(go_out)
+            _open_and_wait(path, self._tree.text(f"/sys/class/block/{disk}/dev") or "", said_out, go_in)
+        os.close(said_out)
+        os.close(go_in)
+        try:
+            ready = select.select([said_in], [], [], self._seconds)[0]
+            answer = os.read(said_in, 16).decode() if ready else str(errno.ETIMEDOUT)
+            yield int(answer or errno.EIO)
+        finally:
+            os.close(said_in)
+            os.close(go_out)  # the child ends
+            _reap(child, patient=bool(ready))
+
+
+def _open_and_wait(path: str, number: str, said: int, go: int) -> t.NoReturn:
+    """Be the child: say the errno, and keep the disk open until the other end of `go` is closed."""
+    code = 0
+    try:
+        # Not even the standard streams: Ansible waits until nobody has the module's output open any more.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        for other in os.listdir("/proc/self/fd"):
+            if int(other) not in (0, 1, 2, said, go):
+                with contextlib.suppress(OSError):
+                    os.close(int(other))
+        if _is_node(path, number):
+            os.open(path, _OPEN)
+    except OSError as error:
+        code = error.errno or errno.EIO
+    finally:
+        with contextlib.suppress(OSError):
+            os.write(said, str(code).encode())
+            os.read(go, 1)
+        os._exit(0)
+
+
+def _is_node(path: str, number: str) -> bool:
+    """Whether the node in /dev is the disk's: another one tells nothing."""
+    state = os.stat(path)
+    device = f"{os.major(state.st_rdev)}:{os.minor(state.st_rdev)}"
+    return stat.S_ISBLK(state.st_mode) and device == number
+
+
+def _reap(child: int, *, patient: bool) -> None:
+    if not patient:
+        # In state D it won't die; it has nothing of ours open.
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0 if patient else os.WNOHANG)
+
+
+def whole_disks(tree: Tree, address: str) -> list[str]:
+    """The disks that lie on a function, by their names in /sys/class/block, without those made of other disks."""
+    return [
+        name
+        for name in tree.names("/sys/class/block")
+        if not tree.exists(f"/sys/class/block/{name}/partition")
+        and not tree.any_in(f"/sys/class/block/{name}/slaves")
+        and not tree.exists(f"/sys/class/block/{name}/loop")
+        and any(function == address for _path, function in block_locations(tree, name))
+    ]
+
+
+def _refused(address: str, disk: str, code: int) -> HostdevError:
+    detail = (
+        f"the kernel refuses to open /dev/{disk} exclusively (EBUSY): somebody has it, or a partition of it, for itself"
+        if code == errno.EBUSY
+        else f"the kernel does not come back from opening /dev/{disk}"
+    )
+    reason = blocker("kernel_holder", address, detail)
+    return HostdevError(
+        "device_in_use",
+        subject=address,
+        found=f"{reason.code}: {detail}",
+        wanted="a disk that nothing on the host has",
+        remedy=reason.remedy,
+        details={"blockers": [reason.as_dict()]},
+    )

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Setting a device aside that a plan could neither bring to its end nor back: what goes on record of it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ..claims.set_aside import SetAside
+from .steps import DriverStep, ElementStep
+
+if t.TYPE_CHECKING:
+    from ..errors import HostdevError
+    from .plan import Plan
+    from .steps import Step
+
+
+def set_aside(plan: Plan, address: str, error: HostdevError, since: str) -> SetAside | None:
+    """The entry for a function of the plan; None of a device that is none, which needs no driver to be brought back.
+
+    Whatever the plan was for, the way out is the host: out of the domain, and to the driver that it had.
+    """
+    held = plan.before.holdings.get(address) or plan.after.holdings.get(address)
+    if held is None:
+        return None
+    steps = [_to_the_host(step) for step in plan.steps if step.address == address and not isinstance(step, DriverStep)]
+    if not (held.adopted and held.original.driver is not None):
+        steps.append(DriverStep(address, replace(held.original, driver=held.original.driver or "?"), held.original))
+    commands = tuple(dict.fromkeys(step.command() for step in steps))
+    free = replace(held, request=None, attach=())
+    return SetAside(free, plan.after.owner, error.code, error.message, since, commands)
+
+
+def _to_the_host(step: Step) -> Step:
+    """The step in the direction that takes the device out of a domain, or undoes what was set for it."""
+    return step.inverse() if step.attaches or not isinstance(step, ElementStep) else step

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A device that can't be settled is set aside, keeps nobody from others, and comes back once it is mended."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, LibvirtError
+
+NVME, VF = "0000:04:00.0", "0000:01:10.0"
+DISK = {"name": "disk", "address": NVME}
+NIC = {"name": "nic", "address": VF}
+
+
+@pytest.fixture
+def host(lab_host):
+    return lab_host
+
+
+def refused(call, *arguments, **keywords):
+    with pytest.raises(HostdevError) as caught:
+        call(*arguments, **keywords)
+    return caught.value
+
+
+@pytest.fixture
+def broken(host):
+    """The disk's own driver does not take it back any more, as after a reset that failed."""
+    host.claim(NIC, owner="somebody")
+    host.kernel.refuse(NVME, "nvme")
+    host.libvirt.fail(1, LibvirtError("internal error: vfio 0000:04:00.0: failed to reset"))
+    host.before = refused(host.claim, DISK)
+    return host
+
+
+def asides(host):
+    return {aside["device"]["address"]: aside for aside in host.record.get("set_aside", ())}
+
+
+def blockers(host, address):
+    inventory = host.system.inventory()
+    statuses = Statuses(inventory, host.file.read().tracker)
+    assert statuses.claimable(address) == (not statuses.blockers(address))
+    return {reason.code: reason for reason in statuses.blockers(address)}
+
+
+def drifts(host):
+    snapshot = Snapshot(host.system.inventory(), host.file.read().tracker, ())
+    return [entry for entry in drift(snapshot) if entry["code"] == "set_aside"]
+
+
+def test_the_run_that_fails_names_the_commands_and_the_next_run_settles_all_else(broken):
+    assert "undoing the steps before it failed as well" in broken.before.found
+    outcome = broken.release(owner="somebody")
+    assert outcome.recovered
+    assert broken.kernel.driver(VF) == "igbvf"
+    assert (broken.record["claims"], broken.record["journal"]) == ([], None)
+    assert list(asides(broken)) == [NVME]
+
+
+def test_what_is_on_record_has_owner_reason_time_commands_and_the_driver_that_was_there(broken):
+    broken.release(owner="somebody")
+    aside = asides(broken)[NVME]
+    assert (aside["owner"]["id"], aside["code"]) == (UUID, "bind_failed")
+    assert aside["device"]["original"] == {"driver": "nvme", "driver_override": None}
+    assert "the kernel refused to bind it to nvme: No such device" in aside["reason"]
+    assert aside["since"].endswith("Z")
+    assert aside["commands"][-1] == (
+        "echo nvme > /sys/bus/pci/devices/0000:04:00.0/driver_override; "
+        "echo 0000:04:00.0 > /sys/bus/pci/devices/0000:04:00.0/driver/unbind; "
+        "echo 0000:04:00.0 > /sys/bus/pci/drivers_probe; "
+        "echo  > /sys/bus/pci/devices/0000:04:00.0/driver_override"
+    )
+
+
+def test_facts_and_messages_show_it_and_nobody_gets_it(broken):
+    broken.release(owner="somebody")
+    reason = blockers(broken, NVME)["set_aside"]
+    assert "by hand: " in reason.detail
+    assert f"addresses: [{NVME}]" in reason.remedy
+    assert [(entry["address"], entry["owner"]["id"]) for entry in drifts(broken)] == [(NVME, UUID)]
+    for owner in (None, "spdk"):
+        failed = refused(broken.claim, DISK, owner=owner)
+        assert failed.code == "device_blocked"
+        assert "set aside since" in failed.found
+    assert broken.claim(NIC, owner="spdk").changed
+
+
+def test_a_release_by_its_address_tries_again_and_says_why_not(broken):
+    broken.release(owner="somebody")
+    since = asides(broken)[NVME]["since"]
+    failed = refused(broken.release, addresses=(NVME,))
+    assert (failed.code, failed.subject) == ("bind_failed", NVME)
+    assert asides(broken)[NVME]["since"] == since
+    assert "(tried again " in asides(broken)[NVME]["reason"]
+
+
+def test_a_release_by_its_address_brings_it_back_once_it_can_be(broken):
+    broken.release(owner="somebody")
+    broken.kernel._refusals.clear()
+    planned = broken.release(addresses=(NVME,), check_mode=True)
+    assert (planned.changed, list(asides(broken))) == (True, [NVME])
+    assert broken.release(addresses=(NVME,)).changed
+    assert (broken.kernel.driver(NVME), broken.kernel.override(NVME)) == ("nvme", None)
+    assert asides(broken) == {}
+    assert not broken.release(addresses=(NVME,)).changed
+    assert broken.claim(DISK).changed
+
+
+@pytest.mark.parametrize("how", ["by hand", "by a reboot", "pulled out"])
+def test_once_it_is_mended_it_is_noticed_and_comes_back(broken, how):
+    broken.release(owner="somebody")
+    broken.kernel._refusals.clear()
+    if how == "by hand":
+        broken.kernel.store("/sys/bus/pci/drivers_probe", NVME)
+    elif how == "by a reboot":
+        broken.reboot()
+    else:
+        (broken.root / "sys/bus/pci/devices" / NVME).unlink()
+    assert drifts(broken) == []
+    if how != "pulled out":
+        assert "set_aside" not in blockers(broken, NVME)
+    outcome = broken.release(owner="nobody")
+    assert outcome.warnings[0].startswith(f"{NVME}, set aside since ")
+    assert outcome.changed
+    assert asides(broken) == {}
+    assert not broken.release(owner="nobody").changed
+
+
+def test_in_check_mode_a_mended_one_is_given_away_and_the_record_stays(broken):
+    broken.release(owner="somebody")
+    broken.kernel._refusals.clear()
+    broken.kernel.store("/sys/bus/pci/drivers_probe", NVME)
+    before = broken.whole_state()
+    assert broken.claim(DISK, owner="spdk", check_mode=True).changed
+    assert broken.whole_state() == before
+
+
+def test_an_owner_that_is_named_must_be_the_one_that_had_it(broken):
+    broken.release(owner="somebody")
+    broken.kernel._refusals.clear()
+    assert not broken.release(owner="spdk", addresses=(NVME,)).changed
+    assert broken.release(domain="web1", addresses=(NVME,)).changed
+
+
+def test_a_group_mate_that_is_set_aside_keeps_its_group_from_everybody(host):
+    card, mate = "0000:03:00.0", "0000:03:00.1"
+    host.claim({"name": "card", "address": card}, whole_group=True, attach=("config",))
+    plain = host.system.binder._write
+
+    def hangs(path, text, seconds):
+        if mate in path + text:
+            raise TimeoutError(f"process 4711 has been writing to {path} for {seconds:g} s")
+        plain(path, text, seconds)
+
+    host.system.binder._write = hangs
+    failed = refused(host.release)
+    assert failed.details["set_aside"] == [mate]
+    host.system.binder._write = plain
+    assert "set_aside" in blockers(host, mate)
+    assert blockers(host, "0000:03:00.2")["group_blocked"].detail.startswith("it is set aside")
+    assert refused(host.claim, {"name": "card", "address": "0000:03:00.2"}, owner="spdk", whole_group=True)
+    assert host.release(addresses=(mate,)).changed
+    host.release()
+    assert host.claim({"name": "card", "address": card}, owner="spdk", whole_group=True).changed
+
+
+def test_the_record_refuses_a_device_that_is_set_aside_and_held(broken):
+    broken.release(owner="somebody")
+    broken.kernel._refusals.clear()
+    record = broken.record
+    broken.release(addresses=(NVME,))
+    broken.claim(DISK, owner="spdk")
+    data = broken.record
+    data["set_aside"] = record["set_aside"]
+    broken.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(data))
+    failed = refused(broken.release, owner="spdk")
+    assert failed.code == "record_unreadable"
+    assert "set_aside[0].device.address: found 0000:04:00.0, held by owner spdk" in failed.found
