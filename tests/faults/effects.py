@@ -26,6 +26,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHos
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, FakeDomain, LibvirtError
 
+from .used import Use
+
 SYSFS, MODULE, LIBVIRT, NETLINK, RECORD = "sysfs", "module", "libvirt", "netlink", "record"
 
 FAIL = "fail"  # this effect is refused
@@ -37,9 +39,12 @@ KILL_BEFORE = "SIGKILL before"
 KILL_DURING = "SIGKILL during"  # another process completes the effect, as the kernel and libvirt do
 KILL_AFTER = "SIGKILL after"
 RESET = "reset of the host during"
+USED_BY_HOST = "used by the host meanwhile"  # right before this effect the host begins to use what it can
+USED_BY_DOMAIN = "used by a domain meanwhile"  # and another domain is started with it
+USED = (USED_BY_HOST, USED_BY_DOMAIN)
 SURVIVED = (FAIL, FAIL_ON, HANG, LATE, LET_GO_LATER)
 KILLED = (KILL_BEFORE, KILL_DURING, KILL_AFTER, RESET)
-MODES = (*SURVIVED, *KILLED)
+MODES = (*SURVIVED, *KILLED, *USED)
 
 
 class NoSuchFaultError(Exception):
@@ -49,8 +54,9 @@ class NoSuchFaultError(Exception):
 class Effects:
     """Counts a host's effects, and lets the one of this number go wrong in this way; 0 is none."""
 
-    def __init__(self, host: FakeHost, number: int = 0, mode: str = FAIL) -> None:
+    def __init__(self, host: FakeHost, number: int = 0, mode: str = FAIL, use: Use | None = None) -> None:
         self._host = host
+        self._use = use
         self._number, self._mode = number, mode
         self._broken: str | None = None
         self._late: Callable[[], object] | None = None
@@ -72,6 +78,12 @@ class Effects:
         if self._broken == kind:
             raise wrong()
         if len(self.seen) != self._number:
+            return do()
+        if self._use is not None:
+            if what.partition(" ")[0].endswith("/unbind"):
+                # Between the question and the write there is nothing: disks are held meanwhile.
+                raise NoSuchFaultError(what)
+            self._use.begin()
             return do()
         if self._mode in (FAIL, FAIL_ON):
             self._broken = kind if self._mode == FAIL_ON else None
@@ -127,6 +139,8 @@ class Effects:
     def _sysfs(self, path: str, text: str, seconds: float) -> None:
         if path.endswith("/vfio-pci/unbind"):
             self._check_free(text)
+        elif path.endswith("/unbind") and self._use is not None:
+            self._use.check_free(text)
         self.happen(
             SYSFS,
             f"{path} <- {text.strip()!r}",

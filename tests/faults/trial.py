@@ -19,7 +19,18 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHos
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE
 
 from .changes import Change
-from .effects import KILLED, LET_GO_LATER, MODES, RESET, Effects, NoSuchFaultError, in_process_of_its_own
+from .effects import (
+    KILLED,
+    LET_GO_LATER,
+    MODES,
+    RESET,
+    USED,
+    USED_BY_DOMAIN,
+    Effects,
+    NoSuchFaultError,
+    in_process_of_its_own,
+)
+from .used import UseByDomain, UseByHost
 
 _NOBODY: dict[str, Any] = {"owner": "nobody"}
 # Thousands of trees are made and taken away: in memory where there is such a place.
@@ -59,7 +70,11 @@ def _try_each(change: Change, report: Report) -> None:
         for number, name in enumerate(effects.seen, 1):
             with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
                 try:
-                    end = _try(_host(change, Path(folder)), change, number, mode, ends[mode == RESET])
+                    host = _host(change, Path(folder))
+                    if mode in USED:
+                        end = _try_used(host, change, number, mode)
+                    else:
+                        end = _try(host, change, number, mode, ends[mode == RESET])
                 except NoSuchFaultError:
                     continue
                 except Exception as error:
@@ -145,6 +160,43 @@ def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) ->
     assert found_again == wanted, f"made again it came to another end: {_difference(found_again, wanted)}"
     assert not change.change(plain).changed, "the change made once more changed something"
     return "done" if state == ends.after else "undone"
+
+
+def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
+    """Return how the run ended. Raises AssertionError when something is taken from who uses it, or has two owners."""
+    plain = FakeHost.__new__(FakeHost)
+    plain.__dict__.update(host.__dict__)
+    plain.system = dataclasses.replace(host.system)
+    use = UseByDomain(plain) if mode == USED_BY_DOMAIN else UseByHost(host)
+    effects = Effects(host, number, mode, use)
+    try:
+        change.change(host)
+        end = "done"
+    except HostdevError:
+        end = "undone"
+    if not use.drivers:
+        raise NoSuchFaultError(mode)
+    plain.system.environ = host.system.environ
+    use.check()
+    # What begins once all was looked at for the last time is drift.
+    last = len(effects.seen) == number
+    if isinstance(use, UseByDomain) and not last:
+        use.check_not_held()
+    for domain in plain.libvirt.domains:
+        domain.__dict__.pop("attachDeviceFlags", None)
+        domain.__dict__.pop("detachDeviceFlags", None)
+        domain.__dict__.pop("destroy", None)
+    plain.release(**_NOBODY)
+    use.check()
+    _check(plain)
+    use.end()
+    plain.system.environ = {}
+    for aside in (plain.record_or_none() or {}).get("set_aside", ()):
+        plain.release(addresses=(aside["device"]["address"],))
+    change.change(plain)
+    _check(plain)
+    assert not change.change(plain).changed, "the change made once more changed something"
+    return end
 
 
 def _fails(host: FakeHost, change: Change, number: int, mode: str) -> bool:

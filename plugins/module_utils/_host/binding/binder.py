@@ -45,6 +45,10 @@ class Writer(t.Protocol):
     def __call__(self, path: str, text: str, seconds: float) -> None: ...
 
 
+def _nothing() -> None:
+    """Nobody is asked."""
+
+
 class Disks(t.Protocol):
     """Has all disks of a function to itself. Raises HostdevError where somebody else has one."""
 
@@ -74,11 +78,14 @@ class Binder:
         self._seconds = seconds
         self._disks = disks
         self._hung: set[str] = set()
+        self._ask = _nothing
 
-    def apply(self, step: DriverStep) -> None:
+    def apply(self, step: DriverStep, ask: t.Callable[[], None] = _nothing) -> None:
         """Bring the function to the step's `after`, from whatever state it is in, and see that it is there.
 
-        Does nothing where that is so already. Raises HostdevError.
+        Does nothing where that is so already. `ask` is called right before it is taken from a driver of the host, and
+        raises HostdevError where it must not be. Raises HostdevError; one with code device_in_use leaves the function
+        as it was.
         """
         device = self._device(step.address)
         if step.address in self._hung:
@@ -89,6 +96,15 @@ class Binder:
             device = self._device(step.address)
         if device.binding == step.after:
             return
+        self._ask = ask
+        try:
+            self._bring(device, step)
+        except HostdevError as error:
+            if error.code == "device_in_use":
+                self._put_override(step.address, device.binding)
+            raise
+
+    def _bring(self, device: PciDevice, step: DriverStep) -> None:
         if step.by_kernel:
             self._let_choose(device, step.after.driver)
             return
@@ -185,6 +201,8 @@ class Binder:
 
     def _unbind(self, device: PciDevice) -> None:
         self._check_unheld(device.address)
+        if host_driven(device):
+            self._ask()
         alone = contextlib.nullcontext() if device.vfio or self._disks is None else self._disks.disks_of(device.address)
         with alone:
             self._attempt(

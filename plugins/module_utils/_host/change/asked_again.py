@@ -8,45 +8,47 @@ A guest may take minutes to let another device go, and a plan may be undone or f
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ..._model.guards.again import check_still_free, check_unused
 from ..._model.guards.consent import Consent
-from ..._model.host.device import host_driven
 
 if t.TYPE_CHECKING:
-    from ..._model.host.device import PciDevice
     from ..._model.plan.plan import Plan
     from ..._model.plan.steps import Step
     from .host import ChangingHost
 
 
 class AskedAgain:
-    """Asks about the devices of one plan, as they are when it is asked."""
+    """Asks about the devices of one plan, as they are when it is asked.
 
-    def __init__(self, plan: Plan, host: ChangingHost) -> None:
+    `taking` are those that the plan takes for its owner: of these its asker accepted some blockers. No other device is
+    taken from a use, whatever that is.
+    """
+
+    def __init__(self, plan: Plan, host: ChangingHost, taking: t.Collection[str] = ()) -> None:
         self._host = host
-        self._owner = plan.after.owner
-        self._consent = Consent(
-            allow=plan.allow,
-            owner_uuid=self._owner.id if self._owner.kind == "domain" else None,
-        )
+        self._taking = taking
+        owner = plan.after.owner
+        self._consent = Consent(allow=plan.allow, owner_uuid=owner.id if owner.kind == "domain" else None)
 
-    def before_taking(self, addresses: t.Collection[str]) -> None:
-        """What a claim takes must still be free, but for what its asker accepted.
+    def about(self, step: Step) -> t.Callable[[], None]:
+        """What asks about a step's device. Raises HostdevError with code device_in_use, and the blockers."""
+        return functools.partial(self._check, [step.address] if step.address is not None else [])
 
-        Raises HostdevError with code device_in_use, naming the first that is not, and its blockers.
-        """
+    def about_all(self) -> None:
+        """Ask about all that was taken: what is bound already is not free by that alone."""
+        self._check(self._taking)
+
+    def _check(self, addresses: t.Collection[str]) -> None:
+        if not addresses:
+            return
         inventory = self._host.inventory_of(addresses)
         for address in addresses:
-            if address in inventory.devices:
+            if address not in inventory.devices:
+                continue
+            if address in self._taking:
                 check_still_free(inventory, address, self._consent)
-
-    def before_giving_back(self, step: Step, device: PciDevice | None) -> None:
-        """What goes back to the host must not be in use there already: it came back by itself, say by a reboot.
-
-        Raises HostdevError with code device_in_use, and the blockers.
-        """
-        if device is None or not host_driven(device) or device.driver == step.after.driver:
-            return
-        check_unused(self._host.inventory_of([device.address]), device.address)
+            else:
+                check_unused(inventory, address)

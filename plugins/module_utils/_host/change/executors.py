@@ -16,6 +16,13 @@ if t.TYPE_CHECKING:
     from .host import ChangingHost
 
 
+Ask = t.Callable[[], None]
+
+
+def nothing() -> None:
+    """Nobody is asked."""
+
+
 class Executors:
     """Carry out steps on one host. A running guest has `detach_timeout` seconds to let a device go."""
 
@@ -26,9 +33,12 @@ class Executors:
         self.binder = host.binder
         self.detach_timeout = detach_timeout
 
-    def apply(self, step: Step) -> None:
-        """Drive the step's thing to its `after`, from whatever state it is in. Raises HostdevError."""
-        EXECUTORS[step.kind](self, step)
+    def apply(self, step: Step, ask: Ask = nothing) -> None:
+        """Drive the step's thing to its `after`, from whatever state it is in. Raises HostdevError.
+
+        `ask` is called right before a device is taken from a driver of the host, and may refuse that.
+        """
+        EXECUTORS[step.kind](self, step, ask)
 
     def domains(self, step: Step) -> DomainChanges:
         """The domains, for a step that changes one. Raises HostdevError with code no_libvirt where there are none."""
@@ -43,25 +53,25 @@ class Executors:
         return self.host.domains
 
 
-def _driver(executors: Executors, step: DriverStep) -> None:
-    executors.binder.apply(step)
+def _driver(executors: Executors, step: DriverStep, ask: Ask) -> None:
+    executors.binder.apply(step, ask)
 
 
-def _vf_settings(executors: Executors, step: VfSettingsStep) -> None:
+def _vf_settings(executors: Executors, step: VfSettingsStep, _ask: Ask) -> None:
     if executors.host.vf_settings is None:
         raise ValueError("a system without interfaces has no VFs to be set")
     executors.host.vf_settings.apply(step)
 
 
-def _element(executors: Executors, step: ElementStep) -> None:
+def _element(executors: Executors, step: ElementStep, _ask: Ask) -> None:
     executors.domains(step).apply(step, timeout=executors.detach_timeout)
 
 
-def _root_ports(executors: Executors, step: RootPortsStep) -> None:
+def _root_ports(executors: Executors, step: RootPortsStep, _ask: Ask) -> None:
     executors.domains(step).apply_root_ports(step)
 
 
-EXECUTORS: t.Mapping[str, t.Callable[[Executors, t.Any], None]] = {
+EXECUTORS: t.Mapping[str, t.Callable[[Executors, t.Any, Ask], None]] = {
     DriverStep.kind: _driver,
     VfSettingsStep.kind: _vf_settings,
     HostdevStep.kind: _element,

@@ -16,6 +16,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guards.again import found_blockers
+from ..._model.host.device import host_driven
 from ..reading.pci import read_device
 from ..reading.usb_scsi import read_usb_and_scsi
 from .asked_again import AskedAgain
@@ -99,7 +100,7 @@ class Recovery:
     def _drive_step(self, step: Step, without_libvirt: bool) -> None:
         if step.address in self.not_held and step.needs_device:
             return
-        missing = "the host was rebooted" if self._rebooted and step.takes_after_reboot else step.missing(self._now)
+        missing = self._undone_by_reboot(step) or step.missing(self._now)
         if missing is not None:
             self.notes.append(f"{missing}: nothing is left of the step '{step}'")
             return
@@ -109,9 +110,16 @@ class Recovery:
         except HostdevError as error:
             if error.code != "no_libvirt" or not without_libvirt:
                 raise
-        if step.changes_driver and step.address is not None:
-            self._again.before_giving_back(step, self._now.function(step.address))
-        self._apply(step)
+        self._apply(step, self._again.about(step))
+
+    def _undone_by_reboot(self, step: Step) -> str | None:
+        """A driver that the host gave a device as it booted stays, whatever was there before: the host may use it."""
+        if not self._rebooted:
+            return None
+        device = self._now.function(step.address) if step.changes_driver and step.address is not None else None
+        if step.takes_after_reboot or (device is not None and host_driven(device)):
+            return "the host was rebooted"
+        return None
 
 
 def _hangs(step: Step, error: HostdevError) -> bool:

@@ -17,7 +17,6 @@ from ..._model.plan.attaching import with_guest_addresses
 from ..._model.plan.journal import Journal
 from ..._model.plan.partial import without_devices
 from ..._model.plan.plan import CLAIM, Plan
-from ..reading.pci import read_device
 from .asked_again import AskedAgain
 from .recovery import Recovery
 
@@ -62,7 +61,7 @@ class Transaction:
         Returns the plan as it was done: `guest` may ease it where that does not let a device go.
         """
         journal = Journal(plan, self._record.boot_id)
-        again = AskedAgain(plan, self._executors.host)
+        again = AskedAgain(plan, self._executors.host, _taken(plan))
         if plan.steps:
             self._save(journal)
         index = 0
@@ -70,8 +69,7 @@ class Transaction:
             journal = Journal(plan, journal.boot_id, index + 1)
             try:
                 self._save(journal)
-                self._ask(plan, index, again)
-                eased = self._do(plan, index, guest)
+                eased = self._do(plan, index, guest, again)
             except HostdevError as error:
                 if self._stays_with_host(plan.steps[index], plan, error):
                     plan = replace(plan, steps=(*plan.steps[:index], *plan.steps[index + 1 :]))
@@ -82,7 +80,7 @@ class Transaction:
             plan = eased
         journal = Journal(plan, journal.boot_id, len(plan.steps))
         try:
-            again.before_taking(_taken(plan))
+            again.about_all()
             self._close(plan, kept=True)
         except HostdevError as error:
             self._undo_after(journal, error)
@@ -121,16 +119,6 @@ class Transaction:
         self._close(plan, kept=True, recovery=recovery)
         return [f"finished an interrupted release for {plan.before.owner}", *notes]
 
-    def _ask(self, plan: Plan, index: int, again: AskedAgain) -> None:
-        """Ask whether the device of this step may still be taken. Raises HostdevError where it may not."""
-        step = plan.steps[index]
-        if not step.changes_driver or step.address is None:
-            return
-        if plan.operation == CLAIM and step.address in plan.after.holdings:
-            again.before_taking([step.address])
-        else:
-            again.before_giving_back(step, read_device(self._executors.host.tree, step.address))
-
     def _stays_with_host(self, step: Step, plan: Plan, error: HostdevError) -> bool:
         """Whether the step was to give a device back that the host uses already: there is nothing left to be done."""
         if step.address in plan.after.holdings or not step.changes_driver or not found_blockers(error):
@@ -138,17 +126,17 @@ class Transaction:
         self.notes.append(f"{step.address} stays with the host's driver: {error.found}")
         return True
 
-    def _do(self, plan: Plan, index: int, guest: StubbornGuest | None) -> Plan:
+    def _do(self, plan: Plan, index: int, guest: StubbornGuest | None, again: AskedAgain) -> Plan:
         """Do the plan's step of this number; the plan comes back, or an eased one whose step that is not done yet."""
         try:
-            self._executors.apply(plan.steps[index])
+            self._executors.apply(plan.steps[index], again.about(plan.steps[index]))
         except HostdevError as error:
             eased = None if guest is None else guest.eased(plan, index, error)
             if eased is None:
                 raise
             if eased is not plan:
                 return eased
-            self._executors.apply(plan.steps[index])
+            self._executors.apply(plan.steps[index], again.about(plan.steps[index]))
         return plan
 
     def _recovery(self, plan: Plan, *, settle: bool = False) -> Recovery:

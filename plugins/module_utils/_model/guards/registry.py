@@ -77,7 +77,8 @@ _TABLE = (
     ),
     Guard(
         "not_responding",
-        "it does not answer, since its config space reads all ones, as of a device that fell off its bus or never woke up",
+        "it does not answer, since its config space reads all ones, as of a device that fell off its bus or never woke "
+        "up",
         "power the host off and on, which resets what a reboot may not; see `dmesg` for why it stopped answering",
         "`lspci -Dxs ADDRESS`; `dmesg | grep ADDRESS`",
     ),

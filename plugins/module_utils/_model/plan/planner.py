@@ -79,7 +79,10 @@ def _giving_back(snapshot: Snapshot, change: Change, domain: Domain | None) -> t
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
-        if address in change.after.holdings or present is None or used_where_it_is(inventory, present):
+        if address in change.after.holdings or present is None:
+            continue
+        if used_where_it_is(inventory, present):
+            yield from _unpinned(present, held)
             continue
         if change.to_host:
             wanted = Binding(present.driver if host_driven(present) else snapshot.host_driver(present), None)
@@ -91,6 +94,13 @@ def _giving_back(snapshot: Snapshot, change: Change, domain: Domain | None) -> t
         if present.binding != wanted:
             _check_unused(inventory, address, domain, "to give it back to the host's driver")
             yield DriverStep(address, present.binding, wanted, change.to_host)
+
+
+def _unpinned(present: PciDevice, held: Holding) -> t.Iterator[DriverStep]:
+    """Leave the driver as it is, without the override that we set."""
+    wanted = Binding(present.driver, held.original.override)
+    if present.binding != wanted and not held.adopted:
+        yield DriverStep(held.address, present.binding, wanted)
 
 
 def used_where_it_is(inventory: Inventory, device: PciDevice) -> bool:

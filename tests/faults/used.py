@@ -1,0 +1,123 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices that somebody begins to use in the middle of a run: the host, or another domain that is started with them."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, LibvirtError, domain_xml
+
+VFS, DISK = ("0000:01:10.0", "0000:01:10.2"), "0000:04:00.0"
+_BLOCK = "nvme2n1"
+_NAME, _UUID = "meanwhile", "0b8a1f0e-52a1-4f0a-9d0a-6d6a3f0b7c11"
+_VFIO = "vfio-pci"
+
+
+class Use:
+    """What begins to be used in one run. Raises AssertionError where it is taken from its user."""
+
+    def __init__(self, host: FakeHost) -> None:
+        self.host = host
+        self.drivers: dict[str, str | None] = {}
+
+    def begin(self) -> None:
+        """Use all that can be used by now."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Use nothing any more."""
+        raise NotImplementedError
+
+    def check_free(self, address: str) -> None:
+        """What is used must not be taken from its driver."""
+        assert address not in self.drivers, f"{address} is taken from {self.drivers[address]} while it is used"
+
+    def check(self) -> None:
+        """All that is used is where it was."""
+        for address, driver in self.drivers.items():
+            now = self.host.kernel.driver(address)
+            assert now == driver, f"{address} is used, and is with {now} instead of {driver}"
+
+
+class UseByHost(Use):
+    """The disk is mounted, one VF carries the ssh connection, and another one has an address."""
+
+    def begin(self) -> None:
+        root = self.host.root
+        self._before = {path: self._read(path) for path in ("/proc/self/mountinfo", "/proc/net/route")}
+        self._environ = self.host.system.environ
+        if self.host.kernel.driver(DISK) == "nvme":
+            self.drivers[DISK] = "nvme"
+            number = (root / f"sys/class/block/{_BLOCK}/dev").read_text().strip()
+            link = root / "sys/dev/block" / number
+            if not link.is_symlink():
+                link.parent.mkdir(parents=True, exist_ok=True)
+                os.symlink(os.path.realpath(root / "sys/class/block" / _BLOCK), link)
+            self._append("/proc/self/mountinfo", f"99 1 {number} / /srv rw - ext4 /dev/{_BLOCK} rw")
+        for index, address in enumerate(VFS):
+            net = root / f"sys/bus/pci/devices/{address}/net"
+            if self.host.kernel.driver(address) in (None, _VFIO) or not net.is_dir():
+                continue
+            self.drivers[address] = self.host.kernel.driver(address)
+            network = f"{index + 1:02X}0200C0"
+            self._append(
+                "/proc/net/route", f"{os.listdir(net)[0]}\t{network}\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0"
+            )
+            self.host.system.environ = {"SSH_CONNECTION": "192.0.2.50 50000 192.0.2.5 22"}
+
+    def end(self) -> None:
+        for path, text in self._before.items():
+            self.host.write(path, text)
+        self.host.system.environ = self._environ
+        self.drivers.clear()
+
+    def _read(self, path: str) -> str:
+        return (self.host.root / path[1:]).read_text()
+
+    def _append(self, path: str, line: str) -> None:
+        self.host.write(path, f"{self._read(path).rstrip()}\n{line}\n")
+
+
+class UseByDomain(Use):
+    """A transient domain is started with all devices that libvirt gives it; libvirt binds them."""
+
+    def begin(self) -> None:
+        for address in (*VFS, DISK):
+            if not self._has(address):
+                self._start(address)
+
+    def _start(self, address: str) -> None:
+        uuid = _UUID[:-1] + str(len(self.drivers))
+        text = domain_xml(hostdev_xml(address, managed=True), name=_NAME, uuid=uuid)
+        domain = self.host.libvirt.define(f"{_NAME}{address}", uuid, config=text)
+        try:
+            domain.create()
+        except LibvirtError:
+            self.host.libvirt.domains.remove(domain)
+            return
+        self.drivers[address] = _VFIO
+
+    def _has(self, address: str) -> bool:
+        layouts = (domain.xml[LIVE] for domain in self.host.libvirt.domains)
+        return any(address in parse_layout(text).assigned for text in layouts if text is not None)
+
+    def check(self) -> None:
+        super().check()
+        for address in self.drivers:
+            assert self._has(address), f"{address} is gone from the domain that was started with it"
+
+    def check_not_held(self) -> None:
+        """What the domain runs with is not another's."""
+        record = self.host.record_or_none() or {"claims": []}
+        held = {device["address"] for claim in record["claims"] for device in claim["devices"]}
+        assert not held & self.drivers.keys(), f"two have it: {sorted(held & self.drivers.keys())}"
+
+    def end(self) -> None:
+        for domain in [domain for domain in self.host.libvirt.domains if domain.name().startswith(_NAME)]:
+            domain.destroy()
+            self.host.libvirt.domains.remove(domain)
+        self.drivers.clear()
