@@ -91,7 +91,7 @@ class Binder:
         if step.address in self._hung:
             # A write that took too long may still come true: wait for it, or what is read now is soon no longer so.
             # The kernel takes the device's lock for this write too (drivers/base/driver.c, driver_set_override).
-            self._put(step.address, "driver_override", device.driver_override or "\n")
+            self._put(step.address, "driver_override", step.after.override or "\n")
             self._hung.discard(step.address)
             device = self._device(step.address)
         if device.binding == step.after:
