@@ -47,9 +47,14 @@ _UEVENT = re.compile(
 _NAMESPACE = re.compile(r"nvme\d+(?:c\d+)?n\d+")
 
 
+def is_pci_name(name: str) -> bool:
+    """Whether a name in sysfs is a PCI function's address."""
+    return _PCI_NAME.fullmatch(name) is not None
+
+
 def pci_addresses(path: str) -> list[str]:
     """The PCI functions along a sysfs path, root first."""
-    return [part for part in path.split("/") if _PCI_NAME.fullmatch(part)]
+    return [part for part in path.split("/") if is_pci_name(part)]
 
 
 def locate(tree: Tree, link: str) -> list[tuple[str, str]]:
