@@ -37,7 +37,7 @@ class System:
         if domains is None:
             domains = self.domains.all() if self.domains is not None else ()
         devices = read_devices(self.tree, details=details)
-        uses = uses_by_address(domains)
+        uses = uses_by_address(domains, self._mdev_parents(domains))
         with_guests = {address for address, domain_uses in uses.items() if any(use.live for use in domain_uses)}
         return Inventory(
             read_host(self.tree),
@@ -46,10 +46,19 @@ class System:
             domain_uses=uses,
         )
 
+    def _mdev_parents(self, domains: t.Iterable[Domain]) -> dict[str, str]:
+        """The functions of mediated devices by UUID; nothing is read unless a domain has any."""
+        if not any(layout.mdevs for domain in domains for layout in (domain.config, domain.live) if layout is not None):
+            return {}
+        from .usage.mediated import mdev_parents
+
+        return mdev_parents(self.tree)
+
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.kernel_routes import read_routing
         from .usage.management import management_uses
+        from .usage.mediated import mdev_uses
         from .usage.network import network_uses
         from .usage.processes import process_uses
         from .usage.storage import storage_uses
@@ -57,4 +66,5 @@ class System:
         yield from storage_uses(self.tree)
         yield from network_uses(self.tree, read_routing(self.tree), self.environ)
         yield from management_uses(self.tree, devices)
+        yield from mdev_uses(self.tree)
         yield from process_uses(self.tree, with_guests)

@@ -27,6 +27,8 @@ _PCI_NAME = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _BETWEEN = re.compile(
     r"(?:virtio|ata|host|target|usb)\d.*|nvme|nvme\d+|\d+-[\d.]+(?::[\d.]+)?|(?:\d+:){3}\d+|net|block|drm"
 )
+# The class of bridges, which the kernel keeps, with their header type, for those whose own header can't be read.
+_BRIDGES = {"0604": 1, "0607": 2}
 _UNREADABLE = "unreadable"
 # Files that most functions have; none of them carries anything.
 _ATTRIBUTES = frozenset(
@@ -139,8 +141,8 @@ class _Reader:
         path = f"{bus.path}/{name}"
         names = folder.names
         config = config_space(folder.data("config", 64 if self._read_details is None else 256) or b"")
-        header_type = config.header_type
-        if header_type:
+        header_type = config.header_type if config.responds else _BRIDGES.get(identity.class_id[:4], 0)
+        if header_type and config.responds:
             self._secondary[address] = config.secondary_bus
         driver = folder.link_name("driver")
         # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
@@ -168,9 +170,10 @@ class _Reader:
             _virtual_functions(folder),
             (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
             (folder.number("sriov_numvfs") or 0) if "sriov_numvfs" in names else 0,
-            _serial(folder, children),
+            _serial(folder, children, config.responds),
             children,
             None if self._read_details is None else self._read_details(folder, config),
+            config.responds,
         )
 
     def _bus(self, above: str) -> _Bus:
@@ -190,8 +193,13 @@ class _Reader:
     def _secondary_bus(self, bridge: str) -> int:
         if bridge not in self._secondary:
             config = ConfigSpace(self._tree.data(f"{DEVICES}/{bridge}/config", 64) or b"")
-            self._secondary[bridge] = config.secondary_bus
+            self._secondary[bridge] = config.secondary_bus if config.responds else self._known_bus(bridge)
         return self._secondary[bridge]
+
+    def _known_bus(self, bridge: str) -> int:
+        """The bus below a bridge that does not respond, as the kernel found it when it did."""
+        names = self._tree.names(f"{DEVICES}/{bridge}/pci_bus")
+        return int(as_hexadecimal(names[0].rpartition(":")[2].encode(), 2), 16) if names else 0
 
     def _children(self, path: str, header_type: int, names: frozenset[str]) -> tuple[Child, ...]:
         children = tuple(_children(self._tree, path, names)) if header_type == 0 else ()
@@ -324,14 +332,15 @@ def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str
     return {name: text for name, text in texts.items() if text}
 
 
-def _serial(folder: Folder, children: t.Sequence[Child]) -> str | None:
+def _serial(folder: Folder, children: t.Sequence[Child], responding: bool) -> str | None:
     """The card's serial from its VPD, else the one that its disk shows, else its first interface's own MAC.
 
     A VF has none: it is made and its MAC is given anew with each sriov_numvfs.
     """
     if "physfn" in folder.names:
         return None
-    serial = vpd_serial(folder.data("vpd", 1024) or b"")
+    # Who does not respond lets the kernel wait for its VPD (drivers/pci/vpd.c, pci_vpd_wait).
+    serial = vpd_serial(folder.data("vpd", 1024) or b"") if responding else None
     if serial:
         return serial
     for child in children:

@@ -16,10 +16,10 @@ from .registry import guards_in
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from ..host.uses import HostUse
+    from ..host.uses import DomainUse, HostUse
 
 CLASS_SMBUS = "0c05"
-
+SILENT = "its config space reads all ones"
 
 # Intel QAT and DSA functions that vfio-pci does not take (drivers/vfio/pci/vfio_pci.c, vfio_pci_dev_in_denylist).
 _DENYLIST = frozenset(f"8086{product}" for product in ["0435", "0443", "0b25", "0cfe", "19e2", "19e3", "37c8", "37c9"])
@@ -38,8 +38,13 @@ def own_blockers(inventory: Inventory, device: PciDevice, consent: Consent = NOB
     if not findings and not host_uses and not domain_uses:
         return []
     reasons = use_blockers(address, host_uses, findings)
-    reasons += domain_blockers(address, (use for use in domain_uses if use.uuid != consent.owner_uuid))
+    reasons += domain_blockers(address, _foreign(domain_uses, consent))
     return [reason for reason in reasons if not reason.accepted(consent.allow)]
+
+
+def _foreign(uses: t.Iterable[DomainUse], consent: Consent) -> t.Iterator[DomainUse]:
+    """The uses that stand against the asker: its own too where that would lose a mediated device by it."""
+    return (use for use in uses if use.uuid != consent.owner_uuid or not use.has_function)
 
 
 def use_blockers(address: str, uses: t.Iterable[HostUse], findings: t.Iterable[tuple[str, str]] = ()) -> list[Blocker]:
@@ -85,6 +90,10 @@ def denylisted(inventory: Inventory, device: PciDevice, _consent: Consent) -> st
     return None
 
 
+def not_responding(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return None if device.responding else SILENT
+
+
 def driver_missing(inventory: Inventory, _device: PciDevice, _consent: Consent) -> str | None:
     return None if inventory.host.vfio_available else f"no vfio-pci in kernel {inventory.host.kernel_release}"
 
@@ -107,4 +116,4 @@ def boot_vga(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str
 
 _OF_FUNCTIONS = guards_in(globals())
 # A bridge stays with the host; the other guards are of functions that might leave it.
-_OF_BRIDGES = guards_in({guard.__name__: guard for guard in (not_endpoint, no_reset, boot_vga)})
+_OF_BRIDGES = guards_in({guard.__name__: guard for guard in (not_endpoint, not_responding, no_reset, boot_vga)})

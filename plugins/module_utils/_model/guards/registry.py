@@ -70,20 +70,20 @@ _TABLE = (
     ),
     Guard(
         "reserved_memory",
-        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), which "
-        "the kernel gives to no guest",
+        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), "
+        "which the kernel gives to no guest",
         "see the maker's notes on RMRR for a switch in the firmware's set-up, or ask for another device",
         "`cat /sys/bus/pci/devices/ADDRESS/iommu_group/reserved_regions`",
     ),
     Guard(
         "not_responding",
-        "it does not answer: its config space reads all ones, as of a device that fell off its bus or never woke up",
+        "it does not answer, and its config space reads all ones, as of one that fell off its bus or never woke up",
         "power the host off and on, which resets what a reboot may not; see `dmesg` for why it stopped answering",
         "`lspci -Dxs ADDRESS`; `dmesg | grep ADDRESS`",
     ),
     Guard(
         "fabric_device",
-        "all GPUs of the host depend on it: an NVSwitch, or a function that manages the NVLink fabric",
+        "all GPUs of the host depend on it, as on an NVSwitch, or on a function that manages the NVLink fabric",
         STAYS,
         "`lspci -Dnnvvs ADDRESS`; `nvidia-smi topo -m`",
     ),

@@ -20,13 +20,13 @@ def test_an_open_node_has_its_number_and_a_plain_file_none(folder):
 
 
 def test_what_is_not_there_can_not_be_told():
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="/proc/self/fd/none"):
         Tree("/").open_device("/proc/self/fd/none")
 
 
 def test_a_recorded_tree_never_leads_out_to_this_machine(folder):
     files(folder, {"/proc/7/fd/3": "-> /dev/null"})
-    with pytest.raises(OSError):
+    with pytest.raises(FileNotFoundError):
         Tree(str(folder)).open_device("/proc/7/fd/3")
 
 
@@ -41,7 +41,7 @@ def test_in_a_recorded_tree_a_text_stands_for_a_node(folder, target):
 @pytest.mark.parametrize("text", ["", "char 1", "tty 1:1\n", "char 1:1 2\n", "x" * 100])
 def test_another_text_stands_for_none(folder, text):
     files(folder, {"/dev/x": text, "/proc/7/fd/3": "-> /dev/x"})
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="stands for no device"):
         Tree(str(folder)).open_device("/proc/7/fd/3")
 
 
