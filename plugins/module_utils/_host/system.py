@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
+from .reading.iommu_groups import reserved_memory
 from .reading.pci import read_devices
 
 if t.TYPE_CHECKING:
@@ -44,6 +45,7 @@ class System:
             devices,
             host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
+            reserved_memory=reserved_memory(self.tree, devices),
         )
 
     def _mdev_parents(self, domains: t.Iterable[Domain]) -> dict[str, str]:

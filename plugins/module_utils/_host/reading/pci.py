@@ -14,6 +14,7 @@ from ..._model.host.config_space import ConfigSpace, config_space
 from ..._model.host.device import Child, PciDevice, named_vfio
 from ..hung_writes import all_hung_writes
 from ..sysfs import as_hexadecimal, as_number, as_text
+from .iommu_groups import groups_without_iommu
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDetails
@@ -119,6 +120,7 @@ class _Reader:
             self._read_details = read_details
         self._buses: dict[str, _Bus] = {}
         self._secondary: dict[str, int] = {}
+        self._without_iommu = groups_without_iommu(tree)
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
         self._hung_writes = all_hung_writes(tree)
 
@@ -162,7 +164,7 @@ class _Reader:
             driver,
             override,
             "vfio-dev" in names or (driver is not None and named_vfio(driver)),
-            int(group) if group is not None and group.isdecimal() else None,
+            int(group) if group is not None and group.isdecimal() and group not in self._without_iommu else None,
             _numa_node(folder.data("numa_node")),
             folder.text("boot_vga") == "1",
             _reset_methods(folder.data("reset_method"), "reset" in names),

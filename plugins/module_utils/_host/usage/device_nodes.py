@@ -69,11 +69,11 @@ class DeviceNodes:
         if number.major == _INPUT_MAJOR:
             return Node()
         if number.major == _NVIDIA_MAJOR:
-            return Node(tuple(_nvidia(self._tree, number.minor)))
+            return Node(_nvidia(self._tree, number.minor))
         if not self._tree.exists(number.link):
-            return Node(tuple(self._of_driver(number.major)))
+            return Node(self._of_driver(number.major))
         node = self._of_path(self._tree.real(number.link))
-        return node if node.places else Node(tuple(self._of_driver(number.major)))
+        return node if node.places else Node(self._of_driver(number.major))
 
     def _of_path(self, path: str) -> Node:
         """What a character device in sysfs leads to."""
@@ -95,15 +95,14 @@ class DeviceNodes:
             places += [("", name)] if is_pci_name(name) else locate(self._tree, f"{folder}/{name}")
         return Node(tuple(places), vfio=True)
 
-    def _of_driver(self, major: int) -> t.Iterator[Place]:
+    def _of_driver(self, major: int) -> tuple[Place, ...]:
         """All functions of the PCI driver that has the major number, of a node of which sysfs does not tell more.
 
         Some drivers make their nodes without a parent, or without a class.
         """
         told = re.search(rf"^Character devices:\n(?:.+\n)*? *{major} (.+)$", self._devices, re.MULTILINE)
-        if told is not None:
-            for address in filter(is_pci_name, self._tree.names(f"/sys/bus/pci/drivers/{told[1]}")):
-                yield "", address
+        names = () if told is None else self._tree.names(f"/sys/bus/pci/drivers/{told[1]}")
+        return tuple(("", address) for address in filter(is_pci_name, names))
 
     @functools.cached_property
     def _devices(self) -> str:
@@ -153,9 +152,8 @@ class DeviceNodes:
             yield f"{VDPA_DEVICES}/{device}/{name}"
 
 
-def _nvidia(tree: Tree, minor: int) -> t.Iterator[Place]:
+def _nvidia(tree: Tree, minor: int) -> tuple[Place, ...]:
     """The GPU that NVIDIA's own table has under a minor number."""
-    for address in tree.names(_NVIDIA):
-        told = tree.text(f"{_NVIDIA}/{address}/information") or ""
-        if re.search(rf"^Device Minor:\s*{minor}$", told, re.MULTILINE):
-            yield "", address
+    line = re.compile(rf"^Device Minor:\s*{minor}$", re.MULTILINE)
+    addresses = (name for name in tree.names(_NVIDIA) if line.search(tree.text(f"{_NVIDIA}/{name}/information") or ""))
+    return tuple(("", address) for address in addresses)

@@ -81,7 +81,17 @@ def iommu_off(inventory: Inventory, _device: PciDevice, _consent: Consent) -> st
 
 
 def no_group(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
-    return "no iommu_group link in sysfs" if device.iommu_group is None and inventory.host.iommu else None
+    if device.iommu_group is not None or not inventory.host.iommu:
+        return None
+    # Only without an IOMMU (enable_unsafe_noiommu_mode) does VFIO take a function that has no group.
+    return "its group is VFIO's own, without an IOMMU (vfio-noiommu)" if device.vfio else "no iommu_group link in sysfs"
+
+
+def reserved_memory(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    if device.iommu_group is None or device.iommu_group not in inventory.reserved_memory:
+        return None
+    regions = inventory.reserved_memory[device.iommu_group]
+    return f"IOMMU group {device.iommu_group} has reserved memory of type direct at {regions}"
 
 
 def denylisted(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:

@@ -51,8 +51,8 @@ _TABLE = (
     Guard(
         "iommu_off",
         "no IOMMU is on, so that a guest's device could write to all of the host's memory; the detail says why",
-        "switch on VT-d or AMD-Vi in the firmware's set-up, on Intel boot with `intel_iommu=on`",
-        "`ls /sys/class/iommu`; `dmesg | grep -e DMAR -e AMD-Vi`; `cat /proc/cmdline`",
+        "switch it on as the detail says, then boot anew",
+        "`ls /sys/class/iommu`; `dmesg | grep -i -e DMAR -e AMD-Vi -e smmu -e iommu`; `cat /proc/cmdline`",
     ),
     Guard(
         "no_group",

@@ -28,6 +28,7 @@ class Inventory:
     `host_uses` and `domain_uses` may name addresses that are not on the host (a definition that outlived a card).
     Uses of what is on no function are found by their path alone. `host_uses` are taken when the first question is
     about them: where that is a generator, who uses what on the host is not read before, and often not at all.
+    `reserved_memory` are regions that the devices of an IOMMU group need mapped as they are, by group.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Inventory:
         *,
         host_uses: t.Iterable[HostUse] = (),
         domain_uses: t.Mapping[str, t.Sequence[DomainUse]] | None = None,
+        reserved_memory: t.Mapping[int, str] | None = None,
     ) -> None:
         self.host = host
+        self.reserved_memory = reserved_memory or {}
         self.devices: dict[str, PciDevice] = {
             device.address: device for device in sorted(devices, key=lambda device: address_order(device.address))
         }
