@@ -45,7 +45,7 @@ def reserved_memory(tree: Tree, devices: t.Collection[PciDevice]) -> dict[int, s
     may be thousands, are only asked where that of their PF has such a region.
     """
     reserved: dict[int, str] = {}
-    physical = {device.iommu_group for device in devices if device.physical_function is None}
+    physical = {device.iommu_group for device in devices if device.physical_function is None and not device.is_bridge}
     _read(tree, physical, reserved)
     if reserved:
         groups = {device.address: device.iommu_group for device in devices}

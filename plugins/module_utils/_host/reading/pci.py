@@ -30,6 +30,8 @@ _BETWEEN = re.compile(
 )
 # The class of bridges, which the kernel keeps, with their header type, for those whose own header can't be read.
 _BRIDGES = {"0604": 1, "0607": 2}
+# ConnectX-7 functions that manage the NVLink of a host say so in a field of the vendor (NVIDIA Fabric Manager's guide).
+_MELLANOX, _MANAGES_NVLINK = "15b3", b"SW_MNG"
 _UNREADABLE = "unreadable"
 # Files that most functions have; none of them carries anything.
 _ATTRIBUTES = frozenset(
@@ -152,6 +154,8 @@ class _Reader:
         group = folder.link_name("iommu_group")
         others = names - _ATTRIBUTES
         children = self._children(path, header_type, others) if others else ()
+        # A VF has none, and who does not respond lets the kernel wait for it (drivers/pci/vpd.c, pci_vpd_wait).
+        vital = b"" if "physfn" in names or not config.responds else folder.data("vpd", 1024) or b""
         # By the order of the fields: their names would cost as much as reading another file.
         return PciDevice(
             address,
@@ -172,10 +176,12 @@ class _Reader:
             _virtual_functions(folder),
             (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
             (folder.number("sriov_numvfs") or 0) if "sriov_numvfs" in names else 0,
-            _serial(folder, children, config.responds),
+            _serial(folder, children, vital),
             children,
             None if self._read_details is None else self._read_details(folder, config),
             config.responds,
+            identity.vendor_id == _MELLANOX and _MANAGES_NVLINK in vital,
+            self._tree.number(f"{path}/nvidia/current_vgpu_type") if "nvidia" in others else None,
         )
 
     def _bus(self, above: str) -> _Bus:
@@ -334,15 +340,14 @@ def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str
     return {name: text for name, text in texts.items() if text}
 
 
-def _serial(folder: Folder, children: t.Sequence[Child], responding: bool) -> str | None:
-    """The card's serial from its VPD, else the one that its disk shows, else its first interface's own MAC.
+def _serial(folder: Folder, children: t.Sequence[Child], vital: bytes) -> str | None:
+    """The card's serial from its `vital` product data, else the one of its disk, else its first interface's own MAC.
 
     A VF has none: it is made and its MAC is given anew with each sriov_numvfs.
     """
     if "physfn" in folder.names:
         return None
-    # Who does not respond lets the kernel wait for its VPD (drivers/pci/vpd.c, pci_vpd_wait).
-    serial = vpd_serial(folder.data("vpd", 1024) or b"") if responding else None
+    serial = vpd_serial(vital)
     if serial:
         return serial
     for child in children:

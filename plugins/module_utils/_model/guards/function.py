@@ -19,6 +19,8 @@ if t.TYPE_CHECKING:
     from ..host.uses import DomainUse, HostUse
 
 CLASS_SMBUS = "0c05"
+_CLASS_OTHER_BRIDGE = "0680"
+_NVIDIA = "10de"
 SILENT = "its config space reads all ones"
 
 # Intel QAT and DSA functions that vfio-pci does not take (drivers/vfio/pci/vfio_pci.c, vfio_pci_dev_in_denylist).
@@ -102,6 +104,17 @@ def denylisted(inventory: Inventory, device: PciDevice, _consent: Consent) -> st
 
 def not_responding(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
     return None if device.responding else SILENT
+
+
+def fabric_device(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    # Twenty years ago NVIDIA made network controllers of this class, which were no PCI Express.
+    if device.vendor_id == _NVIDIA and device.class_id.startswith(_CLASS_OTHER_BRIDGE) and device.express:
+        return f"NVSwitch (class {_CLASS_OTHER_BRIDGE} of NVIDIA's)"
+    return "it manages the NVLink fabric (SW_MNG in its VPD)" if device.manages_fabric else None
+
+
+def vgpu_type_unset(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return "its nvidia/current_vgpu_type is 0" if device.vgpu_type == 0 else None
 
 
 def driver_missing(inventory: Inventory, _device: PciDevice, _consent: Consent) -> str | None:

@@ -88,6 +88,13 @@ _TABLE = (
         "`lspci -Dnnvvs ADDRESS`; `nvidia-smi topo -m`",
     ),
     Guard(
+        "vgpu_type_unset",
+        "it is a VF of a GPU on which NVIDIA's driver has made no vGPU, so that a guest would find nothing in it",
+        "write one of the types in `/sys/bus/pci/devices/{address}/nvidia/creatable_vgpu_types` into "
+        "`current_vgpu_type` there, or ask for another device",
+        "`cat /sys/bus/pci/devices/ADDRESS/nvidia/current_vgpu_type`",
+    ),
+    Guard(
         "driver_missing",
         "the host's kernel has no `vfio-pci`",
         "install the package with the kernel's modules, for the kernel that runs (`uname -r`)",

@@ -95,7 +95,8 @@ class PciDevice(t.NamedTuple):
     Ids are lower-case hexadecimal without `0x`: four digits, `class_id` six. `path` is absolute in sysfs. `vfio` says
     whether the function is bound to a VFIO driver now, whatever its name (it has `vfio-dev/`). `reset_methods` is None
     where the kernel has some and does not tell which (before 5.15), empty without any. `details` are only read where
-    they are shown. `responding` is false of a device whose config space reads all ones.
+    they are shown. `responding` is false of a device whose config space reads all ones. `manages_fabric`
+    is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has made none there.
     """
 
     address: str
@@ -125,6 +126,8 @@ class PciDevice(t.NamedTuple):
     children: tuple[Child, ...] = ()
     details: PciDetails | None = None
     responding: bool = True
+    manages_fabric: bool = False
+    vgpu_type: int | None = None
 
     @property
     def device_type(self) -> str:

@@ -542,3 +542,27 @@ def test_a_stable_path_outlives_the_bridge_above(folder):
         "0000_00_01.0-00_00.0",
     ]
     assert read_device(Tree(str(folder)), card).stable_path == "0000_00_01.0-00_00.0"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "manages"),
+    [("0x15b3", b"SMDL=SW_MNG", True), ("0x15b3", b"SMDL=MCX75310", False), ("0x8086", b"SMDL=SW_MNG", False)],
+)
+def test_what_manages_nvlink_says_so_in_its_vital_product_data(folder, vendor, model, manages):
+    files(folder, {**BASE, f"{HERE}/vendor": vendor})
+    (folder / HERE[1:] / "vpd").write_bytes(vpd((b"SN", b"1"), (b"VA", model)))
+    device = read_device(Tree(str(folder)), "0000:01:00.0")
+    assert (device.manages_fabric, device.serial) == (manages, "1")
+
+
+@pytest.mark.parametrize(
+    ("contents", "vgpu_type"),
+    [
+        ({}, None),
+        ({f"{HERE}/nvidia/current_vgpu_type": "0\n"}, 0),
+        ({f"{HERE}/nvidia/current_vgpu_type": "1145\n"}, 1145),
+        ({f"{HERE}/nvidia/other": "0\n"}, None),
+    ],
+)
+def test_the_vgpu_of_a_vf_is_told(folder, contents, vgpu_type):
+    assert made(folder, contents).vgpu_type == vgpu_type

@@ -47,6 +47,18 @@ def test_an_endpoint_alone_in_its_group_may_be_given_away():
             Blocker("isa_smbus", A, "SMBus controller (class 0c05, driver none)"),
         ),
         ({"responding": False}, Blocker("not_responding", A, "its config space reads all ones")),
+        (
+            {"vendor_id": "10de", "product_id": "22a3", "class_id": "068000"},
+            Blocker("fabric_device", A, "NVSwitch (class 0680 of NVIDIA's)"),
+        ),
+        (
+            {"vendor_id": "15b3", "class_id": "020700", "manages_fabric": True},
+            Blocker("fabric_device", A, "it manages the NVLink fabric (SW_MNG in its VPD)"),
+        ),
+        (
+            {"vendor_id": "10de", "driver": "nvidia", "vgpu_type": 0},
+            Blocker("vgpu_type_unset", A, "its nvidia/current_vgpu_type is 0"),
+        ),
         ({"iommu_group": None}, Blocker("no_group", A, "no iommu_group link in sysfs")),
         (
             {"num_vfs": 2, "total_vfs": 7, "virtual_functions": ("0000:01:10.0", "0000:01:10.2")},
@@ -330,3 +342,16 @@ def test_an_endpoint_that_carries_functions_goes_with_none_of_them_in_use():
     assert codes(devices, vmd, Consent(held_by_others={disk: "dpdk0"})) == [("group_used_by_domain", disk)]
     together = [device._replace(iommu_group=10) for device in devices]
     assert codes(together, vmd, Consent(held_by_others={disk: "dpdk0"})) == [("group_used_by_domain", disk)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"vendor_id": "10de", "class_id": "068000", "express": False},  # the Ethernet of an nForce chipset
+        {"vendor_id": "1022", "class_id": "068000"},
+        {"vendor_id": "10de", "class_id": "030200"},
+        {"vendor_id": "10de", "driver": "nvidia", "vgpu_type": 1145},
+    ],
+)
+def test_gpus_vgpus_that_are_made_and_other_bridges_may_be_given_away(fields):
+    assert codes([device(A, **fields)]) == []
