@@ -16,8 +16,9 @@ _TABLES = "/sys/firmware/acpi/tables"
 # /proc/cpuinfo, and tables that firmware has for one architecture alone (ACPI 6.5, 5.2.6 and its registry).
 _CPUS = {"aarch64": "CPU implementer", "riscv64": "isa\t", "s390x": "IBM/S390", "ppc64le": "POWER"}
 _TABLES_OF = {"aarch64": {"IORT", "GTDT"}, "riscv64": {"RIMT", "RHCT"}, "x86_64": {"DMAR", "IVRS"}}
-# The model of the virtual IOMMU that a guest of the architecture can have (libvirt's formatdomain).
-_VIRTUAL = {"aarch64": "smmuv3", "x86_64": "intel"}
+# The virtual IOMMU that a guest of the architecture can have (libvirt's formatdomain).
+_VIRTUAL = {"aarch64": "<iommu model='smmuv3'/>", "x86_64": "<iommu model='intel'/>"}
+_VIRTUAL_ELSEWHERE = "<iommu model='virtio'/>"
 
 
 def why_off(tree: Tree, release: str) -> str:
@@ -30,11 +31,8 @@ def why_off(tree: Tree, release: str) -> str:
     if table is not None:
         return _described(tree, table, release)
     if _virtual(tree, tables, processor):
-        model = _VIRTUAL.get(machine, "virtio")
-        return (
-            "off: this is a virtual machine, and its host gives it no IOMMU; have its domain there get "
-            f"<iommu model='{model}'/>"
-        )
+        iommu = _VIRTUAL.get(machine, _VIRTUAL_ELSEWHERE)
+        return f"off: this is a virtual machine, and its host gives it no IOMMU; have its domain there get {iommu}"
     return _MISSING.get(machine, _missing_on_x86)(tree, tables)
 
 
