@@ -6,6 +6,12 @@
 from __future__ import annotations
 
 import os
+import typing as t
+
+from .device_numbers import device_number, recorded_number
+
+if t.TYPE_CHECKING:
+    from .device_numbers import DeviceNumber
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
 
@@ -74,6 +80,17 @@ class Tree:
         """The last part of a link's target, None when it is no link."""
         target = self.link_target(path)
         return None if target is None else os.path.basename(target)
+
+    def open_device(self, link: str) -> DeviceNumber | None:
+        """Which device the file is that a link of /proc/PID/fd or map_files leads to; None of what is no device.
+
+        Raises OSError when that can't be told.
+        """
+        if self._root == "/":
+            return device_number(link)
+        target = os.path.join(os.path.dirname(link), os.readlink(self.local(link)))
+        below = target.startswith(f"{self._root}/")
+        return recorded_number(target if below else self.local(os.path.normpath(target)))
 
     def real(self, path: str) -> str:
         """The host's path with all links followed."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
-from .reading.pci import read_device, read_devices
+from .reading.iommu_groups import reserved_memory
+from .reading.pci import read_device, read_devices, read_devices_below
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
@@ -39,29 +40,42 @@ class System:
         return self._inventory(read_devices(self.tree, details=details), domains)
 
     def inventory_of(self, addresses: t.Collection[str]) -> Inventory:
-        """These functions alone, those that are there, with who uses them at this moment: the host, running domains.
+        """These functions and those below them, as far as they are there, with who uses them at this moment.
 
         That costs as much as the host has mounts, routes, open files and running domains, however many functions it
         has. Raises HostdevError where libvirt does not answer.
         """
         domains = self.domains.running() if self.domains is not None else ()
-        devices = (read_device(self.tree, address) for address in addresses)
-        return self._inventory([device for device in devices if device is not None], domains)
+        found = (read_device(self.tree, address) for address in addresses)
+        devices = {device.address: device for device in found if device is not None}
+        for device in tuple(devices.values()):
+            devices.update({below.address: below for below in read_devices_below(self.tree, device)})
+        return self._inventory(list(devices.values()), domains)
 
     def _inventory(self, devices: t.Sequence[PciDevice], domains: t.Sequence[Domain]) -> Inventory:
-        uses = uses_by_address(domains)
+        uses = uses_by_address(domains, self._mdev_parents(domains))
         with_guests = {address for address, domain_uses in uses.items() if any(use.live for use in domain_uses)}
         return Inventory(
             read_host(self.tree),
             devices,
             host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
+            reserved_memory=reserved_memory(self.tree, devices),
         )
+
+    def _mdev_parents(self, domains: t.Iterable[Domain]) -> dict[str, str]:
+        """The functions of mediated devices by UUID; nothing is read unless a domain has any."""
+        if not any(layout.mdevs for domain in domains for layout in (domain.config, domain.live) if layout is not None):
+            return {}
+        from .usage.mediated import mdev_parents
+
+        return mdev_parents(self.tree)
 
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.kernel_routes import read_routing
         from .usage.management import management_uses
+        from .usage.mediated import mdev_uses
         from .usage.network import network_uses
         from .usage.processes import process_uses
         from .usage.storage import storage_uses
@@ -69,4 +83,5 @@ class System:
         yield from storage_uses(self.tree)
         yield from network_uses(self.tree, read_routing(self.tree), self.environ)
         yield from management_uses(self.tree, devices)
+        yield from mdev_uses(self.tree)
         yield from process_uses(self.tree, with_guests)

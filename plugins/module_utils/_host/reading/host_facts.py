@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ..._model.host.host_facts import HostFacts, NumaNode, parse_set
+from .iommu_groups import has_iommu
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
@@ -18,14 +19,14 @@ def read_host(tree: Tree) -> HostFacts:
     """The host's facts; a recorded tree without them gives an unknown kernel, taken for a new one."""
     release = tree.text("/proc/sys/kernel/osrelease") or ""
     numbers = re.match(r"(\d{1,9})\.(\d{1,9})", release)
-    iommu = tree.any_in("/sys/kernel/iommu_groups")
+    iommu = has_iommu(tree)
     present = tree.exists("/sys/bus/pci/drivers/vfio-pci") or tree.exists("/sys/module/vfio_pci")
     return HostFacts(
         kernel_release=release,
         kernel=(int(numbers.group(1)), int(numbers.group(2))) if numbers else (99, 0),
         boot_id=tree.text("/proc/sys/kernel/random/boot_id") or "",
         iommu=iommu,
-        iommu_reason=_iommu_reason(tree, iommu),
+        iommu_reason=_iommu_reason(tree, iommu, release),
         vfio_present=present,
         vfio_available=present or _has_vfio_module(tree, release),
         denylist=tree.text("/sys/module/vfio_pci/parameters/disable_denylist") != "Y",
@@ -48,16 +49,9 @@ def _has_vfio_module(tree: Tree, release: str) -> bool:
     return all(modules is None for modules in lists) or any(b"/vfio-pci.ko" in modules for modules in lists if modules)
 
 
-def _iommu_reason(tree: Tree, iommu: bool) -> str:
-    units = tree.names("/sys/class/iommu")
+def _iommu_reason(tree: Tree, iommu: bool, release: str) -> str:
     if iommu:
-        return f"on: {', '.join(units) or 'the kernel lists IOMMU groups'}"
-    tables = [name for name in tree.names("/sys/firmware/acpi/tables") if name in ("DMAR", "IVRS")]
-    if not tables:
-        return (
-            "off: the firmware describes no IOMMU (no DMAR or IVRS table in ACPI); "
-            "switch on VT-d or AMD-Vi in the firmware's set-up"
-        )
-    if "DMAR" in tables and "intel_iommu=on" not in (tree.text("/proc/cmdline") or "").split():
-        return "off: the firmware has one (ACPI table DMAR); add intel_iommu=on to the kernel's command line"
-    return f"off: the firmware has one (ACPI table {tables[0]}), the kernel did not start it; see its boot messages"
+        return f"on: {', '.join(tree.names('/sys/class/iommu')) or 'the kernel lists IOMMU groups'}"
+    from .iommu_reason import why_off
+
+    return why_off(tree, release)

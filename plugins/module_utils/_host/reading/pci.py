@@ -14,6 +14,7 @@ from ..._model.host.config_space import ConfigSpace, config_space
 from ..._model.host.device import Child, PciDevice, named_vfio
 from ..hung_writes import all_hung_writes
 from ..sysfs import as_hexadecimal, as_number, as_text
+from .iommu_groups import groups_without_iommu
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDetails
@@ -23,10 +24,15 @@ DEVICES = "/sys/bus/pci/devices"
 VDPA_DEVICES = "/sys/bus/vdpa/devices"
 
 _PCI_NAME = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_ROOT_BUS = re.compile(r"pci[0-9a-f]+:[0-9a-f]{2}")
 # Folders between a function and the class devices it carries.
 _BETWEEN = re.compile(
     r"(?:virtio|ata|host|target|usb)\d.*|nvme|nvme\d+|\d+-[\d.]+(?::[\d.]+)?|(?:\d+:){3}\d+|net|block|drm"
 )
+# The class of bridges, which the kernel keeps, with their header type, for those whose own header can't be read.
+_BRIDGES = {"0604": 1, "0607": 2}
+# ConnectX-7 functions that manage the NVLink of a host say so in a field of the vendor (NVIDIA Fabric Manager's guide).
+_MELLANOX, _MANAGES_NVLINK = "15b3", b"SW_MNG"
 _UNREADABLE = "unreadable"
 # Files that most functions have; none of them carries anything.
 _ATTRIBUTES = frozenset(
@@ -47,9 +53,14 @@ _UEVENT = re.compile(
 _NAMESPACE = re.compile(r"nvme\d+(?:c\d+)?n\d+")
 
 
+def is_pci_name(name: str) -> bool:
+    """Whether a name in sysfs is a PCI function's address."""
+    return _PCI_NAME.fullmatch(name) is not None
+
+
 def pci_addresses(path: str) -> list[str]:
     """The PCI functions along a sysfs path, root first."""
-    return [part for part in path.split("/") if _PCI_NAME.fullmatch(part)]
+    return [part for part in path.split("/") if is_pci_name(part)]
 
 
 def locate(tree: Tree, link: str) -> list[tuple[str, str]]:
@@ -76,6 +87,21 @@ def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
 def read_device(tree: Tree, address: str) -> PciDevice | None:
     """One function as it is now, None when there is none at the address (given in sysfs spelling)."""
     return _Reader(tree, details=False).read(address)
+
+
+def read_devices_below(tree: Tree, device: PciDevice) -> list[PciDevice]:
+    """The functions behind a function, whether that is a bridge or, as Intel's VMD, an endpoint with buses of its own."""
+    found, pending = [], [device.path]
+    while pending:
+        folder = pending.pop()
+        for name in tree.names(folder):
+            if _PCI_NAME.fullmatch(name):
+                below = read_device(tree, name)
+                found.extend([] if below is None else [below])
+                pending.append(f"{folder}/{name}")
+            elif _ROOT_BUS.fullmatch(name):
+                pending.append(f"{folder}/{name}")
+    return found
 
 
 class _Bus(t.NamedTuple):
@@ -112,6 +138,7 @@ class _Reader:
             self._read_details = read_details
         self._buses: dict[str, _Bus] = {}
         self._secondary: dict[str, int] = {}
+        self._without_iommu = groups_without_iommu(tree)
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
         self._hung_writes = all_hung_writes(tree)
 
@@ -134,8 +161,8 @@ class _Reader:
         path = f"{bus.path}/{name}"
         names = folder.names
         config = config_space(folder.data("config", 64 if self._read_details is None else 256) or b"")
-        header_type = config.header_type
-        if header_type:
+        header_type = config.header_type if config.responds else _BRIDGES.get(identity.class_id[:4], 0)
+        if header_type and config.responds:
             self._secondary[address] = config.secondary_bus
         driver = folder.link_name("driver")
         # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
@@ -143,6 +170,8 @@ class _Reader:
         group = folder.link_name("iommu_group")
         others = names - _ATTRIBUTES
         children = self._children(path, header_type, others) if others else ()
+        # A VF has none, and who does not respond lets the kernel wait for it (drivers/pci/vpd.c, pci_vpd_wait).
+        vital = b"" if "physfn" in names or not config.responds else folder.data("vpd", 1024) or b""
         # By the order of the fields: their names would cost as much as reading another file.
         return PciDevice(
             address,
@@ -155,7 +184,7 @@ class _Reader:
             driver,
             override,
             "vfio-dev" in names or (driver is not None and named_vfio(driver)),
-            int(group) if group is not None and group.isdecimal() else None,
+            int(group) if group is not None and group.isdecimal() and group not in self._without_iommu else None,
             _numa_node(folder.data("numa_node")),
             folder.text("boot_vga") == "1",
             _reset_methods(folder.data("reset_method"), "reset" in names),
@@ -163,9 +192,12 @@ class _Reader:
             _virtual_functions(folder),
             (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
             (folder.number("sriov_numvfs") or 0) if "sriov_numvfs" in names else 0,
-            _serial(folder, children),
+            _serial(folder, children, vital),
             children,
             None if self._read_details is None else self._read_details(folder, config),
+            config.responds,
+            identity.vendor_id == _MELLANOX and _MANAGES_NVLINK in vital,
+            self._tree.number(f"{path}/nvidia/current_vgpu_type") if "nvidia" in others else None,
         )
 
     def _bus(self, above: str) -> _Bus:
@@ -185,8 +217,13 @@ class _Reader:
     def _secondary_bus(self, bridge: str) -> int:
         if bridge not in self._secondary:
             config = ConfigSpace(self._tree.data(f"{DEVICES}/{bridge}/config", 64) or b"")
-            self._secondary[bridge] = config.secondary_bus
+            self._secondary[bridge] = config.secondary_bus if config.responds else self._known_bus(bridge)
         return self._secondary[bridge]
+
+    def _known_bus(self, bridge: str) -> int:
+        """The bus below a bridge that does not respond, as the kernel found it when it did."""
+        names = self._tree.names(f"{DEVICES}/{bridge}/pci_bus")
+        return int(as_hexadecimal(names[0].rpartition(":")[2].encode(), 2), 16) if names else 0
 
     def _children(self, path: str, header_type: int, names: frozenset[str]) -> tuple[Child, ...]:
         children = tuple(_children(self._tree, path, names)) if header_type == 0 else ()
@@ -319,14 +356,14 @@ def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str
     return {name: text for name, text in texts.items() if text}
 
 
-def _serial(folder: Folder, children: t.Sequence[Child]) -> str | None:
-    """The card's serial from its VPD, else the one that its disk shows, else its first interface's own MAC.
+def _serial(folder: Folder, children: t.Sequence[Child], vital: bytes) -> str | None:
+    """The card's serial from its `vital` product data, else the one of its disk, else its first interface's own MAC.
 
     A VF has none: it is made and its MAC is given anew with each sriov_numvfs.
     """
     if "physfn" in folder.names:
         return None
-    serial = vpd_serial(folder.data("vpd", 1024) or b"")
+    serial = vpd_serial(vital)
     if serial:
         return serial
     for child in children:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..host.uses import BELOW, MEDIATED
 from .blocker import Blocker, blocker
 from .registry import guards_in
 
@@ -35,7 +36,11 @@ def in_interface_hostdev(use: DomainUse) -> str | None:
 
 
 def _named(use: DomainUse) -> str:
-    return f"domain {use.domain} ({use.uuid}) is {'running' if use.live else 'defined'} with it"
+    what = _PARTS.get(use.via, "it")
+    return f"domain {use.domain} ({use.uuid}) is {'running' if use.live else 'defined'} with {what}"
+
+
+_PARTS = {MEDIATED: "a mediated device of it", BELOW: "a device below it"}
 
 
 _GUARDS = guards_in(globals())

@@ -16,10 +16,12 @@ from .registry import guards_in
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from ..host.uses import HostUse
+    from ..host.uses import DomainUse, HostUse
 
 CLASS_SMBUS = "0c05"
-
+_CLASS_OTHER_BRIDGE = "0680"
+_NVIDIA = "10de"
+SILENT = "its config space reads all ones"
 
 # Intel QAT and DSA functions that vfio-pci does not take (drivers/vfio/pci/vfio_pci.c, vfio_pci_dev_in_denylist).
 _DENYLIST = frozenset(f"8086{product}" for product in ["0435", "0443", "0b25", "0cfe", "19e2", "19e3", "37c8", "37c9"])
@@ -38,8 +40,13 @@ def own_blockers(inventory: Inventory, device: PciDevice, consent: Consent = NOB
     if not findings and not host_uses and not domain_uses:
         return []
     reasons = use_blockers(address, host_uses, findings)
-    reasons += domain_blockers(address, (use for use in domain_uses if use.uuid != consent.owner_uuid))
+    reasons += domain_blockers(address, _foreign(domain_uses, consent))
     return [reason for reason in reasons if not reason.accepted(consent.allow)]
+
+
+def _foreign(uses: t.Iterable[DomainUse], consent: Consent) -> t.Iterator[DomainUse]:
+    """The uses that stand against the asker: its own too where that would lose a mediated device by it."""
+    return (use for use in uses if use.uuid != consent.owner_uuid or not use.has_function)
 
 
 def use_blockers(address: str, uses: t.Iterable[HostUse], findings: t.Iterable[tuple[str, str]] = ()) -> list[Blocker]:
@@ -76,13 +83,38 @@ def iommu_off(inventory: Inventory, _device: PciDevice, _consent: Consent) -> st
 
 
 def no_group(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
-    return "no iommu_group link in sysfs" if device.iommu_group is None and inventory.host.iommu else None
+    if device.iommu_group is not None or not inventory.host.iommu:
+        return None
+    # Only without an IOMMU (enable_unsafe_noiommu_mode) does VFIO take a function that has no group.
+    return "its group is VFIO's own, without an IOMMU (vfio-noiommu)" if device.vfio else "no iommu_group link in sysfs"
+
+
+def reserved_memory(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    if device.iommu_group is None or device.iommu_group not in inventory.reserved_memory:
+        return None
+    regions = inventory.reserved_memory[device.iommu_group]
+    return f"IOMMU group {device.iommu_group} has reserved memory of type direct at {regions}"
 
 
 def denylisted(inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
     if device.vendor_id + device.product_id in _DENYLIST and inventory.host.denylist:
         return "on the denylist of vfio-pci; see its parameter disable_denylist"
     return None
+
+
+def not_responding(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return None if device.responding else SILENT
+
+
+def fabric_device(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    # Twenty years ago NVIDIA made network controllers of this class, which were no PCI Express.
+    if device.vendor_id == _NVIDIA and device.class_id.startswith(_CLASS_OTHER_BRIDGE) and device.express:
+        return f"NVSwitch (class {_CLASS_OTHER_BRIDGE} of NVIDIA's)"
+    return "it manages the NVLink fabric (SW_MNG in its VPD)" if device.manages_fabric else None
+
+
+def vgpu_type_unset(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
+    return "its nvidia/current_vgpu_type is 0" if device.vgpu_type == 0 else None
 
 
 def driver_missing(inventory: Inventory, _device: PciDevice, _consent: Consent) -> str | None:
@@ -107,4 +139,4 @@ def boot_vga(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str
 
 _OF_FUNCTIONS = guards_in(globals())
 # A bridge stays with the host; the other guards are of functions that might leave it.
-_OF_BRIDGES = guards_in({guard.__name__: guard for guard in (not_endpoint, no_reset, boot_vga)})
+_OF_BRIDGES = guards_in({guard.__name__: guard for guard in (not_endpoint, not_responding, no_reset, boot_vga)})

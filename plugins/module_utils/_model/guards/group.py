@@ -69,11 +69,19 @@ def blockers(
     """
     known = Known() if known is None else known
     device = inventory.devices[address]
-    own = _own_blockers(inventory, device, consent, known)
+    own = [*_own_blockers(inventory, device, consent, known), *_held_below(inventory, address, consent)]
     if device.is_bridge or device.iommu_group is None or len(inventory.groups[device.iommu_group]) == 1:
         return list(own)
     mates = [_mate_blocker(inventory, mate, consent, known) for mate in inventory.group_mates(address)]
     return [*own, *(reason for reason in mates if reason is not None)]
+
+
+def _held_below(inventory: Inventory, address: str, consent: Consent) -> t.Iterator[Blocker]:
+    """What other owners hold of the functions that go when an endpoint above them does, in whatever group they are."""
+    for below in inventory.carried(address):
+        held = consent.held_by_others or {}
+        if below in held and inventory.devices[below].iommu_group != inventory.devices[address].iommu_group:
+            yield blocker("group_used_by_domain", below, f"below it, held by {held[below]}")
 
 
 def _own_blockers(inventory: Inventory, device: PciDevice, consent: Consent, known: Known) -> list[Blocker]:

@@ -51,8 +51,8 @@ _TABLE = (
     Guard(
         "iommu_off",
         "no IOMMU is on, so that a guest's device could write to all of the host's memory; the detail says why",
-        "switch on VT-d or AMD-Vi in the firmware's set-up, on Intel boot with `intel_iommu=on`",
-        "`ls /sys/class/iommu`; `dmesg | grep -e DMAR -e AMD-Vi`; `cat /proc/cmdline`",
+        "switch it on as the detail says, then boot anew",
+        "`ls /sys/class/iommu`; `dmesg | grep -i -e DMAR -e AMD-Vi -e smmu -e iommu`; `cat /proc/cmdline`",
     ),
     Guard(
         "no_group",
@@ -77,16 +77,22 @@ _TABLE = (
     ),
     Guard(
         "not_responding",
-        "it does not answer, since its config space reads all ones, as of a device that fell off its bus or never woke "
-        "up",
+        "it does not answer, and its config space reads all ones, as of one that fell off its bus or never woke up",
         "power the host off and on, which resets what a reboot may not; see `dmesg` for why it stopped answering",
         "`lspci -Dxs ADDRESS`; `dmesg | grep ADDRESS`",
     ),
     Guard(
         "fabric_device",
-        "all GPUs of the host depend on it, as on an NVSwitch or on a function that manages the NVLink fabric",
+        "all GPUs of the host depend on it, as on an NVSwitch, or on a function that manages the NVLink fabric",
         STAYS,
         "`lspci -Dnnvvs ADDRESS`; `nvidia-smi topo -m`",
+    ),
+    Guard(
+        "vgpu_type_unset",
+        "it is a VF of a GPU on which NVIDIA's driver has made no vGPU, so that a guest would find nothing in it",
+        "write one of the types in `/sys/bus/pci/devices/{address}/nvidia/creatable_vgpu_types` into "
+        "`current_vgpu_type` there, or ask for another device",
+        "`cat /sys/bus/pci/devices/ADDRESS/nvidia/current_vgpu_type`",
     ),
     Guard(
         "driver_missing",

@@ -42,7 +42,8 @@ class DomainLayout:
     `free_root_ports` are the indexes of pcie-root-port controllers without a device, None when the machine has no
     PCIe root, which then hot-plugs into conventional slots. `controllers` are the models of all PCI controllers by
     their indexes, which are the guest's bus numbers, `places` the addresses in the guest with what is there: the host
-    address of a function, else the kind of device. `root` is the parsed XML: only copies of it are changed.
+    address of a function, else the kind of device. `mdevs` are the UUIDs of mediated devices. `root`
+    is the parsed XML: only copies of it are changed.
     """
 
     xml: str = ""
@@ -51,6 +52,7 @@ class DomainLayout:
     conventional_slots: bool = False
     controllers: t.Mapping[int, str] = field(default_factory=dict)
     places: t.Mapping[PciAddress, str] = field(default_factory=dict)
+    mdevs: tuple[str, ...] = ()
     root: ET.Element = field(default_factory=lambda: ET.Element("domain"), compare=False, repr=False)
 
     def elements(self, path: str = "devices/*") -> t.Iterator[ET.Element]:
@@ -121,6 +123,9 @@ def parse_layout(xml: str) -> DomainLayout:
         conventional_slots=bool(models & _CONVENTIONAL_HOTPLUG),
         controllers=controllers,
         places=places,
+        mdevs=tuple(
+            address.get("uuid", "").lower() for address in devices.iterfind("hostdev[@type='mdev']/source/address")
+        ),
         root=root,
     )
 

@@ -9,6 +9,7 @@ import functools
 
 from .device import PcieLink
 
+_HEADER = 64
 _STATUS = 0x06
 _STATUS_CAP_LIST = 0x10
 _REVISION = 0x08
@@ -31,27 +32,33 @@ class ConfigSpace:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.responds = not data or data[:_HEADER].strip(b"\xff") != b""
+        """Whether there is anything but ones in the header, which is what a device leaves that does not answer.
+
+        Not by the ids alone: a VF's are all ones.
+        """
         self.link = self._link(self._find(_CAP_ID_EXP))
         """The PCI Express link, None for a conventional function; what sits in the root complex shows no values."""
 
     @property
     def capabilities_known(self) -> bool:
         """Whether the list of capabilities could be read, so that an absent one is truly absent."""
-        return len(self._data) >= 256
+        return len(self._data) >= 256 and self.responds
 
     @property
     def header_type(self) -> int:
-        return self._data[_HEADER_TYPE] & 0x7F if len(self._data) > _HEADER_TYPE else 0
+        """0 of what does not respond, too."""
+        return 0 if not self.responds else self._data[_HEADER_TYPE] & 0x7F if len(self._data) > _HEADER_TYPE else 0
 
     @property
     def revision(self) -> str | None:
         """Two hexadecimal digits, None when unknown."""
-        return f"{self._data[_REVISION]:02x}" if len(self._data) > _REVISION else None
+        return f"{self._data[_REVISION]:02x}" if len(self._data) > _REVISION and self.responds else None
 
     @property
     def secondary_bus(self) -> int:
         """The bus number below a bridge, 0 when unknown."""
-        return self._data[_SECONDARY_BUS] if len(self._data) > _SECONDARY_BUS else 0
+        return self._data[_SECONDARY_BUS] if len(self._data) > _SECONDARY_BUS and self.responds else 0
 
     def _link(self, place: int | None) -> PcieLink | None:
         if place is None or place + _EXP_LINK_STATUS + 2 > len(self._data):

@@ -100,7 +100,8 @@ class PciDevice(t.NamedTuple):
     Ids are lower-case hexadecimal without `0x`: four digits, `class_id` six. `path` is absolute in sysfs. `vfio` says
     whether the function is bound to a VFIO driver now, whatever its name (it has `vfio-dev/`). `reset_methods` is None
     where the kernel has some and does not tell which (before 5.15), empty without any. `details` are only read where
-    they are shown.
+    they are shown. `responding` is false of a device whose config space reads all ones. `manages_fabric`
+    is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has made none there.
     """
 
     address: str
@@ -129,6 +130,9 @@ class PciDevice(t.NamedTuple):
     serial: str | None = None
     children: tuple[Child, ...] = ()
     details: PciDetails | None = None
+    responding: bool = True
+    manages_fabric: bool = False
+    vgpu_type: int | None = None
 
     @property
     def device_type(self) -> str:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import bisect
 import functools
 import typing as t
+from dataclasses import replace
 
 from ..address import address_order
+from .uses import BELOW
 
 if t.TYPE_CHECKING:
     from .device import PciDevice
     from .host_facts import HostFacts
     from .uses import DomainUse, HostUse
+
+
+_Use = t.TypeVar("_Use")
 
 
 class Inventory:
@@ -23,6 +28,7 @@ class Inventory:
     `host_uses` and `domain_uses` may name addresses that are not on the host (a definition that outlived a card).
     Uses of what is on no function are found by their path alone. `host_uses` are taken when the first question is
     about them: where that is a generator, who uses what on the host is not read before, and often not at all.
+    `reserved_memory` are regions that the devices of an IOMMU group need mapped as they are, by group.
     """
 
     def __init__(
@@ -32,12 +38,13 @@ class Inventory:
         *,
         host_uses: t.Iterable[HostUse] = (),
         domain_uses: t.Mapping[str, t.Sequence[DomainUse]] | None = None,
+        reserved_memory: t.Mapping[int, str] | None = None,
     ) -> None:
         self.host = host
+        self.reserved_memory = reserved_memory or {}
         self.devices: dict[str, PciDevice] = {
             device.address: device for device in sorted(devices, key=lambda device: address_order(device.address))
         }
-        self.domain_uses: t.Mapping[str, t.Sequence[DomainUse]] = domain_uses or {}
         self._host_uses = host_uses
         self.groups: dict[int, list[str]] = {}
         self._below: dict[str, list[str]] = {}
@@ -46,18 +53,39 @@ class Inventory:
                 self.groups.setdefault(device.iommu_group, []).append(address)
             if device.parent is not None:
                 self._below.setdefault(device.parent, []).append(address)
+        self._carriers = [
+            address for address in self._below if address in self.devices and not self.devices[address].is_bridge
+        ]
+        # Endpoints with functions below them, such as Intel's VMD with a PCI segment of its own: they take it along.
+        carriers = (address for address in self._below if address in self.devices)
+        self._carried = {
+            address: self.descendants(address) for address in carriers if not self.devices[address].is_bridge
+        }
+        self.domain_uses: t.Mapping[str, t.Sequence[DomainUse]] = self._with_uses_below(
+            domain_uses or {}, lambda use: replace(use, via=BELOW)
+        )
+
+    def _with_uses_below(
+        self, uses: t.Mapping[str, t.Sequence[_Use]], from_below: t.Callable[[_Use], _Use]
+    ) -> t.Mapping[str, t.Sequence[_Use]]:
+        """The uses by address, to an endpoint's own added those of all functions below it."""
+        carried = {
+            address: [*uses.get(address, ()), *(from_below(use) for name in below for use in uses.get(name, ()))]
+            for address, below in self._carried.items()
+        }
+        return {**uses, **{address: several for address, several in carried.items() if several}} if carried else uses
 
     @functools.cached_property
     def _all_host_uses(self) -> list[HostUse]:
         return list(self._host_uses)
 
     @functools.cached_property
-    def host_uses(self) -> dict[str, list[HostUse]]:
+    def host_uses(self) -> t.Mapping[str, t.Sequence[HostUse]]:
         uses: dict[str, list[HostUse]] = {}
         for use in self._all_host_uses:
             if use.address:
                 uses.setdefault(use.address, []).append(use)
-        return uses
+        return self._with_uses_below(uses, lambda use: use)
 
     @functools.cached_property
     def _by_path(self) -> list[tuple[str, HostUse]]:
@@ -78,7 +106,7 @@ class Inventory:
         return [self.devices[mate] for mate in self.groups[group] if mate != address]
 
     def descendants(self, address: str) -> list[str]:
-        """Addresses of all functions below a bridge, in address order."""
+        """Addresses of all functions below a bridge, or another function, in address order."""
         addresses: list[str] = []
         pending = list(self._below.get(address, ()))
         while pending:
@@ -86,6 +114,10 @@ class Inventory:
             addresses.append(below)
             pending.extend(self._below.get(below, ()))
         return sorted(addresses, key=address_order)
+
+    def carried(self, address: str) -> list[str]:
+        """Addresses of all functions below one that is no bridge, and which so go when it does."""
+        return self._carried.get(address, [])
 
     def affected(self, address: str) -> list[str]:
         """What else is touched when the function is given away.
@@ -109,10 +141,11 @@ class Inventory:
         group = device.iommu_group
         if group is None:
             others = set(self.descendants(device.address))
-        elif len(self.groups[group]) == 1 and not device.virtual_functions:
+        elif len(self.groups[group]) == 1 and not device.virtual_functions and not self.carried(device.address):
             return []  # most VFs
         else:
             others = set(self.groups[group])
+            others.update(self.carried(device.address))
         for address in [device.address, *others]:
             others.update(self.devices[address].virtual_functions)
         others.discard(device.address)

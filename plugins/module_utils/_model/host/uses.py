@@ -8,6 +8,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+MEDIATED = "mdev"
+BELOW = "below"
+
 
 @dataclass(frozen=True)
 class HostUse:
@@ -25,7 +28,11 @@ class HostUse:
 
 @dataclass(frozen=True)
 class DomainUse:
-    """A domain refers to a function by `via`: hostdev, interface or disk; in its definition, live, or both."""
+    """A domain refers to a function by `via`; in its definition, live, or both.
+
+    That is hostdev, interface or disk; `MEDIATED` where it has a mediated device that is made on the function, `BELOW`
+    where it has another function, which goes when this one does.
+    """
 
     domain: str
     uuid: str
@@ -33,6 +40,11 @@ class DomainUse:
     active: bool
     config: bool
     live: bool
+
+    @property
+    def has_function(self) -> bool:
+        """Whether the domain has the function itself."""
+        return self.via not in (MEDIATED, BELOW)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

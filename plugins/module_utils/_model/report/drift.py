@@ -9,6 +9,7 @@ import typing as t
 
 from ..availability.status import Statuses
 from ..claims.identity import identity_mismatch
+from ..guards.function import SILENT
 from .differences import difference, orphaned
 
 if t.TYPE_CHECKING:
@@ -42,9 +43,11 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
                     details.append(("identity_changed", mismatch))
                 elif not device.vfio:
                     details.append(("driver", f"bound to {device.driver or 'no driver'} instead of a VFIO driver"))
+                if not device.responding:
+                    details.append(("not_responding", SILENT))
                 if not gone and snapshot.domains is not None:
                     uses = [use for use in inventory.domain_uses.get(address, ()) if use.uuid == claim.owner.id]
-                    if held.attach and not uses:
+                    if held.attach and not any(use.has_function for use in uses):
                         details.append(("not_attached", f"{claim.owner} does not have it"))
             differences.extend(difference(code, address, claim.owner, detail) for code, detail in details)
     return [*differences, *_set_aside(snapshot), *_unrecorded(snapshot)]
@@ -83,7 +86,7 @@ def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
     for address, uses in snapshot.inventory.domain_uses.items():
         holder = snapshot.tracker.holder(address)
         for use in uses:
-            if holder is None or holder.owner.id != use.uuid:
+            if use.has_function and (holder is None or holder.owner.id != use.uuid):
                 where = "running with it" if use.live else "defined with it"
                 detail = f"domain {use.domain} is {where} by {use.via}, the record " + (
                     "knows nothing of it" if holder is None else f"has it for {holder.owner}"

@@ -16,6 +16,7 @@ from .refusals import not_enough, refusal
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
+    from ..host.uses import DomainUse
     from ..requests.request import Request
     from .choice import Selection
     from .remedies import Refusal
@@ -79,11 +80,15 @@ _RANKS = (0, 1, 2)
 def _has_any(chosen: Selection) -> bool:
     """Whether the owner's domain has any device at all: else nothing is of the first rank, and none is looked at."""
     uuid = chosen.consent.owner_uuid
-    return any(use.uuid == uuid for uses in chosen.inventory.domain_uses.values() for use in uses)
+    return any(_has(uuid, uses) for uses in chosen.inventory.domain_uses.values())
+
+
+def _has(uuid: str | None, uses: t.Iterable[DomainUse]) -> bool:
+    return any(use.uuid == uuid and use.has_function for use in uses)
 
 
 def _rank(chosen: Selection, address: str) -> int:
     uuid = chosen.consent.owner_uuid
-    if any(use.uuid == uuid for use in chosen.inventory.domain_uses.get(address, ())):
+    if _has(uuid, chosen.inventory.domain_uses.get(address, ())):
         return 0
     return 1 if set(group_members(chosen.inventory, {address})) <= chosen.serving.keys() | chosen.held else 2

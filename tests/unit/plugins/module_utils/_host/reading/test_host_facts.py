@@ -72,7 +72,7 @@ def test_a_host_of_which_nothing_is_known_counts_as_a_new_kernel(folder):
             "firmware's set-up",
         ),
         (
-            {"/sys/firmware/acpi/tables/DMAR": "", "/proc/cmdline": "root=/dev/sda quiet intel_iommu=on,sm_on\n"},
+            {"/sys/firmware/acpi/tables/DMAR": "", "/proc/cmdline": "root=/dev/sda quiet\n"},
             "off: the firmware has one (ACPI table DMAR); add intel_iommu=on to the kernel's command line",
         ),
         (
@@ -98,3 +98,91 @@ def test_an_iommu_without_units_in_sysfs_is_on_by_its_groups(folder):
 @pytest.mark.parametrize("path", ["/sys/bus/pci/drivers/vfio-pci/bind", "/sys/module/vfio_pci/refcnt"])
 def test_vfio_is_present_as_a_driver_or_a_module(folder, path):
     assert read_host(tree(folder, {path: ""})).vfio_present
+
+
+DMAR, IVRS = "/sys/firmware/acpi/tables/DMAR", "/sys/firmware/acpi/tables/IVRS"
+RELEASE = {"/proc/sys/kernel/osrelease": "6.12.1\n"}
+ON = "CONFIG_INTEL_IOMMU=y\nCONFIG_INTEL_IOMMU_DEFAULT_ON=y\n"
+MISSING, NOT_STARTED, ADD = "switch on VT-d or AMD-Vi", "the kernel did not start it", "add intel_iommu=on"
+
+
+@pytest.mark.parametrize(
+    ("contents", "told"),
+    [
+        ({DMAR: "", "/proc/cmdline": "intel_iommu=on,sm_on\n"}, NOT_STARTED),
+        ({DMAR: "", "/proc/cmdline": "intel_iommu=sm_on\n"}, ADD),
+        ({DMAR: "", "/proc/cmdline": "intel_iommu=on intel_iommu=sm_on,off\n"}, "intel_iommu=off; take that away"),
+        ({DMAR: "", "/proc/cmdline": "intel_iommu=off intel_iommu=on\n"}, NOT_STARTED),
+        ({DMAR: "", "/proc/cmdline": "intel_iommu=on iommu=off\n"}, "has iommu=off; take that away"),
+        ({DMAR: "", "/proc/cmdline": "amd_iommu=off iommu=pt\n"}, ADD),
+        ({DMAR: "", **RELEASE, "/boot/config-6.12.1": ON}, NOT_STARTED),
+        ({DMAR: "", **RELEASE, "/lib/modules/6.12.1/config": ON}, NOT_STARTED),
+        ({DMAR: "", **RELEASE, "/boot/config-6.12.1": "# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set\n"}, ADD),
+        ({DMAR: "", **RELEASE, "/boot/config-6.11.0": ON}, ADD),
+        ({IVRS: "", "/proc/cmdline": "amd_iommu=off\n"}, "amd_iommu=off; take that away"),
+        ({IVRS: "", "/proc/cmdline": "intel_iommu=off amd_iommu=pgtbl_v2\n"}, NOT_STARTED),
+        # firmware comes first
+        ({"/proc/cmdline": "iommu=off intel_iommu=on\n"}, MISSING),
+        # ARM
+        ({"/proc/sys/kernel/arch": "aarch64\n"}, "switch on the SMMU in the firmware's set-up"),
+        ({"/sys/firmware/acpi/tables/IORT": ""}, "SMMU of its ACPI table IORT; switch on the SMMU in the firmware's"),
+        ({"/proc/cpuinfo": "processor\t: 0\nCPU implementer\t: 0x41\n"}, "switch on the SMMU in the firmware's"),
+        ({"/proc/device-tree/compatible": "rockchip,rk3588\0"}, "no SMMU of the device tree"),
+        # RISC-V, s390x, POWER
+        ({"/sys/firmware/acpi/tables/RIMT": ""}, "no RISC-V IOMMU (ACPI table RIMT)"),
+        ({"/proc/cpuinfo": "processor\t: 0\nhart\t: 0\nisa\t\t: rv64imafdch\n"}, "no RISC-V IOMMU (device tree"),
+        ({"/proc/cpuinfo": "vendor_id       : IBM/S390\n"}, "every PCI function of s390x has an IOMMU"),
+        ({"/proc/cpuinfo": "processor\t: 0\ncpu\t\t: POWER9, altivec supported\n"}, "CONFIG_SPAPR_TCE_IOMMU"),
+        # guests
+        ({"/proc/cpuinfo": "flags\t\t: fpu vme hypervisor lahf_lm\n"}, "<iommu model='intel'/>"),
+        ({"/proc/cpuinfo": "flags\t\t: fpu vme\nbugs\t\t: hypervisor\n"}, MISSING),
+        ({"/sys/firmware/acpi/tables/WAET": ""}, "<iommu model='intel'/>"),
+        ({"/sys/hypervisor/type": "xen\n"}, "this is a virtual machine, and its host gives it no IOMMU"),
+        (
+            {"/proc/sys/kernel/arch": "aarch64\n", "/proc/device-tree/compatible": "linux,dummy-virt\0"},
+            "<iommu model='smmuv3'/>",
+        ),
+        ({"/sys/class/dmi/id/sys_vendor": "QEMU\n", "/sys/firmware/acpi/tables/RHCT": ""}, "<iommu model='virtio'/>"),
+        ({"/sys/class/dmi/id/sys_vendor": "QEMU\n", DMAR: "", "/proc/cmdline": "quiet\n"}, ADD),
+    ],
+)
+def test_the_advice_fits_the_platform(folder, contents, told):
+    reason = read_host(tree(folder, contents)).iommu_reason
+    assert told in reason
+    x86 = ("VT-d", "AMD-Vi", "intel_iommu")
+    assert told in (MISSING, ADD) or told.startswith("intel") or not any(word in reason for word in x86)
+
+
+GROUPS = "/sys/kernel/iommu_groups"
+
+
+@pytest.mark.parametrize("name", ["", "vfio-noiommu-not\n"])
+def test_a_group_that_is_not_vfios_own_has_an_iommu(folder, name):
+    contents = {f"{GROUPS}/0/name": "vfio-noiommu\n", f"{GROUPS}/1/{'name' if name else 'type'}": name}
+    assert read_host(tree(folder, contents)).iommu
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {},
+        {"/sys/class/iommu/dmar0/x": "", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode": "Y\n"},
+        {"/sys/class/iommu/dmar0/x": "", "/sys/class/vfio/noiommu-0/dev": "511:0\n"},
+    ],
+)
+def test_groups_that_vfio_made_without_an_iommu_are_none(folder, sign):
+    host = read_host(tree(folder, {f"{GROUPS}/{number}/name": "vfio-noiommu\n" for number in (0, 1)} | sign))
+    assert (host.iommu, host.iommu_reason[:4]) == (False, "off:")
+
+
+def test_groups_are_not_asked_for_their_names_where_nothing_speaks_for_it(folder):
+    asked = []
+
+    class Asked(Tree):
+        def data(self, path, limit=1 << 24):
+            asked.append(path)
+            return super().data(path, limit)
+
+    files(folder, {"/sys/class/iommu/dmar0/x": "", f"{GROUPS}/0/name": "x", "/sys/class/vfio/12/dev": "511:0\n"})
+    assert read_host(Asked(str(folder))).iommu
+    assert not any(path.startswith(GROUPS) for path in asked)

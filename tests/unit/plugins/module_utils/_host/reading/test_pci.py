@@ -494,3 +494,75 @@ def test_the_functions_along_a_path_are_found_root_first():
         "0000:80:00.0",
         "10000:81:1f.7",
     ]
+
+
+@pytest.mark.parametrize(
+    ("class_id", "header_type"), [("0x030200", 0), ("0x060400", 1), ("0x060700", 2), ("0x060000", 0)]
+)
+def test_what_does_not_respond_is_what_the_kernel_knew_it_as(folder, class_id, header_type):
+    files(folder, {**BASE, f"{HERE}/class": f"{class_id}\n", f"{HERE}/revision": "0xa1\n", f"{HERE}/vpd": "x"})
+    (folder / HERE[1:] / "config").write_bytes(b"\xff" * 256)
+    (device,) = read_devices(Tree(str(folder)), details=True)
+    assert (device.responding, device.header_type, device.details.revision) == (False, header_type, "a1")
+
+
+def test_who_does_not_respond_is_not_asked_for_its_vital_product_data(folder):
+    data = vpd((b"SN", b"123"))
+    files(folder, {**BASE, f"{HERE}/vpd": ""})
+    for config, serial in ((bytes(64), "123"), (b"\xff" * 64, None)):
+        (folder / HERE[1:] / "config").write_bytes(config)
+        (folder / HERE[1:] / "vpd").write_bytes(data)
+        assert read_device(Tree(str(folder)), "0000:01:00.0").serial == serial
+
+
+def test_a_vf_whose_ids_read_all_ones_responds(folder):
+    files(folder, {**BASE, f"{HERE}/physfn": "-> ../0000:01:00.1"})
+    (folder / HERE[1:] / "config").write_bytes(b"\xff\xff\xff\xff" + bytes(60))
+    assert read_device(Tree(str(folder)), "0000:01:00.0").responding
+
+
+def test_a_stable_path_outlives_the_bridge_above(folder):
+    bridge, card = "0000:00:01.0", "0000:07:00.0"
+    path = f"/sys/devices/pci0000:00/{bridge}"
+    files(
+        folder,
+        {
+            f"{path}/vendor": "0x8086\n",
+            f"{path}/class": "0x060400\n",
+            f"{path}/pci_bus/0000:07/cpuaffinity": "f\n",
+            f"{path}/{card}/vendor": "0x8086\n",
+            f"/sys/bus/pci/devices/{bridge}": f"-> ../../../devices/pci0000:00/{bridge}",
+            f"/sys/bus/pci/devices/{card}": f"-> ../../../devices/pci0000:00/{bridge}/{card}",
+        },
+    )
+    for name in (path, f"{path}/{card}"):
+        (folder / name[1:] / "config").write_bytes(b"\xff" * 64)
+    assert [device.stable_path for device in read_devices(Tree(str(folder)))] == [
+        "0000_00_01.0",
+        "0000_00_01.0-00_00.0",
+    ]
+    assert read_device(Tree(str(folder)), card).stable_path == "0000_00_01.0-00_00.0"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "manages"),
+    [("0x15b3", b"SMDL=SW_MNG", True), ("0x15b3", b"SMDL=MCX75310", False), ("0x8086", b"SMDL=SW_MNG", False)],
+)
+def test_what_manages_nvlink_says_so_in_its_vital_product_data(folder, vendor, model, manages):
+    files(folder, {**BASE, f"{HERE}/vendor": vendor})
+    (folder / HERE[1:] / "vpd").write_bytes(vpd((b"SN", b"1"), (b"VA", model)))
+    device = read_device(Tree(str(folder)), "0000:01:00.0")
+    assert (device.manages_fabric, device.serial) == (manages, "1")
+
+
+@pytest.mark.parametrize(
+    ("contents", "vgpu_type"),
+    [
+        ({}, None),
+        ({f"{HERE}/nvidia/current_vgpu_type": "0\n"}, 0),
+        ({f"{HERE}/nvidia/current_vgpu_type": "1145\n"}, 1145),
+        ({f"{HERE}/nvidia/other": "0\n"}, None),
+    ],
+)
+def test_the_vgpu_of_a_vf_is_told(folder, contents, vgpu_type):
+    assert made(folder, contents).vgpu_type == vgpu_type

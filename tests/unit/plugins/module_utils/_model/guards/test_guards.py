@@ -46,6 +46,19 @@ def test_an_endpoint_alone_in_its_group_may_be_given_away():
             {"class_id": "0c0500", "driver": None},
             Blocker("isa_smbus", A, "SMBus controller (class 0c05, driver none)"),
         ),
+        ({"responding": False}, Blocker("not_responding", A, "its config space reads all ones")),
+        (
+            {"vendor_id": "10de", "product_id": "22a3", "class_id": "068000"},
+            Blocker("fabric_device", A, "NVSwitch (class 0680 of NVIDIA's)"),
+        ),
+        (
+            {"vendor_id": "15b3", "class_id": "020700", "manages_fabric": True},
+            Blocker("fabric_device", A, "it manages the NVLink fabric (SW_MNG in its VPD)"),
+        ),
+        (
+            {"vendor_id": "10de", "driver": "nvidia", "vgpu_type": 0},
+            Blocker("vgpu_type_unset", A, "its nvidia/current_vgpu_type is 0"),
+        ),
         ({"iommu_group": None}, Blocker("no_group", A, "no iommu_group link in sysfs")),
         (
             {"num_vfs": 2, "total_vfs": 7, "virtual_functions": ("0000:01:10.0", "0000:01:10.2")},
@@ -314,3 +327,31 @@ def test_a_device_without_a_reset_is_refused_only_where_one_is_required(methods,
     codes = [blocker.code for blocker in blockers(host, A, Consent(require_reset=True))]
     assert codes == (["no_reset"] if refused else [])
     assert blockers(host, A) == []
+
+
+def test_an_endpoint_that_carries_functions_goes_with_none_of_them_in_use():
+    vmd, disk = "0000:00:0e.0", "10000:e1:00.0"
+    devices = [device(vmd, driver="vmd", iommu_group=10), device(disk, parent=vmd, iommu_group=None)]
+    assert codes(devices, vmd) == []
+    assert codes(devices, vmd, host_uses=[HostUse("root_disk", disk, "x")]) == [("root_disk", vmd)]
+    uses = {disk: [use(WEB, live=True)]}
+    assert [reason.detail for reason in blockers_of(devices, vmd, domain_uses=uses)] == [
+        f"domain web1 ({WEB.id}) is running with a device below it"
+    ]
+    assert codes(devices, vmd, Consent(owner_uuid=WEB.id), domain_uses=uses) == [("in_domain_xml", vmd)]
+    assert codes(devices, vmd, Consent(held_by_others={disk: "dpdk0"})) == [("group_used_by_domain", disk)]
+    together = [device._replace(iommu_group=10) for device in devices]
+    assert codes(together, vmd, Consent(held_by_others={disk: "dpdk0"})) == [("group_used_by_domain", disk)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"vendor_id": "10de", "class_id": "068000", "express": False},  # the Ethernet of an nForce chipset
+        {"vendor_id": "1022", "class_id": "068000"},
+        {"vendor_id": "10de", "class_id": "030200"},
+        {"vendor_id": "10de", "driver": "nvidia", "vgpu_type": 1145},
+    ],
+)
+def test_gpus_vgpus_that_are_made_and_other_bridges_may_be_given_away(fields):
+    assert codes([device(A, **fields)]) == []

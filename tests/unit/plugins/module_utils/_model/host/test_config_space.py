@@ -52,3 +52,24 @@ def test_less_than_256_bytes_say_nothing_of_capabilities(size, known):
     assert config.capabilities_known is known
     assert (config.link is not None) is known
     assert config.revision == ("07" if size else None)
+
+
+@pytest.mark.parametrize("size", [64, 256, 4096])
+def test_what_reads_all_ones_does_not_respond_and_tells_nothing(size):
+    config = ConfigSpace(b"\xff" * size)
+    assert not config.responds
+    assert (config.header_type, config.revision, config.secondary_bus, config.link) == (0, None, 0, None)
+    assert not config.capabilities_known
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",  # could not be read at all
+        b"\xff\xff\xff\xff" + bytes(60),  # a VF: its ids are its PF's to tell
+        b"\xff" * 62 + b"\x01\xff",
+        bytes(64),
+    ],
+)
+def test_whatever_has_anything_else_responds(data):
+    assert ConfigSpace(data).responds

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory, pf, use, vf
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, device, inventory, pf, use, vf
 
 
 def test_devices_are_in_address_order():
@@ -99,6 +101,45 @@ def test_a_use_on_no_function_is_found_by_its_path_alone():
     host = inventory(device("0000:01:00.0"), host_uses=[disk])
     assert host.host_uses == {}
     assert host.host_uses_within("/sys/devices/platform/host5") == [disk]
+
+
+VMD, PORT, DISK, BESIDE = "0000:00:0e.0", "10000:e0:06.0", "10000:e1:00.0", "10000:e1:00.1"
+
+
+def vmd(group=None, **uses):
+    """Intel's VMD: an endpoint with a PCI segment of its own below it."""
+    return inventory(
+        device(VMD, class_id="010400", driver="vmd", iommu_group=10),
+        device(PORT, header_type=1, parent=VMD, iommu_group=group),
+        device(DISK, parent=PORT, iommu_group=group, children=(Child("block", "nvme0n1"),)),
+        device(BESIDE, parent=PORT, iommu_group=group),
+        device("0000:00:0f.0", iommu_group=11),
+        **uses,
+    )
+
+
+@pytest.mark.parametrize("group", [None, 10, 12])
+def test_what_is_used_below_an_endpoint_is_used_of_the_endpoint(group):
+    own, below = HostUse("held_by_process", VMD, "own"), HostUse("root_disk", DISK, "sda", "/sys/devices/x")
+    host = vmd(group, host_uses=[below, own], domain_uses={BESIDE: [use()], VMD: [use(DB)]})
+    assert list(host.host_uses[VMD]) == [own, below]
+    assert list(host.host_uses[DISK]) == [below]
+    assert host.host_uses.keys() == {VMD, DISK}
+    assert [(known.domain, known.via) for known in host.domain_uses[VMD]] == [("db1", "hostdev"), ("web1", "below")]
+    assert list(host.domain_uses[BESIDE]) == [use()]
+    assert host.host_uses_within("/sys/devices/x") == [below]
+
+
+def test_what_is_used_below_a_bridge_is_not_used_of_the_bridge():
+    host = vmd(host_uses=[HostUse("root_disk", DISK, "sda")], domain_uses={DISK: [use()]})
+    assert PORT not in host.host_uses
+    assert PORT not in host.domain_uses
+
+
+@pytest.mark.parametrize("group", [None, 10, 12])
+def test_giving_away_an_endpoint_affects_what_is_below_it(group):
+    assert vmd(group).affected(VMD) == [PORT, DISK, BESIDE, "block/nvme0n1"]
+    assert (vmd(group).carried(VMD), vmd(group).carried(PORT)) == ([PORT, DISK, BESIDE], [])
 
 
 def test_uses_are_kept_by_address_also_for_devices_that_are_gone():

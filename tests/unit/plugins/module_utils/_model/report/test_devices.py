@@ -252,6 +252,12 @@ def test_a_record_that_agrees_with_the_host_has_no_drift():
             [("driver", A, "bound to no driver instead of a VFIO driver")],
         ),
         (
+            [device(A, driver="vfio-pci", responding=False)],
+            {A: [use(WEB)]},
+            ALIVE,
+            [("not_responding", A, "its config space reads all ones")],
+        ),
+        (
             [device(A, driver="vfio-pci")],
             {A: [use(DB)]},
             ALIVE,
@@ -286,6 +292,11 @@ def test_a_device_that_a_domain_has_by_hand_is_drift():
             "detail": "domain db1 is running with it by hostdev, the record knows nothing of it",
         }
     ]
+
+
+def test_a_mediated_device_of_a_function_is_not_the_function():
+    host = inventory(device(A, driver="vfio-pci"), domain_uses={A: [use(WEB, via="mdev")], B: [use(DB, via="mdev")]})
+    assert drift(host) == [("not_attached", A, f"{WEB} does not have it")]
 
 
 def test_a_card_that_moved_is_told_with_where_it_is_now():

@@ -102,6 +102,11 @@ def test_a_device_that_the_owners_domain_names_already_is_preferred():
     assert served(run([], NICS, host=host)) == {B: "nic"}
 
 
+def test_one_of_which_that_domain_has_a_mediated_device_is_not():
+    host = inventory(device(A), device(B), domain_uses={B: [use(WEB, via="mdev")]})
+    assert served(run([], NICS, host=host, allow=frozenset({"in_domain_xml"}))) == {A: "nic"}
+
+
 def test_a_device_alone_in_its_group_is_preferred_to_one_with_mates():
     devices = [device("0000:00:01.0"), device("0000:00:02.0"), device(A)]
     assert served(run(devices, NICS)) == {A: "nic"}
