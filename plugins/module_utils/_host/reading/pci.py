@@ -90,7 +90,7 @@ def read_device(tree: Tree, address: str) -> PciDevice | None:
 
 
 def read_devices_below(tree: Tree, device: PciDevice) -> list[PciDevice]:
-    """The functions behind a function, whether that is a bridge or, as Intel's VMD, an endpoint with buses of its own."""
+    """The functions behind a function: a bridge or, as Intel's VMD, an endpoint with buses of its own."""
     found, pending = [], [device.path]
     while pending:
         folder = pending.pop()

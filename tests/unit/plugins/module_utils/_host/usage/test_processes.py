@@ -219,13 +219,18 @@ def test_the_group_of_a_mediated_device_leads_to_the_function_that_it_is_made_on
     assert uses(folder, with_guests={A}) == []
 
 
-@pytest.mark.parametrize("name", ["resource0", "resource4_wc", "config", "rom"])
+@pytest.mark.parametrize("name", ["resource0", "resource4_wc"])
 @pytest.mark.parametrize("above", ["", "/host"])
 def test_a_function_driven_by_its_files_in_sysfs_is_held(folder, name, above):
     file = f"{above}{PCI}/{name}"
     assert uses(folder, process(42, "ixy", file, f"{PCI}/net/eth0/mtu")) == [
         ("held_by_process", A, f"process 42 (ixy) has {file} open")
     ]
+
+
+@pytest.mark.parametrize("name", ["config", "rom"])
+def test_whoever_looks_at_a_function_for_a_moment_holds_nothing(folder, name):
+    assert uses(folder, process(42, "lspci", f"{PCI}/{name}")) == []
 
 
 def mapping(path, permissions="rw-s", inode=3):
