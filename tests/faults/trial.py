@@ -30,7 +30,7 @@ from .effects import (
     NoSuchFaultError,
     in_process_of_its_own,
 )
-from .used import UseByDomain, UseByHost
+from .used import UseByDomain, UseByHost, held
 
 _NOBODY: dict[str, Any] = {"owner": "nobody"}
 # Thousands of trees are made and taken away: in memory where there is such a place.
@@ -168,6 +168,7 @@ def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
     plain.__dict__.update(host.__dict__)
     plain.system = dataclasses.replace(host.system)
     use = UseByDomain(plain) if mode == USED_BY_DOMAIN else UseByHost(host)
+    before = held(host)
     effects = Effects(host, number, mode, use)
     try:
         change.change(host)
@@ -181,7 +182,7 @@ def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
     # What begins once all was looked at for the last time is drift.
     last = len(effects.seen) == number
     if isinstance(use, UseByDomain) and not last:
-        use.check_not_held()
+        use.check_not_given(before)
     for domain in plain.libvirt.domains:
         domain.__dict__.pop("attachDeviceFlags", None)
         domain.__dict__.pop("detachDeviceFlags", None)
@@ -230,11 +231,11 @@ def _check(host: FakeHost) -> None:
     record = host.record_or_none()
     if record is not None:
         assert record["journal"] is None, "the journal was left open"
-        held = [device["address"] for claim in record["claims"] for device in claim["devices"]]
-        held += [device["name"] for claim in record["claims"] for device in claim.get("node_devices", ())]
-        assert len(held) == len(set(held)), f"a device has two owners: {held}"
+        names = [device["address"] for claim in record["claims"] for device in claim["devices"]]
+        names += [device["name"] for claim in record["claims"] for device in claim.get("node_devices", ())]
+        assert len(names) == len(set(names)), f"a device has two owners: {names}"
         waiting = {device["address"] for device in record["needs_cleaning"]}
-        assert not waiting & set(held), f"held, and waits to be cleaned: {waiting & set(held)}"
+        assert not waiting & set(names), f"held, and waits to be cleaned: {waiting & set(names)}"
     leftovers = [path.name for path in (host.root / "etc/ansible/facts.d").glob("*.tmp")]
     assert not leftovers, f"temporary files are left behind: {leftovers}"
     for domain in host.libvirt.domains:

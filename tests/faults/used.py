@@ -110,14 +110,19 @@ class UseByDomain(Use):
         for address in self.drivers:
             assert self._has(address), f"{address} is gone from the domain that was started with it"
 
-    def check_not_held(self) -> None:
-        """What the domain runs with is not another's."""
-        record = self.host.record_or_none() or {"claims": []}
-        held = {device["address"] for claim in record["claims"] for device in claim["devices"]}
-        assert not held & self.drivers.keys(), f"two have it: {sorted(held & self.drivers.keys())}"
+    def check_not_given(self, before: set[str]) -> None:
+        """What the domain runs with was given to no other; who had it on record `before` still has, which is drift."""
+        given = held(self.host) - before
+        assert not given & self.drivers.keys(), f"two have it: {sorted(given & self.drivers.keys())}"
 
     def end(self) -> None:
         for domain in [domain for domain in self.host.libvirt.domains if domain.name().startswith(_NAME)]:
             domain.destroy()
             self.host.libvirt.domains.remove(domain)
         self.drivers.clear()
+
+
+def held(host: FakeHost) -> set[str]:
+    """The addresses of the functions on record."""
+    record = host.record_or_none() or {"claims": []}
+    return {device["address"] for claim in record["claims"] for device in claim["devices"]}
