@@ -221,7 +221,7 @@ _TABLE = (
     ),
     Guard(
         "other_netns",
-        "its driver has its interface in another network namespace: a container's, or of a service",
+        "its driver has its interface in another network namespace, a container's or a service's, or shows none at all",
         "end what has the interface, or move it back (`ip -n NAMESPACE link set INTERFACE netns 1`)",
         "`lsns -t net`; `ip netns`",
         BY_ALLOW,
