@@ -50,13 +50,14 @@ class System:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.kernel_routes import read_routing
         from .usage.management import management_uses
+        from .usage.foreign_links import read_foreign_links
         from .usage.namespaces import namespace_uses
         from .usage.network import network_uses
         from .usage.processes import process_uses
         from .usage.storage import storage_uses
 
         yield from storage_uses(self.tree)
-        elsewhere = namespace_uses(self.tree, devices)
+        elsewhere = namespace_uses(self.tree, devices, read_foreign_links(self.tree))
         yield from network_uses(self.tree, read_routing(self.tree), self.environ, elsewhere)
         yield from elsewhere
         yield from management_uses(self.tree, devices)

@@ -9,11 +9,13 @@ import re
 import typing as t
 
 from ..._model.host.uses import HostUse
-from .system_storage import read_mounts
+from ..reading.pci import locate
+from .foreign_links import other_namespaces
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice
     from ..sysfs import Tree
+    from .foreign_links import ForeignLink
 
 _CLASS_NETWORK = "02"
 _CLASS_INFINIBAND = "0207"
@@ -27,20 +29,33 @@ _ETHERNET_PART = re.compile(r"\w+\.eth\.\d+")
 _SHOWN = 3
 
 
-def namespace_uses(tree: Tree, devices: t.Iterable[PciDevice]) -> list[HostUse]:
-    """A use for each network function whose driver shows no interface.
+def namespace_uses(tree: Tree, devices: t.Iterable[PciDevice], foreign: t.Sequence[ForeignLink] = ()) -> list[HostUse]:
+    """A use for each device that has an interface in another namespace, and for each interface here that carries one.
 
-    Of an interface in another namespace its folder `net` is left, and empty (drivers/base/core.c: the folder is there
-    for any interface, its entries for those of the namespace that sysfs was mounted in).
+    The kernel tells these where it can (`foreign`); else a network function whose driver shows no interface has it
+    elsewhere. Its folder `net` is left then, and empty (drivers/base/core.c: the folder is there for any interface, its
+    entries are for those of the namespace that sysfs was mounted in).
     """
-    away = [device for device in devices if _lacks_interface(device) and _makes_interface(tree, device)]
-    if not away:
-        return []
-    where = _namespaces(tree)
-    return [
-        HostUse("other_netns", device.address, f"driver {device.driver}, and {_finding(tree, device)}{where}", device.path)
-        for device in away
+    uses = list(_foreign_uses(tree, foreign))
+    known = {use.address for use in uses if use.code == "other_netns"}
+    away = [
+        device
+        for device in devices
+        if _lacks_interface(device) and device.address not in known and _makes_interface(tree, device)
     ]
+    where = _namespaces(tree) if away else ""
+    for device in away:
+        finding = f"driver {device.driver}, and {_finding(tree, device)}{where}"
+        uses.append(HostUse("other_netns", device.address, finding, device.path))
+    return list(dict.fromkeys(uses))
+
+
+def _foreign_uses(tree: Tree, foreign: t.Iterable[ForeignLink]) -> t.Iterator[HostUse]:
+    for name, namespace, device, lower in foreign:
+        for path, address in locate(tree, device) if device else ():
+            yield HostUse("other_netns", address, f"its interface {name} is in {namespace}", path)
+        for path, address in locate(tree, f"/sys/class/net/{lower}") if lower is not None else ():
+            yield HostUse("enslaved", address, f"carries {name} in {namespace} on {lower}", path)
 
 
 def _lacks_interface(device: PciDevice) -> bool:
@@ -86,26 +101,18 @@ def _finding(tree: Tree, device: PciDevice) -> str:
 
 def _namespaces(tree: Tree) -> str:
     """The other network namespaces that have interfaces, by a process that is in there or where they are mounted."""
-    own = tree.link_target("/proc/self/ns/net")
-    known: dict[str, str] = {}
-    for name in sorted((name for name in tree.names("/proc") if name.isdecimal()), key=int):
-        namespace = tree.link_target(f"/proc/{name}/ns/net")
-        if namespace is not None and namespace != own and namespace not in known:
-            known[namespace] = "" if _only_loopback(tree, name) else f"process {name} ({_command(tree, name)})"
-    for mount in read_mounts(tree):
-        if mount.kind == "nsfs" and mount.root.startswith("net:[") and mount.root != own:
-            known[mount.root] = f"{known.get(mount.root) or 'nobody'} at {mount.mount_point}"
-    named = [name.replace("nobody at ", "") for name in known.values() if name]
+    known = other_namespaces(tree)
+    named = [
+        namespace.label
+        for namespace in known
+        if namespace.process is None or not _only_loopback(tree, namespace.process)
+    ]
     if not named:
         return ""
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
-    return f" (there are those of {', '.join(named[:_SHOWN])}{more})"
+    return f" (there is {', '.join(named[:_SHOWN])}{more})"
 
 
 def _only_loopback(tree: Tree, process: str) -> bool:
     lines = tree.lines(f"/proc/{process}/net/dev")[2:]
     return bool(lines) and all(line.strip().startswith("lo:") for line in lines)
-
-
-def _command(tree: Tree, process: str) -> str:
-    return tree.text(f"/proc/{process}/comm") or "?"

@@ -45,7 +45,11 @@ def network_uses(
 
     `elsewhere` are the uses of functions whose interface is in another network namespace.
     """
-    away = [Carrier(use.path, use.address, f"what {use.address} has in another namespace") for use in elsewhere]
+    away = [
+        Carrier(use.path, use.address, "its interface in another network namespace")
+        for use in elsewhere
+        if use.code == "other_netns"
+    ]
     carriers = Carriers(tree, routing, away)
     uses: list[HostUse] = []
     for use in _default_routes(routing):
@@ -74,7 +78,9 @@ def _addresses(routing: Routing) -> t.Iterator[InterfaceUse]:
 
     They count where a route to elsewhere leaves from them.
     """
-    routed = {(name, route.network.version) for route in routing.routes if _leads_on(route) for name in route.interfaces}
+    routed = {
+        (name, route.network.version) for route in routing.routes if _leads_on(route) for name in route.interfaces
+    }
     for interface, address in routing.addresses:
         if not address.is_link_local or (interface, address.version) in routed:
             kind = "address" if isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address)) else "network"

@@ -16,7 +16,9 @@ if t.TYPE_CHECKING:
     from .routes import Address
 
 # An address, with a port or without: 192.0.2.1:6789, [2001:db8::1]:6789, 2001:db8::1.
-_ADDRESS = re.compile(r"\[([0-9a-fA-F:.]+)(?:%\w+)?\](?::\d+)?|(\d+(?:\.\d+){3})(?::\d+)?|([0-9a-fA-F]*:[0-9a-fA-F:.]+)(?:%\w+)?")
+_ADDRESS = re.compile(
+    r"\[([0-9a-fA-F:.]+)(?:%\w+)?\](?::\d+)?|(\d+(?:\.\d+){3})(?::\d+)?|([0-9a-fA-F]*:[0-9a-fA-F:.]+)(?:%\w+)?"
+)
 
 
 class StorageConnection(t.NamedTuple):

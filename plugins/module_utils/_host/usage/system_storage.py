@@ -17,7 +17,6 @@ class Mount(t.NamedTuple):
     """One line of mountinfo; `options` are those of the file system, a word without = has an empty value."""
 
     number: str
-    root: str
     mount_point: str
     kind: str
     source: str
@@ -51,7 +50,7 @@ def _mount(line: str) -> Mount | None:
     if not separator or len(parts) < 3 or len(rest) < 3:
         return None
     options = dict(option.partition("=")[::2] for option in rest[2].split(","))
-    return Mount(parts[0], parts[1], _unescape(parts[2]), rest[0], _unescape(rest[1]), options)
+    return Mount(parts[0], _unescape(parts[2]), rest[0], _unescape(rest[1]), options)
 
 
 def system_storage(tree: Tree, mounts: t.Sequence[Mount]) -> SystemStorage:

@@ -53,9 +53,7 @@ def use_blockers(
     for code, detail in [*findings, *((use.code, use.detail) for use in uses)]:
         details.setdefault(code, {})[detail] = None
     stay = {use.code for use in uses if not use.allowable}
-    return [
-        blocker(code, address, "; ".join(several), allowable=code not in stay) for code, several in details.items()
-    ]
+    return [blocker(code, address, "; ".join(several), allowable=code not in stay) for code, several in details.items()]
 
 
 # The guards.
