@@ -48,9 +48,9 @@ class System:
 
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
+        from .usage.foreign_links import read_foreign_links
         from .usage.kernel_routes import read_routing
         from .usage.management import management_uses
-        from .usage.foreign_links import read_foreign_links
         from .usage.namespaces import namespace_uses
         from .usage.network import network_uses
         from .usage.processes import process_uses

@@ -54,7 +54,8 @@ def netlink_routing(
 ) -> Routing:
     """`dump` sends a request (its type, the address family), `names` are those of the interfaces by number.
 
-    `endpoints` asks for those of the peers of a WireGuard interface. Raises LookupError for a route that names no interface, and for what is no message of the kernel's.
+    `endpoints` asks for those of the peers of a WireGuard interface. Raises LookupError for a route that names no
+    interface, and for what is no message of the kernel's.
     """
     try:
         return _read(dump, names, endpoints or (lambda _interface: ()))

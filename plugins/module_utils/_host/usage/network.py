@@ -19,7 +19,7 @@ from .system_storage import read_mounts, system_storage
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
-    from .routes import Address, Network, Route, Routing
+    from .routes import Network, Route, Routing
 
 
 class InterfaceUse(t.NamedTuple):

@@ -29,10 +29,11 @@ def disk_connections(tree: Tree, vital: t.Collection[str]) -> t.Iterator[Storage
     yield from _fcoe(tree, vital)
     for name in tree.names("/sys/class/block"):
         reader = next((reader for start, reader in _READERS.items() if name.startswith(start)), None)
+        if reader is None or tree.exists(f"/sys/class/block/{name}/partition"):
+            continue
         path = tree.real(f"/sys/class/block/{name}")
-        if reader is not None and not tree.exists(f"{path}/partition"):
-            for connection in reader(tree, name):
-                yield connection._replace(vital=_lies_below(path, vital))
+        for connection in reader(tree, name):
+            yield connection._replace(vital=_lies_below(path, vital))
 
 
 def _lies_below(path: str, vital: t.Iterable[str]) -> bool:

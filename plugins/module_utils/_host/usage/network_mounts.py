@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""File systems that come over a network: NFS, SMB, Ceph, GlusterFS ..., by the mounts and by the kernel's NFS client."""
+"""File systems that come over a network, NFS, SMB, Ceph ...: by the mounts, and by the kernel's NFS client."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Routing(t.NamedTuple):
 
 
 def printed_words(digits: str) -> bytes:
-    """The bytes of 32-bit words that the kernel prints as numbers in the host's byte order (%08X). Raises ValueError."""
+    """The bytes of 32-bit words that the kernel prints as numbers (%08X), in its byte order. Raises ValueError."""
     data = bytes.fromhex(digits)
     if sys.byteorder == "big":
         return data
