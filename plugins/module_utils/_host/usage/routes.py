@@ -76,8 +76,10 @@ class Routing(t.NamedTuple):
 
     def between(self, *ends: Address) -> list[str]:
         """The interfaces that carry what travels between the host and elsewhere: by its addresses, and the routes."""
+        own = {address for _interface, address in self.addresses}
         carrying = [interface for interface, address in self.addresses if address in ends]
-        return list(dict.fromkeys([*carrying, *(interface for end in ends for interface in self.ways_to(end))]))
+        away = [interface for end in ends if end not in own for interface in self.ways_to(end)]
+        return list(dict.fromkeys([*carrying, *away]))
 
 
 def printed_words(digits: str) -> bytes:
