@@ -88,9 +88,7 @@ def uses(folder, *parts, routes="", routes6="", addresses6="", environ=None, **p
     return told(network_uses(tree, proc_routing(tree), environ or {}))
 
 
-def routed_uses(
-    folder, *parts, routes=(), addresses=(), switch_ports=(), links=None, elsewhere=(), environ=None
-):
+def routed_uses(folder, *parts, routes=(), addresses=(), switch_ports=(), links=None, elsewhere=(), environ=None):
     """The uses where the kernel told all of its routes, addresses and links."""
     files(folder, {path: text for part in parts for path, text in part.items()})
     routing = Routing(

@@ -43,9 +43,9 @@ def _told(mount: Mount) -> t.Iterator[str]:
     if source.startswith("//"):
         yield source[2:].partition("/")[0]
         return
-    # Of Ceph several monitors with their ports; of 9P nothing but the address.
+    # Of Ceph several monitors with their ports, of Lustre servers with their networks; of 9P nothing but the address.
     hosts = source.partition(":/")[0] if ":/" in source else re.sub(r":(?!.*[:\]]).*", "", source)
-    yield from (source, *hosts.split(","))
+    yield from (source, *re.split(r",|@\w+[:,]?", hosts))
 
 
 def nfs_servers(tree: Tree) -> t.Iterator[StorageConnection]:

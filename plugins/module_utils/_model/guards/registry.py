@@ -70,8 +70,8 @@ _TABLE = (
     ),
     Guard(
         "reserved_memory",
-        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), which "
-        "the kernel gives to no guest",
+        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), "
+        "which the kernel gives to no guest",
         "see the maker's notes on RMRR for a switch in the firmware's set-up, or ask for another device",
         "`cat /sys/bus/pci/devices/ADDRESS/iommu_group/reserved_regions`",
     ),

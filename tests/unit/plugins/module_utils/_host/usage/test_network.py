@@ -414,7 +414,10 @@ def test_a_big_endian_host_prints_addresses_the_other_way_round(folder, monkeypa
 
 def test_an_ipv4_address_of_zeroconf_is_no_configuration(folder):
     nics = [nic("eth0", A), nic("eth1", B)]
-    assert routed_uses(folder, *nics, addresses=[("eth1", "169.254.7.1")], routes=[(("eth1",), "169.254.0.0/16", 254)]) == []
+    assert (
+        routed_uses(folder, *nics, addresses=[("eth1", "169.254.7.1")], routes=[(("eth1",), "169.254.0.0/16", 254)])
+        == []
+    )
     assert uses(folder, routes=route("eth1", "169.254.0.0/16")) == []
 
 

@@ -99,7 +99,7 @@ def test_every_entry_is_whole(code):
 def test_what_may_be_accepted_stays_as_it_is():
     assert {
         *("boot_vga", "default_route", "enslaved", "in_domain_xml", "in_interface_hostdev"),
-        *("ip_configured", "mgmt_nic", "watchdog"),
+        *("ip_configured", "mgmt_nic", "network_storage", "other_netns", "watchdog"),
     } == ALLOWABLE
     assert [code for code, guard in GUARDS.items() if guard.allowable == BY_GROUP_MEMBERS] == ["group_incomplete"]
 
