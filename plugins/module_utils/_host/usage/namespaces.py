@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
     from ..sysfs import Tree
     from .foreign_links import ForeignLink
 
-_CLASS_NETWORK = "02"
 _CLASS_INFINIBAND = "0207"
 # They hold a function for somebody else, a process or another machine, and make nothing of it.
 _STUBS = re.compile(r"pci-stub|(?:xen-)?pciback|.*uio.*")
@@ -29,19 +28,21 @@ _ETHERNET_PART = re.compile(r"\w+\.eth\.\d+")
 _SHOWN = 3
 
 
-def namespace_uses(tree: Tree, devices: t.Iterable[PciDevice], foreign: t.Sequence[ForeignLink] = ()) -> list[HostUse]:
+def namespace_uses(tree: Tree, bare: t.Iterable[PciDevice], foreign: t.Sequence[ForeignLink] = ()) -> list[HostUse]:
     """A use for each device that has an interface in another namespace, and for each interface here that carries one.
 
-    The kernel tells these where it can (`foreign`); else a network function whose driver shows no interface has it
-    elsewhere. Its folder `net` is left then, and empty (drivers/base/core.c: the folder is there for any interface, its
-    entries are for those of the namespace that sysfs was mounted in).
+    The kernel tells these where it can (`foreign`); else one of the network functions whose drivers show no interface
+    (`bare`) has it elsewhere. Its folder `net` is left then, and empty (drivers/base/core.c: the folder is there for
+    any interface, its entries are for those of the namespace that sysfs was mounted in).
     """
     uses = list(_foreign_uses(tree, foreign))
     known = {use.address for use in uses if use.code == "other_netns"}
     away = [
         device
-        for device in devices
-        if _lacks_interface(device) and device.address not in known and _makes_interface(tree, device)
+        for device in bare
+        if _STUBS.fullmatch(device.driver or "") is None
+        and device.address not in known
+        and _makes_interface(tree, device)
     ]
     where = _namespaces(tree) if away else ""
     for device in away:
@@ -56,16 +57,6 @@ def _foreign_uses(tree: Tree, foreign: t.Iterable[ForeignLink]) -> t.Iterator[Ho
             yield HostUse("other_netns", address, f"its interface {name} is in {namespace}", path)
         for path, address in locate(tree, f"/sys/class/net/{lower}") if lower is not None else ():
             yield HostUse("enslaved", address, f"carries {name} in {namespace} on {lower}", path)
-
-
-def _lacks_interface(device: PciDevice) -> bool:
-    return (
-        device.class_id.startswith(_CLASS_NETWORK)
-        and device.driver is not None
-        and not device.vfio
-        and not any(child.kind == "net" for child in device.children)
-        and _STUBS.fullmatch(device.driver) is None
-    )
 
 
 def _makes_interface(tree: Tree, device: PciDevice) -> bool:

@@ -11,15 +11,19 @@ import typing as t
 from ..._model.host.uses import HostUse
 from ..reading.pci import locate
 from .carriers import Carrier, Carriers, related
-from .network_disks import disk_connections
 from .network_mounts import mounted_connections, nfs_servers
 from .routes import MAIN
 from .ssh import ssh_connections, ssh_port_connections
+from .storage_connection import NETWORK_BLOCKS
 from .system_storage import read_mounts, system_storage
 
 if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDevice
     from ..sysfs import Tree
     from .routes import Network, Route, Routing
+    from .storage_connection import StorageConnection
+
+_CLASS_NETWORK = "02"
 
 
 class InterfaceUse(t.NamedTuple):
@@ -63,6 +67,16 @@ def network_uses(
         uses.extend(use.of(carriers.of(use.interface)))
     uses.extend(_storage(tree, routing, carriers))
     return list(dict.fromkeys(uses))
+
+
+def without_interface(device: PciDevice) -> bool:
+    """Whether it is a network function that a driver of the host has, and that shows no interface all the same."""
+    return (
+        device.class_id.startswith(_CLASS_NETWORK)
+        and device.driver is not None
+        and not device.vfio
+        and not any(child.kind == "net" for child in device.children)
+    )
 
 
 def _default_routes(routing: Routing) -> t.Iterator[InterfaceUse]:
@@ -112,7 +126,7 @@ def _storage(tree: Tree, routing: Routing, carriers: Carriers) -> t.Iterator[Hos
     for connection in (
         *mounted_connections(mounts, system.mount_points),
         *nfs_servers(tree),
-        *disk_connections(tree, system.blocks),
+        *_disks(tree, system.blocks),
     ):
         what, vital, _ends, interfaces, paths = connection
         if connection.inside:
@@ -126,3 +140,18 @@ def _storage(tree: Tree, routing: Routing, carriers: Carriers) -> t.Iterator[Hos
         if not ways and not adapters:
             for path, address, how in carriers.possible():
                 yield HostUse("network_storage", address, f"{what}{how}", path, not vital)
+
+
+def _disks(tree: Tree, vital: t.Collection[str]) -> t.Iterable[StorageConnection]:
+    """The disks of a network; most hosts have none, and do not load what reads them."""
+    blocks = tree.names("/sys/class/block")
+    transports = (tree.text(f"/sys/class/nvme/{name}/transport") for name in tree.names("/sys/class/nvme"))
+    if (
+        any(name.startswith(NETWORK_BLOCKS) for name in blocks)
+        or any(tree.any_in(folder) for folder in ("/sys/class/iscsi_session", "/sys/bus/fcoe/devices"))
+        or any(transport not in ("pcie", None) for transport in transports)
+    ):
+        from .network_disks import disk_connections
+
+        return disk_connections(tree, vital)
+    return ()

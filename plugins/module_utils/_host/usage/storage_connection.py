@@ -20,6 +20,9 @@ _ADDRESS = re.compile(
     r"\[([0-9a-fA-F:.]+)(?:%\w+)?\](?::\d+)?|(\d+(?:\.\d+){3})(?::\d+)?|([0-9a-fA-F]*:[0-9a-fA-F:.]+)(?:%\w+)?"
 )
 
+NETWORK_BLOCKS = ("nbd", "rbd", "drbd", "etherd!")
+"""How the names of block devices begin that come over a network by a driver of their own."""
+
 
 class StorageConnection(t.NamedTuple):
     """A network file system, or a disk or its controller; `what` says in words which.

@@ -13,6 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.foreign_li
     read_foreign_links,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.namespaces import namespace_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import without_interface
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
@@ -34,7 +35,8 @@ def details(folder, contents, *devices, foreign=()):
     for path, text in contents.items():
         if text is None:
             (folder / path.strip("/")).mkdir(parents=True, exist_ok=True)
-    return namespace_uses(Tree(str(folder)), devices or [function()], foreign)
+    bare = [device for device in devices or [function()] if without_interface(device)]
+    return namespace_uses(Tree(str(folder)), bare, foreign)
 
 
 def codes(uses):
