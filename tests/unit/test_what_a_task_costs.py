@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 225,
-    "facts, libvirt": 267,
-    "unchanged claim": 245,
-    "release of nothing": 208,
+    "facts": 262,
+    "facts, libvirt": 306,
+    "unchanged claim": 252,
+    "release of nothing": 215,
 }
 
 

@@ -61,9 +61,7 @@ def test_uris_of_other_hosts_are_refused(uri):
     assert (caught.value.code, caught.value.subject) == ("remote_uri", f"uri {uri}")
 
 
-@pytest.mark.parametrize(
-    "uri", ["", "prod", "my-host_2", "system", "/system", "//other/system", "qemu://[x/system", "[::1"]
-)
+@pytest.mark.parametrize("uri", ["", "prod", "my-host_2", "/system", "//other/system", "qemu://[x/system", "[::1"])
 def test_a_uri_without_a_driver_may_lead_anywhere_and_is_refused(uri):
     """An alias of libvirt.conf, and the empty URI that stands for the environment's and the configuration's default."""
     with pytest.raises(HostdevError) as caught:
