@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -68,6 +69,14 @@ class NodeDevices:
     def getVersion(self) -> int:
         """Return the hypervisor's version as one number."""
         return 10000003
+
+    def getURI(self) -> str:
+        """Return the URI that the connection is at."""
+        return "qemu:///system"
+
+    def getHostname(self) -> str:
+        """Return the host's name."""
+        return os.uname().nodename
 
     def getType(self) -> str:
         """Return the driver's name."""

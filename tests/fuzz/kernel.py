@@ -12,7 +12,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.namespaces import namespace_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses, without_interface
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import storage_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.config_space import ConfigSpace
@@ -152,6 +153,7 @@ def _attributes(data: bytes) -> None:
     for uses in (
         storage_uses(tree),
         network_uses(tree, proc_routing(tree), {"SSH_CONNECTION": source.text(("10.0.2.2 1 10.0.2.15 22",))}),
+        namespace_uses(tree, list(filter(without_interface, devices))),
         management_uses(tree, devices),
     ):
         assert all(use.code and use.detail for use in uses)

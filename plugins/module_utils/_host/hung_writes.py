@@ -31,15 +31,18 @@ class HungWrite(t.NamedTuple):
 
 def note_hung_write(tree: Tree, address: str, process: int, path: str) -> None:
     """Leave the note. Where that is not possible, the next run finds out by itself."""
+    from .folders import make_folder
+
     started = started_at(process)
     if started is None:
         return
     folder = tree.local(NOTES)
     with contextlib.suppress(OSError):
-        os.makedirs(folder, mode=0o755, exist_ok=True)
+        make_folder(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         handle = os.open(os.path.join(folder, address), flags, 0o644)
         try:
+            os.fchmod(handle, 0o644)  # for facts without root, whatever the umask
             os.write(handle, f"{process} {started} {path}\n".encode())
         finally:
             os.close(handle)

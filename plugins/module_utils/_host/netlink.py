@@ -13,6 +13,7 @@ import typing as t
 # include/linux/socket.h, include/uapi/linux/netlink.h. Not every Python knows the family; what counts is the kernel.
 _AF_NETLINK = 16
 _NETLINK_ROUTE = 0
+NETLINK_GENERIC = 16
 _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
 _NLM_F_DUMP_INTR = 0x10
@@ -24,6 +25,7 @@ _NLA_TYPE_MASK = 0x3FFF
 RTM_GETLINK = 18
 RTM_GETADDR = 22
 RTM_GETROUTE = 26
+RTM_GETNSID = 90
 
 # include/uapi/linux/if_link.h
 IFLA_IFNAME = 3
@@ -34,7 +36,8 @@ NEXT_HOP = struct.Struct("=HBBI")  # rtnexthop: length, flags, hops, interface
 ROUTE = struct.Struct("=8BI")  # rtmsg: family, prefix length, source's, TOS, table, protocol, scope, type, flags
 ADDRESS = struct.Struct("=4BI")  # ifaddrmsg: family, prefix length, flags, scope, interface
 LINK = struct.Struct("=BxHiII")  # ifinfomsg: family, type, interface, flags, changes
-_HEADERS = {RTM_GETLINK: LINK, RTM_GETADDR: ADDRESS, RTM_GETROUTE: ROUTE}
+NAMESPACE = struct.Struct("=Bxxx")  # rtgenmsg: family
+_HEADERS = {RTM_GETLINK: LINK, RTM_GETADDR: ADDRESS, RTM_GETROUTE: ROUTE, RTM_GETNSID: NAMESPACE}
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # The kernel sends a dump in pieces of 32 KiB at most (net/netlink/af_netlink.c, netlink_recvmsg).
@@ -47,21 +50,31 @@ _ATTEMPTS = 3
 Dump = t.Callable[[int, int], t.Iterable[bytes]]
 
 
-def patient_dump(kind: int, family: int) -> list[bytes]:
+def patient_dump(kind: int, family: int, about: bytes = b"") -> list[bytes]:
+    """All answers to a request for a dump, with attributes that say about what.
+
+    Without IPv6 in the kernel a request for it is answered with all other families; these are left out.
+    """
+    # Of a request whose header is not of its kind's length the kernel complains in its log.
+    body = bytes([family]).ljust(_HEADERS[kind].size, b"\0") + about
+    return [answer for answer in dump(kind, body) if answer[0] == family]
+
+
+def dump(kind: int, body: bytes, protocol: int = _NETLINK_ROUTE) -> list[bytes]:
+    """All answers to one request, without their headers, asked for again while the table changes. Raises OSError."""
     for _attempt in range(_ATTEMPTS - 1):
         try:
-            return _dump(kind, family)
+            return _dump(kind, body, protocol)
         except InterruptedError:
             pass
-    return _dump(kind, family)
+    return _dump(kind, body, protocol)
 
 
-def _dump(kind: int, family: int) -> list[bytes]:
-    """All answers to one request, without their headers. Raises OSError; InterruptedError when the table changed."""
+def _dump(kind: int, body: bytes, protocol: int) -> list[bytes]:
     bodies: list[bytes] = []
-    with socket.socket(_AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as channel:
+    with socket.socket(_AF_NETLINK, socket.SOCK_RAW, protocol) as channel:
         channel.settimeout(_PATIENCE)
-        channel.send(_request(kind, family))
+        channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, _DUMP_REQUEST, 1, 0) + body)
         while True:
             for answer, flags, content in _messages(channel.recv(_PIECE)):
                 if answer in (_NLMSG_ERROR, _NLMSG_DONE):
@@ -72,24 +85,16 @@ def _dump(kind: int, family: int) -> list[bytes]:
                     raise InterruptedError
                 if answer == _NLMSG_DONE:
                     return bodies
-                # Without IPv6 in the kernel a request for it is answered with all other families.
-                if content[0] == family:
-                    bodies.append(content)
+                bodies.append(content)
 
 
-def _request(kind: int, family: int) -> bytes:
-    """A request for a dump. Of one whose header is not of its kind's length the kernel complains in its log."""
-    body = bytes([family]).ljust(_HEADERS[kind].size, b"\0")
-    return _MESSAGE.pack(_MESSAGE.size + len(body), kind, _DUMP_REQUEST, 1, 0) + body
-
-
-def ask(kind: int, body: bytes) -> list[bytes]:
+def ask(kind: int, body: bytes, protocol: int = _NETLINK_ROUTE) -> list[bytes]:
     """Send one request about one thing, and return what is answered before the kernel says that it is done.
 
     Raises OSError with the kernel's errno.
     """
     bodies: list[bytes] = []
-    with socket.socket(_AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as channel:
+    with socket.socket(_AF_NETLINK, socket.SOCK_RAW, protocol) as channel:
         channel.settimeout(_PATIENCE)
         channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, _ASK, 1, 0) + body)
         while True:
@@ -135,3 +140,11 @@ def parts(header: struct.Struct, data: bytes) -> t.Iterator[tuple[tuple[int, ...
 
 def number(data: bytes) -> int:
     return int(struct.unpack_from("=I", data)[0])
+
+
+def signed(data: bytes) -> int:
+    return int(struct.unpack_from("=i", data)[0])
+
+
+def text(data: bytes) -> str:
+    return data.rstrip(b"\0").decode()

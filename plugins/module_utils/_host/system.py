@@ -76,12 +76,25 @@ class System:
         from .usage.kernel_routes import read_routing
         from .usage.management import management_uses
         from .usage.mediated import mdev_uses
-        from .usage.network import network_uses
+        from .usage.network import network_uses, without_interface
         from .usage.processes import process_uses
         from .usage.storage import storage_uses
 
         yield from storage_uses(self.tree)
-        yield from network_uses(self.tree, read_routing(self.tree), self.environ)
+        elsewhere = self._in_other_namespaces([device for device in devices if without_interface(device)])
+        yield from network_uses(self.tree, read_routing(self.tree), self.environ, elsewhere)
+        yield from elsewhere
         yield from management_uses(self.tree, devices)
         yield from mdev_uses(self.tree)
         yield from process_uses(self.tree, with_guests)
+
+    def _in_other_namespaces(self, bare: t.Sequence[PciDevice]) -> list[HostUse]:
+        """What of the host other network namespaces have; `bare` are network functions that show no interface."""
+        from .usage.foreign_links import read_foreign_links
+
+        foreign = read_foreign_links(self.tree)
+        if not bare and not foreign:
+            return []
+        from .usage.namespaces import namespace_uses
+
+        return namespace_uses(self.tree, bare, foreign)

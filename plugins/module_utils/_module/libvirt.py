@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import traceback
 import typing as t
 from urllib.parse import urlsplit
@@ -14,6 +17,8 @@ from ansible.module_utils.basic import missing_required_lib
 from .._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from ansible.module_utils.basic import AnsibleModule
 
     from .._host.libvirt.domains import Domains
@@ -78,7 +83,11 @@ def find_binding(module: AnsibleModule) -> None:
 
 
 def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt | None, str]:
-    """Libvirt, or None and the reason. With `required` a missing one raises HostdevError."""
+    """Libvirt, or None and the reason. With `required` a missing one raises HostdevError.
+
+    One that leads to another host raises always: by its URI, before anything is opened, or by what it says itself.
+    """
+    check_local(uri)
     try:
         import libvirt
     except ImportError:
@@ -88,7 +97,9 @@ def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt
     # Without a handler libvirt prints each error to stderr.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     try:
-        return Libvirt(libvirt.open(uri), libvirt, uri), ""
+        opened = Libvirt(libvirt.open(uri), libvirt, uri)
+        _check_opened(opened)
+        return opened, ""
     except libvirt.libvirtError as error:
         if required:
             raise HostdevError(
@@ -102,16 +113,67 @@ def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt
 
 
 def check_local(uri: str) -> None:
-    """Raises HostdevError when the URI leads to another host: drivers are bound where the module runs."""
-    _driver, _plus, transport = urlsplit(uri).scheme.partition("+")
-    if urlsplit(uri).netloc or transport not in ("", "unix"):
+    """Raises HostdevError when the URI leads to another host: drivers are bound where the module runs.
+
+    One without a driver may lead anywhere: an alias of libvirt.conf, which can have no colon, or the empty one, which
+    stands for LIBVIRT_DEFAULT_URI, uri_default of libvirt.conf, or what libvirt finds (src/libvirt.c,
+    virConnectOpenInternal).
+    """
+    parts = _split(uri)
+    if parts is None or not parts.scheme:
         raise HostdevError(
             "remote_uri",
-            subject=f"uri {uri}",
-            found="it leads to another host",
-            wanted="a local one, such as qemu:///system",
-            remedy="run the task on that host, through inventory or delegate_to",
+            subject=f"uri {uri}" if uri else "the empty uri",
+            found="it names no driver: libvirt's configuration says where it leads, which may be another host",
+            wanted="a URI that is written out, such as qemu:///system",
+            remedy="set uri to what `virsh uri` shows on the host, or leave it out",
         )
+    _driver, _plus, transport = parts.scheme.partition("+")
+    if parts.netloc or transport not in ("", "unix"):
+        raise _remote(f"uri {uri}", "it leads to another host")
+
+
+def _split(uri: str) -> SplitResult | None:
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
+
+
+def _remote(subject: str, found: str) -> HostdevError:
+    return HostdevError(
+        "remote_uri",
+        subject=subject,
+        found=found,
+        wanted="a local one, such as qemu:///system",
+        remedy="run the task on that host, through inventory or delegate_to",
+    )
+
+
+def _check_opened(libvirt: Libvirt) -> None:
+    """Raises HostdevError when what was opened is another host's, as through a forwarded socket; it is closed then."""
+    try:
+        uri, host = str(libvirt.handle.getURI()), str(libvirt.handle.getHostname())
+        check_local(uri)
+        if not _is_this_host(host):
+            raise _remote(f"libvirt at {libvirt.uri}", f"it is on the host {host}, and this is {os.uname().nodename}")
+    except HostdevError:
+        libvirt.handle.close()
+        raise
+
+
+def _is_this_host(name: str) -> bool:
+    """Whether libvirt's name for its host is this one's: the kernel's, or the resolver's (src/util/virutil.c)."""
+    own = {os.uname().nodename, socket.gethostname()}
+    if _first_label(name) in map(_first_label, own):
+        return True
+    with contextlib.suppress(OSError):
+        own = {entry[3] for entry in socket.getaddrinfo(socket.gethostname(), None, flags=socket.AI_CANONNAME)}
+    return _first_label(name) in map(_first_label, own)
+
+
+def _first_label(name: str) -> str:
+    return name.partition(".")[0].lower()
 
 
 def _version(number: int) -> str:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_domain import FakeDomain
@@ -232,6 +233,16 @@ class FakeLibvirt:
     def getType(self) -> str:
         self.called("getType")
         return "QEMU"
+
+    def getURI(self) -> str:
+        return "qemu:///system"
+
+    def getHostname(self) -> str:
+        return os.uname().nodename
+
+    def close(self) -> int:
+        self.called("close")
+        return 0
 
     def isAlive(self) -> int:
         return 1

@@ -102,6 +102,12 @@ class Connection:
     def getType(self) -> str:
         return "QEMU"
 
+    def getURI(self) -> str:
+        return "qemu:///system"
+
+    def getHostname(self) -> str:
+        return os.uname().nodename
+
     def getVersion(self) -> int:
         return 10000003
 

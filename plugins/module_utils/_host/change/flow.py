@@ -76,6 +76,8 @@ class Flow:
 
         outcome = Outcome()
         whose = wish.domain or wish.owner or ("orphans" if wish.orphans else ", ".join(wish.addresses))
+        if wish.orphans and self._system.domains is not None:
+            self._system.domains.check_complete()
         with self._opened(outcome, f"release for {whose}") as record:
             snapshot = self._read(record, outcome)
             claims, warnings = concerned(snapshot, wish)
@@ -96,6 +98,12 @@ class Flow:
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
         from ..._model.decision.release import decide_release, give_back
 
+        if (
+            self._system.domains is not None
+            and claim.owner.kind == "domain"
+            and snapshot.domain_of(claim.owner) is None
+        ):
+            self._system.domains.check_complete()
         choice = give_back(snapshot, wish, claim)
         snapshot = with_vf_states(self._system, snapshot, choice.change)
         self._carry_out(decide_release(snapshot, wish, choice), record, snapshot, outcome)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import Domain, parse_layout
@@ -86,6 +87,24 @@ class Domains:
                 wanted="QEMU, whose guests get devices by VFIO",
                 remedy="set uri to qemu:///system, or claim for an owner and attach the device with that hypervisor's "
                 "own tools",
+            )
+
+    def check_complete(self) -> None:
+        """Raises HostdevError for a connection that does not know all domains that may have a PCI device.
+
+        What it does not know may run all the same: another hypervisor's, or those of qemu:///system for a session.
+        """
+        try:
+            kind, uri = self._connection.call(lambda connection: (str(connection.getType()), str(connection.getURI())))
+        except self._error as error:
+            raise _no_answer(error, "where the connection leads") from error
+        if kind != "QEMU" or urlsplit(uri).path != "/system":
+            raise HostdevError(
+                "wrong_hypervisor",
+                subject="libvirt",
+                found=f"the connection is to {kind} at {uri}, which does not tell whether QEMU has a domain",
+                wanted="QEMU's own for the system",
+                remedy="set uri to qemu:///system",
             )
 
     def _read_all(self, connection: t.Any) -> list[Domain]:

@@ -19,6 +19,7 @@ import time
 import typing as t
 
 from ..._model.errors import HostdevError
+from ..folders import make_folder
 from ..process import started_at
 from .lock_path import LOCK
 from .trusted import UntrustedError, open_trusted, open_trusted_folder
@@ -69,7 +70,7 @@ def _acquire(path: str, end: float, seconds: float) -> int:
 
 def _open(path: str) -> int:
     try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        make_folder(os.path.dirname(path))
         os.close(open_trusted_folder(os.path.dirname(path), sticky=True))
         return open_trusted(path, os.O_RDWR | os.O_CREAT, private=True)
     except UntrustedError as error:

@@ -12,6 +12,7 @@ import tempfile
 
 from ..._model.errors import HostdevError
 from ..._model.record.schema import Record, parse_record
+from ..folders import make_folder
 from .record_reader import COPY_NAME, FILE_NAME, RecordReader
 
 __all__ = ["COPY_NAME", "FILE_NAME", "RecordFile"]
@@ -63,7 +64,7 @@ class RecordFile(RecordReader):
         """
         data = record.as_bytes()
         try:
-            os.makedirs(self._folder, mode=0o755, exist_ok=True)
+            make_folder(self._folder)
             folder = self._open_folder()
         except OSError as error:
             raise self._unwritable(error) from error

@@ -11,11 +11,12 @@ import struct
 import typing as t
 
 from .. import netlink
-from .routes import Local, Route, Routing, proc_routing
+from .kernel_links import WIREGUARD, kernel_link
+from .routes import Link, Local, Route, Routing, proc_routing
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
-
+    from .routes import Address
 
 # include/uapi/linux/rtnetlink.h
 _RTN_UNICAST = 1
@@ -28,10 +29,6 @@ _RTA_TABLE = 15
 # include/uapi/linux/if_addr.h
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
-# include/uapi/linux/if_link.h; the kind is the one of net/openvswitch/vport-internal_dev.c
-_IFLA_LINKINFO = 18
-_IFLA_INFO_KIND = 1
-_INTERNAL_PORT = b"openvswitch"
 
 InterfaceNames = t.Mapping[int, str]
 
@@ -40,31 +37,43 @@ def read_routing(tree: Tree) -> Routing:
     """From the kernel on the host itself; of any other root, and where the kernel does not answer, from /proc."""
     if tree.local("/") == "/":
         try:
-            return netlink_routing(netlink.patient_dump, dict(socket.if_nameindex()))
+            return netlink_routing(netlink.patient_dump, dict(socket.if_nameindex()), _endpoints)
         except (OSError, LookupError):
             pass
     return proc_routing(tree)
 
 
-def netlink_routing(dump: netlink.Dump, names: InterfaceNames) -> Routing:
+def _endpoints(interface: str) -> list[Address]:
+    from .wireguard import endpoints
+
+    return endpoints(interface)
+
+
+def netlink_routing(
+    dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str], t.Iterable[Address]] | None = None
+) -> Routing:
     """`dump` sends a request (its type, the address family), `names` are those of the interfaces by number.
 
-    Raises LookupError for a route that names no interface, and for what is no message of the kernel's.
+    `endpoints` asks for those of the peers of a WireGuard interface. Raises LookupError for a route that names no
+    interface, and for what is no message of the kernel's.
     """
     try:
-        return _read(dump, names)
+        return _read(dump, names, endpoints or (lambda _interface: ()))
     except (struct.error, ValueError) as error:
         raise LookupError(f"a message can't be understood: {error}") from error
 
 
-def _read(dump: netlink.Dump, names: InterfaceNames) -> Routing:
+def _read(dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str], t.Iterable[Address]]) -> Routing:
     routes = (_route(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETROUTE, family))
     addresses = (_address(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETADDR, family))
-    ports = map(_switch_port, dump(netlink.RTM_GETLINK, socket.AF_UNSPEC))
+    links = [kernel_link(body, names) for body in dump(netlink.RTM_GETLINK, socket.AF_UNSPEC)]
+    known = {link.name: link.link for link in links if link.link._replace(paired=False) != Link()}
+    known.update({link.name: Link(ends=tuple(endpoints(link.name))) for link in links if link.kind == WIREGUARD})
     return Routing(
         [route for route in routes if route is not None],
         [address for address in addresses if address is not None],
-        frozenset(name for name in ports if name is not None),
+        frozenset(link.name for link in links if link.is_switch_port),
+        known,
     )
 
 
@@ -98,10 +107,3 @@ def _address(body: bytes, names: InterfaceNames) -> Local | None:
     # Of a point-to-point link IFA_ADDRESS is the other end.
     packed = known.get(_IFA_LOCAL) or known.get(_IFA_ADDRESS)
     return None if name == "lo" or packed is None else Local(name, ipaddress.ip_address(packed))
-
-
-def _switch_port(body: bytes) -> str | None:
-    """The name of an interface that is an internal port of Open vSwitch, None of others."""
-    known = netlink.attribute_map(body[netlink.LINK.size :])
-    kind = netlink.attribute_map(known.get(_IFLA_LINKINFO, b"")).get(_IFLA_INFO_KIND, b"")
-    return known[netlink.IFLA_IFNAME].rstrip(b"\0").decode() if kind.rstrip(b"\0") == _INTERNAL_PORT else None

@@ -1,25 +1,29 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the host needs its network functions for: addresses, default routes, bridge ports, this very ssh connection."""
+"""What the host needs its network functions for: addresses, default routes, bridge ports, storage, this very ssh."""
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
-import re
 import typing as t
 
 from ..._model.host.uses import HostUse
 from ..reading.pci import locate
+from .carriers import Carrier, Carriers, related
+from .network_mounts import mounted_connections, nfs_servers
 from .routes import MAIN
+from .ssh import ssh_connections, ssh_port_connections
+from .storage_connection import NETWORK_BLOCKS
+from .system_storage import read_mounts, system_storage
 
 if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDevice
     from ..sysfs import Tree
-    from .routes import Address, Route, Routing
+    from .routes import Network, Route, Routing
+    from .storage_connection import StorageConnection
 
-# The kernel's datapath device of Open vSwitch, master of all ports of all its bridges.
-_OVS = "ovs-system"
+_CLASS_NETWORK = "02"
 
 
 class InterfaceUse(t.NamedTuple):
@@ -28,23 +32,51 @@ class InterfaceUse(t.NamedTuple):
     code: str
     interface: str
     what: str
+    allowable: bool = True
+
+    def of(self, carriers: t.Iterable[Carrier]) -> list[HostUse]:
+        """The use of the devices that carry the interface."""
+        return [
+            HostUse(self.code, address, f"{self.what} on {self.interface}{how}", path, self.allowable)
+            for path, address, how in carriers
+        ]
 
 
-def network_uses(tree: Tree, routing: Routing, environ: t.Mapping[str, str]) -> list[HostUse]:
-    """All uses. `environ` is this process's environment, where sshd leaves the connection that it serves."""
+def network_uses(
+    tree: Tree, routing: Routing, environ: t.Mapping[str, str], elsewhere: t.Iterable[HostUse] = ()
+) -> list[HostUse]:
+    """All uses. `environ` is this process's environment, where sshd leaves the connection that it serves.
+
+    `elsewhere` are the uses of functions whose interface is in another network namespace.
+    """
+    away = [
+        Carrier(use.path, use.address, "its interface in another network namespace")
+        for use in elsewhere
+        if use.code == "other_netns"
+    ]
+    carriers = Carriers(tree, routing, away)
     uses: list[HostUse] = []
-    for use in [*_default_routes(routing), *_addresses(routing)]:
-        uses.extend(_device_uses(tree, routing, use))
+    for use in _default_routes(routing):
+        uses.extend(use.of(carriers.of(use.interface)))
+    for use in _addresses(routing):
+        uses.extend(use.of(carriers.of_address(use.interface)))
     for interface in tree.names("/sys/class/net"):
-        for upper in _uppers(tree, interface):
-            port = InterfaceUse("enslaved", interface, f"port of {upper}")
-            uses.extend(_device_uses(tree, routing, port, below=False))
-    ours = _ssh_connections(tree, environ)
-    others = [connection for connection in _ssh_port_connections(tree) if connection not in ours]
-    for code, connections in (("ssh_nic", ours), ("mgmt_nic", others)):
-        for interface, what in _carrying(routing, connections):
-            uses.extend(_device_uses(tree, routing, InterfaceUse(code, interface, what)))
+        for upper in related(tree, interface, "upper_"):
+            uses.extend(InterfaceUse("enslaved", interface, f"port of {upper}").of(carriers.itself(interface)))
+    for use in _ssh(tree, routing, environ):
+        uses.extend(use.of(carriers.of(use.interface)))
+    uses.extend(_storage(tree, routing, carriers))
     return list(dict.fromkeys(uses))
+
+
+def without_interface(device: PciDevice) -> bool:
+    """Whether it is a network function that a driver of the host has, and that shows no interface all the same."""
+    return (
+        device.class_id.startswith(_CLASS_NETWORK)
+        and device.driver is not None
+        and not device.vfio
+        and not any(child.kind == "net" for child in device.children)
+    )
 
 
 def _default_routes(routing: Routing) -> t.Iterator[InterfaceUse]:
@@ -56,113 +88,70 @@ def _default_routes(routing: Routing) -> t.Iterator[InterfaceUse]:
 
 
 def _addresses(routing: Routing) -> t.Iterator[InterfaceUse]:
-    """What the host configured; link-local addresses of IPv6 come by themselves."""
+    """What the host configured. Link-local addresses come by themselves, of IPv4 from zeroconf (RFC 3927).
+
+    They count where a route to elsewhere leaves from them.
+    """
+    routed = {
+        (name, route.network.version) for route in routing.routes if _leads_on(route) for name in route.interfaces
+    }
     for interface, address in routing.addresses:
-        if address.version == 4 or not address.is_link_local:
+        if not address.is_link_local or (interface, address.version) in routed:
             kind = "address" if isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address)) else "network"
             yield InterfaceUse("ip_configured", interface, f"IPv{address.version} {kind} {address}")
 
 
-def _device_uses(tree: Tree, routing: Routing, use: InterfaceUse, *, below: bool = True) -> t.Iterator[HostUse]:
-    """The use of an interface falls on the device that carries it, and on those below a bridge, bond or VLAN.
-
-    The address is empty for an interface of a device on another bus than PCI.
-    """
-    pending, seen = [use.interface], set()
-    while pending:
-        name = pending.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        through = "" if name == use.interface else f", through {name}"
-        for path, address in locate(tree, f"/sys/class/net/{name}"):
-            yield HostUse(use.code, address, f"{use.what} on {use.interface}{through}", path)
-        if below:
-            pending.extend(_lowers(tree, name))
-            # An internal port of Open vSwitch doesn't tell which of the switch's ports it leaves by: any may be it.
-            if name in routing.switch_ports:
-                pending.extend(_lowers(tree, _OVS))
+def _leads_on(route: Route) -> bool:
+    """Whether it leads beyond the link. Default routes are a use of their own."""
+    network: Network = route.network
+    return bool(network.prefixlen) and not network.is_link_local and not network.is_multicast
 
 
-def _lowers(tree: Tree, interface: str) -> list[str]:
-    return [entry[6:] for entry in tree.names(f"/sys/class/net/{interface}") if entry.startswith("lower_")]
-
-
-def _uppers(tree: Tree, interface: str) -> list[str]:
-    return [entry[6:] for entry in tree.names(f"/sys/class/net/{interface}") if entry.startswith("upper_")]
-
-
-def _carrying(routing: Routing, connections: t.Iterable[tuple[Address, Address]]) -> t.Iterator[tuple[str, str]]:
+def _ssh(tree: Tree, routing: Routing, environ: t.Mapping[str, str]) -> t.Iterator[InterfaceUse]:
     """Where ssh connections come in, and where the answers leave."""
-    for client, server in connections:
-        what = f"ssh connection from {client}"
-        for interface, address in routing.addresses:
-            if address == server:
-                yield interface, what
-        for end in (server, client):
-            for interface in _ways_to(routing.routes, end):
-                yield interface, what
+    ours = ssh_connections(tree, environ)
+    others = [connection for connection in ssh_port_connections(tree) if connection not in ours]
+    for client, server in ours:
+        for interface in routing.between(server, client):
+            yield InterfaceUse("ssh_nic", interface, f"ssh connection from {client}")
+    for client, server in others:
+        for interface in routing.between(server, client):
+            yield InterfaceUse("mgmt_nic", interface, f"ssh connection from {client}")
 
 
-def _ssh_connections(tree: Tree, environ: t.Mapping[str, str]) -> list[tuple[Address, Address]]:
-    """Client and server address of the connection that serves this process.
-
-    From SSH_CONNECTION, which become removes: then from the environment of the processes above, and for a process
-    without any above (async), from the connections to the ssh port that stand.
-    """
-    connection = _parse_connection(environ.get("SSH_CONNECTION", ""))
-    process = "self"
-    while connection is None:
-        parent = re.search(r"^PPid:\s*(\d+)", tree.text(f"/proc/{process}/status") or "", re.MULTILINE)
-        if parent is None or parent.group(1) in ("0", "1"):
-            return _ssh_port_connections(tree)
-        process = parent.group(1)
-        variables = (tree.data(f"/proc/{process}/environ") or b"").decode("utf-8", "replace").split("\0")
-        for variable in variables:
-            if variable.startswith("SSH_CONNECTION="):
-                connection = _parse_connection(variable.partition("=")[2])
-    return [connection]
-
-
-def _parse_connection(text: str) -> tuple[Address, Address] | None:
-    parts = text.split()
-    if len(parts) != 4:
-        return None
-    try:
-        client, server = (ipaddress.ip_address(part.partition("%")[0]) for part in (parts[0], parts[2]))
-    except ValueError:
-        return None
-    return _unmapped(client), _unmapped(server)
+def _storage(tree: Tree, routing: Routing, carriers: Carriers) -> t.Iterator[HostUse]:
+    """The devices that file systems and disks come over."""
+    mounts = read_mounts(tree)
+    system = system_storage(tree, mounts)
+    for connection in (
+        *mounted_connections(mounts, system.mount_points),
+        *nfs_servers(tree),
+        *_disks(tree, system.blocks),
+    ):
+        what, vital, _ends, interfaces, paths = connection
+        if connection.inside:
+            continue
+        adapters = [(place, address) for path in paths for place, address in locate(tree, path) if address]
+        for place, address in adapters:
+            yield HostUse("network_storage", address, what, place, not vital)
+        ways = list(dict.fromkeys([*interfaces, *routing.between(*connection.ends)]))
+        for interface in ways:
+            yield from InterfaceUse("network_storage", interface, what, not vital).of(carriers.of(interface))
+        if not ways and not adapters:
+            for path, address, how in carriers.possible():
+                yield HostUse("network_storage", address, f"{what}{how}", path, not vital)
 
 
-def _ssh_port_connections(tree: Tree) -> list[tuple[Address, Address]]:
-    connections = []
-    for name in ("tcp", "tcp6"):
-        for line in tree.lines(f"/proc/net/{name}")[1:]:
-            parts = line.split()
-            # proc_net_tcp: sl local_address rem_address st; st 01 is ESTABLISHED
-            if len(parts) > 3 and parts[3] == "01" and parts[1].endswith(":0016"):
-                with contextlib.suppress(ValueError):
-                    server, client = (_socket_address(part.partition(":")[0]) for part in parts[1:3])
-                    if not server.is_loopback:
-                        connections.append((client, server))
-    return connections
+def _disks(tree: Tree, vital: t.Collection[str]) -> t.Iterable[StorageConnection]:
+    """The disks of a network; most hosts have none, and do not load what reads them."""
+    blocks = tree.names("/sys/class/block")
+    transports = (tree.text(f"/sys/class/nvme/{name}/transport") for name in tree.names("/sys/class/nvme"))
+    if (
+        any(name.startswith(NETWORK_BLOCKS) for name in blocks)
+        or any(tree.any_in(folder) for folder in ("/sys/class/iscsi_session", "/sys/bus/fcoe/devices"))
+        or any(transport not in ("pcie", None) for transport in transports)
+    ):
+        from .network_disks import disk_connections
 
-
-def _socket_address(digits: str) -> Address:
-    """Addresses of sockets are printed as 32-bit words in the host's byte order."""
-    data = bytes.fromhex(digits)
-    words = b"".join(data[place : place + 4][::-1] for place in range(0, len(data), 4))
-    return _unmapped(ipaddress.ip_address(words))
-
-
-def _unmapped(address: Address) -> Address:
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _ways_to(routes: t.Sequence[Route], address: Address) -> tuple[str, ...]:
-    """The interfaces of the narrowest route; of other tables than main only where that has none."""
-    fitting = [route for route in routes if route.network.version == address.version and address in route.network]
-    if not fitting:
-        return ()
-    return max(fitting, key=lambda route: (route.table == MAIN, route.network.prefixlen)).interfaces
+        return disk_connections(tree, vital)
+    return ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import sys
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -39,15 +40,59 @@ class Local(t.NamedTuple):
     address: Address | Network
 
 
+class Link(t.NamedTuple):
+    """What the kernel tells of an interface without a device of its own, and sysfs does not.
+
+    `lower` is the interface that it hangs on, of a veth (`paired`) its other end; `abroad` says that this is in another
+    network namespace. `ends` are the addresses between which a tunnel's packets travel.
+    """
+
+    lower: str | None = None
+    paired: bool = False
+    abroad: bool = False
+    ends: tuple[Address, ...] = ()
+
+
 class Routing(t.NamedTuple):
     """Without the loopback interface and the table `local`. Routes that the kernel prefers come first.
 
-    `switch_ports` are the internal ports of Open vSwitch, of which neither /sys nor /proc tells.
+    `switch_ports` are the internal ports of Open vSwitch, of which neither /sys nor /proc tells. `links` has the
+    interfaces of which there is more to tell than sysfs does.
     """
 
     routes: list[Route]
     addresses: list[Local]
     switch_ports: frozenset[str] = frozenset()
+    links: t.Mapping[str, Link] = {}
+
+    def ways_to(self, address: Address) -> tuple[str, ...]:
+        """The interfaces of the narrowest route; of other tables than main only where that has none."""
+        fitting = [
+            route for route in self.routes if route.network.version == address.version and address in route.network
+        ]
+        if not fitting:
+            return ()
+        return max(fitting, key=lambda route: (route.table == MAIN, route.network.prefixlen)).interfaces
+
+    def between(self, *ends: Address) -> list[str]:
+        """The interfaces that carry what travels between the host and elsewhere: by its addresses, and the routes."""
+        own = {address for _interface, address in self.addresses}
+        carrying = [interface for interface, address in self.addresses if address in ends]
+        away = [interface for end in ends if end not in own for interface in self.ways_to(end)]
+        return list(dict.fromkeys([*carrying, *away]))
+
+
+def printed_words(digits: str) -> bytes:
+    """The bytes of 32-bit words that the kernel prints as numbers (%08X), in its byte order. Raises ValueError."""
+    data = bytes.fromhex(digits)
+    if sys.byteorder == "big":
+        return data
+    return b"".join(data[place : place + 4][::-1] for place in range(0, len(data), 4))
+
+
+def unmapped(address: Address) -> Address:
+    """IPv4 of a socket for IPv6."""
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def proc_routing(tree: Tree) -> Routing:
@@ -67,8 +112,7 @@ def _routes_v4(tree: Tree) -> t.Iterator[tuple[Route, bool]]:
         parts = line.split()
         with contextlib.suppress(ValueError, IndexError):
             flags = int(parts[3], 16)
-            # The kernel prints the four bytes of an address as one number in the host's byte order.
-            target, mask = (int.from_bytes(bytes.fromhex(parts[index])[::-1], "big") for index in (1, 7))
+            target, mask = (int.from_bytes(printed_words(parts[index]), "big") for index in (1, 7))
             network = ipaddress.IPv4Network((target, bin(mask).count("1")), strict=False)
             if flags & _RTF_UP and not flags & _RTF_REJECT:
                 yield Route((parts[0],), network), bool(flags & _RTF_GATEWAY)

@@ -49,15 +49,18 @@ def _foreign(uses: t.Iterable[DomainUse], consent: Consent) -> t.Iterator[Domain
     return (use for use in uses if use.uuid != consent.owner_uuid or not use.has_function)
 
 
-def use_blockers(address: str, uses: t.Iterable[HostUse], findings: t.Iterable[tuple[str, str]] = ()) -> list[Blocker]:
+def use_blockers(
+    address: str, uses: t.Collection[HostUse], findings: t.Iterable[tuple[str, str]] = ()
+) -> list[Blocker]:
     """Blockers of what the host uses a device for, after `findings`, those of guards; each code once, with all details.
 
-    A volume can lie on several parts of one device.
+    A volume can lie on several parts of one device. Where one use may not be accepted the code may not.
     """
     details: dict[str, dict[str, None]] = {}
     for code, detail in [*findings, *((use.code, use.detail) for use in uses)]:
         details.setdefault(code, {})[detail] = None
-    return [blocker(code, address, "; ".join(several)) for code, several in details.items()]
+    stay = {use.code for use in uses if not use.allowable}
+    return [blocker(code, address, "; ".join(several), allowable=code not in stay) for code, several in details.items()]
 
 
 # The guards.

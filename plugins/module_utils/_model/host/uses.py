@@ -18,12 +18,14 @@ class HostUse:
 
     `path` is the sysfs path of what it needs (a disk, an interface), so that a USB or SCSI device above that is known
     to be in use as well; empty where the function itself is needed. `address` is empty where that is on no function.
+    Not `allowable` is a use that no claim may accept, although it may accept others of the code.
     """
 
     code: str
     address: str
     detail: str
     path: str = ""
+    allowable: bool = True
 
 
 @dataclass(frozen=True)

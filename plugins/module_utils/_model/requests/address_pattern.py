@@ -23,6 +23,7 @@ _FIELDS = ("domain", "bus", "slot", "function")
 _LARGEST = {"domain": 0xFFFFFFFF, "bus": 0xFF, "slot": 0x1F, "function": 0x7}
 _WIDTHS = {"domain": 4, "bus": 2, "slot": 2, "function": 1}
 _ANY = "*"
+_LITERAL = re.compile("[0-9a-f]+")
 _SEPARATORS = re.compile("[:.]")
 _WANTED = (
     "a PCI address such as 0000:3b:00.0, a pattern of it such as *:3b:*.0, or a mapping with some of "
@@ -34,7 +35,8 @@ _WANTED = (
 class AddressPattern:
     """`fields` are regular expressions for domain, bus, slot and function in sysfs spelling, None for any.
 
-    `exact` is the address where all of it is given as text; `written` is what a user would write.
+    `exact` is the address where all of it is given, as text or by expressions that are nothing but its digits (Nova's
+    is_single_address); `written` is what a user would write.
     """
 
     fields: tuple[re.Pattern[str] | None, ...]
@@ -106,7 +108,10 @@ def _expressions(value: t.Mapping[object, object], path: str) -> AddressPattern:
             raise _invalid("invalid_spec", f"{path}.{key}", value[key], "one of " + ", ".join(_FIELDS), remedy)
     written = {name: value[name] for name in _FIELDS if value.get(name) is not None}
     fields = tuple(_expression(written.get(name), f"{path}.{name}") for name in _FIELDS)
-    return AddressPattern(fields, t.cast("dict[str, str]", written))
+    texts = [written.get(name) for name in _FIELDS]
+    single = all(isinstance(text, str) and _LITERAL.fullmatch(text) for text in texts)
+    exact = "{}:{}:{}.{}".format(*texts) if single else None
+    return AddressPattern(fields, t.cast("dict[str, str]", written), exact)
 
 
 def _expression(value: object, path: str) -> re.Pattern[str] | None:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .. import forms, values
-from ..host.device import DEVICE_TYPES
+from ..host.device import DEVICE_TYPES, TYPE_PF, TYPE_VDPA, TYPE_VF
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -53,6 +53,9 @@ _TAG_READERS: dict[str, t.Callable[[object, str], str | None]] = {
     "physical_network": values.network,
 }
 _NULL_IS_A_VALUE = frozenset({"driver", "physical_network"})
+# nova/pci/stats.py, _create_pool_keys_from_dev
+_MAY_BE_REMOTE_MANAGED = frozenset({TYPE_PF, TYPE_VF, TYPE_VDPA})
+_MANAGED_BY_THE_HOST = {"remote_managed": "false"}
 KEYS = (*_READERS, *_TAG_READERS, "tags")
 
 
@@ -175,12 +178,14 @@ class DeviceSpec:
             or (self.address is not None and self.address.names(device.address))
         )
 
-    def demands(self, tags: t.Mapping[str, t.Any]) -> bool:
-        """Whether tags of an allow list entry satisfy this spec's.
+    def demands(self, tags: t.Mapping[str, t.Any], device_type: str | None = None) -> bool:
+        """Whether tags that an allow list entry gives a device of this type satisfy this spec's.
 
         Texts are compared in any case, of a list all must be there, and null is met by a tag that is null or missing.
+        What could be remote_managed and has no such tag is not, as in Nova.
         """
-        return all(_met(wanted, tags.get(key)) for key, wanted in self.tags.items())
+        known = _MANAGED_BY_THE_HOST if device_type in _MAY_BE_REMOTE_MANAGED else {}
+        return all(_met(wanted, tags.get(key, known.get(key))) for key, wanted in self.tags.items())
 
     def describe(self) -> str:
         """The spec in one line."""
@@ -212,10 +217,10 @@ class DeviceSpec:
 
 
 def _met(wanted: object, tag: object) -> bool:
-    if isinstance(wanted, str) and isinstance(tag, str):
-        return wanted.lower() == tag.lower()
     if isinstance(wanted, list) and isinstance(tag, list):
-        return all(value in tag for value in wanted)
+        return all(any(_met(value, label) for label in tag) for value in wanted)
+    if isinstance(wanted, str) and isinstance(tag, str):
+        return wanted.casefold() == tag.casefold()
     return wanted == tag
 
 

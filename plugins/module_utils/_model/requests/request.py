@@ -86,7 +86,9 @@ class Request:
     def fits(self, device: PciDevice, tags: t.Mapping[str, t.Any]) -> bool:
         """Whether one of the specs fits a device that the allow list gives these tags."""
         return any(
-            spec.matches(device) and spec.demands(tags) and (spec.names(device) or self.asks_for(device, tags))
+            spec.matches(device)
+            and spec.demands(tags, device.device_type)
+            and (spec.names(device) or self.asks_for(device, tags))
             for spec in self.specs
         )
 

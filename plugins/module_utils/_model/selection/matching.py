@@ -92,7 +92,9 @@ def _pools(states: DeviceStates, request: Request, guest: Guest) -> t.Iterator[_
         tier = numa_tier(request.numa_policy, guest.cells, guest.sockets, device.numa_node)
         if tier is None:
             continue
-        specs = [spec for spec in request.specs if spec.fits_kind(device) and spec.demands(pool.tags)]
+        specs = [
+            spec for spec in request.specs if spec.fits_kind(device) and spec.demands(pool.tags, device.device_type)
+        ]
         whole = request.asks_for(device, pool.tags) and not all(spec.picks for spec in specs)
         if whole or any(spec.picks for spec in specs):
             yield _Candidates((tier, len(pool.tags), device.device_type == TYPE_VF), pool, whole)

@@ -113,4 +113,4 @@ def _would_fit(chosen: Selection, spec: DeviceSpec, device: PciDevice) -> bool:
         serial=None,
     )
     tags = chosen.allow_list.tags_of(future)
-    return tags is not None and spec.matches(future) and spec.demands(tags)
+    return tags is not None and spec.matches(future) and spec.demands(tags, future.device_type)

@@ -55,6 +55,19 @@ class Hanging:
             time.sleep(0.01)
 
 
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_a_note_can_be_read_by_all_under_any_umask(folder, mask):
+    (folder / "run").mkdir(mode=0o755)
+    (folder / "proc").symlink_to("/proc")
+    former = os.umask(mask)
+    try:
+        note_hung_write(Tree(str(folder)), VF1, os.getpid(), UNBIND)
+    finally:
+        os.umask(former)
+    notes = folder / "run/kvm.hostdev.hung-writes"
+    assert [path.stat().st_mode & 0o777 for path in (notes, notes / VF1)] == [0o755, 0o644]
+
+
 @pytest.fixture
 def host(lab_host, monkeypatch):
     lab_host.kernel.load_module("vfio-pci")

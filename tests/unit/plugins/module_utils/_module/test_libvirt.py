@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import types
 
 import pytest
 from ansible.module_utils.common import respawn as ansible_respawn
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import (
     Libvirt,
@@ -57,6 +59,69 @@ def test_uris_of_other_hosts_are_refused(uri):
     with pytest.raises(HostdevError) as caught:
         check_local(uri)
     assert (caught.value.code, caught.value.subject) == ("remote_uri", f"uri {uri}")
+
+
+@pytest.mark.parametrize("uri", ["", "prod", "my-host_2", "/system", "//other/system", "qemu://[x/system", "[::1"])
+def test_a_uri_without_a_driver_may_lead_anywhere_and_is_refused(uri):
+    """An alias of libvirt.conf, and the empty URI that stands for the environment's and the configuration's default."""
+    with pytest.raises(HostdevError) as caught:
+        check_local(uri)
+    assert caught.value.code == "remote_uri"
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("uri", ["prod", "", "qemu+ssh://other/system", "qemu+libssh2://me@other/system"])
+def test_nothing_is_opened_that_may_lead_to_another_host(runner, uri, required):
+    with pytest.raises(HostdevError) as caught:
+        connect(Module(), uri, required=required)
+    assert caught.value.code == "remote_uri"
+    assert runner.opened == []
+
+
+@pytest.mark.parametrize("uri", ["prod", ""])
+def test_facts_open_no_connection_that_may_lead_to_another_host(runner, uri):
+    _status, result = runner.run("pci_facts", uri=uri)
+    assert result["error"]["code"] == "remote_uri"
+    assert runner.opened == []
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    [
+        ("getHostname", "other.example.com"),
+        ("getURI", "qemu+ssh://other/system"),
+        ("getURI", "esx://other/?no_verify=1"),
+    ],
+)
+def test_a_connection_that_says_it_is_another_hosts_is_closed_and_refused(runner, what, answer, required):
+    closed = []
+    setattr(runner.host.libvirt, what, lambda: answer)
+    runner.host.libvirt.close = lambda: closed.append(True)
+    with pytest.raises(HostdevError) as caught:
+        connect(Module(), "qemu:///system?socket=/run/forwarded", required=required)
+    assert caught.value.code == "remote_uri"
+    assert "other" in caught.value.message
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("name", ["{}", "{}.example.com", "{}.", "CANONICAL.example.com"])
+def test_a_connection_may_have_another_form_of_this_hosts_name(runner, monkeypatch, name):
+    monkeypatch.setattr(
+        libvirt_module.socket, "getaddrinfo", lambda *_asked, **_flags: [(2, 1, 6, "canonical.example.net", ())]
+    )
+    runner.host.libvirt.getHostname = lambda: name.format(os.uname().nodename.partition(".")[0].upper())
+    assert connect(Module(), "qemu:///system", required=True)[0] is not None
+
+
+def test_a_name_that_does_not_resolve_is_not_this_hosts(runner, monkeypatch):
+    def fail(*_asked, **_flags):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(libvirt_module.socket, "getaddrinfo", fail)
+    runner.host.libvirt.getHostname = lambda: "other"
+    with pytest.raises(HostdevError):
+        connect(Module(), "qemu:///system", required=True)
 
 
 def test_a_connection_is_opened_to_the_uri(runner):

@@ -120,6 +120,44 @@ def test_a_domain_of_another_hypervisor_gets_nothing(host, kind):
     assert (host.host_state(), host.record_or_none()) == (before, None)
 
 
+@pytest.mark.parametrize(
+    ("kind", "uri"),
+    [
+        ("LXC", "lxc:///system"),
+        ("Xen", "xen:///system"),
+        ("TEST", "test:///default"),
+        ("QEMU", "qemu:///session"),
+        ("QEMU", "qemu:///embed?root=/tmp/x"),
+    ],
+)
+@pytest.mark.parametrize("wish", [{"orphans": True}, {"domain": "web1"}])
+def test_a_connection_that_cannot_know_the_domain_does_not_make_its_devices_orphans(host, kind, uri, wish):
+    host.domain.xml[LIVE] = None
+    host.claim({"name": "nic", "address": VF1}, attach=("config",))
+    host.libvirt.getType, host.libvirt.getURI = lambda: kind, lambda: uri
+    host.libvirt.domains.clear()
+    before = host.record
+    failed = refused(host.release, **wish)
+    assert (failed.code, failed.remedy) == ("wrong_hypervisor", "set uri to qemu:///system")
+    assert (host.record, host.kernel.driver(VF1)) == (before, "vfio-pci")
+
+
+@pytest.mark.parametrize("uri", ["qemu:///system", "qemu+unix:///system"])
+def test_orphans_are_released_by_the_systems_own_libvirt(host, uri):
+    host.domain.xml[LIVE] = None
+    host.claim({"name": "nic", "address": VF1}, attach=("config",))
+    host.libvirt.getURI = lambda: uri
+    host.libvirt.domains.clear()
+    assert host.release(orphans=True).changed
+    assert host.kernel.driver(VF1) == "igbvf"
+
+
+def test_a_free_owners_devices_are_released_whatever_libvirt_is_there(host):
+    host.claim({"name": "nic", "address": VF1}, owner="dpdk0", attach=())
+    host.libvirt.getType, host.libvirt.getURI = lambda: "LXC", lambda: "lxc:///system"
+    assert host.release(owner="dpdk0").changed
+
+
 def test_an_express_device_in_a_machine_without_express_comes_with_a_warning(host):
     host.domain.xml = {CONFIG: domain_xml(ports=0, machine="pci-root"), LIVE: None}
     warnings = [text for text in host.claim(NIC).warnings if "no PCI Express" in text]

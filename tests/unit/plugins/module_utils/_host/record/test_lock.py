@@ -166,6 +166,23 @@ def test_only_its_owner_can_open_the_lock_file_under_any_umask(path, mask):
         os.umask(former)
 
 
+@pytest.mark.parametrize("mask", [0o000, 0o027, 0o077])
+def test_a_folder_that_is_made_for_the_lock_is_open_to_all_under_any_umask(tmp_path, mask):
+    former = os.umask(mask)
+    try:
+        with locked(str(tmp_path / "run/lock/hostdev"), seconds=0.0):
+            pass
+    finally:
+        os.umask(former)
+    assert [stat.S_IMODE((tmp_path / folder).stat().st_mode) for folder in ("run", "run/lock")] == [0o755, 0o755]
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path):
+    (tmp_path / "lock").mkdir(0o700)
+    with locked(str(tmp_path / "lock/hostdev"), seconds=0.0):
+        assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o700
+
+
 def _link(path):
     os.symlink("elsewhere", path)
 

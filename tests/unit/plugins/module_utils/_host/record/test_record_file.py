@@ -80,6 +80,7 @@ def test_the_file_is_readable_for_all_and_executable_for_nobody_under_any_umask(
     finally:
         os.umask(former)
     assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o644
+    assert stat.S_IMODE(os.stat(os.path.dirname(file.path)).st_mode) == 0o755
 
 
 def test_a_file_that_was_made_executable_is_so_no_longer(file):

@@ -4,106 +4,28 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import Local, Route, Routing, proc_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
-from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made_network import (
+    TCP,
+    address6,
+    below,
+    digits,
+    nic,
+    route,
+    route6,
+    routed_uses,
+    told,
+    upper,
+    uses,
+)
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
-ROUTES = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
-TCP = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-
-
-def nic(name, address, **contents):
-    path = f"/sys/devices/pci0000:00/{address}/net/{name}"
-    made = {f"{path}/operstate": "up\n", f"/sys/class/net/{name}": f"-> ../../..{path}"}
-    made.update({f"{path}/{key}": text for key, text in contents.items()})
-    return made
-
-
-def upper(name, *below):
-    """A bridge, bond or VLAN above other interfaces; both sides link to each other."""
-    path = f"/sys/devices/virtual/net/{name}"
-    made = {f"{path}/operstate": "up\n", f"/sys/class/net/{name}": f"-> ../../..{path}"}
-    made.update({f"{path}/lower_{lower}": f"-> ../../../../class/net/{lower}" for lower in below})
-    return made
-
-
-def below(name, *uppers):
-    return (
-        {f"upper_{upper_name}": f"-> ../../../../../virtual/net/{upper_name}" for upper_name in uppers} if name else {}
-    )
-
-
-def digits(address):
-    """An IPv4 address as /proc prints it on a little-endian host."""
-    return ipaddress.IPv4Address(address).packed[::-1].hex().upper()
-
-
-def route(interface, network, gateway="0.0.0.0", flags="0001"):
-    net = ipaddress.IPv4Network(network)
-    return "\t".join(
-        [
-            interface,
-            digits(net.network_address),
-            digits(gateway),
-            flags,
-            "0",
-            "0",
-            "0",
-            digits(net.netmask),
-            "0",
-            "0",
-            "0\n",
-        ]
-    )
-
-
-def route6(interface, network, flags="00000001"):
-    net = ipaddress.IPv6Network(network)
-    zero = "0" * 32
-    return (
-        f"{net.network_address.packed.hex()} {net.prefixlen:02x} {zero} 00 {zero} 00000400 00000001 00000000 {flags} "
-        f"{interface:>8}\n"
-    )
-
-
-def address6(interface, address, scope="00"):
-    return f"{ipaddress.IPv6Address(address).packed.hex()} 02 40 {scope} 80 {interface:>8}\n"
-
-
-def uses(folder, *parts, routes="", routes6="", addresses6="", environ=None, **proc):
-    contents = {
-        "/proc/net/route": ROUTES + routes,
-        "/proc/net/ipv6_route": routes6,
-        "/proc/net/if_inet6": addresses6,
-        **{f"/proc/{name.replace('__', '/')}": text for name, text in proc.items()},
-    }
-    for part in parts:
-        contents.update(part)
-    files(folder, contents)
-    tree = Tree(str(folder))
-    return told(network_uses(tree, proc_routing(tree), environ or {}))
-
-
-def routed_uses(folder, *parts, routes=(), addresses=(), switch_ports=(), environ=None):
-    """The uses where the kernel told all of its routes and addresses."""
-    for part in parts:
-        files(folder, part)
-    routing = Routing(
-        [Route(interfaces, ipaddress.ip_network(network), table) for interfaces, network, table in routes],
-        [Local(interface, ipaddress.ip_address(address)) for interface, address in addresses],
-        frozenset(switch_ports),
-    )
-    return network_uses(Tree(str(folder)), routing, environ or {})
-
-
-def told(host_uses):
-    return [(use.code, use.address, use.detail) for use in host_uses]
 
 
 def ssh(*arguments, **keywords):
@@ -459,3 +381,58 @@ def test_a_client_whose_address_begins_like_ours_is_somebody_else(folder):
         net__tcp=TCP + other,
     )
     assert ("mgmt_nic", B, "ssh connection from 10.0.0.1 on eth1") in host_uses
+
+
+def big_endian(address):
+    return ipaddress.IPv4Address(address).packed.hex().upper()
+
+
+def test_a_big_endian_host_prints_addresses_the_other_way_round(folder, monkeypatch):
+    monkeypatch.setattr(sys, "byteorder", "big")
+    row = ["eth0", big_endian("10.0.2.0"), big_endian("0.0.0.0"), "0001", "0", "0", "0", big_endian("255.255.255.0")]
+    socket6 = "20010DB8000000000000000000000015:0016 20010DB8000900000000000000000002:A404"
+    host_uses = uses(
+        folder,
+        nic("eth0", A),
+        nic("eth1", B),
+        routes="\t".join(row) + "\n",
+        addresses6=address6("eth1", "2001:db8::15"),
+        self__status="PPid:\t1\n",
+        net__tcp=f"{TCP}   0: {big_endian('10.0.2.15')}:0016 {big_endian('10.0.2.2')}:A404 01 0 0\n",
+        net__tcp6=f"{TCP}   0: {socket6} 01 0 0\n",
+    )
+    assert host_uses == [
+        ("ip_configured", A, "IPv4 network 10.0.2.0/24 on eth0"),
+        ("ip_configured", B, "IPv6 address 2001:db8::15 on eth1"),
+        ("ssh_nic", A, "ssh connection from 10.0.2.2 on eth0"),
+        ("ssh_nic", B, "ssh connection from 2001:db8:9::2 on eth1"),
+    ]
+
+
+# Link-local addresses, which an interface gives itself.
+
+
+def test_an_ipv4_address_of_zeroconf_is_no_configuration(folder):
+    nics = [nic("eth0", A), nic("eth1", B)]
+    assert (
+        routed_uses(folder, *nics, addresses=[("eth1", "169.254.7.1")], routes=[(("eth1",), "169.254.0.0/16", 254)])
+        == []
+    )
+    assert uses(folder, routes=route("eth1", "169.254.0.0/16")) == []
+
+
+def test_a_link_local_address_that_a_route_leaves_from_is_one(folder):
+    routes = [(("eth1",), "169.254.0.0/16", 254), (("eth1",), "10.0.0.0/8", 100)]
+    host_uses = routed_uses(folder, nic("eth0", A), nic("eth1", B), addresses=[("eth1", "169.254.7.1")], routes=routes)
+    assert told(host_uses) == [("ip_configured", B, "IPv4 address 169.254.7.1 on eth1")]
+
+
+def test_a_route_of_ipv6_makes_no_configuration_of_ipv4s_link_local_address(folder):
+    routes = [(("eth1",), "2001:db8::/64", 254)]
+    assert routed_uses(folder, nic("eth1", B), addresses=[("eth1", "169.254.7.1")], routes=routes) == []
+
+
+def test_the_ssh_connection_counts_by_a_link_local_address_too(folder):
+    environ = {"SSH_CONNECTION": "169.254.9.9 42000 169.254.7.1 22"}
+    host_uses = routed_uses(folder, nic("eth1", B), addresses=[("eth1", "169.254.7.1")], environ=environ)
+    assert told(host_uses) == [("ssh_nic", B, "ssh connection from 169.254.9.9 on eth1")]

@@ -71,6 +71,22 @@ def test_only_the_exact_address_of_a_pf_covers_its_vfs():
     assert not read_address("0000:3b:00.1", "").covers(function)
 
 
+@pytest.mark.parametrize(
+    ("address", "covers"),
+    [
+        ({"domain": "0000", "bus": "06", "slot": "00", "function": "0"}, True),
+        ({"domain": "0000", "bus": "06", "slot": "00", "function": "[0-1]"}, False),
+        ({"domain": ".*", "bus": "06", "slot": "00", "function": "0"}, False),
+        ({"bus": "06", "slot": "00", "function": "0"}, False),
+        ({"domain": "0000", "bus": "06", "slot": "00", "function": "1"}, False),
+    ],
+)
+def test_a_mapping_of_nothing_but_digits_covers_the_vfs_of_the_pf_there(address, covers):
+    pattern = read_address(address, "address")
+    assert pattern.covers(vf("0000:06:10.0", "0000:06:00.0")) is covers
+    assert pattern.written == address
+
+
 def test_an_address_names_a_function_when_only_the_domain_is_open():
     assert read_address("3b:00.2", "").names(HERE)
     assert not read_address("3b:00.3", "").names(HERE)

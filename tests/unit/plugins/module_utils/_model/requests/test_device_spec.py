@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device
     parse_device_spec,
     parse_device_specs,
 )
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow, device, inventory, pf, vf
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow, device, inventory, pf, requests, vf
 
 DEVICE = device(
     "0000:81:00.0",
@@ -367,10 +367,32 @@ def test_tags_are_compared_as_text_in_any_case():
     assert not demand.demands({})
 
 
+@pytest.mark.parametrize("device_type", ["type-PF", "type-VF", "vdpa"])
+def test_what_may_be_remote_managed_is_not_where_no_tag_says_so(device_type):
+    refused, asked = (parse_device_spec({"remote_managed": value}, "spec") for value in ("False", "True"))
+    assert refused.demands({}, device_type)
+    assert not asked.demands({}, device_type)
+    assert not refused.demands({"remote_managed": "true"}, device_type)
+    assert asked.demands({"remote_managed": "true"}, device_type)
+
+
+def test_a_plain_function_has_no_word_on_who_manages_it():
+    assert not parse_device_spec({"remote_managed": False}, "spec").demands({}, "type-PCI")
+
+
+def test_a_request_for_a_vf_that_no_smartnic_manages_takes_an_untagged_one():
+    host = inventory(pf(PF, VF1), vf(VF1, PF))
+    (request,) = requests({"name": "nic", "specs": [{"device_type": "type-VF", "remote_managed": False}]})
+    assert request.resolved(host).wants(host.devices[VF1], AllowList(None))
+
+
 @pytest.mark.parametrize(
     ("wanted", "given", "met"),
     [
         (["rx", "tso"], ["tso", "rx", "tx"], True),
+        (["RX"], ["rx", "TSO"], True),
+        (["rx", "1"], ["rx", 1], False),
+        ("STRASSE", "straße", True),
         (["rx", "lro"], ["tso", "rx", "tx"], False),
         ("tso", ["tso"], False),
         (None, None, True),
