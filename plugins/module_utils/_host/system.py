@@ -16,7 +16,7 @@ from .reading.pci import read_devices
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
     from .._model.host.device import PciDevice
-    from .._model.host.uses import HostUse
+    from .._model.host.uses import DomainUse, HostUse
     from .libvirt.domains import Domains
     from .sysfs import Tree
 
@@ -44,7 +44,14 @@ class System:
             devices,
             host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
+            disk_uses=self._disk_uses(domains),
         )
+
+    def _disk_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
+        """Which domains have a disk on which function; nothing is read before the first is asked for."""
+        from .usage.domain_disks import disk_uses
+
+        yield from disk_uses(self.tree, domains)
 
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""

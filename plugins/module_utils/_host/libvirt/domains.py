@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import Domain, parse_layout
+from ..._model.guest.sources import volumes_of
 from .connection import LibvirtConnection
 from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number
 
@@ -88,13 +90,13 @@ class Domains:
             except self._error as error:
                 if not is_gone(error):
                     raise
-        return domains
+        return [self._with_volumes(connection, domain) for domain in domains]
 
     def _look_up(self, connection: t.Any, wanted: str) -> Domain | list[str]:
         """The domain, or the names of those there are."""
         for look_up in (connection.lookupByName, connection.lookupByUUIDString):
             try:
-                return self._read(look_up(wanted))
+                return self._with_volumes(connection, self._read(look_up(wanted)))
             except self._error as error:
                 if number(error) not in (NO_DOMAIN, INVALID_ARG):
                     raise
@@ -107,6 +109,17 @@ class Domains:
             config=parse_layout(handle.XMLDesc(XML_INACTIVE)) if handle.isPersistent() else None,
             live=parse_layout(handle.XMLDesc(0)) if handle.isActive() else None,
         )
+
+    def _with_volumes(self, connection: t.Any, domain: Domain) -> Domain:
+        """The domain with where its disks lie that are volumes of storage pools, which few domains have."""
+        layouts = (layout for layout in (domain.config, domain.live) if layout is not None)
+        volumes = {volume for layout in layouts for volume in volumes_of(layout)}
+        if not volumes:
+            return domain
+        from .storage_pools import volume_paths
+
+        paths = {volume: volume_paths(connection, self._error, *volume) for volume in sorted(volumes)}
+        return replace(domain, volumes=paths)
 
 
 def _no_answer(error: Exception, wanted: str) -> HostdevError:

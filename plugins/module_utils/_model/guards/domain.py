@@ -35,6 +35,9 @@ def in_interface_hostdev(use: DomainUse) -> str | None:
 
 
 def _named(use: DomainUse) -> str:
+    if use.node:
+        state = "running" if use.live else "defined"
+        return f"domain {use.domain} ({use.uuid}) is {state} with {use.node}, which lies on it"
     return f"domain {use.domain} ({use.uuid}) is {'running' if use.live else 'defined'} with it"
 
 

@@ -16,15 +16,19 @@ if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
     from ..host.node_device import NodeDevice
-    from .domain import DomainLayout
+    from .domain import Domain, DomainLayout
 
 
 class DomainSources:
-    """What some domains take; `layouts` are their definitions and live XML. What can't be understood takes nothing."""
+    """What some domains take; `layouts` are their definitions and live XML. What can't be understood takes nothing.
 
-    def __init__(self, layouts: t.Iterable[DomainLayout]) -> None:
-        self._taken: set[tuple[t.Any, ...]] = set()
+    `nodes` are paths in /dev of more of their disks: what volumes of storage pools lie on.
+    """
+
+    def __init__(self, layouts: t.Iterable[DomainLayout], nodes: t.Iterable[str] = ()) -> None:
+        self._taken: set[tuple[t.Any, ...]] = {("block", node) for node in nodes}
         for layout in layouts:
+            self._taken.update(("block", node) for node in device_nodes(layout))
             for element in layout.elements():
                 self._taken.update(source_marks(element))
 
@@ -34,6 +38,36 @@ class DomainSources:
         A domain may name a USB device by its ids alone: then it may take any that has them.
         """
         return any(None not in mark and mark in self._taken for mark in device_marks(device))
+
+
+# What is said of a domain and not to QEMU: titles, and what management programs note.
+_NOTES = re.compile(r"<(metadata|description|title)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
+_NODE = re.compile(r"/dev/[^\s\"'<>,;]+")
+
+
+def device_nodes(layout: DomainLayout) -> frozenset[str]:
+    """The paths in /dev that a domain's XML names, wherever it does: disks, what is below snapshots, QEMU's arguments.
+
+    Some are of no block device: whoever asks finds out.
+    """
+    if "/dev/" not in layout.xml:
+        return frozenset()
+    return frozenset(_NODE.findall(_NOTES.sub("", layout.xml)))
+
+
+def volumes_of(layout: DomainLayout) -> list[tuple[str, str]]:
+    """Storage pool and volume of each disk that is one."""
+    if "volume" not in layout.xml:
+        return []
+    sources = (disk.find("source") for disk in layout.elements("devices/disk[@type='volume']"))
+    pairs = [(source.get("pool", ""), source.get("volume", "")) for source in sources if source is not None]
+    return list(dict.fromkeys(pair for pair in pairs if all(pair)))
+
+
+def volume_nodes(domain: Domain, layout: DomainLayout) -> list[str]:
+    """The paths in /dev that a domain's volumes have by one of its two XMLs."""
+    paths = (path for volume in volumes_of(layout) for path in domain.volumes.get(volume, ()))
+    return [path for path in paths if path.startswith("/dev/")]
 
 
 def source_marks(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:

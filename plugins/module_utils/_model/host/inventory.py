@@ -23,6 +23,7 @@ class Inventory:
     `host_uses` and `domain_uses` may name addresses that are not on the host (a definition that outlived a card).
     Uses of what is on no function are found by their path alone. `host_uses` are taken when the first question is
     about them: where that is a generator, who uses what on the host is not read before, and often not at all.
+    Likewise `disk_uses`: functions with the domains that have a disk on them.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Inventory:
         *,
         host_uses: t.Iterable[HostUse] = (),
         domain_uses: t.Mapping[str, t.Sequence[DomainUse]] | None = None,
+        disk_uses: t.Iterable[tuple[str, DomainUse]] = (),
     ) -> None:
         self.host = host
         self.devices: dict[str, PciDevice] = {
@@ -39,6 +41,7 @@ class Inventory:
         }
         self.domain_uses: t.Mapping[str, t.Sequence[DomainUse]] = domain_uses or {}
         self._host_uses = host_uses
+        self._disk_uses = disk_uses
         self.groups: dict[int, list[str]] = {}
         self._below: dict[str, list[str]] = {}
         for address, device in self.devices.items():
@@ -57,6 +60,13 @@ class Inventory:
         for use in self._all_host_uses:
             if use.address:
                 uses.setdefault(use.address, []).append(use)
+        return uses
+
+    @functools.cached_property
+    def disk_uses(self) -> dict[str, list[DomainUse]]:
+        uses: dict[str, list[DomainUse]] = {}
+        for address, use in self._disk_uses:
+            uses.setdefault(address, []).append(use)
         return uses
 
     @functools.cached_property

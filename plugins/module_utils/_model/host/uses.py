@@ -25,7 +25,10 @@ class HostUse:
 
 @dataclass(frozen=True)
 class DomainUse:
-    """A domain refers to a function by `via`: hostdev, interface or disk; in its definition, live, or both."""
+    """A domain refers to a function by `via`: hostdev, interface or disk; in its definition, live, or both.
+
+    `node` is the path of a block device that lies on the function, where it is that which the domain names as a disk.
+    """
 
     domain: str
     uuid: str
@@ -33,6 +36,7 @@ class DomainUse:
     active: bool
     config: bool
     live: bool
+    node: str = ""
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
