@@ -36,7 +36,7 @@ class BlockDevices:
 
     def numbered(self, number: str) -> str | None:
         """The device with this MAJOR:MINOR."""
-        name = self.tree.real(f"/sys/dev/block/{number}").rsplit("/", 1)[-1]
+        name = self.tree.link_name(f"/sys/dev/block/{number}")
         return name if name in self.names else None
 
     def named(self, path: str) -> str | None:

@@ -37,16 +37,14 @@ def mount_uses(blocks: BlockDevices) -> t.Iterator[tuple[str, str, str]]:
     companions = members(blocks.tree)
     told: set[str] = set()
     for process, lines in _namespaces(blocks.tree):
-        new: set[str] = set()
         where = f" in the mount namespace of process {process}" if process else ""
         for mount in filter(None, map(_parse, lines)):
             code = "root_disk" if mount.point in _SYSTEM_MOUNTS and not process else "mounted_fs"
             for block, what in _mounted(blocks, mount, companions):
-                if process and block in told | new:
+                if process and block in told:
                     continue
-                new.add(block)
+                told.add(block)
                 yield code, block, f"/dev/{block} {what} at {mount.point}{where}"
-        told |= new
     for block, detail in mounted_by_kernel(blocks, companions):
         if block not in told:
             yield "mounted_fs", block, detail

@@ -42,7 +42,7 @@ class DomainSources:
 
 # What is said of a domain and not to QEMU: titles, and what management programs note.
 _NOTES = re.compile(r"<(metadata|description|title)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
-_NODE = re.compile(r"/dev/[^\s\"'<>,;]+")
+_NODE = re.compile(r"(?<![\w./-])/dev/[^\s\"'<>,;]+")
 
 
 def device_nodes(layout: DomainLayout) -> frozenset[str]:
