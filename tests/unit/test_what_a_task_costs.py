@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 225,
-    "facts, libvirt": 267,
-    "unchanged claim": 245,
-    "release of nothing": 208,
+    "facts": 241,
+    "facts, libvirt": 288,
+    "unchanged claim": 247,
+    "release of nothing": 210,
 }
 
 

@@ -49,6 +49,8 @@ class System:
 
     def _disk_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
         """Which domains have a disk on which function; nothing is read before the first is asked for."""
+        if not domains:
+            return
         from .usage.domain_disks import disk_uses
 
         yield from disk_uses(self.tree, domains)

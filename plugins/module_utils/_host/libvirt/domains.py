@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.guest.domain import Domain, parse_layout
-from ..._model.guest.sources import volumes_of
 from .connection import LibvirtConnection
 from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number
 
@@ -112,12 +111,13 @@ class Domains:
 
     def _with_volumes(self, connection: t.Any, domain: Domain) -> Domain:
         """The domain with where its disks lie that are volumes of storage pools, which few domains have."""
-        layouts = (layout for layout in (domain.config, domain.live) if layout is not None)
-        volumes = {volume for layout in layouts for volume in volumes_of(layout)}
-        if not volumes:
+        layouts = [layout for layout in (domain.config, domain.live) if layout is not None and "volume" in layout.xml]
+        if not layouts:
             return domain
+        from ..._model.guest.disk_nodes import volumes_of
         from .storage_pools import volume_paths
 
+        volumes = {volume for layout in layouts for volume in volumes_of(layout)}
         paths = {volume: volume_paths(connection, self._error, *volume) for volume in sorted(volumes)}
         return replace(domain, volumes=paths)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.guest.sources import device_nodes, volume_nodes
+from ..._model.guest.disk_nodes import device_nodes, volume_nodes
 from ..._model.host.uses import DomainUse
 from .block_devices import BlockDevices
 

@@ -9,15 +9,17 @@ import typing as t
 
 from ..._model.host.uses import HostUse
 from .block_devices import BlockDevices, block_locations
-from .exports import exported
 from .holders import held
 from .mounts import mount_uses, unescape
-from .zfs import zfs_members
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
 __all__ = ["block_locations", "storage_uses"]
+
+# Where the kernel keeps what it exports, and pools. Few hosts have any of it: the rest imports less.
+_EXPORTS = ("/sys/kernel/config", "/sys/kernel/scst_tgt", "/sys/class/rnbd-server", "/sys/module/pstore_blk")
+_POOLS = "/proc/spl/kstat/zfs"
 
 
 def storage_uses(tree: Tree) -> list[HostUse]:
@@ -25,11 +27,25 @@ def storage_uses(tree: Tree) -> list[HostUse]:
     blocks = BlockDevices(tree)
     uses = {
         HostUse(code, address, detail, path): None
-        for code, block, detail in [*mount_uses(blocks), *_swaps(blocks), *held(blocks), *zfs_members(blocks)]
+        for code, block, detail in [*mount_uses(blocks), *_swaps(blocks), *held(blocks), *_pool_members(blocks)]
         for path, address in blocks.locations(block)
     }
-    uses.update((HostUse("kernel_holder", address, detail, path), None) for path, address, detail in exported(blocks))
-    return list(uses)
+    return [*uses, *dict.fromkeys(_exports(blocks))]
+
+
+def _pool_members(blocks: BlockDevices) -> t.Iterator[tuple[str, str, str]]:
+    if blocks.tree.any_in(_POOLS):
+        from .zfs import zfs_members
+
+        yield from zfs_members(blocks)
+
+
+def _exports(blocks: BlockDevices) -> t.Iterator[HostUse]:
+    if any(map(blocks.tree.any_in, _EXPORTS)):
+        from .exports import exported
+
+        for path, address, detail in exported(blocks):
+            yield HostUse("kernel_holder", address, detail, path)
 
 
 def _swaps(blocks: BlockDevices) -> t.Iterator[tuple[str, str, str]]:

@@ -9,7 +9,8 @@ import re
 import typing as t
 from dataclasses import replace
 
-from ..guest.sources import DomainSources, volume_nodes
+from ..guest.disk_nodes import volume_nodes
+from ..guest.sources import DomainSources
 from ..host.uses import DomainUse
 from .blocker import Blocker, blocker
 from .domain import domain_blockers

@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .disk_nodes import device_nodes
+
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
     from ..host.node_device import NodeDevice
-    from .domain import Domain, DomainLayout
+    from .domain import DomainLayout
 
 
 class DomainSources:
@@ -38,36 +40,6 @@ class DomainSources:
         A domain may name a USB device by its ids alone: then it may take any that has them.
         """
         return any(None not in mark and mark in self._taken for mark in device_marks(device))
-
-
-# What is said of a domain and not to QEMU: titles, and what management programs note.
-_NOTES = re.compile(r"<(metadata|description|title)\b[^>]*(?<!/)>.*?</\1>", re.DOTALL)
-_NODE = re.compile(r"(?<![\w./-])/dev/[^\s\"'<>,;]+")
-
-
-def device_nodes(layout: DomainLayout) -> frozenset[str]:
-    """The paths in /dev that a domain's XML names, wherever it does: disks, what is below snapshots, QEMU's arguments.
-
-    Some are of no block device: whoever asks finds out.
-    """
-    if "/dev/" not in layout.xml:
-        return frozenset()
-    return frozenset(_NODE.findall(_NOTES.sub("", layout.xml)))
-
-
-def volumes_of(layout: DomainLayout) -> list[tuple[str, str]]:
-    """Storage pool and volume of each disk that is one."""
-    if "volume" not in layout.xml:
-        return []
-    sources = (disk.find("source") for disk in layout.elements("devices/disk[@type='volume']"))
-    pairs = [(source.get("pool", ""), source.get("volume", "")) for source in sources if source is not None]
-    return list(dict.fromkeys(pair for pair in pairs if all(pair)))
-
-
-def volume_nodes(domain: Domain, layout: DomainLayout) -> list[str]:
-    """The paths in /dev that a domain's volumes have by one of its two XMLs."""
-    paths = (path for volume in volumes_of(layout) for path in domain.volumes.get(volume, ()))
-    return [path for path in paths if path.startswith("/dev/")]
 
 
 def source_marks(element: ET.Element) -> t.Iterator[tuple[t.Any, ...]]:

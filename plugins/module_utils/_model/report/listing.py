@@ -296,7 +296,8 @@ class Listing:
         return self._sources((domain, domain.live) for domain in self._domains)
 
     def _sources(self, pairs: t.Iterable[tuple[Domain, DomainLayout | None]]) -> DomainSources:
-        from ..guest.sources import DomainSources, volume_nodes
+        from ..guest.disk_nodes import volume_nodes
+        from ..guest.sources import DomainSources
 
         known = [(domain, layout) for domain, layout in pairs if layout is not None]
         nodes = (node for domain, layout in known for node in volume_nodes(domain, layout))
