@@ -26,6 +26,7 @@ class BlockDevices:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self._named: dict[str, str | None] = {}
         self._below: dict[str, tuple[str, ...]] = {}
         self._locations: dict[str, list[tuple[str, str]]] = {}
 
@@ -45,7 +46,11 @@ class BlockDevices:
         The path may be in another root folder (a container's), or of a node that is gone. Only what is in /dev is
         looked at: a stat of anything else may hang with the server that its file system comes from.
         """
-        path = path.removesuffix(" (deleted)")
+        if path not in self._named:
+            self._named[path] = self._find(path.removesuffix(" (deleted)"))
+        return self._named[path]
+
+    def _find(self, path: str) -> str | None:
         candidates = []
         if path.startswith("/dev/"):
             number = self.tree.block_number(path)
