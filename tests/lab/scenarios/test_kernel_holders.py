@@ -30,7 +30,7 @@ echo 1 > $nvmet/namespaces/1/enable
 mkdir -p $lio/lab
 echo "udev_path=$slot" > $lio/lab/control
 echo 1 > $lio/lab/enable
-make-bcache -C $numa > /dev/null
+make-bcache --bucket 64k -C $numa > /dev/null
 udevadm settle
 test -e /sys/class/block/${numa#/dev/}/bcache || echo $numa > /sys/fs/bcache/register
 dmsetup create lab-joined --table "0 $(blockdev --getsz $scsi) linear $scsi 0"
