@@ -243,7 +243,7 @@ ansible_facts:
                   address: scsi_0_0_0_0
                   detail: /dev/sda1 is mounted at /srv
                   override: null
-                  remedy: unmount it (`umount`), and take it out of `/etc/fstab`
+                  remedy: unmount it where the detail says (`umount`), and take it out of `/etc/fstab`
             - name: usb_usb2
               capability: usb_device
               capabilities: []

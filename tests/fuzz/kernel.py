@@ -34,6 +34,9 @@ _LINKS = {
     f"{DEVICES}/{_FUNCTION}": _PATH,
     "/sys/class/net/eth0": f"{_PATH}/net/eth0",
     "/sys/class/block/sda": f"{_PATH}/block/sda",
+    "/sys/class/block/loop0": "/sys/devices/virtual/block/loop0",
+    "/sys/class/block/dm-0": "/sys/devices/virtual/block/dm-0",
+    "/sys/dev/block/8:0": f"{_PATH}/block/sda",
 }
 _FILES = {
     **{
@@ -58,11 +61,22 @@ _FILES = {
             "net/eth0/addr_assign_type": "0\n",
             "net/eth0/operstate": "up\n",
             "block/sda/size": "1024\n",
+            "block/sda/dev": "8:0\n",
+            "block/sda/holders/dm-0": "",
             "block/sda/serial": "S1\n",
         }.items()
     },
     "/proc/self/mountinfo": b"22 1 8:0 / / rw,relatime shared:1 - ext4 /dev/sda rw\n",
     "/proc/swaps": b"Filename\tType\tSize\tUsed\tPriority\n/dev/sda file 1 0 -2\n",
+    "/proc/77/mountinfo": b"23 1 0:45 / /data rw - bcachefs /dev/sda:/dev/sdb rw,journal_dev=0x800,logdev=/dev/sda\n",
+    "/proc/spl/kstat/zfs/tank/guid": b"77\n",
+    "/run/udev/data/b8:0": b"E:ID_FS_TYPE=zfs_member\nE:ID_FS_LABEL_ENC=my\\x20pool\nE:ID_FS_UUID=77\n",
+    "/sys/kernel/config/nvmet/subsystems/x/namespaces/1/device_path": b"/dev/sda\n",
+    "/sys/kernel/config/target/core/iblock_0/x/udev_path": b"/dev/sda\n",
+    "/sys/kernel/config/target/core/iblock_0/x/info": b"Channel ID: 0 Target ID: 1 LUN: 2 Host ID: 3 File: /dev/sda\n",
+    "/sys/devices/virtual/block/loop0/loop/backing_file": b"/dev/sda (deleted)\n",
+    "/sys/devices/virtual/block/dm-0/dm/uuid": b"CRYPT-LUKS2-x\n",
+    "/sys/fs/ext4/sda/x": b"1\n",
     "/proc/self/status": b"PPid:\t1\n",
     "/proc/net/route": b"Iface Destination Gateway Flags RefCnt Use Metric Mask\n"
     b"eth0 00000000 0202000A 0003 0 0 0 00000000\n",

@@ -24,8 +24,8 @@ _PACKAGES = (
     *("linux-image-amd64", "initramfs-tools", "zstd", "xz-utils", "cpio", "kmod", "udev"),
     *("systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo", "pciutils", "busybox-static"),
     *("python3", "python3-libvirt", "libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"),
-    # What the host may use its disks and interfaces with (test_host_uses.py).
-    *("e2fsprogs", "lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch"),
+    # What the host may use its disks and interfaces with (test_host_uses.py, test_kernel_holders.py).
+    *("e2fsprogs", "lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch", "bcache-tools"),
 )
 #: Never unpacked: nobody reads them in the lab. pci.ids, which the modules read, lies in /usr/share/misc.
 _EXCLUDED = (

@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 292,
-    "facts, libvirt": 337,
-    "unchanged claim": 266,
-    "release of nothing": 228,
+    "facts": 310,
+    "facts, libvirt": 360,
+    "unchanged claim": 270,
+    "release of nothing": 232,
 }
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import typing as t
 
 from .device_numbers import device_number, recorded_number
@@ -68,6 +69,14 @@ class Tree:
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self.local(path))
+
+    def block_number(self, path: str) -> str | None:
+        """MAJOR:MINOR of the block device that a node in /dev stands for, whatever its name; None of all else."""
+        try:
+            status = os.stat(self.local(path))
+        except (OSError, ValueError):
+            return None
+        return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}" if stat.S_ISBLK(status.st_mode) else None
 
     def link_target(self, path: str) -> str | None:
         """A link's target as it is written, None when it is no link."""

@@ -17,7 +17,7 @@ from .reading.pci import read_device, read_devices, read_devices_below
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
     from .._model.host.device import PciDevice
-    from .._model.host.uses import HostUse
+    from .._model.host.uses import DomainUse, HostUse
     from .libvirt.domains import Domains
     from .sysfs import Tree
 
@@ -61,7 +61,16 @@ class System:
             host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
             reserved_memory=reserved_memory(self.tree, devices),
+            disk_uses=self._disk_uses(domains),
         )
+
+    def _disk_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
+        """Which domains have a disk on which function; nothing is read before the first is asked for."""
+        if not domains:
+            return
+        from .usage.domain_disks import disk_uses
+
+        yield from disk_uses(self.tree, domains)
 
     def _mdev_parents(self, domains: t.Iterable[Domain]) -> dict[str, str]:
         """The functions of mediated devices by UUID; nothing is read unless a domain has any."""

@@ -117,8 +117,8 @@ def test_uses_by_the_host_block_the_functions_below_them_until_they_end(
     new_codes = {address: set(details) - set(usual[address]) for address, details in busy.items()}
     assert {address: codes for address, codes in new_codes.items() if codes} == {
         topology.NVME: {"lvm", "swap"},
-        topology.MULTIFUNCTION[2]: {"md", "held_by_process"},
-        topology.NUMA_NVME: {"md", "held_by_process"},
+        topology.MULTIFUNCTION[2]: {"md", "kernel_holder"},
+        topology.NUMA_NVME: {"md", "kernel_holder"},
         topology.SCSI_HBA: {"mounted_fs"},
         topology.USB_CONTROLLER: {"mounted_fs"},
         topology.NVME_PF: {"held_by_process"},
@@ -133,7 +133,7 @@ def test_uses_by_the_host_block_the_functions_below_them_until_they_end(
     assert "(sleep)" in busy[topology.NVME_PF]["held_by_process"]
     assert "lab-unused" in busy[topology.NVME]["lvm"]
     assert "/mnt/lab" in busy[topology.USB_CONTROLLER]["mounted_fs"]
-    assert "CRYPT" in busy[topology.NUMA_NVME]["held_by_process"]
+    assert "encryption" in busy[topology.NUMA_NVME]["kernel_holder"]
     assert "192.0.2." in busy[topology.MULTIFUNCTION[1]]["ip_configured"]
     assert "203.0.113.5" in busy[topology.IGB_VFS[1]]["ip_configured"]
     assert {address for address, details in usual.items() if "bmc" in details} == {topology.BMC}

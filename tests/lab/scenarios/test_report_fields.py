@@ -144,5 +144,6 @@ def test_blockers_by_use_fall_on_the_functions_that_the_tools_name(report: dict[
     assert expected["ssh_nic"] == expected["default_route"] == {topology.MANAGEMENT_NIC}
     assert topology.WATCHDOG in addresses["watchdog"]
     assert not elsewhere
-    unused = {"swap", "lvm", "md", "zfs", "enslaved", "held_by_process", "in_domain_xml", "in_interface_hostdev"}
+    unused = {"swap", "lvm", "md", "zfs", "kernel_holder", "enslaved", "held_by_process"}
+    unused |= {"in_domain_xml", "in_interface_hostdev"}
     assert not unused & set(addresses)

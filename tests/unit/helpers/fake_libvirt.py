@@ -12,11 +12,13 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_domain import FakeDomain
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_hostdevs import HostDevices
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_pool import FakePool
 from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
     CONFIG,
     INTERNAL_ERROR,
     LIVE,
     NO_DOMAIN,
+    NO_STORAGE_POOL,
     OPERATION_FAILED,
     OPERATION_INVALID,
     PAUSED,
@@ -123,7 +125,7 @@ class FakeLibvirt:
     """A connection. `log` has every change that was asked of it; `deaf` guests let no device go.
 
     With a kernel it binds devices and runs guests on that, without one it knows nothing of drivers. `links` are the
-    interfaces of the PFs.
+    interfaces of the PFs. `pools` are storage pools, which are active, with their volumes' paths by name.
     """
 
     def __init__(self, kernel: FakeKernel | None = None, links: FakeInterfaces | None = None) -> None:
@@ -131,6 +133,7 @@ class FakeLibvirt:
         self.deaf = False
         self.macs = 0
         self.domains: list[FakeDomain] = []
+        self.pools: dict[str, dict[str, str]] = {}
         self.devices = HostDevices(kernel, links)
         self._kernel = kernel
         self._processes = 2000
@@ -220,6 +223,11 @@ class FakeLibvirt:
             if wanted(domain):
                 return domain
         raise LibvirtError(f"Domain not found: {what}", NO_DOMAIN)
+
+    def storagePoolLookupByName(self, name: str) -> FakePool:
+        if name not in self.pools:
+            raise LibvirtError(f"Storage pool not found: no storage pool with matching name '{name}'", NO_STORAGE_POOL)
+        return FakePool(self.pools[name])
 
     def listAllDevices(self, _flags: int) -> list[t.Any]:
         return []

@@ -78,13 +78,16 @@ def inventory(
     *devices: PciDevice,
     host_uses: t.Sequence[HostUse] = (),
     domain_uses: t.Mapping[str, t.Sequence[DomainUse]] | None = None,
+    disk_uses: t.Iterable[tuple[str, DomainUse]] = (),
     **host_fields: t.Any,
 ) -> Inventory:
-    return Inventory(host(**host_fields), devices, host_uses=host_uses, domain_uses=domain_uses)
+    return Inventory(host(**host_fields), devices, host_uses=host_uses, domain_uses=domain_uses, disk_uses=disk_uses)
 
 
-def use(owner: Owner = WEB, *, via: str = "hostdev", config: bool = True, live: bool = False) -> DomainUse:
-    return DomainUse(owner.label, owner.id, via, active=live, config=config, live=live)
+def use(
+    owner: Owner = WEB, *, via: str = "hostdev", config: bool = True, live: bool = False, node: str = ""
+) -> DomainUse:
+    return DomainUse(owner.label, owner.id, via, active=live, config=config, live=live, node=node)
 
 
 def holding(address: str, request: str | None = "nic", **fields: t.Any) -> Holding:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ..._model.errors import HostdevError
@@ -115,7 +116,7 @@ class Domains:
             except self._error as error:
                 if not is_gone(error):
                     raise
-        return domains
+        return [self._with_volumes(connection, domain) for domain in domains]
 
     def _read_running(self, connection: t.Any) -> list[Domain]:
         domains = []
@@ -127,13 +128,13 @@ class Domains:
             except self._error as error:
                 if not is_gone(error):
                     raise
-        return domains
+        return [self._with_volumes(connection, domain) for domain in domains]
 
     def _look_up(self, connection: t.Any, wanted: str) -> Domain | list[str]:
         """The domain, or the names of those there are."""
         for look_up in (connection.lookupByName, connection.lookupByUUIDString):
             try:
-                return self._read(look_up(wanted))
+                return self._with_volumes(connection, self._read(look_up(wanted)))
             except self._error as error:
                 if number(error) not in (NO_DOMAIN, INVALID_ARG):
                     raise
@@ -146,6 +147,18 @@ class Domains:
             config=parse_layout(handle.XMLDesc(XML_INACTIVE)) if handle.isPersistent() else None,
             live=parse_layout(handle.XMLDesc(0)) if handle.isActive() else None,
         )
+
+    def _with_volumes(self, connection: t.Any, domain: Domain) -> Domain:
+        """The domain with where its disks lie that are volumes of storage pools, which few domains have."""
+        layouts = [layout for layout in (domain.config, domain.live) if layout is not None and "volume" in layout.xml]
+        if not layouts:
+            return domain
+        from ..._model.guest.disk_nodes import volumes_of
+        from .storage_pools import volume_paths
+
+        volumes = {volume for layout in layouts for volume in volumes_of(layout)}
+        paths = {volume: volume_paths(connection, self._error, *volume) for volume in sorted(volumes)}
+        return replace(domain, volumes=paths)
 
 
 def _no_answer(error: Exception, wanted: str) -> HostdevError:

@@ -13,7 +13,7 @@ from .storage_connection import StorageConnection, parse_addresses
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
-    from .system_storage import Mount
+    from .mountinfo import Mount
 
 # Options that have addresses of servers or the host's own: nfs(5), mount.cifs(8), mount.ceph(8), v9fs.
 _ADDRESSES = ("addr", "mountaddr", "clientaddr", "ip", "srcaddr", "mon_addr")
@@ -29,8 +29,8 @@ def mounted_connections(mounts: t.Iterable[Mount], vital: t.Container[str]) -> t
     for mount in mounts:
         ends = parse_addresses(*_told(mount))
         if ends or (_NETWORK_KINDS.fullmatch(mount.kind) and not mount.source.startswith("/dev/")):
-            what = f"{mount.source} ({mount.kind}) is mounted at {mount.mount_point}"
-            yield StorageConnection(what, mount.mount_point in vital, ends)
+            what = f"{mount.source} ({mount.kind}) is mounted at {mount.point}"
+            yield StorageConnection(what, mount.point in vital, ends)
 
 
 def _told(mount: Mount) -> t.Iterator[str]:
@@ -38,7 +38,7 @@ def _told(mount: Mount) -> t.Iterator[str]:
     if not mount.number.startswith("0:"):
         return  # a disk's
     for name in _ADDRESSES:
-        yield from mount.options.get(name, "").split("/")
+        yield from mount.named_options.get(name, "").split("/")
     source = mount.source.rpartition("@")[2] if mount.kind.startswith("fuse") else mount.source
     if source.startswith("//"):
         yield source[2:].partition("/")[0]

@@ -36,7 +36,7 @@ def in_interface_hostdev(use: DomainUse) -> str | None:
 
 
 def _named(use: DomainUse) -> str:
-    what = _PARTS.get(use.via, "it")
+    what = f"{use.node}, which lies on it" if use.node else _PARTS.get(use.via, "it")
     return f"domain {use.domain} ({use.uuid}) is {'running' if use.live else 'defined'} with {what}"
 
 

@@ -157,9 +157,9 @@ _TABLE = (
     ),
     Guard(
         "mounted_fs",
-        "a file system on it is mounted",
-        "unmount it (`umount`), and take it out of `/etc/fstab`",
-        "`lsblk -o NAME,MOUNTPOINTS`",
+        "a file system on it is mounted, by the host or in a container, or one that has a log or journal on it",
+        "unmount it where the detail says (`umount`), and take it out of `/etc/fstab`",
+        "`lsblk -o NAME,MOUNTPOINTS`; `lsns -t mnt`",
     ),
     Guard(
         "swap",
@@ -181,14 +181,15 @@ _TABLE = (
     ),
     Guard(
         "zfs",
-        "it is a member of an imported ZFS pool",
-        "export the pool (`zpool export`), or take the disk out of it",
-        "`zpool status`",
+        "it is a member of an imported ZFS pool, or made for ZFS while a pool is imported and none is named on it",
+        "export the pool (`zpool export`), or take the disk out of it; of a pool that is no more wipe the label "
+        "(`zpool labelclear`)",
+        "`zpool status`; `lsblk -o NAME,FSTYPE,LABEL,PARTTYPENAME`",
     ),
     Guard(
         "kernel_holder",
-        "the kernel has the disk open for something of its own, such as device mapper, bcache, DRBD, an export (nvmet, "
-        "LIO), a loop device, a journal or log; the detail says what, where that can be told",
+        "the kernel has the disk open for something of its own, which the detail names, such as the device mapper "
+        "(encryption, multipath), bcache, DRBD, a loop device or an export (nvmet, LIO)",
         "take the disk out of what the detail names, or stop that",
         "`lsblk -s`; `ls /sys/class/block/DISK/holders`; `dmsetup ls --tree`",
     ),
@@ -256,14 +257,13 @@ _TABLE = (
     ),
     Guard(
         "held_by_process",
-        "a process has a device node of it open, or the device mapper (encryption, multipath) holds it; or the kernel "
-        "never came back from a process that bound or unbound it",
-        "end the process, or close the mapping (`dmsetup ls --tree`); what hangs in the kernel only a reboot frees",
-        "`lsof` or `fuser -v` of the device node named; `dmsetup ls --tree`",
+        "a process has a device node of it open, or the kernel never came back from a process that bound or unbound it",
+        "end the process; what hangs in the kernel only a reboot frees",
+        "`lsof` or `fuser -v` of the device node named",
     ),
     Guard(
         "in_domain_xml",
-        "another domain names it as a hostdev or a disk",
+        "another domain names it as a hostdev, or a domain has a disk that lies on it, be it the claim's own",
         "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
         "`virsh dumpxml` of the domain named",
         BY_ALLOW,

@@ -9,6 +9,7 @@ import re
 import typing as t
 from dataclasses import replace
 
+from ..guest.disk_nodes import volume_nodes
 from ..guest.sources import DomainSources
 from ..host.uses import DomainUse
 from .blocker import Blocker, blocker
@@ -18,7 +19,7 @@ from .registry import guards_in
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
-    from ..guest.domain import DomainLayout
+    from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
     from ..host.node_device import NodeDevice
     from ..snapshot import Snapshot
@@ -37,7 +38,7 @@ def node_guards(snapshot: Snapshot, node: NodeDevice, owner: Owner, allow: t.Col
     """Why the device may not be given to the owner now, but for codes in `allow` that may be accepted."""
     reasons = [blocker(code, address, detail) for code, guard in _GUARDS for address, detail in guard(snapshot, node)]
     uses = node_blockers(snapshot.inventory, node)
-    if any(domain.live is not None and _takes(domain.live, node) for domain in snapshot.domains or ()):
+    if any(domain.live is not None and _takes(domain, domain.live, node) for domain in snapshot.domains or ()):
         uses = [reason for reason in uses if reason.code != "held_by_process"]  # by QEMU; the domain is named below
     reasons += [*uses, *domain_blockers(node.name, _domain_uses(snapshot, node, owner))]
     return [reason for reason in reasons if not reason.accepted(allow)]
@@ -59,16 +60,16 @@ def group_used_by_domain(snapshot: Snapshot, node: NodeDevice) -> t.Iterator[tup
 def _domain_uses(snapshot: Snapshot, node: NodeDevice, owner: Owner) -> t.Iterator[DomainUse]:
     for domain in snapshot.domains or ():
         own = domain.uuid == owner.id
-        live = domain.live is not None and _takes(domain.live, node, own=own)
-        config = domain.config is not None and _takes(domain.config, node, own=own)
+        live = domain.live is not None and _takes(domain, domain.live, node, own=own)
+        config = domain.config is not None and _takes(domain, domain.config, node, own=own)
         if live or config:
             yield DomainUse(domain.name, domain.uuid, "hostdev", domain.live is not None, config, live)
 
 
-def _takes(layout: DomainLayout, node: NodeDevice, *, own: bool = False) -> bool:
+def _takes(domain: Domain, layout: DomainLayout, node: NodeDevice, *, own: bool = False) -> bool:
     """Whether a domain has the device or a disk on it; of the asking domain itself only the disk counts."""
     disks = [replace(node, capability="storage", fields={"devlinks": node.fields.get("block_paths", ())})]
-    sources = DomainSources([layout])
+    sources = DomainSources([layout], volume_nodes(domain, layout))
     return any(sources.take(part) for part in ([] if own else [node]) + disks)
 
 

@@ -75,12 +75,16 @@ class DomainLayout:
 
 @dataclass(frozen=True)
 class Domain:
-    """`config` is None for a transient domain, `live` None for one that doesn't run."""
+    """`config` is None for a transient domain, `live` None for one that doesn't run.
+
+    `volumes` has paths for each storage pool and volume that a disk of the domain is: only the pools tell them.
+    """
 
     name: str
     uuid: str
     config: DomainLayout | None
     live: DomainLayout | None
+    volumes: t.Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .disk_nodes import device_nodes
+
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
@@ -20,11 +22,15 @@ if t.TYPE_CHECKING:
 
 
 class DomainSources:
-    """What some domains take; `layouts` are their definitions and live XML. What can't be understood takes nothing."""
+    """What some domains take; `layouts` are their definitions and live XML. What can't be understood takes nothing.
 
-    def __init__(self, layouts: t.Iterable[DomainLayout]) -> None:
-        self._taken: set[tuple[t.Any, ...]] = set()
+    `nodes` are paths in /dev of more of their disks: what volumes of storage pools lie on.
+    """
+
+    def __init__(self, layouts: t.Iterable[DomainLayout], nodes: t.Iterable[str] = ()) -> None:
+        self._taken: set[tuple[t.Any, ...]] = {("block", node) for node in nodes}
         for layout in layouts:
+            self._taken.update(("block", node) for node in device_nodes(layout))
             for element in layout.elements():
                 self._taken.update(source_marks(element))
 

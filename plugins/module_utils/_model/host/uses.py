@@ -33,7 +33,8 @@ class DomainUse:
     """A domain refers to a function by `via`; in its definition, live, or both.
 
     That is hostdev, interface or disk; `MEDIATED` where it has a mediated device that is made on the function, `BELOW`
-    where it has another function, which goes when this one does.
+    where it has another function, which goes when this one does. `node` is the path of a block device that lies on the
+    function, where it is that which the domain names as a disk.
     """
 
     domain: str
@@ -42,6 +43,7 @@ class DomainUse:
     active: bool
     config: bool
     live: bool
+    node: str = ""
 
     @property
     def has_function(self) -> bool:

@@ -288,17 +288,20 @@ class Listing:
     @functools.cached_property
     def _named(self) -> DomainSources:
         """What domains have, running or by definition."""
-        return self._sources(layout for domain in self._domains for layout in (domain.config, domain.live))
+        return self._sources((domain, layout) for domain in self._domains for layout in (domain.config, domain.live))
 
     @functools.cached_property
     def _running(self) -> DomainSources:
         """What running domains have."""
-        return self._sources(domain.live for domain in self._domains)
+        return self._sources((domain, domain.live) for domain in self._domains)
 
-    def _sources(self, layouts: t.Iterable[DomainLayout | None]) -> DomainSources:
+    def _sources(self, pairs: t.Iterable[tuple[Domain, DomainLayout | None]]) -> DomainSources:
+        from ..guest.disk_nodes import volume_nodes
         from ..guest.sources import DomainSources
 
-        return DomainSources(layout for layout in layouts if layout is not None)
+        known = [(domain, layout) for domain, layout in pairs if layout is not None]
+        nodes = (node for domain, layout in known for node in volume_nodes(domain, layout))
+        return DomainSources((layout for _domain, layout in known), nodes)
 
     def _taken(self, entry: Entry, sources: DomainSources) -> bool:
         """Whether domains have the device or something below it."""

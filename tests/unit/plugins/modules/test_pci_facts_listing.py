@@ -136,7 +136,7 @@ def test_a_mounted_usb_disk_is_not_for_a_guest_and_says_why(runner, parts):
                 "address": name,
                 "detail": "/dev/sdb is mounted at /srv",
                 "override": None,
-                "remedy": "unmount it (`umount`), and take it out of `/etc/fstab`",
+                "remedy": "unmount it where the detail says (`umount`), and take it out of `/etc/fstab`",
             }
         ]
     eligible = [device["name"] for device in facts(runner, **options, passthrough=True)["devices"]]

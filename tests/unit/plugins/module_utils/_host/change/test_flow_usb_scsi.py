@@ -331,7 +331,7 @@ def test_a_disk_with_a_mounted_file_system_is_refused(host):
             "address": "scsi_2_0_0_0",
             "detail": "/dev/sdy is mounted at /srv",
             "override": None,
-            "remedy": "unmount it (`umount`), and take it out of `/etc/fstab`",
+            "remedy": "unmount it where the detail says (`umount`), and take it out of `/etc/fstab`",
         }
     ]
     assert host.record_or_none() is None

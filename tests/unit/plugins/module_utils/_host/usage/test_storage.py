@@ -5,44 +5,8 @@ from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import block_locations, storage_uses
+from ansible_collections.kvm.hostdev.tests.unit.helpers.disks import A, B, disk, mount, uses, virtual
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
-
-A, B = "0000:01:00.0", "0000:02:00.0"
-
-
-def disk(name, address, *partitions, number=None):
-    """A disk on a function, as sysfs has it."""
-    path = f"/sys/devices/pci0000:00/{address}/host0/block/{name}"
-    made = {f"{path}/size": "1\n", f"/sys/class/block/{name}": f"-> ../../..{path}"}
-    for part in partitions:
-        made[f"{path}/{part}/partition"] = "1\n"
-        made[f"/sys/class/block/{part}"] = f"-> ../../..{path}/{part}"
-    if number:
-        made[f"/sys/dev/block/{number}"] = f"-> ../../..{path}"
-    return made
-
-
-def virtual(name, *below, number=None, **contents):
-    """A block device above others."""
-    path = f"/sys/devices/virtual/block/{name}"
-    made = {f"{path}/size": "1\n", f"/sys/class/block/{name}": f"-> ../../..{path}"}
-    made.update({f"{path}/slaves/{lower}": f"-> ../../../../../class/block/{lower}" for lower in below})
-    made.update({f"{path}/{key}": text for key, text in contents.items()})
-    if number:
-        made[f"/sys/dev/block/{number}"] = f"-> ../../..{path}"
-    return made
-
-
-def mount(number, point, kind="ext4", source="/dev/x", fields="shared:1"):
-    return f"28 1 {number} / {point} rw,relatime {fields} - {kind} {source} rw\n"
-
-
-def uses(folder, *parts, mounts="", swaps=""):
-    contents = {"/proc/self/mountinfo": mounts, "/proc/swaps": f"Filename\t\t\t\tType\n{swaps}"}
-    for part in parts:
-        contents.update(part)
-    files(folder, contents)
-    return [(use.code, use.address, use.detail) for use in storage_uses(Tree(str(folder)))]
 
 
 def test_the_lab_hosts_root_disk_and_nothing_else(lab):
@@ -94,7 +58,11 @@ def test_swap_on_a_partition_and_in_a_volume(folder):
         {"/dev/sda2": "", "/dev/mapper/swap": "-> ../dm-0", "/dev/dm-0": ""},
         swaps="/dev/sda2 partition 1 0 -2\n/dev/mapper/swap partition 1 0 -3\n/swap.img file 1 0 -4\n",
     )
-    assert host_uses == [("swap", A, "the host swaps to /dev/sda2"), ("swap", B, "the host swaps to /dev/mapper/swap")]
+    assert host_uses == [
+        ("swap", A, "the host swaps to /dev/sda2"),
+        ("swap", B, "the host swaps to /dev/mapper/swap"),
+        ("kernel_holder", B, "the device mapper holds it for dm-0"),
+    ]
 
 
 def test_a_volume_group_is_a_use_of_all_its_disks_mounted_or_not(folder):
@@ -123,14 +91,14 @@ def test_a_file_system_on_an_encrypted_volume_on_a_raid(folder):
     )
     assert host_uses == [
         ("mounted_fs", A, "/dev/dm-3 is mounted at /home"),
-        ("held_by_process", A, "the kernel's device mapper holds it for crypt (CRYPT)"),
+        ("kernel_holder", A, "the device mapper holds it for crypt (encryption)"),
         ("md", A, "software RAID md0 lies on it"),
     ]
 
 
 def test_an_open_encrypted_volume_holds_its_disk_with_nothing_mounted(folder):
     crypt = virtual("dm-3", "sda", **{"dm/uuid": "CRYPT-LUKS2-x\n", "dm/name": "crypt\n"})
-    held = ("held_by_process", A, "the kernel's device mapper holds it for crypt (CRYPT)")
+    held = ("kernel_holder", A, "the device mapper holds it for crypt (encryption)")
     assert uses(folder, disk("sda", A), crypt) == [held]
 
 
@@ -138,22 +106,9 @@ def test_a_multipath_map_holds_every_disk_that_leads_to_it(folder):
     paths = virtual("dm-1", "sda", "sdb", **{"dm/uuid": "mpath-3600\n", "dm/name": "mpatha\n"})
     host_uses = uses(folder, disk("sda", A), disk("sdb", B), paths)
     assert sorted((code, address) for code, address, _detail in host_uses) == [
-        ("held_by_process", A),
-        ("held_by_process", B),
+        ("kernel_holder", A),
+        ("kernel_holder", B),
     ]
-
-
-def test_a_member_of_an_imported_pool_is_a_use_and_of_another_pool_is_none(folder):
-    def member(number: str, pool: str) -> dict[str, str]:
-        return {f"/run/udev/data/b{number}": f"S:x\nE:ID_FS_TYPE=zfs_member\nE:ID_FS_LABEL={pool}\n"}
-
-    disks = [disk("sda", A), disk("sdb", B)]
-    numbers = [
-        {"/sys/class/block/sda/dev": "8:0\n"},
-        {"/sys/class/block/sdb/dev": "8:16\n"},
-    ]
-    pools = [member("8:0", "tank"), member("8:16", "away"), {"/proc/spl/kstat/zfs/tank/state": "ONLINE\n"}]
-    assert uses(folder, *disks, *numbers, *pools) == [("zfs", A, "sda is a member of the imported pool tank")]
 
 
 def test_btrfs_is_a_use_of_every_disk_that_it_lies_on(folder):

@@ -118,8 +118,8 @@ def test_a_blocked_mate_is_mended_by_what_lifts_its_own_blockers():
         Blocker("swap", B, "/dev/sdc"),
     ]
     assert blocker("group_blocked", B, "why", causes=causes).remedy == (
-        "unmount it (`umount`), and take it out of `/etc/fstab`; take the swap out of use (`swapoff`), and out of "
-        "`/etc/fstab`, or put the card into a slot with a group of its own"
+        "unmount it where the detail says (`umount`), and take it out of `/etc/fstab`; take the swap out of use "
+        "(`swapoff`), and out of `/etc/fstab`, or put the card into a slot with a group of its own"
     )
 
 

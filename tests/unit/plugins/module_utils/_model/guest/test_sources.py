@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import DomainLayout, parse_layout
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.disk_nodes import volume_nodes
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, DomainLayout, parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
@@ -55,7 +56,15 @@ def hostdev(kind, source, attributes=""):
             {"block": "/dev/sdb", "devlinks": ["/dev/disk/by-id/x"]},
             True,
         ),
-        ("<disk type='file'><source file='/dev/sdb'/></disk>", "storage", {"block": "/dev/sdb"}, False),
+        ("<disk type='file'><source file='/dev/sdb'/></disk>", "storage", {"block": "/dev/sdb"}, True),
+        ("<disk type='file'><source file='/srv/dev/sdb'/></disk>", "storage", {"block": "/dev/sdb"}, False),
+        ("<metadata><x>/dev/sdb</x></metadata>", "storage", {"block": "/dev/sdb"}, False),
+        (
+            "<metadata/><disk type='block'><source dev='/dev/sdb'/></disk><metadata/>",
+            "storage",
+            {"block": "/dev/sdb"},
+            True,
+        ),
         ("<disk type='block'/>", "storage", {"block": ""}, False),
         ("<hostdev/>", "usb_device", STICK, False),
     ],
@@ -63,6 +72,14 @@ def hostdev(kind, source, attributes=""):
 def test_what_a_domain_takes(element, capability, fields, taken):
     device = NodeDevice("n", capability, fields=fields)
     assert DomainSources([parse_layout(domain_xml(extra=element))]).take(device) is taken
+
+
+def test_a_volume_is_taken_by_the_path_that_its_pool_has_for_it():
+    layout = parse_layout(domain_xml(extra="<disk type='volume'><source pool='p' volume='v'/></disk>"))
+    disk = NodeDevice("n", "storage", fields={"block": "/dev/sdb"})
+    for path, taken in (("/dev/sdb", True), ("/dev/sdc", False), ("/srv/v", False)):
+        known = Domain("web1", "u", layout, None, {("p", "v"): (path,), ("p", "w"): ("/dev/sdb",)})
+        assert DomainSources([layout], volume_nodes(known, layout)).take(disk) is taken
 
 
 def test_domains_without_devices_and_without_xml_take_nothing():
