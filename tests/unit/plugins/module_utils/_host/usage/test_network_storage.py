@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network_mounts import mounted_connections
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage_connection import parse_addresses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.system_storage import Mount
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.mountinfo import Mount
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.function import use_blockers
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made_network import nic, routed_uses
 
@@ -150,8 +150,7 @@ def test_a_server_through_a_tunnel_keeps_the_nic_below(folder):
     ],
 )
 def test_where_the_file_systems_of_a_network_have_their_servers(kind, source, options, ends):
-    words = dict(option.partition("=")[::2] for option in options.split(","))
-    (connection,) = mounted_connections([Mount("0:50", "/x", kind, source, words)], ())
+    (connection,) = mounted_connections([Mount("0:50", "/x", kind, source, options)], ())
     assert connection.ends == tuple(map(ip_address, ends))
 
 
@@ -169,7 +168,7 @@ def test_where_the_file_systems_of_a_network_have_their_servers(kind, source, op
     ],
 )
 def test_other_file_systems_are_of_no_network(number, kind, source):
-    assert list(mounted_connections([Mount(number, "/x", kind, source, {"rw": ""})], ())) == []
+    assert list(mounted_connections([Mount(number, "/x", kind, source, "rw")], ())) == []
 
 
 @pytest.mark.parametrize(
