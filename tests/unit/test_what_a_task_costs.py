@@ -24,9 +24,9 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 310,
-    "facts, libvirt": 360,
-    "unchanged claim": 275,
+    "facts": 320,
+    "facts, libvirt": 370,
+    "unchanged claim": 280,
     "release of nothing": 238,
 }
 

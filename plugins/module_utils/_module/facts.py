@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from .._host.reading.host_facts import machine_id
 from .._host.record.record_reader import RecordReader
 from .._host.sysfs import Tree
 from .._model.errors import HostdevError, one_line
@@ -55,7 +56,7 @@ def _read_record(module: AnsibleModule) -> Record:
             "release makes it 0644"
         )
     try:
-        record = file.read()
+        record = file.read(machine_id(Tree()))
     except HostdevError as error:
         module.warn(error.message)
         return Record()

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.requests.wish import FAIL
-from ..reading.host_facts import read_host
+from ..reading.host_facts import machine_id, read_host
 from ..record.lock import LOCK, locked
 from .opening import opened
 from .outcome import Outcome
@@ -71,7 +71,10 @@ class Flow:
         return outcome
 
     def release(self, wish: ReleaseWish) -> Outcome:
-        """Give devices back to the host. What nobody holds is no error: it is released already."""
+        """Give devices back to the host. What nobody holds is no error: it is released already.
+
+        Of devices that several owners hold all are given back, or none; orphans are each their own matter.
+        """
         from ..._model.decision.concerned import concerned, decide_cleaned
 
         outcome = Outcome()
@@ -82,10 +85,18 @@ class Flow:
             snapshot = self._read(record, outcome)
             claims, warnings = concerned(snapshot, wish)
             outcome.warnings.extend(warnings)
+            failed: dict[str, HostdevError] = {}
             for number, claim in enumerate(claims):
                 if number and not self._check_mode:
                     snapshot = self._read(record, outcome)
-                self._give_back(snapshot, wish, claim, record, outcome)
+                try:
+                    self._give_back(snapshot, wish, claim, record, outcome)
+                except HostdevError as error:
+                    if len(claims) == 1:
+                        raise
+                    failed[str(claim.owner)] = error
+                    if not wish.orphans or record.journal is not None:
+                        break
             if not record.tracker.set_aside.keys().isdisjoint(wish.addresses):
                 from .settling import Settling
 
@@ -93,6 +104,11 @@ class Flow:
                 settling = Settling(self._system, self._file, self._detach_timeout, check_mode=self._check_mode)
                 settling.try_again(snapshot, wish, record, outcome)
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
+            if failed:
+                from .several_owners import told
+
+                retake = () if wish.orphans or self._check_mode or record.journal is not None else outcome.plans
+                raise told(failed, retake, outcome, self._transaction(record))
         return outcome
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
@@ -110,12 +126,13 @@ class Flow:
 
     def _opened(self, outcome: Outcome, doing: str) -> t.ContextManager[Record]:
         """The record under the lock, an interrupted run recovered; `doing` is told to who waits for the lock."""
+        machine = machine_id(self._system.tree)
         lock = (
             contextlib.nullcontext()
             if self._check_mode
             else locked(self._system.tree.local(self._lock_path), seconds=self._lock_timeout, doing=doing)
         )
-        return opened(self._file, outcome, lock, check_mode=self._check_mode, recover=self._recover)
+        return opened(self._file, outcome, lock, check_mode=self._check_mode, recover=self._recover, machine=machine)
 
     def _recover(self, record: Record) -> list[str] | None:
         return self._transaction(record).recover(read_host(self._system.tree).boot_id)
@@ -124,7 +141,8 @@ class Flow:
         self, record: Record, outcome: Outcome, *, domain: str | None = None, requests: t.Iterable[Request] = ()
     ) -> Snapshot:
         snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests)
-        record.boot_id = snapshot.inventory.host.boot_id
+        host = snapshot.inventory.host
+        record.boot_id, record.machine_id = host.boot_id, host.machine_id or record.machine_id
         if not record.tracker.set_aside:
             return snapshot
         from .settling import without_mended

@@ -22,15 +22,16 @@ def opened(
     *,
     check_mode: bool,
     recover: t.Callable[[Record], list[str] | None],
+    machine: str,
 ) -> t.Iterator[Record]:
     """The record, under the lock.
 
     `recover` undoes or finishes the journal that an earlier run left and says what was done. In check mode nothing is
-    mended or recovered, and the outcome says that it would be. Raises HostdevError where the record can't be read, or
-    the journal can neither be finished nor undone.
+    mended or recovered, and the outcome says that it would be. Raises HostdevError where the record can't be read, was
+    written on another machine than `machine`, or the journal can neither be finished nor undone.
     """
     with lock:
-        record = file.read()
+        record = file.read(machine)
         _mend(file, outcome, check_mode=check_mode)
         if record.journal is not None and check_mode:
             outcome.warnings.append(

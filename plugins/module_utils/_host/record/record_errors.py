@@ -25,6 +25,22 @@ def missing(path: str, copy_path: str, known: str | None) -> HostdevError:
     )
 
 
+def of_another_machine(path: str, copy_path: str, found: str, here: str) -> HostdevError:
+    """The record was written on another machine, of which this one may be a clone."""
+    files = f"{shlex.quote(path)} {shlex.quote(copy_path)}"
+    forget = f"rm {files}"
+    keep = f"sed -i s/{found}/{here}/ {files}"
+    return HostdevError(
+        "record_of_another_machine",
+        subject=path,
+        found=f"it was written on another machine (machine_id {found}), as in a cloned image or a backup",
+        wanted=f"machine_id {here}, which this machine's /etc/machine-id makes",
+        remedy=f"where this is a clone, forget the record: {forget}; where it is the same host with a new id, keep it: "
+        + keep,
+        details={"commands": {"forget": forget, "keep": keep}},
+    )
+
+
 def unreadable(path: str, copy_path: str, known: str | None, *, found: str, wanted: str) -> HostdevError:
     """The record can't be read or understood."""
     quoted, copy = shlex.quote(path), shlex.quote(copy_path)

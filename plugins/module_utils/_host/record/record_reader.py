@@ -37,12 +37,12 @@ class RecordReader:
         self.path = os.path.join(folder, FILE_NAME)
         self.copy_path = os.path.join(folder, COPY_NAME)
 
-    def read(self) -> Record:
-        """The record, an empty one where there never was one.
+    def read(self, machine: str = "") -> Record:
+        """The record, an empty one where there never was one; `machine` is the id of this one, where it has any.
 
         Raises HostdevError and leaves the file as it is, since a claim must not be lost because one byte is:
         record_unreadable when it can't be read or understood, record_untrusted when somebody else can have written
-        it, record_missing when it is gone and its copy is there.
+        it, record_missing when it is gone and its copy is there, record_of_another_machine when it is that.
         """
         try:
             data = self._data(self.path)
@@ -56,13 +56,16 @@ class RecordReader:
         if data is None:
             return Record()
         try:
-            return self._parse(data)
+            record = self._parse(data)
         except HostdevError as error:
             if error.remedy:  # of a newer schema: its remedy is no older record
                 raise error.but(subject=self.path) from error
             where = "" if error.subject == "record" else f"{error.subject}: "
             problem = f"it can't be understood: {where}{error.found}"
             raise self._unreadable(problem, error.wanted) from error
+        if not record.is_of(machine):
+            raise self._of_another_machine(record.machine_id, machine)
+        return record
 
     def executable(self) -> str | None:
         """The mode of a record that is executable, None of one that is not or is not there."""
@@ -118,6 +121,11 @@ class RecordReader:
         from .record_errors import missing
 
         return missing(self.path, self.copy_path, self._copy())
+
+    def _of_another_machine(self, found: str, here: str) -> HostdevError:
+        from .record_errors import of_another_machine
+
+        return of_another_machine(self.path, self.copy_path, found, here)
 
     def _unreadable(self, problem: str, wanted: str) -> HostdevError:
         from .record_errors import unreadable

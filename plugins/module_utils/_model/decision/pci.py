@@ -68,7 +68,7 @@ class PciFunctions:
         domain, devices = snapshot.domain_of(plan.after.owner), snapshot.inventory.devices
         still = at_rest(snapshot, Change(CLAIM, plan.before, plan.after)) and not plan.steps
         late = [] if domain is None or still else _late(snapshot, domain, plan)
-        return late + [
+        return [*late, *_unmended(snapshot, domain, plan)] + [
             f"{address} has no reset method: it keeps what one guest left in it for the next"
             for address in plan.after.holdings
             if address in devices and devices[address].reset_methods == ()
@@ -114,6 +114,26 @@ def _machine_warnings(domain: Domain | None, new: t.Sequence[PciDevice]) -> list
     from ..guest.machine import machine_warnings
 
     return machine_warnings(domain, new)
+
+
+def _unmended(snapshot: Snapshot, domain: Domain | None, plan: Plan) -> t.Iterator[str]:
+    """What facts would show as drift, and no claim mends."""
+    inventory, owner = snapshot.inventory, plan.after.owner
+    for address in plan.after.holdings:
+        device = inventory.devices.get(address)
+        if device is not None and not device.responding:
+            yield f"{address} does not answer: its config space reads all ones"
+        for use in inventory.domain_uses.get(address, ()):
+            if use.live and use.uuid != owner.id:
+                yield f"{address} is held by {owner}, and domain {use.domain} is running with it"
+    layouts = () if domain is None else (domain.config, domain.live)
+    named = {address: None for layout in layouts if layout is not None for address in layout.assigned}
+    for address in named:
+        if address not in plan.after.holdings and snapshot.tracker.holder(address) is None:
+            yield f"{address} is with {owner}, and not on record: claim it by its address, or take it out of the domain"
+    for aside in snapshot.tracker.set_aside.values():
+        if aside.owner.key == owner.key:
+            yield f"{aside.address}, which was claimed for {owner}, is {aside.told()}"
 
 
 def _late(snapshot: Snapshot, domain: Domain, plan: Plan) -> list[str]:

@@ -37,7 +37,8 @@ class HostFacts:
     """The host as far as passthrough is concerned; `kernel` is the release's leading numbers, such as (6, 12).
 
     `vfio_available` says whether vfio-pci is loaded or could be, `denylist` whether it refuses the devices that the
-    kernel's developers found unsafe to give away. `numa_nodes` are those that have CPUs.
+    kernel's developers found unsafe to give away. `numa_nodes` are those that have CPUs. `machine_id` tells the
+    installation from others, the empty text where it has none yet.
     """
 
     kernel_release: str
@@ -49,3 +50,4 @@ class HostFacts:
     vfio_available: bool = True
     denylist: bool = True
     numa_nodes: t.Mapping[int, NumaNode] = field(default_factory=dict)
+    machine_id: str = ""

@@ -87,9 +87,9 @@ def _schema(value: object, path: str) -> None:
 
 def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> Record:
     journal_form = forms.nullable(lambda value, path: journals().FORM(value, path))
-    # Records of before devices for one-time use, or set aside, have no list of those.
-    lists = {"needs_cleaning": _NEEDS_CLEANING, "set_aside": forms.listed(_set_aside_form)}
-    forms.mapping({**_FORMS, "journal": journal_form}, lists)(data, "")
+    # Records of before these were written have none of them.
+    later = {"needs_cleaning": _NEEDS_CLEANING, "set_aside": forms.listed(_set_aside_form), "machine_id": forms.text}
+    forms.mapping({**_FORMS, "journal": journal_form}, later)(data, "")
     needs_cleaning = data.get("needs_cleaning", [])
     journal = data["journal"]
     record = Record(
@@ -97,6 +97,7 @@ def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> 
         None if journal is None else journals().from_dict(journal),
         data["boot_id"],
         data["pools"],
+        data.get("machine_id", ""),
     )
     owners: set[str] = set()
     for index, written in enumerate(data["claims"]):

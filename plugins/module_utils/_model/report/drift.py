@@ -10,9 +10,11 @@ import typing as t
 from ..availability.status import Statuses
 from ..claims.identity import identity_mismatch
 from ..guards.function import SILENT
+from ..guest.domain import CONFIG, LIVE, PLACES
 from .differences import difference, orphaned
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Claim, Holding
     from ..snapshot import Snapshot
     from .differences import Difference
 
@@ -45,12 +47,28 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
                     details.append(("driver", f"bound to {device.driver or 'no driver'} instead of a VFIO driver"))
                 if not device.responding:
                     details.append(("not_responding", SILENT))
-                if not gone and snapshot.domains is not None:
-                    uses = [use for use in inventory.domain_uses.get(address, ()) if use.uuid == claim.owner.id]
-                    if held.attach and not any(use.has_function for use in uses):
-                        details.append(("not_attached", f"{claim.owner} does not have it"))
+                if not gone:
+                    details += _attachment(snapshot, claim, held)
             differences.extend(difference(code, address, claim.owner, detail) for code, detail in details)
     return [*differences, *_set_aside(snapshot), *_unrecorded(snapshot)]
+
+
+def _attachment(snapshot: Snapshot, claim: Claim, held: Holding) -> t.Iterator[tuple[str, str]]:
+    """The places of the owner's domain that it was attached to and is not in, of those that there are."""
+    domain = snapshot.domain_of(claim.owner)
+    if domain is None or not held.attach:
+        return
+    uses = snapshot.inventory.domain_uses.get(held.address, ())
+    own = [use for use in uses if use.uuid == claim.owner.id and use.has_function]
+    there = [place for place in PLACES if any(getattr(use, place) for use in own)]
+    lacking = [place for place in held.attach if place not in there and domain.layout(place) is not None]
+    if not there:
+        yield "not_attached", f"{claim.owner} does not have it"
+    elif lacking:
+        yield "half_attached", f"{_WHERE[there[0]]} of {claim.owner} has it, {_WHERE[lacking[0]]} lacks it"
+
+
+_WHERE = {CONFIG: "the definition", LIVE: "the running guest"}
 
 
 def _node_drift(snapshot: Snapshot) -> list[Difference]:
@@ -91,4 +109,5 @@ def _unrecorded(snapshot: Snapshot) -> t.Iterator[Difference]:
                 detail = f"domain {use.domain} is {where} by {use.via}, the record " + (
                     "knows nothing of it" if holder is None else f"has it for {holder.owner}"
                 )
-                yield difference("not_on_record", address, Owner("domain", use.uuid, use.domain), detail)
+                code = "not_on_record" if holder is None or not use.live else "used_by_another"
+                yield difference(code, address, Owner("domain", use.uuid, use.domain), detail)

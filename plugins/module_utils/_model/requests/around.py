@@ -12,6 +12,9 @@ if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
 
 
+CLASS_NETWORK = "02"
+
+
 class Around(t.NamedTuple):
     """The criteria of a spec that are about that."""
 
@@ -32,7 +35,9 @@ def addresses_around(asked: Around, inventory: Inventory, held: t.Collection[str
 def _fits_around(asked: Around, device: PciDevice, inventory: Inventory, held: t.Collection[str]) -> bool:
     upper = inventory.devices.get(device.physical_function or "")
     functions = [device] if upper is None else [device, upper]
-    named = any(carries(function, asked.devname) for function in functions) or (device.vfio and device.address in held)
+    # Nothing but a network function can have had an interface.
+    had = device.vfio and device.address in held and device.class_id.startswith(CLASS_NETWORK)
+    named = had or any(carries(function, asked.devname) for function in functions)
     if asked.devname is not None and not named:
         return False
     if asked.iommu_group_size is not None:

@@ -160,8 +160,8 @@ class DeviceSpec:
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> DeviceSpec:
         """The same spec with what is around each device looked up: interfaces, the PF's serial, the IOMMU group.
 
-        While the interface is nowhere, the devices in `held` that have a VFIO driver fit by `devname`: one of them had
-        it when it was claimed.
+        While the interface is nowhere, the network functions in `held` that have a VFIO driver fit by `devname`: one of
+        them had it when it was claimed.
         """
         if not self._looks_around:
             return self

@@ -292,7 +292,7 @@ def test_a_record_that_can_not_be_understood_stops_the_module(runner, name):
 
 
 def test_a_defect_of_ours_is_told_as_one(runner, monkeypatch):
-    def read(_self):
+    def read(_self, _machine):
         raise KeyError("defect")
 
     monkeypatch.setattr(type(runner.host.file), "read", read)

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.mountinfo import Mount
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network_mounts import mounted_connections
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage_connection import parse_addresses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.mountinfo import Mount
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.function import use_blockers
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made_network import nic, routed_uses
 

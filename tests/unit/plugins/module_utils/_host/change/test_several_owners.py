@@ -1,0 +1,89 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A release of devices that several owners hold, of which one does not come back."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, domain_xml
+
+NVME, VF, VF2 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2"
+
+
+@pytest.fixture
+def host(lab_host):
+    return lab_host
+
+
+def refused(call, *arguments, **keywords):
+    with pytest.raises(HostdevError) as caught:
+        call(*arguments, **keywords)
+    return caught.value
+
+
+def keep_on_vfio(host, address):
+    plain = host.system.binder._write
+
+    def write(path, text, seconds):
+        if path.endswith("vfio-pci/unbind") and text == address:
+            raise error(errno.EBUSY, path)
+        plain(path, text, seconds)
+
+    host.system.binder._write = write
+
+
+def test_of_devices_by_address_all_come_back_or_none(host):
+    host.claim({"name": "nic", "address": VF})
+    host.claim({"name": "disk", "address": NVME}, owner="spdk")
+    before, claims = host.host_state(), host.record["claims"]
+    keep_on_vfio(host, NVME)
+    failed = refused(host.release, addresses=(VF, NVME))
+    assert (failed.code, failed.subject) == ("bind_failed", NVME)
+    assert (failed.details["released"], list(failed.details["failed"])) == ([], ["owner spdk"])
+    assert host.host_state() == before
+    assert sorted(host.record["claims"], key=str) == sorted(claims, key=str)
+    assert host.record["journal"] is None
+
+
+def test_what_the_host_uses_by_then_is_not_taken_again_and_named(host):
+    host.claim({"name": "nic", "address": VF}, owner="first")
+    host.claim({"name": "disk", "address": NVME}, owner="spdk")
+    keep_on_vfio(host, NVME)
+    plain = host.system.binder._write
+
+    def write(path, text, seconds):
+        plain(path, text, seconds)
+        if text == VF and path.endswith("drivers_probe"):
+            name = os.listdir(host.root / f"sys/bus/pci/devices/{VF}/net")[0]
+            lines = (host.root / "proc/net/route").read_text().rstrip().split("\n")
+            fields = [name, "000200C0", "00000000", "0001", "0", "0", "0", "00FFFFFF", "0", "0", "0"]
+            host.write("/proc/net/route", "\n".join([*lines, "\t".join(fields), ""]))
+
+    host.system.binder._write = write
+    failed = refused(host.release, addresses=(VF, NVME))
+    assert failed.details["released"] == [VF]
+    assert f"{VF} of owner first was given back" in failed.found
+    assert host.kernel.driver(VF) == "igbvf"
+    assert [claim["owner"]["id"] for claim in host.record["claims"]] == ["spdk"]
+
+
+def test_an_orphan_whose_device_stays_keeps_no_other_orphan(host):
+    for uuid, name, address in (
+        ("11111111-52a1-4f0a-9d0a-6d6a3f0b7c11", "one", NVME),
+        (OTHER_UUID, "two", VF),
+    ):
+        domain = host.libvirt.define(name, uuid, config=domain_xml(name=name, uuid=uuid))
+        host.claim({"name": "it", "address": address}, domain=name, attach=("config",))
+        host.libvirt.domains.remove(domain)
+    keep_on_vfio(host, NVME)
+    failed = refused(host.release, orphans=True)
+    assert failed.details["released"] == [VF]
+    assert host.kernel.driver(VF) == "igbvf"
+    assert [claim["owner"]["label"] for claim in host.record["claims"]] == ["one"]
