@@ -229,7 +229,7 @@ _TABLE = (
     ),
     Guard(
         "other_netns",
-        "its driver has its interface in another network namespace, a container's or a service's, or shows none at all",
+        "its interface is in another network namespace, a container's or a service's",
         "end what has the interface, or move it back (`ip -n NAMESPACE link set INTERFACE netns 1`)",
         "`lsns -t net`; `ip netns`",
         BY_ALLOW,

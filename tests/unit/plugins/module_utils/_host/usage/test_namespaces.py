@@ -57,10 +57,8 @@ def test_the_folder_may_lie_below_virtio(folder):
     assert codes(details(folder, contents, function(driver="virtio-pci"))) == AWAY
 
 
-def test_a_function_without_any_folder_is_not_taken_for_idle(folder):
-    assert details(folder, DRIVER) == [
-        HostUse("other_netns", A, "driver iavf, and no interface in this network namespace", PATH)
-    ]
+def test_a_function_without_any_folder_has_no_interface_anywhere(folder):
+    assert details(folder, DRIVER) == []
 
 
 @pytest.mark.parametrize(
@@ -106,8 +104,9 @@ def test_of_infiniband_the_folder_tells_too(folder, class_id):
     )
 
 
-def test_a_part_that_has_its_driver_for_ethernet_has_an_interface(folder):
-    assert codes(details(folder, {**DRIVER, f"{PATH}/mlx5_core.eth.0/driver": "-> ../x/mlx5_core.eth"})) == AWAY
+@pytest.mark.parametrize("part", ["mlx5_core.eth.0", "mlx5_core.sf.2", "virtio3"])
+def test_a_part_that_has_an_empty_folder_has_its_interface_elsewhere(folder, part):
+    assert codes(details(folder, {**DRIVER, f"{PATH}/{part}/net/": None})) == AWAY
 
 
 def process(number, namespace, command="sh", interfaces=("lo", "eth0")):
