@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import stat
+import time
 import typing as t
 
 from ..._model.errors import HostdevError
@@ -24,6 +25,7 @@ from ..usage.storage import block_locations
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
 _OPEN = os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -82,8 +84,8 @@ def _open_and_wait(path: str, number: str, said: int, go: int) -> t.NoReturn:
             if int(other) not in (0, 1, 2, said, go):
                 with contextlib.suppress(OSError):
                     os.close(int(other))
-        if _is_node(path, number):
-            os.open(path, _OPEN)
+        if is_node(path, number):
+            _open_patiently(path)
     except OSError as error:
         code = error.errno or errno.EIO
     finally:
@@ -93,7 +95,19 @@ def _open_and_wait(path: str, number: str, said: int, go: int) -> t.NoReturn:
         os._exit(0)
 
 
-def _is_node(path: str, number: str) -> bool:
+def _open_patiently(path: str) -> None:
+    """Raises OSError. Who only looks at a disk, as mdadm does, has it for a moment."""
+    for pause in (*_PAUSES, None):
+        try:
+            os.open(path, _OPEN)
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or pause is None:
+                raise
+        time.sleep(pause)
+
+
+def is_node(path: str, number: str) -> bool:
     """Whether the node in /dev is the disk's: another one tells nothing."""
     state = os.stat(path)
     device = f"{os.major(state.st_rdev)}:{os.minor(state.st_rdev)}"
