@@ -46,10 +46,11 @@ def node_steps(snapshot: Snapshot, change: Change) -> Steps:
     domain = snapshot.domain_of(change.after.owner)
     if domain is None or not {*change.before.node_devices, *change.after.node_devices}:
         return Steps((), ())
-    return Steps(_leaving(snapshot.nodes, domain, change), _entering(snapshot.nodes, domain, change))
+    return Steps(nodes_leaving(snapshot.nodes, domain, change), _entering(snapshot.nodes, domain, change))
 
 
-def _leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+def nodes_leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+    """The steps that take out of the domain what a change leaves there, of the running one first."""
     before, after = change.before.node_devices, change.after.node_devices
     steps: dict[tuple[str, Mark], Step] = {}
     for place in (LIVE, CONFIG):
