@@ -131,6 +131,10 @@ def _made(entry: _Entry, held: Holding) -> ET.Element:
     options = replace(_followed(change.after, address), address=None)
     _check_suited(model, options, held)
     made = with_own_alias_only(unplaced(adjusted(model, options)))
+    if place == LIVE and options.driver is None:
+        # libvirt would bind it anew to a driver that only the definition names: that is for the next start.
+        for driver in made.findall("driver[@model]"):
+            del driver.attrib["model"]
     return made if at is None else moved(made, at, multifunction=False)
 
 
