@@ -15,6 +15,8 @@ description:
     verifies that.
   - What is not claimed is released already, so that a second run changes nothing.
   - A device that was with a VFIO driver before it was claimed stays with it.
+  - What a domain had of a device before it was claimed stays there as it stood, or is put back into its definition. A
+    running domain that had the device before keeps it.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host

@@ -17,6 +17,7 @@ NVME = "0000:04:00.0"
 VF = {"name": "nic", "specs": [{"product_id": "10ca"}]}
 VFS = {**VF, "count": 2}
 NETWORK = {**VF, "network": {"mac": "52:54:00:12:34:56", "vlan": 42, "trust": True, "spoof_check": False}}
+ADOPTED = {"name": "nic", "address": VF1, "boot_order": 1, "network": {"vlan": 42}}
 SLOT = [{"name": address, "address": address} for address in ("0000:03:00.0", "0000:03:00.1", "0000:03:00.2")]
 STICK = {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666", "serial": "STICK1"}}
 DISK = {"name": "scsi disk", "scsi": {"adapter": "scsi_host2", "lun": 0}}
@@ -51,6 +52,35 @@ def _transient(host: FakeHost) -> None:
 def _transient_again(host: FakeHost) -> None:
     """It was gone with the host."""
     host.domain = host.libvirt.define(live=domain_xml())
+
+
+BY_HAND = (
+    '<interface type="hostdev" managed="yes"><mac address="52:54:00:11:22:33"/><driver name="vfio"/><source>'
+    '<address type="pci" domain="0x0000" bus="0x01" slot="0x10" function="0x0"/></source>'
+    '<teaming type="transient" persistent="ua-backup0"/><rom file="/srv/vf.rom"/><alias name="ua-vf0"/>'
+    '<address type="pci" domain="0x0000" bus="0x02" slot="0x00" function="0x0"/></interface>'
+)
+
+
+def _defined_with_it(host: FakeHost) -> None:
+    """The domain has the VF already, written by hand, and does not run."""
+    _shut_off(host)
+    host.domain.xml[CONFIG] = domain_xml(BY_HAND)
+
+
+def _running_with_it(host: FakeHost) -> None:
+    _defined_with_it(host)
+    host.domain.create()
+
+
+def _with_options(host: FakeHost) -> None:
+    _defined_with_it(host)
+    host.claim(ADOPTED)
+
+
+def _running_with_options(host: FakeHost) -> None:
+    _running_with_it(host)
+    host.claim(ADOPTED)
 
 
 def _plugged_in(host: FakeHost) -> None:
@@ -166,6 +196,10 @@ CHANGES = (
     Change("claim with a network what was without", lambda host: host.claim(NETWORK), lambda host: host.claim(VF)),
     Change("claim without a network again", lambda host: host.claim(VF), lambda host: host.claim(NETWORK)),
     Change("release a VF with a network", lambda host: host.release(domain="web1"), lambda host: host.claim(NETWORK)),
+    Change("claim a VF that the domain has", lambda host: host.claim(ADOPTED), _defined_with_it),
+    Change("claim a VF that the domain runs with", lambda host: host.claim(ADOPTED), _running_with_it),
+    Change("release a VF that the domain had", lambda host: host.release(domain="web1"), _with_options),
+    Change("release a VF that the domain runs with", lambda host: host.release(domain="web1"), _running_with_options),
     Change("claim with root ports", lambda host: host.claim(VF, free_root_ports=6)),
     Change("claim root ports alone", lambda host: host.claim(free_root_ports=6), _shut_off),
     Change("claim a slot of three functions", lambda host: host.claim(*SLOT)),

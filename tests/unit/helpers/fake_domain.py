@@ -219,6 +219,8 @@ class FakeDomain:
             pass  # on the guest's controller, where there is always room
         elif wanted is None and layout.free_root_ports is None:
             pass  # a machine without PCI Express has slots enough
+        elif wanted is None and not self._libvirt.is_express(named(element)[1]):
+            self._attach_behind_bridge(root, element, flags)
         elif wanted is None:
             if not free:
                 raise LibvirtError("internal error: No more available PCI slots")
@@ -231,6 +233,24 @@ class FakeDomain:
         devices = root.find("devices")
         assert devices is not None
         devices.append(element)
+
+    def _attach_behind_bridge(self, root: ET.Element, element: ET.Element, flags: int) -> None:
+        """A conventional device of a PCIe machine: to a definition libvirt adds the bridge, behind a root port."""
+        layout = parse_layout(ET.tostring(root, encoding="unicode"))
+        bus = next((bus for bus, model in layout.controllers.items() if model == "pcie-to-pci-bridge"), None)
+        if bus is None and flags == LIVE:
+            raise LibvirtError("internal error: No more available PCI slots")
+        if bus is None:
+            bus = max(layout.controllers) + 1
+            port = (layout.free_root_ports or (0,))[0]
+            if not port:
+                port, bus = bus, bus + 1
+                self._attach_controller(root, ET.fromstring(root_port_xml(port)), flags)
+            bridge = {"type": "pci", "index": str(bus), "model": "pcie-to-pci-bridge"}
+            controller = ET.SubElement(t.cast("ET.Element", root.find("devices")), "controller", bridge)
+            ET.SubElement(controller, "address", _pci(port, 0))
+        used = {place.slot for place in layout.places if place.bus == bus}
+        ET.SubElement(element, "address", _pci(bus, next(slot for slot in range(1, 32) if slot not in used)))
 
     def _check_place(self, root: ET.Element, element: ET.Element, flags: int) -> None:
         """What libvirt makes of an address that was given, and the root ports that it adds for one to a definition."""
@@ -281,6 +301,10 @@ class FakeDomain:
 
 
 _PLACE = {LIVE: "live", CONFIG: "config"}
+
+
+def _pci(bus: int, slot: int) -> dict[str, str]:
+    return {"type": "pci", "domain": "0x0000", "bus": f"0x{bus:02x}", "slot": f"0x{slot:02x}", "function": "0x0"}
 
 
 def _at(address: ET.Element) -> PciAddress | None:

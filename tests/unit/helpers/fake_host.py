@@ -21,6 +21,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import Outcome
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
@@ -74,7 +75,7 @@ class FakeHost:
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.links = FakeInterfaces(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
-        self.libvirt = FakeLibvirt(self.kernel, self.links)
+        self.libvirt = FakeLibvirt(self.kernel, self.links, self._is_express)
         self.tree = Tree(str(self.root))
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)
         self.file = RecordFile(f"{self.root}{FACTS}")
@@ -124,6 +125,10 @@ class FakeHost:
 
     def release(self, *, check_mode: bool = False, **wish: t.Any) -> Outcome:
         return self.flow(check_mode=check_mode).release(ReleaseWish(**(wish or {"domain": "web1"})))
+
+    def _is_express(self, address: str) -> bool:
+        device = read_device(self.tree, address)
+        return device is None or device.express
 
     def reboot(self) -> None:
         """All functions are with their own drivers again, nothing is pinned, and no domain runs."""

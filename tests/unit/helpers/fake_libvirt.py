@@ -125,16 +125,23 @@ class FakeLibvirt:
     """A connection. `log` has every change that was asked of it; `deaf` guests let no device go.
 
     With a kernel it binds devices and runs guests on that, without one it knows nothing of drivers. `links` are the
-    interfaces of the PFs. `pools` are storage pools, which are active, with their volumes' paths by name.
+    interfaces of the PFs, `is_express` tells of a function of the host whether it is a PCI Express device. `pools` are
+    storage pools, which are active, with their volumes' paths by name.
     """
 
-    def __init__(self, kernel: FakeKernel | None = None, links: FakeInterfaces | None = None) -> None:
+    def __init__(
+        self,
+        kernel: FakeKernel | None = None,
+        links: FakeInterfaces | None = None,
+        is_express: t.Callable[[str], bool] = lambda _address: True,
+    ) -> None:
         self.log: list[str] = []
         self.deaf = False
         self.macs = 0
         self.domains: list[FakeDomain] = []
         self.pools: dict[str, dict[str, str]] = {}
         self.devices = HostDevices(kernel, links)
+        self.is_express = is_express
         self._kernel = kernel
         self._processes = 2000
         self._failures: dict[int, Exception] = {}

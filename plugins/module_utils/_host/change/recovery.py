@@ -7,7 +7,8 @@ A device that was pulled out, or in whose place there is another, has nothing to
 that stopped. After a reboot the host may use again what a step would take from it: then definitions are put right and
 devices given back, and none is taken or set up. What the host uses by then stays with it. A guest that was started
 meanwhile, by libvirt at the boot of the host say, may have a device that a step gives back: it must let go first, since
-the unbind would wait in the kernel until it does.
+the unbind would wait in the kernel until it does. And it may have one that no step gives back: it must let that go in
+the end, since nobody holds it for the guest any more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.guards.again import found_blockers
 from ..._model.host.device import host_driven
+from ..._model.plan.unheld import unheld_steps
 from ..reading.pci import read_device
 from ..reading.usb_scsi import read_usb_and_scsi
 from .asked_again import AskedAgain
@@ -34,13 +36,17 @@ if t.TYPE_CHECKING:
 class Recovery:
     """Drives steps of one plan to their ends; `rebooted` tells whether the host was since they were planned.
 
+    `undo` says that the way is back to what was before the plan, else to what it was made for.
     With `settle` nothing but libvirt's silence keeps it from its end: a device that can't be driven there is set aside.
     Without, only one whose driver does not come back is, which no second attempt would help. `undriven` are the steps
     that are left after an error, `set_aside` the errors of devices by address, `with_host` those of devices that the
     host uses by now and keeps, and `notes` tell all that was not done.
     """
 
-    def __init__(self, plan: Plan, executors: Executors, *, rebooted: bool, settle: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, executors: Executors, *, rebooted: bool, settle: bool = False, undo: bool = False
+    ) -> None:
+        self._ends = (plan.after, plan.before) if undo else (plan.before, plan.after)
         self._now = _Now(plan, executors.host)
         self._again = AskedAgain(plan, executors.host)
         self._apply = executors.apply
@@ -67,18 +73,26 @@ class Recovery:
         self.undriven = list(steps)
         for step in tuple(self.undriven):
             try:
-                self._drive_step(step, without_libvirt)
+                self._do(step, without_libvirt)
             except HostdevError as error:
-                if error.code == "no_libvirt":
-                    if not without_libvirt:
-                        raise
-                    unreachable = unreachable or error
-                    continue
-                self._put_up_with(step, error)
-            self.undriven.remove(step)
+                if error.code != "no_libvirt" or not without_libvirt:
+                    raise
+                unreachable = unreachable or error
         if unreachable is not None:
             raise unreachable
+        for step in unheld_steps(*self._ends, self._now):
+            self.undriven.append(step)
+            self._do(step, without_libvirt)
         return self.notes
+
+    def _do(self, step: Step, without_libvirt: bool) -> None:
+        try:
+            self._drive_step(step, without_libvirt)
+        except HostdevError as error:
+            if error.code == "no_libvirt":
+                raise
+            self._put_up_with(step, error)
+        self.undriven.remove(step)
 
     def _put_up_with(self, step: Step, error: HostdevError) -> None:
         """Note that a step's device is set aside, or stays with the host. Raises the error where it is neither."""

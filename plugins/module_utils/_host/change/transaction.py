@@ -103,7 +103,7 @@ class Transaction:
             for uuid in sorted({step.uuid for step in plan.steps if step.uuid is not None}):
                 self._domains.await_job(uuid)
         if plan.operation != "release":
-            recovery = self._recovery(plan, settle=True)
+            recovery = self._recovery(plan, settle=True, undo=True)
             notes = recovery.drive(_inverses(journal))
             self._close(plan, kept=False, recovery=recovery)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
@@ -139,8 +139,8 @@ class Transaction:
             self._executors.apply(plan.steps[index], again.about(plan.steps[index]))
         return plan
 
-    def _recovery(self, plan: Plan, *, settle: bool = False) -> Recovery:
-        return Recovery(plan, self._executors, rebooted=self._rebooted, settle=settle)
+    def _recovery(self, plan: Plan, *, settle: bool = False, undo: bool = False) -> Recovery:
+        return Recovery(plan, self._executors, rebooted=self._rebooted, settle=settle, undo=undo)
 
     def _undo_after(self, journal: Journal, error: HostdevError, *, settle: bool = False) -> list[str]:
         """Undo, and say what was not done; where that fails, leave the journal and add how to mend it by hand.
@@ -148,7 +148,7 @@ class Transaction:
         With `settle` a device that can't be brought back is set aside; else that is left to the next run, since what
         is wrong may pass.
         """
-        recovery = self._recovery(journal.plan, settle=settle)
+        recovery = self._recovery(journal.plan, settle=settle, undo=True)
         try:
             recovery.drive(_inverses(journal), without_libvirt=True)
         except HostdevError as undo_error:

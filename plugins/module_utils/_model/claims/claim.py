@@ -71,6 +71,11 @@ def _holding_form(value: object, path: str) -> None:
     if named_vfio(holding.original.driver or "") and not holding.adopted:
         driver = holding.original.driver
         raise forms.wrong(f"{path}.original.driver", driver, "another one for a device that was not adopted")
+    if holding.stood_before:
+        from ..elements import function_form
+
+        for place, xml in holding.stood_before.items():
+            function_form(holding.address)(xml, f"{path}.stood_before.{place}")
 
 
 _HOLDING_FIELDS = forms.mapping(
@@ -88,6 +93,7 @@ _HOLDING_FIELDS = forms.mapping(
         "one_time_use": forms.flag,
         "vf_settings": SETTINGS_FORM,
         "guest_address": forms.address,
+        "stood_before": forms.mapping({}, {"config": forms.text, "live": forms.text}),
     },
 )
 
@@ -101,7 +107,8 @@ class Holding:
     `attach` are the places of the owner's domain that it was attached to, config and live. `managed` is what the
     allow list says of who binds it, None when it says nothing; `one_time_use` that it must be cleaned once it is free.
     `vf_settings` are those that its PF had of it before we changed them. `guest_address` is where the guest sees it,
-    as libvirt chose: there it is put again.
+    as libvirt chose: there it is put again. `stood_before` are the elements that the owner's domain had for it before
+    it was claimed, by place: a release leaves these there, or puts them back.
     """
 
     address: str
@@ -114,6 +121,7 @@ class Holding:
     one_time_use: bool = False
     vf_settings: t.Mapping[str, bool] = field(default_factory=dict)
     guest_address: str | None = None
+    stood_before: t.Mapping[str, str] = field(default_factory=dict)
 
     FORM: t.ClassVar[forms.Check] = _holding_form
 
@@ -134,6 +142,7 @@ class Holding:
             **({"one_time_use": True} if self.one_time_use else {}),
             **({"vf_settings": dict(self.vf_settings)} if self.vf_settings else {}),
             **({} if self.guest_address is None else {"guest_address": self.guest_address}),
+            **({"stood_before": dict(self.stood_before)} if self.stood_before else {}),
         }
 
     @classmethod
@@ -149,6 +158,7 @@ class Holding:
             one_time_use=data.get("one_time_use", False),
             vf_settings=dict(data.get("vf_settings", {})),
             guest_address=data.get("guest_address"),
+            stood_before=dict(data.get("stood_before", {})),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import forms
 from ..host.node_kinds import SCSI, USB
@@ -37,6 +37,22 @@ def _node_holding_form(value: object, path: str) -> None:
         raise forms.wrong(f"{path}.name", held["name"], f"a name of a device of {kind}")
     wanted = {key: _IDS.get(key, forms.nullable(forms.text)) for key in _IDENTITY[kind]}
     forms.mapping(wanted)(held["identity"], f"{path}.identity")
+    if "stood_before" in held:
+        _check_stood(held["stood_before"], _TYPES[kind], f"{path}.stood_before")
+
+
+def _check_stood(stood: dict[str, str], wanted: str, path: str) -> None:
+    from ..elements import element_form, parse_element
+
+    if not stood:
+        raise forms.wrong(path, stood, "an element, or no such key")
+    for place, xml in stood.items():
+        element_form("hostdev")(xml, f"{path}.{place}")
+        if parse_element(xml).get("type") != wanted:
+            raise forms.wrong(f"{path}.{place}", xml, f"a <hostdev type='{wanted}'>")
+
+
+_TYPES = {USB: "usb", SCSI: "scsi"}
 
 
 _FIELDS = forms.mapping(
@@ -46,7 +62,8 @@ _FIELDS = forms.mapping(
         "request": forms.text,
         "identity": forms.each(forms.nullable(forms.text)),
         "attach": ATTACH_FORM,
-    }
+    },
+    {"stood_before": forms.mapping({}, {"config": forms.text, "live": forms.text})},
 )
 
 
@@ -55,7 +72,8 @@ class NodeHolding:
     """One device by libvirt's name, which tells the port or the SCSI address that it was claimed at.
 
     `capability` is usb_device or scsi, `request` the name of the request it serves. `identity` is what must still be
-    true of it; `attach` are the places of the owner's domain that it was attached to, config and live.
+    true of it; `attach` are the places of the owner's domain that it was attached to, config and live. `stood_before`
+    are the elements that these had for it before it was claimed.
     """
 
     name: str
@@ -63,6 +81,7 @@ class NodeHolding:
     request: str
     identity: t.Mapping[str, str | None]
     attach: tuple[str, ...] = ()
+    stood_before: t.Mapping[str, str] = field(default_factory=dict)
 
     FORM: t.ClassVar[forms.Check] = _node_holding_form
 
@@ -73,11 +92,19 @@ class NodeHolding:
             "request": self.request,
             "identity": dict(self.identity),
             "attach": list(self.attach),
+            **({"stood_before": dict(self.stood_before)} if self.stood_before else {}),
         }
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> NodeHolding:
-        return cls(data["name"], data["capability"], data["request"], dict(data["identity"]), tuple(data["attach"]))
+        return cls(
+            data["name"],
+            data["capability"],
+            data["request"],
+            dict(data["identity"]),
+            tuple(data["attach"]),
+            dict(data.get("stood_before", {})),
+        )
 
 
 def node_identity(node: NodeDevice) -> dict[str, str | None]:

@@ -39,7 +39,13 @@ class PciFunctions:
             from .networks import check_networks
 
             check_networks(snapshot.inventory, chosen)
-        return replace(after, requests=chosen.requests, holdings=chosen.holdings)
+        taken = replace(after, requests=chosen.requests, holdings=chosen.holdings)
+        known = after.holdings
+        if all(a in known and known[a].stood_before == held.stood_before for a, held in chosen.holdings.items()):
+            return taken
+        from ..plan.leaving import with_what_stood
+
+        return with_what_stood(after, taken, snapshot.domain_of(asked.owner))
 
     def warnings_of_choice(self, snapshot: Snapshot, asked: Asked, change: Change) -> list[str]:
         domain, devices = snapshot.domain_of(asked.owner), snapshot.inventory.devices
@@ -75,6 +81,7 @@ class PciFunctions:
         ]
 
     def warnings_of_release(self, snapshot: Snapshot, wish: ReleaseWish, plan: Plan) -> list[str]:
+        from ..plan.leaving import stays_in_guest
         from ..plan.planner import used_where_it_is
 
         before, after, owner = plan.before.holdings, plan.after.holdings, plan.before.owner
@@ -90,6 +97,12 @@ class PciFunctions:
             and used_where_it_is(snapshot.inventory, device)
             and device.binding != before[address].original
         ]
+        domain = snapshot.domain_of(owner)
+        stay = [
+            f"{address} stays in the running domain {owner.label} and bound: the domain had it before it was claimed"
+            for address in before
+            if address not in after and stays_in_guest(domain, plan.before, address)
+        ]
         members = [
             f"{address} only came along with its IOMMU group: release the devices that are in it for a request"
             for address in wish.addresses
@@ -100,7 +113,7 @@ class PciFunctions:
             for address, held in after.items()
             if held.request is None and before[address].request is not None
         ]
-        return [*gone, *sorted(used), *members, *mates]
+        return [*gone, *sorted(used), *stay, *members, *mates]
 
 
 def _uses(inventory: Inventory, address: str) -> str:

@@ -34,7 +34,13 @@ class UsbAndScsi:
             return after
         from ..selection.usb_scsi import select_nodes
 
-        return select_nodes(snapshot, asked, after)
+        chosen = select_nodes(snapshot, asked, after)
+        domain = snapshot.domain_of(asked.owner)
+        if domain is None or chosen.node_devices == after.node_devices:
+            return chosen
+        from ..plan.usb_scsi import with_what_stood
+
+        return with_what_stood(snapshot.nodes, domain, after, chosen)
 
     def warnings_of_choice(self, snapshot: Snapshot, asked: Asked, change: Change) -> list[str]:
         return []

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from ..address import PciAddress
-from ..elements import PARSED, parse_element
+from ..elements import PARSED, assigned_function, function_source, parse_element, pci_address
 
 CONFIG = "config"
 LIVE = "live"
@@ -19,6 +19,11 @@ PLACES = (CONFIG, LIVE)
 
 # Controllers on which a conventional PCI device can be hot-plugged (libvirt, src/conf/domain_addr.c).
 _CONVENTIONAL_HOTPLUG = frozenset({"pci-root", "pci-bridge", "pcie-to-pci-bridge"})
+
+
+ONE_SLOT = frozenset({"pcie-root-port", "pcie-switch-downstream-port"})
+"""Controllers with one slot, the first (virDomainPCIAddressBusSetModel there)."""
+_WITHOUT_SLOT_0 = frozenset({"pci-root", "pcie-root", "pci-bridge", "pcie-to-pci-bridge"})
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,16 @@ class DomainLayout:
     def has_room(self, place: str, gone: t.Collection[str] = ()) -> bool:
         """Whether a device could be put at a guest's address: there is such a bus, and nothing but what is `gone`.
 
-        Of a root port that is the first slot, and nothing else may be behind it.
+        Of a port that is the first slot, and nothing else may be behind it.
         """
         address = PciAddress.parse(place)
         if address.domain or address.bus not in self.controllers:
             return False
         there = [at for at, what in self.places.items() if at.bus == address.bus and what not in gone]
-        if self.controllers[address.bus] == "pcie-root-port":
+        if self.controllers[address.bus] in ONE_SLOT:
             return address.slot == address.function == 0 and not there
+        if self.controllers[address.bus] in _WITHOUT_SLOT_0 and not address.slot:
+            return False
         return all(at.slot != address.slot for at in there)
 
 
@@ -103,8 +110,7 @@ def parse_layout(xml: str) -> DomainLayout:
         return DomainLayout(xml, root=root)
     assigned: dict[str, Assigned] = {}
     for element in devices:
-        via, source = _source_address(element)
-        address = _source_pci(source)
+        via, address = function_source(element)
         if address is not None:
             at = place_of(element)
             text = ET.tostring(element, encoding="unicode").strip()
@@ -114,7 +120,7 @@ def parse_layout(xml: str) -> DomainLayout:
     for element in devices:
         at = place_of(element)
         if at is not None:
-            places[at] = _source_pci(_source_address(element)[1]) or element.tag
+            places[at] = assigned_function(element) or element.tag
         if element.tag == "controller" and element.get("type") == "pci":
             controllers[_number(element.get("index"))] = element.get("model", "")
     used = {at.bus for at in places}
@@ -132,11 +138,6 @@ def parse_layout(xml: str) -> DomainLayout:
         ),
         root=root,
     )
-
-
-def assigned_function(element: ET.Element) -> str | None:
-    """The address of the host function that one of a domain's devices takes, None when it takes none."""
-    return _source_pci(_source_address(element)[1])
 
 
 def hostdev_element(address: str, *, managed: bool) -> ET.Element:
@@ -160,28 +161,7 @@ def hostdev_element(address: str, *, managed: bool) -> ET.Element:
 def place_of(element: ET.Element) -> PciAddress | None:
     """Where the guest sees an element's device; None of what is no PCI device, and while no place is chosen."""
     place = element.find("address")
-    return _pci_address(place) if place is not None and place.get("type") == "pci" else None
-
-
-def _source_address(element: ET.Element) -> tuple[str, ET.Element | None]:
-    if element.tag == "hostdev" and element.get("type") == "pci":
-        return "hostdev", element.find("source/address")
-    if element.tag == "interface" and element.get("type") == "hostdev":
-        return "interface", element.find("source/address")
-    if element.tag == "disk" and element.get("type") == "nvme":
-        return "disk", element.find("source/address")
-    return "", None
-
-
-def _source_pci(source: ET.Element | None) -> str | None:
-    address = None if source is None else _pci_address(source)
-    return None if address is None else str(address)
-
-
-def _pci_address(element: ET.Element) -> PciAddress | None:
-    if element.get("bus") is None:
-        return None
-    return PciAddress(*(_number(element.get(part, "0")) for part in ("domain", "bus", "slot", "function")))
+    return pci_address(place) if place is not None and place.get("type") == "pci" else None
 
 
 def _number(text: str | None) -> int:

@@ -64,9 +64,27 @@ def moved(element: ET.Element, place: str, *, multifunction: bool) -> ET.Element
         return element
     made = copy.deepcopy(element)
     for earlier in made.findall("address")[:1]:
+        # What else it says, such as the ids that a zPCI device has beside its place, is no part of the place.
+        wanted.extend(list(earlier) if earlier.get("type") == "pci" else [])
         made.remove(earlier)
     made.append(wanted)
     return made
+
+
+def unplaced(element: ET.Element) -> ET.Element:
+    """A copy that leaves it to libvirt where the guest sees the device."""
+    made = copy.deepcopy(element)
+    for address in made.findall("address[@type='pci']"):
+        made.remove(address)
+    return made
+
+
+def with_own_alias_only(element: ET.Element) -> ET.Element:
+    """An element, changed, without the alias that libvirt gave it while it ran: a name of the user's own has ua-."""
+    for alias in element.findall("alias"):
+        if not alias.get("name", "").startswith("ua-"):
+            element.remove(alias)
+    return element
 
 
 def placed(element: ET.Element, model: ET.Element, *, keep_place: bool) -> str:
@@ -99,7 +117,7 @@ def lacks(element: ET.Element, options: GuestOptions) -> list[str]:
         "rom.bar": (options.rom_bar, None if rom is None else _switch(rom.get("bar"))),
         "rom.file": (options.rom_file, None if rom is None else rom.get("file")),
         "boot_order": (options.boot_order, None if boot is None else int(boot.get("order", "0"))),
-        "managed": (options.managed, element.get("managed") == "yes"),
+        "managed": (options.managed, is_managed(element)),
         "guest_address": (options.address, guest_place(element)),
     }
     if network is not None:
@@ -107,6 +125,12 @@ def lacks(element: ET.Element, options: GuestOptions) -> list[str]:
         pairs["network.mac"] = (network.mac, None if mac is None else mac.get("address", "").lower())
         pairs["network.vlan"] = (network.vlan, None if tag is None else int(tag.get("id", "0")))
     return [name for name, (wanted, there) in pairs.items() if wanted is not None and wanted != there]
+
+
+def is_managed(element: ET.Element) -> bool:
+    """Whether libvirt binds the function; of a disk its source says so."""
+    says = element.find("source") if element.tag == "disk" else element
+    return says is not None and says.get("managed") == "yes"
 
 
 def guest_place(element: ET.Element) -> str | None:

@@ -9,9 +9,12 @@ import typing as t
 from dataclasses import replace
 
 from ..claims.set_aside import SetAside
+from ..guest.domain import CONFIG
+from .plan import RELEASE
 from .steps import DriverStep, ElementStep
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Holding
     from ..errors import HostdevError
     from .plan import Plan
     from .steps import Step
@@ -25,7 +28,7 @@ def set_aside(plan: Plan, address: str, error: HostdevError, since: str) -> SetA
     held = plan.before.holdings.get(address) or plan.after.holdings.get(address)
     if held is None:
         return None
-    steps = [_to_the_host(step) for step in plan.steps if step.address == address and not isinstance(step, DriverStep)]
+    steps = _to_the_host(plan, address, held)
     if not (held.adopted and held.original.driver is not None):
         steps.append(DriverStep(address, replace(held.original, driver=held.original.driver or "?"), held.original))
     commands = tuple(dict.fromkeys(step.command() for step in steps))
@@ -33,6 +36,17 @@ def set_aside(plan: Plan, address: str, error: HostdevError, since: str) -> SetA
     return SetAside(free, plan.after.owner, error.code, error.message, since, commands)
 
 
-def _to_the_host(step: Step) -> Step:
-    """The step in the direction that takes the device out of a domain, or undoes what was set for it."""
-    return step.inverse() if step.attaches or not isinstance(step, ElementStep) else step
+def _to_the_host(plan: Plan, address: str, held: Holding) -> list[Step]:
+    """The steps that take the device out of a domain, or undo what was set for it.
+
+    A definition that had it before the claim gets back what stood there.
+    """
+    concerned = [step for step in plan.steps if step.address == address and not isinstance(step, DriverStep)]
+    stood = [step for step in concerned if step.place == CONFIG and CONFIG in held.stood_before]
+    others = [step for step in concerned if step not in stood]
+    if plan.operation != RELEASE:
+        stood = [step.inverse() for step in reversed(stood)]
+    return [
+        *(step.inverse() if step.attaches or not isinstance(step, ElementStep) else step for step in others),
+        *stood,
+    ]

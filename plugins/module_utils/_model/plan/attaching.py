@@ -11,51 +11,64 @@ from dataclasses import replace
 
 from ..address import PciAddress
 from ..errors import HostdevError
+from ..guest.adjusting import Earlier, adjusted, unsuited
 from ..guest.domain import CONFIG, LIVE, PLACES
-from ..guest.pci_xml import device_element, guest_place, lacks, moved
+from ..guest.pci_xml import device_element, guest_place, lacks, moved, unplaced, with_own_alias_only
+from ..requests.guest_options import NO_OPTIONS
+from .guest_addresses import Places, asked_for, check_apart
 from .guest_slots import guest_slots, separated
+from .leaving import layout_after, stood_element
 from .plan import CLAIM
 from .steps import HostdevStep
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
-    from ..guest.domain import Domain, DomainLayout
+    from ..guest.domain import Domain
     from ..host.inventory import Inventory
     from ..requests.guest_options import GuestOptions
     from .plan import Change
+    from .steps import Step
 
 
-class _At(t.NamedTuple):
-    """One place of a domain: what is `gone` from it then, and places in the guest by host address, see guest_slots."""
+class _Entry(t.NamedTuple):
+    """What enters one place of a domain: `places` there, and the elements that its `definition` has by then."""
 
-    domain: Domain
-    place: str
-    layout: DomainLayout
-    gone: t.Collection[str]
-    slots: t.Mapping[str, str]
+    places: Places
+    change: Change
+    definition: t.Mapping[str, ET.Element]
 
 
-def entering(inventory: Inventory, domain: Domain, change: Change, staying: t.Sequence[Holding]) -> list[HostdevStep]:
+def entering(
+    inventory: Inventory, domain: Domain, change: Change, staying: t.Sequence[Holding], leaving: t.Sequence[Step]
+) -> list[HostdevStep]:
     """Steps of the devices that are not where their holdings say, and of those in the definition with other options.
 
-    For a release only of those that make way in a slot of the guest. A running guest keeps its devices as they are: it
-    would lose them for a moment. See waiting. Raises HostdevError where a guest address that is asked for is not free.
+    `leaving` are the steps of devices that leave the domain, and of what it gets back. For a release only those enter
+    that make way in a slot of the guest. A running guest keeps its devices as they are: it would lose them for a
+    moment. See waiting. Raises HostdevError where a guest address that is asked for is not free.
     """
     after = change.after
-    gone = {address for address in change.before.holdings if address not in after.holdings}
-    gone.update(address for address, held in after.holdings.items() if held.request is None)
+    if change.operation == CLAIM:
+        check_apart(domain, after)
     requested = [held for held in staying if held.request is not None]
     steps: list[HostdevStep] = []
+    definition: dict[str, ET.Element] = {}
     for place in PLACES:
-        layout = domain.layout(place)
-        if layout is None:
+        present = domain.layout(place)
+        if present is None:
             continue
-        slots = guest_slots(inventory, layout, requested, after, gone) if place == CONFIG else {}
-        at = _At(domain, place, layout, gone, slots)
+        layout = layout_after(present, leaving, place)
+        slots = guest_slots(inventory, layout, requested, after) if place == CONFIG else {}
+        there = [held for held in requested if place in held.attach]
+        places = Places(domain, place, layout, slots, {**asked_for(after, there), **slots})
+        entry = _Entry(places, change, definition)
         placed: list[HostdevStep] = []
         for held in requested:
             assigned = layout.assigned.get(held.address)
-            wanted = _wanted(at, change, held) if place in held.attach else None
+            wanted = _wanted(entry, held) if place in held.attach else None
+            element = wanted if wanted is not None or assigned is None else assigned.element
+            if place == CONFIG and element is not None:
+                definition[held.address] = element
             text = None if wanted is None else ET.tostring(wanted, encoding="unicode").strip()
             if text is None or (assigned is not None and text == assigned.xml):
                 continue
@@ -68,35 +81,72 @@ def entering(inventory: Inventory, domain: Domain, change: Change, staying: t.Se
     return steps
 
 
-def _wanted(at: _At, change: Change, held: Holding) -> ET.Element | None:
+def _wanted(entry: _Entry, held: Holding) -> ET.Element | None:
     """The element that a device shall have in a place, None where it may stay out, or as it is."""
-    assigned, slot = at.layout.assigned.get(held.address), at.slots.get(held.address)
-    after, mend, wanted = change.after, change.operation == CLAIM, None
-    if assigned is None:
-        if mend:
-            _check_place(at, held, after, {*at.gone, *at.slots})
-            kept = _kept(at.layout, at.place, held, at.gone)
-            wanted = _element(held, after, managed=change.managed, kept=kept)
-    elif mend and at.place == CONFIG and _outdated(held.address, assigned.element, change.before, after):
-        _check_place(at, held, after, {*at.gone, *at.slots, held.address})
-        wanted = _element(held, after, managed=change.managed, kept=assigned.place)
-    elif slot is not None:
-        wanted = assigned.element
+    places, address = entry.places, held.address
+    assigned, slot = places.layout.assigned.get(address), places.slots.get(address)
+    wanted = None
+    if entry.change.operation != CLAIM:
+        wanted = None if assigned is None or slot is None else assigned.element
+    elif assigned is None:
+        places.check(held, entry.change.after)
+        wanted = _made(entry, held)
+    elif places.place == CONFIG:
+        wanted = _changed(entry.change, held, assigned.element)
+        if guest_place(wanted) != assigned.place:
+            places.check(held, entry.change.after)
     if wanted is not None and slot is not None:
-        wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, at.slots))
+        wanted = moved(wanted, slot, multifunction=slot.endswith(".0") and _shared(slot, places.slots))
     return wanted
 
 
-def _kept(layout: DomainLayout, place: str, held: Holding, gone: t.Collection[str]) -> str | None:
-    """The place on record, where it can be had; the root complex has no hot-plug slots."""
-    at = held.guest_address
-    if at is None or not layout.has_room(at, gone) or (place == LIVE and _fixed(layout, PciAddress.parse(at).bus)):
-        return None
-    return at
+def _changed(change: Change, held: Holding, element: ET.Element) -> ET.Element:
+    """The element that is there, with what was asked for changed, and nothing else. Raises HostdevError."""
+    before, after, address = change.before, change.after, held.address
+    options = _followed(after, address)
+    _check_suited(element, options, held)
+    earlier = _followed(before, address) if address in before.holdings else NO_OPTIONS
+    managed = change.managed if held.managed is None else held.managed
+    return adjusted(element, options, Earlier(earlier, stood_element(after, address, CONFIG), managed))
 
 
-def _fixed(layout: DomainLayout, bus: int) -> bool:
-    return layout.controllers.get(bus) == "pcie-root"
+def _made(entry: _Entry, held: Holding) -> ET.Element:
+    """The element of a device that is not there: like the one that is or was there by hand, in this place or the other.
+
+    What the allow list says of `managed` goes before the request, that before the claim.
+    """
+    change, place, address = entry.change, entry.places.place, held.address
+    options = change.after.options(address)
+    model = stood_element(change.after, address, place, *PLACES)
+    if place == LIVE:
+        model = entry.definition.get(address, model)
+    if model is None:
+        said = (held.managed, options.managed, change.managed)
+        managed = next(answer for answer in said if answer is not None)
+        at = options.address or entry.places.kept(address, held.guest_address)
+        return device_element(address, managed=managed, options=options, place=at)
+    at = options.address or entry.places.kept(
+        address, held.guest_address or (guest_place(model) if place == CONFIG else None)
+    )
+    options = replace(_followed(change.after, address), address=None)
+    _check_suited(model, options, held)
+    made = with_own_alias_only(unplaced(adjusted(model, options)))
+    if place == LIVE and options.driver is None:
+        # libvirt would bind it anew to a driver that only the definition names: that is for the next start.
+        for driver in made.findall("driver[@model]"):
+            del driver.attrib["model"]
+    return made if at is None else moved(made, at, multifunction=False)
+
+
+def _check_suited(element: ET.Element, options: GuestOptions, held: Holding) -> None:
+    for name in unsuited(element, options):
+        raise HostdevError(
+            "invalid_request",
+            subject=f"{name} of request {held.request}, for {held.address}",
+            found="the domain has the device as a <disk type='nvme'>, which QEMU drives itself",
+            wanted="a device that the guest sees itself",
+            remedy=f"take that <disk> out of the domain, or leave {name} out",
+        )
 
 
 def _shared(slot: str, slots: t.Mapping[str, str]) -> bool:
@@ -122,39 +172,6 @@ def with_guest_addresses(claim: Claim, domain: Domain) -> Claim:
     return replace(claim, holdings=holdings)
 
 
-def _check_place(at: _At, held: Holding, after: Claim, gone: t.Collection[str]) -> None:
-    """Refuse a guest address that another device has, or that the running guest has no hot-plug slot for.
-
-    To a definition libvirt adds the controllers that an address needs.
-    """
-    wanted, domain, place, layout = after.options(held.address).address, at.domain, at.place, at.layout
-    if wanted is None:
-        return
-    bus = PciAddress.parse(wanted).bus
-    if layout.has_room(wanted, gone) and (place == CONFIG or not _fixed(layout, bus)):
-        return
-    if bus not in layout.controllers:
-        if place == CONFIG:
-            return
-        reason = f"the running domain has no PCI controller with index {bus}"
-    else:
-        there = ", ".join(f"{what} at {spot}" for spot, what in layout.places.items() if spot.bus == bus)
-        reason = f"in the {'definition' if place == CONFIG else 'running domain'} it is not free: bus {bus} " + (
-            f"has {there}"
-            if there
-            else f"is a {layout.controllers[bus]}, which has no such slot, or none for hot-plugging"
-        )
-    ports = ", ".join(f"0000:{index:02x}:00.0" for index in layout.free_root_ports or ())
-    raise HostdevError(
-        "guest_address_taken",
-        subject=f"guest_address {wanted} of request {held.request}, for {held.address} in domain {domain.name}",
-        found=reason,
-        wanted="an address of the guest that is free",
-        remedy=f"choose another one ({ports or 'no root port is free'}), or leave guest_address out"
-        + (", or set attach to [config], which takes effect at its next start" if place == LIVE else ""),
-    )
-
-
 def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
     """Warnings of what a running guest gets at its next start only: its devices can't be changed in their place."""
     if domain.live is None:
@@ -173,27 +190,9 @@ def waiting(inventory: Inventory, domain: Domain, after: Claim) -> list[str]:
     return warnings
 
 
-def _outdated(address: str, element: ET.Element, before: Claim, after: Claim) -> bool:
-    """Whether an element is other than asked for; what nobody asked for, now or before, is left as it is."""
-    options, earlier = _followed(after, address), _followed(before, address)
-    return bool(lacks(element, options)) or (address in before.holdings and options.in_xml() != earlier.in_xml())
-
-
 def _followed(claim: Claim, address: str) -> GuestOptions:
     """The options that count: where both say something of `managed` the allow list goes before the request."""
     options, held = claim.options(address), claim.holdings.get(address)
     if held is None or held.managed is None or options.managed is None:
         return options
     return replace(options, managed=held.managed)
-
-
-def _element(held: Holding, claim: Claim, *, managed: bool, kept: str | None = None) -> ET.Element:
-    """The device's element; what the allow list says of `managed` goes before the request, that before the claim."""
-    options = claim.options(held.address)
-    said = (held.managed, options.managed, managed)
-    return device_element(
-        held.address,
-        managed=next(answer for answer in said if answer is not None),
-        options=options,
-        place=options.address or kept,
-    )

@@ -33,10 +33,11 @@ def host_slots(inventory: Inventory, staying: t.Iterable[Holding]) -> list[list[
 
 
 def guest_slots(
-    inventory: Inventory, layout: DomainLayout, staying: t.Sequence[Holding], after: Claim, gone: t.Collection[str]
+    inventory: Inventory, layout: DomainLayout, staying: t.Sequence[Holding], after: Claim
 ) -> dict[str, str]:
     """Places in the guest, by host address, of functions that enter a definition and of those that make way for them.
 
+    `layout` is the definition without what leaves it.
     Functions are numbered as on the host; without function 0, for which a guest looks first (PCI Local Bus 3.0,
     3.2.2.3.4) and which alone says that there are more, the lowest one becomes it.
     """
@@ -49,14 +50,14 @@ def guest_slots(
         }
         for held in members[1:]:
             _check_alone(held, members[0], after)
-        if not _disturbed(members, present):
+        if not _disturbed(members, present, layout):
             continue
         functions = {held.address: PciAddress.parse(held.address).function for held in members}
         if 0 not in functions.values():
             functions[members[0].address] = 0
         asked_place = after.options(members[0].address).address
         had = [place for held in members for place in (present.get(held.address), held.guest_address)]
-        slot = _slot(layout, asked_place, had, {*gone, *functions}, taken)
+        slot = _slot(layout, asked_place, had, functions, taken)
         taken.add(slot.bus)
         places.update({address: str(slot._replace(function=number)) for address, number in functions.items()})
     return places
@@ -95,19 +96,19 @@ def separated(inventory: Inventory, domain: Domain, staying: t.Sequence[Holding]
     ]
 
 
-def _disturbed(members: t.Sequence[Holding], present: t.Mapping[str, str | None]) -> bool:
-    """Whether functions enter beside others, or are left without their function 0. Others stay as they are."""
+def _disturbed(members: t.Sequence[Holding], present: t.Mapping[str, str | None], layout: DomainLayout) -> bool:
+    """Whether functions enter beside others, or are left without any function 0. Others stay as they are."""
     if len(members) > 1 and len(present) < len(members):
         return True
     places = [PciAddress.parse(place) for place in present.values() if place is not None]
-    return any(at.function and at._replace(function=0) not in places for at in places)
+    return any(at.function and at._replace(function=0) not in layout.places for at in places)
 
 
 def _slot(
     layout: DomainLayout,
     asked: str | None,
     had: t.Iterable[str | None],
-    gone: t.Collection[str],
+    members: t.Collection[str],
     taken: t.Collection[int],
 ) -> PciAddress:
     """The slot asked for, else one that a member has or had, else the first free root port, else one to be added."""
@@ -115,7 +116,7 @@ def _slot(
         return PciAddress.parse(asked)
     for place in filter(None, had):
         slot = PciAddress.parse(place)._replace(function=0)
-        if slot.bus not in taken and layout.has_room(str(slot), gone):
+        if slot.bus not in taken and layout.has_room(str(slot), members):
             return slot
     free = [bus for bus in layout.free_root_ports or () if bus not in taken]
     # To a bus that is not there yet libvirt adds the root port.

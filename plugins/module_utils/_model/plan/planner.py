@@ -10,10 +10,10 @@ import typing as t
 from ..address import address_order
 from ..claims.identity import held_device
 from ..errors import HostdevError
-from ..guest.domain import CONFIG, LIVE
+from ..guest.domain import LIVE
 from ..host.device import Binding, host_driven
 from .attaching import entering
-from .guest_slots import check_unplug
+from .leaving import leaving, stays_in_guest
 from .plan import CLAIM, Steps
 from .root_ports import check_slots, root_ports_step
 from .steps import DriverStep, HostdevStep, Step
@@ -34,17 +34,16 @@ def function_steps(snapshot: Snapshot, change: Change) -> Steps:
 
     Only what differs from the present state becomes a step, so that a second run has none and a drifted host is
     mended by a claim; a release takes nothing from the host. Devices enter the places that their holdings name and
-    are taken out of both. A device that is gone, or in whose place there is another, is not touched. Raises
-    HostdevError when the running domain has no place for a device.
+    are taken out of both, but for what stood there before the claim. A device that is gone, or in whose place there is
+    another, is not touched. Raises HostdevError when the running domain has no place for a device.
     """
     inventory, before, after = snapshot.inventory, change.before, change.after
     domain = snapshot.domain_of(after.owner)
     leave: list[HostdevStep] = []
+    back: list[HostdevStep] = []
     if domain is not None:
         requested, stay = _requested(before), _requested(after)
-        leaving = [address for address in before.holdings if address in requested and address not in stay]
-        check_unplug(domain, leaving)
-        leave = list(_leave(domain, leaving))
+        leave, back = leaving(domain, before, requested - stay)
     staying = [
         after.holdings[address]
         for address in sorted(after.holdings, key=address_order)
@@ -53,13 +52,13 @@ def function_steps(snapshot: Snapshot, change: Change) -> Steps:
     steps: list[Step] = list(_binding(snapshot, after, staying)) if change.operation == CLAIM else []
     steps.extend(settings_steps(before, after, snapshot.vf_states))
     if domain is not None:
-        enter = entering(inventory, domain, change, staying)
+        enter = entering(inventory, domain, change, staying, [*leave, *back])
         check_up(enter, snapshot.vf_states)
         check_slots(inventory, domain, [step for step in enter if step.place == LIVE], leave)
         if change.free_root_ports is not None:
-            ports = root_ports_step(inventory, domain, leave, enter, change.free_root_ports)
+            ports = root_ports_step(inventory, domain, [*leave, *back], enter, change.free_root_ports)
             steps.extend([] if ports is None else [ports])
-        steps.extend(enter)
+        steps.extend([*back, *enter])
     steps.extend(_giving_back(snapshot, change, domain))
     return Steps(leave, steps)
 
@@ -79,7 +78,7 @@ def _giving_back(snapshot: Snapshot, change: Change, domain: Domain | None) -> t
     for address in sorted(before.holdings, key=address_order):
         held = before.holdings[address]
         present = held_device(inventory, held)
-        if address in change.after.holdings or present is None:
+        if address in change.after.holdings or present is None or stays_in_guest(domain, before, address):
             continue
         if used_where_it_is(inventory, present):
             yield from _unpinned(present, held)
@@ -128,12 +127,3 @@ def _check_unused(inventory: Inventory, address: str, domain: Domain | None, pur
 
 def _requested(claim: Claim) -> set[str]:
     return {address for address, held in claim.holdings.items() if held.request is not None}
-
-
-def _leave(domain: Domain, addresses: t.Sequence[str]) -> t.Iterator[HostdevStep]:
-    for place in (LIVE, CONFIG):
-        layout = domain.layout(place)
-        for address in sorted(addresses, key=address_order):
-            assigned = layout.assigned.get(address) if layout is not None else None
-            if assigned is not None:
-                yield HostdevStep(address, domain.name, domain.uuid, place, assigned.xml, None)

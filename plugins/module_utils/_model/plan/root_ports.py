@@ -8,11 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ..errors import HostdevError
-from ..guest.domain import CONFIG, LIVE
+from ..guest.domain import LIVE
+from ..guest.pci_xml import guest_place
+from .leaving import layout_after
 from .steps import RootPortsStep, of_kind
 
 if t.TYPE_CHECKING:
-    from ..guest.domain import Domain
+    from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
     from .plan import Plan
     from .steps import HostdevStep, Step
@@ -35,18 +37,28 @@ def root_ports_step(
             remedy="leave ensure_root_ports out"
             + ("" if layout is None else ": such a domain takes devices into conventional slots"),
         )
-    # Whoever leaves and enters again is counted once each way.
-    taken = sum(
-        step.slots(CONFIG)
-        for step in (*steps, *entering)
-        if step.address not in inventory.devices or _is_express(inventory, step)
-    )
-    missing = wanted + taken - len(layout.free_root_ports)
+    missing = wanted - _left_free(inventory, layout, [*steps, *entering])
     if missing <= 0:
         return None
     before = tuple(sorted(index for index, model in layout.controllers.items() if model == "pcie-root-port"))
     first = max(layout.controllers) + 1
     return RootPortsStep(domain.name, domain.uuid, before, (*before, *range(first, first + missing)))
+
+
+def _left_free(inventory: Inventory, layout: DomainLayout, steps: t.Sequence[Step]) -> int:
+    """How many root ports are free once the steps are done, less than 0 where libvirt has to add some itself.
+
+    A conventional device is put behind a bridge. Where there is none libvirt adds a pcie-to-pci-bridge, which is behind
+    a root port itself and takes all others of the kind (src/conf/domain_addr.c, virDomainPCIAddressSetGrow).
+    """
+    then = layout_after(layout, steps)
+    choosing = [address for address, assigned in then.assigned.items() if address in inventory.devices]
+    choosing = [address for address in choosing if guest_place(then.assigned[address].element) is None]
+    express = sum(1 for address in choosing if inventory.devices[address].express)
+    bridge = 1 if express < len(choosing) and not then.conventional_slots else 0
+    # Where libvirt would add a port as the bus of an address that is asked for it may find one of ours.
+    new = len({at.bus for at in then.places} - then.controllers.keys())
+    return len(then.free_root_ports or ()) - express - bridge - new
 
 
 def ports_waiting(domain: Domain, plan: Plan) -> list[str]:

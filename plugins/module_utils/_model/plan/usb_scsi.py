@@ -9,11 +9,16 @@ device by its adapter and address (https://libvirt.org/formatdomain.html#usb-pci
 
 from __future__ import annotations
 
+import copy
 import typing as t
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from ..claims.usb_scsi import held_node
+from ..elements import parse_element, same_xml
 from ..errors import HostdevError
 from ..guest.domain import CONFIG, LIVE, PLACES
+from ..guest.pci_xml import with_own_alias_only
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import (
     CONTROLLERS,
@@ -29,6 +34,7 @@ from .plan import CLAIM, Steps
 from .steps import NodeStep, of_kind
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Claim
     from ..claims.usb_scsi import NodeHolding
     from ..guest.domain import Domain, DomainLayout
     from ..host.node_device import NodeDevice, Nodes
@@ -46,23 +52,69 @@ def node_steps(snapshot: Snapshot, change: Change) -> Steps:
     domain = snapshot.domain_of(change.after.owner)
     if domain is None or not {*change.before.node_devices, *change.after.node_devices}:
         return Steps((), ())
-    return Steps(_leaving(snapshot.nodes, domain, change), _entering(snapshot.nodes, domain, change))
+    leave = nodes_leaving(snapshot.nodes, domain, change)
+    return Steps(leave, [*_coming_back(domain, change), *_entering(snapshot.nodes, domain, change)])
 
 
-def _leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+def with_what_stood(nodes: Nodes, domain: Domain, before: Claim, after: Claim) -> Claim:
+    """The claim `after` with what the domain has of the devices that it takes. What was seen first stays on record."""
+    chosen = dict(after.node_devices)
+    for name, held in after.node_devices.items():
+        if name in before.node_devices:
+            chosen[name] = replace(held, stood_before=before.node_devices[name].stood_before)
+        elif name in nodes:
+            stood = {
+                place: element.xml
+                for place in PLACES
+                for element in _elements(domain, place)
+                if names_only(element, nodes, nodes[name])
+            }
+            chosen[name] = replace(held, stood_before=stood)
+    return replace(after, node_devices=chosen)
+
+
+def _elements(domain: Domain, place: str) -> list[NodeElement]:
+    layout = domain.layout(place)
+    return [] if layout is None else node_elements(layout)
+
+
+def nodes_leaving(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
+    """The steps that take out of the domain what a change leaves there, of the running one first.
+
+    What stood there before a device was claimed stays when the device is let go.
+    """
     before, after = change.before.node_devices, change.after.node_devices
     steps: dict[tuple[str, Mark], Step] = {}
     for place in (LIVE, CONFIG):
-        layout = domain.layout(place)
-        elements = [] if layout is None else node_elements(layout)
+        elements = _elements(domain, place)
         for held in (held for name, held in sorted(before.items()) if name not in after or change.operation == CLAIM):
             node = held_node(nodes, after[held.name]) if held.name in after else None
             for element in elements:
                 stays = node is not None and names_only(element, nodes, node)
+                stays = stays or (held.name not in after and _stood(held, place, element))
                 if not stays and _was_for(element, nodes, held):
                     step = NodeStep(held.name, domain.name, domain.uuid, place, element.xml, None)
                     steps.setdefault((place, element.mark), step)
     return list(steps.values())
+
+
+def _stood(held: NodeHolding, place: str, element: NodeElement) -> bool:
+    """Whether an element was there before the claim: a running guest keeps what it had, whatever that is by now."""
+    stood = held.stood_before.get(place)
+    return stood is not None and (place == LIVE or same_xml(stood, element.xml))
+
+
+def _coming_back(domain: Domain, change: Change) -> list[Step]:
+    """What stood in the definition before the claim, of devices that are let go."""
+    present = _elements(domain, CONFIG) if domain.config is not None else []
+    return [
+        NodeStep(name, domain.name, domain.uuid, CONFIG, None, held.stood_before[CONFIG])
+        for name, held in sorted(change.before.node_devices.items())
+        if domain.config is not None
+        and name not in change.after.node_devices
+        and CONFIG in held.stood_before
+        and not any(_stood(held, CONFIG, element) for element in present)
+    ]
 
 
 def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
@@ -81,9 +133,21 @@ def _entering(nodes: Nodes, domain: Domain, change: Change) -> list[Step]:
             ):
                 continue
             by_ids = place == CONFIG and only_one_with_its_ids(nodes, node)
-            steps.append(NodeStep(name, domain.name, domain.uuid, place, None, node_xml(node, by_ids=by_ids)))
+            xml = _as_it_stood(held, place, node_xml(node, by_ids=by_ids))
+            steps.append(NodeStep(name, domain.name, domain.uuid, place, None, xml))
             _check_controller(domain, place, layout, node)
     return steps
+
+
+def _as_it_stood(held: NodeHolding, place: str, xml: str) -> str:
+    """The element with all that the one had that stood there before: it only names the device by another number."""
+    if place not in held.stood_before:
+        return xml
+    made = with_own_alias_only(copy.deepcopy(parse_element(held.stood_before[place])))
+    for source in made.findall("source"):
+        made.remove(source)
+    made.extend(copy.deepcopy(parse_element(xml)).findall("source"))
+    return ET.tostring(made, encoding="unicode").strip()
 
 
 def _was_for(element: NodeElement, nodes: Nodes, held: NodeHolding) -> bool:

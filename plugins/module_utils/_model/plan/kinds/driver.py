@@ -91,7 +91,17 @@ class DriverStep(Step):
         return f"{self.address} driver={binding.driver or 'none'} driver_override={binding.override or 'unset'}"
 
     def missing(self, now: HostNow) -> str | None:
-        return function_missing(now, self.address)
+        return function_missing(now, self.address) or self._kept(now)
+
+    def _kept(self, now: HostNow) -> str | None:
+        """Why a guest that has the device again keeps it, None when it does not: it had that before it was claimed."""
+        held = now.holdings.get(self.address)
+        if held is None or LIVE not in held.stood_before or not now.has_libvirt:
+            return None
+        for domain in now.domains():
+            if domain.uuid == now.owner.id and domain.live is not None and self.address in domain.live.assigned:
+                return f"domain {domain.name} runs with {self.address}, as before it was claimed"
+        return None
 
     def first(self, now: HostNow) -> t.Iterable[Step]:
         """A guest that was started meanwhile lets go of the device: else the unbind waits until it does."""

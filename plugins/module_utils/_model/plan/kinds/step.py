@@ -66,10 +66,6 @@ class Step:
         """Whether it takes or sets up for a guest what the host may use again once it was rebooted."""
         return False
 
-    def slots(self, place: str) -> int:
-        """How many slots of the guest's PCI buses it takes in a place of its domain; less than 0 are freed."""
-        return 0
-
     def inverse(self: _S) -> _S:
         """The step that leads back: from `after` to `before`."""
         return t.cast("_S", replace(t.cast("t.Any", self), before=self.after, after=self.before))

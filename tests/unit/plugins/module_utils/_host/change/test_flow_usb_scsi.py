@@ -540,3 +540,51 @@ def test_a_step_comes_back_from_the_journal_as_it_was():
     assert step_from_dict(json.loads(json.dumps(step.as_dict()))) == step
     assert step.as_dict()["kind"] == "node"
     assert step.inverse() == NodeStep("usb_3_1", "web1", UUID, "live", USB_BY_NUMBER, None)
+
+
+BY_HAND = (
+    '<hostdev mode="subsystem" type="usb" managed="no"><source><vendor id="0x0951"/><product id="0x1666"/></source>'
+    '<boot order="3"/><alias name="ua-stick"/><address type="usb" bus="0" port="1"/></hostdev>'
+)
+
+
+def _defined_with_stick(host, *, running):
+    plug(host, usb("3-1", 2))
+    host.domain.xml[LIVE] = None
+    host.domain.xml[CONFIG] = domain_xml(BY_HAND, extra=USB_CONTROLLER)
+    if running:
+        host.domain.create()
+    return host
+
+
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("attach", [("config", "live"), ("live",), ()])
+def test_a_stick_that_the_domain_has_stays_as_it_stands_and_a_release_leaves_it_there(lab_host, running, attach):
+    host = _defined_with_stick(lab_host, running=running)
+    before = host.host_state()
+    host.claim(STICK, attach=attach)
+    assert host.host_state() == before
+    assert not host.claim(STICK, attach=attach).changed
+    host.release()
+    assert host.host_state() == before
+    assert host.record["claims"] == []
+
+
+def test_a_stick_that_was_taken_out_by_hand_comes_back_as_it_stood(lab_host):
+    host = _defined_with_stick(lab_host, running=False)
+    before = host.host_state()
+    host.claim(STICK)
+    for change in (lambda: host.claim(STICK), host.release):
+        host.domain.xml[CONFIG] = domain_xml(extra=USB_CONTROLLER)
+        change()
+        assert 'alias name="ua-stick"' in host.domain.xml[CONFIG]
+    assert host.host_state() == before
+
+
+def test_an_undo_takes_no_stick_from_a_guest_that_had_it_before(lab_host):
+    host = _defined_with_stick(lab_host, running=True)
+    before = host.host_state()[1]
+    host.libvirt.fail(1, LibvirtError("internal error: no"))
+    with pytest.raises(HostdevError):
+        host.claim(STICK, {"name": "nic", "address": "0000:01:10.0"})
+    assert host.host_state()[1] == before

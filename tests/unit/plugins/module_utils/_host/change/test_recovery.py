@@ -11,6 +11,7 @@ import os
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
@@ -20,6 +21,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     UUID,
     domain_xml,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, usb
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 
 VF1, VF2 = "0000:01:10.0", "0000:01:10.2"
@@ -148,3 +150,92 @@ def test_a_one_time_device_whose_release_was_undone_does_not_wait_to_be_cleaned(
         host.release()
     assert host.record["needs_cleaning"] == []
     assert len(host.record["claims"][0]["devices"]) == 2
+
+
+NIC = {"name": "nic", "address": VF1}
+
+
+def starts(host):
+    """As virsh start; without the modules that the boot has not loaded yet."""
+    host.kernel.load_module("vfio-pci")
+    host.domain.create()
+
+
+def guest_has(host, address=VF1):
+    return address in parse_layout(host.domain.xml[LIVE]).assigned
+
+
+def test_a_finished_release_leaves_nothing_with_a_guest_that_was_started_meanwhile(host):
+    host.domain.xml[LIVE] = None
+    host.claim(NIC)
+    host.reboot()
+    killed_at_libvirt(host, 1, host.release)
+    starts(host)
+    assert guest_has(host)
+    outcome = host.release(owner="nobody")
+    assert outcome.warnings[0].startswith("finished an interrupted release")
+    assert not guest_has(host)
+    assert (host.kernel.driver(VF1), host.kernel.override(VF1)) == ("igbvf", None)
+    assert (host.record["claims"], host.record["journal"]) == ([], None)
+
+
+def test_nor_does_an_undone_claim(host):
+    """Of a device that was bound before, so that no step of its driver asks for the guest."""
+    host.kernel.store(f"/sys/bus/pci/devices/{VF1}/driver_override", "vfio-pci")
+    host.kernel.store(f"/sys/bus/pci/devices/{VF1}/driver/unbind", VF1)
+    host.kernel.store("/sys/bus/pci/drivers/vfio-pci/bind", VF1)
+    host.domain.xml[LIVE] = None
+    plain = type(host.file).write
+
+    def killed_before_the_record_says_so(file, record):
+        if record.journal is None and host.libvirt.log:
+            raise Killed
+        plain(file, record)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(host.file), "write", killed_before_the_record_says_so)
+        with pytest.raises(Killed):
+            host.claim(NIC)
+    starts(host)
+    assert guest_has(host)
+    host.release(owner="nobody")
+    assert not guest_has(host)
+    assert VF1 not in parse_layout(host.domain.xml[CONFIG]).assigned
+    assert host.kernel.driver(VF1) == "vfio-pci"
+
+
+def test_what_a_guest_does_not_let_go_is_on_record(host):
+    host.domain.xml[LIVE] = None
+    host.claim(NIC)
+    host.reboot()
+    killed_at_libvirt(host, 1, host.release)
+    starts(host)
+    host.libvirt.deaf = True
+    host.release(owner="nobody")
+    assert guest_has(host)
+    assert [device["address"] for device in host.record["claims"][0]["devices"]] == [VF1]
+
+
+def test_what_a_guest_had_before_it_was_claimed_stays_with_it(host):
+    host.domain.xml[LIVE] = None
+    host.domain.xml[CONFIG] = domain_xml(hostdev_xml(VF1, managed=True))
+    host.domain.create()
+    host.claim({**NIC, "boot_order": 1})
+    host.reboot()
+    killed_at_libvirt(host, 1, host.release)
+    starts(host)
+    host.release(owner="nobody")
+    assert guest_has(host)
+    assert host.kernel.driver(VF1) == "vfio-pci"
+    assert "boot" not in host.domain.xml[CONFIG]
+
+
+def test_a_stick_in_a_guest_that_was_started_meanwhile_leaves_it_too(host):
+    plug(host, usb("3-1", 2))
+    ready(host)
+    host.domain.xml[LIVE] = None
+    host.claim({"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666"}})
+    killed_at_libvirt(host, 1, host.release)
+    host.domain.create()
+    host.release(owner="nobody")
+    assert 'type="usb"' not in host.domain.xml[LIVE].replace('controller type="usb"', "")

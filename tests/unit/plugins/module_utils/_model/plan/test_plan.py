@@ -134,18 +134,6 @@ def test_what_a_step_tells_about_itself(step, told):
     assert (step.address, step.place, step.attaches, step.needs_device, step.takes_after_reboot) == told
 
 
-@pytest.mark.parametrize(
-    ("step", "slots"),
-    [
-        (ATTACH, {"live": 1, "config": 0}),
-        (ATTACH.inverse(), {"live": -1, "config": 0}),
-        *((step, {"live": 0, "config": 0}) for step in (BIND, SETTINGS, PORTS, STICK)),
-    ],
-)
-def test_a_function_takes_a_slot_of_the_guest_in_the_place_that_it_enters(step, slots):
-    assert {place: step.slots(place) for place in slots} == slots
-
-
 def test_a_journal_survives_the_way_through_json():
     journal = Journal(PLAN, "boot-1", 1)
     assert Journal.from_dict(json.loads(json.dumps(journal.as_dict()))) == journal

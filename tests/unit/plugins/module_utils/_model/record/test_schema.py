@@ -246,6 +246,37 @@ def test_what_does_not_go_with_the_rest_is_refused_with_its_place(path, value, s
     assert refused(json.dumps(changed(path, value)).encode()).subject == subject
 
 
+STOOD = hostdev_xml(A, managed=True)
+
+
+def test_what_stood_before_is_written_where_there_is_something_and_read():
+    held = claim(WEB, holding(A, stood_before={"config": STOOD}))
+    record = parse_record(Record(Tracker([held, Claim(DPDK)])).as_bytes())
+    assert list(record.tracker) == [held]
+    assert "stood_before" not in claim(WEB, holding(A)).as_dict()["devices"][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (None, ""),
+        ({}, ""),
+        (STOOD, ""),
+        ({"both": STOOD}, ""),
+        ({"config": None}, ".config"),
+        ({"config": "<hostdev"}, ".config"),
+        ({"live": hostdev_xml(B, managed=True)}, ".live"),
+        ({"config": "<hostdev managed='yes'/>"}, ".config"),
+        ({"config": STOOD.replace("hostdev", "filesystem")}, ".config"),
+        ({"config": f"<!DOCTYPE x>{STOOD}"}, ".config"),
+        ({"config": STOOD.replace('bus="0x01"', 'bus="-9"')}, ".config"),
+    ],
+)
+def test_what_can_not_have_stood_before_is_refused_with_its_place(value, place):
+    error = refused(json.dumps(changed("claims.0.devices.0.stood_before", value)).encode())
+    assert error.subject.startswith(f"claims[0].devices[0].stood_before{place}")
+
+
 def test_a_release_gives_nobody_what_he_did_not_have():
     data = changed("journal.operation", "claim")
     data["journal"]["claim_before"], data["journal"]["claim_after"] = (

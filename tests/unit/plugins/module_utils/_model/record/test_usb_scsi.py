@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +91,9 @@ def test_they_are_read_as_they_were_written():
         ("identity", {"serial": 5}, "found 5"),
         ("attach", "config", 'found "config"'),
         ("name", "scsi_2_0_0_0", 'found "scsi_2_0_0_0"'),
+        ("stood_before", {}, "found an empty mapping"),
+        ("stood_before", {"config": 5}, "found 5"),
+        ("stood_before", {"live": "<hostdev type='scsi'/>"}, "found \"<hostdev type='scsi'/>\""),
     ],
 )
 def test_what_is_not_of_their_form_is_refused_with_its_place(key, value, found):
@@ -98,6 +102,13 @@ def test_what_is_not_of_their_form_is_refused_with_its_place(key, value, found):
     error = refused(data)
     assert error.subject.startswith(f"claims[0].node_devices[1].{key}")
     assert error.found == found
+
+
+def test_what_stood_before_is_read_as_it_was_written():
+    held = replace(STICK, stood_before={"config": USB_XML, "live": USB_XML})
+    assert NodeHolding.from_dict(json.loads(json.dumps(held.as_dict()))) == held
+    NodeHolding.FORM(held.as_dict(), "held")
+    assert "stood_before" not in STICK.as_dict()
 
 
 def test_no_device_is_on_record_twice():
