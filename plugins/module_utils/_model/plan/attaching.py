@@ -51,6 +51,7 @@ def entering(
     if change.operation == CLAIM:
         check_apart(domain, after)
     requested = [held for held in staying if held.request is not None]
+    conventional = {held.address for held in requested if not inventory.devices[held.address].express}
     steps: list[HostdevStep] = []
     definition: dict[str, ET.Element] = {}
     for place in PLACES:
@@ -60,7 +61,7 @@ def entering(
         layout = layout_after(present, leaving, place)
         slots = guest_slots(inventory, layout, requested, after) if place == CONFIG else {}
         there = [held for held in requested if place in held.attach]
-        places = Places(domain, place, layout, slots, {**asked_for(after, there), **slots})
+        places = Places(domain, place, layout, slots, {**asked_for(after, there), **slots}, conventional)
         entry = _Entry(places, change, definition)
         placed: list[HostdevStep] = []
         for held in requested:

@@ -23,7 +23,7 @@ class Places(t.NamedTuple):
     """The places in one XML of a domain: `layout` is that without what leaves it, and with what it gets back.
 
     `slots` are those of functions of one slot by host address, see guest_slots; `promised` those that were asked for
-    or chosen for a device, which no other one gets.
+    or chosen for a device, which no other one gets. `conventional` are the devices without PCI Express.
     """
 
     domain: Domain
@@ -31,6 +31,7 @@ class Places(t.NamedTuple):
     layout: DomainLayout
     slots: t.Mapping[str, str]
     promised: dict[str, str]
+    conventional: t.Collection[str]
 
     def kept(self, address: str, at: str | None) -> str | None:
         """A place that the device had, where it can be had; the root complex has no hot-plug slots."""
@@ -58,11 +59,7 @@ class Places(t.NamedTuple):
         if at.bus not in layout.controllers:
             if self.place == LIVE:
                 return f"the running domain has no PCI controller with index {at.bus}"
-            if layout.free_root_ports is not None and at.slot:
-                return f"libvirt adds a pcie-root-port as bus {at.bus}, which has slot 00 alone"
-            others = (there for other, there in self.promised.items() if other != address)
-            shared = next((there for there in others if _collide(layout, wanted, there)), None)
-            return None if shared is None else f"another device gets {shared}, behind the same port"
+            return self._why_not_new(at, address)
         if layout.has_room(wanted, {address, *self.slots}) and (self.place == CONFIG or not _fixed(layout, at.bus)):
             return None
         there = ", ".join(f"{what} at {spot}" for spot, what in layout.places.items() if spot.bus == at.bus)
@@ -71,6 +68,16 @@ class Places(t.NamedTuple):
             if there
             else f"is a {layout.controllers[at.bus]}, which has no such slot, or none for hot-plugging"
         )
+
+    def _why_not_new(self, at: PciAddress, address: str) -> str | None:
+        """What libvirt adds as a bus that is not there yet (src/conf/domain_addr.c, virDomainPCIAddressSetGrow)."""
+        port = self.layout.free_root_ports is not None and address not in self.conventional
+        if port == bool(at.slot):
+            what = (
+                "pcie-root-port as bus {}, which has slot 00 alone" if port else "bridge as bus {}, without a slot 00"
+            )
+            return f"libvirt adds a {what.format(at.bus)}"
+        return None
 
 
 def asked_for(claim: Claim, holdings: t.Iterable[Holding]) -> dict[str, str]:
@@ -95,12 +102,9 @@ def check_apart(domain: Domain, claim: Claim) -> None:
 
 
 def _collide(layout: DomainLayout, one: str, other: str) -> bool:
-    """Whether two places are one slot, or behind one port. A bus that is not there yet becomes a port, see _why_not."""
+    """Whether two places are one slot, or behind one port."""
     first, second = PciAddress.parse(one), PciAddress.parse(other)
-    if first.bus != second.bus:
-        return False
-    new = "pcie-root-port" if layout.free_root_ports is not None else "pci-bridge"
-    return first.slot == second.slot or layout.controllers.get(first.bus, new) in ONE_SLOT
+    return first.bus == second.bus and (first.slot == second.slot or layout.controllers.get(first.bus) in ONE_SLOT)
 
 
 def _fixed(layout: DomainLayout, bus: int) -> bool:

@@ -166,6 +166,13 @@ def test_a_guest_keeps_what_it_ran_with_before_the_claim_and_the_device_stays_bo
     assert host.host_state() == before
 
 
+def test_a_release_gives_a_running_guest_nothing_that_was_taken_out_of_it_by_hand(lab_host):
+    host = with_element(lab_host, HOSTDEV.replace("mlx5_vfio_pci", "vfio-pci"), running=True)
+    host.claim(NIC)
+    host.domain.xml[LIVE] = domain_xml()
+    assert steps(host.release()) == []
+
+
 def test_a_release_to_the_hosts_driver_takes_it_from_no_guest_that_had_it_before(lab_host):
     host = with_element(lab_host, hostdev_xml(VF, managed=True), running=True)
     host.claim(NIC)

@@ -111,6 +111,14 @@ def test_a_slot_that_there_is_none_of(host, at):
     assert refused(host, {**A, "guest_address": at}).code == "guest_address_taken"
 
 
+@pytest.mark.parametrize(("machine", "at"), [("pcie-root", "0000:09:00.0"), ("pci-root", "0000:01:00.0")])
+def test_a_bridge_that_libvirt_would_add_has_no_first_slot(host, machine, at):
+    host.domain.xml[LIVE] = None
+    host.domain.xml[CONFIG] = domain_xml(machine=machine, ports=0)
+    error = refused(host, {"name": "c", "address": EDU, "guest_address": at}, whole_group=True)
+    assert "libvirt adds a bridge as bus" in error.found
+
+
 def test_an_address_that_the_device_has_already_among_others_of_its_slot(host):
     at = '<address type="pci" domain="0" bus="2" slot="0" function="0" multifunction="on"/>'
     other = FILE.format(2, 0, 1)
@@ -137,6 +145,13 @@ def test_so_many_ports_are_free_in_the_end_and_a_second_run_changes_nothing(host
     assert len(parse_layout(host.domain.xml[CONFIG]).free_root_ports) >= ports
     again = host.claim(*requests, **keywords)
     assert (again.changed, [str(step) for plan in again.plans for step in plan.steps]) == (False, [])
+
+
+def test_a_port_that_an_address_asks_for_may_be_one_of_those_that_are_added(host):
+    wish = {"name": "a", "address": VF1, "guest_address": "0000:05:00.0"}
+    host.claim(wish, attach=("config",), free_root_ports=6)
+    assert len(parse_layout(host.domain.xml[CONFIG]).free_root_ports) >= 6
+    assert not host.claim(wish, attach=("config",), free_root_ports=6).changed
 
 
 def test_a_bridge_that_is_there_takes_the_conventional_device(host):

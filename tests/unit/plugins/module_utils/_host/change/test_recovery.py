@@ -230,6 +230,23 @@ def test_what_a_guest_had_before_it_was_claimed_stays_with_it(host):
     assert "boot" not in host.domain.xml[CONFIG]
 
 
+def test_nor_is_it_taken_for_its_driver_that_is_to_come_back(host):
+    host.kernel.modules.add("x-vfio-pci")
+    host.kernel.fit(VF1, "x-vfio-pci")
+    host.domain.xml[LIVE] = None
+    host.domain.xml[CONFIG] = domain_xml(hostdev_xml(VF1, managed=True))
+    host.domain.create()
+    host.claim(NIC)
+    host.domain.destroy()
+    host.claim({**NIC, "driver": "x-vfio-pci"})
+    killed_at_libvirt(host, 1, host.release)
+    host.domain.create()
+    outcome = host.release(owner="nobody")
+    assert f"domain web1 runs with {VF1}, as before it was claimed" in " ".join(outcome.warnings)
+    assert guest_has(host)
+    assert host.record["claims"] == []
+
+
 def test_a_stick_in_a_guest_that_was_started_meanwhile_leaves_it_too(host):
     plug(host, usb("3-1", 2))
     ready(host)
