@@ -20,6 +20,7 @@ from typing import Any
 import libvirt
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.exclusive import ExclusiveOpen
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
@@ -101,6 +102,7 @@ def main(told: dict[str, Any]) -> None:
         tree,
         lambda path, text, seconds: breaking.happen(f"{path} <- {text.strip()}", lambda: write(path, text, seconds)),
         lambda name: subprocess.run(["modprobe", "--", name], check=False).returncode == 0,
+        disks=ExclusiveOpen(tree),
     )
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     domains = BreakingDomains(

@@ -116,13 +116,27 @@ def test_a_device_that_a_process_opens_in_mid_claim_stays_with_its_driver(lab: L
         lab.sh("kill $(cat /run/holder); rm /run/holder")
 
 
+def test_a_disk_that_is_mounted_in_mid_claim_stays_with_its_driver(lab: Lab, before: HostState) -> None:
+    disk = lab.sh(f"ls /sys/bus/pci/devices/{topology.NVME}/nvme").stdout.strip() + "n1"
+    wish = {"domain": DEAF, "requests": [{"name": "disk", "address": topology.NVME}]}
+    mount = f"sh mkfs.ext4 -qF /dev/{disk} && mount /dev/{disk} /mnt"
+    try:
+        failed = broken.outcome(broken.run(lab, "claim", wish, f"{topology.NVME}/driver_override", mount))["error"]
+        assert (failed["code"], failed["subject"]) == ("device_in_use", topology.NVME)
+        assert failed["found"] == f"by now mounted_fs: /dev/{disk} is mounted at /mnt"
+        after = read_state(lab)
+        assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
+    finally:
+        lab.sh(f"umount /mnt; wipefs -qa /dev/{disk}")
+
+
 def test_a_driver_that_refuses_a_device_is_quoted_with_the_kernel(lab: Lab, before: HostState) -> None:
     wish = {"domain": DEAF, "requests": [{"name": "disk", "address": topology.NVME_PF}]}
     folder = f"/sys/bus/pci/devices/{topology.NVME_PF}"
-    # vfio-pci takes no PF that has VFs: they are made when the claim has looked already.
+    # vfio-pci takes no PF that has VFs: they are made when the claim has looked for the last time.
     made = f"sh echo 0 > {folder}/sriov_drivers_autoprobe; echo 1 > {folder}/sriov_numvfs"
     try:
-        failed = broken.outcome(broken.run(lab, "claim", wish, f"{topology.NVME_PF}/driver_override", made))["error"]
+        failed = broken.outcome(broken.run(lab, "claim", wish, "/drivers/nvme/unbind", made))["error"]
         assert (failed["code"], failed["subject"]) == ("bind_failed", topology.NVME_PF)
         assert "(errno 16): the device is in use: a PF with VFs" in failed["found"]
         assert any("failed with error -16" in line for line in failed["kernel_messages"]), failed["kernel_messages"]
