@@ -49,7 +49,7 @@ def _check_stood(stood: dict[str, str], wanted: str, path: str) -> None:
     for place, xml in stood.items():
         element_form("hostdev")(xml, f"{path}.{place}")
         if parse_element(xml).get("type") != wanted:
-            raise forms.wrong(f"{path}.{place}", xml, f"a hostdev element of the type {wanted}")
+            raise forms.wrong(f"{path}.{place}", xml, f"a hostdev of type {wanted}")
 
 
 _TYPES = {USB: "usb", SCSI: "scsi"}
