@@ -362,13 +362,11 @@ ansible_facts:
               sample: 10.0.3
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
-def work(module: AnsibleModule) -> dict[str, object]:
+def work(module: Module) -> dict[str, object]:
     from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
 
     return facts(module)
@@ -376,7 +374,7 @@ def work(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     run(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **HOST_OPTIONS,
                 "libvirt": {"type": "str", "choices": ["auto", "required", "none"], "default": "auto"},

@@ -444,14 +444,12 @@ error:
         remedy: "it stays with the host: ask for another device"
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
-def work(module: AnsibleModule) -> dict[str, object]:
+def work(module: Module) -> dict[str, object]:
     find_binding(module)
     from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
 
@@ -460,7 +458,7 @@ def work(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     run(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **CHANGE_OPTIONS,
                 "domain": {"type": "str"},

@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 255,
-    "facts, libvirt": 298,
-    "unchanged claim": 259,
-    "release of nothing": 221,
+    "facts": 260,
+    "facts, libvirt": 304,
+    "unchanged claim": 268,
+    "release of nothing": 230,
 }
 
 

@@ -13,6 +13,7 @@ from ..guards.function import SILENT
 from .differences import difference, orphaned
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Holding
     from ..snapshot import Snapshot
     from .differences import Difference
 
@@ -36,7 +37,7 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
             if elsewhere is not None:
                 details.append(("moved", f"the device is at {elsewhere} now"))
             elif device is None:
-                details.append(("removed", "there is no such device on the host"))
+                details.append(("removed", _removed(snapshot, held)))
             if device is not None:
                 mismatch = identity_mismatch(device, held)
                 if mismatch is not None:
@@ -51,6 +52,13 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
                         details.append(("not_attached", f"{claim.owner} does not have it"))
             differences.extend(difference(code, address, claim.owner, detail) for code, detail in details)
     return [*differences, *_set_aside(snapshot), *_unrecorded(snapshot)]
+
+
+def _removed(snapshot: Snapshot, held: Holding) -> str:
+    from ..claims.unmade_vf import pfs_of_unmade, unmade
+
+    pfs = pfs_of_unmade(snapshot.inventory, held)
+    return "there is no such device on the host" + (f": {unmade(pfs)}" if pfs else "")
 
 
 def _node_drift(snapshot: Snapshot) -> list[Difference]:

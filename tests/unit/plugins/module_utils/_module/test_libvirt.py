@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import sys
 import types
 
 import pytest
 from ansible.module_utils.common import respawn as ansible_respawn
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import (
@@ -16,6 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import
     connect,
     find_binding,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.missing_binding import package
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, Script
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
@@ -23,7 +26,7 @@ BINDING = types.SimpleNamespace(libvirtError=LibvirtError)
 
 
 class Module:
-    """What connect and load_module use of AnsibleModule."""
+    """What load_module uses of AnsibleModule."""
 
     def __init__(self, modprobe="/sbin/modprobe", status=0):
         self.modprobe, self.status, self.commands = modprobe, status, []
@@ -32,12 +35,12 @@ class Module:
         assert (name, opt_dirs) == ("modprobe", ["/sbin", "/usr/sbin"])
         return self.modprobe
 
-    def run_command(self, command):
+    def run_command(self, command, *, handle_exceptions):
+        assert not handle_exceptions  # else Ansible ends the task by itself
         self.commands.append(command)
+        if isinstance(self.status, OSError):
+            raise self.status
         return self.status, "", ""
-
-    def fail_json(self, **result):
-        raise SystemExit(result["msg"])
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_uris_of_other_hosts_are_refused(uri):
 
 
 def test_a_connection_is_opened_to_the_uri(runner):
-    connection, reason = connect(Module(), "qemu:///system", required=True)
+    connection, reason = connect("qemu:///system", required=True)
     assert runner.opened == ["qemu:///system"]
     assert connection is not None
     assert (connection.handle, connection.error, connection.uri) == (
@@ -73,23 +76,58 @@ def test_a_connection_is_opened_to_the_uri(runner):
 
 def test_a_connection_that_is_refused_is_an_error_only_where_it_is_required(runner):
     runner.open_error = LibvirtError("Failed to connect socket to '/var/run/libvirt/virtqemud-sock'")
-    assert connect(Module(), "qemu:///system", required=False) == (
+    assert connect("qemu:///system", required=False) == (
         None,
         "Failed to connect socket to '/var/run/libvirt/virtqemud-sock'",
     )
     with pytest.raises(HostdevError) as caught:
-        connect(Module(), "qemu:///system", required=True)
+        connect("qemu:///system", required=True)
     assert (caught.value.code, caught.value.subject) == ("no_libvirt", "libvirt at qemu:///system")
     assert caught.value.found == "Failed to connect socket to '/var/run/libvirt/virtqemud-sock'"
 
 
 def test_a_missing_binding_is_an_error_only_where_it_is_required(runner):
     runner.without_binding()
-    connection, reason = connect(Module(), "qemu:///system", required=False)
+    connection, reason = connect("qemu:///system", required=False)
     assert connection is None
-    assert reason.startswith("Failed to import the required Python library (libvirt-python)")
-    with pytest.raises(SystemExit, match="Failed to import the required Python library .libvirt-python."):
-        connect(Module(), "qemu:///system", required=True)
+    assert reason.startswith(f"libvirt's Python binding: {sys.executable} can't import it")
+    with pytest.raises(HostdevError) as caught:
+        connect("qemu:///system", required=True)
+    assert (caught.value.code, caught.value.message) == ("libvirt_python_missing", reason)
+
+
+@pytest.mark.parametrize(
+    ("release", "wanted"),
+    [
+        ("ID=debian\n", "python3-libvirt"),
+        ("ID=ubuntu\nID_LIKE=debian\n", "python3-libvirt"),
+        ('NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\n', "python3-libvirt"),
+        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "python3-libvirt-python"),
+        ("ID='sles'\nID_LIKE='suse'\n", "python3-libvirt-python"),
+        ("ID=arch\n", "libvirt-python"),
+    ],
+)
+def test_the_package_of_the_binding_is_the_distributions_own(tmp_path, release, wanted):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(release, encoding="utf-8")
+    assert package(Tree(str(tmp_path))) == wanted
+
+
+@pytest.mark.parametrize("release", ["", "ID=plan9\n", "no assignment\n"])
+def test_an_unknown_distribution_is_told_all_names(tmp_path, release):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(release, encoding="utf-8")
+    for told in (package(Tree(str(tmp_path))), package(Tree(str(tmp_path / "nowhere")))):
+        assert told.startswith("python3-libvirt (Debian, Ubuntu, Fedora, RHEL), or python3-libvirt-python (SUSE), or")
+
+
+def test_a_python_that_can_not_be_started_is_no_end_of_the_task(runner, monkeypatch):
+    def probe(_paths, _name):
+        raise PermissionError(13, "Permission denied")
+
+    runner.without_binding()
+    monkeypatch.setattr(ansible_respawn, "probe_interpreters_for_module", probe)
+    find_binding(Module())
 
 
 def test_the_module_starts_anew_under_the_systems_python_that_has_the_binding(runner, monkeypatch):
@@ -118,7 +156,7 @@ def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch
     monkeypatch.setattr(ansible_respawn, "has_respawned", lambda: True)
     monkeypatch.setattr(ansible_respawn, "probe_interpreters_for_module", lambda _paths, _name: "/usr/bin/python3")
     find_binding(Module())
-    assert connect(Module(), "qemu:///system", required=False)[0] is None
+    assert connect("qemu:///system", required=False)[0] is None
 
 
 def test_versions_are_told_with_dots():
@@ -147,6 +185,7 @@ def test_modules_are_loaded_with_modprobe():
 
 def test_a_modprobe_that_fails_or_is_not_there_loaded_nothing():
     assert not load_module(Module(status=1), "vfio-pci")
+    assert not load_module(Module(status=OSError(12, "Cannot allocate memory")), "vfio-pci")
     module = Module(modprobe=None)
     assert not load_module(module, "vfio-pci")
     assert module.commands == []
