@@ -295,7 +295,9 @@ ansible_facts:
           returned: when gathered
           sample: []
         drift:
-          description: Every difference between the record, the drivers and the domains.
+          description:
+            - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
+              that do not respond among them.
           type: list
           elements: dict
           returned: when gathered

@@ -228,6 +228,9 @@ options:
         C(hostdev).
       - V(ip_configured) - the host has an address on it.
       - V(mgmt_nic) - another ssh connection to the host (port 22) comes in or goes out through it.
+      - V(network_storage) unless the root file system is among them - file systems or disks of the host come over it
+        (NFS, iSCSI, NVMe over fabrics).
+      - V(other_netns) - its interface is in another network namespace, such as a container's.
       - V(watchdog) - it is a watchdog; if it runs it resets the host when it is no longer fed.
       # guards: end
     type: list
@@ -426,8 +429,8 @@ error:
       devices that may not be given away. C(group_members) that have to go along. C(driver) and C(kernel_messages) of a
       device whose driver was not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the
       domains that were stopped hard. C(undo_failed), the error of the undo, and C(commands) for what is left.
-      C(record), the error of a record that could not be written after the undo. C(set_aside), the devices that stay on
-      record.
+      C(record), the error of a record that could not be written after the undo. C(set_aside), the devices that
+      nobody gets until they are mended.
   returned: failure
   type: dict
   sample:

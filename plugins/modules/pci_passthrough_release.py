@@ -195,7 +195,8 @@ error:
     - Where there is more to say, there are further keys. C(driver) and C(kernel_messages) of a device whose driver was
       not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the domains that were stopped
       hard. C(undo_failed), the error of the undo, and C(commands) for what is left. C(record), the error of a record
-      that could not be written after the undo. C(set_aside), the devices that stay on record.
+      that could not be written after the undo. C(set_aside), the devices that nobody gets until
+      they are mended.
   returned: failure
   type: dict
   sample:

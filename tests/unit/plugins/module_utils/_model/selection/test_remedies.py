@@ -147,7 +147,8 @@ def test_all_mates_of_a_device_that_is_blocked_besides_are_in_one_list():
     host = inventory(device(A), *map(device, mates), host_uses=[HostUse("swap", A, "sw")])
     told = remedy(host, {"name": "n", "address": A})
     assert told.startswith(
-        f"take the swap out of use (`swapoff`), and out of `/etc/fstab`; and set group_members to claim, or to the list {mates}"
+        "take the swap out of use (`swapoff`), and out of `/etc/fstab`; "
+        f"and set group_members to claim, or to the list {mates}"
     )
     assert told.count("group_members") == 1
 

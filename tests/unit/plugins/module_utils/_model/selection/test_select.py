@@ -249,7 +249,8 @@ def test_a_held_device_that_no_longer_fits_fails_the_run_or_is_replaced(devices,
         (
             [pf(PF)],
             f"it is no longer on the host: the VFs were not made again (of {PF}, which has 0 of 7)",
-            f"VFs 0 of 7 on {PF}: make as many as there were (`echo NUMBER > {SETTING}`); have the host do so at each boot",
+            f"VFs 0 of 7 on {PF}: make as many as there were (`echo NUMBER > {SETTING}`); "
+            "have the host do so at each boot",
         ),
         (
             [pf(PF, VF2), vf(VF2, PF)],
