@@ -295,7 +295,9 @@ ansible_facts:
           returned: when gathered
           sample: []
         drift:
-          description: Every difference between the record, the drivers and the domains.
+          description:
+            - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
+              that do not respond among them.
           type: list
           elements: dict
           returned: when gathered
@@ -362,13 +364,11 @@ ansible_facts:
               sample: 10.0.3
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
-def work(module: AnsibleModule) -> dict[str, object]:
+def work(module: Module) -> dict[str, object]:
     from ansible_collections.kvm.hostdev.plugins.module_utils._module.facts import facts
 
     return facts(module)
@@ -376,7 +376,7 @@ def work(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     run(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **HOST_OPTIONS,
                 "libvirt": {"type": "str", "choices": ["auto", "required", "none"], "default": "auto"},

@@ -223,11 +223,15 @@ options:
       - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
         names.
       - V(enslaved) - it is a port of a bridge or bond, or carries a VLAN or the like.
-      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev or a disk.
+      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has a disk
+        that lies on it, be it the claim's own.
       - V(in_interface_hostdev) while that domain does not run - another domain names it as an interface of type
         C(hostdev).
       - V(ip_configured) - the host has an address on it.
       - V(mgmt_nic) - another ssh connection to the host (port 22) comes in or goes out through it.
+      - V(network_storage) unless the root file system is among them - file systems or disks of the host come over it
+        (NFS, iSCSI, NVMe over fabrics).
+      - V(other_netns) - its interface is in another network namespace, a container's or a service's.
       - V(watchdog) - it is a watchdog; if it runs it resets the host when it is no longer fed.
       # guards: end
     type: list
@@ -426,8 +430,8 @@ error:
       devices that may not be given away. C(group_members) that have to go along. C(driver) and C(kernel_messages) of a
       device whose driver was not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the
       domains that were stopped hard. C(undo_failed), the error of the undo, and C(commands) for what is left.
-      C(record), the error of a record that could not be written after the undo. C(set_aside), the devices that stay on
-      record.
+      C(record), the error of a record that could not be written after the undo. C(set_aside), the devices that
+      nobody gets until they are mended.
   returned: failure
   type: dict
   sample:
@@ -444,14 +448,12 @@ error:
         remedy: "it stays with the host: ask for another device"
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
-def work(module: AnsibleModule) -> dict[str, object]:
+def work(module: Module) -> dict[str, object]:
     find_binding(module)
     from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
 
@@ -460,7 +462,7 @@ def work(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     run(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **CHANGE_OPTIONS,
                 "domain": {"type": "str"},

@@ -197,7 +197,8 @@ error:
     - Where there is more to say, there are further keys. C(driver) and C(kernel_messages) of a device whose driver was
       not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the domains that were stopped
       hard. C(undo_failed), the error of the undo, and C(commands) for what is left. C(record), the error of a record
-      that could not be written after the undo. C(set_aside), the devices that stay on record.
+      that could not be written after the undo. C(set_aside), the devices that nobody gets until
+      they are mended.
   returned: failure
   type: dict
   sample:
@@ -208,14 +209,12 @@ error:
     remedy: shut the domain down first
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import run
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
-def work(module: AnsibleModule) -> dict[str, object]:
+def work(module: Module) -> dict[str, object]:
     find_binding(module)
     from ansible_collections.kvm.hostdev.plugins.module_utils._module.release import release
 
@@ -224,7 +223,7 @@ def work(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     run(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **CHANGE_OPTIONS,
                 "domain": {"type": "str"},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What guides and modules say of blocker codes, made from the table of guards.
+"""What guide and module say of blocker codes, made from the table of guards.
 
     python3 tests/gates/guard_docs.py [--write]
 
@@ -20,8 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = "plugins/module_utils/_model/guards/registry.py"
 CLAIM = "plugins/modules/pci_passthrough_claim.py"
-BLOCKERS = "docs/docsite/rst/guide_blockers.rst"
-TROUBLESHOOTING = "docs/docsite/rst/guide_troubleshooting.rst"
+GUIDE = "docs/docsite/rst/guide_troubleshooting.rst"
 WIDTH = 120
 
 Markup = t.Callable[[str], str]
@@ -33,20 +32,22 @@ def wanted() -> dict[str, str]:
     options = set(re.findall(r"^  (\w+):\n    description:", (ROOT / CLAIM).read_text(encoding="utf-8"), re.MULTILINE))
     rst, yaml = _rst(options), _yaml(options)
     blockers = [
-        [f"``{guard.code}``", _sentence(guard.meaning, rst), _sentence(guard.remedy, rst), _allowed(guard, rst)]
+        [
+            f"``{guard.code}``",
+            _sentence(guard.meaning, rst),
+            _marked(guard.see, rst),
+            _sentence(guard.remedy, rst),
+            _allowed(guard, rst),
+        ]
         for guard in guards
     ]
-    troubleshooting = [[f"``{guard.code}``", _marked(guard.see, rst), _sentence(guard.remedy, rst)] for guard in guards]
     allow = [
         f"V({guard.code}){f' {guard.note}' if guard.note else ''} - {_marked(guard.meaning, yaml)}."
         for guard in sorted(guards)
         if guard.allowable == "allow"
     ]
     return {
-        BLOCKERS: _filled(BLOCKERS, ".. ", _list_table(blockers, ["Code", "What it means", "What to do", "``allow``"])),
-        TROUBLESHOOTING: _filled(
-            TROUBLESHOOTING, ".. ", _list_table(troubleshooting, ["Code", "See it with", "What to do"])
-        ),
+        GUIDE: _filled(GUIDE, ".. ", _list_table(blockers)),
         CLAIM: _filled(CLAIM, "      # ", "".join(_wrapped(text, "      - ", "        ") for text in allow)),
     }
 
@@ -73,10 +74,9 @@ def _filled(file: str, comment: str, content: str) -> str:
     return before + begin + content + end + after
 
 
-def _list_table(rows: list[list[str]], head: list[str]) -> str:
-    widths = {4: "18 36 34 12", 3: "20 40 40"}[len(head)]
-    lines = f"\n.. list-table::\n   :header-rows: 1\n   :widths: {widths}\n\n"
-    for row in [head, *rows]:
+def _list_table(rows: list[list[str]]) -> str:
+    lines = "\n.. list-table::\n   :header-rows: 1\n   :widths: 14 26 22 28 10\n\n"
+    for row in [["Code", "What it means", "See it with", "What to do", "``allow``"], *rows]:
         for number, cell in enumerate(row):
             lines += _wrapped(cell, "     - " if number else "   * - ", "       ")
     return lines + "\n"

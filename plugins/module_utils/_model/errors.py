@@ -19,12 +19,16 @@ def one_line(text: str) -> str:
     )
 
 
-def did_you_mean(word: str, known: t.Iterable[str]) -> str:
-    """The remedy for a word that is none of those known: the nearest of them, the empty text when none is near."""
-    import difflib  # only what goes wrong needs it
+def few(names: t.Collection[str], none: str = "", separator: str = ", ") -> str:
+    """The first five names in one text, then how many more there are; `none` without any.
 
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"did you mean {near[0]}?" if near else ""
+    A message stays one readable line, on a host with thousands of devices too.
+    """
+    named = separator.join(list(names)[:_FEW]) or none
+    return f"{named}{separator}and {len(names) - _FEW} more" if len(names) > _FEW else named
+
+
+_FEW = 5
 
 
 class HostdevError(Exception):

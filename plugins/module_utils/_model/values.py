@@ -10,7 +10,7 @@ import math
 import re
 import typing as t
 
-from .errors import HostdevError, did_you_mean
+from .errors import HostdevError
 
 NO_DRIVER = "none"
 """What a spec says for a device without a driver."""
@@ -30,6 +30,8 @@ def check_keys(value: t.Mapping[object, object], keys: t.Sequence[str], path: st
     """Refuse a key that is none of these, and say which is meant."""
     for key in value:
         if key not in keys:
+            from .nearest import did_you_mean
+
             raise HostdevError(
                 code,
                 subject=f"{path}.{key}",
@@ -52,7 +54,7 @@ def from_json(value: object) -> object:
 def identifier(value: object, path: str) -> str | None:
     """Four digits in lower case, None for `*`."""
     wanted = 'four hexadecimal digits in quotes, such as "8086", or "*"'
-    digits = _hexadecimal(value, path, wanted)
+    digits = _hexadecimal(value, path, wanted, (4,))
     if digits == "*":
         return None
     if not re.fullmatch("[0-9a-f]+", digits) or int(digits, 16) > 0xFFFF:
@@ -62,16 +64,17 @@ def identifier(value: object, path: str) -> str | None:
 
 def class_prefix(value: object, path: str) -> str:
     wanted = 'two, four or six hexadecimal digits in quotes, such as "0200"'
-    digits = _hexadecimal(value, path, wanted)
+    digits = _hexadecimal(value, path, wanted, (2, 4, 6))
     if not re.fullmatch("(?:[0-9a-f]{2}){1,3}", digits):
         raise invalid(path, value, wanted)
     return digits
 
 
-def _hexadecimal(value: object, path: str, wanted: str) -> str:
+def _hexadecimal(value: object, path: str, wanted: str, widths: t.Collection[int]) -> str:
     if not isinstance(value, str):
-        # YAML reads 0x10de as the number 4318 and 0302 as 194: the digits that were meant are lost.
-        raise invalid(path, value, wanted, "put the digits into quotes")
+        from .unquoted import with_quotes  # only what goes wrong needs it
+
+        raise with_quotes(invalid(path, value, wanted), value, widths)
     digits = value.strip().lower()
     return digits[2:] if digits.startswith("0x") else digits
 

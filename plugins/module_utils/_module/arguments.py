@@ -18,12 +18,15 @@ def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
         try:
             addresses.append(normalize_address(value))
         except ValueError as error:
-            raise HostdevError(
+            from .._model.unquoted import address_meant, and_quotes
+
+            wrong = HostdevError(
                 "invalid_address",
                 subject=f"{path}[{index}]",
                 found=f"found {value!r}",
                 wanted="a PCI address such as 0000:3b:00.0",
-            ) from error
+            )
+            raise and_quotes(wrong, address_meant(value)) from error
     return tuple(addresses)
 
 
@@ -82,8 +85,13 @@ def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
     from .._model.guards.registry import ALLOWABLE, GUARDS
 
     for code in sorted(allowed - ALLOWABLE):
-        known = f"{code} can't be accepted: {GUARDS[code].meaning}" if code in GUARDS else f"{code} is no blocker code"
-        raise HostdevError(
-            "invalid_option", subject="allow", found=known, wanted="some of " + ", ".join(sorted(ALLOWABLE))
-        )
+        from .._model.nearest import did_you_mean
+
+        found, remedy = f"{code} is no blocker code", did_you_mean(code, sorted(ALLOWABLE))
+        if code in GUARDS:
+            found = f"{code} can't be accepted: {GUARDS[code].meaning}"
+            lifts = GUARDS[code].remedy.format(address="the device at fault")
+            remedy = f"take it out of allow; where the code stands in the way: {lifts}"
+        wanted = "some of " + ", ".join(sorted(ALLOWABLE))
+        raise HostdevError("invalid_option", subject="allow", found=found, wanted=wanted, remedy=remedy)
     return allowed

@@ -79,7 +79,7 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Chan
             wanted="root: only root may bind drivers and write the record",
             remedy="set become: true",
         )
-    libvirt, _reason = connect(module, uri, required=needs_libvirt)
+    libvirt, _reason = connect(uri, required=needs_libvirt)
     domains = None if libvirt is None else _domains(libvirt)
     return ModuleHost(module, Tree(), domains), RecordFile(module.params["facts_path"])
 
@@ -96,7 +96,10 @@ def load_module(module: AnsibleModule, name: str) -> bool:
     modprobe = module.get_bin_path("modprobe", opt_dirs=["/sbin", "/usr/sbin"])
     if modprobe is None:
         return False
-    return bool(module.run_command([modprobe, "--", name])[0] == 0)
+    try:
+        return bool(module.run_command([modprobe, "--", name], handle_exceptions=False)[0] == 0)
+    except OSError:  # what Ansible makes of it has no `error`
+        return False
 
 
 def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:

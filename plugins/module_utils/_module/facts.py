@@ -38,7 +38,7 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     wish = parse_wish(options)
     libvirt, reason = None, "not asked for (libvirt: none)"
     if asked:
-        libvirt, reason = connect(module, options["uri"], required=required)
+        libvirt, reason = connect(options["uri"], required=required)
     record = _read_record(module)
     gathered, warnings = gather(System(Tree(), environ=os.environ), libvirt, reason, record, wish)
     for warning in warnings:

@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import traceback
 import typing as t
 from urllib.parse import urlsplit
-
-from ansible.module_utils.basic import missing_required_lib
 
 from .._model.errors import HostdevError
 
@@ -77,12 +74,14 @@ def find_binding(module: AnsibleModule) -> None:
 
         if has_respawned():
             return
-        interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
-        if interpreter is not None:
-            respawn_module(interpreter)
+        # A Python that can't be started has no binding for us: what needs it says that it is missing.
+        with contextlib.suppress(OSError):
+            interpreter = probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
+            if interpreter is not None:
+                respawn_module(interpreter)
 
 
-def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt | None, str]:
+def connect(uri: str, *, required: bool) -> tuple[Libvirt | None, str]:
     """Libvirt, or None and the reason. With `required` a missing one raises HostdevError.
 
     One that leads to another host raises always: by its URI, before anything is opened, or by what it says itself.
@@ -90,10 +89,13 @@ def connect(module: AnsibleModule, uri: str, *, required: bool) -> tuple[Libvirt
     check_local(uri)
     try:
         import libvirt
-    except ImportError:
+    except ImportError as error:
+        from .missing_binding import missing_binding
+
+        missing = missing_binding(error)
         if required:
-            module.fail_json(msg=missing_required_lib("libvirt-python"), exception=traceback.format_exc())
-        return None, missing_required_lib("libvirt-python")
+            raise missing from error
+        return None, missing.message
     # Without a handler libvirt prints each error to stderr.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     try:

@@ -9,11 +9,19 @@ import gc
 import traceback
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
+
 from .._model.errors import HostdevError, one_line
 from .zip_imports import compile_once
 
-if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
+
+class Module(AnsibleModule):
+    """Ansible's module object, whose failed results all have `error`, also where Ansible itself refuses an option."""
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        result.setdefault("error", HostdevError("invalid_option", subject="this task", found=msg).as_result())
+        super().fail_json(msg, **result)
+        raise AssertionError("fail_json came back")  # pragma: no cover
 
 
 def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> t.NoReturn:
@@ -28,9 +36,15 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any
     except HostdevError as error:
         module.fail_json(msg=error.message, error=error.as_result())
     except Exception as error:  # a defect of ours, or a host unlike any we know: say so, with the place
+        told = HostdevError(
+            "unexpected",
+            subject=f"Unexpected {type(error).__name__}",
+            found=one_line(str(error)),
+            remedy="This is a bug in kvm.hostdev; please report it",
+        )
         module.fail_json(
-            msg=f"Unexpected {type(error).__name__}: {one_line(str(error))}. "
-            "This is a bug in kvm.hostdev; please report it.",
+            msg=f"{told.subject}: {told.found}. {told.remedy}.",
+            error=told.as_result(),
             exception=traceback.format_exc(),
         )
     finally:

@@ -42,8 +42,8 @@ def test_the_ways_in_which_effects_go_wrong_are_all_named():
 
     listed = GUIDE.split("The ways are:", 1)[1].split("\n``./run")[0]
     assert set(re.findall(r"``([^`]+)``", listed)) == set(MODES)
-    assert "in each of nine ways" in GUIDE
-    assert len(MODES) == 9
+    assert "in each of eleven ways" in GUIDE
+    assert len(MODES) == 11
 
 
 def test_the_guides_are_in_the_table_of_contents():

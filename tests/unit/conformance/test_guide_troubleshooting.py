@@ -91,9 +91,20 @@ def test_every_blocker_code_has_a_row_and_every_row_a_code():
     assert set(GUARDS) == set(table("Blocker codes"))
 
 
-def test_every_row_has_a_remedy():
-    rows = [*table("Error codes").values(), *table("Blocker codes").values()]
-    assert [cells[0] for cells in rows if len(cells) != 3 or len(cells[2]) < 10] == []
+def test_each_code_is_explained_once():
+    listed = [
+        code for row in re.findall(r"^   \* - (``.*)", GUIDE, re.MULTILINE) for code in re.findall("``([a-z_]+)``", row)
+    ]
+    twice = {code for code in listed if listed.count(code) > 1}
+    # What is found out of a device, and what a claim of it ends with, have one name.
+    assert twice == set(table("Error codes")) & set(GUARDS)
+
+
+@pytest.mark.parametrize(("title", "columns"), [("Error codes", 4), ("Blocker codes", 5)])
+def test_every_row_has_a_meaning_and_a_remedy(title, columns):
+    rows = table(title).values()
+    assert [cells[0] for cells in rows if len(cells) != columns or min(map(len, cells[2:4])) < 5] == []
+    assert [cells[0] for cells in rows if len(cells[3]) < 10] == []
 
 
 def test_the_words_of_messages_are_those_of_the_code():

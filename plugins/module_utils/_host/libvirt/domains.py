@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ..._model.errors import HostdevError
+from ..._model.errors import HostdevError, few
 from ..._model.guest.domain import Domain, parse_layout
 from .connection import LibvirtConnection
 from .errors import INVALID_ARG, NO_DOMAIN, is_gone, number
@@ -66,12 +66,15 @@ class Domains:
             raise _no_answer(error, f"domain {wanted}") from error
         if isinstance(answer, Domain):
             return answer
+        from ..._model.nearest import did_you_mean, nearest_first
+
         raise HostdevError(
             "unknown_domain",
             subject=f"domain {wanted}",
-            found="libvirt has no domain of that name or UUID; it has " + (", ".join(answer) or "none at all"),
+            found="libvirt has no domain of that name or UUID; it has "
+            + few(nearest_first(wanted, answer), "none at all"),
             wanted="a defined or running domain",
-            remedy="define it first, or set owner instead to claim without a domain",
+            remedy=did_you_mean(wanted, answer, "define it first, or set owner instead to claim without a domain"),
         )
 
     def check_hypervisor(self) -> None:

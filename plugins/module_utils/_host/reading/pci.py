@@ -198,6 +198,7 @@ class _Reader:
             config.responds,
             identity.vendor_id == _MELLANOX and _MANAGES_NVLINK in vital,
             self._tree.number(f"{path}/nvidia/current_vgpu_type") if "nvidia" in others else None,
+            as_hexadecimal(folder.data("sriov_vf_device"), 4) if "sriov_vf_device" in names else None,
         )
 
     def _bus(self, above: str) -> _Bus:

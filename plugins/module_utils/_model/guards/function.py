@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..errors import few
 from .blocker import Blocker, blocker
 from .consent import NOBODY, Consent
 from .domain import domain_blockers
@@ -131,7 +132,7 @@ def pf_has_vfs(_inventory: Inventory, device: PciDevice, _consent: Consent) -> s
     if not device.num_vfs and not device.virtual_functions:
         return None
     vfs = max(device.num_vfs, len(device.virtual_functions))
-    return f"{vfs} VFs: {', '.join(device.virtual_functions)}"
+    return f"{vfs} VFs: {few(device.virtual_functions)}"
 
 
 def no_reset(_inventory: Inventory, device: PciDevice, consent: Consent) -> str | None:

@@ -102,6 +102,7 @@ class PciDevice(t.NamedTuple):
     where the kernel has some and does not tell which (before 5.15), empty without any. `details` are only read where
     they are shown. `responding` is false of a device whose config space reads all ones. `manages_fabric`
     is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has made none there.
+    `vf_product_id` is the one that a PF's VFs have or would have, None where the kernel does not tell (before 4.15).
     """
 
     address: str
@@ -133,6 +134,7 @@ class PciDevice(t.NamedTuple):
     responding: bool = True
     manages_fabric: bool = False
     vgpu_type: int | None = None
+    vf_product_id: str | None = None
 
     @property
     def device_type(self) -> str:

@@ -38,7 +38,7 @@ def function_drift(snapshot: Snapshot) -> list[Difference]:
             if elsewhere is not None:
                 details.append(("moved", f"the device is at {elsewhere} now"))
             elif device is None:
-                details.append(("removed", "there is no such device on the host"))
+                details.append(("removed", _removed(snapshot, held)))
             if device is not None:
                 mismatch = identity_mismatch(device, held)
                 if mismatch is not None:
@@ -69,6 +69,13 @@ def _attachment(snapshot: Snapshot, claim: Claim, held: Holding) -> t.Iterator[t
 
 
 _WHERE = {CONFIG: "the definition", LIVE: "the running guest"}
+
+
+def _removed(snapshot: Snapshot, held: Holding) -> str:
+    from ..claims.unmade_vf import pfs_of_unmade, unmade
+
+    pfs = pfs_of_unmade(snapshot.inventory, held)
+    return "there is no such device on the host" + (f": {unmade(pfs)}" if pfs else "")
 
 
 def _node_drift(snapshot: Snapshot) -> list[Difference]:

@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import replace
 
 from ..address import PciAddress, nodedev_name
-from ..errors import HostdevError, did_you_mean
+from ..errors import HostdevError
 from .entry import CAPABILITY_ALIASES, Entry
 
 if t.TYPE_CHECKING:
@@ -91,13 +91,17 @@ class Listing:
                 name = PciAddress.parse(wanted).nodedev_name
         if name in self.entries:
             return self.entries[name]
-        raise HostdevError(
+        from ..nearest import did_you_mean
+        from ..unquoted import address_meant, and_quotes
+
+        error = HostdevError(
             "unknown_device",
             subject=f"affected_by {wanted}",
             found="there is no such device on this host",
             wanted="a device's name, or the address of a PCI function",
-            remedy=did_you_mean(wanted, self.entries) or "see the names with kvm.hostdev.pci_facts without filters",
+            remedy=did_you_mean(wanted, self.entries, "see the names with kvm.hostdev.pci_facts without filters"),
         )
+        raise and_quotes(error, address_meant(wanted))
 
     def affected(self, entry: Entry) -> list[Entry]:
         """What else is touched when a device is given away.
@@ -332,11 +336,13 @@ class Listing:
             known.update(filter(None, (entry.capability, *entry.capabilities)))
         for name in wanted:
             if name not in known:
+                from ..nearest import did_you_mean, nearest_first
+
                 raise HostdevError(
                     "unknown_capability",
                     subject=f"capability {name}",
                     found="libvirt has no such capability",
-                    wanted="one of " + ", ".join(sorted(known)),
+                    wanted="one of " + ", ".join(nearest_first(name, known)),
                     remedy=did_you_mean(name, sorted(known)),
                 )
 

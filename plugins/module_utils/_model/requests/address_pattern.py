@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..address import PciAddress
-from ..errors import HostdevError, did_you_mean
+from ..errors import HostdevError
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -68,7 +68,9 @@ def read_address(value: object, path: str) -> AddressPattern | None:
     if isinstance(value, t.Mapping):
         return _expressions(value, path)
     if not isinstance(value, str):
-        raise _invalid("invalid_address", path, value, _WANTED)
+        from ..unquoted import address_meant, and_quotes
+
+        raise and_quotes(_invalid("invalid_address", path, value, _WANTED), address_meant(value))
     if value.strip().startswith("pci_"):
         try:
             return _pattern(value, str(PciAddress.parse(value)), path)
@@ -104,6 +106,8 @@ def _digits(name: str, text: str, path: str, value: object) -> str | None:
 def _expressions(value: t.Mapping[object, object], path: str) -> AddressPattern:
     for key in value:
         if key not in _FIELDS:
+            from ..nearest import did_you_mean
+
             remedy = did_you_mean(str(key), _FIELDS)
             raise _invalid("invalid_spec", f"{path}.{key}", value[key], "one of " + ", ".join(_FIELDS), remedy)
     written = {name: value[name] for name in _FIELDS if value.get(name) is not None}

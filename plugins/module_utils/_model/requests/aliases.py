@@ -74,7 +74,12 @@ def _check_criteria(entry: t.Mapping[str, object], path: str) -> None:
     for key in given.intersection(_IDS):
         value = entry[key]
         if not isinstance(value, str) or not re.fullmatch("[0-9a-fA-F]{4}", value):
-            raise _invalid(f"{path}.{key}", value, 'exactly four hexadecimal digits in quotes, such as "8086"')
+            error = _invalid(f"{path}.{key}", value, 'exactly four hexadecimal digits in quotes, such as "8086"')
+            if isinstance(value, str):
+                raise error
+            from ..unquoted import with_quotes
+
+            raise with_quotes(error, value, (4,))
     if not given.issuperset(_IDS) and given.isdisjoint(_ENOUGH):
         named = " and ".join(sorted(given - {"name"})) or "no criterion"
         raise _invalid(path, named, "vendor_id and product_id, or one of " + ", ".join(_ENOUGH))

@@ -68,7 +68,10 @@ def _mac(value: object, path: str) -> str:
     """A unicast address: the kernel refuses others, and all zeros mean that there is none."""
     text = value.strip().lower() if isinstance(value, str) else ""
     if not re.fullmatch("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", text) or int(text[:2], 16) & 1 or not text.strip("0:"):
-        raise _invalid(path, value, "a unicast MAC address in quotes, such as 52:54:00:12:34:56")
+        from ..unquoted import and_quotes, mac_meant
+
+        wrong = _invalid(path, value, "a unicast MAC address in quotes, such as 52:54:00:12:34:56")
+        raise and_quotes(wrong, mac_meant(value))
     return text
 
 
@@ -79,7 +82,9 @@ def _address(value: object, path: str) -> str | None:
     try:
         address = normalize_address(value)
     except ValueError as error:
-        raise _invalid(path, value, wanted) from error
+        from ..unquoted import address_meant, and_quotes
+
+        raise and_quotes(_invalid(path, value, wanted), address_meant(value)) from error
     if not address.startswith("0000:") or not address.endswith(".0"):
         raise _invalid(path, value, wanted)
     return address

@@ -238,15 +238,24 @@ def _address(value: object, count: int, path: str) -> str:
     try:
         return normalize_address(value)
     except ValueError as error:
-        raise _invalid(f"{path}.address", value, "a PCI address such as 0000:3b:00.0") from error
+        from ..unquoted import address_meant, and_quotes
+
+        wrong = _invalid(f"{path}.address", value, "a PCI address such as 0000:3b:00.0")
+        raise and_quotes(wrong, address_meant(value)) from error
 
 
 def _alias(value: object, aliases: Aliases, path: str) -> Alias:
     name = str(value).strip()
     if name not in aliases:
-        known = ", ".join(sorted(aliases)) or "none is defined"
+        from ..nearest import did_you_mean, nearest_first
+
+        known = ", ".join(nearest_first(name, aliases)) or "none is defined"
         raise HostdevError(
-            "unknown_alias", subject=path, found=f"found {name!r}", wanted=f"an alias from aliases ({known})"
+            "unknown_alias",
+            subject=path,
+            found=f"found {name!r}",
+            wanted=f"an alias from aliases ({known})",
+            remedy=did_you_mean(name, aliases, "define it in aliases, or ask by specs"),
         )
     return aliases[name]
 

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ..address import address_order
-from ..errors import HostdevError
+from ..errors import HostdevError, few
 from ..guards.mates import comes_along
 
 if t.TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check_consent(chosen: Selection, members: t.Sequence[str]) -> None:
     missing = [address for address in members if address not in chosen.consent.members]
     if not missing or chosen.terms.whole_group:
         return
-    named = ", ".join(f"{address} ({chosen.inventory.devices[address].driver or 'no driver'})" for address in missing)
+    named = few([f"{address} ({chosen.inventory.devices[address].driver or 'no driver'})" for address in missing])
     groups = {chosen.inventory.devices[address].iommu_group for address in missing}
     wanted_by = [
         address
@@ -53,9 +53,30 @@ def check_consent(chosen: Selection, members: t.Sequence[str]) -> None:
     ]
     raise HostdevError(
         "group_incomplete",
-        subject=", ".join(sorted(wanted_by, key=address_order)),
+        subject=few(sorted(wanted_by, key=address_order)),
         found=f"the IOMMU group has further members that would leave the host too: {named}",
         wanted="consent to take them",
-        remedy=f"set group_members to claim, or to the list {list(missing)}; they are bound but not attached",
-        details={"group_members": list(missing)},
+        remedy=f"{consent_to(members)}; they are bound but not attached",
+        details={"group_members": list(members)},
     )
+
+
+def consent_to(members: t.Sequence[str]) -> str:
+    """How to consent to group mates. Those of all devices are in the list, also those that were consented to: it is
+    what the option is to be."""
+    return f"set group_members to claim, or to the list {list(members)}"
+
+
+def check_members(chosen: Selection, on_record: t.Collection[str]) -> None:
+    """Refuse consent to a mate that there is not: it is misspelt, or a card moved. Raises HostdevError.
+
+    What the owner holds may have been pulled out since.
+    """
+    for address in sorted(chosen.terms.members - chosen.inventory.devices.keys() - set(on_record), key=address_order):
+        raise HostdevError(
+            "no_such_device",
+            subject=f"group_members: {address}",
+            found="there is no such PCI function on this host",
+            wanted="addresses of group mates that are",
+            remedy="take it out of group_members; what an IOMMU group has is in iommu_groups of kvm.hostdev.pci_facts",
+        )

@@ -15,15 +15,19 @@ from ..guards.group import blockers
 from ..guards.record import OnRecord, record_blockers
 from ..guards.registry import GUARDS, STAYS
 from ..guards.request import request_blockers
+from ..host.device import TYPE_PF, TYPE_VDPA
+from .group_closure import consent_to, group_members
+from .making_vfs import more_vfs
 from .nearness import too_far
-from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, more_vfs
+from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, listed
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..requests.request import Request
     from .choice import Selection
 
-_SHOWN = 20
+_OWN_GROUP = "or put the card into a slot with a group of its own"
+_UNASKED = {TYPE_PF: "is a PF", TYPE_VDPA: "carries a vDPA device"}
 
 
 def refusal(chosen: Selection, device: PciDevice) -> Refusal | None:
@@ -32,7 +36,10 @@ def refusal(chosen: Selection, device: PciDevice) -> Refusal | None:
     if taken is not None:
         return taken
     reasons = blockers(chosen.inventory, device.address, chosen.consent)
-    return blocked(reasons) if any(reason.code != "group_incomplete" for reason in reasons) else None
+    if all(reason.code == "group_incomplete" for reason in reasons):
+        return None
+    mates = group_members(chosen.inventory, {*chosen.serving, device.address})
+    return blocked(reasons, NextStep(device.address, f"{consent_to(mates)}, {_OWN_GROUP}"))
 
 
 def _taken_by(chosen: Selection, device: PciDevice) -> Refusal | None:
@@ -93,7 +100,7 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
     return HostdevError(
         "not_enough_devices",
         subject=f"request {request.name}",
-        found=f"{len(taken)} free of {missing} still wanted; {_listed(refused)}",
+        found=f"{len(taken)} free of {missing} still wanted; {listed(refused) or 'none fits'}",
         wanted=request.describe(),
         remedy="; or ".join(filter(None, remedies)),
         details=details,
@@ -144,18 +151,17 @@ def check_rebind(chosen: Selection, address: str) -> None:
         )
 
 
-def _listed(refused: t.Mapping[str, Refusal]) -> str:
-    lines = [f"{address} is refused: {refusal.text}" for address, refusal in list(refused.items())[:_SHOWN]]
-    if len(refused) > _SHOWN:
-        lines.append(f"and {len(refused) - _SHOWN} more")
-    return ". ".join(lines) or "none fits"
-
-
 def _all_refused(chosen: Selection, request: Request, taken: t.Collection[str]) -> dict[str, Refusal]:
-    """Why each device that fits the request, but those taken, is not to be had."""
+    """Why each device that fits the request, but those taken, is not to be had; last those that it does not ask for."""
     refused: dict[str, Refusal] = {}
+    unasked: dict[str, Refusal] = {}
     for address, device in chosen.inventory.devices.items():
-        if address in taken or not request.wants(device, chosen.allow_list):
+        if address in taken:
+            continue
+        if not request.wants(device, chosen.allow_list):
+            missed = _unasked(chosen, request, device)
+            if missed is not None:
+                unasked[address] = missed
             continue
         why = refusal(chosen, device)
         far = too_far(chosen.guest, request, device) if why is None else None
@@ -163,4 +169,21 @@ def _all_refused(chosen: Selection, request: Request, taken: t.Collection[str]) 
             why = Refusal(far, [NextStep(address, "set the request's `numa_policy` to preferred")])
         if why is not None:
             refused[address] = why
-    return refused
+    return {**refused, **unasked}
+
+
+def _unasked(chosen: Selection, request: Request, device: PciDevice) -> Refusal | None:
+    """Why a device that a spec fits is none of the request's: it is only taken when it is asked for, see asks_for."""
+    tags = chosen.allow_list.tags_of(device)
+    if tags is None or not any(
+        spec.matches(device) and spec.demands(tags, device.device_type) for spec in request.specs
+    ):
+        return None
+    kind = device.device_type
+    text, key = "is managed by a SmartNIC", "remote_managed: true"
+    if kind in _UNASKED and all(spec.device_type != kind for spec in request.specs):
+        text, key = _UNASKED[kind], f"device_type: {kind}"
+    add = NextStep(device.address, f"add `{key}` to the request's spec")
+    also = refusal(chosen, device)
+    text = f"it fits but {text}, which is only taken when it is asked for"
+    return Refusal(text, [add]) if also is None else Refusal(f"{text}; {also.text}", [add, *also.steps])

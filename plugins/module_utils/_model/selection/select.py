@@ -11,11 +11,10 @@ from dataclasses import replace
 from ..address import address_order
 from ..claims.claim import Claim, Holding
 from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
-from ..errors import HostdevError
 from ..guards.consent import Consent
 from ..guest.domain import LIVE
 from .choice import Selection
-from .group_closure import check_consent, group_members, members_on_record, reassigned
+from .group_closure import check_consent, check_members, group_members, members_on_record, reassigned
 from .nearness import too_far
 
 if t.TYPE_CHECKING:
@@ -34,6 +33,7 @@ def select(snapshot: Snapshot, asked: Asked) -> Claim:
     """
     claim = snapshot.tracker.claim_of(asked.owner)
     chosen = _selection(snapshot, asked, claim)
+    check_members(chosen, claim.holdings)
     requests = [request.resolved(chosen.inventory, chosen.held) for request in _requests(asked)]
     named = {request.name for request in requests}
     for address, held in claim.holdings.items():
@@ -106,31 +106,20 @@ def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
     fit = []
     for address in claim.serving(request.name):
         device, held = chosen.inventory.devices.get(address), claim.holdings[address]
-        misfit = _absence(chosen, address) if device is None else identity_mismatch(device, held)
+        misfit = None if device is None else identity_mismatch(device, held)
         if misfit is None and device is not None and not request.wants(as_claimed(device, held), chosen.allow_list):
             misfit = "it does not fit the request, or the device_spec does not permit it"
         if misfit is None and device is not None:
             misfit = too_far(chosen.guest, request, device)
-        if misfit is None:
+        if misfit is None and device is not None:
             fit.append(address)
         elif not chosen.terms.replace_misfits:
-            raise HostdevError(
-                "held_device_mismatch",
-                subject=f"{address}, held by {claim.owner} for request {request.name}",
-                found=misfit,
-                wanted=request.describe(),
-                remedy="set on_mismatch to replace, or release the request first",
-            )
+            from .misfits import held_device_mismatch
+
+            raise held_device_mismatch(chosen, claim, request, address, misfit)
     # What an earlier run had to leave with its guest, see left_with_guest, is the first to be given back.
     fit.sort(key=lambda address: claim.holdings[address].attach == (LIVE,))
     return fit[: request.count]
-
-
-def _absence(chosen: Selection, address: str) -> str:
-    for present, moved in chosen.moved.items():
-        if (moved.claimed_at, moved.owner.key) == (address, chosen.owner.key):
-            return f"it moved to {present}"
-    return "it is no longer on the host"
 
 
 def _holding(chosen: Selection, claim: Claim, address: str) -> Holding:

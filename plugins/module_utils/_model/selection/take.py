@@ -48,12 +48,16 @@ def _states(chosen: Selection) -> DeviceStates:
 def _take(chosen: Selection, states: DeviceStates, request: Request, missing: int) -> list[str]:
     """Claim free devices for what the request still lacks."""
     if request.address is not None and request.address not in chosen.inventory.devices:
+        from .making_vfs import unmade_at
+
+        vfs = unmade_at(chosen, request.address)
         raise HostdevError(
             "no_such_device",
             subject=f"{request.address}, asked for by request {request.name}",
             found="there is no such PCI function on this host",
             wanted="the address of one that is",
-            remedy="see the addresses with kvm.hostdev.pci_facts; after a move of cards ask by specs instead",
+            remedy=(f"if it is a VF that is not made, {vfs}; else " if vfs else "")
+            + "see the addresses with kvm.hostdev.pci_facts; after a move of cards ask by specs instead",
         )
     refused: dict[str, Refusal] = {}
     taken: list[str] = []

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from ..claims.claim import Claim
 from ..claims.usb_scsi import NodeHolding, node_identity, node_mismatch
-from ..errors import HostdevError
+from ..errors import HostdevError, few
 from ..guards.usb_scsi import PCI_PARENT, node_guards
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import node_elements
-from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked
+from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, listed
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
@@ -136,8 +136,8 @@ def _all_blocked(request: Request, refused: t.Mapping[str, Refusal]) -> HostdevE
     told = {name: refusal.text for name, refusal in refused.items()}
     return HostdevError(
         "device_blocked",
-        subject=f"{', '.join(names)}, asked for by request {request.name}",
-        found=". ".join(f"{name} is refused: {why}" if len(names) > 1 else why for name, why in told.items()),
+        subject=f"{few(names)}, asked for by request {request.name}",
+        found=listed(refused) if len(names) > 1 else told[names[0]],
         wanted="a device that nothing keeps with the host and that is free",
         remedy="; or ".join(filter(None, remedies)),
         details={

@@ -11,6 +11,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock impo
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 
+FACTS = "pci_facts"
 CLAIM = "pci_passthrough_claim"
 RELEASE = "pci_passthrough_release"
 VF1 = "0000:01:10.0"
@@ -191,9 +192,29 @@ def test_another_hosts_libvirt_is_refused(runner, name):
 
 def test_a_domain_needs_the_binding(runner):
     runner.without_binding()
-    assert runner.failed(CLAIM, **WANTED)["msg"].startswith(
-        "Failed to import the required Python library (libvirt-python)"
-    )
+    failed = runner.failed(CLAIM, **WANTED)
+    assert failed["error"]["code"] == "libvirt_python_missing"
+    assert failed["msg"].startswith("libvirt's Python binding:")
+    assert "install python3-libvirt" in failed["error"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "words"),
+    [
+        (CLAIM, {"domain": "web1", "owner": "dpdk0", "requests": []}, "mutually exclusive"),
+        (CLAIM, {"requests": []}, "one of the following is required"),
+        (CLAIM, {"domain": "web1"}, "requests"),
+        (CLAIM, {**WANTED, "on_mismatch": "replac"}, "on_mismatch"),
+        (CLAIM, {**WANTED, "group_member": "claim"}, "group_member"),
+        (RELEASE, {"domain": "web1", "lock_timeout": "soon"}, "lock_timeout"),
+        (FACTS, {"libvirt": "maybe"}, "libvirt"),
+    ],
+)
+def test_what_ansible_refuses_by_itself_has_an_error_too(runner, module, options, words):
+    failed = runner.failed(module, **options)
+    assert (failed["error"]["code"], failed["error"]["subject"]) == ("invalid_option", "this task")
+    assert failed["error"]["found"] == failed["msg"]
+    assert words in failed["msg"]
 
 
 def test_a_domain_needs_a_connection(runner):
@@ -298,6 +319,7 @@ def test_a_defect_of_ours_is_told_as_one(runner, monkeypatch):
     monkeypatch.setattr(type(runner.host.file), "read", read)
     result = runner.failed(CLAIM, **WANTED)
     assert result["msg"] == "Unexpected KeyError: 'defect'. This is a bug in kvm.hostdev; please report it."
+    assert (result["error"]["code"], result["error"]["found"]) == ("unexpected", "'defect'")
 
 
 def test_a_domain_without_free_ports_is_refused_with_how_to_add_one(runner):
@@ -364,7 +386,9 @@ def test_facts_do_without_libvirt(runner, libvirt):
     runner.without_binding()
     report, _warnings = facts(runner, libvirt=libvirt)
     assert report["host"]["libvirt"] is False
-    assert report["host"]["libvirt_reason"].startswith("not asked for" if libvirt == "none" else "Failed to import")
+    assert report["host"]["libvirt_reason"].startswith(
+        "not asked for" if libvirt == "none" else "libvirt's Python binding"
+    )
     assert VF1 in [device["address"] for device in report["devices"]]
 
 

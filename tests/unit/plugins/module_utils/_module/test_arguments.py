@@ -29,6 +29,12 @@ def test_a_malformed_address_is_named_with_its_place():
     assert error.wanted == "a PCI address such as 0000:3b:00.0"
 
 
+def test_an_address_that_yaml_read_as_a_number_is_shown_also_once_ansible_made_a_text_of_it():
+    for value in (180.1, "180.1"):
+        error = refused(parse_addresses, [value], "addresses")
+        assert error.found == f"found {value!r}, which is 0000:03:00.1 without quotes"
+
+
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
@@ -77,3 +83,15 @@ def test_codes_that_nobody_may_accept_are_refused_with_the_reason(code, found):
     error = refused(parse_allow, ["default_route", code])
     assert (error.code, error.subject, error.found) == ("invalid_option", "allow", found)
     assert error.wanted.startswith("some of boot_vga, default_route, enslaved")
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("default_rout", "did you mean default_route?"),
+        ("swap", "take it out of allow; where the code stands in the way: take the swap out of use"),
+        ("group_incomplete", "take it out of allow; where the code stands in the way: set `group_members` to claim"),
+    ],
+)
+def test_a_code_that_can_not_be_accepted_comes_with_what_helps(code, remedy):
+    assert refused(parse_allow, [code]).remedy.startswith(remedy)

@@ -133,11 +133,15 @@ def test_a_libvirt_that_breaks_while_a_domain_is_looked_for_is_not_taken_for_an_
 @pytest.mark.parametrize(
     ("names", "found"),
     [
-        (["web1", "db1"], "libvirt has no domain of that name or UUID; it has db1, web1"),
+        (["db1", "web1"], "libvirt has no domain of that name or UUID; it has web1, db1"),
         ([], "libvirt has no domain of that name or UUID; it has none at all"),
+        (
+            [f"vm{number:03}" for number in range(300)],
+            "libvirt has no domain of that name or UUID; it has vm002, vm012, vm020, vm021, vm022, and 295 more",
+        ),
     ],
 )
-def test_an_unknown_domain_is_refused_with_the_names_there_are(names, found):
+def test_an_unknown_domain_is_refused_with_the_nearest_names_there_are(names, found):
     with (
         Script(
             ("connection", "lookupByName", ("web2",), GONE),

@@ -118,6 +118,7 @@ def test_the_sr_iov_nic_and_its_vfs(either):
     pf = read_device(either, "0000:01:00.0")
     assert (pf.device_type, pf.total_vfs, pf.num_vfs, pf.physical_function) == ("type-PF", 7, 4, None)
     assert pf.virtual_functions == ("0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6")
+    assert (pf.vf_product_id, read_device(either, pf.virtual_functions[0]).vf_product_id) == ("10ca", None)
     vf = read_device(either, "0000:01:10.2")
     assert (vf.device_type, vf.total_vfs, vf.num_vfs, vf.physical_function) == ("type-VF", 0, 0, "0000:01:00.0")
     nvme = read_device(either, "0000:02:00.0")

@@ -225,6 +225,14 @@ def drift_of(host, tracker, uuids):
     return differences(Snapshot(host, tracker, domains))
 
 
+def test_a_vf_that_was_not_made_again_is_told_with_its_pf():
+    gone = "0000:01:10.0"
+    held = holding(gone, identity=vf(gone, A).identity)
+    ((code, address, detail),) = drift(inventory(pf(A)), Tracker([claim(WEB, held)]))
+    assert (code, address) == ("removed", gone)
+    assert detail == f"there is no such device on the host: the VFs were not made again (of {A}, which has 0 of 7)"
+
+
 def test_a_record_that_agrees_with_the_host_has_no_drift():
     assert drift(inventory(device(A, driver="vfio-pci"), domain_uses={A: [use(WEB)]})) == []
 

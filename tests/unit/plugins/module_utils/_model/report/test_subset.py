@@ -32,8 +32,15 @@ def test_a_subset_names_parts_or_leaves_them_out(values, wanted):
     assert parse_subset(values) == wanted
 
 
+WORDS = (
+    "use some of all, devices, node_devices, iommu_groups, tree, pools, claims, drift, host, "
+    "each with a ! before it to leave it out"
+)
+
+
 @pytest.mark.parametrize(
-    ("value", "remedy"), [("device", "did you mean devices?"), ("!pool", "did you mean pools?"), ("xyz", "")]
+    ("value", "remedy"),
+    [("device", "did you mean devices?"), ("!pool", "did you mean pools?"), ("xyz", WORDS), ("!nonsense", WORDS)],
 )
 def test_an_unknown_part_is_refused_with_the_nearest_one(value, remedy):
     with pytest.raises(HostdevError) as caught:
@@ -52,6 +59,19 @@ def test_an_unknown_field_is_refused_with_the_nearest_one():
         "fields: iommu_grp",
         "did you mean iommu_group?",
     )
+
+
+def test_the_nearest_fields_are_named_first_whether_or_not_one_is_near_enough():
+    known = {"address", "bars", "driver", "iommu_group", "numa_node", "zone"}
+    with pytest.raises(HostdevError) as caught:
+        check_fields(["iommu_grp"], known)
+    assert caught.value.wanted.startswith("one of iommu_group, ")
+    with pytest.raises(HostdevError) as caught:
+        check_fields(["node"], known)
+    assert caught.value.wanted.startswith("one of numa_node, zone, ")
+    with pytest.raises(HostdevError) as caught:
+        check_fields(["xxxx"], known)
+    assert caught.value.remedy == "see the fields with kvm.hostdev.pci_facts without fields"
 
 
 def test_picking_fields_keeps_what_tells_devices_apart_and_their_order():

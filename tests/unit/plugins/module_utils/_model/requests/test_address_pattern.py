@@ -125,3 +125,24 @@ def test_a_regular_expression_that_can_not_be_compiled_is_refused_with_its_path(
     with pytest.raises(HostdevError) as caught:
         read_address({"bus": expression}, "specs[0].address")
     assert (caught.value.code, caught.value.subject) == ("invalid_address", "specs[0].address.bus")
+
+
+def refused(value):
+    with pytest.raises(HostdevError) as caught:
+        read_address(value, "spec.address")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [(180.0, "0000:03:00.0"), (4860.1, "0000:81:00.1"), (6061.0, "0001:41:01.0"), (19.7, "0000:00:19.7")],
+)
+def test_an_address_that_yaml_read_as_a_number_of_base_60_is_shown(value, meant):
+    error = refused(value)
+    assert error.found == f"found {value!r}, which is {meant} without quotes"
+    assert error.remedy == f'put the address into quotes: "{meant}"'
+
+
+@pytest.mark.parametrize("value", [180.8, 180.05, 205.0, -1.0, float("inf"), float("nan")])
+def test_a_number_that_can_be_no_address_is_left_as_it_is(value):
+    assert refused(value).found == f"found {value!r}"

@@ -92,6 +92,7 @@ def test_criteria_of_ours_say_enough_without_ids(criterion):
         ({"name": "n", **IDS, "vendor_id": "0x8086"}, "aliases[0].vendor_id", "exactly four hexadecimal digits"),
         ({"name": "n", **IDS, "product_id": "fb"}, "aliases[0].product_id", "exactly four hexadecimal digits"),
         ({"name": "n", **IDS, "product_id": 1000}, "aliases[0].product_id", "exactly four hexadecimal digits"),
+        ({"name": "n", **IDS, "vendor_id": 4318}, "aliases[0].vendor_id", "exactly four hexadecimal digits"),
         ({"name": "n", **IDS, "device_type": "vdpa"}, "aliases[0].device_type", "type-PCI, type-PF or type-VF"),
         ({"name": "n", **IDS, "numa_policy": "strict"}, "aliases[0].numa_policy", "one of "),
         ({"name": "n", **IDS, "capability_type": "usb"}, "aliases[0].capability_type", "pci"),
@@ -104,6 +105,13 @@ def test_a_wrong_alias_is_named_with_its_path_and_what_is_allowed(entry, subject
         parse_aliases([entry])
     assert (caught.value.code, caught.value.subject) == ("invalid_alias", subject)
     assert caught.value.wanted.startswith(wanted)
+
+
+@pytest.mark.parametrize(("value", "remedy"), [(4318, 'put the digits into quotes: "10de" or "4318"'), ("10dg", "")])
+def test_an_id_that_yaml_read_as_a_number_is_shown(value, remedy):
+    with pytest.raises(HostdevError) as caught:
+        parse_aliases([{"name": "n", **IDS, "vendor_id": value}])
+    assert caught.value.remedy == remedy
 
 
 def test_aliases_that_are_no_list_are_refused():

@@ -225,7 +225,35 @@ def test_a_wrong_value_is_named_with_its_path_and_what_is_allowed(spec, subject,
 def test_ids_that_yaml_read_as_numbers_are_refused_with_a_hint_at_quotes(key, number):
     error = refused({key: number})
     assert error.subject == f"device_spec[1].{key}"
-    assert error.remedy == "put the digits into quotes"
+    assert error.remedy.startswith("put the digits into quotes")
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "found", "digits"),
+    [
+        ("vendor_id", 4318, "found 4318, which is 0x10de without quotes, or 4318", '"10de" or "4318"'),
+        ("vendor_id", 8086, "found 8086, which is 0x1f96 without quotes, or 8086", '"1f96" or "8086"'),
+        ("vendor_id", 32902, "found 32902, which is 0x8086 without quotes", '"8086"'),
+        ("product_id", 0o1017, "found 527, which is 0x020f without quotes", '"020f"'),
+        ("product_id", 0o744, "found 484, which is 0x01e4 without quotes, or 0744", '"01e4" or "0744"'),
+        ("product_id", 1e10, "found 10000000000.0, which is 10e9 without quotes, or 1e10", '"10e9" or "1e10"'),
+        ("product_id", 15e3, "found 15000.0, which is 15e3 without quotes", '"15e3"'),
+        ("class", 0o200, "found 128, which is 0200 without quotes, or 0x80", '"0200" or "80"'),
+        ("class", 0x0200, "found 512, which is 0x0200 without quotes", '"0200"'),
+        ("class", 0x010802, "found 67586, which is 0x010802 without quotes", '"010802"'),
+        ("class", 2, "found 2, which is 02 without quotes, or 0x02", '"02"'),
+        ("class", 12, "found 12, which is 0x0c without quotes, or 12", '"0c" or "12"'),
+    ],
+)
+def test_what_stood_in_yaml_is_shown(key, number, found, digits):
+    error = refused({key: number})
+    assert (error.found, error.remedy) == (found, f"put the digits into quotes: {digits}")
+
+
+@pytest.mark.parametrize("value", [True, -1, 123456789, 0.5, float("inf"), float("nan"), 1e400, [4318]])
+def test_what_no_digits_can_have_been_is_only_told_to_be_quoted(value):
+    error = refused({"vendor_id": value})
+    assert (error.found, error.remedy) == (f"found {value!r}", "put the digits into quotes")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +263,7 @@ def test_ids_that_yaml_read_as_numbers_are_refused_with_a_hint_at_quotes(key, nu
         ("adress", "did you mean address?"),
         ("product-id", "did you mean product_id?"),
         ("dev_type", "did you mean device_type?"),
-        ("colour", ""),
+        ("colour", "use one of class, resource_class, iommu_group_size, physical_network, vendor_id, and 17 more"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_one_that_was_meant(key, remedy):

@@ -31,6 +31,27 @@ def read(**keys):
     return request
 
 
+@pytest.mark.parametrize(
+    ("keys", "found", "remedy"),
+    [
+        (
+            {"network": {"mac": 41135085296}},
+            "found 41135085296, which is 52:54:00:12:34:56 without quotes",
+            'put the address into quotes: "52:54:00:12:34:56"',
+        ),
+        ({"network": {"mac": 525400123456}}, "found 525400123456", ""),
+        (
+            {"guest_address": 300.0},
+            "found 300.0, which is 0000:05:00.0 without quotes",
+            'put the address into quotes: "0000:05:00.0"',
+        ),
+    ],
+)
+def test_an_address_that_yaml_read_as_a_number_is_shown(keys, found, remedy):
+    error = refused(**keys)
+    assert (error.found, error.remedy) == (found, remedy)
+
+
 def refused(**keys):
     with pytest.raises(HostdevError) as caught:
         read(**keys)

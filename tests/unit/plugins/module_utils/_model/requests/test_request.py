@@ -81,7 +81,12 @@ def test_requests_ask_by_address_by_specs_and_by_alias():
         ({"name": "a", "alias": "h100"}, "requests[0].alias", "found 'h100'", "an alias from aliases (a100, nic)"),
         ({"name": "a", "specs": []}, "requests[0].specs", "found []", "at least one device spec"),
         ({"name": "a", "specs": "x"}, "requests[0].specs", "found 'x'", "a list of device specs"),
-        ({"name": "a", "specs": [{"vendor_id": 1}]}, "requests[0].specs[0].vendor_id", "found 1", "four hexadecimal"),
+        (
+            {"name": "a", "specs": [{"vendor_id": True}]},
+            "requests[0].specs[0].vendor_id",
+            "found True",
+            "four hexadecimal",
+        ),
     ],
 )
 def test_a_wrong_request_is_named_with_its_path_and_what_is_allowed(entry, subject, found, wanted):

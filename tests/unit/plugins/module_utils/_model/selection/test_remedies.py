@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
@@ -39,16 +40,23 @@ SETTING = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
 WIDEN = "widen the request's specs or the device_spec"
 
 
-def remedy(host, *wanted, tracker=None, allow_list=PERMIT_ALL, guest=None):
-    wish = ClaimWish(None, None, requests(*wanted), allow_list, Terms(), ())
+def asked(*wanted, allow_list=PERMIT_ALL, guest=None):
+    return Asked(ClaimWish(None, None, requests(*wanted), allow_list, Terms(), ()), WEB, guest or ANYWHERE)
+
+
+def refused(host, *wanted, tracker=None, allow_list=PERMIT_ALL, guest=None):
     with pytest.raises(HostdevError) as caught:
-        select(Snapshot(host, tracker or Tracker()), Asked(wish, WEB, guest or ANYWHERE))
+        select(Snapshot(host, tracker or Tracker()), asked(*wanted, allow_list=allow_list, guest=guest))
     assert "\n" not in caught.value.message
-    return caught.value.remedy
+    return caught.value
+
+
+def remedy(*arguments, **keywords):
+    return refused(*arguments, **keywords).remedy
 
 
 def test_a_request_for_vfs_is_told_of_a_pf_that_could_have_some():
-    assert remedy(inventory(pf(PF)), VFS) == (f"make VFs of {PF}, which can have 7: `echo 2 > {SETTING}`; or {WIDEN}")
+    assert remedy(inventory(pf(PF)), VFS) == f"VFs 0 of 7 on {PF}: make them (`echo 2 > {SETTING}`); or {WIDEN}"
 
 
 def test_no_more_vfs_are_advised_than_the_pf_can_have():
@@ -75,18 +83,74 @@ def test_the_number_of_vfs_goes_through_zero_as_the_kernel_wants_it():
     ],
 )
 def test_no_vfs_are_advised_of_a_pf_that_can_not_have_them_now(host, tracker):
-    assert "make VFs" not in remedy(host, VFS, tracker=tracker)
+    assert "make them" not in remedy(host, VFS, tracker=tracker)
 
 
 def test_no_vfs_are_advised_that_the_allow_list_or_the_numa_policy_would_refuse():
-    assert "make VFs" not in remedy(inventory(pf(PF)), VFS, allow_list=allow({"vendor_id": "15b3"}))
+    assert "make them" not in remedy(inventory(pf(PF)), VFS, allow_list=allow({"vendor_id": "15b3"}))
     far = inventory(pf(PF, numa_node=1))
-    assert "make VFs" not in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({0}), {}))
-    assert "make VFs" in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({1}), {}))
+    assert "make them" not in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({0}), {}))
+    assert "make them" in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({1}), {}))
 
 
-def test_a_request_that_asks_for_no_vfs_is_told_of_none():
-    assert remedy(inventory(pf(PF)), {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca"}]}) == WIDEN
+@pytest.mark.parametrize("spec", [{"device_type": "type-PCI"}, {"product_id": "10d3"}, {"vendor_id": "15b3"}])
+def test_a_request_that_no_vf_would_fit_is_told_of_none(spec):
+    assert (
+        remedy(inventory(pf(PF, vf_product_id="10ca")), {"name": "nic", "specs": [{"vendor_id": "8086", **spec}]})
+        == WIDEN
+    )
+
+
+@pytest.mark.parametrize("spec", [{"product_id": "10ca"}, {"vendor_id": "8086", "product_id": "10ca"}])
+def test_vfs_that_would_fit_by_their_ids_alone_are_advised_where_the_kernel_tells_these(spec):
+    make = f"VFs 0 of 7 on {PF}: make them (`echo 1 > {SETTING}`); or {WIDEN}"
+    assert remedy(inventory(pf(PF, vf_product_id="10ca")), {"name": "nic", "specs": [spec]}) == make
+    assert remedy(inventory(pf(PF)), {"name": "nic", "specs": [spec]}) == WIDEN
+
+
+def test_a_pf_that_a_request_fits_without_asking_for_one_is_told_of():
+    error = refused(inventory(pf(PF)), {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10c9"}]})
+    assert f"{PF} is refused: it fits but is a PF, which is only taken when it is asked for" in error.found
+    assert error.remedy == f"{PF}: add `device_type: type-PF` to the request's spec; or {WIDEN}"
+    wanted = {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10c9", "device_type": "type-PF"}]}
+    assert PF in select(Snapshot(inventory(pf(PF)), Tracker()), asked(wanted)).holdings
+
+
+def test_what_else_keeps_such_a_pf_is_told_too():
+    host = inventory(pf(PF), host_uses=[HostUse("swap", PF, "sw")])
+    error = refused(host, {"name": "nic", "specs": [{"product_id": "10c9"}]})
+    assert f"asked for; swap ({PF}: sw)" in error.found
+    assert error.remedy.startswith(f"{PF}: add `device_type: type-PF` to the request's spec; and take the swap out")
+
+
+def test_a_vdpa_device_and_one_of_a_smartnic_are_told_to_be_asked_for():
+    vdpa = vf(VF1, PF, children=(Child("vdpa", "vdpa0"),))
+    assert "add `device_type: vdpa`" in remedy(inventory(vdpa), {"name": "n", "specs": [{"product_id": "10ca"}]})
+    managed = allow({"product_id": "10ca", "remote_managed": True})
+    told = remedy(
+        inventory(pf(PF, VF1, serial="s1"), vf(VF1, PF)),
+        {"name": "n", "specs": [{"product_id": "10ca"}]},
+        allow_list=managed,
+    )
+    assert "add `remote_managed: true`" in told
+
+
+def test_an_address_that_a_vf_could_have_leads_to_its_pf():
+    told = remedy(inventory(pf(PF)), {"name": "nic", "address": VF1})
+    assert told.startswith(f"if it is a VF that is not made, VFs 0 of 7 on {PF}: make as many as there were")
+    assert remedy(inventory(device(A)), {"name": "nic", "address": VF1}).startswith("see the addresses")
+    assert remedy(inventory(pf(PF)), {"name": "nic", "address": "0000:05:00.0"}).startswith("see the addresses")
+
+
+def test_all_mates_of_a_device_that_is_blocked_besides_are_in_one_list():
+    mates = ["0000:01:00.1", "0000:01:00.2"]
+    host = inventory(device(A), *map(device, mates), host_uses=[HostUse("swap", A, "sw")])
+    told = remedy(host, {"name": "n", "address": A})
+    assert told.startswith(
+        "take the swap out of use (`swapoff`), and out of `/etc/fstab`; "
+        f"and set group_members to claim, or to the list {mates}"
+    )
+    assert told.count("group_members") == 1
 
 
 def test_a_pf_is_refused_with_what_to_do_about_its_vfs():
@@ -132,9 +196,9 @@ def test_a_device_that_is_too_far_away_asks_for_a_softer_policy():
 
 
 def test_of_many_remedies_three_are_told_and_devices_with_the_same_one_together():
-    steps = [NextStep(f"d{number}", "release it") for number in range(5)]
+    steps = [NextStep(f"d{number}", "release it") for number in range(7)]
     steps += [NextStep("e", "unmount it"), NextStep("e", "stop the RAID"), NextStep("f", "export the pool")]
-    assert advice(steps) == ["d0, d1, d2 ...: release it; e: unmount it; and stop the RAID"]
+    assert advice(steps) == ["d0, d1, d2, d3, d4, and 2 more: release it; e: unmount it; and stop the RAID"]
     assert advice([NextStep("e", "unmount it")], subject="e") == ["unmount it"]
     assert advice([]) == []
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
@@ -35,6 +37,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
 A, B, C, D = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0"
 G0, G1, G2 = "0000:05:00.0", "0000:05:00.1", "0000:05:00.2"
 PF, VF1, VF2 = "0000:06:00.0", "0000:06:10.0", "0000:06:10.2"
+SETTING = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
 
 NICS = {"name": "nic", "specs": [{"class": "02"}]}
 
@@ -240,6 +243,73 @@ def test_a_held_device_that_no_longer_fits_fails_the_run_or_is_replaced(devices,
     assert served(replaced) == {B: "nic"}
 
 
+@pytest.mark.parametrize(
+    ("pfs", "found", "remedy"),
+    [
+        (
+            [pf(PF)],
+            f"it is no longer on the host: the VFs were not made again (of {PF}, which has 0 of 7)",
+            f"VFs 0 of 7 on {PF}: make as many as there were (`echo NUMBER > {SETTING}`); "
+            "have the host do so at each boot",
+        ),
+        (
+            [pf(PF, VF2), vf(VF2, PF)],
+            f"it is no longer on the host: the VFs were not made again (of {PF}, which has 1 of 7)",
+            f"VFs 1 of 7 on {PF}: make as many as there were (`echo 0 > {SETTING} && echo NUMBER > {SETTING}`); "
+            "have the host do so at each boot",
+        ),
+        (
+            [pf(PF, driver="vfio-pci")],
+            f"it is no longer on the host: the VFs were not made again (of {PF}, which has 0 of 7)",
+            f"VFs 0 of 7 on {PF}: once it is with the driver that makes VFs, make as many as there were "
+            f"(`echo NUMBER > {SETTING}`); have the host do so at each boot",
+        ),
+    ],
+)
+def test_a_held_vf_that_was_not_made_again_is_to_be_made_not_replaced(pfs, found, remedy):
+    held = holding(VF1, identity=vf(VF1, PF).identity)
+    tracker = Tracker([claim(WEB, held)])
+    error = refused([*pfs, device(B)], NICS, tracker=tracker)
+    assert (error.code, error.found, error.remedy) == ("held_device_mismatch", found, remedy)
+    assert served(run([*pfs, device(B)], NICS, tracker=tracker, replace_misfits=True))
+
+
+def test_vfs_that_somebody_has_are_not_unmade_for_one_that_is_gone():
+    tracker = Tracker([claim(WEB, holding(VF1, identity=vf(VF1, PF).identity)), claim(DPDK, holding(VF2))])
+    error = refused([pf(PF, VF2), vf(VF2, PF, driver="vfio-pci")], NICS, tracker=tracker)
+    assert error.remedy.startswith(f"VFs 1 of 7 on {PF}: once nobody has it or one of its VFs, make as many")
+
+
+@pytest.mark.parametrize(
+    ("pfs", "identity"),
+    [
+        ([pf(PF, VF1, total_vfs=1), vf(VF1, PF)], {}),
+        ([pf(PF)], {"serial": "s1"}),
+        ([pf(PF)], {"vendor_id": "15b3"}),
+        ([pf(PF)], {"stable_path": "elsewhere-00_10.0"}),
+        ([pf(PF, vf_product_id="1520")], {}),
+        ([pf("0000:06:11.0")], {}),
+        ([device(B)], {}),
+    ],
+)
+def test_what_was_no_vf_of_a_pf_with_room_is_just_gone(pfs, identity):
+    held = holding(D, identity={**vf("0000:06:10.4", PF).identity, **identity})
+    tracker = Tracker([claim(WEB, replace(held, address="0000:06:10.4"))])
+    error = refused(pfs, NICS, tracker=tracker)
+    assert (error.found, error.remedy) == (
+        "it is no longer on the host",
+        "set on_mismatch to replace, or release the request first",
+    )
+
+
+def test_a_held_device_that_moved_is_to_be_released_and_claimed_again():
+    was = device(A, serial="s1")
+    tracker = Tracker([claim(WEB, holding(A, identity=was.identity))])
+    error = refused([device(B, serial="s1")], NICS, tracker=tracker)
+    assert error.found == f"it moved to {B}"
+    assert error.remedy.startswith("release the request, then claim again")
+
+
 def test_a_serial_counts_only_where_both_are_known():
     held = holding(A, identity=device(A, serial="s1").identity)
     assert identity_mismatch(device(A, serial=None), held) is None
@@ -310,7 +380,39 @@ def test_with_consent_the_mates_come_along_attached_nowhere(terms):
 
 def test_consent_to_some_mates_is_not_consent_to_the_others():
     error = refused(GROUP, NICS, members=frozenset({G1}))
-    assert (error.code, error.details) == ("group_incomplete", {"group_members": ["0000:05:00.2"]})
+    assert (error.code, error.details) == ("group_incomplete", {"group_members": ["0000:05:00.1", "0000:05:00.2"]})
+    assert error.remedy.startswith("set group_members to claim, or to the list ['0000:05:00.1', '0000:05:00.2'];")
+    assert "0000:05:00.1" not in error.found
+    assert served(run(GROUP, NICS, members=frozenset(error.details["group_members"])))[G0] == "nic"
+
+
+def test_the_mates_of_all_requests_are_in_one_list():
+    others = [device("0000:07:00.0", class_id="010802"), device("0000:07:00.1", class_id="0c0330")]
+    wanted = [NICS, {"name": "disk", "address": "0000:07:00.0"}]
+    error = refused([*GROUP, *others], *wanted)
+    assert error.details == {"group_members": ["0000:05:00.1", "0000:05:00.2", "0000:07:00.1"]}
+    assert str(error.details["group_members"]) in error.remedy
+    selected = run([*GROUP, *others], *wanted, members=frozenset(error.details["group_members"]))
+    assert served(selected)["0000:07:00.0"] == "disk"
+
+
+def test_of_many_mates_five_are_named_and_all_are_in_the_list():
+    group = [device(f"0000:05:00.{number}", class_id="020000" if number == 0 else "0c0330") for number in range(8)]
+    error = refused(group, NICS)
+    assert error.found.endswith("0000:05:00.5 (e1000e), and 2 more")
+    assert len(error.details["group_members"]) == 7
+
+
+@pytest.mark.parametrize("request_", [NICS, {"name": "nic", "address": G0}])
+def test_a_group_member_that_is_not_there_is_an_error(request_):
+    error = refused(GROUP, request_, members=frozenset({G1, G2, "0000:05:00.3"}))
+    assert (error.code, error.subject) == ("no_such_device", "group_members: 0000:05:00.3")
+
+
+def test_a_held_group_member_that_was_pulled_out_may_still_be_named():
+    tracker = Tracker([claim(WEB, holding(G0), holding(G1, None), holding(G2, None))])
+    bound = [device(address, driver="vfio-pci") for address in (G0, G1)]
+    assert served(run(bound, {"name": "nic", "address": G0}, tracker=tracker, members=frozenset({G1, G2})))[G0] == "nic"
 
 
 def test_requests_that_ask_for_every_member_need_no_consent():
@@ -430,12 +532,12 @@ def test_a_request_that_nothing_fits_says_so():
     assert error.remedy == "widen the request's specs or the device_spec"
 
 
-def test_of_many_refused_devices_twenty_are_named():
+def test_of_many_refused_devices_five_are_named():
     devices = [device(f"0000:{bus:02x}:00.0") for bus in range(1, 24)]
     tracker = Tracker([claim(DPDK, *(holding(function.address) for function in devices))])
     error = refused(devices, NICS, tracker=tracker)
-    assert error.found.count("is refused") == 20
-    assert error.found.endswith("and 3 more")
+    assert error.found.count("is refused") == 5
+    assert error.found.endswith("and 18 more")
     assert len(error.details["refused"]) == 23
 
 

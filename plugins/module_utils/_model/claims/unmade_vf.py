@@ -1,0 +1,55 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Held VFs that are gone since nobody made them again: the kernel does not keep their number over a reboot."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..host.inventory import Inventory
+    from .claim import Holding
+
+
+def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
+    """The PFs of which a held VF that is gone may be one: they have fewer than they can have.
+
+    Empty of what was no VF, or was pulled out with its PF. A VF has no serial and its PF's vendor id, and lies behind
+    the same bridge, after its PF (SR-IOV 1.1, 2.1.2 and 3.4.1.1). Of a card with several PFs it may be any one's.
+    """
+    identity = held.identity
+    if identity.get("serial") is not None:
+        return []
+    bridges = _bridges(identity.get("stable_path") or "")
+    return [
+        device
+        for device in inventory.devices.values()
+        if device.total_vfs > vfs_now(device)
+        and device.vendor_id == identity["vendor_id"]
+        and device.vf_product_id in (None, identity["product_id"])
+        and _bridges(device.stable_path) == bridges
+        and _place(device.address) < _place(held.address)
+    ]
+
+
+def unmade(pfs: t.Sequence[PciDevice]) -> str:
+    """That it is so, in words."""
+    told = (f"{pf.address}, which has {vfs_now(pf)} of {pf.total_vfs}" for pf in pfs)
+    return f"the VFs were not made again (of {', or of '.join(told)})"
+
+
+def vfs_now(pf: PciDevice) -> int:
+    """How many VFs a PF has; while they are made they are there before their number says so."""
+    return max(pf.num_vfs, len(pf.virtual_functions))
+
+
+def _bridges(stable_path: str) -> str:
+    """The part of a stable path that a PF and its VFs share: all bridges, or the domain on a root bus."""
+    above, dash, _place = stable_path.rpartition("-")
+    return above if dash else stable_path.partition("_")[0]
+
+
+def _place(address: str) -> tuple[int, ...]:
+    return tuple(int(part, 16) for part in address.replace(".", ":").split(":"))

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How to make the VFs that are asked for, or that are gone since the host was booted anew."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..address import PciAddress
+from ..claims.unmade_vf import vfs_now
+from ..host.device import TYPE_VF
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..requests.device_spec import DeviceSpec
+    from ..requests.request import Request
+    from .choice import Selection
+
+
+def more_vfs(chosen: Selection, request: Request, lacking: int, near: t.Callable[[PciDevice], bool]) -> str | None:
+    """How to make VFs that fit a request: of the first PF with room, whose VFs nobody has.
+
+    The kernel changes the number of VFs only from and to 0. `near` says whether the NUMA policy lets a device be.
+    """
+    for address, device in chosen.inventory.devices.items():
+        if vfs_now(device) >= device.total_vfs or device.driver is None or device.vfio or not near(device):
+            continue
+        if any(_in_use(chosen, function) for function in [address, *device.virtual_functions]):
+            continue
+        if any(_would_fit(chosen, request, spec, device) for spec in request.specs):
+            number = min(device.total_vfs, vfs_now(device) + lacking)
+            clear = f"echo 0 > {_setting(device)} && " if vfs_now(device) else ""
+            return f"{_count(device)}: make them (`{clear}echo {number} > {_setting(device)}`)"
+    return None
+
+
+def make_again(chosen: Selection, pf: PciDevice) -> str:
+    """How to make the VFs that were there: how many there were is not on record."""
+    first = ""
+    if any(_in_use(chosen, function) for function in [pf.address, *pf.virtual_functions]):
+        first = "once nobody has it or one of its VFs, "
+    elif pf.driver is None or pf.vfio:
+        first = "once it is with the driver that makes VFs, "
+    clear = f"echo 0 > {_setting(pf)} && " if vfs_now(pf) else ""
+    return f"{_count(pf)}: {first}make as many as there were (`{clear}echo NUMBER > {_setting(pf)}`)"
+
+
+def unmade_at(chosen: Selection, address: str) -> str:
+    """How to make what is asked for by an address where nothing is, if it may be a VF; empty where it can't be."""
+    wanted = PciAddress.parse(address)
+    pfs = []
+    for name, pf in chosen.inventory.devices.items():
+        if pf.total_vfs <= vfs_now(pf):
+            continue
+        place = PciAddress.parse(name)
+        # VFs take up bus numbers from the PF's on, 256 on each (SR-IOV 1.1, 2.1.2).
+        last = place.bus + 1 + pf.total_vfs // 256
+        if place.domain == wanted.domain and place < wanted and wanted.bus <= last:
+            pfs.append(pf)
+    return "; or ".join(make_again(chosen, pf) for pf in pfs[-2:])
+
+
+def _count(pf: PciDevice) -> str:
+    return f"VFs {vfs_now(pf)} of {pf.total_vfs} on {pf.address}"
+
+
+def _setting(pf: PciDevice) -> str:
+    return f"/sys/bus/pci/devices/{pf.address}/sriov_numvfs"
+
+
+def _in_use(chosen: Selection, address: str) -> bool:
+    """Whether VFs may not be made or unmade over it. The host goes on using a PF as its VFs come and go."""
+    device = chosen.inventory.devices.get(address)
+    return (
+        chosen.tracker.holder(address) is not None
+        or address in chosen.serving
+        or bool(chosen.inventory.domain_uses.get(address))
+        or bool(device is not None and device.physical_function and chosen.inventory.host_uses.get(address))
+    )
+
+
+def _would_fit(chosen: Selection, request: Request, spec: DeviceSpec, device: PciDevice) -> bool:
+    """Whether a further VF of the PF would be as the spec wants it, as far as that can be told of what is not there."""
+    sibling = next((chosen.inventory.devices.get(address) for address in device.virtual_functions), None)
+    product = device.vf_product_id
+    if product is None:
+        # Kernels that do not tell leave only the word of who asks for VFs by name.
+        product = spec.product_id or device.product_id
+        if sibling is None and spec.device_type != TYPE_VF:
+            return False
+    future = sibling or device._replace(
+        product_id=product,
+        physical_function=device.address,
+        total_vfs=0,
+        driver=None,
+        serial=None,
+    )
+    tags = chosen.allow_list.tags_of(future)
+    return (
+        tags is not None
+        and spec.matches(future)
+        and spec.demands(tags, future.device_type)
+        and request.fits(future, tags)
+    )
