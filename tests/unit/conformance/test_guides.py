@@ -78,6 +78,17 @@ def _blockers(value: t.Any) -> t.Iterator[dict[str, t.Any]]:
             yield from _blockers(part)
 
 
+def test_every_code_of_the_drift_is_explained_once():
+    table = (GUIDES / "guide_record.rst").read_text(encoding="utf-8").split("\nDrift\n-----\n", 1)[1]
+    listed = re.findall(r"^   \* - ``([a-z_]+)``", table, re.MULTILINE)
+    code = re.compile(r'(?:(?<!Owner)\(|yield |code = |not use.live else )"([a-z_]+)"')
+    sources = [
+        ROOT / f"plugins/module_utils/_model/report/{name}.py" for name in ("drift", "node_drift", "differences")
+    ]
+    given = {name for source in sources for name in code.findall(source.read_text(encoding="utf-8"))}
+    assert sorted(listed) == sorted(given)
+
+
 def test_every_field_of_a_pci_function_is_explained():
     device = PciDevice("0000:01:00.0", "/sys", "s", "8086", "10d3", "020000")
     host = HostFacts("6.12", (6, 12), "", iommu=True, iommu_reason="", vfio_present=True)

@@ -97,9 +97,6 @@ def _would_fit(chosen: Selection, request: Request, spec: DeviceSpec, device: Pc
         serial=None,
     )
     tags = chosen.allow_list.tags_of(future)
-    return (
-        tags is not None
-        and spec.matches(future)
-        and spec.demands(tags, future.device_type)
-        and request.fits(future, tags)
-    )
+    if tags is None or not spec.matches(future) or not spec.demands(tags, future.device_type):
+        return False
+    return request.asks_for(future, tags)
