@@ -38,7 +38,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         "devices": [device for plan in outcome.plans for device in devices(plan)],
         "node_devices": [device for plan in outcome.plans for device in node_devices(plan)],
         "cleaned": outcome.cleaned,
-        "still_bound": [address for plan in outcome.plans for address in _still_bound(plan)],
+        "still_bound": [address for plan in outcome.plans for address in _still_bound(plan)] + outcome.vfio_again,
     }
 
 

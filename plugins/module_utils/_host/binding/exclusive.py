@@ -119,10 +119,10 @@ def _reap(child: int, *, patient: bool) -> None:
         # In state D it won't die; it has nothing of ours open.
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
-    for _attempt in range(20):
-        if os.waitpid(child, 0 if patient else os.WNOHANG)[0]:
+    for pause in (*[0.001] * 50, *[0.05] * 40):
+        if os.waitpid(child, os.WNOHANG)[0]:
             break
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def whole_disks(tree: Tree, address: str) -> list[str]:

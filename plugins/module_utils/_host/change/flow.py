@@ -87,9 +87,9 @@ class Flow:
             outcome.warnings.extend(warnings)
             failed: dict[str, HostdevError] = {}
             for number, claim in enumerate(claims):
-                if number and not self._check_mode:
-                    snapshot = self._read(record, outcome)
                 try:
+                    if number and not self._check_mode:
+                        snapshot = self._read(record, outcome)
                     self._give_back(snapshot, wish, claim, record, outcome)
                 except HostdevError as error:
                     if len(claims) == 1:
@@ -97,6 +97,11 @@ class Flow:
                     failed[str(claim.owner)] = error
                     if not wish.orphans or record.journal is not None:
                         break
+            if failed:
+                from .several_owners import told
+
+                retake = [] if wish.orphans or self._check_mode else [*outcome.plans]
+                raise told(failed, retake, outcome, record, self._transaction(record))
             if not record.tracker.set_aside.keys().isdisjoint(wish.addresses):
                 from .settling import Settling
 
@@ -104,11 +109,6 @@ class Flow:
                 settling = Settling(self._system, self._file, self._detach_timeout, check_mode=self._check_mode)
                 settling.try_again(snapshot, wish, record, outcome)
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
-            if failed:
-                from .several_owners import told
-
-                retake = () if wish.orphans or self._check_mode or record.journal is not None else outcome.plans
-                raise told(failed, retake, outcome, self._transaction(record))
         return outcome
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
@@ -122,7 +122,10 @@ class Flow:
             self._system.domains.check_complete()
         choice = give_back(snapshot, wish, claim)
         snapshot = with_vf_states(self._system, snapshot, choice.change)
-        self._carry_out(decide_release(snapshot, wish, choice), record, snapshot, outcome)
+        decision = decide_release(snapshot, wish, choice)
+        self._carry_out(decision, record, snapshot, outcome)
+        if wish.to_host and not self._check_mode:
+            outcome.note_vfio(self._system.tree, decision.plan)
 
     def _opened(self, outcome: Outcome, doing: str) -> t.ContextManager[Record]:
         """The record under the lock, an interrupted run recovered; `doing` is told to who waits for the lock."""

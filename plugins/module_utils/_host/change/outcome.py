@@ -8,8 +8,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ..reading.pci import read_device
+
 if t.TYPE_CHECKING:
     from ..._model.plan.plan import Plan
+    from ..sysfs import Tree
 
 
 @dataclass
@@ -17,7 +20,8 @@ class Outcome:
     """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
 
     `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
-    `mended` says that the record's mode was put right.
+    `mended` says that the record's mode was put right. `vfio_again` are devices that were to go to the host's driver,
+    and for which the kernel chose a VFIO driver.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -27,6 +31,18 @@ class Outcome:
     mended: bool = False
     cleaned: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    vfio_again: list[str] = field(default_factory=list)
+
+    def note_vfio(self, tree: Tree, plan: Plan) -> None:
+        """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
+        for address in plan.before.holdings:
+            device = None if address in plan.after.holdings else read_device(tree, address)
+            if device is not None and device.vfio:
+                self.vfio_again.append(address)
+                self.warnings.append(
+                    f"{address} has {device.driver} by the kernel's own choice: see `vfio-pci.ids` on the kernel's "
+                    "command line and `options vfio-pci ids=` in /etc/modprobe.d"
+                )
 
     @property
     def changed(self) -> bool:

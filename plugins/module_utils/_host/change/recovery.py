@@ -105,8 +105,8 @@ class Recovery:
             self.set_aside[address] = error
         elif self._settle:
             self.notes.append(f"{error.message} What is left of '{step}' is to be done by hand: {step.command()}")
-            # What could not be attached again stays bound and held, which the next claim mends.
-            if address is not None and address in self._now.holdings and not step.attaches:
+            # A device that is held in the end stays bound and held: the next claim mends the rest.
+            if address is not None and address in self._now.holdings and address not in self._ends[1].holdings:
                 self.set_aside.setdefault(address, error)
         else:
             raise error

@@ -12,7 +12,7 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ..._model.claims.settled import settled
+from ..._model.claims.settled import is_settled
 from ..._model.decision.concerned import asides_concerned
 from ..._model.decision.kinds import make_plan
 from ..._model.decision.release import settle
@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 def without_mended(snapshot: Snapshot, record: Record, outcome: Outcome, file: RecordFile | None) -> Snapshot:
     """The snapshot without devices set aside that were mended meanwhile; `file` is None where nothing is written."""
     tracker = record.tracker
-    mended = settled(snapshot.inventory, tracker.set_aside.values())
+    mended = [aside for aside in tracker.set_aside.values() if is_settled(snapshot.inventory, aside)]
     for aside in mended:
         del tracker.set_aside[aside.address]
         outcome.warnings.append(f"{aside.address}, set aside since {aside.since}, is with the host again, or gone")
@@ -66,7 +66,7 @@ class Settling:
             if (error := self._try(snapshot, wish, record, aside, outcome)) is not None
         ]
         if errors:
-            raise errors[0]
+            raise errors[0].but(found="; ".join([errors[0].found, *(error.message for error in errors[1:])]))
 
     def _try(
         self, snapshot: Snapshot, wish: ReleaseWish, record: Record, aside: SetAside, outcome: Outcome
@@ -77,18 +77,24 @@ class Settling:
         except HostdevError as error:
             return error
         if self._check_mode:
-            outcome.plans.append(plan)
+            self._note(plan, outcome)
             return None
         failed = self._drive(plan, aside, outcome)
         if failed is None:
             del record.tracker.set_aside[aside.address]
-            outcome.plans.append(plan)
+            self._note(plan, outcome)
         else:
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             again = replace(aside, code=failed.code, reason=f"{failed.message} (tried again {since})")
             record.tracker.set_aside[aside.address] = again
         self._file.write(record)
         return failed
+
+    def _note(self, plan: Plan, outcome: Outcome) -> None:
+        from ..._model.plan.diff import host_diff
+
+        outcome.plans.append(plan)
+        outcome.diff.extend(host_diff(plan))
 
     def _drive(self, plan: Plan, aside: SetAside, outcome: Outcome) -> HostdevError | None:
         recovery = Recovery(plan, Executors(self._host, self._detach_timeout), rebooted=False, settle=True)

@@ -11,33 +11,50 @@ from ..._model.errors import HostdevError
 from ..._model.plan.plan import CLAIM, Plan
 
 if t.TYPE_CHECKING:
+    from ..._model.record.record import Record
     from .outcome import Outcome
     from .transaction import Transaction
 
 
 def told(
-    failed: t.Mapping[str, HostdevError], retake: t.Sequence[Plan], outcome: Outcome, transaction: Transaction
+    failed: t.Mapping[str, HostdevError],
+    retake: t.Sequence[Plan],
+    outcome: Outcome,
+    record: Record,
+    transaction: Transaction,
 ) -> HostdevError:
     """The error for the task: the first owner's that failed, with what was given back for others all the same."""
     error = next(iter(failed.values()))
     kept = [plan for plan in outcome.plans if plan.changed]
-    for plan in reversed(retake):
-        if plan.changed and _taken_again(plan, transaction):
+    others = list(failed.values())[1:]
+    for plan in reversed([plan for plan in retake if plan.changed]):
+        if record.journal is not None:
+            break  # the next run settles it first
+        trouble = _taken_again(plan, transaction)
+        if trouble is None:
             kept.remove(plan)
-    found = [error.found]
-    released = [address for plan in kept for address in plan.before.holdings if address not in plan.after.holdings]
-    if released:
-        found.append(f"{', '.join(released)} of {', '.join(str(plan.after.owner) for plan in kept)} was given back")
-    found += [f"so failed {owner}: {other.message}" for owner, other in list(failed.items())[1:]]
+        else:
+            others.append(trouble)
+    aside = record.tracker.set_aside.keys()
+    released = [address for plan in kept for address in _given_back(plan) if address not in aside]
+    owners = ", ".join(dict.fromkeys(str(plan.after.owner) for plan in kept))
+    found = [error.found, *([f"{', '.join(released)} of {owners} was given back"] if released else [])]
+    found += [other.message for other in others]
     details = {"released": released, "failed": {owner: other.as_result() for owner, other in failed.items()}}
     return error.but(found="; ".join(found), details=details)
 
 
-def _taken_again(plan: Plan, transaction: Transaction) -> bool:
-    """Whether a release could be undone that was done already; where it could not, all is as the release left it."""
+def _given_back(plan: Plan) -> list[str]:
+    before, after = plan.before, plan.after
+    nodes = [name for name in before.node_devices if name not in after.node_devices]
+    return [address for address in before.holdings if address not in after.holdings] + nodes
+
+
+def _taken_again(plan: Plan, transaction: Transaction) -> HostdevError | None:
+    """Undo a release that was done already; the error where that can't be, which leaves all as the release did."""
     steps = tuple(step.inverse() for step in reversed(plan.steps))
     try:
         transaction.run(Plan(CLAIM, steps, plan.after, plan.before))
-    except HostdevError:
-        return False
-    return True
+    except HostdevError as error:
+        return error
+    return None

@@ -100,7 +100,9 @@ class Statuses:
         from ..claims.settled import aside_device
 
         asides = [address for address in self._tracker.set_aside if address in devices]
-        return frozenset(address for address in asides if aside_device(self._tracker, devices[address]) is not None)
+        return frozenset(
+            address for address in asides if aside_device(self._inventory, self._tracker, address) is not None
+        )
 
     @functools.cached_property
     def _nobody(self) -> Consent:

@@ -83,7 +83,8 @@ class SetAside:
     def joined(self, claim: Claim) -> Claim:
         """The owner's claim as if it held the device for a request of its own, to be given back by a release."""
         name = f"set aside: {self.address}"
-        held = replace(self.held, request=name, attach=("config", "live"))
+        # Not as adopted, which would stay where it is now.
+        held = replace(self.held, request=name, attach=("config", "live"), adopted=False)
         return replace(
             claim,
             requests={**claim.requests, name: Request(name, address=self.address)},

@@ -47,6 +47,10 @@ class Tracker:
             name = names.get(claim.owner.id) if claim.owner.kind == "domain" else None
             if name is not None:
                 self._claims[key] = replace(claim, owner=replace(claim.owner, label=name))
+        for address, aside in self.set_aside.items():
+            name = names.get(aside.owner.id) if aside.owner.kind == "domain" else None
+            if name is not None:
+                self.set_aside[address] = replace(aside, owner=replace(aside.owner, label=name))
 
     def copy(self) -> Tracker:
         """Another one with the same claims, which goes its own way."""

@@ -11,7 +11,7 @@ from ..address import address_order
 from ..errors import HostdevError
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Claim
+    from ..claims.claim import Claim, Owner
     from ..claims.set_aside import SetAside
     from ..claims.tracker import Tracker
     from ..plan.plan import Plan
@@ -59,9 +59,19 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
     if wish.names:
         held = {name for claim in claims for name in claim.requests}
         warnings += [f"{_whose(wish)} holds nothing for a request {name}" for name in wish.names if name not in held]
+    owners = {claim.owner.key for claim in claims}
+    warnings += [
+        f"{aside.address}, which was claimed for {aside.owner}, is {aside.told()}"
+        for address, aside in snapshot.tracker.set_aside.items()
+        if address not in wish.addresses and (aside.owner.key in owners or _is_of(aside.owner, wish))
+    ]
     if wish.addresses and not wish.names:
         claims = [claim for claim in claims if not claim.holdings.keys().isdisjoint(wish.addresses)]
     return Concerned(tuple(claims), tuple(warnings))
+
+
+def _is_of(owner: Owner, wish: ReleaseWish) -> bool:
+    return owner.kind == "domain" and wish.domain in (owner.id, owner.label) if wish.domain is not None else False
 
 
 def _whose(wish: ReleaseWish) -> str:

@@ -142,7 +142,8 @@ def _unmended(snapshot: Snapshot, domain: Domain | None, plan: Plan) -> t.Iterat
     layouts = () if domain is None else (domain.config, domain.live)
     named = {address: None for layout in layouts if layout is not None for address in layout.assigned}
     for address in named:
-        if address not in plan.after.holdings and snapshot.tracker.holder(address) is None:
+        known = snapshot.tracker.holder(address) is not None or address in snapshot.tracker.set_aside
+        if address not in plan.after.holdings and not known:
             yield f"{address} is with {owner}, and not on record: claim it by its address, or take it out of the domain"
     for aside in snapshot.tracker.set_aside.values():
         if aside.owner.key == owner.key:

@@ -18,6 +18,7 @@ from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Owner
     from ..claims.set_aside import SetAside
     from ..requests.wish import ReleaseWish
     from ..snapshot import Snapshot
@@ -27,13 +28,7 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
     """The claim, and what the release leaves of it. Raises HostdevError for what only libvirt can take out."""
     attached = any(held.attach for kind in KINDS for held in kind.held(claim).values())
     if attached and snapshot.domains is None:
-        raise HostdevError(
-            "no_libvirt",
-            subject=str(claim.owner),
-            found="no connection to libvirt",
-            wanted="one, to detach the devices: the domain may be running with them",
-            remedy="start libvirt on the host, and see that its Python binding is installed",
-        )
+        raise _no_libvirt(claim.owner)
     after = Claim(claim.owner)
     for kind in KINDS:
         after = kind.keep(snapshot, wish, claim, after)
@@ -41,7 +36,12 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
 
 
 def settle(snapshot: Snapshot, wish: ReleaseWish, aside: SetAside) -> Choice:
-    """The change that gives a device back that is set aside, as if its owner held it."""
+    """The change that gives a device back that is set aside, as if its owner held it. Raises HostdevError.
+
+    Its domain may have it still, in its definition at least.
+    """
+    if aside.owner.kind == "domain" and snapshot.domains is None:
+        raise _no_libvirt(aside.owner)
     claim = snapshot.tracker.claim_of(aside.owner)
     return Choice(Change(RELEASE, aside.joined(claim), claim, to_host=wish.to_host))
 
@@ -52,4 +52,14 @@ def decide_release(snapshot: Snapshot, wish: ReleaseWish, choice: Choice) -> Dec
     return Decision(
         plan,
         (*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_release(snapshot, wish, plan))),
+    )
+
+
+def _no_libvirt(owner: Owner) -> HostdevError:
+    return HostdevError(
+        "no_libvirt",
+        subject=str(owner),
+        found="no connection to libvirt",
+        wanted="one, to detach the devices: the domain may be running with them",
+        remedy="start libvirt on the host, and see that its Python binding is installed",
     )

@@ -105,7 +105,7 @@ _TABLE = (
         "it is a physical function with virtual functions; the kernel gives it away only without",
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
         "`echo 0 > /sys/bus/pci/devices/{address}/sriov_numvfs`",
-        "`cat /sys/bus/pci/devices/ADDRESS/sriov_numvfs`",
+        "`ls -d /sys/bus/pci/devices/ADDRESS/virtfn*`",
     ),
     Guard(
         "has_mdevs",

@@ -98,7 +98,7 @@ def _set_aside(snapshot: Snapshot) -> t.Iterator[Difference]:
     from ..claims.settled import is_settled
 
     for address, aside in snapshot.tracker.set_aside.items():
-        if not is_settled(aside, snapshot.inventory.devices.get(address)):
+        if not is_settled(snapshot.inventory, aside):
             yield difference("set_aside", address, aside.owner, aside.told())
 
 

@@ -54,7 +54,7 @@ def _taken_by(chosen: Selection, device: PciDevice) -> Refusal | None:
         return Refusal(
             f"needs_cleaning: {waiting.owner} had it last, and it is for one-time use", [NextStep(address, clean)]
         )
-    aside = aside_device(chosen.tracker, device)
+    aside = aside_device(chosen.inventory, chosen.tracker, address)
     if aside is not None:
         reasons = record_blockers(device, OnRecord(aside=aside))
         return blocked(reasons)

@@ -93,3 +93,14 @@ def test_names_that_nobody_holds_are_warned_of_as_a_domain_that_is_not_there(hos
     assert outcome.warnings == ["domain web1 holds nothing for a request nik"]
     assert outcome.changed
     assert host.release(owner="x", names=("nic",)).warnings == ["owner x holds nothing for a request nic"]
+
+
+def test_where_the_kernel_chooses_vfio_again_that_is_said(host):
+    """As with vfio-pci.ids= on its command line."""
+    bound_by_somebody(host)
+    host.kernel.own(VF, "vfio-pci")
+    host.claim(NIC)
+    outcome = host.release(domain="web1", to_host=True)
+    assert outcome.vfio_again == [VF]
+    assert "vfio-pci.ids" in outcome.warnings[0]
+    assert state(host) == ("vfio-pci", None)

@@ -13,9 +13,10 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, LibvirtError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, UUID, LibvirtError, domain_xml
 
-NVME, VF = "0000:04:00.0", "0000:01:10.0"
+NVME, NVME2, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.0"
 DISK = {"name": "disk", "address": NVME}
 NIC = {"name": "nic", "address": VF}
 
@@ -185,3 +186,142 @@ def test_the_record_refuses_a_device_that_is_set_aside_and_held(broken):
     failed = refused(broken.release, owner="spdk")
     assert failed.code == "record_unreadable"
     assert "set_aside[0].device.address: found 0000:04:00.0, held by owner spdk" in failed.found
+
+
+class Killed(BaseException):
+    """What ends a run at once, with no chance to undo."""
+
+
+def bound_by_somebody(host):
+    host.kernel.load_module("vfio-pci")
+    host.kernel.store(f"/sys/bus/pci/devices/{VF}/driver_override", "vfio-pci")
+    host.kernel.store("/sys/bus/pci/drivers/igbvf/unbind", VF)
+    host.kernel.store("/sys/bus/pci/drivers/vfio-pci/bind", VF)
+
+
+def killed_once_attached(host, *wanted):
+    """The run is killed when libvirt has put a device into the definition, and takes nothing out of it after that."""
+    plain, detach = host.domain.attachDeviceFlags, host.domain.detachDeviceFlags
+
+    def attach(xml, flags):
+        plain(xml, flags)
+        raise Killed
+
+    def refuses(_xml, _flags):
+        raise LibvirtError("internal error: unable to detach")
+
+    host.domain.attachDeviceFlags = attach
+    with pytest.raises(Killed):
+        host.claim(*wanted)
+    host.domain.attachDeviceFlags, host.domain.detachDeviceFlags = plain, refuses
+    host.release(owner="nobody")
+    host.domain.detachDeviceFlags = detach
+
+
+def test_while_its_domain_has_it_it_is_not_settled_whatever_its_driver(host):
+    bound_by_somebody(host)
+    killed_once_attached(host, NIC)
+    assert list(asides(host)) == [VF]
+    host.release(owner="nobody")
+    assert list(asides(host)) == [VF]
+    assert host.release(addresses=(VF,)).changed
+    assert "hostdev" not in host.domain.xml[CONFIG]
+    assert asides(host) == {}
+
+
+def test_after_a_reboot_a_release_by_its_address_takes_it_out_of_the_definition(host):
+    killed_once_attached(host, DISK)
+    host.reboot()
+    host.release(addresses=(NVME,))
+    assert "hostdev" not in host.domain.xml[CONFIG]
+    assert (host.kernel.driver(NVME), asides(host)) == ("nvme", {})
+
+
+def test_a_device_that_was_held_stays_held_when_a_change_of_its_options_can_not_be_undone(host):
+    host.claim(DISK)
+    killed_once_attached(host, {**DISK, "boot_order": 3})
+    assert asides(host) == {}
+    assert [device["address"] for claim in host.record["claims"] for device in claim["devices"]] == [NVME]
+    assert 'bus="0x04"' in host.domain.xml[LIVE]
+
+
+def test_without_libvirt_nothing_is_given_back_that_a_definition_may_have(broken):
+    broken.release(owner="somebody")
+    broken.kernel._refusals.clear()
+    broken.domain.xml[CONFIG] = domain_xml(hostdev_xml(NVME, managed=True))
+    broken.system.domains = None
+    assert refused(broken.release, addresses=(NVME,)).code == "no_libvirt"
+    assert list(asides(broken)) == [NVME]
+
+
+def test_an_adopted_device_goes_back_to_the_vfio_driver_that_it_had(host):
+    host.kernel.modules.add("igbvf-vfio-pci")
+    bound_by_somebody(host)
+    host.kernel.refuse(VF, "vfio-pci")
+    host.libvirt.fail(1, LibvirtError("internal error"))
+    refused(host.claim, {**NIC, "driver": "igbvf-vfio-pci"})
+    host.release(owner="nobody")
+    assert "echo vfio-pci >" in asides(host)[VF]["commands"][-1]
+    host.kernel._refusals.clear()
+    host.release(addresses=(VF,))
+    assert (host.kernel.driver(VF), host.kernel.override(VF)) == ("vfio-pci", "vfio-pci")
+
+
+def test_by_hand_a_trusted_vf_gets_the_settings_that_it_had(host):
+    host.claim({**NIC, "network": {"trust": True}})
+    plain = host.system.binder._write
+
+    def hangs(path, text, seconds):
+        if VF in path + text:
+            raise TimeoutError(f"process 4711 has been writing to {path} for {seconds:g} s")
+        plain(path, text, seconds)
+
+    host.system.binder._write = hangs
+    refused(host.release)
+    host.system.binder._write = plain
+    commands = [command for command in asides(host)[VF]["commands"] if "trust" in command]
+    assert [command.rpartition(" trust ")[2] for command in commands] == ["off"]
+
+
+def test_a_busy_domain_keeps_no_other_owner_from_its_run(host):
+    plain = host.system.binder._write
+
+    def killed(path, text, seconds):
+        if path.endswith("vfio-pci/bind"):
+            raise Killed
+        plain(path, text, seconds)
+
+    host.system.binder._write = killed
+    with pytest.raises(Killed):
+        host.claim(DISK)
+    host.system.binder._write = plain
+
+    def busy(*_asked):
+        raise LibvirtError("Timed out during operation: cannot acquire state change lock", 68)
+
+    host.domain.memoryStats = busy
+    assert host.claim(NIC, owner="somebody else").changed
+    assert host.record["journal"] is None
+
+
+def test_its_owner_is_found_by_the_name_that_it_has_now_and_told_of_it(broken):
+    broken.release(owner="somebody")
+    broken.domain._name = "web9"
+    for place, xml in broken.domain.xml.items():
+        broken.domain.xml[place] = xml.replace("<name>web1<", "<name>web9<")
+    assert any("set aside since" in warning for warning in broken.release(domain="web9").warnings)
+    broken.kernel._refusals.clear()
+    assert broken.release(domain="web9", addresses=(NVME,)).changed
+
+
+def test_of_two_that_fail_both_are_told_and_each_has_its_diff_once_it_is_back(host):
+    for address in (NVME, NVME2):
+        host.kernel.refuse(address, "nvme")
+    host.libvirt.fail(1, LibvirtError("internal error"))
+    refused(host.claim, DISK, {"name": "more", "address": NVME2})
+    host.release(owner="nobody")
+    assert NVME2 in refused(host.release, addresses=(NVME, NVME2)).found
+    host.kernel._refusals.clear()
+    planned = host.release(addresses=(NVME, NVME2), check_mode=True)
+    assert len(planned.diff) == 2
+    assert host.release(addresses=(NVME, NVME2)).diff == planned.diff

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, LibvirtError, domain_xml
 
 NVME, VF, VF2 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2"
 
@@ -87,3 +87,66 @@ def test_an_orphan_whose_device_stays_keeps_no_other_orphan(host):
     assert failed.details["released"] == [VF]
     assert host.kernel.driver(VF) == "igbvf"
     assert [claim["owner"]["label"] for claim in host.record["claims"]] == ["one"]
+
+
+def three(host):
+    host.claim({"name": "nic", "address": VF}, owner="a")
+    host.claim({"name": "nic", "address": VF2}, owner="b")
+    host.claim({"name": "disk", "address": NVME}, owner="c")
+
+
+def test_what_can_not_be_taken_again_is_settled_before_anything_else_is(host):
+    """The journal of one that is undone must not be lost to that of the next."""
+    three(host)
+    plain, taking = host.system.binder._write, []
+
+    def write(path, text, seconds):
+        if path.endswith("vfio-pci/unbind") and text == NVME:
+            taking.append(True)
+            raise error(errno.EBUSY, path)
+        if taking and text == VF2 and path.endswith(("vfio-pci/bind", "igbvf/bind", "drivers_probe")):
+            raise error(errno.ENODEV, path)
+        plain(path, text, seconds)
+
+    host.system.binder._write = write
+    failed = refused(host.release, addresses=(VF, VF2, NVME))
+    assert host.record["journal"] is not None
+    assert failed.details["released"] == [VF, VF2]
+    host.system.binder._write = plain
+    host.release(owner="nobody")
+    assert host.record["journal"] is None
+    assert [host.kernel.driver(address) for address in (VF, VF2)] == ["igbvf", "igbvf"]
+
+
+def test_one_that_hangs_when_it_is_taken_again_is_set_aside_and_said_so(host):
+    three(host)
+    plain, taking = host.system.binder._write, []
+
+    def write(path, text, seconds):
+        if path.endswith("vfio-pci/unbind") and text == NVME:
+            taking.append(True)
+            raise error(errno.EBUSY, path)
+        if taking and VF2 in path + text:
+            raise TimeoutError("process 4711 has been writing")
+        plain(path, text, seconds)
+
+    host.system.binder._write = write
+    failed = refused(host.release, addresses=(VF, VF2, NVME))
+    assert [aside["device"]["address"] for aside in host.record["set_aside"]] == [VF2]
+    assert failed.details["released"] == []
+    assert "is set aside" in failed.found
+
+
+def test_libvirt_that_dies_between_two_owners_is_one_of_the_failures(host):
+    three(host)
+    plain = host.system.binder._write
+
+    def write(path, text, seconds):
+        plain(path, text, seconds)
+        if text == VF and path.endswith("drivers_probe"):
+            host.libvirt.fail_call("listAllDomains", LibvirtError("Cannot recv data: Connection reset by peer"))
+
+    host.system.binder._write = write
+    failed = refused(host.release, addresses=(VF, NVME))
+    held = [device["address"] for claim in host.record["claims"] for device in claim["devices"]]
+    assert VF in held or failed.details["released"] == [VF]
