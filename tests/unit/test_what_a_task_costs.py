@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 320,
+    "facts": 323,
     "facts, libvirt": 370,
     "unchanged claim": 284,
-    "release of nothing": 243,
+    "release of nothing": 247,
 }
 
 
