@@ -99,16 +99,13 @@ class Transaction:
             return None
         plan = journal.plan
         self._rebooted = boot_id != journal.boot_id
-        if self._domains is not None:
-            for uuid in sorted({step.uuid for step in plan.steps if step.uuid is not None}):
-                with contextlib.suppress(HostdevError):  # its own steps say so, and keep nobody from others
-                    self._domains.await_job(uuid)
+        busy = self._await_jobs(plan)
         if plan.operation != "release":
             recovery = self._recovery(plan, settle=True, undo=True)
             notes = recovery.drive(_inverses(journal))
             self._close(plan, kept=False, recovery=recovery)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
-            return [f"undid an interrupted claim of {plan.after.owner} ({begun})", *notes]
+            return [f"undid an interrupted claim of {plan.after.owner} ({begun})", *busy, *notes]
         recovery = self._recovery(plan)
         try:
             notes = recovery.drive(plan.steps)
@@ -116,9 +113,20 @@ class Transaction:
             journal = replace(journal, begun=len(plan.steps))
             notes = self._undo_after(journal, error, settle=True)
             undone = f"undid an interrupted release for {plan.before.owner}, which can't be finished: {error.message}"
-            return [undone, *notes]
+            return [undone, *busy, *notes]
         self._close(plan, kept=True, recovery=recovery)
-        return [f"finished an interrupted release for {plan.before.owner}", *notes]
+        return [f"finished an interrupted release for {plan.before.owner}", *busy, *notes]
+
+    def _await_jobs(self, plan: Plan) -> list[str]:
+        """Wait for what a killed run asked libvirt for; what takes too long is told, and keeps nobody from others."""
+        told = []
+        domains = {step.uuid for step in plan.steps if step.uuid is not None}
+        for uuid in sorted(domains) if self._domains is not None else ():
+            try:
+                self._domains.await_job(uuid)
+            except HostdevError as error:
+                told.append(error.message)
+        return told
 
     def _stays_with_host(self, step: Step, plan: Plan, error: HostdevError) -> bool:
         """Whether the step was to give a device back that the host uses already: there is nothing left to be done."""
