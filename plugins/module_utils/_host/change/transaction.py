@@ -119,9 +119,10 @@ class Transaction:
 
     def _await_jobs(self, plan: Plan) -> list[str]:
         """Wait for what a killed run asked libvirt for; what takes too long is told, and keeps nobody from others."""
-        told = []
-        domains = {step.uuid for step in plan.steps if step.uuid is not None}
-        for uuid in sorted(domains) if self._domains is not None else ():
+        told: list[str] = []
+        if self._domains is None:
+            return told
+        for uuid in sorted({step.uuid for step in plan.steps if step.uuid is not None}):
             try:
                 self._domains.await_job(uuid)
             except HostdevError as error:
