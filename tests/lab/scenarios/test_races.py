@@ -85,5 +85,8 @@ def test_a_device_that_was_attached_by_hand_is_reported_and_not_given_out_again(
     assert [(blocker["code"], blocker["address"]) for blocker in refused["blockers"]] == [("in_domain_xml", BY_HAND)]
     assert BY_HAND not in {device["address"] for device in result.of("three").result["devices"]}
     assert [device["address"] for device in result.of("adopt").result["devices"]] == [BY_HAND]
+    # The release left it where it had been put by hand.
+    assert read_state(lab).has_hostdev("db1", "config", BY_HAND)
+    lab.sh("virsh -q detach-device db1 /dev/stdin --config", text=BY_HAND_XML)
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)

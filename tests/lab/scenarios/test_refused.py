@@ -111,7 +111,7 @@ def test_mistakes_are_explained_and_change_nothing(lab: Lab, refused: PlayResult
         "no libvirt": "no_libvirt",
         "not root": "not_root",
     }
-    assert "db1, plain1, web1" in refused.of("unknown domain").result["msg"]
+    assert "web1, db1, plain1" in refused.of("unknown domain").result["msg"]
     assert "did you mean vendor_id?" in refused.of("bad spec").result["msg"]
     assert "<controller type='pci' model='pcie-root-port'/>" in refused.of("no root port").result["msg"]
     assert state_at(refused, "after the mistakes") == state_at(refused, "before")
