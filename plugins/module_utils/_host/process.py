@@ -1,9 +1,12 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a process is still the one that it was: numbers of processes are used again (proc_pid_stat(5))."""
+"""Processes: whether one is still the one that it was (proc_pid_stat(5)), and children that may hang in the kernel."""
 
 from __future__ import annotations
+
+import contextlib
+import os
 
 
 def started_at(process: int) -> str | None:
@@ -21,3 +24,17 @@ def process_stat(process: int) -> list[str] | None:
     except OSError:
         return None
     return fields if len(fields) > 19 else None  # none are left of one that ends just now
+
+
+def keep_open(*handles: int) -> None:
+    """Close all else in a child that may hang in the kernel: it must have nothing of ours but these.
+
+    Not even the standard streams: Ansible waits until nobody has the module's output open any more.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    for number in map(int, os.listdir("/proc/self/fd")):
+        if number not in (0, 1, 2, *handles):
+            with contextlib.suppress(OSError):
+                os.close(number)

@@ -68,3 +68,16 @@ def facts(result: PlayResult, task: str) -> dict[str, Any]:
     """Return the facts of a task, which must have succeeded."""
     assert result.of(task).status == "ok", result.of(task).result["msg"]
     return dict(result.of(task).result["ansible_facts"]["hostdev"])
+
+
+def own_blockers(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return details of the blockers that lie in the functions themselves, by function and code."""
+    return {
+        device["address"]: {
+            blocker["code"]: blocker["detail"]
+            for blocker in device["blockers"]
+            if blocker["address"] == device["address"]
+        }
+        for device in facts["devices"]
+        if device["capability"] == "pci"
+    }

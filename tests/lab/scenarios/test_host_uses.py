@@ -9,7 +9,7 @@ from typing import Any
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
-from tests.lab.scenarios.idle import Idle
+from tests.lab.scenarios.idle import Idle, own_blockers
 from tests.lab.state import HostState, read_state
 
 _NAMES = f"""
@@ -90,30 +90,17 @@ def _gather(lab: Lab) -> dict[str, Any]:
     return dict(result.of("facts").result["ansible_facts"]["hostdev"])
 
 
-def _details(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Return details of the blockers that lie in the functions themselves, by function and code."""
-    return {
-        device["address"]: {
-            blocker["code"]: blocker["detail"]
-            for blocker in device["blockers"]
-            if blocker["address"] == device["address"]
-        }
-        for device in facts["devices"]
-        if device["capability"] == "pci"
-    }
-
-
 def test_uses_by_the_host_block_the_functions_below_them_until_they_end(
     lab: Lab, idle: Idle, before: HostState
 ) -> None:
     try:
         lab.sh("bash -eu", text=_NAMES + _BUILD)
-        busy = _details(_gather(lab))
+        busy = own_blockers(_gather(lab))
     finally:
         left = lab.sh("bash -u", text=_NAMES + _TEAR_DOWN, check=False).stderr
     idle_again = _gather(lab)
 
-    usual = _details(idle.facts)
+    usual = own_blockers(idle.facts)
     new_codes = {address: set(details) - set(usual[address]) for address, details in busy.items()}
     assert {address: codes for address, codes in new_codes.items() if codes} == {
         topology.NVME: {"lvm", "swap"},

@@ -9,7 +9,7 @@ from typing import Any
 from tests.lab import guest, topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
-from tests.lab.scenarios.idle import Idle
+from tests.lab.scenarios.idle import Idle, own_blockers
 from tests.lab.state import HostState, read_state
 
 _NAMES = f"""
@@ -101,19 +101,7 @@ def _busy(lab: Lab, begin: str, end: str, address: str) -> tuple[dict[str, dict[
         left = lab.sh("bash -u", text=_NAMES + end, check=False).stderr
     assert result.code == 0, result.output
     facts = result.of("facts").result["ansible_facts"]["hostdev"]
-    return _details(facts), result.of("claim").result, left
-
-
-def _details(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
-    return {
-        device["address"]: {
-            blocker["code"]: blocker["detail"]
-            for blocker in device["blockers"]
-            if blocker["address"] == device["address"]
-        }
-        for device in facts["devices"]
-        if device["capability"] == "pci"
-    }
+    return own_blockers(facts), result.of("claim").result, left
 
 
 def _new_codes(busy: dict[str, dict[str, str]], usual: dict[str, dict[str, str]]) -> dict[str, set[str]]:
@@ -124,7 +112,7 @@ def _new_codes(busy: dict[str, dict[str, str]], usual: dict[str, dict[str, str]]
 def test_what_the_kernel_holds_is_refused_by_name_and_given_once_it_is_free(
     lab: Lab, idle: Idle, before: HostState
 ) -> None:
-    usual = _details(idle.facts)
+    usual = own_blockers(idle.facts)
     first, first_claim, left = _busy(lab, _FIRST, _FIRST_ENDS, topology.NVME)
     assert _new_codes(first, usual) == {
         topology.NVME: {"kernel_holder"},

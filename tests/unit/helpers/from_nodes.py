@@ -54,7 +54,6 @@ def pci_device(node: NodeDevice, parent: str | None = None) -> PciDevice:
         physical_function=fields.get("physical_function"),
         virtual_functions=tuple(fields.get("virtual_functions", ())),
         total_vfs=fields.get("total_vfs", 0),
-        num_vfs=len(fields.get("virtual_functions", ())),
     )
 
 

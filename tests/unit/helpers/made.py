@@ -46,7 +46,7 @@ def device(address: str, **fields: t.Any) -> PciDevice:
 
 def pf(address: str, *vfs: str, **fields: t.Any) -> PciDevice:
     """A physical function with these VFs."""
-    made = {"product_id": "10c9", "driver": "igb", "total_vfs": 7, "num_vfs": len(vfs), "virtual_functions": vfs}
+    made = {"product_id": "10c9", "driver": "igb", "total_vfs": 7, "virtual_functions": vfs}
     return device(address, **{**made, **fields})
 
 

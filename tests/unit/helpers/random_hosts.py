@@ -59,7 +59,6 @@ class Function:
     group: int | None
     above: Function | None
     virtual_functions: list[str] = field(default_factory=list)
-    num_vfs: int = 0
 
 
 @dataclass
@@ -131,7 +130,6 @@ class _Maker:
         total, active = draw(st.sampled_from(("8\n", *_NOISE))), draw(st.sampled_from(("0\n", "2\n", "2\n", *_NOISE)))
         self.file(f"{pf.path}/sriov_totalvfs", total)
         self.file(f"{pf.path}/sriov_numvfs", active)
-        pf.num_vfs = 2 if active == "2\n" else 0
 
     def vanished(self) -> None:
         """Functions that went away while they were read: links to nothing, folders without ids."""

@@ -20,6 +20,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guards.blocker import blocker
+from ..process import keep_open
 from ..usage.storage import block_locations
 
 if t.TYPE_CHECKING:
@@ -76,14 +77,7 @@ def _open_and_wait(path: str, number: str, said: int, go: int) -> t.NoReturn:
     """Be the child: say the errno, and keep the disk open until the other end of `go` is closed."""
     code = 0
     try:
-        # Not even the standard streams: Ansible waits until nobody has the module's output open any more.
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nothing, stream)
-        for other in os.listdir("/proc/self/fd"):
-            if int(other) not in (0, 1, 2, said, go):
-                with contextlib.suppress(OSError):
-                    os.close(int(other))
+        keep_open(said, go)
         if is_node(path, number):
             _open_patiently(path)
     except OSError as error:

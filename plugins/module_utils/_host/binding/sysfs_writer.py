@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from ..hung_writes import hung_write_at, note_hung_write, where
+from ..process import keep_open
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
@@ -105,14 +106,7 @@ def _write(path: str, text: bytes, alive: int) -> t.NoReturn:
     """Be the writer: exit with the errno."""
     code = 255
     try:
-        # Not even the standard streams: Ansible waits until nobody has the module's output open any more.
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nothing, stream)
-        for number in os.listdir("/proc/self/fd"):
-            if int(number) not in (0, 1, 2, alive):
-                with contextlib.suppress(OSError):
-                    os.close(int(number))
+        keep_open(alive)
         handle = os.open(path, os.O_WRONLY)
         os.write(handle, text)
         code = 0

@@ -172,7 +172,6 @@ class _Reader:
         children = self._children(path, header_type, others) if others else ()
         # A VF has none, and who does not respond lets the kernel wait for it (drivers/pci/vpd.c, pci_vpd_wait).
         vital = b"" if "physfn" in names or not config.responds else folder.data("vpd", 1024) or b""
-        virtual_functions = _virtual_functions(folder)
         # By the order of the fields: their names would cost as much as reading another file.
         return PciDevice(
             address,
@@ -190,11 +189,8 @@ class _Reader:
             folder.text("boot_vga") == "1",
             _reset_methods(folder.data("reset_method"), "reset" in names),
             folder.link_name("physfn"),
-            virtual_functions,
+            _virtual_functions(folder),
             (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
-            # Not sriov_numvfs, whose reader waits for the PF's lock: for ever behind a write that hangs
-            # (drivers/pci/iov.c, sriov_numvfs_show).
-            len(virtual_functions),
             _serial(folder, children, vital),
             children,
             None if self._read_details is None else self._read_details(folder, config),

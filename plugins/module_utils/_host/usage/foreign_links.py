@@ -12,6 +12,7 @@ import typing as t
 
 from .. import netlink
 from .kernel_links import VETH, kernel_link
+from .mountinfo import parse_mount
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
@@ -57,11 +58,9 @@ def other_namespaces(tree: Tree) -> list[Namespace]:
         inode = tree.link_target(f"/proc/{process}/ns/net")
         if inode is not None and inode != own and inode not in known:
             known[inode] = Namespace(process, tree.text(f"/proc/{process}/comm") or "?", "")
-    for line in tree.lines("/proc/self/mountinfo"):
-        # proc_pid_mountinfo(5): id parent major:minor root mount-point ... - type source options
-        parts = line.split(" ")
-        if len(parts) > 4 and " - nsfs " in line and parts[3].startswith("net:[") and parts[3] != own:
-            known[parts[3]] = known.get(parts[3], Namespace(None, "", ""))._replace(mount_point=parts[4])
+    for mount in filter(None, map(parse_mount, tree.lines("/proc/self/mountinfo"))):
+        if mount.kind == "nsfs" and mount.root.startswith("net:[") and mount.root != own:
+            known[mount.root] = known.get(mount.root, Namespace(None, "", ""))._replace(mount_point=mount.point)
     return list(known.values())
 
 

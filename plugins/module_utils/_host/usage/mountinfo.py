@@ -16,13 +16,17 @@ SYSTEM_MOUNTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr", "/var", "/
 
 
 class Mount(t.NamedTuple):
-    """A line of mountinfo: the file system's number, where it is mounted, its type, source and own options."""
+    """A line of mountinfo: the file system's number, where it is mounted, its type, source and own options.
+
+    `root` is what of the file system is mounted there, for a namespace its name.
+    """
 
     number: str
     point: str
     kind: str
     source: str
     options: str
+    root: str = "/"
 
     @property
     def named_options(self) -> dict[str, str]:
@@ -62,7 +66,7 @@ def parse_mount(line: str) -> Mount | None:
     parts, rest = before.split(), after.split()
     if not separator or len(parts) < 5 or len(rest) < 2:
         return None
-    return Mount(parts[2], unescape(parts[4]), rest[0], unescape(rest[1]), "".join(rest[2:3]))
+    return Mount(parts[2], unescape(parts[4]), rest[0], unescape(rest[1]), "".join(rest[2:3]), unescape(parts[3]))
 
 
 def unescape(text: str) -> str:

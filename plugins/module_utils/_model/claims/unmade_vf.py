@@ -26,7 +26,7 @@ def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
     return [
         device
         for device in inventory.devices.values()
-        if device.total_vfs > vfs_now(device)
+        if device.total_vfs > device.num_vfs
         and device.vendor_id == identity["vendor_id"]
         and device.vf_product_id in (None, identity["product_id"])
         and _bridges(device.stable_path) == bridges
@@ -36,13 +36,8 @@ def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
 
 def unmade(pfs: t.Sequence[PciDevice]) -> str:
     """That it is so, in words."""
-    told = (f"{pf.address}, which has {vfs_now(pf)} of {pf.total_vfs}" for pf in pfs)
+    told = (f"{pf.address}, which has {pf.num_vfs} of {pf.total_vfs}" for pf in pfs)
     return f"the VFs were not made again (of {', or of '.join(told)})"
-
-
-def vfs_now(pf: PciDevice) -> int:
-    """How many VFs a PF has; while they are made they are there before their number says so."""
-    return max(pf.num_vfs, len(pf.virtual_functions))
 
 
 def _bridges(stable_path: str) -> str:

@@ -128,11 +128,7 @@ def driver_missing(inventory: Inventory, _device: PciDevice, _consent: Consent) 
 
 
 def pf_has_vfs(_inventory: Inventory, device: PciDevice, _consent: Consent) -> str | None:
-    # While VFs are being made they are there before sriov_numvfs says so (drivers/pci/iov.c, sriov_enable).
-    if not device.num_vfs and not device.virtual_functions:
-        return None
-    vfs = max(device.num_vfs, len(device.virtual_functions))
-    return f"{vfs} VFs: {few(device.virtual_functions)}"
+    return f"{device.num_vfs} VFs: {few(device.virtual_functions)}" if device.num_vfs else None
 
 
 def no_reset(_inventory: Inventory, device: PciDevice, consent: Consent) -> str | None:

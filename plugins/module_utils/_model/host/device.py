@@ -127,7 +127,6 @@ class PciDevice(t.NamedTuple):
     physical_function: str | None = None
     virtual_functions: tuple[str, ...] = ()
     total_vfs: int = 0
-    num_vfs: int = 0
     serial: str | None = None
     children: tuple[Child, ...] = ()
     details: PciDetails | None = None
@@ -142,6 +141,15 @@ class PciDevice(t.NamedTuple):
         if self.physical_function:
             return TYPE_VDPA if any(child.kind == "vdpa" for child in self.children) else TYPE_VF
         return TYPE_PF if self.total_vfs else TYPE_PCI
+
+    @property
+    def num_vfs(self) -> int:
+        """How many VFs there are.
+
+        Counted: whoever reads sriov_numvfs waits for the PF's lock, for ever behind a write that hangs
+        (drivers/pci/iov.c, sriov_numvfs_show).
+        """
+        return len(self.virtual_functions)
 
     @property
     def kind(self) -> KindKey:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ..address import PciAddress
-from ..claims.unmade_vf import vfs_now
 from ..host.device import TYPE_VF
 
 if t.TYPE_CHECKING:
@@ -24,13 +23,13 @@ def more_vfs(chosen: Selection, request: Request, lacking: int, near: t.Callable
     The kernel changes the number of VFs only from and to 0. `near` says whether the NUMA policy lets a device be.
     """
     for address, device in chosen.inventory.devices.items():
-        if vfs_now(device) >= device.total_vfs or device.driver is None or device.vfio or not near(device):
+        if device.num_vfs >= device.total_vfs or device.driver is None or device.vfio or not near(device):
             continue
         if any(_in_use(chosen, function) for function in [address, *device.virtual_functions]):
             continue
         if any(_would_fit(chosen, request, spec, device) for spec in request.specs):
-            number = min(device.total_vfs, vfs_now(device) + lacking)
-            clear = f"echo 0 > {_setting(device)} && " if vfs_now(device) else ""
+            number = min(device.total_vfs, device.num_vfs + lacking)
+            clear = f"echo 0 > {_setting(device)} && " if device.num_vfs else ""
             return f"{_count(device)}: make them (`{clear}echo {number} > {_setting(device)}`)"
     return None
 
@@ -42,7 +41,7 @@ def make_again(chosen: Selection, pf: PciDevice) -> str:
         first = "once nobody has it or one of its VFs, "
     elif pf.driver is None or pf.vfio:
         first = "once it is with the driver that makes VFs, "
-    clear = f"echo 0 > {_setting(pf)} && " if vfs_now(pf) else ""
+    clear = f"echo 0 > {_setting(pf)} && " if pf.num_vfs else ""
     return f"{_count(pf)}: {first}make as many as there were (`{clear}echo NUMBER > {_setting(pf)}`)"
 
 
@@ -51,7 +50,7 @@ def unmade_at(chosen: Selection, address: str) -> str:
     wanted = PciAddress.parse(address)
     pfs = []
     for name, pf in chosen.inventory.devices.items():
-        if pf.total_vfs <= vfs_now(pf):
+        if pf.total_vfs <= pf.num_vfs:
             continue
         place = PciAddress.parse(name)
         # VFs take up bus numbers from the PF's on, 256 on each (SR-IOV 1.1, 2.1.2).
@@ -62,7 +61,7 @@ def unmade_at(chosen: Selection, address: str) -> str:
 
 
 def _count(pf: PciDevice) -> str:
-    return f"VFs {vfs_now(pf)} of {pf.total_vfs} on {pf.address}"
+    return f"VFs {pf.num_vfs} of {pf.total_vfs} on {pf.address}"
 
 
 def _setting(pf: PciDevice) -> str:

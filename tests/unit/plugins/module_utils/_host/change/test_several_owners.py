@@ -95,20 +95,31 @@ def three(host):
     host.claim({"name": "disk", "address": NVME}, owner="c")
 
 
-def test_what_can_not_be_taken_again_is_settled_before_anything_else_is(host):
-    """The journal of one that is undone must not be lost to that of the next."""
-    three(host)
-    plain, taking = host.system.binder._write, []
+def once_the_disk_stays(host, then):
+    """The disk's unbind is refused, and each write after that is for `then` to refuse."""
+    plain, stays = host.system.binder._write, []
 
     def write(path, text, seconds):
         if path.endswith("vfio-pci/unbind") and text == NVME:
-            taking.append(True)
+            stays.append(True)
             raise error(errno.EBUSY, path)
-        if taking and text == VF2 and path.endswith(("vfio-pci/bind", "igbvf/bind", "drivers_probe")):
-            raise error(errno.ENODEV, path)
+        if stays:
+            then(path, text)
         plain(path, text, seconds)
 
     host.system.binder._write = write
+
+
+def test_what_can_not_be_taken_again_is_settled_before_anything_else_is(host):
+    """The journal of one that is undone must not be lost to that of the next."""
+    three(host)
+    plain = host.system.binder._write
+
+    def refuses(path, text):
+        if text == VF2 and path.endswith(("vfio-pci/bind", "igbvf/bind", "drivers_probe")):
+            raise error(errno.ENODEV, path)
+
+    once_the_disk_stays(host, refuses)
     failed = refused(host.release, addresses=(VF, VF2, NVME))
     assert host.record["journal"] is not None
     assert failed.details["released"] == [VF, VF2]
@@ -120,17 +131,12 @@ def test_what_can_not_be_taken_again_is_settled_before_anything_else_is(host):
 
 def test_one_that_hangs_when_it_is_taken_again_is_set_aside_and_said_so(host):
     three(host)
-    plain, taking = host.system.binder._write, []
 
-    def write(path, text, seconds):
-        if path.endswith("vfio-pci/unbind") and text == NVME:
-            taking.append(True)
-            raise error(errno.EBUSY, path)
-        if taking and VF2 in path + text:
+    def hangs(path, text):
+        if VF2 in path + text:
             raise TimeoutError("process 4711 has been writing")
-        plain(path, text, seconds)
 
-    host.system.binder._write = write
+    once_the_disk_stays(host, hangs)
     failed = refused(host.release, addresses=(VF, VF2, NVME))
     assert [aside["device"]["address"] for aside in host.record["set_aside"]] == [VF2]
     assert failed.details["released"] == []

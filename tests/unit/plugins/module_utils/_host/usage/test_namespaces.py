@@ -138,6 +138,15 @@ def test_the_detail_names_the_other_namespaces_by_process_or_mount(folder):
     )
 
 
+def test_a_namespace_whose_name_has_a_space_is_told_by_the_path_that_can_be_opened(folder):
+    """The kernel writes white space of a path as octal."""
+    line = "2 1 0:4 net:[8] /run/netns/of\\040mine rw - nsfs nsfs rw\n"
+    contents = {**EMPTY_NET, **OURS}
+    contents["/proc/self/mountinfo"] += line
+    (use,) = details(folder, contents)
+    assert use.detail.endswith("(there is network namespace /run/netns/of mine)")
+
+
 def test_of_many_namespaces_some_are_named(folder):
     contents = {**EMPTY_NET, **OURS}
     for number in range(2, 9):

@@ -48,7 +48,7 @@ def test_a_held_device_is_not_claimable_and_its_owner_does_not_block_it():
 
 
 def test_the_other_function_of_a_claimed_pf_is_not_claimable():
-    devices = [pf(A, num_vfs=0, virtual_functions=("0000:01:10.0",)), vf("0000:01:10.0", A)]
+    devices = [pf(A, virtual_functions=("0000:01:10.0",)), vf("0000:01:10.0", A)]
     assert not statuses(*devices, claims=[claim(DPDK, holding(A))]).claimable("0000:01:10.0")
 
 

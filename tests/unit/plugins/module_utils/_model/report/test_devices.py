@@ -174,7 +174,7 @@ def test_a_held_device_shows_its_owner_and_is_not_claimable():
 
 
 def test_a_vf_of_a_claimed_pf_is_not_claimable():
-    host = inventory(pf(C, num_vfs=0, virtual_functions=("0000:03:10.0",)), vf("0000:03:10.0", C))
+    host = inventory(pf(C, virtual_functions=("0000:03:10.0",)), vf("0000:03:10.0", C))
     facts = report(host, "0000:03:10.0", Tracker([claim(DPDK, holding(C))]))
     assert (facts["claimable"], facts["status"]) == (False, "unclaimable")
 

@@ -389,7 +389,7 @@ def test_hubs_are_not_eligible():
 
 
 def test_a_vf_of_a_pf_with_a_domain_is_not_available():
-    listing = listing_of(pf(PF, VF1, num_vfs=0), vf(VF1, PF), vf(VF2, PF), domain_uses={PF: [use(WEB)]})
+    listing = listing_of(pf(PF, VF1), vf(VF1, PF), vf(VF2, PF), domain_uses={PF: [use(WEB)]})
     assert ask(listing, available=True) == []
 
 
