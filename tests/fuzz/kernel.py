@@ -10,12 +10,15 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_fac
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import DEVICES, read_devices, vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.kernel_routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.namespaces import namespace_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses, without_interface
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import proc_routing
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import storage_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.namespaces import namespace_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import proc_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import (
+    network_uses,
+    without_interface,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage.uses import storage_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.config_space import ConfigSpace
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import parse_set
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device

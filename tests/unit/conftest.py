@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision import pci
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.attaching import waiting
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.domain.attaching import waiting
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.glance import at_rest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Change, Steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import function_steps

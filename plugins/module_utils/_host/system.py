@@ -68,7 +68,7 @@ class System:
         """Which domains have a disk on which function; nothing is read before the first is asked for."""
         if not domains:
             return
-        from .usage.domain_disks import disk_uses
+        from .usage.storage.domain_disks import disk_uses
 
         yield from disk_uses(self.tree, domains)
 
@@ -76,18 +76,18 @@ class System:
         """The functions of mediated devices by UUID; nothing is read unless a domain has any."""
         if not any(layout.mdevs for domain in domains for layout in (domain.config, domain.live) if layout is not None):
             return {}
-        from .usage.mediated import mdev_parents
+        from .usage.processes.mediated import mdev_parents
 
         return mdev_parents(self.tree)
 
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
-        from .usage.kernel_routes import read_routing
         from .usage.management import management_uses
-        from .usage.mediated import mdev_uses
-        from .usage.network import network_uses, without_interface
-        from .usage.processes import process_uses
-        from .usage.storage import storage_uses
+        from .usage.network.kernel_routes import read_routing
+        from .usage.network.uses import network_uses, without_interface
+        from .usage.processes.mediated import mdev_uses
+        from .usage.processes.uses import process_uses
+        from .usage.storage.uses import storage_uses
 
         yield from storage_uses(self.tree)
         elsewhere = self._in_other_namespaces([device for device in devices if without_interface(device)])
@@ -99,11 +99,11 @@ class System:
 
     def _in_other_namespaces(self, bare: t.Sequence[PciDevice]) -> list[HostUse]:
         """What of the host other network namespaces have; `bare` are network functions that show no interface."""
-        from .usage.foreign_links import read_foreign_links
+        from .usage.network.foreign_links import read_foreign_links
 
         foreign = read_foreign_links(self.tree)
         if not bare and not foreign:
             return []
-        from .usage.namespaces import namespace_uses
+        from .usage.network.namespaces import namespace_uses
 
         return namespace_uses(self.tree, bare, foreign)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage import storage_uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.storage.uses import storage_uses
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 if t.TYPE_CHECKING:

@@ -8,8 +8,13 @@ from __future__ import annotations
 import ipaddress
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import network_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.routes import Local, Route, Routing, proc_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import (
+    Local,
+    Route,
+    Routing,
+    proc_routing,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import network_uses
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 ROUTES = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"

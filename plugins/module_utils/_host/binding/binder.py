@@ -18,7 +18,7 @@ from ..._model.errors import HostdevError
 from ..._model.host.device import Binding, host_driven
 from ..reading.kernel_log import lines_about
 from ..reading.pci import DEVICES, read_device
-from ..usage.processes import process_uses
+from ..usage.processes.uses import process_uses
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice

@@ -21,7 +21,7 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.guards.blocker import blocker
 from ..process import keep_open
-from ..usage.storage import block_locations
+from ..usage.storage.uses import block_locations
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree

@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..._model.errors import HostdevError
 from ..._model.guards.again import found_blockers
 from ..._model.plan.aside import set_aside
-from ..._model.plan.attaching import with_guest_addresses
+from ..._model.plan.domain.attaching import with_guest_addresses
 from ..._model.plan.journal import Journal
 from ..._model.plan.partial import without_devices
 from ..._model.plan.plan import CLAIM, Plan

@@ -43,7 +43,7 @@ class PciFunctions:
         known = after.holdings
         if all(a in known and known[a].stood_before == held.stood_before for a, held in chosen.holdings.items()):
             return taken
-        from ..plan.leaving import with_what_stood
+        from ..plan.domain.leaving import with_what_stood
 
         return with_what_stood(after, taken, snapshot.domain_of(asked.owner))
 
@@ -81,7 +81,7 @@ class PciFunctions:
         ]
 
     def warnings_of_release(self, snapshot: Snapshot, wish: ReleaseWish, plan: Plan) -> list[str]:
-        from ..plan.leaving import stays_in_guest
+        from ..plan.domain.leaving import stays_in_guest
         from ..plan.planner import used_where_it_is
 
         before, after, owner = plan.before.holdings, plan.after.holdings, plan.before.owner
@@ -152,8 +152,8 @@ def _unmended(snapshot: Snapshot, domain: Domain | None, plan: Plan) -> t.Iterat
 
 def _late(snapshot: Snapshot, domain: Domain, plan: Plan) -> list[str]:
     """Warnings of what a domain that runs gets at its next start only."""
-    from ..plan.attaching import waiting
-    from ..plan.root_ports import ports_waiting
+    from ..plan.domain.attaching import waiting
+    from ..plan.domain.root_ports import ports_waiting
 
     return [*waiting(snapshot.inventory, domain, plan.after), *ports_waiting(domain, plan)]
 

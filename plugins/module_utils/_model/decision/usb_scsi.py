@@ -38,7 +38,7 @@ class UsbAndScsi:
         domain = snapshot.domain_of(asked.owner)
         if domain is None or chosen.node_devices == after.node_devices:
             return chosen
-        from ..plan.usb_scsi import with_what_stood
+        from ..plan.domain.usb_scsi import with_what_stood
 
         return with_what_stood(snapshot.nodes, domain, after, chosen)
 
@@ -56,14 +56,14 @@ class UsbAndScsi:
     def steps(self, snapshot: Snapshot, change: Change) -> Steps:
         if not change.before.node_devices and not change.after.node_devices:
             return Steps((), ())
-        from ..plan.usb_scsi import node_steps
+        from ..plan.domain.usb_scsi import node_steps
 
         return node_steps(snapshot, change)
 
     def warnings_of_claim(self, snapshot: Snapshot, plan: Plan) -> list[str]:
         if not plan.after.node_devices:
             return []
-        from ..plan.usb_scsi import number_warnings
+        from ..plan.domain.usb_scsi import number_warnings
 
         return number_warnings(plan)
 

@@ -12,10 +12,10 @@ from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import LIVE
 from ..host.device import Binding, host_driven
-from .attaching import entering
-from .leaving import leaving, stays_in_guest
+from .domain.attaching import entering
+from .domain.leaving import leaving, stays_in_guest
+from .domain.root_ports import check_slots, root_ports_step
 from .plan import CLAIM, Steps
-from .root_ports import check_slots, root_ports_step
 from .steps import DriverStep, HostdevStep, Step
 from .vf_settings import check_up, settings_steps
 
