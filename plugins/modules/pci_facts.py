@@ -274,7 +274,10 @@ ansible_facts:
           returned: when gathered
           sample: [{name: computer, children: [{name: pci_0000_00_02_0, children: []}]}]
         pools:
-          description: Devices that could be claimed now, counted by what a request can tell apart.
+          description:
+            - Devices that could be claimed now, counted by what a request can tell apart. C(parent_ifname) is the
+              network interface of C(physical_function). C(remote_managed) is false for physical and virtual functions,
+              since tags are not known here, and null for others.
           type: list
           elements: dict
           returned: when gathered
@@ -285,6 +288,8 @@ ansible_facts:
               device_type: type-VF
               numa_node: 0
               physical_function: "0000:01:00.0"
+              parent_ifname: enp1s0f0
+              remote_managed: false
               count: 4
         claims:
           description:

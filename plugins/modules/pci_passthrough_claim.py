@@ -184,10 +184,11 @@ options:
       - An entry is a mapping, or Nova's JSON text of a mapping or of a list of mappings.
       - Criteria are C(address) (an address, which for a physical function includes its virtual functions; a pattern
         such as V(*:3b:*.0); or a mapping of regular expressions for C(domain), C(bus), C(slot), C(function)),
-        C(devname) (a network interface), C(vendor_id), C(product_id), C(subsystem_vendor_id) and
-        C(subsystem_product_id) (four hexadecimal digits, or V(*)), C(class) (two, four or six hexadecimal digits),
-        C(device_type) (V(type-PCI), V(type-PF), V(type-VF), V(vdpa)), C(numa_node), C(iommu_group_size), C(serial),
-        C(stable_path) and C(driver) (V(none) for a device without one).
+        C(devname) (a network interface), C(parent_ifname) (that of a virtual function's physical function),
+        C(vendor_id), C(product_id), C(subsystem_vendor_id) and C(subsystem_product_id) (four hexadecimal digits, or
+        V(*)), C(class) (two, four or six hexadecimal digits), C(device_type) (V(type-PCI), V(type-PF), V(type-VF),
+        V(vdpa)), C(numa_node), C(iommu_group_size), C(serial), C(stable_path) and C(driver) (V(none) for a device
+        without one).
       - Tags are C(managed), C(live_migratable), C(one_time_use), C(trusted) and C(remote_managed) (booleans),
         C(physical_network), and free ones in the mapping C(tags). C(resource_class) and C(traits) are accepted and
         change nothing.

@@ -157,6 +157,11 @@ class PciDevice(t.NamedTuple):
         return self.vendor_id, self.product_id, self.class_id, self.device_type, self.numa_node
 
     @property
+    def interfaces(self) -> tuple[str, ...]:
+        """The names of its network interfaces."""
+        return tuple(child.name for child in self.children if child.kind == "net")
+
+    @property
     def is_bridge(self) -> bool:
         """A PCI-to-PCI or CardBus bridge: header type 1 or 2 (PCI Local Bus 3.0, 6.1)."""
         return self.header_type != 0

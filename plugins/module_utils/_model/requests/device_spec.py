@@ -29,6 +29,7 @@ def _address(value: object, path: str) -> AddressPattern | None:
 _READERS: dict[str, t.Callable[[object, str], t.Any]] = {
     "address": _address,
     "devname": values.interface,
+    "parent_ifname": values.interface,
     "vendor_id": values.identifier,
     "product_id": values.identifier,
     "subsystem_vendor_id": values.identifier,
@@ -78,6 +79,7 @@ class DeviceSpec:
 
     address: AddressPattern | None = None
     devname: str | None = None
+    parent_ifname: str | None = None
     vendor_id: str | None = None
     product_id: str | None = None
     subsystem_vendor_id: str | None = None
@@ -155,19 +157,20 @@ class DeviceSpec:
 
     @property
     def _looks_around(self) -> bool:
-        return self.devname is not None or self.iommu_group_size is not None or self.remote_managed
+        names = (self.devname, self.parent_ifname)
+        return any(names) or self.iommu_group_size is not None or self.remote_managed
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> DeviceSpec:
         """The same spec with what is around each device looked up: interfaces, the PF's serial, the IOMMU group.
 
-        While the interface is nowhere, the network functions in `held` that have a VFIO driver fit by `devname`: one of
-        them had it when it was claimed.
+        While the interface is nowhere, the network functions in `held` that have a VFIO driver fit by `devname`, and
+        the VFs among them by `parent_ifname`: one of them, or their PF, had it when it was claimed.
         """
         if not self._looks_around:
             return self
         from .around import Around, addresses_around
 
-        asked = Around(self.devname, self.iommu_group_size, self.remote_managed)
+        asked = Around(self.devname, self.parent_ifname, self.iommu_group_size, self.remote_managed)
         return replace(self, among=addresses_around(asked, inventory, held))
 
     def names(self, device: PciDevice) -> bool:
@@ -196,6 +199,7 @@ class DeviceSpec:
         written: dict[str, t.Any] = {
             "address": None if self.address is None else self.address.written,
             "devname": self.devname,
+            "parent_ifname": self.parent_ifname,
             "vendor_id": self.vendor_id,
             "product_id": self.product_id,
             "subsystem_vendor_id": self.subsystem_vendor_id,

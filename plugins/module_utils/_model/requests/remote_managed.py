@@ -9,7 +9,6 @@ import typing as t
 
 from .. import values
 from ..host.device import TYPE_PF
-from .around import carries
 
 if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
@@ -20,7 +19,7 @@ def check_remote_managed(spec: DeviceSpec, inventory: Inventory, path: str) -> N
     """Refuse remote_managed on what is no VF: only the VFs of a SmartNIC's PF can be. Raises HostdevError."""
     if not spec.remote_managed:
         return
-    carrier = next((device for device in inventory.devices.values() if carries(device, spec.devname)), None)
+    carrier = next((device for device in inventory.devices.values() if spec.devname in device.interfaces), None)
     if spec.devname is not None and carrier is None:
         raise values.invalid(f"{path}.devname", spec.devname, "an interface of this host, for remote_managed")
     if spec.address is not None and spec.address.exact is not None:

@@ -75,7 +75,7 @@ def without_interface(device: PciDevice) -> bool:
         device.class_id.startswith(_CLASS_NETWORK)
         and device.driver is not None
         and not device.vfio
-        and not any(child.kind == "net" for child in device.children)
+        and not device.interfaces
     )
 
 

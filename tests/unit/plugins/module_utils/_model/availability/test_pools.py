@@ -6,12 +6,13 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, claim, device, holding, inventory, pf, vf
 
 
 def test_devices_that_look_the_same_are_one_pool():
     host = inventory(
-        pf("0000:01:00.0", "0000:01:10.0", "0000:01:10.2"),
+        pf("0000:01:00.0", "0000:01:10.0", "0000:01:10.2", children=(Child("net", "eth0"),)),
         vf("0000:01:10.0", "0000:01:00.0"),
         vf("0000:01:10.2", "0000:01:00.0"),
         vf("0000:02:10.0", "0000:02:00.0"),
@@ -30,6 +31,8 @@ def test_devices_that_look_the_same_are_one_pool():
             "device_type": "type-VF",
             "numa_node": None,
             "physical_function": "0000:01:00.0",
+            "parent_ifname": "eth0",
+            "remote_managed": False,
             "count": 2,
         },
         {
@@ -38,6 +41,8 @@ def test_devices_that_look_the_same_are_one_pool():
             "device_type": "type-VF",
             "numa_node": None,
             "physical_function": "0000:02:00.0",
+            "parent_ifname": None,
+            "remote_managed": False,
             "count": 1,
         },
         {
@@ -46,6 +51,8 @@ def test_devices_that_look_the_same_are_one_pool():
             "device_type": "type-PCI",
             "numa_node": 0,
             "physical_function": None,
+            "parent_ifname": None,
+            "remote_managed": None,
             "count": 2,
         },
         {
@@ -54,6 +61,8 @@ def test_devices_that_look_the_same_are_one_pool():
             "device_type": "type-PCI",
             "numa_node": 1,
             "physical_function": None,
+            "parent_ifname": None,
+            "remote_managed": None,
             "count": 1,
         },
     ]

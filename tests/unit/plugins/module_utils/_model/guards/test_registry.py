@@ -39,7 +39,7 @@ def guards():
 
 def codes_of_uses():
     """What the readers of the host's uses hand on as codes."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (UTILS / "_host/usage").glob("*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (UTILS / "_host/usage").rglob("*.py")]
     told = [text for tree in trees for node in ast.walk(tree) for text in _codes(node)]
     return {
         text.value for text in told if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value

@@ -263,7 +263,7 @@ def test_what_no_digits_can_have_been_is_only_told_to_be_quoted(value):
         ("adress", "did you mean address?"),
         ("product-id", "did you mean product_id?"),
         ("dev_type", "did you mean device_type?"),
-        ("colour", "use one of class, resource_class, iommu_group_size, physical_network, vendor_id, and 17 more"),
+        ("colour", "use one of class, resource_class, iommu_group_size, physical_network, vendor_id, and 18 more"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_one_that_was_meant(key, remedy):
@@ -285,7 +285,14 @@ def test_specs_that_are_no_list_are_refused():
         {"address": "0000:81:00.0", "driver": "none", "physical_network": None},
         {"address": "*:81:*.0", "managed": "false", "tags": {"n": 1, "l": ["a", "b"], "none": None}},
         {"address": {"bus": "3[ab]", "function": "0"}, "traits": ["A", "B"], "resource_class": "GPU"},
-        {"devname": "eth0", "iommu_group_size": 1, "serial": "S1", "stable_path": "x", "remote_managed": "true"},
+        {
+            "devname": "eth0",
+            "parent_ifname": "eth1",
+            "iommu_group_size": 1,
+            "serial": "S1",
+            "stable_path": "x",
+            "remote_managed": "true",
+        },
     ],
 )
 def test_a_spec_is_written_as_a_user_would_write_it_and_read_again(written):
@@ -332,6 +339,23 @@ def test_an_interface_stands_for_its_function_and_a_pfs_for_its_vfs_too():
     assert resolved({"devname": "eth0", "product_id": "10ca"}, *devices) == [VF1, VF2]
     assert resolved({"devname": "eth1"}, *devices) == [VF2]
     assert resolved({"devname": "eth9"}, *devices) == []
+
+
+def test_an_interface_of_a_pf_is_the_parent_of_its_vfs_alone():
+    devices = [pf(PF, VF1, VF2, children=(ETH0,)), vf(VF1, PF), vf(VF2, PF, children=(Child("net", "eth1"),)), DEVICE]
+    assert resolved({"parent_ifname": "eth0"}, *devices) == [VF1, VF2]
+    assert resolved({"parent_ifname": "eth0", "devname": "eth1"}, *devices) == [VF2]
+    assert resolved({"parent_ifname": "eth1"}, *devices) == []
+
+
+def test_the_interface_of_a_held_vfs_pf_may_be_gone_with_its_driver():
+    devices = [
+        pf(PF, VF1, VF2, driver=None),
+        vf(VF1, PF, driver="vfio-pci"),
+        vf(VF2, PF, driver="vfio-pci"),
+        device("0000:07:00.0", driver="vfio-pci"),
+    ]
+    assert resolved({"parent_ifname": "eth0"}, *devices, held=[VF1, "0000:07:00.0"]) == [VF1]
 
 
 def test_only_interfaces_have_a_devname():
