@@ -211,7 +211,7 @@ def refused(spec):
         ({"numa_node": "one"}, "device_spec[1].numa_node", "found 'one'", "a NUMA node's number, 0 or more"),
         ({"numa_node": True}, "device_spec[1].numa_node", "found True", "a NUMA node's number, 0 or more"),
         ({"tags": ["a"]}, "device_spec[1].tags", "found ['a']", "a mapping of tag names to values"),
-        ("8086", "device_spec[1]", "found '8086'", "a mapping with some of address, devname, vendor_id"),
+        ("8086", "device_spec[1]", "found '8086'", "a mapping with some of address, devname, parent_ifname"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_path_and_what_is_allowed(spec, subject, found, wanted):
@@ -285,14 +285,8 @@ def test_specs_that_are_no_list_are_refused():
         {"address": "0000:81:00.0", "driver": "none", "physical_network": None},
         {"address": "*:81:*.0", "managed": "false", "tags": {"n": 1, "l": ["a", "b"], "none": None}},
         {"address": {"bus": "3[ab]", "function": "0"}, "traits": ["A", "B"], "resource_class": "GPU"},
-        {
-            "devname": "eth0",
-            "parent_ifname": "eth1",
-            "iommu_group_size": 1,
-            "serial": "S1",
-            "stable_path": "x",
-            "remote_managed": "true",
-        },
+        {"devname": "eth0", "iommu_group_size": 1, "serial": "S1", "stable_path": "x", "remote_managed": "true"},
+        {"parent_ifname": "eth0", "trusted": "true"},
     ],
 )
 def test_a_spec_is_written_as_a_user_would_write_it_and_read_again(written):
