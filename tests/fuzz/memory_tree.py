@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import posixpath
+import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Folder, Tree
@@ -74,6 +76,11 @@ class _MemoryFolder(Folder):
 
     def data(self, name: str, limit: int = 4096) -> bytes | None:
         return self._tree.data(f"{self._path}/{name}", limit)
+
+    @contextlib.contextmanager
+    def pieces(self, name: str) -> t.Iterator[t.Callable[[int, int], bytes]]:
+        data = self.data(name) or b""
+        yield lambda place, size: data[place : place + size]
 
     def link_name(self, name: str) -> str | None:
         target = self._tree.link_target(f"{self._path}/{name}")

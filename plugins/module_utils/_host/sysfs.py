@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import typing as t
@@ -136,6 +137,19 @@ class Folder:
             return os.read(handle, limit)
         except OSError:
             return None
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def pieces(self, name: str) -> t.Iterator[t.Callable[[int, int], bytes]]:
+        """What reads a file's bytes from a place on, so many of them; fewer or none when they can't be read."""
+        try:
+            handle = os.open(name, _READ, dir_fd=self._handle)
+        except OSError:
+            yield lambda _place, _size: b""
+            return
+        try:
+            yield lambda place, size: os.pread(handle, size, place)
         finally:
             os.close(handle)
 

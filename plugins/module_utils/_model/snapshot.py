@@ -36,7 +36,8 @@ class Snapshot:
     devices by name, read only where somebody holds or wants one; `vf_states` what PFs have of those VFs that the
     decision is about, by address, see decision.claim. `vfio_driver` names the VFIO driver for a function: it may look
     that up in the kernel's table of modules, which is large and is not read unless a function is to be bound;
-    `host_driver` likewise names the one that the host would choose, None where that can't be told.
+    `host_driver` likewise names the one that the host would choose, None where that can't be told. `restarted` says
+    that the host was started anew since the record was written.
     """
 
     inventory: Inventory
@@ -47,6 +48,7 @@ class Snapshot:
     vf_states: t.Mapping[str, VfState] = field(default_factory=dict)
     vfio_driver: t.Callable[[PciDevice], str] = _vfio_pci
     host_driver: t.Callable[[PciDevice], str | None] = _unknown
+    restarted: bool = False
 
     def domain_of(self, owner: Owner) -> Domain | None:
         """The domain that is this owner, None where the owner is none or its domain is gone."""

@@ -145,6 +145,7 @@ class Flow:
     ) -> Snapshot:
         snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests)
         host = snapshot.inventory.host
+        snapshot = replace(snapshot, restarted=record.boot_id not in ("", host.boot_id))
         record.boot_id, record.machine_id = host.boot_id, host.machine_id or record.machine_id
         if not record.tracker.set_aside:
             return snapshot

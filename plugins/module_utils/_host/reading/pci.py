@@ -15,6 +15,7 @@ from ..._model.host.device import Child, PciDevice, named_vfio
 from ..hung_writes import all_hung_writes
 from ..sysfs import as_hexadecimal, as_number, as_text
 from .iommu_groups import groups_without_iommu
+from .serials import serials
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDetails
@@ -164,6 +165,7 @@ class _Reader:
         header_type = config.header_type if config.responds else _BRIDGES.get(identity.class_id[:4], 0)
         if header_type and config.responds:
             self._secondary[address] = config.secondary_bus
+        express = "max_link_speed" in names  # the capability for PCI Express (pcie_dev_attrs_are_visible)
         driver = folder.link_name("driver")
         # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
         override = _UNREADABLE if address in self._hung_writes else _override(folder.data("driver_override"))
@@ -172,6 +174,7 @@ class _Reader:
         children = self._children(path, header_type, others) if others else ()
         # A VF has none, and who does not respond lets the kernel wait for it (drivers/pci/vpd.c, pci_vpd_wait).
         vital = b"" if "physfn" in names or not config.responds else folder.data("vpd", 1024) or b""
+        serial, pcie_serial = serials(folder, children, vital, express and header_type == 0 and config.responds)
         # By the order of the fields: their names would cost as much as reading another file.
         return PciDevice(
             address,
@@ -180,7 +183,7 @@ class _Reader:
             *identity,
             bus.bridge,
             header_type,
-            "max_link_speed" in names,  # what has the capability for PCI Express (pcie_dev_attrs_are_visible)
+            express,
             driver,
             override,
             "vfio-dev" in names or (driver is not None and named_vfio(driver)),
@@ -191,13 +194,14 @@ class _Reader:
             folder.link_name("physfn"),
             _virtual_functions(folder),
             (folder.number("sriov_totalvfs") or 0) if "sriov_totalvfs" in names else 0,
-            _serial(folder, children, vital),
+            serial,
             children,
             None if self._read_details is None else self._read_details(folder, config),
             config.responds,
             identity.vendor_id == _MELLANOX and _MANAGES_NVLINK in vital,
             self._tree.number(f"{path}/nvidia/current_vgpu_type") if "nvidia" in others else None,
             as_hexadecimal(folder.data("sriov_vf_device"), 4) if "sriov_vf_device" in names else None,
+            pcie_serial,
         )
 
     def _bus(self, above: str) -> _Bus:
@@ -354,40 +358,3 @@ def _block(tree: Tree, path: str, name: str) -> Child:
 def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str]:
     texts = {name: tree.text(f"{path}/{name}") for name in wanted}
     return {name: text for name, text in texts.items() if text}
-
-
-def _serial(folder: Folder, children: t.Sequence[Child], vital: bytes) -> str | None:
-    """The card's serial from its `vital` product data, else the one of its disk, else its first interface's own MAC.
-
-    A VF has none: it is made and its MAC is given anew with each sriov_numvfs.
-    """
-    if "physfn" in folder.names:
-        return None
-    serial = vpd_serial(vital)
-    if serial:
-        return serial
-    for child in children:
-        if child.kind in ("nvme", "block") and child.attributes.get("serial"):
-            return child.attributes["serial"]
-    for child in children:
-        # addr_assign_type 0 is the address in the hardware (include/uapi/linux/netdevice.h).
-        if child.kind == "net" and child.attributes.get("addr_assign_type") == "0":
-            return child.attributes.get("address")
-    return None
-
-
-def vpd_serial(data: bytes) -> str | None:
-    """The SN keyword of vital product data (PCI Local Bus 3.0, appendix I); None when there is none or it is broken."""
-    place = 0
-    while place + 3 <= len(data) and data[place] & 0x80:
-        tag, size = data[place], int.from_bytes(data[place + 1 : place + 3], "little")
-        place += 3
-        if tag == 0x90:
-            field = place
-            while field + 3 <= min(place + size, len(data)):
-                keyword, length = data[field : field + 2], data[field + 2]
-                if keyword == b"SN":
-                    return data[field + 3 : field + 3 + length].decode("ascii", "replace").strip("\0 ") or None
-                field += 3 + length
-        place += size
-    return None

@@ -39,6 +39,16 @@ def identity_mismatch(device: PciDevice, held: Holding | Waiting) -> str | None:
     return None
 
 
+def may_be_another(device: PciDevice, held: Holding) -> bool:
+    """Whether nothing tells a device from another of its model that was put in its place while the host was off.
+
+    Its serial was that of its disk or interface, which its own driver shows, and it has none of PCI Express.
+    """
+    serials = ("serial", "pcie_serial")
+    told = any(held.identity.get(key) is not None and device.identity.get(key) is not None for key in serials)
+    return device.vfio and held.identity.get("serial") is not None and not told
+
+
 def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
     """The device that was claimed, None when it is no longer on the host or another one sits at its address."""
     device = inventory.devices.get(held.address)

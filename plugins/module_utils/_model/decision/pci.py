@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.identity import as_claimed, held_device
+from ..claims.identity import as_claimed, held_device, may_be_another
 from ..plan.glance import at_rest
 from ..plan.plan import CLAIM, Change, Steps
 from ..selection.nearness import affinity_warnings, policy_warnings
@@ -136,6 +136,11 @@ def _unmended(snapshot: Snapshot, domain: Domain | None, plan: Plan) -> t.Iterat
         device = inventory.devices.get(address)
         if device is not None and not device.responding:
             yield f"{address} does not answer: its config space reads all ones"
+        elif device is not None and snapshot.restarted and may_be_another(device, plan.after.holdings[address]):
+            yield (
+                f"{address} was bound to {device.driver} before its serial could be read since the host started: if "
+                "the machine was opened, see that it is still the same device (release it, then claim it again)"
+            )
         for use in inventory.domain_uses.get(address, ()):
             if use.live and use.uuid != owner.id:
                 yield f"{address} is held by {owner}, and domain {use.domain} is running with it"

@@ -134,6 +134,7 @@ class PciDevice(t.NamedTuple):
     manages_fabric: bool = False
     vgpu_type: int | None = None
     vf_product_id: str | None = None
+    pcie_serial: str | None = None
 
     @property
     def device_type(self) -> str:
@@ -180,6 +181,7 @@ class PciDevice(t.NamedTuple):
             "subsystem_product_id": self.subsystem_product_id,
             "class_id": self.class_id,
             "serial": self.serial,
+            **({} if self.pcie_serial is None else {"pcie_serial": self.pcie_serial}),
             "stable_path": self.stable_path,
         }
 
@@ -192,6 +194,7 @@ IDENTITY_FORM = forms.mapping(
         "subsystem_vendor_id": forms.digits(4),
         "subsystem_product_id": forms.digits(4),
         "serial": forms.nullable(forms.text),
+        "pcie_serial": forms.text,
         "stable_path": forms.text,
     },
 )

@@ -63,7 +63,7 @@ def device_report(
         "revision": None if details is None else details.revision,
         "class": device.class_id,
         "class_name": names.pci_class(device.class_id),
-        "serial": device.serial,
+        "serial": device.serial or device.pcie_serial,
         "device_type": device.device_type,
         "driver": device.driver,
         "driver_override": device.driver_override,

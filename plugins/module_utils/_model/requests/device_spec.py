@@ -131,7 +131,7 @@ class DeviceSpec:
             (self.address is None or self.address.covers(device))
             and (self.subsystem_vendor_id is None or self.subsystem_vendor_id == device.subsystem_vendor_id)
             and (self.subsystem_product_id is None or self.subsystem_product_id == device.subsystem_product_id)
-            and (self.serial is None or self.serial == device.serial)
+            and (self.serial is None or self.serial in (device.serial, device.pcie_serial))
             and (self.stable_path is None or self.stable_path == device.stable_path)
             and (self.driver is None or self.driver == (device.driver or values.NO_DRIVER))
             and (not self._looks_around or device.address in (self.among or ()))

@@ -81,3 +81,38 @@ def test_a_device_that_has_no_interface_fits_no_devname_held_or_not(host):
     more = {"name": "more", "specs": [{"devname": name}]}
     with pytest.raises(Exception, match="not_enough_devices|still wanted"):
         host.claim({"name": "disk", "address": NVME}, more, domain="web1", allow=frozenset())
+
+
+def restart(host, boot_id="another-boot"):
+    (host.root / "proc/sys/kernel/random/boot_id").write_text(f"{boot_id}\n")
+
+
+def warned_of_another(outcome):
+    return [warning for warning in outcome.warnings if "before its serial could be read" in warning]
+
+
+def test_a_disk_whose_serial_nothing_tells_since_the_restart_is_warned_of(host):
+    """libvirt binds it as a domain starts with the host, before anybody looks."""
+    disk = {"name": "disk", "address": NVME}
+    assert warned_of_another(host.claim(disk)) == warned_of_another(host.claim(disk)) == []
+    restart(host)
+    (warning,) = warned_of_another(host.claim(disk))
+    assert warning.startswith(f"{NVME} was bound to vfio-pci ")
+
+
+def test_a_disk_that_tells_its_number_of_pci_express_is_known_after_a_restart(host):
+    disk = {"name": "disk", "address": NVME}
+    config = host.root / f"sys/bus/pci/devices/{NVME}/config"
+    number = (0x0003 | 1 << 16).to_bytes(4, "little") + bytes.fromhex("881100ffff253800")
+    config.write_bytes(config.read_bytes()[:256].ljust(256, b"\0") + number)
+    host.claim(disk)
+    restart(host)
+    assert warned_of_another(host.claim(disk)) == []
+    config.write_bytes(config.read_bytes()[:260] + b"\x01" * 8)
+    assert ("identity_changed", NVME) in drifts(host)
+
+
+def test_a_vf_has_no_serial_and_is_not_warned_of(host):
+    host.claim(NIC)
+    restart(host)
+    assert warned_of_another(host.claim(NIC)) == []

@@ -11,8 +11,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci impo
     pci_addresses,
     read_device,
     read_devices,
-    vpd_serial,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.serials import vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import (

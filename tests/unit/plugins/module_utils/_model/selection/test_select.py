@@ -317,6 +317,13 @@ def test_a_serial_counts_only_where_both_are_known():
     assert identity_mismatch(device(A, serial="s2"), held) == "serial is s2, claimed was s1"
 
 
+def test_a_disk_of_the_same_model_is_told_by_its_number_of_pci_express():
+    held = holding(A, identity=device(A, serial="s1", pcie_serial="00-01").identity)
+    assert identity_mismatch(device(A, driver="vfio-pci", pcie_serial="00-01"), held) is None
+    swapped = device(A, driver="vfio-pci", pcie_serial="00-02")
+    assert identity_mismatch(swapped, held) == "pcie_serial is 00-02, claimed was 00-01"
+
+
 def test_a_card_that_moved_to_another_path_is_still_the_same():
     assert identity_mismatch(device(A, stable_path="elsewhere"), holding(A)) is None
 
