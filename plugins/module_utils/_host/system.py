@@ -39,13 +39,13 @@ class System:
             domains = self.domains.all() if self.domains is not None else ()
         return self._inventory(read_devices(self.tree, details=details), domains)
 
-    def inventory_of(self, addresses: t.Collection[str]) -> Inventory:
+    def inventory_of(self, addresses: t.Collection[str], *, ask_libvirt: bool = True) -> Inventory:
         """These functions and those below them, as far as they are there, with who uses them at this moment.
 
         That costs as much as the host has mounts, routes, open files and running domains, however many functions it
-        has. Raises HostdevError where libvirt does not answer.
+        has. Raises HostdevError where libvirt does not answer, unless it is not asked: then the uses are the host's.
         """
-        domains = self.domains.running() if self.domains is not None else ()
+        domains = self.domains.running() if self.domains is not None and ask_libvirt else ()
         found = (read_device(self.tree, address) for address in addresses)
         devices = {device.address: device for device in found if device is not None}
         for device in tuple(devices.values()):

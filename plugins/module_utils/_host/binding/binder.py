@@ -273,7 +273,11 @@ class Binder:
         device = read_device(self._tree, address)
         if device is None:
             raise HostdevError(
-                "no_such_device", subject=address, found="the device is no longer on the host", wanted="the device"
+                "no_such_device",
+                subject=address,
+                found="the device is no longer on the host",
+                wanted="the device",
+                remedy="see dmesg for why it went (pulled out, its VFs made anew), then run the task again",
             )
         return device
 

@@ -44,7 +44,8 @@ class AskedAgain:
     def _check(self, addresses: t.Collection[str]) -> None:
         if not addresses:
             return
-        inventory = self._host.inventory_of(addresses)
+        # What a domain runs with is no host driver's: there the host's own uses count, and libvirt may be down.
+        inventory = self._host.inventory_of(addresses, ask_libvirt=any(a in self._taking for a in addresses))
         for address in addresses:
             if address not in inventory.devices:
                 continue

@@ -77,7 +77,8 @@ class SetAside:
 
     def told(self) -> str:
         """Why it is set aside, since when, and what to do by hand."""
-        by_hand = f"; by hand: {' && '.join(self.commands)}" if self.commands else ""
+        once = "once nothing uses it, " if self.code == "device_in_use" else ""
+        by_hand = f"; {once}by hand: {' && '.join(self.commands)}" if self.commands else ""
         return f"set aside since {self.since}: {self.reason}{by_hand}"
 
     def joined(self, claim: Claim) -> Claim:

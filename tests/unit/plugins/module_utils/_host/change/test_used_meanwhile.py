@@ -209,6 +209,16 @@ def test_a_disk_that_is_mounted_in_the_middle_of_its_release_stays_as_well(host)
     assert host.record["claims"] == []
 
 
+def test_libvirt_is_not_asked_about_a_device_that_a_driver_of_the_host_has(host, monkeypatch):
+    """What it says of its domains changes nothing, and a release or undo goes on where it does not answer."""
+    without_driver(host, NVME, "nvme")
+    host.claim(DISK, attach=("config",))
+    host.reboot()
+    monkeypatch.setattr(host.system.domains, "running", lambda: pytest.fail("asked"))
+    host.release()
+    assert host.kernel.driver(NVME) is None
+
+
 def test_an_unused_disk_goes_back_to_no_driver_after_a_reboot_as_it_was(host):
     without_driver(host, NVME, "nvme")
     host.claim(DISK, attach=("config",))

@@ -46,3 +46,13 @@ def test_a_definition_gets_back_by_hand_what_stood_there(operation, ends):
 def test_without_that_it_only_leaves():
     plan = Plan(CLAIM, (step(None, OURS),), Claim(WEB), claim(WEB, holding(A)))
     assert set_aside(plan, A, HANGS, "2026-01-01T00:00:00Z").commands[0] == step(OURS, None).command()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [("device_in_use", "; once nothing uses it, by hand: "), ("bind_failed", "; by hand: ")]
+)
+def test_the_commands_wait_for_who_uses_it(code, told):
+    """The unbind would wait in the kernel for as long."""
+    plan = Plan(CLAIM, (step(None, OURS),), Claim(WEB), claim(WEB, holding(A)))
+    error = HostdevError(code, subject=A, found="it fails")
+    assert told in set_aside(plan, A, error, "2026-01-01T00:00:00Z").told()
