@@ -175,7 +175,7 @@ def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
         end = "done"
     except HostdevError:
         end = "undone"
-    if not use.drivers:
+    if not use.begun:
         raise NoSuchFaultError(mode)
     plain.system.environ = host.system.environ
     use.check()

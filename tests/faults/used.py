@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import xml.etree.ElementTree as ET
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
@@ -13,6 +14,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE
 
 VFS, DISK = ("0000:01:10.0", "0000:01:10.2"), "0000:04:00.0"
 _BLOCK = "nvme2n1"
+# The disks of a USB stick and of a SCSI device, by the kind of their elements, where a change has plugged them in.
+_NODES = {"usb": "sdx", "scsi": "sdy"}
 _NAME, _UUID = "meanwhile", "0b8a1f0e-52a1-4f0a-9d0a-6d6a3f0b7c11"
 _VFIO = "vfio-pci"
 
@@ -23,6 +26,12 @@ class Use:
     def __init__(self, host: FakeHost) -> None:
         self.host = host
         self.drivers: dict[str, str | None] = {}
+        self.mounted: set[str] = set()  # kinds of USB and SCSI devices
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was anything to be used."""
+        return bool(self.drivers or self.mounted)
 
     def begin(self) -> None:
         """Use all that can be used by now."""
@@ -41,10 +50,12 @@ class Use:
         for address, driver in self.drivers.items():
             now = self.host.kernel.driver(address)
             assert now == driver, f"{address} is used, and is with {now} instead of {driver}"
+        for kind in self.mounted:
+            assert not _in_domains(self.host, kind), f"the {kind} device is mounted, and given to a domain"
 
 
 class UseByHost(Use):
-    """The disk is mounted, one VF carries the ssh connection, and another one has an address."""
+    """The disks are mounted, one VF carries the ssh connection, and another one has an address."""
 
     def begin(self) -> None:
         root = self.host.root
@@ -52,12 +63,11 @@ class UseByHost(Use):
         self._environ = self.host.system.environ
         if self.host.kernel.driver(DISK) == "nvme":
             self.drivers[DISK] = "nvme"
-            number = (root / f"sys/class/block/{_BLOCK}/dev").read_text().strip()
-            link = root / "sys/dev/block" / number
-            if not link.is_symlink():
-                link.parent.mkdir(parents=True, exist_ok=True)
-                os.symlink(os.path.realpath(root / "sys/class/block" / _BLOCK), link)
-            self._append("/proc/self/mountinfo", f"99 1 {number} / /srv rw - ext4 /dev/{_BLOCK} rw")
+            self._mount(_BLOCK)
+        for kind, block in _NODES.items():
+            if (root / f"sys/class/block/{block}/dev").exists() and not _in_domains(self.host, kind):
+                self.mounted.add(kind)
+                self._mount(block)
         for index, address in enumerate(VFS):
             net = root / f"sys/bus/pci/devices/{address}/net"
             if self.host.kernel.driver(address) in (None, _VFIO) or not net.is_dir():
@@ -74,6 +84,16 @@ class UseByHost(Use):
             self.host.write(path, text)
         self.host.system.environ = self._environ
         self.drivers.clear()
+        self.mounted.clear()
+
+    def _mount(self, block: str) -> None:
+        root = self.host.root
+        number = (root / f"sys/class/block/{block}/dev").read_text().strip()
+        link = root / "sys/dev/block" / number
+        if not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.symlink(os.path.realpath(root / "sys/class/block" / block), link)
+        self._append("/proc/self/mountinfo", f"99 1 {number} / /srv rw - ext4 /dev/{block} rw")
 
     def _read(self, path: str) -> str:
         return (self.host.root / path[1:]).read_text()
@@ -120,6 +140,11 @@ class UseByDomain(Use):
             domain.destroy()
             self.host.libvirt.domains.remove(domain)
         self.drivers.clear()
+
+
+def _in_domains(host: FakeHost, kind: str) -> bool:
+    layouts = (ET.fromstring(text) for domain in host.libvirt.domains for text in domain.xml.values() if text)
+    return any(layout.find(f"devices/hostdev[@type='{kind}']") is not None for layout in layouts)
 
 
 def held(host: FakeHost) -> set[str]:

@@ -54,6 +54,8 @@ class Disks(t.Protocol):
 
     def disks_of(self, address: str) -> t.ContextManager[None]: ...
 
+    def disks_within(self, name: str, path: str) -> t.ContextManager[None]: ...
+
 
 class Binder:
     """Brings functions to drivers.
@@ -76,7 +78,7 @@ class Binder:
         self._write = write
         self._load_module = load_module
         self._seconds = seconds
-        self._disks = disks
+        self.disks = disks
         self._hung: set[str] = set()
         self._ask = _nothing
 
@@ -203,7 +205,7 @@ class Binder:
         self._check_unheld(device.address)
         if host_driven(device):
             self._ask()
-        alone = contextlib.nullcontext() if device.vfio or self._disks is None else self._disks.disks_of(device.address)
+        alone = contextlib.nullcontext() if device.vfio or self.disks is None else self.disks.disks_of(device.address)
         with alone:
             self._attempt(
                 device.address, f"{_DRIVERS}/{device.driver}/unbind", device.address, f"unbind it from {device.driver}"

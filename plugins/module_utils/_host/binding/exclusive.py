@@ -43,11 +43,26 @@ class ExclusiveOpen:
     @contextlib.contextmanager
     def disks_of(self, address: str) -> t.Iterator[None]:
         """Have all disks of the function to ourselves. Raises HostdevError with code device_in_use."""
+        with self._all_opened(address, whole_disks(self._tree, address)):
+            yield
+
+    @contextlib.contextmanager
+    def disks_within(self, name: str, path: str) -> t.Iterator[None]:
+        """The same of the disks at or below a path in sysfs, those of a USB or SCSI device of this name."""
+        within = (disk for disk in _not_of_others(self._tree) if self._lies_within(disk, path))
+        with self._all_opened(name, within):
+            yield
+
+    def _lies_within(self, disk: str, path: str) -> bool:
+        return f"{self._tree.real(f'/sys/class/block/{disk}')}/".startswith(f"{path}/")
+
+    @contextlib.contextmanager
+    def _all_opened(self, subject: str, disks: t.Iterable[str]) -> t.Iterator[None]:
         with contextlib.ExitStack() as stack:
-            for disk in whole_disks(self._tree, address):
+            for disk in disks:
                 code = stack.enter_context(self._opened(disk))
                 if code in (errno.EBUSY, errno.ETIMEDOUT):
-                    raise _refused(address, disk, code)
+                    raise _refused(subject, disk, code)
             yield
 
     @contextlib.contextmanager
@@ -123,12 +138,17 @@ def whole_disks(tree: Tree, address: str) -> list[str]:
     """The disks that lie on a function, by their names in /sys/class/block, without those made of other disks."""
     return [
         name
-        for name in tree.names("/sys/class/block")
-        if not tree.exists(f"/sys/class/block/{name}/partition")
-        and not tree.any_in(f"/sys/class/block/{name}/slaves")
-        and not tree.exists(f"/sys/class/block/{name}/loop")
-        and any(function == address for _path, function in block_locations(tree, name))
+        for name in _not_of_others(tree)
+        if any(function == address for _path, function in block_locations(tree, name))
     ]
+
+
+def _not_of_others(tree: Tree) -> t.Iterator[str]:
+    """The disks that are no part of a disk, and not made of others."""
+    for name in tree.names("/sys/class/block"):
+        folder = f"/sys/class/block/{name}"
+        if not (tree.exists(f"{folder}/partition") or tree.any_in(f"{folder}/slaves") or tree.exists(f"{folder}/loop")):
+            yield name
 
 
 def _refused(address: str, disk: str, code: int) -> HostdevError:

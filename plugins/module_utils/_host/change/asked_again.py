@@ -13,6 +13,7 @@ import typing as t
 
 from ..._model.guards.again import check_still_free, check_unused
 from ..._model.guards.consent import Consent
+from ..._model.snapshot import Snapshot
 
 if t.TYPE_CHECKING:
     from ..._model.plan.plan import Plan
@@ -30,16 +31,36 @@ class AskedAgain:
     def __init__(self, plan: Plan, host: ChangingHost, taking: t.Collection[str] = ()) -> None:
         self._host = host
         self._taking = taking
-        owner = plan.after.owner
+        self._owner = owner = plan.after.owner
         self._consent = Consent(allow=plan.allow, owner_uuid=owner.id if owner.kind == "domain" else None)
 
     def about(self, step: Step) -> t.Callable[[], None]:
         """What asks about a step's device. Raises HostdevError with code device_in_use, and the blockers."""
-        return functools.partial(self._check, [step.address] if step.address is not None else [])
+        if step.address is None:
+            return functools.partial(self._check, [])
+        if step.takes_device and not step.changes_driver:
+            return functools.partial(self._check_node, step.address)
+        return functools.partial(self._check, [step.address])
 
     def about_all(self) -> None:
         """Ask about all that was taken: what is bound already is not free by that alone."""
         self._check(self._taking)
+
+    def _check_node(self, name: str) -> None:
+        """Of a USB or SCSI device, which is asked about as it enters a domain."""
+        from ..._model.claims.tracker import Tracker
+        from ..._model.guards.again import check_node_still_free
+        from ..._model.guards.usb_scsi import PCI_PARENT
+        from ..reading.usb_scsi import read_usb_and_scsi
+
+        node = read_usb_and_scsi(self._host.tree).get(name)
+        if node is None:
+            return
+        inventory = self._host.inventory_of(PCI_PARENT.findall(node.path or ""))
+        domains = () if self._host.domains is None else tuple(self._host.domains.running())
+        # Without the record: nobody but us changes it meanwhile.
+        snapshot = Snapshot(inventory, Tracker(), domains)
+        check_node_still_free(snapshot, node, self._owner, self._consent.allow)
 
     def _check(self, addresses: t.Collection[str]) -> None:
         if not addresses:

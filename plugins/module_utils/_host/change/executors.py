@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.plan.steps import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
+from ..reading.usb_scsi import read_usb_and_scsi
 
 if t.TYPE_CHECKING:
     from ..._model.plan.steps import ElementStep, Step
@@ -36,7 +38,7 @@ class Executors:
     def apply(self, step: Step, ask: Ask = nothing) -> None:
         """Drive the step's thing to its `after`, from whatever state it is in. Raises HostdevError.
 
-        `ask` is called right before a device is taken from a driver of the host, and may refuse that.
+        `ask` is called right before a device is taken from the host, and may refuse that.
         """
         EXECUTORS[step.kind](self, step, ask)
 
@@ -67,6 +69,17 @@ def _element(executors: Executors, step: ElementStep, _ask: Ask) -> None:
     executors.domains(step).apply(step, timeout=executors.detach_timeout)
 
 
+def _node(executors: Executors, step: NodeStep, ask: Ask) -> None:
+    """A USB or SCSI device has no driver to be taken from first: QEMU takes it from the host as it enters a guest."""
+    with contextlib.ExitStack() as alone:
+        if step.attaches:
+            ask()
+            node = read_usb_and_scsi(executors.host.tree).get(step.address)
+            if executors.binder.disks is not None and node is not None and node.path is not None:
+                alone.enter_context(executors.binder.disks.disks_within(node.name, node.path))
+        _element(executors, step, ask)
+
+
 def _root_ports(executors: Executors, step: RootPortsStep, _ask: Ask) -> None:
     executors.domains(step).apply_root_ports(step)
 
@@ -75,7 +88,7 @@ EXECUTORS: t.Mapping[str, t.Callable[[Executors, t.Any, Ask], None]] = {
     DriverStep.kind: _driver,
     VfSettingsStep.kind: _vf_settings,
     HostdevStep.kind: _element,
-    NodeStep.kind: _element,
+    NodeStep.kind: _node,
     RootPortsStep.kind: _root_ports,
 }
 """By kind. A step of a kind comes to that kind's function only."""

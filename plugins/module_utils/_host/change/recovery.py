@@ -97,7 +97,7 @@ class Recovery:
     def _put_up_with(self, step: Step, error: HostdevError) -> None:
         """Note that a step's device is set aside, or stays with the host. Raises the error where it is neither."""
         address = step.address
-        if step.changes_driver and address is not None and found_blockers(error):
+        if step.takes_device and address is not None and found_blockers(error):
             self.notes.append(f"{address} stays with the host, which uses it, and is no longer held: {error.found}")
             self.with_host[address] = error
         elif step.changes_driver and address is not None and (self._settle or _hangs(step, error)):

@@ -12,7 +12,10 @@ from .blocker import Blocker
 from .function import own_blockers, use_blockers
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Owner
     from ..host.inventory import Inventory
+    from ..host.node_device import NodeDevice
+    from ..snapshot import Snapshot
     from .consent import Consent
 
 
@@ -28,6 +31,15 @@ def check_unused(inventory: Inventory, address: str) -> None:
     reasons = use_blockers(address, inventory.host_uses.get(address, ()))
     if reasons:
         raise _in_use(address, reasons, "a device that the host does not use, to take it from its driver")
+
+
+def check_node_still_free(snapshot: Snapshot, node: NodeDevice, owner: Owner, allow: t.Collection[str]) -> None:
+    """Refuse to take a USB or SCSI device that has blockers by now. Raises HostdevError with code device_in_use."""
+    from .usb_scsi import node_guards
+
+    reasons = node_guards(snapshot, node, owner, allow)
+    if reasons:
+        raise _in_use(node.name, reasons, "a device that is still as free as when it was chosen")
 
 
 def _in_use(address: str, reasons: list[Blocker], wanted: str) -> HostdevError:

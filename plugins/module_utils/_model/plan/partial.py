@@ -64,16 +64,19 @@ _LEFT: t.Mapping[str, t.Callable[[Plan, str, Inventory], Claim]] = {
 
 
 def without_devices(claim: Claim, addresses: t.Collection[str]) -> Claim:
-    """The claim without these functions, and without the requests that none of its devices serves any more."""
+    """The claim without these devices, and without the requests that none of its devices serves any more."""
+    nodes = {name: held for name, held in claim.node_devices.items() if name not in addresses}
     gone = [held for address, held in claim.holdings.items() if address in addresses]
-    if not gone:
+    if not gone and len(nodes) == len(claim.node_devices):
         return claim
     holdings = {address: held for address, held in claim.holdings.items() if address not in addresses}
     requests = dict(claim.requests)
+    for name in claim.node_devices.keys() - nodes.keys():
+        requests.pop(claim.node_devices[name].request, None)
     for name in {held.request for held in gone if held.request is not None}:
         serving = sum(1 for held in holdings.values() if held.request == name)
         if serving:
             requests[name] = requests[name].with_count(serving)
         else:
             del requests[name]
-    return replace(claim, requests=requests, holdings=holdings)
+    return replace(claim, requests=requests, holdings=holdings, node_devices=nodes)

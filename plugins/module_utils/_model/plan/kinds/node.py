@@ -33,6 +33,10 @@ class NodeStep(ElementStep):
     FORM = element_form("node", forms.name, _is_of, "hostdev")
 
     @property
+    def takes_device(self) -> bool:
+        return self.attaches
+
+    @property
     def mark(self) -> Mark | None:
         """What libvirt finds the device by, None when somebody broke the XML in the journal."""
         try:

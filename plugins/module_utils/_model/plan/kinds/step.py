@@ -57,6 +57,11 @@ class Step:
         return False
 
     @property
+    def takes_device(self) -> bool:
+        """Whether it takes a device from whoever has it, so that it must not be in use by then."""
+        return self.changes_driver
+
+    @property
     def needs_device(self) -> bool:
         """Whether it can't be done while the device does not answer."""
         return False

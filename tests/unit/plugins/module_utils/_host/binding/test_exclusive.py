@@ -97,7 +97,7 @@ def test_a_node_that_is_another_devices_tells_nothing(tmp_path):
 
 def test_a_function_is_not_taken_while_its_disk_is_held(host):
     host.kernel.load_module("vfio-pci")
-    host.system.binder._disks = ExclusiveOpen(host.tree)
+    host.system.binder.disks = ExclusiveOpen(host.tree)
     host.answers[:] = [errno.EBUSY] * 10
     before = host.host_state()
     with pytest.raises(HostdevError, match="kernel_holder"):

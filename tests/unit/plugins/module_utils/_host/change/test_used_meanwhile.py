@@ -127,7 +127,7 @@ def test_what_the_asker_accepted_is_accepted_right_before_as_well(host):
 def test_a_disk_that_the_kernel_refuses_to_open_exclusively_stays(host):
     disks = Disks(host)
     disks.held.add(NVME)
-    host.system.binder._disks = disks
+    host.system.binder.disks = disks
     failed = refused(host.claim, DISK)
     assert (failed.code, failed.details["blockers"][0]["code"]) == ("device_in_use", "kernel_holder")
     assert unbinds(host, "nvme") == []
