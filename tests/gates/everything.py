@@ -3,6 +3,8 @@
 
 """Run sessions in two lanes, whatever fails on the way, and say at the end how each went and where the time went.
 
+What the second lane has not begun by the time that the first one is through they do together.
+
 The output of a session stays together. What the first lane says comes as it is written; what the second lane says comes
 between two sessions of the first, once its session has ended, and as it is written when the first lane is through.
 """
@@ -13,6 +15,7 @@ import os
 import queue
 import re
 import sys
+import tempfile
 import threading
 import time
 import typing as t
@@ -22,7 +25,9 @@ from tests.gates.echo import echoed, to_stdout
 from tests.gates.places import CACHE, CHECKOUT
 
 # What keeps one core busy most of the time and hardly ever a second one, whatever else goes on: the emulated host.
+# Its scenarios are taken one by one by whoever is free, see tests/lab/scenarios/conftest.py.
 SECOND_LANE = ("lab",)
+SHARED = "KVM_HOSTDEV_LAB_SHARED"
 
 _CLOSING = re.compile(r"^=+ (.*\b(?:passed|failed|errors?|no tests ran)\b.* in [\d.]+s.*?) =+$")
 _SPENT = "time: "
@@ -50,13 +55,15 @@ class Outcome(t.NamedTuple):
 def run_all(names: t.Sequence[str]) -> bool:
     """Run the sessions and print the table; true when all passed."""
     started = time.monotonic()
-    second = _SecondLane([name for name in names if name in SECOND_LANE])
-    outcomes = []
-    for name in names:
-        if name not in SECOND_LANE:
-            outcomes.append(_run(name, 1, to_stdout))
-            second.print_ended()
-    outcomes += second.print_to_the_end()
+    with tempfile.TemporaryDirectory() as shared:
+        second = _SecondLane([name for name in names if name in SECOND_LANE], shared)
+        outcomes = []
+        for name in names:
+            if name not in SECOND_LANE:
+                outcomes.append(_run(name, 1, to_stdout))
+                second.print_ended()
+        outcomes += [_run(name, 1, to_stdout, shared) for name in second.names]
+        outcomes += second.print_to_the_end()
     return print_table(outcomes, time.monotonic() - started)
 
 
@@ -85,11 +92,16 @@ def print_table(outcomes: t.Sequence[Outcome], seconds: float | None = None) -> 
 class _SecondLane:
     """Sessions that run one after another in the background; their lines wait until they may be printed."""
 
-    def __init__(self, names: t.Sequence[str]) -> None:
-        self._sessions = [_InBackground(name) for name in names]
+    def __init__(self, names: t.Sequence[str], shared: str) -> None:
+        self._sessions = [_InBackground(name, shared) for name in names]
         self._outcomes: list[Outcome] = []
         # A daemon: who interrupts the first lane waits for nothing.
         threading.Thread(target=_run_all, args=[tuple(self._sessions)], daemon=True).start()
+
+    @property
+    def names(self) -> list[str]:
+        """The sessions that are not through."""
+        return [session.name for session in self._sessions]
 
     def print_ended(self) -> None:
         """Print what the sessions said that have ended meanwhile."""
@@ -117,26 +129,27 @@ def _run_all(sessions: t.Iterable[_InBackground]) -> None:
 
 
 class _InBackground:
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, shared: str) -> None:
+        self.name = name
+        self._shared = shared
         self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.ended = threading.Event()
         self.outcome: Outcome | None = None
 
     def run(self) -> None:
         try:
-            self.outcome = _run(self._name, 2, self.lines.put)
+            self.outcome = _run(self.name, 2, self.lines.put, self._shared)
         finally:
-            self.outcome = self.outcome or Outcome(self._name, False, 0, lane=2)
+            self.outcome = self.outcome or Outcome(self.name, False, 0, lane=2)
             self.lines.put(None)
             self.ended.set()
 
 
-def _run(name: str, lane: int, write: t.Callable[[str], object]) -> Outcome:
+def _run(name: str, lane: int, write: t.Callable[[str], object], shared: str = "") -> Outcome:
     write(f"\n--- {name} ---\n")
     started = time.monotonic()
     command: list[str | Path] = [sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name]
-    run = echoed(command, CHECKOUT, {**os.environ, "COLUMNS": _WIDTH}, write)
+    run = echoed(command, CHECKOUT, {**os.environ, "COLUMNS": _WIDTH, SHARED: shared}, write)
     lines = [line.strip() for line in run.lines]
     return Outcome(
         name,

@@ -18,6 +18,7 @@ from tests.lab.image import SUITES
 from tests.lab.machine import Lab
 from tests.lab.say import LabError
 from tests.lab.scenarios.idle import Idle, look
+from tests.lab.scenarios.sharing import Sharing
 from tests.lab.state import RECORD, HostState, read_state
 from tests.lab.warm import warm
 
@@ -34,8 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name our marks."""
+    """Name our marks, and share the scenarios where another run is to take some of them."""
     config.addinivalue_line("markers", "last: leaves a host that other scenarios can't use")
+    shared = os.environ.get("KVM_HOSTDEV_LAB_SHARED")
+    if shared:
+        config.pluginmanager.register(Sharing(Path(shared)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

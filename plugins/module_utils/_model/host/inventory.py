@@ -56,9 +56,6 @@ class Inventory:
                 self.groups.setdefault(device.iommu_group, []).append(address)
             if device.parent is not None:
                 self._below.setdefault(device.parent, []).append(address)
-        self._carriers = [
-            address for address in self._below if address in self.devices and not self.devices[address].is_bridge
-        ]
         # Endpoints with functions below them, such as Intel's VMD with a PCI segment of its own: they take it along.
         carriers = (address for address in self._below if address in self.devices)
         self._carried = {
