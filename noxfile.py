@@ -31,6 +31,7 @@ LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
 # Rules that know neither a host nor Ansible, and behave alike on every Python on which they run at all.
 PURE = ("tests/unit/plugins/module_utils/_model/", "tests/unit/plugins/module_utils/test_no_shell.py")
+MODULES = "tests/unit/plugins/modules/"
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -121,18 +122,23 @@ def sanity(session: nox.Session) -> None:
 
 @nox.session
 def ansible_units(session: nox.Session) -> None:
-    """ansible-test units on ansible-core 2.19 and every Python there is, and on 2.21; arguments go to ansible-test.
+    """ansible-test units on ansible-core 2.19 with every Python there is, and on 2.21; arguments go to ansible-test.
 
-    Pure rules are tested on the oldest Python of managed hosts only. The conformance cases, which ansible-test runs on
-    controllers' Pythons only, are in `units` and here on 2.21.
+    All on the oldest and on the newest Python, and on those between the whole modules; pure rules on the oldest one of
+    managed hosts only. The conformance cases, which ansible-test runs on controllers' Pythons only, are in `units` and
+    here on 2.21.
     """
     own = ["--python", pythons.text(pythons.first(CORES["core-2.21"]) or (0, 0))]
     if session.posargs:
         runs: dict[str, list[list[str]]] = {"core-2.19": [[]], "core-2.21": [own]}
     else:
-        oldest = ["--python", pythons.text(min(pythons.interpreters()))]
+        versions = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
+        each = {version: ["--python", pythons.text(version)] for version in versions}
+        rest = excluding(*PURE, "tests/unit/conformance/")
+        of_ends = [[*each[version], *rest] for version in dict.fromkeys((versions[0], versions[-1]))]
+        between = [[*each[version], MODULES] for version in versions[1:-1]]
         runs = {
-            "core-2.19": [[*oldest, *PURE], excluding(*PURE, "tests/unit/conformance/")],
+            "core-2.19": [[*each[versions[0]], *PURE], *of_ends, *between],
             "core-2.21": [[*own, *excluding(*PURE)]],
         }
     on_cores(session, "units", ["--venv", "--color", "no"], runs)
