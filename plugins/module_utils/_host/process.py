@@ -16,6 +16,7 @@ import typing as t
 
 _LENGTH = struct.Struct("=Q")
 _PIECE = 1 << 20
+_CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 
 
 def started_at(process: int) -> str | None:
@@ -47,6 +48,19 @@ def keep_open(*handles: int) -> None:
         if number not in (0, 1, 2, *handles):
             with contextlib.suppress(OSError):
                 os.close(number)
+
+
+def enter_network(namespace: int) -> None:
+    """Have this thread in the network namespace of an open file (setns(2)). Raises OSError."""
+    if hasattr(os, "setns"):  # Python 3.12
+        os.setns(namespace, _CLONE_NEWNET)
+        return
+    # Not above: few hosts have a namespace that must be entered.
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, _CLONE_NEWNET):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 class Apart:

@@ -12,41 +12,34 @@ import typing as t
 
 from ... import netlink
 from .kernel_links import WIREGUARD, kernel_link
-from .routes import Link, Local, Route, Routing, proc_routing
+from .routes import Link, Local, Route, Routing
 
 if t.TYPE_CHECKING:
-    from ...sysfs import Tree
     from .routes import Address
 
 # include/uapi/linux/rtnetlink.h
 _RTN_UNICAST = 1
 _RTM_F_CLONED = 0x200
 _RT_TABLE_LOCAL = 255
+# Routes that come with a redirect, with an address or the interface, and with a router's advertisement.
+_RTPROT_BY_ITSELF = (1, 2, 9)
 _RTA_DST = 1
 _RTA_OIF = 4
 _RTA_MULTIPATH = 9
 _RTA_TABLE = 15
+_RTA_NH_ID = 30
+_HAS_NH_ID = struct.pack("=HH", 8, _RTA_NH_ID)
+# include/uapi/linux/nexthop.h
+_NHA_ID = 1
+_NHA_GROUP = 2
+_NHA_OIF = 5
+_GROUP_MEMBER = struct.Struct("=I4x")  # nexthop_grp: id, weight
 # include/uapi/linux/if_addr.h
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 
 InterfaceNames = t.Mapping[int, str]
-
-
-def read_routing(tree: Tree) -> Routing:
-    """From the kernel on the host itself; of any other root, and where the kernel does not answer, from /proc."""
-    if tree.local("/") == "/":
-        try:
-            return netlink_routing(netlink.patient_dump, dict(socket.if_nameindex()), _endpoints)
-        except (OSError, LookupError):
-            pass
-    return proc_routing(tree)
-
-
-def _endpoints(interface: str) -> list[Address]:
-    from .wireguard import endpoints
-
-    return endpoints(interface)
+NextHops = t.Mapping[int, t.Sequence[int]]
 
 
 def netlink_routing(
@@ -64,7 +57,9 @@ def netlink_routing(
 
 
 def _read(dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str], t.Iterable[Address]]) -> Routing:
-    routes = (_route(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETROUTE, family))
+    bodies = [body for family in netlink.FAMILIES for body in dump(netlink.RTM_GETROUTE, family)]
+    hops = _next_hops(dump(netlink.RTM_GETNEXTHOP, socket.AF_UNSPEC)) if needs_next_hops(bodies) else {}
+    routes = (_route(body, names, hops) for body in bodies)
     addresses = (_address(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETADDR, family))
     links = [kernel_link(body, names) for body in dump(netlink.RTM_GETLINK, socket.AF_UNSPEC)]
     known = {link.name: link.link for link in links if link.link._replace(paired=False) != Link()}
@@ -74,31 +69,58 @@ def _read(dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str]
         [address for address in addresses if address is not None],
         frozenset(link.name for link in links if link.is_switch_port),
         known,
+        frozenset(link.name for link in links if link.has_program),
+        names,
     )
 
 
-def _route(body: bytes, names: InterfaceNames) -> Route | None:
+def needs_next_hops(bodies: t.Iterable[bytes]) -> bool:
+    """Whether a route may have a nexthop object: with the sysctl nexthop_compat_mode off it names no interface."""
+    return any(_HAS_NH_ID in body for body in bodies)
+
+
+def _next_hops(bodies: t.Iterable[bytes]) -> NextHops:
+    """The numbers of the interfaces of each nexthop object, or group of these."""
+    single: dict[int, list[int]] = {}
+    groups: dict[int, list[int]] = {}
+    for body in bodies:
+        known = netlink.attribute_map(body[netlink.NEXT_HOP_OBJECT.size :])
+        number = netlink.number(known[_NHA_ID])
+        if _NHA_GROUP in known:
+            groups[number] = [member for (member,) in _GROUP_MEMBER.iter_unpack(known[_NHA_GROUP])]
+        elif _NHA_OIF in known:
+            single[number] = [netlink.number(known[_NHA_OIF])]
+    grouped = {number: [oif for each in members for oif in single.get(each, ())] for number, members in groups.items()}
+    return {**single, **grouped}
+
+
+def _route(body: bytes, names: InterfaceNames, hops: NextHops) -> Route | None:
     """A route to elsewhere; None for one that leads nowhere, or is the kernel's note on one destination."""
-    family, prefix, _source, _tos, table, _protocol, _scope, kind, flags = netlink.ROUTE.unpack_from(body)
+    family, prefix, _source, _tos, table, protocol, _scope, kind, flags = netlink.ROUTE.unpack_from(body)
     if kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
         return None
     known = netlink.attribute_map(body[netlink.ROUTE.size :])
     table = netlink.number(known[_RTA_TABLE]) if _RTA_TABLE in known else table
     if table == _RT_TABLE_LOCAL:
         return None
-    if _RTA_OIF in known:
-        numbers = [netlink.number(known[_RTA_OIF])]
-    else:
-        numbers = [fields[3] for fields, _rest in netlink.parts(netlink.NEXT_HOP, known.get(_RTA_MULTIPATH, b""))]
-    if not numbers:
-        # It has a nexthop object, and the sysctl nexthop_compat_mode is off. /proc shows the interface all the same.
-        raise LookupError("a route names no interface")
-    interfaces = tuple(name for name in map(names.get, numbers) if name is not None and name != "lo")
+    interfaces = tuple(name for name in map(names.get, _numbers(known, hops)) if name is not None and name != "lo")
     if not interfaces:
         return None
+    by_itself = protocol in _RTPROT_BY_ITSELF
     if family == socket.AF_INET:
-        return Route(interfaces, ipaddress.IPv4Network((known.get(_RTA_DST, bytes(4)), prefix)), table)
-    return Route(interfaces, ipaddress.IPv6Network((known.get(_RTA_DST, bytes(16)), prefix)), table)
+        return Route(interfaces, ipaddress.IPv4Network((known.get(_RTA_DST, bytes(4)), prefix)), table, by_itself)
+    return Route(interfaces, ipaddress.IPv6Network((known.get(_RTA_DST, bytes(16)), prefix)), table, by_itself)
+
+
+def _numbers(known: t.Mapping[int, bytes], hops: NextHops) -> t.Sequence[int]:
+    """Those of the interfaces that a route leaves by; none of one whose nexthop object leads nowhere."""
+    if _RTA_OIF in known:
+        return [netlink.number(known[_RTA_OIF])]
+    if _RTA_MULTIPATH in known:
+        return [fields[3] for fields, _rest in netlink.parts(netlink.NEXT_HOP, known[_RTA_MULTIPATH])]
+    if _RTA_NH_ID not in known:
+        raise LookupError("a route names no interface")
+    return hops.get(netlink.number(known[_RTA_NH_ID]), ())
 
 
 def _address(body: bytes, names: InterfaceNames) -> Local | None:

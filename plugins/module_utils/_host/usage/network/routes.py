@@ -26,11 +26,15 @@ _RTF_REJECT = 0x200
 
 
 class Route(t.NamedTuple):
-    """A route to elsewhere; a multipath route leaves by several interfaces."""
+    """A route to elsewhere; a multipath route leaves by several interfaces.
+
+    `by_itself` says that nobody configured it: it came with an address, the interface or a router's advertisement.
+    """
 
     interfaces: tuple[str, ...]
     network: Network
     table: int = MAIN
+    by_itself: bool = False
 
 
 class Local(t.NamedTuple):
@@ -57,13 +61,16 @@ class Routing(t.NamedTuple):
     """Without the loopback interface and the table `local`. Routes that the kernel prefers come first.
 
     `switch_ports` are the internal ports of Open vSwitch, of which neither /sys nor /proc tells. `links` has the
-    interfaces of which there is more to tell than sysfs does.
+    interfaces of which there is more to tell than sysfs does. `programs` are those with an XDP program. `names` are
+    those of interfaces by number.
     """
 
     routes: list[Route]
     addresses: list[Local]
     switch_ports: frozenset[str] = frozenset()
     links: t.Mapping[str, Link] = {}
+    programs: frozenset[str] = frozenset()
+    names: t.Mapping[int, str] = {}
 
     def ways_to(self, address: Address) -> tuple[str, ...]:
         """The interfaces of the narrowest route; of other tables than main only where that has none."""
