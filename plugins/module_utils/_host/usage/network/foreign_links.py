@@ -78,21 +78,21 @@ def foreign_links(tree: Tree) -> list[ForeignLink]:
     labels: dict[int, str] = {}
     hidden: list[Namespace] = []
     for namespace in other_namespaces(tree):
-        number = _number_of(namespace)
+        number = _number_of(tree, namespace)
         if number is None:
             hidden.append(namespace)
         else:
             labels.setdefault(number, namespace.label)
-    seen = [*_shown(names, labels), *_entered(names, hidden)]
+    seen = [*_shown(names, labels), *_entered(tree, names, hidden)]
     return list(dict.fromkeys(seen))
 
 
-def _number_of(namespace: Namespace) -> int | None:
+def _number_of(tree: Tree, namespace: Namespace) -> int | None:
     """The id that a namespace has here, None for none. Raises OSError where the kernel knows no ids."""
     try:
         if namespace.process is not None:
             return _ask(_NETNSA_PID, int(namespace.process))
-        with _opened(namespace) as handle:
+        with _opened(tree, namespace) as handle:
             return _ask(_NETNSA_FD, handle)
     except (ProcessLookupError, FileNotFoundError, PermissionError):
         return None  # it went meanwhile
@@ -110,16 +110,17 @@ def _shown(names: t.Mapping[int, str], labels: t.Mapping[int, str]) -> t.Iterato
             yield from _foreign(body, names, home, labels.get(number, "another network namespace"))
 
 
-def _entered(names: t.Mapping[int, str], namespaces: t.Iterable[Namespace]) -> t.Iterator[ForeignLink]:
+def _entered(tree: Tree, names: t.Mapping[int, str], namespaces: t.Iterable[Namespace]) -> t.Iterator[ForeignLink]:
     """Those of namespaces that this process moves into, one after another; it stays in the last."""
-    for namespace in namespaces:
-        with open(_OWN, "rb") as own, contextlib.suppress(OSError), _opened(namespace) as handle:
-            enter_network(handle)
-            bodies = netlink.patient_dump(netlink.RTM_GETLINK, socket.AF_UNSPEC)
-            # The dump is what gives ours an id there, where an interface hangs on one of it (rtnl_fill_link_netnsid).
-            home = _ask(_NETNSA_FD, own.fileno()) if len(bodies) > 1 else None
-            for body in bodies:
-                yield from _foreign(body, names, home, namespace.label)
+    with open(tree.local(_OWN), "rb") as own:
+        for namespace in namespaces:
+            with contextlib.suppress(OSError), _opened(tree, namespace) as handle:
+                enter_network(handle)
+                bodies = netlink.patient_dump(netlink.RTM_GETLINK, socket.AF_UNSPEC)
+                # The dump gives ours an id there if an interface hangs on one of it (rtnl_fill_link_netnsid).
+                home = _ask(_NETNSA_FD, own.fileno()) if len(bodies) > 1 else None
+                for body in bodies:
+                    yield from _foreign(body, names, home, namespace.label)
 
 
 def _foreign(body: bytes, names: t.Mapping[int, str], home: int | None, label: str) -> t.Iterator[ForeignLink]:
@@ -145,9 +146,9 @@ def _links(number: int) -> t.Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _opened(namespace: Namespace) -> t.Iterator[int]:
+def _opened(tree: Tree, namespace: Namespace) -> t.Iterator[int]:
     path = namespace.mount_point if namespace.process is None else f"/proc/{namespace.process}/ns/net"
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(tree.local(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield handle
     finally:

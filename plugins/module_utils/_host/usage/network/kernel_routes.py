@@ -75,8 +75,10 @@ def _read(dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str]
 
 
 def needs_next_hops(bodies: t.Iterable[bytes]) -> bool:
-    """Whether a route may have a nexthop object: with the sysctl nexthop_compat_mode off it names no interface."""
-    return any(_HAS_NH_ID in body for body in bodies)
+    """Whether a route has a nexthop object and names no interface: the sysctl nexthop_compat_mode is off."""
+    # The attribute is looked for in all of a message first: most hosts have none.
+    attributes = (netlink.attribute_map(body[netlink.ROUTE.size :]) for body in bodies if _HAS_NH_ID in body)
+    return any(_RTA_NH_ID in known and _RTA_OIF not in known and _RTA_MULTIPATH not in known for known in attributes)
 
 
 def _next_hops(bodies: t.Iterable[bytes]) -> NextHops:

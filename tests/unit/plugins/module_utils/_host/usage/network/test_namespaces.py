@@ -8,10 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import (
-    ForeignLink,
-    read_foreign_links,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import ForeignLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.namespaces import namespace_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import without_interface
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
@@ -194,4 +192,4 @@ def test_what_another_namespace_has_on_an_interface_here_keeps_that(folder):
 
 
 def test_below_another_root_the_running_kernel_is_not_asked(folder):
-    assert read_foreign_links(Tree(str(folder))) == []
+    assert read_network(Tree(str(folder))).foreign == []
