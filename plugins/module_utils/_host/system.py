@@ -85,7 +85,7 @@ class System:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.management import management_uses
         from .usage.network.kernel_network import NetworkQuestion
-        from .usage.network.uses import network_uses, without_interface
+        from .usage.network.uses import network_uses, parts_without_interface, without_interface
         from .usage.processes.mediated import mdev_uses
         from .usage.processes.uses import process_uses
         from .usage.storage.uses import storage_uses
@@ -93,17 +93,20 @@ class System:
         question = NetworkQuestion(self.tree)  # answered while the disks are read
         yield from storage_uses(self.tree)
         routing, foreign = question.answer()
-        elsewhere = self._in_other_namespaces([device for device in devices if without_interface(device)], foreign)
+        bare = [device for device in devices if without_interface(self.tree, device)]
+        elsewhere = self._in_other_namespaces(bare, foreign, parts_without_interface(self.tree))
         yield from network_uses(self.tree, routing, self.environ, elsewhere)
         yield from elsewhere
         yield from management_uses(self.tree, devices)
         yield from mdev_uses(self.tree)
         yield from process_uses(self.tree, with_guests)
 
-    def _in_other_namespaces(self, bare: t.Sequence[PciDevice], foreign: t.Sequence[ForeignLink]) -> list[HostUse]:
-        """What of the host other network namespaces have; `bare` are network functions that show no interface."""
-        if not bare and not foreign:
+    def _in_other_namespaces(
+        self, bare: t.Sequence[PciDevice], foreign: t.Sequence[ForeignLink], parts: t.Sequence[str]
+    ) -> list[HostUse]:
+        """What of the host other network namespaces have; `bare` are functions that show no interface, `parts` links."""
+        if not bare and not foreign and not parts:
             return []
         from .usage.network.namespaces import namespace_uses
 
-        return namespace_uses(self.tree, bare, foreign)
+        return namespace_uses(self.tree, bare, foreign, parts)

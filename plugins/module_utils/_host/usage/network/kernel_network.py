@@ -83,9 +83,7 @@ def _ask() -> tuple[t.Any, ...]:
     links = dumps[netlink.RTM_GETLINK, _ANY]
     if any(needs_next_hops(dumps[netlink.RTM_GETROUTE, family]) for family in netlink.FAMILIES):
         # Of all families, whichever is asked for.
-        dumps[netlink.RTM_GETNEXTHOP, _ANY] = netlink.dump(
-            netlink.RTM_GETNEXTHOP, bytes(netlink.NEXT_HOP_OBJECT.size)
-        )
+        dumps[netlink.RTM_GETNEXTHOP, _ANY] = netlink.dump(netlink.RTM_GETNEXTHOP, bytes(netlink.NEXT_HOP_OBJECT.size))
     # The kind is looked for in all of a message first: most hosts have none of it.
     tunnels = [kernel_link(body, names) for body in links if WIREGUARD.encode() in body]
     return tuple(_Answers(dumps, names, {link.name: _endpoints(link.name) for link in tunnels}))

@@ -21,8 +21,6 @@ if t.TYPE_CHECKING:
 _RTN_UNICAST = 1
 _RTM_F_CLONED = 0x200
 _RT_TABLE_LOCAL = 255
-# Routes that come with a redirect, with an address or the interface, and with a router's advertisement.
-_RTPROT_BY_ITSELF = (1, 2, 9)
 _RTA_DST = 1
 _RTA_OIF = 4
 _RTA_MULTIPATH = 9
@@ -98,7 +96,7 @@ def _next_hops(bodies: t.Iterable[bytes]) -> NextHops:
 
 def _route(body: bytes, names: InterfaceNames, hops: NextHops) -> Route | None:
     """A route to elsewhere; None for one that leads nowhere, or is the kernel's note on one destination."""
-    family, prefix, _source, _tos, table, protocol, _scope, kind, flags = netlink.ROUTE.unpack_from(body)
+    family, prefix, _source, _tos, table, _protocol, _scope, kind, flags = netlink.ROUTE.unpack_from(body)
     if kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
         return None
     known = netlink.attribute_map(body[netlink.ROUTE.size :])
@@ -108,10 +106,9 @@ def _route(body: bytes, names: InterfaceNames, hops: NextHops) -> Route | None:
     interfaces = tuple(name for name in map(names.get, _numbers(known, hops)) if name is not None and name != "lo")
     if not interfaces:
         return None
-    by_itself = protocol in _RTPROT_BY_ITSELF
     if family == socket.AF_INET:
-        return Route(interfaces, ipaddress.IPv4Network((known.get(_RTA_DST, bytes(4)), prefix)), table, by_itself)
-    return Route(interfaces, ipaddress.IPv6Network((known.get(_RTA_DST, bytes(16)), prefix)), table, by_itself)
+        return Route(interfaces, ipaddress.IPv4Network((known.get(_RTA_DST, bytes(4)), prefix)), table)
+    return Route(interfaces, ipaddress.IPv6Network((known.get(_RTA_DST, bytes(16)), prefix)), table)
 
 
 def _numbers(known: t.Mapping[int, bytes], hops: NextHops) -> t.Sequence[int]:

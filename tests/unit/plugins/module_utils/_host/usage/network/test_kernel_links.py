@@ -323,8 +323,8 @@ python="$1"; shift
 kill $there
 """
 _SHOW = f"""
-from {foreign_links.__name__.rpartition('.usage.')[0]}.sysfs import Tree
-from {foreign_links.__name__.rpartition('.')[0]}.kernel_network import read_network
+from {foreign_links.__name__.rpartition(".usage.")[0]}.sysfs import Tree
+from {foreign_links.__name__.rpartition(".")[0]}.kernel_network import read_network
 print(*((link.name, link.lower) for link in read_network(Tree()).foreign))
 """
 

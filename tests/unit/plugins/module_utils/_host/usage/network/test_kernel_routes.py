@@ -40,18 +40,18 @@ ROUTES = [
     Route(("eth0",), ip_network("0.0.0.0/0"), 1000),
     Route(("eth0",), ip_network("0.0.0.0/0")),
     Route(("eth0",), ip_network("0.0.0.0/0")),
-    Route(("eth0",), ip_network("10.0.2.0/24"), by_itself=True),
+    Route(("eth0",), ip_network("10.0.2.0/24")),
     Route(("eth0",), ip_network("10.88.0.0/16")),
     Route(("eth0", "eth1"), ip_network("192.0.2.128/25")),
-    Route(("eth1",), ip_network("203.0.113.2/32"), by_itself=True),
+    Route(("eth1",), ip_network("203.0.113.2/32")),
 ]
 ROUTES_V6 = [
     Route(("eth0",), ip_network("::/0"), 200),
-    Route(("eth0",), ip_network("2001:db8::/64"), by_itself=True),
-    Route(("eth1",), ip_network("2001:db8:5::5/128"), by_itself=True),
+    Route(("eth0",), ip_network("2001:db8::/64")),
+    Route(("eth1",), ip_network("2001:db8:5::5/128")),
     Route(("eth0", "eth0", "eth1"), ip_network("2001:db8:9::/64")),
-    Route(("eth0",), ip_network("fe80::/64"), by_itself=True),
-    Route(("eth1",), ip_network("fe80::/64"), by_itself=True),
+    Route(("eth0",), ip_network("fe80::/64")),
+    Route(("eth1",), ip_network("fe80::/64")),
 ]
 ADDRESSES = [
     Local("eth0", ip_address("10.0.2.15")),
