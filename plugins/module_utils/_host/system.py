@@ -104,7 +104,7 @@ class System:
     def _in_other_namespaces(
         self, bare: t.Sequence[PciDevice], foreign: t.Sequence[ForeignLink], parts: t.Sequence[str]
     ) -> list[HostUse]:
-        """What of the host other network namespaces have; `bare` are functions that show no interface, `parts` links."""
+        """What of the host other network namespaces have; `bare` and `parts` show no interface."""
         if not bare and not foreign and not parts:
             return []
         from .usage.network.namespaces import namespace_uses

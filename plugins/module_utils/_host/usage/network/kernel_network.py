@@ -9,6 +9,7 @@ lock for the network, RTNL, uninterruptibly: a driver that never gives that back
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import typing as t
@@ -17,7 +18,7 @@ from ... import netlink
 from ...process import Apart
 from .foreign_links import ForeignLink, foreign_links
 from .kernel_links import WIREGUARD, kernel_link
-from .kernel_routes import netlink_routing, needs_next_hops
+from .kernel_routes import needs_next_hops, netlink_routing
 from .routes import Routing, proc_routing
 
 if t.TYPE_CHECKING:
@@ -56,10 +57,8 @@ class NetworkQuestion:
         self._seconds = seconds
         self._apart: Apart | None = None
         if tree.local("/") == "/":
-            try:
+            with contextlib.suppress(OSError):
                 self._apart = Apart(_ask, lambda: [tuple(link) for link in foreign_links(tree)])
-            except OSError:
-                pass
 
     def answer(self) -> Network:
         answers, foreign = (None, None) if self._apart is None else self._apart.answers(self._seconds)

@@ -29,8 +29,9 @@ def namespace_uses(
     """A use for each device that has an interface in another namespace, and for each interface here that carries one.
 
     The kernel tells these where it can (`foreign`); else one of the functions whose drivers show no interface (`bare`),
-    or of the devices below functions (`parts`, links in sysfs), has it elsewhere where its folder `net` is there, and empty (drivers/base/core.c: the folder is there for
-    any interface, its entries are for those of the namespace that sysfs was mounted in). Without a folder it has none.
+    or of the devices below functions (`parts`, links in sysfs), has it elsewhere where its folder `net` is there, and
+    empty (drivers/base/core.c: the folder is there for any interface, its entries are for those of the namespace that
+    sysfs was mounted in). Without a folder it has none.
     """
     uses = list(_foreign_uses(tree, foreign))
     known = {use.address for use in uses if use.code == "other_netns"}

@@ -82,9 +82,10 @@ class Routing(t.NamedTuple):
         if not local:
             return []
         routes = (route for route in self.routes if route.network.is_link_local and route.network.version == 6)
+        plain = {unscoped(end) for end in local}
         return (
             [interface for interface in map(self._interface, local) if interface]
-            or [interface for interface, address in self.addresses if address in map(unscoped, local)]
+            or [interface for interface, address in self.addresses if address in plain]
             or [interface for route in routes for interface in route.interfaces]
         )
 

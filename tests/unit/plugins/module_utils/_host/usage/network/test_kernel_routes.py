@@ -16,7 +16,6 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host import netlink
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import (
