@@ -223,12 +223,14 @@ options:
       - V(boot_vga) - the firmware booted with it, or the host's console is on its framebuffer.
       - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
         names.
-      - V(enslaved) - it is a port of a bridge or bond, or carries a VLAN or the like.
+      - V(enslaved) - it is a port of a bridge or bond, carries a VLAN or the like, or a program takes its packets
+        (packet socket, XDP).
       - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has a disk
         that lies on it, be it the claim's own.
       - V(in_interface_hostdev) while that domain does not run - another domain names it as an interface of type
         C(hostdev).
-      - V(ip_configured) - the host has an address on it.
+      - V(ip_configured) - the host has an address on it, a route that leaves by it, or sends its kernel's messages by
+        it (netconsole).
       - V(mgmt_nic) - another ssh connection to the host (port 22) comes in or goes out through it.
       - V(network_storage) unless the root file system is among them - file systems or disks of the host come over it
         (NFS, iSCSI, NVMe over fabrics).

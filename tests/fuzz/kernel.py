@@ -172,7 +172,7 @@ def _attributes(data: bytes) -> None:
     for uses in (
         storage_uses(tree),
         network_uses(tree, proc_routing(tree), {"SSH_CONNECTION": source.text(("10.0.2.2 1 10.0.2.15 22",))}),
-        namespace_uses(tree, list(filter(without_interface, devices))),
+        namespace_uses(tree, [each for each in devices if without_interface(tree, each)]),
         management_uses(tree, devices),
     ):
         assert all(use.code and use.detail for use in uses)

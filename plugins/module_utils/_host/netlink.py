@@ -26,6 +26,7 @@ RTM_GETLINK = 18
 RTM_GETADDR = 22
 RTM_GETROUTE = 26
 RTM_GETNSID = 90
+RTM_GETNEXTHOP = 106
 
 # include/uapi/linux/if_link.h
 IFLA_IFNAME = 3
@@ -37,6 +38,7 @@ ROUTE = struct.Struct("=8BI")  # rtmsg: family, prefix length, source's, TOS, ta
 ADDRESS = struct.Struct("=4BI")  # ifaddrmsg: family, prefix length, flags, scope, interface
 LINK = struct.Struct("=BxHiII")  # ifinfomsg: family, type, interface, flags, changes
 NAMESPACE = struct.Struct("=Bxxx")  # rtgenmsg: family
+NEXT_HOP_OBJECT = struct.Struct("=BBBxI")  # nhmsg: family, scope, protocol, flags
 _HEADERS = {RTM_GETLINK: LINK, RTM_GETADDR: ADDRESS, RTM_GETROUTE: ROUTE, RTM_GETNSID: NAMESPACE}
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)

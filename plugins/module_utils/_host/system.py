@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from .._model.host.uses import DomainUse, HostUse
     from .libvirt.domains import Domains
     from .sysfs import Tree
+    from .usage.network.foreign_links import ForeignLink
 
 
 @dataclass
@@ -83,27 +84,29 @@ class System:
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.management import management_uses
-        from .usage.network.kernel_routes import read_routing
-        from .usage.network.uses import network_uses, without_interface
+        from .usage.network.kernel_network import NetworkQuestion
+        from .usage.network.uses import network_uses, parts_without_interface, without_interface
         from .usage.processes.mediated import mdev_uses
         from .usage.processes.uses import process_uses
         from .usage.storage.uses import storage_uses
 
+        question = NetworkQuestion(self.tree)  # answered while the disks are read
         yield from storage_uses(self.tree)
-        elsewhere = self._in_other_namespaces([device for device in devices if without_interface(device)])
-        yield from network_uses(self.tree, read_routing(self.tree), self.environ, elsewhere)
+        routing, foreign = question.answer()
+        bare = [device for device in devices if without_interface(self.tree, device)]
+        elsewhere = self._in_other_namespaces(bare, foreign, parts_without_interface(self.tree))
+        yield from network_uses(self.tree, routing, self.environ, elsewhere)
         yield from elsewhere
         yield from management_uses(self.tree, devices)
         yield from mdev_uses(self.tree)
         yield from process_uses(self.tree, with_guests)
 
-    def _in_other_namespaces(self, bare: t.Sequence[PciDevice]) -> list[HostUse]:
-        """What of the host other network namespaces have; `bare` are network functions that show no interface."""
-        from .usage.network.foreign_links import read_foreign_links
-
-        foreign = read_foreign_links(self.tree)
-        if not bare and not foreign:
+    def _in_other_namespaces(
+        self, bare: t.Sequence[PciDevice], foreign: t.Sequence[ForeignLink], parts: t.Sequence[str]
+    ) -> list[HostUse]:
+        """What of the host other network namespaces have; `bare` and `parts` show no interface."""
+        if not bare and not foreign and not parts:
             return []
         from .usage.network.namespaces import namespace_uses
 
-        return namespace_uses(self.tree, bare, foreign)
+        return namespace_uses(self.tree, bare, foreign, parts)

@@ -215,16 +215,18 @@ _TABLE = (
     ),
     Guard(
         "ip_configured",
-        "the host has an address on it",
-        "take the address off (`ip address del`), and out of the network's configuration",
-        "`ip address`",
+        "the host has an address on it, a route that leaves by it, or sends its kernel's messages by it (netconsole)",
+        "take the address or the route off (`ip address del`, `ip route del`), and out of the network's configuration",
+        "`ip address`; `ip route show table all`; `ls /sys/kernel/config/netconsole`",
         BY_ALLOW,
     ),
     Guard(
         "enslaved",
-        "it is a port of a bridge or bond, or carries a VLAN or the like",
-        "take it out of the bridge or bond (`ip link set INTERFACE nomaster`), or the VLAN off (`ip link del`)",
-        "`ip -d link`; `bridge link`",
+        "it is a port of a bridge or bond, carries a VLAN or the like, or a program takes its packets (packet socket, "
+        "XDP)",
+        "take it out of the bridge or bond (`ip link set INTERFACE nomaster`), the VLAN off (`ip link del`), or end "
+        "the program that the detail names",
+        "`ip -d link`; `bridge link`; `ss -0p`",
         BY_ALLOW,
     ),
     Guard(

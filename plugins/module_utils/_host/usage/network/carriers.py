@@ -86,7 +86,8 @@ class Carriers:
         link = self._routing.links.get(interface)
         if link is None:
             return
-        yield from self._routing.between(*link.ends)
+        # The interface that a tunnel is bound to is the link that its link-local ends are on.
+        yield from self._routing.between(*(end for end in link.ends if link.lower is None or not end.is_link_local))
         if link.lower is not None and link.paired:
             # What comes out at the other end goes on from the bridge that this is a port of.
             yield from related(self._tree, link.lower, "upper_")

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
 import typing as t
 
 from ... import netlink
+from ...process import enter_network
 from ..storage.mountinfo import parse_mount
 from .kernel_links import VETH, kernel_link
 
@@ -22,6 +24,7 @@ _NETNSA_NSID = 1
 _NETNSA_PID = 2
 _NETNSA_FD = 3
 _IFLA_TARGET_NETNSID = 46
+_OWN = "/proc/self/ns/net"
 
 
 class Namespace(t.NamedTuple):
@@ -64,38 +67,68 @@ def other_namespaces(tree: Tree) -> list[Namespace]:
     return list(known.values())
 
 
-def read_foreign_links(tree: Tree) -> list[ForeignLink]:
-    """From the kernel, on the host itself; none of another root, and where the kernel does not tell.
+def foreign_links(tree: Tree) -> list[ForeignLink]:
+    """From the kernel. Raises OSError, LookupError, ValueError and struct.error where it does not tell.
 
     The kernel gives a namespace an id in each other that an interface moves from (net/core/dev.c,
-    dev_change_net_namespace), and shows the interfaces of those that have one (rtnetlink, IFLA_TARGET_NETNSID). Nothing
-    enters a namespace for that.
+    dev_change_net_namespace), and shows the interfaces of those that have one (rtnetlink, IFLA_TARGET_NETNSID). One in
+    which an interface was made right away (`ip link add link eth1 netns ...`) has none here: it is entered and asked.
     """
-    if tree.local("/") != "/":
-        return []
+    names = dict(socket.if_nameindex())
+    labels: dict[int, str] = {}
+    hidden: list[Namespace] = []
+    for namespace in other_namespaces(tree):
+        number = _number_of(tree, namespace)
+        if number is None:
+            hidden.append(namespace)
+        else:
+            labels.setdefault(number, namespace.label)
+    seen = [*_shown(names, labels), *_entered(tree, names, hidden)]
+    return list(dict.fromkeys(seen))
+
+
+def _number_of(tree: Tree, namespace: Namespace) -> int | None:
+    """The id that a namespace has here, None for none. Raises OSError where the kernel knows no ids."""
     try:
-        links = list(_foreign(dict(socket.if_nameindex())))
-        if not links:
-            return []
-        labels = _labels(tree)
-    except (OSError, LookupError, ValueError, struct.error):
-        return []
-    return [link._replace(namespace=labels.get(link.namespace, "another network namespace")) for link in links]
+        if namespace.process is not None:
+            return _ask(_NETNSA_PID, int(namespace.process))
+        with _opened(tree, namespace) as handle:
+            return _ask(_NETNSA_FD, handle)
+    except (ProcessLookupError, FileNotFoundError, PermissionError):
+        return None  # it went meanwhile
 
 
-def _foreign(names: t.Mapping[int, str]) -> t.Iterator[ForeignLink]:
-    """With the ids of their namespaces in place of names."""
+def _shown(names: t.Mapping[int, str], labels: t.Mapping[int, str]) -> t.Iterator[ForeignLink]:
+    """Those of namespaces that have an id here."""
     answers = netlink.patient_dump(netlink.RTM_GETNSID, socket.AF_UNSPEC)
     numbers = [_number(answer) for answer in answers]
     bodies = [(number, body) for number in numbers if number is not None for body in _links(number)]
     # Asked for last: an interface that hangs on one here is what gives this namespace an id.
     home = _ask(_NETNSA_PID, os.getpid())
     for number, body in bodies:
-        if number == home:
-            continue
-        name, kind, link, device = kernel_link(body, names, home)
-        if device or (link.lower is not None and kind != VETH):
-            yield ForeignLink(name, str(number), device, link.lower if kind != VETH else None)
+        if number != home:
+            yield from _foreign(body, names, home, labels.get(number, "another network namespace"))
+
+
+def _entered(tree: Tree, names: t.Mapping[int, str], namespaces: t.Iterable[Namespace]) -> t.Iterator[ForeignLink]:
+    """Those of namespaces that this process moves into, one after another; it stays in the last."""
+    with open(tree.local(_OWN), "rb") as own:
+        for namespace in namespaces:
+            with contextlib.suppress(OSError), _opened(tree, namespace) as handle:
+                enter_network(handle)
+                bodies = netlink.patient_dump(netlink.RTM_GETLINK, socket.AF_UNSPEC)
+                # The dump gives ours an id there if an interface hangs on one of it (rtnl_fill_link_netnsid).
+                home = _ask(_NETNSA_FD, own.fileno()) if len(bodies) > 1 else None
+                for body in bodies:
+                    yield from _foreign(body, names, home, namespace.label)
+
+
+def _foreign(body: bytes, names: t.Mapping[int, str], home: int | None, label: str) -> t.Iterator[ForeignLink]:
+    """What an answer tells of an interface elsewhere, where this namespace has the id `home`."""
+    name, kind, link, device, _program = kernel_link(body, names, -1 if home is None else home)
+    lower = link.lower if kind != VETH else None
+    if device or lower is not None:
+        yield ForeignLink(name, label, device, lower)
 
 
 def _links(number: int) -> t.Iterator[bytes]:
@@ -112,23 +145,14 @@ def _links(number: int) -> t.Iterator[bytes]:
             yield answer
 
 
-def _labels(tree: Tree) -> dict[str, str]:
-    """Names of the namespaces by their ids."""
-    labels: dict[str, str] = {}
-    for namespace in other_namespaces(tree):
-        try:
-            if namespace.process is not None:
-                number = _ask(_NETNSA_PID, int(namespace.process))
-            else:
-                handle = os.open(namespace.mount_point, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    number = _ask(_NETNSA_FD, handle)
-                finally:
-                    os.close(handle)
-        except OSError:
-            continue
-        labels.setdefault(str(number), namespace.label)
-    return labels
+@contextlib.contextmanager
+def _opened(tree: Tree, namespace: Namespace) -> t.Iterator[int]:
+    path = namespace.mount_point if namespace.process is None else f"/proc/{namespace.process}/ns/net"
+    handle = os.open(tree.local(path), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _ask(kind: int, value: int) -> int | None:

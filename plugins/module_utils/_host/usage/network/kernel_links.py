@@ -18,6 +18,8 @@ if t.TYPE_CHECKING:
 _IFLA_LINK = 5
 _IFLA_LINKINFO = 18
 _IFLA_LINK_NETNSID = 37
+_IFLA_XDP = 43
+_IFLA_XDP_ATTACHED = 2
 _IFLA_PARENT_DEV_NAME = 56
 _IFLA_PARENT_DEV_BUS_NAME = 57
 _IFLA_INFO_KIND = 1
@@ -43,12 +45,14 @@ class KernelLink(t.NamedTuple):
     """One answer of RTM_GETLINK: the interface, its kind ("" for a device's), and what there is to tell of it.
 
     `device` is the link in sysfs to the device that it is of, "" for none; kernels before 5.14 do not tell.
+    `has_program` says that an XDP program sees each packet first.
     """
 
     name: str
     kind: str
     link: Link
     device: str = ""
+    has_program: bool = False
 
     @property
     def is_switch_port(self) -> bool:
@@ -78,7 +82,8 @@ def kernel_link(body: bytes, names: t.Mapping[int, str], home: int | None = None
         netlink.text(known.get(number, b"")) for number in (_IFLA_PARENT_DEV_BUS_NAME, _IFLA_PARENT_DEV_NAME)
     )
     device = f"/sys/bus/{bus}/devices/{parent}" if bus and parent else ""
-    return KernelLink(netlink.text(known[netlink.IFLA_IFNAME]), kind, link, device)
+    program = netlink.attribute_map(known.get(_IFLA_XDP, b"")).get(_IFLA_XDP_ATTACHED, b"")
+    return KernelLink(netlink.text(known[netlink.IFLA_IFNAME]), kind, link, device, any(program))
 
 
 def _tunnel(kind: str, data: t.Mapping[int, bytes]) -> tuple[int, tuple[Address, ...]]:

@@ -12,10 +12,9 @@ import typing as t
 
 from ... import netlink
 from .kernel_links import WIREGUARD, kernel_link
-from .routes import Link, Local, Route, Routing, proc_routing
+from .routes import Link, Local, Route, Routing
 
 if t.TYPE_CHECKING:
-    from ...sysfs import Tree
     from .routes import Address
 
 # include/uapi/linux/rtnetlink.h
@@ -26,27 +25,19 @@ _RTA_DST = 1
 _RTA_OIF = 4
 _RTA_MULTIPATH = 9
 _RTA_TABLE = 15
+_RTA_NH_ID = 30
+_HAS_NH_ID = struct.pack("=HH", 8, _RTA_NH_ID)
+# include/uapi/linux/nexthop.h
+_NHA_ID = 1
+_NHA_GROUP = 2
+_NHA_OIF = 5
+_GROUP_MEMBER = struct.Struct("=I4x")  # nexthop_grp: id, weight
 # include/uapi/linux/if_addr.h
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 
 InterfaceNames = t.Mapping[int, str]
-
-
-def read_routing(tree: Tree) -> Routing:
-    """From the kernel on the host itself; of any other root, and where the kernel does not answer, from /proc."""
-    if tree.local("/") == "/":
-        try:
-            return netlink_routing(netlink.patient_dump, dict(socket.if_nameindex()), _endpoints)
-        except (OSError, LookupError):
-            pass
-    return proc_routing(tree)
-
-
-def _endpoints(interface: str) -> list[Address]:
-    from .wireguard import endpoints
-
-    return endpoints(interface)
+NextHops = t.Mapping[int, t.Sequence[int]]
 
 
 def netlink_routing(
@@ -64,7 +55,9 @@ def netlink_routing(
 
 
 def _read(dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str], t.Iterable[Address]]) -> Routing:
-    routes = (_route(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETROUTE, family))
+    bodies = [body for family in netlink.FAMILIES for body in dump(netlink.RTM_GETROUTE, family)]
+    hops = _next_hops(dump(netlink.RTM_GETNEXTHOP, socket.AF_UNSPEC)) if needs_next_hops(bodies) else {}
+    routes = (_route(body, names, hops) for body in bodies)
     addresses = (_address(body, names) for family in netlink.FAMILIES for body in dump(netlink.RTM_GETADDR, family))
     links = [kernel_link(body, names) for body in dump(netlink.RTM_GETLINK, socket.AF_UNSPEC)]
     known = {link.name: link.link for link in links if link.link._replace(paired=False) != Link()}
@@ -74,10 +67,34 @@ def _read(dump: netlink.Dump, names: InterfaceNames, endpoints: t.Callable[[str]
         [address for address in addresses if address is not None],
         frozenset(link.name for link in links if link.is_switch_port),
         known,
+        frozenset(link.name for link in links if link.has_program),
+        names,
     )
 
 
-def _route(body: bytes, names: InterfaceNames) -> Route | None:
+def needs_next_hops(bodies: t.Iterable[bytes]) -> bool:
+    """Whether a route has a nexthop object and names no interface: the sysctl nexthop_compat_mode is off."""
+    # The attribute is looked for in all of a message first: most hosts have none.
+    attributes = (netlink.attribute_map(body[netlink.ROUTE.size :]) for body in bodies if _HAS_NH_ID in body)
+    return any(_RTA_NH_ID in known and _RTA_OIF not in known and _RTA_MULTIPATH not in known for known in attributes)
+
+
+def _next_hops(bodies: t.Iterable[bytes]) -> NextHops:
+    """The numbers of the interfaces of each nexthop object, or group of these."""
+    single: dict[int, list[int]] = {}
+    groups: dict[int, list[int]] = {}
+    for body in bodies:
+        known = netlink.attribute_map(body[netlink.NEXT_HOP_OBJECT.size :])
+        number = netlink.number(known[_NHA_ID])
+        if _NHA_GROUP in known:
+            groups[number] = [member for (member,) in _GROUP_MEMBER.iter_unpack(known[_NHA_GROUP])]
+        elif _NHA_OIF in known:
+            single[number] = [netlink.number(known[_NHA_OIF])]
+    grouped = {number: [oif for each in members for oif in single.get(each, ())] for number, members in groups.items()}
+    return {**single, **grouped}
+
+
+def _route(body: bytes, names: InterfaceNames, hops: NextHops) -> Route | None:
     """A route to elsewhere; None for one that leads nowhere, or is the kernel's note on one destination."""
     family, prefix, _source, _tos, table, _protocol, _scope, kind, flags = netlink.ROUTE.unpack_from(body)
     if kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
@@ -86,19 +103,23 @@ def _route(body: bytes, names: InterfaceNames) -> Route | None:
     table = netlink.number(known[_RTA_TABLE]) if _RTA_TABLE in known else table
     if table == _RT_TABLE_LOCAL:
         return None
-    if _RTA_OIF in known:
-        numbers = [netlink.number(known[_RTA_OIF])]
-    else:
-        numbers = [fields[3] for fields, _rest in netlink.parts(netlink.NEXT_HOP, known.get(_RTA_MULTIPATH, b""))]
-    if not numbers:
-        # It has a nexthop object, and the sysctl nexthop_compat_mode is off. /proc shows the interface all the same.
-        raise LookupError("a route names no interface")
-    interfaces = tuple(name for name in map(names.get, numbers) if name is not None and name != "lo")
+    interfaces = tuple(name for name in map(names.get, _numbers(known, hops)) if name is not None and name != "lo")
     if not interfaces:
         return None
     if family == socket.AF_INET:
         return Route(interfaces, ipaddress.IPv4Network((known.get(_RTA_DST, bytes(4)), prefix)), table)
     return Route(interfaces, ipaddress.IPv6Network((known.get(_RTA_DST, bytes(16)), prefix)), table)
+
+
+def _numbers(known: t.Mapping[int, bytes], hops: NextHops) -> t.Sequence[int]:
+    """Those of the interfaces that a route leaves by; none of one whose nexthop object leads nowhere."""
+    if _RTA_OIF in known:
+        return [netlink.number(known[_RTA_OIF])]
+    if _RTA_MULTIPATH in known:
+        return [fields[3] for fields, _rest in netlink.parts(netlink.NEXT_HOP, known[_RTA_MULTIPATH])]
+    if _RTA_NH_ID not in known:
+        raise LookupError("a route names no interface")
+    return hops.get(netlink.number(known[_RTA_NH_ID]), ())
 
 
 def _address(body: bytes, names: InterfaceNames) -> Local | None:

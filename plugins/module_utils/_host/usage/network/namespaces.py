@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Network functions whose interface is in another network namespace, where neither /sys nor rtnetlink shows it."""
+"""Functions whose interface is in another network namespace, where neither /sys nor rtnetlink shows it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,30 @@ _PART = re.compile(r"virtio\d+|\w+\.[a-z][\w-]*\.\d+")
 _SHOWN = 3
 
 
-def namespace_uses(tree: Tree, bare: t.Iterable[PciDevice], foreign: t.Sequence[ForeignLink] = ()) -> list[HostUse]:
+def namespace_uses(
+    tree: Tree, bare: t.Iterable[PciDevice], foreign: t.Sequence[ForeignLink] = (), parts: t.Iterable[str] = ()
+) -> list[HostUse]:
     """A use for each device that has an interface in another namespace, and for each interface here that carries one.
 
-    The kernel tells these where it can (`foreign`); else one of the network functions whose drivers show no interface
-    (`bare`) has it elsewhere where its folder `net` is there, and empty (drivers/base/core.c: the folder is there for
-    any interface, its entries are for those of the namespace that sysfs was mounted in). Without a folder it has none.
+    The kernel tells these where it can (`foreign`); else one of the functions whose drivers show no interface (`bare`),
+    or of the devices below functions (`parts`, links in sysfs), has it elsewhere where its folder `net` is there, and
+    empty (drivers/base/core.c: the folder is there for any interface, its entries are for those of the namespace that
+    sysfs was mounted in). Without a folder it has none.
     """
     uses = list(_foreign_uses(tree, foreign))
     known = {use.address for use in uses if use.code == "other_netns"}
-    away = [device for device in bare if device.address not in known and _has_interface(tree, device)]
+    away = [
+        (device.address, device.path, str(device.driver))
+        for device in bare
+        if device.address not in known and _has_interface(tree, device)
+    ]
+    paths = {use.path for use in uses if use.code == "other_netns"}
+    below = [place for part in parts for place in locate(tree, part) if place[0] not in paths]
+    away += [(address, path, tree.link_name(f"{path}/driver") or "?") for path, address in below]
     where = _namespaces(tree) if away else ""
-    for device in away:
-        finding = f"driver {device.driver}, and its interface is in another network namespace{where}"
-        uses.append(HostUse("other_netns", device.address, finding, device.path))
+    for address, path, driver in away:
+        finding = f"driver {driver}, and its interface is in another network namespace{where}"
+        uses.append(HostUse("other_netns", address, finding, path))
     return list(dict.fromkeys(uses))
 
 

@@ -57,13 +57,37 @@ class Routing(t.NamedTuple):
     """Without the loopback interface and the table `local`. Routes that the kernel prefers come first.
 
     `switch_ports` are the internal ports of Open vSwitch, of which neither /sys nor /proc tells. `links` has the
-    interfaces of which there is more to tell than sysfs does.
+    interfaces of which there is more to tell than sysfs does. `programs` are those with an XDP program. `names` are
+    those of interfaces by number.
     """
 
     routes: list[Route]
     addresses: list[Local]
     switch_ports: frozenset[str] = frozenset()
     links: t.Mapping[str, Link] = {}
+    programs: frozenset[str] = frozenset()
+    names: t.Mapping[int, str] = {}
+
+    def _interface(self, end: Address) -> str:
+        """The interface that an end's scope names, by its name or its number; "" for none."""
+        scope = scope_of(end)
+        return self.names.get(int(scope), "") if scope.isdecimal() else scope
+
+    def _links(self, ends: t.Sequence[Address]) -> list[str]:
+        """The interfaces on whose link the ends are that hold on one link only (IPv6, RFC 4007).
+
+        Their scope tells; else the end that is the host's own; else each interface with such a route may be it.
+        """
+        local = [end for end in ends if end.version == 6 and end.is_link_local]
+        if not local:
+            return []
+        routes = (route for route in self.routes if route.network.is_link_local and route.network.version == 6)
+        plain = {unscoped(end) for end in local}
+        return (
+            [interface for interface in map(self._interface, local) if interface]
+            or [interface for interface, address in self.addresses if address in plain]
+            or [interface for route in routes for interface in route.interfaces]
+        )
 
     def ways_to(self, address: Address) -> tuple[str, ...]:
         """The interfaces of the narrowest route; of other tables than main only where that has none."""
@@ -77,9 +101,11 @@ class Routing(t.NamedTuple):
     def between(self, *ends: Address) -> list[str]:
         """The interfaces that carry what travels between the host and elsewhere: by its addresses, and the routes."""
         own = {address for _interface, address in self.addresses}
-        carrying = [interface for interface, address in self.addresses if address in ends]
-        away = [interface for end in ends if end not in own for interface in self.ways_to(end)]
-        return list(dict.fromkeys([*carrying, *away]))
+        links = self._links(ends)
+        wide = [end for end in ends if not (links and end.version == 6 and end.is_link_local)]
+        carrying = [interface for interface, address in self.addresses if address in wide]
+        away = [interface for end in wide if end not in own for interface in self.ways_to(end)]
+        return list(dict.fromkeys([*carrying, *links, *away]))
 
 
 def printed_words(digits: str) -> bytes:
@@ -95,6 +121,21 @@ def unmapped(address: Address) -> Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def scoped(address: Address, scope: str) -> Address:
+    """A link-local address of IPv6 on the link of an interface, whose name or number the scope is; "" for none."""
+    if not scope or "%" in scope or address.version == 4 or not address.is_link_local:
+        return address
+    return ipaddress.IPv6Address(f"{unscoped(address)}%{scope}")
+
+
+def scope_of(address: Address) -> str:
+    return getattr(address, "scope_id", None) or ""
+
+
+def unscoped(address: Address) -> Address:
+    return type(address)(int(address))
+
+
 def proc_routing(tree: Tree) -> Routing:
     """What /proc shows: the main tables, of IPv4 no addresses but the networks that a route reaches directly."""
     routes_v4 = list(_routes_v4(tree))
@@ -103,7 +144,10 @@ def proc_routing(tree: Tree) -> Routing:
         for route, gateway in routes_v4
         if not gateway and route.network.prefixlen
     ]
-    return Routing([*(route for route, _gateway in routes_v4), *_routes_v6(tree)], [*connected, *_addresses_v6(tree)])
+    numbers, addresses_v6 = _addresses_v6(tree)
+    return Routing(
+        [*(route for route, _gateway in routes_v4), *_routes_v6(tree)], [*connected, *addresses_v6], names=numbers
+    )
 
 
 def _routes_v4(tree: Tree) -> t.Iterator[tuple[Route, bool]]:
@@ -129,9 +173,14 @@ def _routes_v6(tree: Tree) -> t.Iterator[Route]:
                 yield Route((parts[9],), network)
 
 
-def _addresses_v6(tree: Tree) -> t.Iterator[Local]:
+def _addresses_v6(tree: Tree) -> tuple[dict[int, str], list[Local]]:
+    """The interfaces that have addresses, by their numbers, and the addresses."""
+    names: dict[int, str] = {}
+    addresses = []
     for line in tree.lines("/proc/net/if_inet6"):
         parts = line.split()
         with contextlib.suppress(ValueError, IndexError):
             if parts[5] != "lo":
-                yield Local(parts[5], ipaddress.IPv6Address(int(parts[0], 16)))
+                addresses.append(Local(parts[5], ipaddress.IPv6Address(int(parts[0], 16))))
+                names[int(parts[1], 16)] = parts[5]
+    return names, addresses

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import typing as t
 
-from .routes import printed_words, unmapped
+from .routes import printed_words, scoped, unmapped
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree
@@ -42,10 +42,15 @@ def _parse_connection(text: str) -> tuple[Address, Address] | None:
     if len(parts) != 4:
         return None
     try:
-        client, server = (ipaddress.ip_address(part.partition("%")[0]) for part in (parts[0], parts[2]))
+        client, server = (_parse_end(part) for part in (parts[0], parts[2]))
     except ValueError:
         return None
-    return unmapped(client), unmapped(server)
+    return client, server
+
+
+def _parse_end(text: str) -> Address:
+    address, _percent, scope = text.partition("%")
+    return scoped(unmapped(ipaddress.ip_address(address)), scope)
 
 
 def ssh_port_connections(tree: Tree) -> list[tuple[Address, Address]]:

@@ -10,14 +10,16 @@ import ipaddress
 import re
 import typing as t
 
-from .routes import unmapped
+from .routes import scoped, unmapped
 
 if t.TYPE_CHECKING:
     from .routes import Address
 
-# An address, with a port or without: 192.0.2.1:6789, [2001:db8::1]:6789, 2001:db8::1.
+# An address, with a port or without: 192.0.2.1:6789, [2001:db8::1]:6789, 2001:db8::1, fe80::1%eth0. The kernel prints
+# a scope as a number (net/sunrpc/addr.c, rpc_ntop6).
 _ADDRESS = re.compile(
-    r"\[([0-9a-fA-F:.]+)(?:%\w+)?\](?::\d+)?|(\d+(?:\.\d+){3})(?::\d+)?|([0-9a-fA-F]*:[0-9a-fA-F:.]+)(?:%\w+)?"
+    r"\[([0-9a-fA-F:.]+)(?:%([^\s/\]]+))?\](?::\d+)?|(\d+(?:\.\d+){3})(?::\d+)?"
+    r"|([0-9a-fA-F]*:[0-9a-fA-F:.]+)(?:%([^\s/\]]+))?"
 )
 
 NETWORK_BLOCKS = ("nbd", "rbd", "drbd", "etherd!")
@@ -50,7 +52,8 @@ def parse_addresses(*texts: str | None) -> tuple[Address, ...]:
         match = _ADDRESS.fullmatch((text or "").strip())
         if match:
             with contextlib.suppress(ValueError):
-                address = unmapped(ipaddress.ip_address(next(filter(None, match.groups()))))
+                bracketed, scope, v4, v6, other_scope = match.groups(default="")
+                address = scoped(unmapped(ipaddress.ip_address(bracketed or v4 or v6)), scope or other_scope)
                 if not address.is_unspecified:
                     addresses[address] = None
     return tuple(addresses)

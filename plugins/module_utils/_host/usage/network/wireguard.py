@@ -10,7 +10,7 @@ import struct
 import typing as t
 
 from ... import netlink
-from .routes import unmapped
+from .routes import scoped, unmapped
 
 if t.TYPE_CHECKING:
     from .routes import Address
@@ -31,6 +31,7 @@ _HEADER = struct.Struct("=BBxx")  # genlmsghdr: command, version
 _FAMILY_ID = struct.Struct("=H")
 # sockaddr_in, sockaddr_in6: where the address begins, and its end
 _PLACES = {16: slice(4, 8), 28: slice(8, 24)}
+_SCOPE = slice(24, 28)  # sin6_scope_id
 
 
 def endpoints(interface: str) -> list[Address]:
@@ -51,4 +52,6 @@ def _endpoints(interface: str) -> t.Iterator[Address]:
         for _place, peer in netlink.attributes(device.get(_WGDEVICE_A_PEERS, b"")):
             endpoint = netlink.attribute_map(peer).get(_WGPEER_A_ENDPOINT, b"")
             if len(endpoint) in _PLACES:
-                yield unmapped(ipaddress.ip_address(endpoint[_PLACES[len(endpoint)]]))
+                address = unmapped(ipaddress.ip_address(endpoint[_PLACES[len(endpoint)]]))
+                scope = netlink.number(endpoint[_SCOPE]) if len(endpoint) > _SCOPE.start else 0
+                yield scoped(address, str(scope) if scope else "")

@@ -103,6 +103,12 @@ def test_a_tunnel_that_is_bound_to_an_interface_leaves_by_that(folder):
     assert through(folder, dark("vx0"), name="vx0", links={"vx0": Link("eth2")}, routes=[DEFAULT]) == [C]
 
 
+def test_link_local_ends_are_on_the_link_that_the_tunnel_is_bound_to(folder):
+    links = {"vx0": Link("eth2", ends=(ip_address("fe80::9"),))}
+    routes = [DEFAULT, (("eth1",), "fe80::/64", 254), (("eth2",), "fe80::/64", 254)]
+    assert through(folder, dark("vx0"), name="vx0", links=links, routes=routes) == [C]
+
+
 def test_a_tunnel_in_a_tunnel_leads_to_the_nic_below_both(folder):
     links = {"gre1": Link(ends=(ip_address("10.8.0.9"),)), "wg0": Link(ends=(ip_address(PEER),))}
     routes = [DEFAULT, TO_PEER, (("wg0",), "10.8.0.0/24", 254)]
@@ -186,4 +192,4 @@ def test_an_address_for_guests_alone_is_no_use_of_a_nic(folder):
 def test_an_address_of_a_tunnel_is_one_of_the_nic_that_carries_it(folder, flags, links, expected):
     parts = [nic("eth0", A), nic("eth1", B), dark("tun0", flags=f"{flags}\n")]
     host_uses = routed_uses(folder, *parts, routes=[DEFAULT, TO_PEER], addresses=[("tun0", "10.9.0.1")], links=links)
-    assert of("ip_configured", host_uses) == expected
+    assert of("ip_configured", [use for use in host_uses if "address" in use.detail]) == expected

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import struct
+import subprocess
+import sys
 from ipaddress import ip_address
 
 import pytest
@@ -16,10 +19,8 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host import netlink
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import foreign_links, wireguard
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import (
-    ForeignLink,
-    read_foreign_links,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import ForeignLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import Link
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
@@ -33,7 +34,7 @@ def attribute(kind, content):
 
 def link(name, number=9, kind="", data=b"", **attributes):
     """An answer; `link`, `netnsid`, `target`, `bus` and `parent` by their names."""
-    kinds = {"link": 5, "netnsid": 37, "target": 46, "parent": 56, "bus": 57}
+    kinds = {"link": 5, "netnsid": 37, "xdp": 43, "target": 46, "parent": 56, "bus": 57}
     body = netlink.LINK.pack(0, 1, number, 0x1003, 0) + attribute(3, name.encode() + b"\0")
     if kind:
         body += attribute(18 | 0x8000, attribute(1, kind.encode()) + attribute(2 | 0x8000, data))
@@ -107,6 +108,16 @@ def test_the_number_of_an_interface_elsewhere_is_none_of_one_here():
     }
 
 
+@pytest.mark.parametrize(
+    ("xdp", "expected"), [(attribute(2, b"\x02"), {"eth1"}), (attribute(2, b"\0"), set()), (b"", set())]
+)
+def test_an_xdp_program_that_sees_each_packet_first(xdp, expected):
+    def dump(kind, _family):
+        return [link("eth0", 2), link("eth1", 3, xdp=xdp)] if kind == netlink.RTM_GETLINK else []
+
+    assert netlink_routing(dump, NAMES).programs == expected
+
+
 def test_wireguard_is_asked_for_its_peers():
     asked = []
 
@@ -168,10 +179,26 @@ def test_a_kernel_that_does_not_tell_of_wireguard_leaves_the_peers_unknown(monke
 
 
 class Namespaces:
-    def __init__(self, links, home=7, processes=None):
-        self.links, self.home, self.processes = links, home, processes or {}
+    """`links` are the answers by ids of namespaces, `hidden` those in a namespace without an id, by a process there.
+
+    There this namespace has the id `home_there`.
+    """
+
+    def __init__(self, links, home=7, processes=None, hidden=None, home_there=3):
+        self.links, self.home, self.processes, self.hidden = links, home, processes or {}, hidden or {}
+        self.home_there = home_there
+        self.within = None
+
+    def enter(self, handle):
+        number = os.readlink(f"/proc/self/fd/{handle}").partition("net:[")[2].rstrip("]")
+        if isinstance(self.hidden[number], OSError):
+            raise self.hidden[number]
+        self.within = number
 
     def patient_dump(self, kind, _family, about=b""):
+        if self.within is not None:
+            assert (kind, about) == (netlink.RTM_GETLINK, b"")
+            return self.hidden[self.within]
         if kind == netlink.RTM_GETNSID:
             return [netlink.NAMESPACE.pack(0) + attribute(1, number) for number in self.links]
         ((code, number),) = netlink.attributes(about)
@@ -184,6 +211,9 @@ class Namespaces:
     def ask(self, kind, body):
         assert kind == netlink.RTM_GETNSID
         ((code, number),) = netlink.attributes(body[4:])
+        if self.within is not None:
+            assert (code, os.readlink(f"/proc/self/fd/{netlink.signed(number)}")[-7:]) == (3, "net:[1]")
+            return [netlink.NAMESPACE.pack(0) + attribute(1, self.home_there)]
         assert code == 2
         process = netlink.signed(number)
         known = self.home if process == os.getpid() else self.processes.get(process, -1)
@@ -196,15 +226,17 @@ class Host(Tree):
 
 
 def foreign(folder, monkeypatch, namespaces):
-    contents = {"/proc/self/ns/net": "-> net:[1]"}
-    for process in namespaces.processes:
+    contents = {"/proc/self/ns/net": "-> net:[1]", "/proc/self/ns/net:[1]": ""}
+    for process in [*namespaces.processes, *namespaces.hidden]:
         contents[f"/proc/{process}/ns/net"] = f"-> net:[{process}]"
+        contents[f"/proc/{process}/ns/net:[{process}]"] = ""
         contents[f"/proc/{process}/comm"] = "pause\n"
     files(folder, contents)
     monkeypatch.setattr(netlink, "patient_dump", namespaces.patient_dump)
     monkeypatch.setattr(netlink, "ask", namespaces.ask)
+    monkeypatch.setattr(foreign_links, "enter_network", namespaces.enter)
     monkeypatch.setattr(socket, "if_nameindex", lambda: list(NAMES.items()))
-    return read_foreign_links(Host(str(folder)))
+    return read_network(Host(str(folder))).foreign
 
 
 def test_interfaces_of_devices_and_on_interfaces_here_are_found_in_other_namespaces(folder, monkeypatch):
@@ -245,13 +277,65 @@ def test_this_namespace_is_no_other(folder, monkeypatch):
     assert foreign(folder, monkeypatch, Namespaces({7: ours})) == []
 
 
+def test_what_was_made_right_away_in_a_namespace_without_an_id_here_is_found_there(folder, monkeypatch):
+    there = [
+        link("lo", 1),
+        link("mv0", 2, "macvlan", link=2, netnsid=3),
+        link("v7", 3, "vlan", link=2),  # on what is there
+        link("mv1", 4, "macvlan", link=3, netnsid=1),  # on what is in a third
+        link("eth0", 5, "veth", link=4, netnsid=3),
+        link("net1", 6, bus="pci", parent="0000:01:10.0"),
+    ]
+    other = [link("lo", 1), link("ipvl0", 2, "ipvlan", link=3, netnsid=3)]
+    namespaces = Namespaces({}, hidden={"300": there, "301": OSError(errno.EPERM, "no"), "302": other})
+    assert foreign(folder, monkeypatch, namespaces) == [
+        ForeignLink("mv0", "the network namespace of process 300 (pause)", "", "eth0"),
+        ForeignLink("net1", "the network namespace of process 300 (pause)", "/sys/bus/pci/devices/0000:01:10.0", None),
+        ForeignLink("ipvl0", "the network namespace of process 302 (pause)", "", "eth1"),
+    ]
+
+
+def test_where_this_namespace_has_no_id_nothing_there_hangs_on_it(folder, monkeypatch):
+    there = [link("lo", 1), link("mv1", 4, "macvlan", link=3, netnsid=1), link("v7", 3, "vlan", link=2)]
+    namespaces = Namespaces({}, hidden={"300": there}, home_there=-1)
+    assert foreign(folder, monkeypatch, namespaces) == []
+
+
 def test_a_kernel_without_ids_for_namespaces_has_nothing_to_tell(folder, monkeypatch):
     def refuse(*_arguments):
         raise OSError(errno.EOPNOTSUPP, "not supported")
 
     monkeypatch.setattr(netlink, "patient_dump", refuse)
-    assert read_foreign_links(Host(str(folder))) == []
+    assert read_network(Host(str(folder))).foreign == []
 
 
 def test_the_running_kernel_can_be_asked():
-    assert isinstance(foreign_links.read_foreign_links(Tree()), list)
+    assert isinstance(foreign_links.foreign_links(Tree()), list)
+
+
+_MADE_RIGHT_AWAY = """
+ip link add eth1 type veth peer name eth2 && ip link set eth1 up || exit 77
+unshare -n sleep 60 & there=$!
+while [ $(readlink /proc/$there/ns/net) = $(readlink /proc/self/ns/net) ]; do sleep 0.01; done
+ip link add link eth1 name mv0 netns $there type macvlan mode bridge || { kill $there; exit 77; }
+python="$1"; shift
+"$python" -c "$1"
+kill $there
+"""
+_SHOW = f"""
+from {foreign_links.__name__.rpartition(".usage.")[0]}.sysfs import Tree
+from {foreign_links.__name__.rpartition(".")[0]}.kernel_network import read_network
+print(*((link.name, link.lower) for link in read_network(Tree()).foreign))
+"""
+
+
+def test_a_macvlan_that_was_made_right_away_in_a_namespace_is_found():
+    """In namespaces of a user's own, which touch no device."""
+    command = ["unshare", "-Urn", "sh", "-c", _MADE_RIGHT_AWAY, "sh", sys.executable, _SHOW]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if not all(map(shutil.which, ("unshare", "ip"))):
+        pytest.skip("needs unshare and ip")
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"no namespaces or interfaces can be made here: {done.stderr}")
+    assert done.stdout == "('mv0', 'eth1')\n", done.stderr

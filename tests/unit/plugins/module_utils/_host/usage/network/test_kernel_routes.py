@@ -10,15 +10,14 @@ import json
 import socket
 import struct
 import sys
+import time
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import (
-    netlink_routing,
-    read_routing,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import (
     Local,
     Route,
@@ -29,10 +28,12 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, fi
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the bytes were recorded on a little-endian host")
 
-GETLINK, GETADDR, GETROUTE = 18, 22, 26
+GETLINK, GETADDR, GETROUTE, GETNSID, GETNEXTHOP = 18, 22, 26, 90, 106
 ANY, V4, V6 = socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6
 DONE, INTERRUPTED = 3, 0x10
+HANGING = 60.0
 
+NAMES = {1: "lo", 2: "eth0", 3: "eth1"}
 ROUTES = [
     Route(("eth1",), ip_network("0.0.0.0/0"), 100),
     Route(("eth0",), ip_network("0.0.0.0/0"), 1000),
@@ -101,7 +102,7 @@ class Kernel:
 
     def __init__(self, monkeypatch, answers):
         self.answers = answers
-        self.asked = []
+        self.hangs = False
         monkeypatch.setattr(socket, "socket", self.open)
         monkeypatch.setattr(
             socket, "if_nameindex", lambda: [(int(number), name) for number, name in recording()["interfaces"].items()]
@@ -129,8 +130,9 @@ class Channel:
         length, kind, flags, _sequence, _port, family = struct.unpack_from("=IHHIIB", data)
         assert (length, flags) == (len(data), 0x301)
         # nlmsghdr and ifinfomsg, ifaddrmsg, rtmsg; a kernel that finds other lengths writes so into its log.
-        assert length - 16 == {GETLINK: 16, GETADDR: 8, GETROUTE: 12}[kind]
-        self.kernel.asked.append((kind, family))
+        assert length - 16 == {GETLINK: 16, GETADDR: 8, GETROUTE: 12, GETNEXTHOP: 8, GETNSID: 4}[kind]
+        if self.kernel.hangs:
+            time.sleep(HANGING)
         answer = self.kernel.answers[kind, family]
         self.pieces = list(answer.pop(0) if isinstance(answer[0], list) else answer)
 
@@ -151,6 +153,10 @@ def host(folder):
     row = "eth7\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
     files(folder, {"/proc/net/route": f"Iface\tDestination\n{row}"})
     return Host(str(folder))
+
+
+def read_routing(tree, seconds=10.0):
+    return read_network(tree, seconds).routing
 
 
 FROM_PROC = Routing([Route(("eth7",), ip_network("0.0.0.0/0"))], [])
@@ -212,7 +218,7 @@ def test_a_kernel_without_ipv6_answers_with_ipv4_and_nothing_counts_twice(host, 
     without = answers()
     without[GETROUTE, V6], without[GETADDR, V6] = without[GETROUTE, V4], without[GETADDR, V4]
     Kernel(monkeypatch, without)
-    assert read_routing(host) == Routing(ROUTES, ADDRESSES, frozenset({"br-ex"}))
+    assert read_routing(host) == Routing(ROUTES, ADDRESSES, frozenset({"br-ex"}), names=NAMES)
 
 
 def test_a_table_that_changed_while_it_was_read_is_read_again(host, monkeypatch):
@@ -220,9 +226,8 @@ def test_a_table_that_changed_while_it_was_read_is_read_again(host, monkeypatch)
     first, *rest = whole[GETROUTE, V4]
     interrupted = [changed(first, 6, struct.pack("=H", INTERRUPTED | 2)), *rest]
     whole[GETROUTE, V4] = [interrupted, interrupted, [first, *rest]]
-    kernel = Kernel(monkeypatch, whole)
+    Kernel(monkeypatch, whole)
     assert read_routing(host).routes == [*ROUTES, *ROUTES_V6]
-    assert kernel.asked.count((GETROUTE, V4)) == 3
 
 
 def with_bad_end():
@@ -235,7 +240,7 @@ def with_bad_end():
     [
         pytest.param(lambda: pieces("refused"), id="refused"),
         pytest.param(with_bad_end, id="ended by an error"),
-        pytest.param(lambda: pieces("nexthop_object"), id="a route names no interface"),
+        pytest.param(lambda: pieces("nexthop_object"), id="a nexthop object, and no answer about these"),
         pytest.param(
             lambda: [changed(pieces("RTM_GETROUTE AF_INET")[0], 6, struct.pack("=H", INTERRUPTED))],
             id="changes all the time",
@@ -245,6 +250,65 @@ def with_bad_end():
 def test_where_the_kernel_has_no_whole_answer_proc_has(host, monkeypatch, routes):
     Kernel(monkeypatch, {**answers(), (GETROUTE, V4): routes()})
     assert read_routing(host) == FROM_PROC
+
+
+# Object 7 is an interface, 8 leads nowhere, 9 is a group of 7 and 10, and 11 a group of 8.
+
+
+def next_hop(number, content):
+    body = struct.pack("=BBBxI", V4, 0, 4, 0) + attribute(1, struct.pack("=I", number)) + content
+    return struct.pack("=IHHII", 16 + len(body), 104, 2, 1, 0) + body
+
+
+def group(*members):
+    return attribute(2, b"".join(struct.pack("=IBBH", member, 0, 0, 0) for member in members))
+
+
+NEXT_HOPS = [
+    next_hop(7, attribute(5, struct.pack("=I", 2)))
+    + next_hop(8, attribute(4, b""))
+    + next_hop(9, group(7, 10))
+    + next_hop(10, attribute(5, struct.pack("=I", 3)))
+    + next_hop(11, group(8))
+    + end()
+]
+
+
+def routed_by(*objects):
+    """Routes that name an object each and no interface, as with nexthop_compat_mode=0."""
+    bodies = [
+        struct.pack("=8BI", V4, 8, 0, 0, 254, 4, 0, 1, 0)
+        + attribute(1, bytes([number, 0, 0, 0]))
+        + attribute(30, struct.pack("=I", number))
+        for number in objects
+    ]
+    return [b"".join(struct.pack("=IHHII", 16 + len(body), 24, 2, 1, 0) + body for body in bodies) + end()]
+
+
+def test_a_route_with_a_nexthop_object_leaves_by_the_interfaces_of_that(host, monkeypatch):
+    Kernel(monkeypatch, {**answers(), (GETROUTE, V4): routed_by(7, 8, 9, 11), (GETNEXTHOP, ANY): NEXT_HOPS})
+    routing = read_routing(host)
+    assert routing.routes == [
+        Route(("eth0",), ip_network("7.0.0.0/8")),
+        Route(("eth0", "eth1"), ip_network("9.0.0.0/8")),
+        *ROUTES_V6,
+    ]
+    assert routing.switch_ports == {"br-ex"}
+
+
+def test_a_route_that_names_neither_is_not_understood():
+    body = struct.pack("=8BI", V4, 8, 0, 0, 254, 4, 0, 1, 0) + attribute(1, bytes([7, 0, 0, 0]))
+    with pytest.raises(LookupError, match="names no interface"):
+        netlink_routing(lambda kind, family: [body] if (kind, family) == (GETROUTE, V4) else [], {2: "eth0"})
+
+
+def test_a_kernel_that_never_answers_is_left_behind_and_proc_answers(host, monkeypatch):
+    """As one whose lock for the network a driver never gives back."""
+    kernel = Kernel(monkeypatch, answers())
+    kernel.hangs = True
+    before = time.monotonic()
+    assert read_routing(host, 0.3) == FROM_PROC
+    assert time.monotonic() - before < HANGING / 2
 
 
 @pytest.mark.parametrize("error", [PermissionError(1, "no"), OSError(97, "family not supported")])
@@ -258,9 +322,8 @@ def test_where_there_is_no_netlink_proc_answers(host, monkeypatch, error):
 
 
 def test_below_another_root_the_running_kernel_is_not_asked(host, folder, monkeypatch):
-    kernel = Kernel(monkeypatch, answers())
+    Kernel(monkeypatch, answers())
     assert read_routing(Tree(str(folder))) == FROM_PROC
-    assert kernel.asked == []
 
 
 def test_the_running_kernel_tells_at_least_what_its_proc_shows():

@@ -8,12 +8,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import (
-    ForeignLink,
-    read_foreign_links,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import ForeignLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.namespaces import namespace_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import without_interface
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import (
+    parts_without_interface,
+    without_interface,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
@@ -35,8 +36,9 @@ def details(folder, contents, *devices, foreign=()):
     for path, text in contents.items():
         if text is None:
             (folder / path.strip("/")).mkdir(parents=True, exist_ok=True)
-    bare = [device for device in devices or [function()] if without_interface(device)]
-    return namespace_uses(Tree(str(folder)), bare, foreign)
+    tree = Tree(str(folder))
+    bare = [device for device in devices or [function()] if without_interface(tree, device)]
+    return namespace_uses(tree, bare, foreign, parts_without_interface(tree))
 
 
 def codes(uses):
@@ -181,6 +183,38 @@ def test_a_usb_nic_in_another_namespace_is_known_by_its_path(folder):
     assert (use.address, use.path) == (A, usb)
 
 
+USB = f"{PATH}/usb1/1-2/1-2:1.0"
+USB_NIC = {
+    f"{USB}/driver": "-> ../../../../../../bus/usb/drivers/r8152",
+    "/sys/bus/usb/devices/1-2:1.0": f"-> ../../../..{USB}",
+    f"{USB}/net/": None,
+}
+
+
+def test_a_usb_nic_whose_folder_shows_nothing_has_its_interface_elsewhere(folder):
+    """Kernels before 5.14 do not tell which device an interface in another namespace is of."""
+    assert details(folder, USB_NIC, function(class_id="0c0330", driver="xhci_hcd")) == [
+        HostUse("other_netns", A, "driver r8152, and its interface is in another network namespace", USB)
+    ]
+
+
+def test_a_usb_nic_that_the_kernel_tells_of_counts_once(folder):
+    foreign = [ForeignLink("usb0", "network namespace /run/netns/blue", "/sys/bus/usb/devices/1-2:1.0", None)]
+    (use,) = details(folder, USB_NIC, function(class_id="0c0330", driver="xhci_hcd"), foreign=foreign)
+    assert use.detail == "its interface usb0 is in network namespace /run/netns/blue"
+
+
+@pytest.mark.parametrize("contents", [{**USB_NIC, f"{USB}/net/usb0/operstate": "up\n"}, {**USB_NIC, f"{USB}/net/": ""}])
+def test_a_usb_device_that_shows_its_interface_or_has_none_is_here(folder, contents):
+    contents = {path: text for path, text in contents.items() if text != ""}
+    assert details(folder, contents, function(class_id="0c0330", driver="xhci_hcd")) == []
+
+
+@pytest.mark.parametrize("class_id", ["0d8000", "088000", "120000"])
+def test_a_function_of_another_class_may_have_an_interface_too(folder, class_id):
+    assert codes(details(folder, EMPTY_NET, function(class_id=class_id))) == AWAY
+
+
 def test_what_another_namespace_has_on_an_interface_here_keeps_that(folder):
     foreign = [ForeignLink("mv0", "the network namespace of process 300 (nginx)", "", "eth0")]
     assert details(folder, nic("eth0", B), function(driver=None), foreign=foreign) == [
@@ -194,4 +228,4 @@ def test_what_another_namespace_has_on_an_interface_here_keeps_that(folder):
 
 
 def test_below_another_root_the_running_kernel_is_not_asked(folder):
-    assert read_foreign_links(Tree(str(folder))) == []
+    assert read_network(Tree(str(folder))).foreign == []

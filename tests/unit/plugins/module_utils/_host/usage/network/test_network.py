@@ -429,7 +429,8 @@ def test_a_link_local_address_that_a_route_leaves_from_is_one(folder):
 
 def test_a_route_of_ipv6_makes_no_configuration_of_ipv4s_link_local_address(folder):
     routes = [(("eth1",), "2001:db8::/64", 254)]
-    assert routed_uses(folder, nic("eth1", B), addresses=[("eth1", "169.254.7.1")], routes=routes) == []
+    host_uses = routed_uses(folder, nic("eth1", B), addresses=[("eth1", "169.254.7.1")], routes=routes)
+    assert told(host_uses) == [("ip_configured", B, "route to 2001:db8::/64 on eth1")]
 
 
 def test_the_ssh_connection_counts_by_a_link_local_address_too(folder):

@@ -180,7 +180,7 @@ def test_what_is_no_address(text):
 
 def test_addresses_with_port_and_zone():
     assert parse_addresses("192.0.2.1:3260", "[fe80::1%eth0]:3260", "fe80::2%eth1", "::ffff:192.0.2.1") == tuple(
-        map(ip_address, ["192.0.2.1", "fe80::1", "fe80::2"])
+        map(ip_address, ["192.0.2.1", "fe80::1%eth0", "fe80::2%eth1"])
     )
 
 
