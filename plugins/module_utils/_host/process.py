@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import time
 
 
 def started_at(process: int) -> str | None:
@@ -38,3 +40,14 @@ def keep_open(*handles: int) -> None:
         if number not in (0, 1, 2, *handles):
             with contextlib.suppress(OSError):
                 os.close(number)
+
+
+def reap(child: int, seconds: float, *, kill: bool) -> None:
+    """Wait for the end of a child, but not longer than that; `kill` says whether it has to be told to."""
+    if kill:
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+    end, pause = time.monotonic() + seconds, 0.001
+    while not os.waitpid(child, os.WNOHANG)[0] and time.monotonic() < end:
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)

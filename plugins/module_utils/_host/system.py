@@ -12,7 +12,7 @@ from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.iommu_groups import reserved_memory
-from .reading.pci import read_device, read_devices, read_devices_below
+from .reading.pci import read_devices, read_devices_at, read_devices_below
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
@@ -46,8 +46,7 @@ class System:
         has. Raises HostdevError where libvirt does not answer, unless it is not asked: then the uses are the host's.
         """
         domains = self.domains.running() if self.domains is not None and ask_libvirt else ()
-        found = (read_device(self.tree, address) for address in addresses)
-        devices = {device.address: device for device in found if device is not None}
+        devices = {device.address: device for device in read_devices_at(self.tree, list(addresses))}
         for device in tuple(devices.values()):
             devices.update({below.address: below for below in read_devices_below(self.tree, device)})
         return self._inventory(list(devices.values()), domains)
@@ -85,6 +84,7 @@ class System:
         from .usage.management import management_uses
         from .usage.network.kernel_routes import read_routing
         from .usage.network.uses import network_uses, without_interface
+        from .usage.processes.hung import hung_uses
         from .usage.processes.mediated import mdev_uses
         from .usage.processes.uses import process_uses
         from .usage.storage.uses import storage_uses
@@ -95,6 +95,7 @@ class System:
         yield from elsewhere
         yield from management_uses(self.tree, devices)
         yield from mdev_uses(self.tree)
+        yield from hung_uses(self.tree, devices)
         yield from process_uses(self.tree, with_guests)
 
     def _in_other_namespaces(self, bare: t.Sequence[PciDevice]) -> list[HostUse]:

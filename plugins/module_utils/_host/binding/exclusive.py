@@ -13,19 +13,19 @@ import contextlib
 import errno
 import os
 import select
-import signal
 import stat
 import time
 import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guards.blocker import blocker
-from ..process import keep_open
+from ..process import keep_open, reap
 from ..usage.storage.uses import block_locations
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
+_REAP_SECONDS = 2.0
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
 _OPEN = os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -70,7 +70,7 @@ class ExclusiveOpen:
         finally:
             os.close(said_in)
             os.close(go_out)  # the child ends
-            _reap(child, patient=bool(ready))
+            reap(child, _REAP_SECONDS, kill=not ready)  # in state D it won't die; it has nothing of ours open
 
 
 def _open_and_wait(path: str, number: str, said: int, go: int) -> t.NoReturn:
@@ -106,17 +106,6 @@ def is_node(path: str, number: str) -> bool:
     state = os.stat(path)
     device = f"{os.major(state.st_rdev)}:{os.minor(state.st_rdev)}"
     return stat.S_ISBLK(state.st_mode) and device == number
-
-
-def _reap(child: int, *, patient: bool) -> None:
-    if not patient:
-        # In state D it won't die; it has nothing of ours open.
-        with contextlib.suppress(OSError):
-            os.kill(child, signal.SIGKILL)
-    for pause in (*[0.001] * 50, *[0.05] * 40):
-        if os.waitpid(child, os.WNOHANG)[0]:
-            break
-        time.sleep(pause)
 
 
 def whole_disks(tree: Tree, address: str) -> list[str]:

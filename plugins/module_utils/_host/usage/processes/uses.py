@@ -9,7 +9,6 @@ import re
 import typing as t
 
 from ...._model.host.uses import HostUse
-from ...hung_writes import all_hung_writes, where
 from ...reading.pci import pci_addresses
 from .device_nodes import DeviceNodes, Node
 from .mappings import mapped_files
@@ -28,16 +27,7 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
 
     `with_guests` are the functions that running domains have: that QEMU has them and their group open is no news.
     """
-    uses: dict[HostUse, None] = {
-        HostUse(
-            "held_by_process",
-            address,
-            f"process {write.process} has not come back from its write to {write.path}{where(write.process)}: only a "
-            "reboot frees the device",
-            "",
-        ): None
-        for address, write in all_hung_writes(tree).items()
-    }
+    uses: dict[HostUse, None] = {}
     processes = [name for name in tree.names("/proc") if name.isdecimal()]
     mapped = mapped_files(tree, processes)
     nodes = DeviceNodes(tree)
