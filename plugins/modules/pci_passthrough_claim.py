@@ -224,8 +224,8 @@ options:
       - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
         names.
       - V(enslaved) - it is a port of a bridge or bond, or carries a VLAN or the like.
-      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has a disk
-        that lies on it, be it the claim's own.
+      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has what it
+        carries (a disk, a USB or SCSI device, an interface, another node in C(/dev)), be it the claim's own.
       - V(in_interface_hostdev) while that domain does not run - another domain names it as an interface of type
         C(hostdev).
       - V(ip_configured) - the host has an address on it.

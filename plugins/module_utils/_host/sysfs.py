@@ -102,6 +102,10 @@ class Tree:
         below = target.startswith(f"{self._root}/")
         return recorded_number(target if below else self.local(os.path.normpath(target)))
 
+    def node_number(self, path: str) -> DeviceNumber | None:
+        """Which device a node in /dev stands for, whatever its name; None of what is none. Raises as `open_device`."""
+        return device_number(path) if self._root == "/" else recorded_number(os.path.realpath(self.local(path)))
+
     def real(self, path: str) -> str:
         """The host's path with all links followed."""
         return self._host_path(os.path.realpath(self.local(path)))

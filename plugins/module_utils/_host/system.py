@@ -60,16 +60,16 @@ class System:
             host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
             reserved_memory=reserved_memory(self.tree, devices),
-            disk_uses=self._disk_uses(domains),
+            part_uses=self._part_uses(domains),
         )
 
-    def _disk_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
-        """Which domains have a disk on which function; nothing is read before the first is asked for."""
+    def _part_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
+        """Which domains have what some function carries; nothing is read before the first is asked for."""
         if not domains:
             return
-        from .usage.storage.domain_disks import disk_uses
+        from .usage.domain_parts import part_uses
 
-        yield from disk_uses(self.tree, domains)
+        yield from part_uses(self.tree, domains)
 
     def _mdev_parents(self, domains: t.Iterable[Domain]) -> dict[str, str]:
         """The functions of mediated devices by UUID; nothing is read unless a domain has any."""

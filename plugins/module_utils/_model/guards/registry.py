@@ -263,8 +263,9 @@ _TABLE = (
     ),
     Guard(
         "in_domain_xml",
-        "another domain names it as a hostdev, or a domain has a disk that lies on it, be it the claim's own",
-        "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
+        "another domain names it as a hostdev, or a domain has what it carries (a disk, a USB or SCSI device, an interface, "
+        "another node in `/dev`), be it the claim's own",
+        "take it, or what it carries, out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
         "`virsh dumpxml` of the domain named",
         BY_ALLOW,
         "while that domain does not run",

@@ -38,10 +38,11 @@ class Node(t.NamedTuple):
 
 
 class DeviceNodes:
-    """Looks up what nodes lead to, each once."""
+    """Looks up what nodes lead to, each once: input devices only if `with_input`, which on a host are always open."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, with_input: bool = False) -> None:
         self._tree = tree
+        self._with_input = with_input
         self._by_number: dict[DeviceNumber, Node] = {}
         self._by_name: dict[str, Node] = {}
 
@@ -66,7 +67,7 @@ class DeviceNodes:
         return Node(tuple(block_locations(self._tree, name)), name=name)
 
     def _char(self, number: DeviceNumber) -> Node:
-        if number.major == _INPUT_MAJOR:
+        if number.major == _INPUT_MAJOR and not self._with_input:
             return Node()
         if number.major == _NVIDIA_MAJOR:
             return Node(_nvidia(self._tree, number.minor))
