@@ -220,7 +220,7 @@ options:
     description:
       - Blockers that are accepted for this claim, by code. Possible are the following.
       # guards: begin, written by ./run docs --write from plugins/module_utils/_model/guards/registry.py
-      - V(boot_vga) - the firmware booted with it, or the host's console is on its framebuffer.
+      - V(boot_vga) - the firmware booted with it, or a console of the host is on it (its framebuffer, a serial port).
       - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
         names.
       - V(enslaved) - it is a port of a bridge or bond, or carries a VLAN or the like.

@@ -71,6 +71,10 @@ class Tree:
     def exists(self, path: str) -> bool:
         return os.path.exists(self.local(path))
 
+    def is_file(self, path: str) -> bool:
+        """Whether there is a plain file at the path."""
+        return os.path.isfile(self.local(path))
+
     def block_number(self, path: str) -> str | None:
         """MAJOR:MINOR of the block device that a node in /dev stands for, whatever its name; None of all else."""
         try:

@@ -81,6 +81,7 @@ class System:
 
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
+        from .usage.kernel_clients import kernel_client_uses
         from .usage.management import management_uses
         from .usage.network.kernel_routes import read_routing
         from .usage.network.uses import network_uses, without_interface
@@ -94,6 +95,7 @@ class System:
         yield from network_uses(self.tree, read_routing(self.tree), self.environ, elsewhere)
         yield from elsewhere
         yield from management_uses(self.tree, devices)
+        yield from kernel_client_uses(self.tree)
         yield from mdev_uses(self.tree)
         yield from hung_uses(self.tree, devices)
         yield from process_uses(self.tree, with_guests)
