@@ -266,7 +266,7 @@ _TABLE = (
         "in_domain_xml",
         "another domain names it as a hostdev, or a domain has what it carries (a disk, a USB or SCSI device, an "
         "interface, another node in `/dev`), be it the claim's own",
-        "take that out of the domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
+        "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
         "`virsh dumpxml` of the domain named",
         BY_ALLOW,
         "while that domain does not run",
