@@ -220,13 +220,13 @@ options:
     description:
       - Blockers that are accepted for this claim, by code. Possible are the following.
       # guards: begin, written by ./run docs --write from plugins/module_utils/_model/guards/registry.py
-      - V(boot_vga) - the firmware booted with it, or the host's console is on its framebuffer.
+      - V(boot_vga) - the firmware booted with it, or a console of the host is on it (its framebuffer, a serial port).
       - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
         names.
       - V(enslaved) - it is a port of a bridge or bond, carries a VLAN or the like, or a program takes its packets
         (packet socket, XDP).
-      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has a disk
-        that lies on it, be it the claim's own.
+      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has what it
+        carries (a disk, a USB or SCSI device, an interface, another node in C(/dev)), be it the claim's own.
       - V(in_interface_hostdev) while that domain does not run - another domain names it as an interface of type
         C(hostdev).
       - V(ip_configured) - the host has an address on it, a route that leaves by it, or sends its kernel's messages by

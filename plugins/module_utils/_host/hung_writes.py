@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes that a driver did not come back from, noted by function so that nobody waits for one a second time.
+"""Writes, and reads, that a driver did not come back from, noted by function: nobody waits for one a second time.
 
 While a driver's remove hangs, the kernel holds the device's lock, and whoever reads driver_override waits for it too
 (drivers/pci/pci-sysfs.c, driver_override_show): for ever, in state D, the facts among them. So a note is left where a
@@ -20,16 +20,22 @@ if t.TYPE_CHECKING:
     from .sysfs import Tree
 
 NOTES = "/run/kvm.hostdev.hung-writes"
+_READ = " read"
 
 
 class HungWrite(t.NamedTuple):
-    """A process that hangs in a write to `path`."""
+    """A process that hangs in a write to `path`, or in a read of it: then it waits for what somebody else does."""
 
     process: int
     path: str
+    reading: bool = False
+
+    @property
+    def doing(self) -> str:
+        return f"{'reading' if self.reading else 'writing to'} {self.path}"
 
 
-def note_hung_write(tree: Tree, address: str, process: int, path: str) -> None:
+def note_hung_write(tree: Tree, address: str, process: int, path: str, *, reading: bool = False) -> None:
     """Leave the note. Where that is not possible, the next run finds out by itself."""
     from .folders import make_folder
 
@@ -43,7 +49,7 @@ def note_hung_write(tree: Tree, address: str, process: int, path: str) -> None:
         handle = os.open(os.path.join(folder, address), flags, 0o644)
         try:
             os.fchmod(handle, 0o644)  # for facts without root, whatever the umask
-            os.write(handle, f"{process} {started} {path}\n".encode())
+            os.write(handle, f"{process} {started} {path}{_READ if reading else ''}\n".encode())
         finally:
             os.close(handle)
 
@@ -55,7 +61,7 @@ def hung_write_at(tree: Tree, address: str) -> HungWrite | None:
     # A number that another process has by now began at another time.
     if not process.isdecimal() or started_at(int(process)) != started:
         return None
-    return HungWrite(int(process), path)
+    return HungWrite(int(process), path.removesuffix(_READ), path.endswith(_READ))
 
 
 def all_hung_writes(tree: Tree) -> dict[str, HungWrite]:

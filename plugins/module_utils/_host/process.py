@@ -127,3 +127,14 @@ def _call(calls: t.Iterable[t.Callable[[], t.Any]], said: int) -> t.NoReturn:
                 channel.flush()
     finally:
         os._exit(0)
+
+
+def reap(child: int, seconds: float, *, kill: bool) -> None:
+    """Wait for the end of a child, but not longer than that; `kill` says whether it has to be told to."""
+    if kill:
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+    end, pause = time.monotonic() + seconds, 0.001
+    while not os.waitpid(child, os.WNOHANG)[0] and time.monotonic() < end:
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)

@@ -71,6 +71,10 @@ class Tree:
     def exists(self, path: str) -> bool:
         return os.path.exists(self.local(path))
 
+    def is_file(self, path: str) -> bool:
+        """Whether there is a plain file at the path."""
+        return os.path.isfile(self.local(path))
+
     def block_number(self, path: str) -> str | None:
         """MAJOR:MINOR of the block device that a node in /dev stands for, whatever its name; None of all else."""
         try:
@@ -101,6 +105,10 @@ class Tree:
         target = os.path.join(os.path.dirname(link), os.readlink(self.local(link)))
         below = target.startswith(f"{self._root}/")
         return recorded_number(target if below else self.local(os.path.normpath(target)))
+
+    def node_number(self, path: str) -> DeviceNumber | None:
+        """Which device a node in /dev stands for, whatever its name; None of what is none. Raises as `open_device`."""
+        return device_number(path) if self._root == "/" else recorded_number(os.path.realpath(self.local(path)))
 
     def real(self, path: str) -> str:
         """The host's path with all links followed."""

@@ -12,7 +12,7 @@ from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.iommu_groups import reserved_memory
-from .reading.pci import read_device, read_devices, read_devices_below
+from .reading.pci import read_devices, read_devices_at, read_devices_below
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
@@ -47,8 +47,7 @@ class System:
         has. Raises HostdevError where libvirt does not answer, unless it is not asked: then the uses are the host's.
         """
         domains = self.domains.running() if self.domains is not None and ask_libvirt else ()
-        found = (read_device(self.tree, address) for address in addresses)
-        devices = {device.address: device for device in found if device is not None}
+        devices = {device.address: device for device in read_devices_at(self.tree, list(addresses))}
         for device in tuple(devices.values()):
             devices.update({below.address: below for below in read_devices_below(self.tree, device)})
         return self._inventory(list(devices.values()), domains)
@@ -62,16 +61,16 @@ class System:
             host_uses=self._host_uses(devices, with_guests),
             domain_uses=uses,
             reserved_memory=reserved_memory(self.tree, devices),
-            disk_uses=self._disk_uses(domains),
+            part_uses=self._part_uses(domains),
         )
 
-    def _disk_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
-        """Which domains have a disk on which function; nothing is read before the first is asked for."""
+    def _part_uses(self, domains: t.Sequence[Domain]) -> t.Iterator[tuple[str, DomainUse]]:
+        """Which domains have what some function carries; nothing is read before the first is asked for."""
         if not domains:
             return
-        from .usage.storage.domain_disks import disk_uses
+        from .usage.domain_parts import part_uses
 
-        yield from disk_uses(self.tree, domains)
+        yield from part_uses(self.tree, domains)
 
     def _mdev_parents(self, domains: t.Iterable[Domain]) -> dict[str, str]:
         """The functions of mediated devices by UUID; nothing is read unless a domain has any."""
@@ -83,9 +82,11 @@ class System:
 
     def _host_uses(self, devices: t.Sequence[PciDevice], with_guests: t.Collection[str]) -> t.Iterator[HostUse]:
         """Who uses what on the host; nothing is read before the first is asked for."""
+        from .usage.kernel_clients import kernel_client_uses
         from .usage.management import management_uses
         from .usage.network.kernel_network import NetworkQuestion
         from .usage.network.uses import network_uses, parts_without_interface, without_interface
+        from .usage.processes.hung import hung_uses
         from .usage.processes.mediated import mdev_uses
         from .usage.processes.uses import process_uses
         from .usage.storage.uses import storage_uses
@@ -98,7 +99,9 @@ class System:
         yield from network_uses(self.tree, routing, self.environ, elsewhere)
         yield from elsewhere
         yield from management_uses(self.tree, devices)
+        yield from kernel_client_uses(self.tree)
         yield from mdev_uses(self.tree)
+        yield from hung_uses(self.tree, devices)
         yield from process_uses(self.tree, with_guests)
 
     def _in_other_namespaces(

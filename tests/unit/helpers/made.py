@@ -78,10 +78,10 @@ def inventory(
     *devices: PciDevice,
     host_uses: t.Sequence[HostUse] = (),
     domain_uses: t.Mapping[str, t.Sequence[DomainUse]] | None = None,
-    disk_uses: t.Iterable[tuple[str, DomainUse]] = (),
+    part_uses: t.Iterable[tuple[str, DomainUse]] = (),
     **host_fields: t.Any,
 ) -> Inventory:
-    return Inventory(host(**host_fields), devices, host_uses=host_uses, domain_uses=domain_uses, disk_uses=disk_uses)
+    return Inventory(host(**host_fields), devices, host_uses=host_uses, domain_uses=domain_uses, part_uses=part_uses)
 
 
 def use(

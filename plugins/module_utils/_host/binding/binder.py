@@ -17,11 +17,12 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding, host_driven
 from ..reading.kernel_log import lines_about
-from ..reading.pci import DEVICES, read_device
+from ..reading.pci import DEVICES, pci_addresses, read_device
 from ..usage.processes.uses import process_uses
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice
+    from ..._model.host.uses import HostUse
     from ..._model.plan.steps import DriverStep
     from ..sysfs import Tree
 
@@ -218,7 +219,7 @@ class Binder:
         """
         end = time.monotonic() + _CLOSING_SECONDS
         while True:
-            users = [use.detail for use in process_uses(self._tree, ()) if use.address == address]
+            users = [use.detail for use in process_uses(self._tree, ()) if self._lies_on(use, address)]
             if not users:
                 return
             if time.monotonic() >= end:
@@ -231,6 +232,11 @@ class Binder:
             wanted="a device that no process has open, to take it from its driver",
             remedy="end the process, or let it close the device, then run the task again",
         )
+
+    def _lies_on(self, use: HostUse, address: str) -> bool:
+        """Whether a use is of the function or, as with Intel's VMD, of one below it."""
+        path = self._tree.real(f"{DEVICES}/{use.address}") if use.address else ""
+        return address in (use.address, *pci_addresses(path))
 
     def _put(self, address: str, name: str, text: str) -> None:
         self._attempt(address, f"{DEVICES}/{address}/{name}", text, f"set {name} to {text.strip() or 'nothing'}")

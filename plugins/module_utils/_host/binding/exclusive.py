@@ -13,20 +13,31 @@ import contextlib
 import errno
 import os
 import select
-import signal
 import stat
 import time
 import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.guards.blocker import blocker
-from ..process import keep_open
+from ..process import keep_open, reap
+from ..reading.pci import pci_addresses
 from ..usage.storage.uses import block_locations
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
+_REAP_SECONDS = 2.0
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
+_FORBIDDEN = "this process may not open /dev/{}, as in a container: whether anybody has the disk can't be told"
+_REFUSALS = {
+    errno.EBUSY: "the kernel refuses to open /dev/{} exclusively (EBUSY): somebody has it, or a partition of it, for "
+    "itself",
+    errno.ETIMEDOUT: "the kernel does not come back from opening /dev/{}",
+    # The controller of devices of a cgroup says EPERM (security/device_cgroup.c, kernel/bpf/cgroup.c).
+    errno.EPERM: _FORBIDDEN,
+    errno.EACCES: _FORBIDDEN,
+}
+_UNCONFINED = "run the task on the host itself as root, or let the container open its disks (DeviceAllow=block-* r)"
 _OPEN = os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -61,7 +72,7 @@ class ExclusiveOpen:
         with contextlib.ExitStack() as stack:
             for disk in disks:
                 code = stack.enter_context(self._opened(disk))
-                if code in (errno.EBUSY, errno.ETIMEDOUT):
+                if code in _REFUSALS:
                     raise _refused(subject, disk, code)
             yield
 
@@ -85,7 +96,7 @@ class ExclusiveOpen:
         finally:
             os.close(said_in)
             os.close(go_out)  # the child ends
-            _reap(child, patient=bool(ready))
+            reap(child, _REAP_SECONDS, kill=not ready)  # in state D it won't die; it has nothing of ours open
 
 
 def _open_and_wait(path: str, number: str, said: int, go: int) -> t.NoReturn:
@@ -123,23 +134,15 @@ def is_node(path: str, number: str) -> bool:
     return stat.S_ISBLK(state.st_mode) and device == number
 
 
-def _reap(child: int, *, patient: bool) -> None:
-    if not patient:
-        # In state D it won't die; it has nothing of ours open.
-        with contextlib.suppress(OSError):
-            os.kill(child, signal.SIGKILL)
-    for pause in (*[0.001] * 50, *[0.05] * 40):
-        if os.waitpid(child, os.WNOHANG)[0]:
-            break
-        time.sleep(pause)
-
-
 def whole_disks(tree: Tree, address: str) -> list[str]:
-    """The disks that lie on a function, by their names in /sys/class/block, without those made of other disks."""
+    """The disks that lie on a function, by their names in /sys/class/block, without those made of other disks.
+
+    Those on functions below it, as an Intel VMD has them, go with it.
+    """
     return [
         name
         for name in _not_of_others(tree)
-        if any(function == address for _path, function in block_locations(tree, name))
+        if any(address in pci_addresses(path) for path, _function in block_locations(tree, name))
     ]
 
 
@@ -152,17 +155,13 @@ def _not_of_others(tree: Tree) -> t.Iterator[str]:
 
 
 def _refused(address: str, disk: str, code: int) -> HostdevError:
-    detail = (
-        f"the kernel refuses to open /dev/{disk} exclusively (EBUSY): somebody has it, or a partition of it, for itself"
-        if code == errno.EBUSY
-        else f"the kernel does not come back from opening /dev/{disk}"
-    )
+    detail = _REFUSALS[code].format(disk)
     reason = blocker("kernel_holder", address, detail)
     return HostdevError(
         "device_in_use",
         subject=address,
         found=f"{reason.code}: {detail}",
         wanted="a disk that nothing on the host has",
-        remedy=reason.remedy,
+        remedy=_UNCONFINED if code in (errno.EPERM, errno.EACCES) else reason.remedy,
         details={"blockers": [reason.as_dict()]},
     )

@@ -78,9 +78,9 @@ class SysfsWriter:
         if not came_back:
             if alive is not None:
                 self._hung[subject] = alive
-            name, path = ("a process", "sysfs") if hung is None else (f"process {hung.process}", hung.path)
+            name, doing = ("a process", "writing to sysfs") if hung is None else (f"process {hung.process}", hung.doing)
             state = "" if hung is None else where(hung.process)
-            raise TimeoutError(f"{name} is still writing to {path} {waited}{state}")
+            raise TimeoutError(f"{name} is still {doing} {waited}{state}")
         if alive is not None:
             os.close(alive)
 

@@ -12,9 +12,9 @@ import typing as t
 
 from ..._model.host.config_space import ConfigSpace, config_space
 from ..._model.host.device import Child, PciDevice, named_vfio
-from ..hung_writes import all_hung_writes
 from ..sysfs import as_hexadecimal, as_number, as_text
 from .iommu_groups import groups_without_iommu
+from .overrides import UNREADABLE, read_overrides
 from .serials import serials
 
 if t.TYPE_CHECKING:
@@ -34,7 +34,6 @@ _BETWEEN = re.compile(
 _BRIDGES = {"0604": 1, "0607": 2}
 # ConnectX-7 functions that manage the NVLink of a host say so in a field of the vendor (NVIDIA Fabric Manager's guide).
 _MELLANOX, _MANAGES_NVLINK = "15b3", b"SW_MNG"
-_UNREADABLE = "unreadable"
 # Files that most functions have; none of them carries anything.
 _ATTRIBUTES = frozenset(
     "aer_dev_correctable aer_dev_fatal aer_dev_nonfatal ari_enabled boot_vga broken_parity_status class config "
@@ -51,6 +50,8 @@ _UEVENT = re.compile(
     r"PCI_SUBSYS_ID=([0-9A-F]{4}):([0-9A-F]{4})\nPCI_SLOT_NAME=.*\nMODALIAS=(.*)$",
     re.MULTILINE,
 )
+# 60-persistent-storage.rules of udev has it of a virtio disk as that tells it.
+_UDEV_SERIAL = "E:ID_SERIAL="
 _NAMESPACE = re.compile(r"nvme\d+(?:c\d+)?n\d+")
 
 
@@ -80,29 +81,34 @@ def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
 
     A function that vanishes while it is read is left out.
     """
-    reader = _Reader(tree, details=details)
-    devices = (reader.read(address) for address in tree.names(DEVICES))
-    return [device for device in devices if device is not None]
+    return read_devices_at(tree, tree.names(DEVICES), details=details)
+
+
+def read_devices_at(tree: Tree, addresses: t.Sequence[str], *, details: bool = False) -> list[PciDevice]:
+    """Those of the functions (given in sysfs spelling) that are there now."""
+    if not addresses:
+        return []
+    reader = _Reader(tree, addresses, details=details)
+    return [device for device in map(reader.read, addresses) if device is not None]
 
 
 def read_device(tree: Tree, address: str) -> PciDevice | None:
     """One function as it is now, None when there is none at the address (given in sysfs spelling)."""
-    return _Reader(tree, details=False).read(address)
+    return next(iter(read_devices_at(tree, [address])), None)
 
 
 def read_devices_below(tree: Tree, device: PciDevice) -> list[PciDevice]:
     """The functions behind a function: a bridge or, as Intel's VMD, an endpoint with buses of its own."""
-    found, pending = [], [device.path]
+    addresses, pending = [], [device.path]
     while pending:
         folder = pending.pop()
         for name in tree.names(folder):
             if _PCI_NAME.fullmatch(name):
-                below = read_device(tree, name)
-                found.extend([] if below is None else [below])
+                addresses.append(name)
                 pending.append(f"{folder}/{name}")
             elif _ROOT_BUS.fullmatch(name):
                 pending.append(f"{folder}/{name}")
-    return found
+    return read_devices_at(tree, addresses)
 
 
 class _Bus(t.NamedTuple):
@@ -130,7 +136,7 @@ class _Identity(t.NamedTuple):
 class _Reader:
     """Reads functions, and once what many of them share: buses, ids, configuration spaces that are the same."""
 
-    def __init__(self, tree: Tree, *, details: bool) -> None:
+    def __init__(self, tree: Tree, addresses: t.Iterable[str], *, details: bool) -> None:
         self._tree = tree
         self._read_details: t.Callable[[Folder, ConfigSpace], PciDetails] | None = None
         if details:
@@ -141,7 +147,7 @@ class _Reader:
         self._secondary: dict[str, int] = {}
         self._without_iommu = groups_without_iommu(tree)
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
-        self._hung_writes = all_hung_writes(tree)
+        self._overrides = read_overrides(tree, addresses)
 
     def read(self, address: str) -> PciDevice | None:
         target = self._tree.link_target(f"{DEVICES}/{address}") or address
@@ -156,7 +162,9 @@ class _Reader:
             return None
 
     def _read(self, address: str, bus: _Bus, name: str, folder: Folder) -> PciDevice | None:
-        identity = _identity(folder)
+        override = self._overrides.get(address)
+        # Some kernels of 2024 take the device's lock for uevent as well (drivers/base/core.c, uevent_show).
+        identity = _identity_of_files(folder) if override == UNREADABLE else _identity(folder)
         if identity is None:
             return None
         path = f"{bus.path}/{name}"
@@ -167,8 +175,6 @@ class _Reader:
             self._secondary[address] = config.secondary_bus
         express = "max_link_speed" in names  # the capability for PCI Express (pcie_dev_attrs_are_visible)
         driver = folder.link_name("driver")
-        # Whoever reads it of a function that hangs hangs too; it is not as it was, so that nobody forgets it.
-        override = _UNREADABLE if address in self._hung_writes else _override(folder.data("driver_override"))
         group = folder.link_name("iommu_group")
         others = names - _ATTRIBUTES
         children = self._children(path, header_type, others) if others else ()
@@ -295,13 +301,6 @@ def _identity_of_files(folder: Folder) -> _Identity | None:
 
 
 @functools.cache
-def _override(data: bytes | None) -> str | None:
-    """The kernel prints "(null)" for an unset override."""
-    text = as_text(data or b"")
-    return None if text in ("", "(null)") else text
-
-
-@functools.cache
 def _numa_node(data: bytes | None) -> int | None:
     number = as_number(data)
     return number if number is not None and number >= 0 else None
@@ -352,7 +351,17 @@ def _class_devices(tree: Tree, folder: str, kind: str) -> t.Iterator[Child]:
 
 
 def _block(tree: Tree, path: str, name: str) -> Child:
-    return Child("block", name, _attributes(tree, path, ("size", "serial")))
+    """A disk with the serial number that udev was told.
+
+    The kernel has a file for it of virtio disks alone, and asks the disk then, without a limit to how long it may take
+    to answer (drivers/block/virtio_blk.c, virtblk_get_id).
+    """
+    attributes = _attributes(tree, path, ("size",))
+    if name.startswith("vd"):
+        known = tree.lines(f"/run/udev/data/b{tree.text(f'{path}/dev')}")
+        serial = next((line[len(_UDEV_SERIAL) :] for line in known if line.startswith(_UDEV_SERIAL)), "")
+        attributes.update({"serial": serial} if serial else {})
+    return Child("block", name, attributes)
 
 
 def _attributes(tree: Tree, path: str, wanted: t.Sequence[str]) -> dict[str, str]:

@@ -19,14 +19,16 @@ _CLASS_IPMI = "0c07"
 # ASPEED makes nothing but BMCs; the iLO functions of HPE carry no class that tells.
 _BMC_VENDORS = frozenset({"1a03"})
 _BMC_PRODUCTS = frozenset({"103c3306", "103c3307"})
-_BMC_DRIVERS = frozenset({"ast", "hpilo", "ipmi_si", "mgag200"})
+_BMC_DRIVERS = frozenset({"ast", "hibmc-drm", "hpilo", "ipmi_si", "mgag200"})
 # Their watchdogs are plain files in /dev, without a class device; those of hpwdt before Linux 4.18.
 _WATCHDOG_DRIVERS = frozenset({"hpwdt", "pcwd_pci", "wdt_pci"})
 
 
 def management_uses(tree: Tree, devices: t.Collection[PciDevice]) -> list[HostUse]:
     """The uses; a watchdog's detail says whether it is running."""
-    return [*_management(devices), *_watchdogs(tree, devices), *_console(tree, devices)]
+    on_vfio = {device.address for device in devices if device.vfio}
+    consoles = (use for use in [*_framebuffer(tree), *_kernel_consoles(tree)] if use.address not in on_vfio)
+    return [*_management(devices), *_watchdogs(tree, devices), *consoles]
 
 
 def _management(devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse]:
@@ -55,17 +57,22 @@ def _watchdogs(tree: Tree, devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse
             yield HostUse("watchdog", address, f"{name} ({tree.text(f'{folder}/state') or 'state unknown'})")
 
 
-def _console(tree: Tree, devices: t.Iterable[PciDevice]) -> t.Iterator[HostUse]:
+def _kernel_consoles(tree: Tree) -> t.Iterator[HostUse]:
+    """The functions that carry serial ports to which the kernel writes (Documentation/ABI/testing/sysfs-tty)."""
+    for name in (tree.text("/sys/class/tty/console/active") or "").split():
+        for address in pci_addresses(tree.real(f"/sys/class/tty/{name}"))[-1:]:
+            yield HostUse("boot_vga", address, f"{name} is a console of the kernel")
+
+
+def _framebuffer(tree: Tree) -> t.Iterator[HostUse]:
     """The function that carries the framebuffer on which the kernel shows its virtual terminals."""
     framebuffers = [name for name in tree.names("/sys/class/graphics") if re.fullmatch(r"fb\d+", name)]
     if not framebuffers or not any(_bound_to_framebuffer(tree, name) for name in tree.names("/sys/class/vtconsole")):
         return
-    on_vfio = {device.address for device in devices if device.vfio}
     # The console is on the first one unless told otherwise (Documentation/fb/fbcon.rst).
     first = min(framebuffers, key=lambda name: int(name[2:]))
     for address in pci_addresses(tree.real(f"/sys/class/graphics/{first}"))[-1:]:
-        if address not in on_vfio:
-            yield HostUse("boot_vga", address, f"{first} carries the framebuffer console")
+        yield HostUse("boot_vga", address, f"{first} carries the framebuffer console")
 
 
 def _bound_to_framebuffer(tree: Tree, console: str) -> bool:

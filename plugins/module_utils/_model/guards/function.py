@@ -38,12 +38,12 @@ def own_blockers(inventory: Inventory, device: PciDevice, consent: Consent = NOB
         if (detail := guard(inventory, device, consent)) is not None
     ]
     host_uses, domain_uses = inventory.host_uses.get(address, ()), inventory.domain_uses.get(address, ())
-    disk_uses = inventory.disk_uses.get(address, ())
-    if not findings and not host_uses and not domain_uses and not disk_uses:
+    part_uses = inventory.part_uses.get(address, ())
+    if not findings and not host_uses and not domain_uses and not part_uses:
         return []
     reasons = use_blockers(address, host_uses, findings)
     reasons += domain_blockers(address, _foreign(domain_uses, consent))
-    reasons += domain_blockers(address, disk_uses)  # the asking domain's own disk goes as well
+    reasons += domain_blockers(address, part_uses)  # what the asking domain itself has of it goes as well
     return [reason for reason in reasons if not reason.accepted(consent.allow)]
 
 

@@ -121,7 +121,7 @@ _TABLE = (
     ),
     Guard(
         "boot_vga",
-        "the firmware booted with it, or the host's console is on its framebuffer",
+        "the firmware booted with it, or a console of the host is on it (its framebuffer, a serial port)",
         "have another way to the host, by network or serial line, and accept that the console goes",
         "`cat /sys/bus/pci/devices/ADDRESS/boot_vga`; `cat /proc/fb`",
         BY_ALLOW,
@@ -189,8 +189,9 @@ _TABLE = (
     Guard(
         "kernel_holder",
         "the kernel has the disk open for something of its own, which the detail names, such as the device mapper "
-        "(encryption, multipath), bcache, DRBD, a loop device or an export (nvmet, LIO)",
-        "take the disk out of what the detail names, or stop that",
+        "(encryption, multipath), bcache, DRBD, a loop device or an export (nvmet, LIO, USB/IP); or it uses the device "
+        "itself, for memory of the host (CXL) or as a DMA engine",
+        "take the device out of what the detail names, or stop that",
         "`lsblk -s`; `ls /sys/class/block/DISK/holders`; `dmsetup ls --tree`",
     ),
     Guard(
@@ -265,7 +266,8 @@ _TABLE = (
     ),
     Guard(
         "in_domain_xml",
-        "another domain names it as a hostdev, or a domain has a disk that lies on it, be it the claim's own",
+        "another domain names it as a hostdev, or a domain has what it carries (a disk, a USB or SCSI device, an "
+        "interface, another node in `/dev`), be it the claim's own",
         "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
         "`virsh dumpxml` of the domain named",
         BY_ALLOW,

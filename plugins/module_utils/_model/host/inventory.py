@@ -29,7 +29,7 @@ class Inventory:
     Uses of what is on no function are found by their path alone. `host_uses` are taken when the first question is
     about them: where that is a generator, who uses what on the host is not read before, and often not at all.
     `reserved_memory` are regions that the devices of an IOMMU group need mapped as they are, by group.
-    Likewise `disk_uses`: functions with the domains that have a disk on them.
+    Likewise `part_uses`: functions with the domains that have a disk on them, or another part of them.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Inventory:
         host_uses: t.Iterable[HostUse] = (),
         domain_uses: t.Mapping[str, t.Sequence[DomainUse]] | None = None,
         reserved_memory: t.Mapping[int, str] | None = None,
-        disk_uses: t.Iterable[tuple[str, DomainUse]] = (),
+        part_uses: t.Iterable[tuple[str, DomainUse]] = (),
     ) -> None:
         self.host = host
         self.reserved_memory = reserved_memory or {}
@@ -48,7 +48,7 @@ class Inventory:
             device.address: device for device in sorted(devices, key=lambda device: address_order(device.address))
         }
         self._host_uses = host_uses
-        self._disk_uses = disk_uses
+        self._part_uses = part_uses
         self.groups: dict[int, list[str]] = {}
         self._below: dict[str, list[str]] = {}
         for address, device in self.devices.items():
@@ -88,9 +88,9 @@ class Inventory:
         return self._with_uses_below(uses, lambda use: use)
 
     @functools.cached_property
-    def disk_uses(self) -> t.Mapping[str, t.Sequence[DomainUse]]:
+    def part_uses(self) -> t.Mapping[str, t.Sequence[DomainUse]]:
         uses: dict[str, list[DomainUse]] = {}
-        for address, use in self._disk_uses:
+        for address, use in self._part_uses:
             uses.setdefault(address, []).append(use)
         return self._with_uses_below(uses, lambda use: use)
 

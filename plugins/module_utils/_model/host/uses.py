@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 MEDIATED = "mdev"
 BELOW = "below"
+DISK, PART = "disk", "part"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class DomainUse:
     """A domain refers to a function by `via`; in its definition, live, or both.
 
     That is hostdev, interface or disk; `MEDIATED` where it has a mediated device that is made on the function, `BELOW`
-    where it has another function, which goes when this one does. `node` is the path of a block device that lies on the
-    function, where it is that which the domain names as a disk.
+    where it has another function, which goes when this one does. By `DISK` or `PART` it has what the function carries:
+    then `node` is the path of a block device, or what else the domain names (a path in /dev, an interface ...).
     """
 
     domain: str

@@ -26,6 +26,9 @@ _USB_DEVICE_MAJOR = 189
 # Its nodes are not in sysfs. 255 and 254 are of the driver as a whole (nvidiactl, nvidia-modeset).
 _NVIDIA_MAJOR = 195
 _NVIDIA = "/proc/driver/nvidia/gpus"
+# Nodes of PCI drivers that have no parent in sysfs, and a number of which many drivers have one (drivers/char/misc.c).
+# /dev/sev is the one by which AMD's security processor is asked for guests (drivers/crypto/ccp/sev-dev.c).
+_OF_DRIVERS = {"/sys/devices/virtual/misc/sev": "ccp"}
 _VFIO_GROUP = re.compile(r"/sys/devices/virtual/vfio/(?:noiommu-)?(\d+)")
 
 
@@ -38,10 +41,11 @@ class Node(t.NamedTuple):
 
 
 class DeviceNodes:
-    """Looks up what nodes lead to, each once."""
+    """Looks up what nodes lead to, each once: input devices only if `with_input`, which on a host are always open."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, with_input: bool = False) -> None:
         self._tree = tree
+        self._with_input = with_input
         self._by_number: dict[DeviceNumber, Node] = {}
         self._by_name: dict[str, Node] = {}
 
@@ -66,7 +70,7 @@ class DeviceNodes:
         return Node(tuple(block_locations(self._tree, name)), name=name)
 
     def _char(self, number: DeviceNumber) -> Node:
-        if number.major == _INPUT_MAJOR:
+        if number.major == _INPUT_MAJOR and not self._with_input:
             return Node()
         if number.major == _NVIDIA_MAJOR:
             return Node(_nvidia(self._tree, number.minor))
@@ -85,6 +89,8 @@ class DeviceNodes:
         if subsystem is not None:
             names = filter(re.compile(r"nvme\d+").fullmatch, self._tree.names(subsystem[0]))
             return Node(tuple(place for name in names for place in locate(self._tree, f"{subsystem[0]}/{name}")))
+        if path in _OF_DRIVERS:
+            return Node(self._functions_of(_OF_DRIVERS[path]))
         return Node(tuple(locate(self._tree, path)), "/vfio-dev/" in path)
 
     def _group(self, number: str) -> Node:
@@ -101,7 +107,10 @@ class DeviceNodes:
         Some drivers make their nodes without a parent, or without a class.
         """
         told = re.search(rf"^Character devices:\n(?:.+\n)*? *{major} (.+)$", self._devices, re.MULTILINE)
-        names = () if told is None else self._tree.names(f"/sys/bus/pci/drivers/{told[1]}")
+        return () if told is None else self._functions_of(told[1])
+
+    def _functions_of(self, driver: str) -> tuple[Place, ...]:
+        names = self._tree.names(f"/sys/bus/pci/drivers/{driver}")
         return tuple(("", address) for address in filter(is_pci_name, names))
 
     @functools.cached_property

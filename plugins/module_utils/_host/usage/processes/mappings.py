@@ -49,7 +49,10 @@ class _Reader(threading.Thread):
 
 
 def mapped_files(tree: Tree, processes: t.Iterable[str]) -> dict[str, list[OpenFile]]:
-    """The device nodes and the files below /sys that processes have mapped, by process; one that is stuck has none."""
+    """The device nodes and the files below /sys that processes have mapped, by process; one that is stuck has none.
+
+    Processes are given as `with_files` does.
+    """
     mapped: dict[str, list[OpenFile]] = {}
     remaining = iter(list(processes))
     while True:
@@ -70,7 +73,9 @@ def _mapped_files(tree: Tree, process: str) -> list[OpenFile]:
     for span, path in _shared(tree.data(f"/proc/{process}/maps") or b""):
         # Unlike maps, map_files has no zeros in front (fs/proc/base.c, proc_map_files_readdir).
         spans.setdefault(os.fsdecode(path), "-".join(f"{int(bound, 16):x}" for bound in span.split(b"-")))
-    files = (device_file(tree, f"/proc/{process}/map_files/{span}", path) for path, span in spans.items())
+    # A thread's folder has none; its number leads to them all the same (fs/proc/base.c, tgid_base_stuff).
+    number = process.rpartition("/")[2]
+    files = (device_file(tree, f"/proc/{number}/map_files/{span}", path) for path, span in spans.items())
     return [file for file in files if file is not None]
 
 

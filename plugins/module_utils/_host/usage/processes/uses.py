@@ -5,22 +5,16 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ...._model.host.uses import HostUse
-from ...hung_writes import all_hung_writes, where
 from ...reading.pci import pci_addresses
 from .device_nodes import DeviceNodes, Node
 from .mappings import mapped_files
-from .open_files import OpenFile, open_files
+from .open_files import FUNCTION_FILE, OpenFile, open_files, with_files
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree
-
-# Files by which a process drives a function past its driver, in whatever folder a container has sysfs (DPDK, SPDK).
-# Not `config`, which lspci and whatever watches a host open for a moment.
-_FUNCTION_FILE = re.compile(r".*/devices/(pci[^/]+/.*)/(?:resource\d(?:_wc)?)")
 
 
 def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
@@ -28,22 +22,13 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
 
     `with_guests` are the functions that running domains have: that QEMU has them and their group open is no news.
     """
-    uses: dict[HostUse, None] = {
-        HostUse(
-            "held_by_process",
-            address,
-            f"process {write.process} has not come back from its write to {write.path}{where(write.process)}: only a "
-            "reboot frees the device",
-            "",
-        ): None
-        for address, write in all_hung_writes(tree).items()
-    }
-    processes = [name for name in tree.names("/proc") if name.isdecimal()]
-    mapped = mapped_files(tree, processes)
+    uses: dict[HostUse, None] = {}
+    processes = {name: with_files(tree, name) for name in tree.names("/proc") if name.isdecimal()}
+    mapped = mapped_files(tree, processes.values())
     nodes = DeviceNodes(tree)
-    for process in processes:
-        files = dict.fromkeys(open_files(tree, process), "open")
-        for file in mapped.get(process, ()):
+    for process, place in processes.items():
+        files = dict.fromkeys(open_files(tree, place), "open")
+        for file in mapped.get(place, ()):
             files.setdefault(file, "mapped")
         for file in sorted(files, key=lambda file: file.path):
             node = _node(nodes, file)
@@ -57,7 +42,7 @@ def process_uses(tree: Tree, with_guests: t.Collection[str]) -> list[HostUse]:
 
 
 def _node(nodes: DeviceNodes, file: OpenFile) -> Node:
-    function = _FUNCTION_FILE.fullmatch(file.path)
+    function = FUNCTION_FILE.fullmatch(file.path)
     if function is not None:
         return Node(tuple(("", address) for address in pci_addresses(function[1])[-1:]))
     return nodes.by_name(file.path) if file.number is None else nodes.by_number(file.number)

@@ -10,15 +10,20 @@ import re
 import typing as t
 
 from ...reading.pci import locate
+from .mountinfo import holding, namespaces, parse_mount
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree
+    from .mountinfo import Mount
 
 _CLASS = "/sys/class/block"
 _VIRTUAL = "/sys/devices/virtual/"
 # Where a block device of the kernel's own names another by path: a loop device's backing (drivers/block/loop.c), what
 # a compressed one in memory writes back to (Documentation/admin-guide/blockdev/zram.rst).
 _BACKING = ("loop/backing_file", "backing_dev")
+# What is mounted at a /dev, a container's too; file systems on disks whose mounts may have no disk's number.
+_OF_NODES = frozenset({"devtmpfs", "tmpfs", "ramfs", "overlay"})
+_ON_DISKS = frozenset({"bcachefs", "btrfs", "zfs"})
 
 
 class BlockDevices:
@@ -43,8 +48,8 @@ class BlockDevices:
     def named(self, path: str) -> str | None:
         """The device that a path leads to: by its number, else by the name that it has in sysfs.
 
-        The path may be in another root folder (a container's), or of a node that is gone. Only what is in /dev is
-        looked at: a stat of anything else may hang with the server that its file system comes from.
+        The path may be in another root folder (a container's), or of a node that is gone. Only what is in /dev, or on
+        a disk of this host, is looked at: a stat of anything else may hang with the server that it comes from.
         """
         if path not in self._named:
             self._named[path] = self._find(path.removesuffix(" (deleted)"))
@@ -55,10 +60,29 @@ class BlockDevices:
         if path.startswith("/dev/"):
             number = self.tree.block_number(path)
             candidates = [number and self.numbered(number), self.tree.real(path).rsplit("/", 1)[-1]]
+        elif not path.startswith("/") or self._is_plain(path):
+            return None
         # Of a disk in a folder of its driver's sysfs has "!" for the slash (lib/kobject.c, kobject_set_name_vargs).
         _root, dev, rest = path.rpartition("/dev/")
         candidates += [rest.replace("/", "!")] if dev else []
         return next((name for name in candidates if name in self.names), None)
+
+    def _is_plain(self, path: str) -> bool:
+        """Whether a path outside /dev is of a plain file, or of a file system that is no place for nodes of disks."""
+        if "/dev/" not in path:
+            return True
+        mount = holding(self._mounts, path)
+        if mount is None or mount.kind in _OF_NODES:
+            return False
+        if mount.number.startswith("0:") and mount.kind not in _ON_DISKS:
+            return True
+        return self.tree.is_file(path)
+
+    @functools.cached_property
+    def _mounts(self) -> list[Mount]:
+        """Those of the host's own namespace."""
+        _process, lines = next(namespaces(self.tree))
+        return [mount for mount in map(parse_mount, lines) if mount is not None]
 
     def below(self, name: str) -> tuple[str, ...]:
         """What a device lies on directly, by device mapper, RAID, bcache ..., as a loop device or as a partition."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the kernel gives to other hosts, or to a machine at a USB port: exports that are kept in configfs."""
+"""What the kernel gives to other hosts, or to a machine at a USB port: mostly exports that are kept in configfs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _PATHS = (
     ("/sys/class/rnbd-server/ctl/devices/*/block_dev/dev", "RDMA block server (rnbd)"),
     ("/sys/module/pstore_blk/parameters/blkdev", "store of crash logs (pstore_blk)"),
 )
+_USB_IP = "/sys/bus/usb/drivers/usbip-host"
+_USB_IP_IN_USE = "2"  # include/uapi/linux/usbip.h, SDEV_ST_USED
 
 
 def exported(blocks: BlockDevices) -> t.Iterator[tuple[str, str, str]]:
@@ -40,6 +42,10 @@ def exported(blocks: BlockDevices) -> t.Iterator[tuple[str, str, str]]:
             # Of a target's back end the kernel also tells what it has open, however that was called.
             for place, address in _target(blocks, tree.text(f"{folder}/info") or "") or _named(blocks, named):
                 yield place, address, f"the kernel's {who} has it open, for {folder}"
+    for name in tree.names(_USB_IP):
+        if tree.text(f"{_USB_IP}/{name}/usbip_status") == _USB_IP_IN_USE:
+            for place, address in locate(tree, f"{_USB_IP}/{name}"):
+                yield place, address, f"another host has USB device {name} by USB/IP"
 
 
 def _matching(tree: Tree, pattern: str) -> list[str]:

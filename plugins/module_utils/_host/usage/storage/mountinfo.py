@@ -69,6 +69,13 @@ def parse_mount(line: str) -> Mount | None:
     return Mount(parts[2], unescape(parts[4]), rest[0], unescape(rest[1]), "".join(rest[2:3]), unescape(parts[3]))
 
 
+def holding(mounts: t.Sequence[Mount], file: str) -> Mount | None:
+    """The mount that a file or folder lies in; of several at one place the last covers the others."""
+    fitting = [mount for mount in mounts if f"{file}/".startswith(f"{mount.point.rstrip('/')}/")]
+    longest = max((len(mount.point) for mount in fitting), default=0)
+    return next((mount for mount in reversed(fitting) if len(mount.point) == longest), None)
+
+
 def unescape(text: str) -> str:
     """The kernel writes white space and backslashes of a path as octal (fs/proc_namespace.c, mangle)."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .mountinfo import SYSTEM_MOUNTS, namespaces, parse_mount, unescape
+from .mountinfo import SYSTEM_MOUNTS, holding, namespaces, parse_mount, unescape
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree
@@ -32,8 +32,11 @@ def system_storage(tree: Tree, mounts: t.Sequence[Mount]) -> SystemStorage:
     """The mounts of the system, those that they lie on (an overlay's layers, an image's file), swap, and all disks."""
     vital: dict[str, None] = {}
     blocks: dict[str, None] = {}
-    pending = [mount for mount in mounts if mount.point in SYSTEM_MOUNTS]
-    below = [_block(tree, line.split()[0]) for line in tree.lines("/proc/swaps")[1:] if line.strip()]
+    swaps = [unescape(line.split()[0]) for line in tree.lines("/proc/swaps")[1:] if line.strip()]
+    below = [_block(tree, node) for node in swaps if node.startswith("/dev/")]
+    # A file to swap to is only looked for in the table: its server may be dead.
+    holders = [holding(mounts, file) for file in swaps if not file.startswith("/dev/")]
+    pending = [mount for mount in mounts if mount.point in SYSTEM_MOUNTS or mount in holders]
     while pending or below:
         for mount in pending:
             vital[mount.point] = None
@@ -41,8 +44,8 @@ def system_storage(tree: Tree, mounts: t.Sequence[Mount]) -> SystemStorage:
         files = [file for mount in pending for file in _layers(mount)]
         for block in _all_below(tree, below, blocks):
             files.append(tree.text(f"{block}/loop/backing_file") or "")
-        holding = (_holding(mounts, file) for file in files)
-        pending = [mount for mount in holding if mount is not None and mount.point not in vital]
+        held = (holding(mounts, file) for file in files)
+        pending = [mount for mount in held if mount is not None and mount.point not in vital]
         below = []
     return SystemStorage(frozenset(vital), frozenset(blocks))
 
@@ -54,13 +57,6 @@ def _layers(mount: Mount) -> list[str]:
     options = mount.named_options
     texts = (options.get(name, "") for name in ("lowerdir", "lowerdir+", "datadir+", "upperdir"))
     return [folder for text in texts for folder in text.split(":") if folder.startswith("/")]
-
-
-def _holding(mounts: t.Sequence[Mount], file: str) -> Mount | None:
-    """The mount that a file or folder lies in; of several at one place the last covers the others."""
-    fitting = [mount for mount in mounts if f"{file}/".startswith(f"{mount.point.rstrip('/')}/")]
-    longest = max((len(mount.point) for mount in fitting), default=0)
-    return next((mount for mount in reversed(fitting) if len(mount.point) == longest), None)
 
 
 def _blocks(tree: Tree, mount: Mount) -> list[str]:
@@ -79,7 +75,7 @@ def _blocks(tree: Tree, mount: Mount) -> list[str]:
 
 def _block(tree: Tree, node: str) -> str:
     """The sysfs path of a block device by the path of its node."""
-    return tree.real(f"/sys/class/block/{tree.real(unescape(node)).rpartition('/')[2]}")
+    return tree.real(f"/sys/class/block/{tree.real(node).rpartition('/')[2]}")
 
 
 def _all_below(tree: Tree, paths: t.Iterable[str], seen: dict[str, None]) -> list[str]:

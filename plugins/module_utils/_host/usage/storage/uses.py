@@ -19,7 +19,10 @@ if t.TYPE_CHECKING:
 __all__ = ["block_locations", "storage_uses"]
 
 # Where the kernel keeps what it exports, and pools. Few hosts have any of it: the rest imports less.
-_EXPORTS = ("/sys/kernel/config", "/sys/kernel/scst_tgt", "/sys/class/rnbd-server", "/sys/module/pstore_blk")
+_EXPORTS = (
+    *("/sys/kernel/config", "/sys/kernel/scst_tgt", "/sys/class/rnbd-server", "/sys/module/pstore_blk"),
+    "/sys/bus/usb/drivers/usbip-host",
+)
 _POOLS = "/proc/spl/kstat/zfs"
 
 

@@ -14,12 +14,15 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import s
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.hung_writes import (
+    HungWrite,
     all_hung_writes,
     hung_write_at,
     note_hung_write,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading import bounded
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device, read_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.processes.hung import hung_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 
 VF1, VF2, VF3 = "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
@@ -142,7 +145,7 @@ def test_the_override_of_a_function_that_hangs_is_not_read_since_its_reader_woul
 def test_a_note_counts_only_for_the_process_that_left_it(tmp_path):
     tree = Tree(str(tmp_path))
     note_hung_write(tree, VF1, os.getpid(), UNBIND)
-    assert hung_write_at(tree, VF1) == (os.getpid(), UNBIND)
+    assert hung_write_at(tree, VF1) == HungWrite(os.getpid(), UNBIND)
     assert list(all_hung_writes(tree)) == [VF1]
     note = tmp_path / f"run/kvm.hostdev.hung-writes/{VF1}"
     process, _started, path = note.read_text().split()
@@ -159,3 +162,67 @@ def test_no_note_is_left_of_a_process_that_has_ended(tmp_path):
     os.waitpid(child, 0)
     note_hung_write(Tree(str(tmp_path)), VF1, child, UNBIND)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def locked(lab_host, monkeypatch):
+    """A host where something unknown keeps the lock of the first VF: whoever reads its override waits for that."""
+    monkeypatch.setattr(bounded, "PATIENCE", 0.1)
+    monkeypatch.setattr(bounded, "_GLANCE", 0.05)
+    waiting = []
+    monkeypatch.setattr(bounded, "reap", lambda process, *_rest, **_named: waiting.append(process))  # none ends state D
+    lab_host.kernel.load_module("vfio-pci")
+    override = lab_host.root / f"sys/bus/pci/devices/{VF1}/driver_override"
+    override.unlink()
+    os.mkfifo(override)
+    yield lab_host
+    let_go(override)
+    for process in waiting:
+        os.waitpid(process, 0)
+
+
+def let_go(override):
+    """Let all who wait for the override have it, and nobody wait any more."""
+    if override.is_fifo():
+        writer = os.open(override, os.O_RDWR | os.O_NONBLOCK)
+        override.unlink()
+        override.write_text("(null)\n")
+        os.close(writer)
+
+
+def test_others_are_claimed_and_released_while_somebody_keeps_a_devices_lock(locked):
+    assert set(locked.claim(VFS, owner="dpdk0").plans[0].after.holdings) == {VF2, VF3}
+    assert locked.release(owner="dpdk0").changed
+    failed = refused(locked.claim, {"name": "it", "address": VF1}, owner="dpdk0")
+    assert f"held_by_process ({VF1}: somebody keeps the device's lock in the kernel" in failed.message
+
+
+def test_who_waits_for_a_devices_lock_is_noted_and_nobody_waits_a_second_time(locked):
+    assert {device.address: device.driver_override for device in read_devices(locked.tree)}[VF1] == "unreadable"
+    (process,) = (note.process for note in all_hung_writes(locked.tree).values())
+    begun = time.monotonic()
+    device = read_device(locked.tree, VF1)
+    assert time.monotonic() - begun < 0.1
+    assert (device.driver, device.driver_override, device.product_id) == ("igbvf", "unreadable", "10ca")
+    (use,) = hung_uses(locked.tree, [device])
+    assert (use.code, use.address) == ("held_by_process", VF1)
+    assert f"; process {process} has been waiting for it since" in use.detail
+    with pytest.raises(TimeoutError, match=f"process {process} is still reading /sys/bus/pci/devices/{VF1}/"):
+        SysfsWriter(locked.tree)(UNBIND, VF1, 0.05)
+
+
+def test_a_device_whose_lock_is_let_go_is_as_any_other(locked):
+    assert read_device(locked.tree, VF1).driver_override == "unreadable"
+    let_go(locked.root / f"sys/bus/pci/devices/{VF1}/driver_override")
+    end = time.monotonic() + 10
+    while all_hung_writes(locked.tree):  # that of a child which nobody has waited for does not count
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert read_device(locked.tree, VF1).driver_override is None
+    assert hung_uses(locked.tree, read_devices(locked.tree)) == []
+
+
+def test_where_no_note_can_be_left_the_device_is_in_use_all_the_same(locked):
+    device = read_device(locked.tree, VF1)
+    (locked.root / f"run/kvm.hostdev.hung-writes/{VF1}").unlink()
+    assert [use.address for use in hung_uses(locked.tree, [device])] == [VF1]

@@ -315,6 +315,22 @@ def test_a_process_that_has_the_device_open_by_now_is_named_and_the_device_is_le
     assert bench.kernel.driver(VF) == "igbvf"
 
 
+def test_a_process_that_has_a_function_below_the_device_open_by_now_is_named_too(bench, monkeypatch):
+    monkeypatch.setattr(binding, "_CLOSING_SECONDS", 0.0)
+    bench.kernel.load_module("vfio-pci")
+    below = f"{os.path.realpath(bench.root / f'sys/bus/pci/devices/{VF}')}/pci10000:e0/10000:e0:00.0"
+    (bench.root / "sys/bus/pci/devices/10000:e0:00.0").symlink_to(
+        os.path.relpath(below, bench.root / "sys/bus/pci/devices")
+    )
+    os.makedirs(below)
+    process = bench.root / "proc/4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "fd/7").symlink_to(f"{below.removeprefix(str(bench.root))}/resource0")
+    refused = bench.refused(VF, IGBVF, VFIO)
+    assert (refused.code, refused.subject) == ("device_in_use", VF)
+    assert refused.found.endswith("/10000:e0:00.0/resource0 open")
+
+
 def test_what_the_kernel_said_of_a_device_that_it_refuses_is_told(bench):
     (bench.root / "dev").mkdir(exist_ok=True)
     (bench.root / "dev/kmsg").write_text(f"3,1,2,-;vfio-pci {VF}: probe failed\n")

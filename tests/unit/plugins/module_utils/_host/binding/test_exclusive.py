@@ -18,7 +18,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.exclusiv
     is_node,
     whole_disks,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 NVME, VF = "0000:04:00.0", "0000:01:10.0"
 
@@ -73,7 +75,7 @@ def test_who_only_looks_at_it_for_a_moment_is_waited_for(host):
     assert opens(host)
 
 
-@pytest.mark.parametrize("answer", [errno.ENXIO, errno.ENOMEDIUM, errno.EACCES])
+@pytest.mark.parametrize("answer", [errno.ENXIO, errno.ENOMEDIUM])
 def test_a_disk_without_a_medium_is_nobodys(host, answer):
     host.answers[:] = [answer]
     assert opens(host)
@@ -105,3 +107,22 @@ def test_a_function_is_not_taken_while_its_disk_is_held(host):
     assert host.host_state() == before
     host.answers[:] = []
     assert host.claim({"name": "disk", "address": NVME}).changed
+
+
+@pytest.mark.parametrize("answer", [errno.EPERM, errno.EACCES])
+def test_a_disk_that_may_not_be_opened_is_not_known_to_be_nobodys(host, answer):
+    host.answers[:] = [answer]
+    with pytest.raises(HostdevError, match="this process may not open /dev/nvme2n1, as in a container") as caught:
+        opens(host)
+    assert "DeviceAllow" in caught.value.remedy
+
+
+VMD, BELOW_VMD = "0000:00:0e.0", "10000:e1:00.0"
+DISK_BELOW = f"/sys/devices/pci0000:00/{VMD}/pci10000:e0/10000:e0:1d.0/{BELOW_VMD}/nvme/nvme0/nvme0n1"
+
+
+@pytest.mark.parametrize("address", [VMD, BELOW_VMD])
+def test_the_disks_below_a_function_are_its_own_too(folder, address):
+    files(folder, {f"{DISK_BELOW}/size": "1\n", "/sys/class/block/nvme0n1": f"-> ../..{DISK_BELOW[4:]}"})
+    assert whole_disks(Tree(str(folder)), address) == ["nvme0n1"]
+    assert whole_disks(Tree(str(folder)), "0000:00:0f.0") == []

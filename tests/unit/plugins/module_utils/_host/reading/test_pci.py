@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import (
@@ -567,3 +569,14 @@ def test_what_manages_nvlink_says_so_in_its_vital_product_data(folder, vendor, m
 )
 def test_the_vgpu_of_a_vf_is_told(folder, contents, vgpu_type):
     assert made(folder, contents).vgpu_type == vgpu_type
+
+
+@pytest.mark.parametrize(("number", "known"), [("252:16", "ab-12"), ("252:0", None)])
+def test_the_serial_of_a_virtio_disk_is_the_one_that_udev_was_told(folder, number, known):
+    disk = f"{HERE}/virtio2/block/vdb"
+    udev = {"/run/udev/data/b252:16": "S:x\nE:ID_SERIAL_SHORT=x\nE:ID_SERIAL=ab-12\n"}
+    files(folder, {**udev, f"{disk}/dev": f"{number}\n"})
+    os.mkfifo(f"{folder}{disk}/serial")  # whoever reads it may wait for the disk, for ever
+    device = made(folder, {})
+    assert [child.attributes.get("serial") for child in device.children] == [known]
+    assert device.serial == known

@@ -22,6 +22,7 @@ A = "0000:01:00.0"
         ({"vendor_id": "1a03", "product_id": "2000"}, ("bmc", "function of a BMC (1a03:2000)")),
         ({"vendor_id": "103c", "product_id": "3307"}, ("bmc", "function of a BMC (103c:3307)")),
         ({"driver": "mgag200"}, ("bmc", "function of a BMC (driver mgag200)")),
+        ({"driver": "hibmc-drm"}, ("bmc", "function of a BMC (driver hibmc-drm)")),
         ({"driver": "pcwd_pci"}, ("watchdog", "watchdog (driver pcwd_pci)")),
     ],
 )
@@ -131,3 +132,24 @@ def test_the_boot_display_with_the_console_has_one_blocker_with_both_details(fol
     assert [(blocker.code, blocker.detail, blocker.override) for blocker in display_blockers] == [
         ("boot_vga", "boot_vga is 1 in sysfs; fb0 carries the framebuffer console", "allow: [boot_vga]")
     ]
+
+
+def serial_consoles(*active):
+    path = f"/sys/devices/pci0000:00/{A}/{A}:0/{A}:0.0/tty/ttyS4"
+    return {
+        f"{path}/dev": "4:68\n",
+        "/sys/class/tty/ttyS4": f"-> ../../..{path}",
+        "/sys/devices/virtual/tty/tty0/dev": "4:0\n",
+        "/sys/class/tty/tty0": "-> ../../devices/virtual/tty/tty0",
+        "/sys/devices/virtual/tty/console/active": f"{' '.join(active)}\n",
+        "/sys/class/tty/console": "-> ../../devices/virtual/tty/console",
+    }
+
+
+def test_a_serial_port_that_is_a_console_of_the_kernel_falls_on_its_card(folder):
+    assert consoles(folder, serial_consoles("tty0", "ttyS4")) == [("boot_vga", A, "ttyS4 is a console of the kernel")]
+    assert consoles(folder, devices=[device(A, driver="vfio-pci")]) == []
+
+
+def test_a_serial_port_that_is_no_console_is_no_use(folder):
+    assert consoles(folder, serial_consoles("tty0")) == []

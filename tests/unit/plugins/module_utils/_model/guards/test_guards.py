@@ -192,14 +192,14 @@ def test_a_domains_disk_on_it_blocks_it_for_whoever_asks(owner, live, word, over
     uses = [(A, use(owner, via="disk", live=live, node="/dev/sda1")), (B, use(owner, node="/dev/sdb"))]
     detail = f"domain {owner.label} ({owner.id}) is {word} with /dev/sda1, which lies on it"
     blocker = Blocker("in_domain_xml", A, detail, override)
-    assert blockers_of([device(A)], disk_uses=uses, consent=Consent(owner_uuid=WEB.id)) == [blocker]
+    assert blockers_of([device(A)], part_uses=uses, consent=Consent(owner_uuid=WEB.id)) == [blocker]
 
 
 def test_a_domains_disk_can_be_accepted_unless_it_runs():
     consent = Consent(allow=frozenset({"in_domain_xml"}))
     for live, found in ((False, []), (True, [("in_domain_xml", A)])):
         uses = [(A, use(DB, via="disk", live=live, node="/dev/sda"))]
-        assert codes([device(A)], consent=consent, disk_uses=uses) == found
+        assert codes([device(A)], consent=consent, part_uses=uses) == found
 
 
 # The kernel's group rule.

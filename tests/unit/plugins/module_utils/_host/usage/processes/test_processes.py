@@ -283,3 +283,50 @@ def test_a_process_whose_mappings_can_not_be_read_keeps_nobody_waiting(folder, m
         f"process 42 (x) has {PCI}/resource2 open",
         f"process 43 (x) has {PCI}/resource0 mapped",
     ]
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["/sys/devices/platform/40000000.pcie/pci0000:00/0000:00:01.0", "/sys/devices/LNXSYSTM:00/VMBUS:00/x/pci1:00"],
+)
+def test_a_function_driven_by_its_files_is_held_wherever_its_root_bus_lies(folder, above):
+    file = f"{above}/{A}/resource0"
+    there = {file: "", "/proc/43/comm": "spdk\n", "/proc/43/maps": mapping(file)}
+    assert uses(folder, there, process(42, "dpdk", file)) == [
+        ("held_by_process", A, f"process 42 (dpdk) has {file} open"),
+        ("held_by_process", A, f"process 43 (spdk) has {file} mapped"),
+    ]
+
+
+def test_a_process_whose_first_thread_has_exited_holds_what_the_others_have(folder):
+    nodes = {
+        **numbered("char/242:1", f"{PCI}/uio/uio1"),
+        "/dev/uio1": "char 242:1\n",
+        "/proc/44/map_files/7f0000000000-7f0000004000": "-> /dev/uio1",
+    }
+    threads = {
+        "/proc/42/comm": "vpp\n",
+        "/proc/42/maps": "",
+        "/proc/42/task/42/comm": "vpp\n",
+        "/proc/42/task/43/comm": "w1\n",
+        "/proc/42/task/44/fd/3": f"-> {PCI}/resource0",
+        "/proc/42/task/44/maps": mapping("/dev/uio1"),
+    }
+    assert uses(folder, nodes, threads) == [
+        ("held_by_process", A, "process 42 (vpp) has /dev/uio1 mapped"),
+        ("held_by_process", A, f"process 42 (vpp) has {PCI}/resource0 open"),
+    ]
+
+
+def test_the_node_for_guests_with_encrypted_memory_is_of_amds_security_processor(folder):
+    there = {
+        **numbered("char/10:124", "/sys/devices/virtual/misc/sev"),
+        "/sys/class/misc/sev": "-> ../../devices/virtual/misc/sev",
+        "/proc/devices": "Character devices:\n 10 misc\n",
+        f"/sys/bus/pci/drivers/ccp/{A}": "x",
+        "/dev/node": "char 10:124\n",
+    }
+    assert uses(folder, there, process(42, "qemu-system-x86", "/dev/node"), process(43, "sevctl", "/dev/sev")) == [
+        ("held_by_process", A, "process 42 (qemu-system-x86) has /dev/node open"),
+        ("held_by_process", A, "process 43 (sevctl) has /dev/sev open"),
+    ]

@@ -47,6 +47,7 @@ def blocks(folder):
         ("/dev/strange", None),
         ("/dev/gone", None),
         ("/srv/sdb", None),
+        ("host:/export/dev/sdb", None),
         ("sdb", None),
         ("", None),
         ("/dev/", None),

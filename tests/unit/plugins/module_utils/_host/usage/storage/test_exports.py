@@ -115,3 +115,15 @@ def test_an_exported_volume_is_a_use_of_the_disks_below(folder):
 )
 def test_what_is_not_exported_is_free(folder, contents):
     assert uses(folder, *DISKS, NODES, contents) == []
+
+
+@pytest.mark.parametrize(("status", "used"), [("1", False), ("2", True)])
+def test_a_usb_device_that_another_host_has_is_held_with_its_controller(folder, status, used):
+    path = f"/sys/devices/pci0000:00/{A}/usb1/1-2"
+    there = {
+        f"{path}/usbip_status": f"{status}\n",
+        "/sys/bus/usb/drivers/usbip-host/1-2": f"-> ../../../..{path[4:]}",
+        "/sys/bus/usb/drivers/usbip-host/bind": "",
+    }
+    found = uses(folder, there)
+    assert found == [("kernel_holder", A, "another host has USB device 1-2 by USB/IP")] * used

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.tests.unit.helpers.disks import A, B, disk, mount, uses, virtual
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 PARTITION = f"/sys/devices/pci0000:00/{A}/host0/block/sda/sda1"
 
@@ -99,6 +101,27 @@ def test_a_loop_device_on_a_disk_is_a_use_and_what_is_on_its_partitions_too(fold
 def test_a_loop_device_on_a_file_is_no_use_of_the_disk_that_is_called_like_it(folder):
     loop = virtual("loop0", **{"loop/backing_file": "/var/lib/sda1\n"})
     assert uses(folder, disk("sda", A, "sda1"), loop, {"/var/lib/sda1": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("mounts", "used"),
+    [
+        (mount("259:9", "/"), False),
+        (mount("0:30", "/", "btrfs"), False),
+        (mount("259:9", "/") + mount("0:50", "/srv/img", "nfs4", "host:/img"), False),
+        (mount("259:9", "/") + mount("0:6", "/srv/img/dev", "devtmpfs"), True),
+        (mount("259:9", "/srv"), False),
+    ],
+)
+def test_a_loop_device_on_a_file_in_a_folder_called_dev_is_no_use_of_a_disk(folder, mounts, used, monkeypatch):
+    loop = virtual("loop0", **{"loop/backing_file": "/srv/img/dev/sda1\n"})
+    files(folder, {"/srv/img/dev/sda1": "", "/dev/x": ""})
+    looked = []
+    plain = Tree.is_file
+    monkeypatch.setattr(Tree, "is_file", lambda tree, path: looked.append(path) or plain(tree, path))
+    found = uses(folder, disk("sda", A, "sda1"), loop, mounts=mounts)
+    assert [code for code, _address, _detail in found] == ["kernel_holder"] * used
+    assert not looked or "nfs" not in mounts, "its server may be dead"
 
 
 def test_swap_in_memory_that_is_written_back_to_a_disk_is_a_use_of_that(folder):
