@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Claims without a domain: refused while something has the functions, and carried out and taken back once it has not."""
+"""Claims without a domain: refused while something has the functions, carried out and taken back once it has not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NICs whose use lies elsewhere: in another network namespace, and beyond the tunnel that this very run comes through."""
+"""NICs whose use lies elsewhere: in another network namespace, and at the tunnel that this very run comes through."""
 
 from __future__ import annotations
 

@@ -73,9 +73,9 @@ def test_functions_behind_uio_and_mediated_devices_are_refused_while_held_and_gi
     by_uio, by_guest = refused(result, "nic"), refused(result, "edu")
     assert set(by_uio[NIC]) == {"held_by_process"}, by_uio
     assert "(sleep) has /dev/uio" in by_uio[NIC]["held_by_process"]
-    assert set(by_guest[EDU]) == {"has_mdevs"}, by_guest
+    assert set(by_guest[EDU]) == {"has_mdevs", "in_domain_xml"}, by_guest
     assert f"{_MEDIATED} (lab_mdev-empty)" in by_guest[EDU]["has_mdevs"]
-    assert "db1" in by_guest[EDU]["has_mdevs"]
+    assert "domain db1" in by_guest[EDU]["in_domain_xml"]
     held = state_at(result, "held")
     assert state_at(result, "refused") == held
     assert_given(result, NIC, EDU)

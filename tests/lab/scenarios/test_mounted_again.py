@@ -15,9 +15,11 @@ _OPTIONS = r"noauto,nofail,x-systemd.wanted-by=dev-disk-by\x2dlabel-lab\x2ddata.
 _BEGIN = rf"""{names.DISKS}
 mkfs.ext4 -q -L lab-data $nvme
 mkdir -p /mnt/lab
+udevadm settle
 echo 'LABEL=lab-data /mnt/lab ext4 {_OPTIONS} 0 0' >> /etc/fstab
 systemctl daemon-reload
-udevadm settle
+systemctl start mnt-lab.mount
+systemctl stop mnt-lab.mount
 """
 _MOUNTED = f"{names.FUNCTIONS} await mountpoint -q /mnt/lab; udevadm settle"
 _END = rf"""
