@@ -71,7 +71,7 @@ def facts(result: PlayResult, task: str) -> dict[str, Any]:
 
 
 def lasting(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts without what each disk has anew when it appears, and without whether vfio-pci is loaded by now."""
+    """Return the facts but for what each disk has anew when it appears, and whether vfio-pci is loaded by now."""
     devices = [
         {**device, "devlinks": [link for link in device["devlinks"] if "/by-diskseq/" not in link]}
         if device.get("devlinks")
