@@ -26,6 +26,9 @@ _PACKAGES = (
     *("python3", "python3-libvirt", "libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"),
     # What the host may use its disks and interfaces with (test_host_uses.py, test_kernel_holders.py).
     *("e2fsprogs", "lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch", "bcache-tools"),
+    *("xfsprogs", "wireguard-tools"),
+    # What the lab's own kernel module is built with; removed once it is.
+    *("linux-headers-amd64", "make"),
 )
 #: Never unpacked: nobody reads them in the lab. pci.ids, which the modules read, lies in /usr/share/misc.
 _EXCLUDED = (

@@ -70,6 +70,17 @@ def facts(result: PlayResult, task: str) -> dict[str, Any]:
     return dict(result.of(task).result["ansible_facts"]["hostdev"])
 
 
+def lasting(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts but for what each disk has anew when it appears, and whether vfio-pci is loaded by now."""
+    devices = [
+        {**device, "devlinks": [link for link in device["devlinks"] if "/by-diskseq/" not in link]}
+        if device.get("devlinks")
+        else device
+        for device in facts["devices"]
+    ]
+    return {**facts, "devices": devices, "host": {**facts["host"], "vfio_present": None}}
+
+
 def own_blockers(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Return details of the blockers that lie in the functions themselves, by function and code."""
     return {

@@ -9,15 +9,12 @@ from typing import Any
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
-from tests.lab.scenarios.idle import Idle, own_blockers
+from tests.lab.scenarios import names
+from tests.lab.scenarios.idle import Idle, lasting, own_blockers
 from tests.lab.state import HostState, read_state
 
-_NAMES = f"""
-disk() {{ basename /sys/bus/pci/devices/$1/nvme/nvme*/nvme*n1; }}
-below() {{ find /sys/bus/pci/devices/$1/ -path '*/block/sd?' -printf '%f\\n'; }}
-interface() {{ ls /sys/bus/pci/devices/$1/net; }}
-nvme=/dev/$(disk {topology.NVME}) mirror="/dev/$(disk {topology.MULTIFUNCTION[2]}) /dev/$(disk {topology.NUMA_NVME})"
-scsi=/dev/$(below {topology.SCSI_HBA}) usb=/dev/$(below {topology.USB_CONTROLLER})
+_NAMES = f"""{names.DISKS}
+mirror="$slot $numa"
 controller=/dev/$(ls /sys/bus/pci/devices/{topology.NVME_PF}/nvme)
 bonded="$(interface {topology.MULTIFUNCTION[0]}) $(interface {topology.MULTIFUNCTION[1]})"
 tagged=$(interface {topology.CONVENTIONAL[0]})
@@ -126,5 +123,5 @@ def test_uses_by_the_host_block_the_functions_below_them_until_they_end(
     assert {address for address, details in usual.items() if "bmc" in details} == {topology.BMC}
     assert "watchdog" in usual[topology.WATCHDOG]
 
-    assert idle_again == idle.facts, left
+    assert lasting(idle_again) == lasting(idle.facts), left
     assert read_state(lab) == before

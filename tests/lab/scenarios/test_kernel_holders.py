@@ -9,16 +9,18 @@ from typing import Any
 from tests.lab import guest, topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
-from tests.lab.scenarios.idle import Idle, own_blockers
-from tests.lab.state import HostState, read_state
+from tests.lab.scenarios import names
+from tests.lab.scenarios.giving import assert_given, claiming, giving
+from tests.lab.scenarios.idle import Idle, lasting, own_blockers
+from tests.lab.state import HostState, read_state, reading, state_at
 
-_NAMES = f"""
-disk() {{ basename /sys/bus/pci/devices/$1/nvme/nvme*/nvme*n1; }}
-below() {{ find /sys/bus/pci/devices/$1/ -path '*/block/sd?' -printf '%f\\n'; }}
-nvme=/dev/$(disk {topology.NVME}) slot=/dev/$(disk {topology.MULTIFUNCTION[2]}) numa=/dev/$(disk {topology.NUMA_NVME})
-scsi=/dev/$(below {topology.SCSI_HBA}) usb=/dev/$(below {topology.USB_CONTROLLER})
+_NAMES = f"""{names.DISKS}
 nvmet=/sys/kernel/config/nvmet/subsystems/lab lio=/sys/kernel/config/target/core/iblock_0
 """
+_FUNCTIONS = (
+    *(topology.MULTIFUNCTION[2], topology.NVME, topology.NUMA_NVME),
+    *(topology.SCSI_HBA, topology.USB_CONTROLLER),
+)
 
 # Each on a disk of its own: an NVMe target, a SCSI target, a cache without anything to cache for, a mapper's table
 # without a UUID, and a file system that only another mount namespace has.
@@ -42,8 +44,7 @@ echo \\$\\$ > /run/lab-mounted
 exec sleep infinity
 END
 setsid unshare --mount --propagation private sh -e /run/lab-mount > /dev/null 2>&1 < /dev/null &
-for _second in $(seq 60); do test -e /run/lab-mounted && break; sleep 1; done
-test -e /run/lab-mounted
+await test -e /run/lab-mounted
 """
 
 # Each step whatever became of the others.
@@ -61,29 +62,36 @@ udevadm settle
 rm -f /run/lab-mount /run/lab-mounted && rmdir /mnt/lab
 """
 
-# A loop device, the journal of a file system that lies elsewhere, and the disk of a domain that does not run.
+# A loop device, the journal and the log of file systems that lie elsewhere, and the disk of a domain that does not run.
 _SECOND = """
 losetup --find $nvme
 mke2fs -q -F -b 1024 -O journal_dev $slot
 truncate -s 16M /var/tmp/lab.img
 mkfs.ext4 -q -F -b 1024 -J device=$slot /var/tmp/lab.img
-mkdir -p /mnt/lab
+truncate -s 64M /var/tmp/lab-xfs.img
+mkfs.xfs -q --unsupported -f -l logdev=$scsi /var/tmp/lab-xfs.img
+mkdir -p /mnt/lab /mnt/lab-xfs
 mount -o loop /var/tmp/lab.img /mnt/lab
+mount -o loop,logdev=$scsi /var/tmp/lab-xfs.img /mnt/lab-xfs
 virsh -q attach-disk plain1 $numa vdb --config --sourcetype block
 """
 
 _SECOND_ENDS = """
 virsh -q detach-disk plain1 vdb --config
-umount /mnt/lab
+umount /mnt/lab /mnt/lab-xfs
 losetup --detach $(losetup --noheadings --output NAME --associated $nvme)
-wipefs --quiet --all $slot
+wipefs --quiet --all $slot $scsi
 udevadm settle
-rm -f /var/tmp/lab.img && rmdir /mnt/lab
+rm -f /var/tmp/lab.img /var/tmp/lab-xfs.img && rmdir /mnt/lab /mnt/lab-xfs
 """
 
-
-def _claim(address: str) -> dict[str, Any]:
-    return {"owner": "lab-holder", "requests": [{"name": "disk", "address": address}], "attach": []}
+# A disk is there a while after its driver is.
+_BACK = f"""
+{names.FUNCTIONS}
+await below {topology.SCSI_HBA} | grep -q .
+await below {topology.USB_CONTROLLER} | grep -q .
+udevadm settle
+"""
 
 
 def _busy(lab: Lab, begin: str, end: str, address: str) -> tuple[dict[str, dict[str, str]], dict[str, Any], str]:
@@ -94,7 +102,7 @@ def _busy(lab: Lab, begin: str, end: str, address: str) -> tuple[dict[str, dict[
             lab.inventory(),
             tasks(
                 {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["devices"]}},
-                {"name": "claim", "kvm.hostdev.pci_passthrough_claim": _claim(address), "ignore_errors": True},
+                claiming("claim", address),
             ),
         )
     finally:
@@ -134,21 +142,26 @@ def test_what_the_kernel_holds_is_refused_by_name_and_given_once_it_is_free(
         topology.NVME: {"kernel_holder"},
         topology.MULTIFUNCTION[2]: {"mounted_fs"},
         topology.NUMA_NVME: {"in_domain_xml"},
+        topology.SCSI_HBA: {"mounted_fs"},
     }, left + left_again
     assert "loop" in second[topology.NVME]["kernel_holder"]
     assert "journal" in second[topology.MULTIFUNCTION[2]]["mounted_fs"]
+    assert "/mnt/lab-xfs" in second[topology.SCSI_HBA]["mounted_fs"]
     assert "domain plain1" in second_claim["msg"]
 
+    # The disks come back in the order of their functions, and so by the names that they had.
     free = play(
         lab.inventory(),
         tasks(
+            reading("free"),
+            *giving(*_FUNCTIONS),
+            {"name": "back", "ansible.builtin.raw": _BACK},
             {"name": "facts", "kvm.hostdev.pci_facts": {}},
-            # Not for real: what is bound anew has other names than the idle host's.
-            {"name": "nvmet", "kvm.hostdev.pci_passthrough_claim": _claim(topology.NVME), "check_mode": True},
-            {"name": "bcache", "kvm.hostdev.pci_passthrough_claim": _claim(topology.NUMA_NVME), "check_mode": True},
         ),
     )
     assert free.code == 0, free.output + left + left_again
-    assert free.of("facts").result["ansible_facts"]["hostdev"] == idle.facts
-    assert [free.of(name).result["changed"] for name in ("nvmet", "bcache")] == [True, True]
-    assert read_state(lab) == before
+    assert state_at(free, "free") == before
+    assert_given(free, *_FUNCTIONS, *topology.MULTIFUNCTION)
+    assert lasting(free.of("facts").result["ansible_facts"]["hostdev"]) == lasting(idle.facts)
+    after = read_state(lab)
+    assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
