@@ -11,6 +11,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import identity_mismatch
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
@@ -98,6 +99,13 @@ def test_a_device_that_is_with_vfio_already_is_adopted():
     (held,) = run([device(A, driver="vfio-pci")], NICS).holdings.values()
     assert held.adopted
     assert held.original == VFIO
+
+
+def test_so_is_one_that_is_with_vfio_and_pinned_to_nothing():
+    """As vfio-pci.ids= on the kernel's command line has it."""
+    (held,) = run([device(A, driver="vfio-pci", driver_override=None)], NICS).holdings.values()
+    assert held.adopted
+    assert held.original == Binding("vfio-pci", None)
 
 
 def test_a_device_that_the_owners_domain_names_already_is_preferred():
