@@ -212,6 +212,12 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Mutants of the rules, of which tests must kill 90 %; words choose wings and files, `--sample N` or `--all`."""
+    in_lab_environment(session, "tests.mutants", *session.posargs, environment="mutants")
+
+
+@nox.session
 def lab(session: nox.Session) -> None:
     """The lab host: up, down, status, shell, image, console, inventory; else its scenarios, arguments go to pytest."""
     arguments = session.posargs

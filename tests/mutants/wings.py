@@ -1,0 +1,34 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The wings that are mutated, each with the tests that are to kill its mutants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+COLLECTION = Path("ansible_collections/kvm/hostdev")
+UTILS = COLLECTION / "plugins/module_utils"
+TESTS = COLLECTION / "tests/unit/plugins/module_utils"
+
+# A rule is to be killed where it is tested: in the folders of its storey, and in the few flows that are about it. All
+# tests would be ten times slower, and kill by chance.
+WINGS: dict[str, tuple[str, ...]] = {
+    "_model/guards": (
+        "_model",
+        "_host/change/test_flow_usb_scsi.py",
+        "_host/change/test_set_aside.py",
+        "_host/change/test_used_meanwhile.py",
+    ),
+    "_model/record": ("_model/record", "_model/claims", "_host/record", "_host/change/test_flow_record.py"),
+    "_model/selection": ("_model", "_host/change/test_flow_usb_scsi.py"),
+    "_host/usage": ("_host/usage", "_host/change/test_used_meanwhile.py"),
+    "_host/binding": ("_host/binding", "_host/test_hung_writes.py", "_host/change/test_flow.py"),
+    "_host/record": ("_host/record", "_host/change/test_flow_record.py"),
+    "_host/change": ("_host/change",),
+}
+
+# They read the sources as text, which holds all mutants at once.
+OF_SOURCES = ("_model/guards/test_registry.py",)
+# Twenty processes at once, or thousands of changes in a row, for each mutant.
+TOO_SLOW = ("_host/change/test_races.py", "_model/availability/test_states_random.py")
