@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .mutation import Mutation
 from .wing import Wing, sampled
-from .wings import WINGS
+from .wings import IN_CHILDREN, WINGS
 
 _WANTED = 90.0
 _SAMPLE = 420
@@ -85,7 +85,11 @@ def _try(name: str, asked: argparse.Namespace, share: int, listed: Listed) -> bo
     """Try one wing's mutants and print what became of them; whether enough were killed."""
     begun = time.monotonic()
     wing = Wing(name, anew=asked.anew)
-    mutants = {key: mutation for key, mutation in wing.mutants.items() if not mutation.meaningless}
+    mutants = {
+        key: mutation
+        for key, mutation in wing.mutants.items()
+        if not mutation.meaningless and mutation.function not in IN_CHILDREN.get(mutation.file, ())
+    }
     words = [word for word in asked.words if word not in name and name not in word]
     if words:
         mutants = {key: mutation for key, mutation in mutants.items() if any(word in mutation.file for word in words)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import typing as t
 from dataclasses import dataclass
@@ -54,14 +55,14 @@ def _text(function: ast.FunctionDef) -> str:
 
 def _told(before: str, after: str) -> str:
     """The first line that differs, before and after, around what differs in it."""
-    pairs = zip(before.splitlines(), after.splitlines())
+    pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     old, new = next(((old.strip(), new.strip()) for old, new in pairs if old != new), ("", ""))
-    start = next((at for at, (left, right) in enumerate(zip(old, new)) if left != right), min(len(old), len(new)))
-    same = next((at for at, (left, right) in enumerate(zip(old[:start:-1], new[:start:-1])) if left != right), 0)
+    start = len(os.path.commonprefix([old, new]))
+    same = len(os.path.commonprefix([old[start:][::-1], new[start:][::-1]]))
     first = max(0, start - _CONTEXT) if max(len(old), len(new)) > _LINE else 0
     parts = []
     for line in (old, new):
-        last = min(len(line), max(len(line) - same, start) + _CONTEXT) if first or len(line) > _LINE else len(line)
+        last = min(len(line), len(line) - same + _CONTEXT) if first or len(line) > _LINE else len(line)
         parts.append(f"{'...' if first else ''}{line[first:last]}{'...' if last < len(line) else ''}")
     return " => ".join(parts)
 

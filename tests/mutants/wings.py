@@ -21,9 +21,15 @@ WINGS: dict[str, tuple[str, ...]] = {
         "_host/change/test_used_meanwhile.py",
     ),
     "_model/record": ("_model/record", "_model/claims", "_host/record", "_host/change/test_flow_record.py"),
-    "_model/selection": ("_model", "_host/change/test_flow_usb_scsi.py"),
+    "_model/selection": ("_model", "_host/change/test_flow_usb_scsi.py", "_host/change/test_set_aside.py"),
     "_host/usage": ("_host/usage", "_host/change/test_used_meanwhile.py"),
-    "_host/binding": ("_host/binding", "_host/test_hung_writes.py", "_host/change/test_flow.py"),
+    "_host/binding": (
+        "_host/binding",
+        "_host/test_hung_writes.py",
+        "_host/change/test_flow.py",
+        "_host/change/test_flow_guests.py",
+        "_host/change/test_release_to.py",
+    ),
     "_host/record": ("_host/record", "_host/change/test_flow_record.py"),
     "_host/change": ("_host/change",),
 }
@@ -32,3 +38,9 @@ WINGS: dict[str, tuple[str, ...]] = {
 OF_SOURCES = ("_model/guards/test_registry.py",)
 # Twenty processes at once, or thousands of changes in a row, for each mutant.
 TOO_SLOW = ("_host/change/test_races.py", "_model/availability/test_states_random.py")
+# Which tests reach a function is seen in their own process. These run in a child of it alone: tests pin them (of writes
+# that hang, of disks that are held), and mutmut does not know.
+IN_CHILDREN = {
+    "_host/binding/exclusive.py": ("_open_and_wait", "_open_patiently", "is_node"),
+    "_host/binding/sysfs_writer.py": ("_supervise", "_write", "_await"),
+}
