@@ -69,7 +69,7 @@ def lint(session: nox.Session) -> None:
             [tools / "ruff", "format", "--check", "--diff", "."],
             [tools / "ruff", "check", "."],
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
-            [tools / "mypy", "tests/gates", "noxfile.py"],
+            [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
             [tools / "mypy", "-p", "tests.lab"],
             [tools / "lint-imports", "--no-cache"],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import re
 import typing as t
 from dataclasses import dataclass
@@ -57,14 +56,20 @@ def _told(before: str, after: str) -> str:
     """The first line that differs, before and after, around what differs in it."""
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     old, new = next(((old.strip(), new.strip()) for old, new in pairs if old != new), ("", ""))
-    start = len(os.path.commonprefix([old, new]))
-    same = len(os.path.commonprefix([old[start:][::-1], new[start:][::-1]]))
+    start = _alike(old, new)
+    same = _alike(old[start:][::-1], new[start:][::-1])
     first = max(0, start - _CONTEXT) if max(len(old), len(new)) > _LINE else 0
     parts = []
     for line in (old, new):
         last = min(len(line), len(line) - same + _CONTEXT) if first or len(line) > _LINE else len(line)
         parts.append(f"{'...' if first else ''}{line[first:last]}{'...' if last < len(line) else ''}")
     return " => ".join(parts)
+
+
+def _alike(left: str, right: str) -> int:
+    """How many letters two texts have in common at their start."""
+    pairs = zip(left, right, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(left), len(right)))
 
 
 def _meaning(function: ast.FunctionDef) -> str:

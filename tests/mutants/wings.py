@@ -41,6 +41,6 @@ TOO_SLOW = ("_host/change/test_races.py", "_model/availability/test_states_rando
 # Which tests reach a function is seen in their own process. These run in a child of it alone: tests pin them (of writes
 # that hang, of disks that are held), and mutmut does not know.
 IN_CHILDREN = {
-    "_host/binding/exclusive.py": ("_open_and_wait", "_open_patiently", "is_node"),
+    "_host/binding/exclusive.py": ("_open_and_wait", "_open_patiently"),
     "_host/binding/sysfs_writer.py": ("_supervise", "_write", "_await"),
 }
