@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def _mutation(file: str, name: str, before: ast.FunctionDef, after: ast.Function
     after.name = before.name
     lines = _text(before), _text(after)
     key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-    return Mutation(file, function, _told(*lines), key, _meaning(before) == _meaning(after))
+    return Mutation(file, function, _told(*lines), key, _is_same(before, after))
 
 
 def _text(function: ast.FunctionDef) -> str:
@@ -72,34 +71,39 @@ def _alike(left: str, right: str) -> int:
     return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(left), len(right)))
 
 
-def _meaning(function: ast.FunctionDef) -> str:
-    """The function without what no test shall pin: the wording of messages, and what only a type checker reads.
+def _is_same(old: object, new: object) -> bool:
+    """Whether two parts of a function differ in nothing that a test shall pin.
 
-    A string with a space in it is wording; codes, keys, paths and the kernel's words have none. So is what an error
-    says besides its code and subject, unless it is chosen. The class of `t.cast` is for the type checker, and the case
-    of an encoding's name is for nobody.
+    That is the wording of messages: a text with a space in it (codes, keys, paths and the kernel's words have none) may
+    be another one, or none. So may what only a type checker reads, the class of `t.cast`, and the case of an encoding's
+    name, which is for nobody.
     """
-    return ast.dump(_Meaning().visit(ast.parse(ast.unparse(function))))
+    if isinstance(old, ast.Constant) and old.value == "utf-8":
+        return isinstance(new, ast.Constant) and new.value in ("utf-8", "UTF-8")
+    if _is_wording(old) and not isinstance(old, ast.keyword) and not isinstance(new, ast.JoinedStr):
+        return _is_wording(new) or (isinstance(new, ast.Constant) and new.value is None)
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, ast.Call) and isinstance(new, ast.Call):
+        return _is_same_call(old, new)
+    if isinstance(old, ast.AST):
+        return all(_is_same(getattr(old, field, None), getattr(new, field, None)) for field in old._fields)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_is_same, old, new))
+    return old == new
 
 
-class _Meaning(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, str) and " " in node.value.strip():
-            return ast.Constant(" ")
-        return ast.Constant("utf-8") if node.value == "UTF-8" else node
-
-    def visit_Call(self, node: ast.Call) -> t.Any:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "cast" and len(node.args) == 2:
-            return node.args[1]
-        if isinstance(node.func, ast.Name) and node.func.id == "HostdevError":
-            node.keywords = [word for word in node.keywords if not _is_wording(word)]
-        return node
+def _is_same_call(old: ast.Call, new: ast.Call) -> bool:
+    cast = isinstance(old.func, ast.Attribute) and old.func.attr == "cast" and len(old.args) == len(new.args) == 2
+    before, after = ([call.func, *(call.args[1:] if cast else call.args), *call.keywords] for call in (old, new))
+    if len(before) != len(after):
+        before, after = ([part for part in parts if not _is_wording(part)] for parts in (before, after))
+    return len(before) == len(after) and all(map(_is_same, before, after))
 
 
-def _is_wording(word: ast.keyword) -> bool:
-    """Whether it is a text of an error, or None in its place."""
-    told = isinstance(word.value, ast.JoinedStr) or (
-        isinstance(word.value, ast.Constant) and isinstance(word.value.value, (str, type(None)))
-    )
-    return told and word.arg in ("found", "wanted", "remedy")
+def _is_wording(node: object) -> bool:
+    if isinstance(node, ast.keyword):
+        return _is_wording(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return any(map(_is_wording, node.values))
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip()
