@@ -9,10 +9,12 @@ After a change all is made anew, but a mutant of the same text that was killed i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import typing as t
@@ -21,7 +23,7 @@ from pathlib import Path
 from tests.gates.places import CACHE, CHECKOUT, copy_files, known_files
 
 from .mutation import Mutation, mutations
-from .wings import COLLECTION, OF_SOURCES, TESTS, TOO_SLOW, UTILS, WINGS
+from .wings import COLLECTION, LEFT_OUT, TESTS, UTILS, WINGS
 
 PLACE = CACHE / "mutants" / str(CHECKOUT).strip("/").replace("/", "-")
 # By mutmut's exit codes (mutmut/stats.py); what is in neither was not tried, or not to its end.
@@ -88,8 +90,7 @@ class Wing:
         copy_files(known_files(), self._folder / COLLECTION)
         tests = [str(TESTS / path) for path in WINGS[self.name]]
         options = ["--import-mode=importlib", "-pno:cacheprovider"]
-        options += [f"--deselect={TESTS / path}" for path in OF_SOURCES]
-        options += [f"--ignore={TESTS / path}" for path in TOO_SLOW]
+        options += [f"--deselect={TESTS / path}" for path in LEFT_OUT]
         mutated = [str(UTILS / self.name / "*")]
         words = {"mutated": mutated, "options": options, "tests": tests}
         settings = {name: ", ".join(map(json.dumps, those)) for name, those in words.items()}
@@ -141,17 +142,28 @@ class Wing:
         log = self._folder / "log"
         env = {**os.environ, "PYTHONPATH": str(self._tree), "ANSIBLE_COLLECTIONS_PATH": str(self._tree)}
         with open(log, "w") as file:
-            done = subprocess.run(
-                [sys.executable, *arguments], cwd=self._folder, env=env, check=False, stdout=file, stderr=file
+            running = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self._folder,
+                env=env,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
             )
-        if done.returncode:
+            try:
+                code = running.wait()
+            finally:
+                # A mutant may have left a child behind that never ends, or this run is interrupted.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)
+        if code:
             lines = log.read_text(errors="replace").replace("\r", "\n").splitlines()
             raise SystemExit(f"mutants: mutmut failed for {self.name}:\n" + "\n".join(lines[-40:]))
 
 
 def _digest() -> str:
     """Of all that decides about a result."""
-    parts = hashlib.sha256(repr((WINGS, _SETTINGS)).encode())
+    parts = hashlib.sha256(repr((WINGS, LEFT_OUT, _SETTINGS)).encode())
     for name in known_files():
         if name.parts[0] in ("plugins", "tests") and name.parts[:2] != ("tests", "mutants"):
             parts.update(str(name).encode() + b"\0" + hashlib.sha256((CHECKOUT / name).read_bytes()).digest())

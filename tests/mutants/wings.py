@@ -40,10 +40,16 @@ WINGS: dict[str, tuple[str, ...]] = {
     "_host/change": ("_host/change",),
 }
 
-# They read the sources as text, which holds all mutants at once.
-OF_SOURCES = ("_model/guards/test_registry.py",)
-# Twenty processes at once, or thousands of changes in a row, for each mutant.
-TOO_SLOW = ("_host/change/test_races.py", "_model/availability/test_states_random.py")
+# Left out: what reads the sources as text, which holds all mutants at once, and what takes seconds, for each mutant:
+# twenty processes at once, thousands of changes in a row, any bytes and values.
+LEFT_OUT = (
+    "_model/guards/test_registry.py",
+    "_host/change/test_races.py",
+    "_model/availability/test_states_random.py",
+    "_model/record/test_schema.py::test_any_value_at_any_place_is_read_or_refused",
+    "_model/record/test_schema.py::test_any_bytes_anywhere_are_read_or_refused",
+    "_host/record/test_record_file.py::test_the_record_of_a_large_host_stays_small",
+)
 # Which tests reach a function is seen in their own process. These run in a child of it alone: tests pin them (of writes
 # that hang, of disks that are held), and mutmut does not know.
 IN_CHILDREN = {
