@@ -70,7 +70,7 @@ def lint(session: nox.Session) -> None:
             [tools / "ruff", "format", "--check", "--diff", "."],
             [tools / "ruff", "check", "."],
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
-            [tools / "mypy", "tests/gates", "noxfile.py"],
+            [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
             [tools / "mypy", "-p", "tests.lab"],
             [tools / "lint-imports", "--no-cache"],
@@ -215,6 +215,12 @@ def faults(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """A million inputs to all that reads what others wrote; words choose targets, `--inputs N` says how many."""
     in_lab_environment(session, "tests.fuzz", *session.posargs, environment="fuzz")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Mutants of the rules, of which tests must kill 90 %; words choose wings and files, `--sample N` or `--all`."""
+    in_lab_environment(session, "tests.mutants", *session.posargs, environment="mutants")
 
 
 @nox.session

@@ -181,7 +181,7 @@ def test_a_driver_that_comes_a_little_later_is_waited_for(bench):
 def test_a_driver_that_the_kernel_does_not_have_is_refused_before_anything_is_written(bench):
     bench.kernel.modules.clear()
     refused = bench.refused(VF, IGBVF, VFIO)
-    assert refused.code == "driver_missing"
+    assert (refused.code, refused.subject) == ("driver_missing", VF)
     assert refused.found == "the kernel has no driver vfio-pci, and modprobe vfio-pci did not bring it"
     assert bench.kernel.log == ["modprobe vfio-pci"]
     assert bench.state() == IGBVF
@@ -293,6 +293,48 @@ def test_another_driver_than_the_recorded_one_after_a_restore_is_not_believed(be
     refused = bench.refused(VF, VFIO, IGBVF)
     assert refused.found == "driver igb, driver_override unset after all writes"
     assert refused.wanted == "driver igbvf, driver_override unset"
+
+
+def test_what_the_kernel_said_is_told_where_another_driver_came(bench, monkeypatch):
+    bench.bound()
+    (bench.root / "dev").mkdir(exist_ok=True)
+    (bench.root / "dev/kmsg").write_text(f"3,1,2,-;igbvf {VF}: no memory\n3,2,3,-;igb {PF}: up\n")
+    monkeypatch.setattr(bench.kernel, "_probe", lambda address: bench.kernel._bind(address, "igb"))
+    refused = bench.refused(VF, VFIO, IGBVF)
+    assert refused.found.endswith(f"after all writes; the kernel's last words on it: igbvf {VF}: no memory")
+    assert refused.details == {"driver": "igb", "kernel_messages": [f"igbvf {VF}: no memory"]}
+
+
+CHOOSE = [
+    "devices/0000:01:10.0/driver_override <- '\\n'",
+    "drivers/vfio-pci/unbind <- '0000:01:10.0'",
+    "drivers_probe <- '0000:01:10.0'",
+]
+
+
+def let_choose(bench, expected="igbvf"):
+    bench.binder.apply(DriverStep(VF, VFIO, Binding(expected, None), by_kernel=True))
+
+
+def test_the_kernel_chooses_the_driver_of_what_goes_back_to_the_host(bench):
+    bench.bound()
+    let_choose(bench)
+    assert bench.kernel.log == CHOOSE
+    assert bench.state() == IGBVF
+
+
+def test_what_the_host_drives_by_now_stays_so_and_only_loses_its_override(bench):
+    bench.kernel("/sys/bus/pci/devices/0000:01:10.0/driver_override", "vfio-pci", 1.0)
+    bench.kernel.log.clear()
+    let_choose(bench, "other")
+    assert bench.kernel.log == CHOOSE[:1]
+    assert bench.state() == IGBVF
+
+
+def test_the_likeliest_driver_is_loaded_before_the_kernel_chooses(bench):
+    bench.bound()
+    let_choose(bench, "none-such")
+    assert bench.kernel.log == [*CHOOSE[:2], "modprobe none-such", CHOOSE[2]]
 
 
 def test_a_device_that_vanished_is_refused(bench):

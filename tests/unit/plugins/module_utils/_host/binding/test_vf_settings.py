@@ -14,10 +14,12 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import KernelInterfaces, VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import VfSettingsStep
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory, pf, vf
 
 GETLINK, SETLINK, NEWLINK, ERROR = 18, 19, 16, 2
-PF, VF = "0000:01:00.0", "0000:01:10.2"
+PF, OTHER_VF, VF = "0000:01:00.0", "0000:01:10.0", "0000:01:10.2"
 SPOOFCHK, TRUST, MAC = 4, 9, 1
 STEP = VfSettingsStep(VF, PF, 1, {"trust": False, "spoof_check": True}, {"trust": True, "spoof_check": False})
 
@@ -189,3 +191,34 @@ def test_a_kernel_that_does_not_answer_is_an_error_with_the_errno(tree):
 def test_a_pf_without_an_interface_is_named(tmp_path):
     error = refused(Tree(str(tmp_path)), Links({}))
     assert error.found == "0000:01:00.0 has no network interface on the host"
+
+
+def test_a_setting_that_the_kernel_refuses_is_named_with_its_value_and_why(tree):
+    class Refusing(Links):
+        def write(self, _interface, _index, name, _value):
+            if name == "spoof_check":
+                raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    error = refused(tree, Refusing({1: {"trust": True, "spoof_check": True}}))
+    assert (error.subject, error.wanted) == (f"spoof_check of {VF}, VF 1 of {PF}", "spoof_check off")
+    assert error.found == (
+        f"the kernel refused it: Operation not supported (errno {errno.EOPNOTSUPP}): "
+        "the driver of the physical function can't set it"
+    )
+    assert f"see dmesg for what the driver of {PF} says" in error.remedy
+
+
+def test_the_state_of_a_vf_has_its_place_its_settings_and_its_pfs_interface(tree):
+    class Up(Links):
+        def is_up(self, interface):
+            return interface == "enp1s0"
+
+    host = inventory(pf(PF, OTHER_VF, VF), vf(OTHER_VF, PF), vf(VF, PF), device("0000:02:00.0"))
+    states = VfSettings(tree, Up({0: {"trust": None}, 1: {"trust": True}})).states(
+        host, [VF, PF, "0000:02:00.0", "0000:09:00.0"]
+    )
+    assert states == {VF: VfState(PF, 1, {"trust": True}, "enp1s0", True)}
+
+
+def test_a_vf_whose_pf_is_not_seen_has_no_state(tree):
+    assert VfSettings(tree, Links({})).states(inventory(vf(VF, PF)), [VF]) == {}

@@ -134,6 +134,32 @@ def test_after_a_reboot_nothing_is_taken_from_the_host(host):
     assert len(host.record["claims"][0]["devices"]) == 2
 
 
+def test_after_a_reboot_a_device_that_has_no_driver_yet_is_not_bound_for_the_guest(host):
+    host.claim(WANTED, attach=())
+    host.kernel.fail(2, Killed())
+    with pytest.raises(Killed):
+        host.claim({**WANTED, "count": 1}, attach=())
+    host.reboot()
+    host.kernel.store("/sys/bus/pci/drivers/igbvf/unbind", VF2)
+    outcome = host.release(owner="nobody")
+    assert outcome.recovered
+    assert any(
+        f"the host was rebooted: nothing is left of the step 'driver of {VF2}" in told for told in outcome.warnings
+    )
+    assert host.kernel.driver(VF2) is None
+
+
+def test_after_a_reboot_a_device_that_came_up_with_vfio_is_given_back_all_the_same(host):
+    killed_at_libvirt(host, 1, host.claim, WANTED)
+    host.reboot()
+    host.kernel.load_module("vfio-pci")
+    host.kernel.store(f"/sys/bus/pci/devices/{VF1}/driver_override", "vfio-pci")
+    host.kernel.store("/sys/bus/pci/drivers/igbvf/unbind", VF1)
+    host.kernel.store("/sys/bus/pci/drivers/vfio-pci/bind", VF1)
+    assert host.release(owner="nobody").recovered
+    assert (host.kernel.driver(VF1), host.kernel.override(VF1)) == ("igbvf", None)
+
+
 def test_a_one_time_device_whose_release_was_undone_does_not_wait_to_be_cleaned(host, monkeypatch):
     host.claim(WANTED, allow_list=allow({"product_id": "10ca", "one_time_use": True}))
     write = type(host.file).write

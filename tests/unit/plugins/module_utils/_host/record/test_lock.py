@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import lock as lock_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock_holder import lock_holder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock_holder import _command, lock_holder
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 
 # Takes the lock as a run does, and holds it, with a child that outlives it where that is told.
@@ -126,6 +127,17 @@ def test_what_a_holder_does_is_told_in_one_line(path):
         end(process)
 
 
+def test_a_command_line_in_another_encoding_is_told_all_the_same():
+    code = "import signal; print(flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", code, b"caf\xe9"], stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        assert _command(process.pid) == f" ({sys.executable} -c {code} caf\ufffd)"
+    finally:
+        end(process)
+    assert _command(process.pid) == ""
+
+
 def test_a_lock_is_free_after_its_block_also_when_that_failed(path):
     with pytest.raises(ZeroDivisionError), locked(path, seconds=0.0):
         raise ZeroDivisionError
@@ -154,6 +166,44 @@ def test_a_lock_file_that_was_removed_while_it_was_waited_for_is_no_lock_any_mor
     monkeypatch.setattr(lock_module.time, "sleep", removed)
     with locked(path, seconds=60.0):
         assert taken(path).code == "locked"  # what lies at the path is what is held
+
+
+def test_a_lock_file_that_became_a_link_to_itself_while_it_was_waited_for_is_not_followed(path, monkeypatch):
+    first = locked(path, seconds=0.0)
+    first.__enter__()
+
+    def linked(_seconds):
+        os.rename(path, f"{path}-elsewhere")
+        os.symlink(f"{path}-elsewhere", path)
+        first.__exit__(None, None, None)
+
+    monkeypatch.setattr(lock_module.time, "sleep", linked)
+    error = taken(path, seconds=60.0)
+    assert (error.code, error.subject) == ("lock_untrusted", path)
+
+
+def test_a_file_system_that_can_not_lock_is_told_with_the_path(path, monkeypatch):
+    def flock(_handle, _how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", flock)
+    before = len(os.listdir("/proc/self/fd"))
+    error = taken(path)
+    assert (error.subject, error.found) == (path, f"[Errno {errno.ENOLCK}] No locks available")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_signal_while_the_lock_is_waited_for_is_no_failure(path, monkeypatch):
+    plain, failures = lock_module.fcntl.flock, [errno.EINTR, errno.EACCES, errno.EAGAIN]
+
+    def flock(handle, how):
+        if failures:
+            raise OSError(failures.pop(), "not now")
+        plain(handle, how)
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", flock)
+    with locked(path, seconds=60.0):
+        assert failures == []
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])

@@ -113,6 +113,19 @@ def test_the_file_is_replaced_as_a_whole_then_its_copy_and_each_and_its_folder_a
     assert seen == [("file", "old", "old"), ("folder", "new", "old"), ("file", "new", "old"), ("folder", "new", "new")]
 
 
+def test_what_is_being_written_has_a_name_by_which_the_next_run_knows_it_as_left_over(file, monkeypatch):
+    names, plain = [], os.rename
+
+    def rename(old, new):
+        names.append(Path(old).name)
+        plain(old, new)
+
+    monkeypatch.setattr(record_module.os, "rename", rename)
+    file.write(whole())
+    assert len(names) == 2
+    assert all(name.startswith(".hostdev.") and name.endswith(".tmp") for name in names)
+
+
 # It can't be written.
 
 
@@ -281,6 +294,12 @@ def test_a_record_that_vanished_is_no_empty_one_while_its_copy_is_there(file):
     assert list(file.read().tracker) == []
 
 
+def test_the_copy_of_a_record_that_vanished_is_told_with_its_number_of_claims(file):
+    file.write(Record(Tracker([HELD, claim(DPDK, holding("0000:02:00.0"))])))
+    os.unlink(file.path)
+    assert " (2 claims, written 2" in refused(file.read).found
+
+
 def test_a_claim_whose_record_vanished_gives_no_device_out_twice(lab_host):
     lab_host.claim({"name": "nic", "address": VF1}, owner="dpdk0")
     os.unlink(lab_host.file.path)
@@ -368,6 +387,7 @@ def test_what_is_no_file_in_the_records_place_stops_a_claim_at_once(lab_host, ma
     for check_mode in (True, False):
         error = refused(lab_host.claim, NIC, check_mode=check_mode)
         assert (error.code, error.subject, error.found) == ("record_untrusted", str(path), found)
+        assert error.wanted == "a regular file"
     assert lab_host.host_state() == before
     assert not path.with_name("nowhere").exists()
 

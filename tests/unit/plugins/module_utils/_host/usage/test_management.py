@@ -61,6 +61,12 @@ def test_a_watchdog_without_a_parent_falls_on_the_function_whose_driver_it_names
     assert told(management_uses(Tree(str(folder)), devices)) == [("watchdog", A, "watchdog0 (active)")]
 
 
+def test_a_watchdog_below_a_bridge_is_the_functions_and_not_the_bridges(folder):
+    path = f"/sys/devices/pci0000:00/0000:00:1c.0/{A}/watchdog/watchdog1"
+    files(folder, {f"{path}/state": "active\n", "/sys/class/watchdog/watchdog1": f"-> ../../..{path}"})
+    assert told(management_uses(Tree(str(folder)), [device(A)])) == [("watchdog", A, "watchdog1 (active)")]
+
+
 @pytest.mark.parametrize("contents", [{"identity": "Software Watchdog\n"}, {}])
 def test_a_watchdog_in_software_is_no_functions(folder, contents):
     path = "/sys/devices/virtual/watchdog/watchdog0"
@@ -105,6 +111,11 @@ def consoles(folder, *parts, devices=(device(A), device(B))):
 def test_the_first_framebuffer_carries_the_console(folder):
     host_uses = consoles(folder, FBCON, framebuffer("fb10", A), framebuffer("fb2", B))
     assert host_uses == [("boot_vga", B, "fb2 carries the framebuffer console")]
+
+
+def test_a_framebuffer_below_a_bridge_is_the_functions_and_not_the_bridges(folder):
+    host_uses = consoles(folder, FBCON, framebuffer("fb0", f"0000:00:1c.0/{A}"))
+    assert host_uses == [("boot_vga", A, "fb0 carries the framebuffer console")]
 
 
 def test_a_framebuffer_carries_no_console_that_is_not_bound_to_it(folder):

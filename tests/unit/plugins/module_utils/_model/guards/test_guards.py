@@ -137,6 +137,13 @@ def test_uses_of_one_kind_are_told_as_one():
     ]
 
 
+def test_a_use_that_may_not_be_accepted_keeps_its_code_from_being_so():
+    uses = [HostUse("default_route", A, "r"), HostUse("default_route", A, "root over it", allowable=False)]
+    consent = Consent(allow=frozenset({"default_route"}))
+    blocker = Blocker("default_route", A, "r; root over it", None)
+    assert blockers_of([device(A)], host_uses=uses, consent=consent) == [blocker]
+
+
 @pytest.mark.parametrize(
     ("via", "live", "blocker"),
     [

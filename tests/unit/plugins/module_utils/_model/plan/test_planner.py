@@ -10,6 +10,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.kinds import make_plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Change
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep, HostdevStep
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
@@ -17,7 +18,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import VFIO, WEB, claim, device, domain, holding, inventory
 
-A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
+A, B, C, D = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0"
 OWN = Binding("e1000e", None)
 NOBODY = Claim(WEB)
 
@@ -156,6 +157,33 @@ def test_an_adopted_device_that_lost_its_driver_since_is_not_bound_by_a_release(
     assert steps("release", [device(A)], held, NOBODY, xml()) == []
 
 
+def test_a_device_that_was_adopted_without_an_override_gets_none_and_keeps_one_that_it_was_given():
+    unpinned = Binding("vfio-pci", None)
+    held = claim(WEB, holding(A, adopted=True, original=unpinned, attach=()))
+    as_it_was = device(A, driver="vfio-pci", driver_override=None)
+    assert steps("claim", [as_it_was], NOBODY, held) == []
+    assert steps("release", [as_it_was], held, NOBODY) == []
+    assert steps("release", [bound(A)], held, NOBODY) == []
+
+
+def test_an_adopted_device_goes_back_to_the_vfio_driver_that_it_had():
+    unpinned = Binding("vfio-pci", None)
+    held = claim(WEB, holding(A, adopted=True, original=unpinned, attach=()))
+    other = device(A, driver="mlx5_vfio_pci", vfio=True, driver_override="mlx5_vfio_pci")
+    plan = planned("release", [other], held, NOBODY)
+    assert plan.steps == (DriverStep(A, Binding("mlx5_vfio_pci", "mlx5_vfio_pci"), unpinned),)
+
+
+@pytest.mark.parametrize(("adopted", "given_back"), [(True, ()), (False, (Binding("e1000e", None),))])
+def test_of_what_the_host_uses_by_now_only_our_own_override_goes(adopted, given_back):
+    pinned = Binding("e1000e", "vfio-pci")
+    present = device(A, driver=pinned.driver, driver_override=pinned.override)
+    held = claim(WEB, holding(A, adopted=adopted, original=Binding("vfio-pci", None) if adopted else OWN))
+    host = inventory(present, host_uses=[HostUse("ip_configured", A, "eth0 has an address")])
+    plan = make_plan(Snapshot(host, Tracker([held]), ()), Change("release", held, NOBODY))
+    assert plan.steps == tuple(DriverStep(A, pinned, binding) for binding in given_back)
+
+
 def test_what_the_host_has_back_already_is_not_touched_by_a_release():
     assert steps("release", [device(A)], claim(WEB, holding(A)), NOBODY, xml()) == []
 
@@ -224,6 +252,39 @@ def test_more_devices_than_free_root_ports_are_refused_with_how_to_add_some():
     assert error.wanted == "2, one for each of 0000:01:00.0, 0000:02:00.0"
     assert "<controller type='pci' model='pcie-root-port'/>" in error.remedy
     assert "'virsh edit web1'" in error.remedy
+
+
+EXCHANGED = claim(WEB, holding(A)), claim(WEB, holding(B))
+
+
+def test_a_device_that_leaves_the_guest_frees_a_root_port_for_one_that_enters():
+    before, after = EXCHANGED
+    assert "attach 0000:02:00.0, live of domain web1" in steps(
+        "claim", [bound(A), bound(B)], before, after, xml(A), xml(A, ports=0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("leaving", "live"),
+    [
+        ([bound(A)], xml(ports=0)),  # from the definition alone
+        ([bound(A, express=False)], xml(A, ports=0)),  # from a conventional slot
+        ([], xml(A, ports=0)),  # pulled out, and nobody knows what it was
+    ],
+)
+def test_no_other_that_leaves_does(leaving, live):
+    before, after = EXCHANGED
+    with pytest.raises(HostdevError) as caught:
+        steps("claim", [*leaving, bound(B)], before, after, xml(A), live)
+    assert caught.value.code == "no_free_root_port"
+    assert caught.value.found == "0 free pcie-root-port controllers in the running domain"
+
+
+def test_freed_root_ports_are_counted_with_those_that_are_free():
+    before, after = claim(WEB, holding(A)), claim(WEB, holding(B), holding(C), holding(D))
+    with pytest.raises(HostdevError) as caught:
+        steps("claim", [bound(A), bound(B), bound(C), bound(D)], before, after, xml(A), xml(A, ports=1))
+    assert caught.value.found == "2 free pcie-root-port controllers in the running domain"
 
 
 def test_root_ports_do_not_matter_to_the_definition():

@@ -11,6 +11,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import identity_mismatch
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
@@ -98,6 +99,27 @@ def test_a_device_that_is_with_vfio_already_is_adopted():
     (held,) = run([device(A, driver="vfio-pci")], NICS).holdings.values()
     assert held.adopted
     assert held.original == VFIO
+
+
+def test_so_is_one_that_is_with_vfio_and_pinned_to_nothing():
+    """As vfio-pci.ids= on the kernel's command line has it."""
+    (held,) = run([device(A, driver="vfio-pci", driver_override=None)], NICS).holdings.values()
+    assert held.adopted
+    assert held.original == Binding("vfio-pci", None)
+
+
+@pytest.mark.parametrize(
+    ("tags", "managed", "one_time_use"),
+    [
+        ({}, None, False),
+        ({"managed": True, "one_time_use": True}, True, True),
+        ({"managed": False, "one_time_use": False}, False, False),
+    ],
+)
+def test_what_the_allow_list_says_of_a_device_is_held_with_it(tags, managed, one_time_use):
+    permitted = allow({"product_id": "10d3", **tags})
+    (held,) = run([device(A)], NICS, allow_list=permitted).holdings.values()
+    assert (held.managed, held.one_time_use) == (managed, one_time_use)
 
 
 def test_a_device_that_the_owners_domain_names_already_is_preferred():
@@ -202,6 +224,12 @@ def test_a_larger_count_adds_and_a_smaller_one_gives_back_the_highest():
     devices = [device(A), device(B, driver="vfio-pci"), device(C, driver="vfio-pci")]
     assert served(run(devices, {**NICS, "count": 3}, tracker=tracker)) == {A: "nic", B: "nic", C: "nic"}
     assert served(run(devices, {**NICS, "count": 1}, tracker=tracker)) == {B: "nic"}
+
+
+def test_what_had_to_be_left_with_its_guest_is_the_first_to_be_given_back():
+    left, other = holding(A, attach=("live",)), holding(B)
+    selected = run([device(A), device(B)], NICS, tracker=Tracker([claim(WEB, left, other)]))
+    assert served(selected) == {B: "nic"}
 
 
 def test_requests_that_are_not_named_stay_as_they_are():
@@ -401,6 +429,15 @@ def test_the_mates_of_all_requests_are_in_one_list():
     assert str(error.details["group_members"]) in error.remedy
     selected = run([*GROUP, *others], *wanted, members=frozenset(error.details["group_members"]))
     assert served(selected)["0000:07:00.0"] == "disk"
+
+
+def test_the_devices_that_need_mates_are_named_in_the_order_of_their_addresses():
+    low, high = "2000:05:00", "10000:05:00"  # which a sort of texts has the other way round
+    devices = [
+        device(f"{slot}.{function}", iommu_group=group) for group, slot in ((1, high), (2, low)) for function in (0, 1)
+    ]
+    wanted = [{"name": name, "address": f"{slot}.0"} for name, slot in (("a", high), ("b", low))]
+    assert refused(devices, *wanted).subject == f"{low}.0, {high}.0"
 
 
 def test_of_many_mates_five_are_named_and_all_are_in_the_list():

@@ -276,6 +276,7 @@ def nvme(transport="tcp", address="traddr=192.0.2.9,trsvcid=4420", path=f"{FABRI
         ("tcp", "traddr=127.0.0.1,trsvcid=4420", []),
         ("pcie", "0000:07:00.0", []),
         ("loop", "", []),
+        ("apple-nvme", "", []),
     ],
 )
 def test_a_controller_over_fabrics_keeps_the_nic_between(folder, transport, address, expected):

@@ -51,6 +51,11 @@ def test_a_member_of_an_imported_pool_is_a_use_and_so_is_what_may_be_one(folder,
     assert uses(folder, *DISKS, known, pools) == [("zfs", A, detail)]
 
 
+def test_a_disk_that_is_a_member_as_a_whole_is_a_use_too(folder):
+    known = udev("8:16", ID_FS_TYPE="zfs_member", ID_FS_LABEL="tank")
+    assert uses(folder, *DISKS, known, TANK) == [("zfs", B, "sdb is a member of the imported pool tank")]
+
+
 @pytest.mark.parametrize(
     ("known", "pools"),
     [
