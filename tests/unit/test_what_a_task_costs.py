@@ -24,7 +24,7 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 345,
+    "facts": 346,
     "facts, libvirt": 385,
     "unchanged claim": 293,
     "release of nothing": 253,
