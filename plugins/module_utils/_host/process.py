@@ -73,6 +73,7 @@ class Apart:
     def __init__(self, *calls: t.Callable[[], t.Any]) -> None:
         """Raises OSError where there can be no child."""
         self._count = len(calls)
+        self.left_behind = False
         self._said, said = os.pipe()
         try:
             self._child = os.fork()
@@ -94,6 +95,7 @@ class Apart:
             ended = not pieces[-1]
         os.close(self._said)
         if not ended:
+            self.left_behind = True
             os.kill(self._child, signal.SIGKILL)
         # One in state D won't die; whoever reaps our own remains reaps it.
         os.waitpid(self._child, 0 if ended else os.WNOHANG)

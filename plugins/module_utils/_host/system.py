@@ -30,6 +30,8 @@ class System:
     tree: Tree
     domains: Domains | None = None
     environ: t.Mapping[str, str] = field(default_factory=dict)
+    # Where the kernel once did not answer in time it is not waited for again, device after device.
+    _network_hangs: bool = field(default=False, init=False, repr=False)
 
     def inventory(self, domains: t.Sequence[Domain] | None = None, *, details: bool = False) -> Inventory:
         """All functions as they are now, with `details` where these are to be shown.
@@ -84,16 +86,17 @@ class System:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.kernel_clients import kernel_client_uses
         from .usage.management import management_uses
-        from .usage.network.kernel_network import NetworkQuestion
+        from .usage.network.kernel_network import PATIENCE, NetworkQuestion
         from .usage.network.uses import network_uses, parts_without_interface, without_interface
         from .usage.processes.hung import hung_uses
         from .usage.processes.mediated import mdev_uses
         from .usage.processes.uses import process_uses
         from .usage.storage.uses import storage_uses
 
-        question = NetworkQuestion(self.tree)  # answered while the disks are read
-        yield from storage_uses(self.tree)
+        question = NetworkQuestion(self.tree, 0 if self._network_hangs else PATIENCE)
+        yield from storage_uses(self.tree)  # meanwhile it is answered
         routing, foreign = question.answer()
+        self._network_hangs |= question.hangs
         bare = [device for device in devices if without_interface(self.tree, device)]
         elsewhere = self._in_other_namespaces(bare, foreign, parts_without_interface(self.tree))
         yield from network_uses(self.tree, routing, self.environ, elsewhere)

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ...sysfs import Tree
 
 # A kernel that makes or removes hundreds of interfaces is busy for seconds.
-_PATIENCE = 10.0
+PATIENCE = 10.0
 _ANY = int(socket.AF_UNSPEC)
 _QUESTIONS = (
     (netlink.RTM_GETROUTE, netlink.FAMILIES),
@@ -50,15 +50,23 @@ class _Answers(t.NamedTuple):
 
 
 class NetworkQuestion:
-    """Asks at once, on the host itself; of any other root, and where the kernel does not answer, /proc tells."""
+    """Asks at once, on the host itself; of any other root, and where the kernel does not answer, /proc tells.
 
-    def __init__(self, tree: Tree, seconds: float = _PATIENCE) -> None:
+    With no `seconds` to wait nothing is asked.
+    """
+
+    def __init__(self, tree: Tree, seconds: float = PATIENCE) -> None:
         self._tree = tree
         self._seconds = seconds
         self._apart: Apart | None = None
-        if tree.local("/") == "/":
+        if seconds > 0 and tree.local("/") == "/":
             with contextlib.suppress(OSError):
                 self._apart = Apart(_ask, lambda: [tuple(link) for link in foreign_links(tree)])
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the kernel did not answer in time, and the child was left behind."""
+        return self._apart is not None and self._apart.left_behind
 
     def answer(self) -> Network:
         answers, foreign = (None, None) if self._apart is None else self._apart.answers(self._seconds)
@@ -66,7 +74,7 @@ class NetworkQuestion:
         return Network(routing or proc_routing(self._tree), [ForeignLink(*link) for link in foreign or ()])
 
 
-def read_network(tree: Tree, seconds: float = _PATIENCE) -> Network:
+def read_network(tree: Tree, seconds: float = PATIENCE) -> Network:
     return NetworkQuestion(tree, seconds).answer()
 
 

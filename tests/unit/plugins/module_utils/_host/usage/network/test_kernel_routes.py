@@ -16,6 +16,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import kernel_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import (
@@ -309,6 +311,15 @@ def test_a_kernel_that_never_answers_is_left_behind_and_proc_answers(host, monke
     before = time.monotonic()
     assert read_routing(host, 0.3) == FROM_PROC
     assert time.monotonic() - before < HANGING / 2
+
+
+def test_a_kernel_that_did_not_answer_is_not_asked_again(host, monkeypatch):
+    Kernel(monkeypatch, answers()).hangs = True
+    monkeypatch.setattr(kernel_network, "PATIENCE", 0.3)
+    system = System(host)
+    assert list(system.inventory_of([]).host_uses) == []
+    monkeypatch.setattr(kernel_network, "Apart", lambda *_calls: pytest.fail("asked again"))
+    assert list(system.inventory_of([]).host_uses) == []
 
 
 @pytest.mark.parametrize("error", [PermissionError(1, "no"), OSError(97, "family not supported")])
