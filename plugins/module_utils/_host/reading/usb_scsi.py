@@ -10,6 +10,8 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.host.node_device import SCSI, USB, NodeDevice
+from ..sysfs import as_text
+from .bounded import read_bounded
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
@@ -35,7 +37,21 @@ def read_usb_and_scsi(tree: Tree) -> dict[str, NodeDevice]:
                 below = [block for place, block in blocks if place.startswith(f"{path}/")]
                 paths = [place for block in below for place in _dev_paths(tree, block)]
                 devices[device.name] = replace(device, fields={**device.fields, "block_paths": paths})
-    return devices
+    return _with_usb_serials(tree, devices)
+
+
+def _with_usb_serials(tree: Tree, devices: t.Mapping[str, NodeDevice]) -> dict[str, NodeDevice]:
+    """The devices, USB devices with their serial numbers, except for those that are stuck.
+
+    Whoever reads one waits for the device's lock (drivers/usb/core/sysfs.c, usb_string_attr), which is taken for as
+    long as it is reset.
+    """
+    paths = {f"{device.path}/serial": name for name, device in devices.items() if device.capability == USB}
+    told = {paths[path]: data for path, data in read_bounded(tree, list(paths)).data.items() if data is not None}
+    return {
+        name: replace(device, fields={**device.fields, "serial": as_text(told[name])}) if name in told else device
+        for name, device in devices.items()
+    }
 
 
 def _usb(tree: Tree, name: str, path: str) -> NodeDevice | None:
@@ -51,7 +67,7 @@ def _usb(tree: Tree, name: str, path: str) -> NodeDevice | None:
         "port": name,
         "vendor_id": vendor.lower(),
         "product_id": product.lower(),
-        "serial": tree.text(f"{path}/serial"),
+        "serial": None,
         # A hub says so in its descriptor's class (USB 2.0, 11.23.1).
         "hub": root or tree.text(f"{path}/bDeviceClass") == _USB_CLASS_HUB,
         "root_hub": root,

@@ -260,7 +260,8 @@ _TABLE = (
     ),
     Guard(
         "held_by_process",
-        "a process has a device node of it open, or the kernel never came back from a process that bound or unbound it",
+        "a process has a device node of it open, or the kernel has not come back from a process that binds or unbinds "
+        "it, whichever that is",
         "end the process; what hangs in the kernel only a reboot frees",
         "`lsof` or `fuser -v` of the device node named",
     ),

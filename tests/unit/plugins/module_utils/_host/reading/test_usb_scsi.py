@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading import bounded
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.usb_scsi import read_usb_and_scsi
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import HBA, root_hub, scsi, usb, usb_path
@@ -78,6 +81,15 @@ def test_a_device_without_a_serial_or_one_that_is_going_away(folder):
     nodes = read(folder, usb("1-2", 2, serial=None), gone)
     assert list(nodes) == ["usb_1_2"]
     assert nodes["usb_1_2"].fields["serial"] is None
+
+
+def test_a_usb_device_that_is_stuck_keeps_nobody_waiting(folder, monkeypatch):
+    monkeypatch.setattr(bounded, "PATIENCE", 0.1)
+    monkeypatch.setattr(bounded, "_GLANCE", 0.05)
+    files(folder, {**usb("1-2", 2), **usb("1-3", 3, serial=None)})
+    os.mkfifo(f"{folder}{usb_path('1-3')}/serial")
+    nodes = read(folder)
+    assert [nodes[name].fields["serial"] for name in ("usb_1_2", "usb_1_3")] == ["STICK1", None]
 
 
 def test_a_host_without_usb_and_scsi(folder):
