@@ -86,10 +86,9 @@ rm -f /var/tmp/lab.img /var/tmp/lab-xfs.img && rmdir /mnt/lab /mnt/lab-xfs
 """
 
 # A disk is there a while after its driver is.
-_BACK = f"""
-{names.FUNCTIONS}
-await below {topology.SCSI_HBA} | grep -q .
-await below {topology.USB_CONTROLLER} | grep -q .
+_BACK = f"""{names.FUNCTIONS}
+has_disk() {{ test -n "$(find /sys/bus/pci/devices/$1/ -name 'nvme*n1' -o -path '*/block/sd?')"; }}
+for function in {" ".join(_FUNCTIONS)}; do await has_disk $function; done
 udevadm settle
 """
 
