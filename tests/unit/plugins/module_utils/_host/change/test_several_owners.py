@@ -47,6 +47,7 @@ def test_of_devices_by_address_all_come_back_or_none(host):
     failed = refused(host.release, addresses=(VF, NVME))
     assert (failed.code, failed.subject) == ("bind_failed", NVME)
     assert (failed.details["released"], list(failed.details["failed"])) == ([], ["owner spdk"])
+    assert "given back" not in failed.found
     assert host.host_state() == before
     assert sorted(host.record["claims"], key=str) == sorted(claims, key=str)
     assert host.record["journal"] is None
@@ -123,6 +124,7 @@ def test_what_can_not_be_taken_again_is_settled_before_anything_else_is(host):
     failed = refused(host.release, addresses=(VF, VF2, NVME))
     assert host.record["journal"] is not None
     assert failed.details["released"] == [VF, VF2]
+    assert f"; {VF}, {VF2} of owner a, owner b was given back; " in failed.found
     host.system.binder._write = plain
     host.release(owner="nobody")
     assert host.record["journal"] is None

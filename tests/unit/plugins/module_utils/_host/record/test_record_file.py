@@ -248,6 +248,7 @@ def test_a_record_that_can_not_be_understood_stops_with_its_path_and_all_stays_a
     error = refused(file.read)
     assert (error.code, error.subject) == ("record_unreadable", file.path)
     assert error.found.startswith(found)
+    assert error.wanted
     assert Path(file.path).read_bytes() == content
     assert len(os.listdir(tmp_path / "facts.d")) == 1 + (copy is not None)
 

@@ -83,6 +83,7 @@ def test_what_is_set_aside_is_so_once_and_held_by_nobody():
         ('{"a": 1e999}', "a", "the number 1e999", "a finite number"),
         ('{"a": 1234567890123456789}', "a", "a number of 19 digits", "at most 18 digits"),
         ('["\\ud800"]', "[0]", "it has half of a surrogate pair", "Unicode text"),
+        ('{"a": {"\\ud800": 1}}', "a", "it has half of a surrogate pair", "Unicode text"),
         ("", "", "it is empty", "JSON"),
         (" ", "", "it is blank", "JSON"),
     ],

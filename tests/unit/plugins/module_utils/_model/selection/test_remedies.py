@@ -116,6 +116,11 @@ def test_a_pf_that_a_request_fits_without_asking_for_one_is_told_of():
     assert PF in select(Snapshot(inventory(pf(PF)), Tracker()), asked(wanted)).holdings
 
 
+def test_so_is_one_where_the_request_asks_for_what_no_smartnic_manages():
+    wanted = {"name": "nic", "specs": [{"product_id": "10c9", "remote_managed": False}]}
+    assert remedy(inventory(pf(PF)), wanted) == f"{PF}: add `device_type: type-PF` to the request's spec; or {WIDEN}"
+
+
 def test_what_else_keeps_such_a_pf_is_told_too():
     host = inventory(pf(PF), host_uses=[HostUse("swap", PF, "sw")])
     error = refused(host, {"name": "nic", "specs": [{"product_id": "10c9"}]})

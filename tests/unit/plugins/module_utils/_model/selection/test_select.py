@@ -176,6 +176,14 @@ def test_vfs_are_taken_and_their_pf_is_left():
     assert served(run(sriov(), {**NICS, "count": 2})) == {VF1: "nic", VF2: "nic"}
 
 
+def test_a_vf_that_is_not_said_to_be_a_smartnics_is_the_hosts():
+    devices = [pf(PF, VF1, serial="s1"), vf(VF1, PF)]
+    hosts = {"name": "nic", "specs": [{"product_id": "10ca", "remote_managed": False}]}
+    assert served(run(devices, hosts)) == {VF1: "nic"}
+    managed = allow({"product_id": "10ca", "remote_managed": True})
+    assert refused(devices, hosts, allow_list=managed).code == "not_enough_devices"
+
+
 def test_a_pf_is_taken_when_it_is_asked_for():
     assert served(run([pf(PF)], {"name": "nic", "specs": [{"device_type": "type-PF"}]})) == {PF: "nic"}
     assert served(run([pf(PF)], {"name": "nic", "address": PF})) == {PF: "nic"}
