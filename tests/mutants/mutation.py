@@ -38,9 +38,8 @@ def mutations(source: Path, file: str) -> dict[str, Mutation]:
 
 
 def _mutation(file: str, name: str, before: ast.FunctionDef, after: ast.FunctionDef) -> Mutation:
-    # x_NAME for a function, xǁCLASSǁNAME for a method.
-    function = name.partition("__mutmut_")[0][1:].strip("ǁ_" if "ǁ" in name else "").replace("ǁ", ".")
-    function = function if "ǁ" in name else function[1:]
+    mangled = name.partition("__mutmut_")[0]  # x_NAME of a function, xǁCLASSǁNAME of a method
+    function = mangled.removeprefix("xǁ").replace("ǁ", ".") if "ǁ" in mangled else mangled.removeprefix("x_")
     after.name = before.name
     lines = _text(before), _text(after)
     key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

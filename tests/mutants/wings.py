@@ -37,7 +37,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "_host/change/test_release_to.py",
     ),
     "_host/record": ("_host/record", "_host/change/test_flow_record.py"),
-    "_host/change": ("_host/change",),
+    "_host/change": ("_host/change", "_host/record/test_record_file.py"),
 }
 
 # Left out: what reads the sources as text, which holds all mutants at once, and what takes seconds, for each mutant:

@@ -219,6 +219,25 @@ def test_libvirt_is_not_asked_about_a_device_that_a_driver_of_the_host_has(host,
     assert host.kernel.driver(NVME) is None
 
 
+def test_what_comes_after_it_in_the_release_is_given_back_all_the_same(host):
+    without_driver(host, NVME, "nvme")
+    without_driver(host, OTHER_NVME, "nvme")
+    host.claim(DISK, {"name": "other", "address": OTHER_NVME}, attach=("config",))
+    host.reboot()
+    plain = host.domain.detachDeviceFlags
+
+    def slow(xml, flags):
+        if "99 1" not in (host.root / "proc/self/mountinfo").read_text():
+            mount(host)
+        return plain(xml, flags)
+
+    host.domain.detachDeviceFlags = slow
+    outcome = host.release()
+    assert [line for line in outcome.warnings if "stays with the host's driver" in line] != []
+    assert (host.kernel.driver(NVME), host.kernel.driver(OTHER_NVME)) == ("nvme", None)
+    assert host.record["claims"] == []
+
+
 def test_an_unused_disk_goes_back_to_no_driver_after_a_reboot_as_it_was(host):
     without_driver(host, NVME, "nvme")
     host.claim(DISK, attach=("config",))
