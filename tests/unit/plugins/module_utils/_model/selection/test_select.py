@@ -562,8 +562,8 @@ def test_too_few_free_devices_are_refused_with_every_one_that_came_near():
     )
     assert error.wanted == "2 devices with vendor_id 8086"
     assert error.remedy == (
-        "0000:02:00.0: have the default route leave through another interface; and take the address off "
-        "(`ip address del`), and out of the network's configuration; "
+        "0000:02:00.0: have the default route leave through another interface; and take the address "
+        "or the route off (`ip address del`, `ip route del`), and out of the network's configuration; "
         f"0000:03:00.0: release it from domain db1 ({DB.id}) with `kvm.hostdev.pci_passthrough_release`; "
         "or ask for less, or widen the request's specs or the device_spec; "
         "or accept that with allow: [default_route, ip_configured]"
