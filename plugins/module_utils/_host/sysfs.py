@@ -23,6 +23,8 @@ class Tree:
 
     def __init__(self, root: str = "/") -> None:
         self._root = os.path.realpath(root)
+        self.may_hang = self._root == "/"
+        """Whether a file may keep its reader waiting for ever, as the kernel's do and recorded ones do not."""
 
     def local(self, path: str) -> str:
         """Where the host's path lies in this process's file system."""

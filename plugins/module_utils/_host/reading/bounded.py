@@ -40,6 +40,9 @@ def read_bounded(tree: Tree, paths: t.Sequence[str]) -> Answers:
 
     Raises ChildProcessError where the child is killed.
     """
+    if not tree.may_hang:
+        data = {path: tree.data(path, _LIMIT) for path in paths}
+        return Answers({path: None if text is None else text.replace(b"\0", b"") for path, text in data.items()}, {})
     hung: dict[str, int] = {}
     while True:
         remaining = [path for path in paths if path not in hung]

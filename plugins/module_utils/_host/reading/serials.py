@@ -54,7 +54,7 @@ def pcie_serial(read: t.Callable[[int, int], bytes]) -> str | None:
     list of capabilities is read. Root alone may.
     """
     place = _EXTENDED_CAPABILITIES
-    for _ in range(_MOST_CAPABILITIES):
+    for _turn in range(_MOST_CAPABILITIES):
         header = int.from_bytes(read(place, 4), "little")
         if header & 0xFFFF == _DEVICE_SERIAL_NUMBER:
             number = read(place + 4, 8)

@@ -138,6 +138,7 @@ def test_the_override_of_a_function_that_hangs_is_not_read_since_its_reader_woul
     override = host.root / f"sys/bus/pci/devices/{VF1}/driver_override"
     override.unlink()
     os.mkfifo(override)  # whoever opens it waits
+    host.tree.may_hang = True
     assert read_device(host.tree, VF1).driver == "igbvf"
     assert VF1 in {device.address for device in read_devices(host.tree)}
 
@@ -175,6 +176,7 @@ def locked(lab_host, monkeypatch):
     override = lab_host.root / f"sys/bus/pci/devices/{VF1}/driver_override"
     override.unlink()
     os.mkfifo(override)
+    lab_host.tree.may_hang = True
     yield lab_host
     let_go(override)
     for process in waiting:
