@@ -53,7 +53,7 @@ class HostdevError(Exception):
         self.subject = subject
         self.found = found
         self.wanted = wanted
-        self.remedy = remedy
+        self.remedy = remedy or ("give that instead" if wanted and code.startswith("invalid_") else "")
         self.details = dict(details or {})
         super().__init__(self.message)
 

@@ -80,4 +80,5 @@ def _check_scope(options: t.Mapping[str, t.Any]) -> None:
             subject="names" if options["names"] else "this task",
             found="no owner is named" + (", whose requests they are" if options["names"] else ", and no device"),
             wanted="one of domain, owner, orphans" + ("" if options["names"] else ", addresses"),
+            remedy="add one of them",
         )

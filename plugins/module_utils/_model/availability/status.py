@@ -20,6 +20,7 @@ from .states import AVAILABLE, DeviceStates, TransitionError
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
     from ..claims.tracker import Tracker
+    from ..claims.unmade_vf import UnmadeVf
     from ..host.inventory import Inventory
 
 
@@ -61,9 +62,8 @@ class Statuses:
         else:
             reasons = blockers(self._inventory, address, self._consent(holder))
         aside = self._tracker.set_aside[address] if address in self._set_aside else None
-        if holder is None and moved is None and aside is None:
-            return reasons
-        return reasons + record_blockers(self._inventory.devices[address], OnRecord(holder, moved, aside))
+        known = OnRecord(holder, moved, aside, self._unmade_vfs.get(address) if holder is None else None)
+        return reasons + record_blockers(self._inventory.devices[address], known)
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""
@@ -103,6 +103,14 @@ class Statuses:
         return frozenset(
             address for address in asides if aside_device(self._inventory, self._tracker, address) is not None
         )
+
+    @functools.cached_property
+    def _unmade_vfs(self) -> t.Mapping[str, UnmadeVf]:
+        if all(address in self._inventory.devices for claim in self._tracker for address in claim.holdings):
+            return {}
+        from ..claims.unmade_vf import unmade_vfs
+
+        return unmade_vfs(self._inventory, self._tracker)
 
     @functools.cached_property
     def _nobody(self) -> Consent:

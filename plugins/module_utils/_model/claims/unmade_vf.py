@@ -10,7 +10,8 @@ import typing as t
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .claim import Holding
+    from .claim import Holding, Owner
+    from .tracker import Tracker
 
 
 def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
@@ -32,6 +33,27 @@ def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
         and _bridges(device.stable_path) == bridges
         and _place(device.address) < _place(held.address)
     ]
+
+
+def unmade_vfs(inventory: Inventory, tracker: Tracker) -> dict[str, UnmadeVf]:
+    """By each PF that it may be one of, a held VF that was not made again."""
+    held = ((claim.owner, holding) for claim in tracker for holding in claim.holdings.values())
+    return {
+        pf.address: UnmadeVf(holding.address, owner)
+        for owner, holding in held
+        if holding.address not in inventory.devices
+        for pf in pfs_of_unmade(inventory, holding)
+    }
+
+
+class UnmadeVf(t.NamedTuple):
+    """A VF by the address that it had, and who holds it."""
+
+    address: str
+    owner: Owner
+
+    def __str__(self) -> str:
+        return f"its VF {self.address}, which was not made again, is held by {self.owner}"
 
 
 def unmade(pfs: t.Sequence[PciDevice]) -> str:

@@ -59,6 +59,11 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
     if wish.names:
         held = {name for claim in claims for name in claim.requests}
         warnings += [f"{_whose(wish)} holds nothing for a request {name}" for name in wish.names if name not in held]
+    warnings += [
+        f"there is no device {address} on this host, and nobody holds it"
+        for address in wish.addresses
+        if address not in snapshot.inventory.devices and snapshot.tracker.holder(address) is None
+    ]
     owners = {claim.owner.key for claim in claims}
     warnings += [
         f"{aside.address}, which was claimed for {aside.owner}, is {aside.told()}"

@@ -8,7 +8,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ..address import address_order
 from ..claims.identity import as_claimed, held_device, may_be_another
+from ..errors import few
 from ..plan.glance import at_rest
 from ..plan.plan import CLAIM, Change, Steps
 from ..selection.nearness import affinity_warnings, policy_warnings
@@ -52,6 +54,7 @@ class PciFunctions:
         new = [devices[address] for address in change.after.holdings if address not in change.before.holdings]
         return [
             *_idle(snapshot, asked),
+            *_no_mates(snapshot.inventory, asked, change.after),
             *policy_warnings(asked.wish.requests, asked.guest, asked.owner),
             *affinity_warnings(new, asked.guest),
             *(_machine_warnings(domain, new) if asked.places and new else ()),
@@ -161,6 +164,14 @@ def _late(snapshot: Snapshot, domain: Domain, plan: Plan) -> list[str]:
     from ..plan.domain.root_ports import ports_waiting
 
     return [*waiting(snapshot.inventory, domain, plan.after), *ports_waiting(domain, plan)]
+
+
+def _no_mates(inventory: Inventory, asked: Asked, claim: Claim) -> list[str]:
+    """A warning of consent to devices that are in no IOMMU group of what is held."""
+    held = inventory.devices.keys() & claim.holdings.keys()
+    mates = {mate.address for address in held for mate in inventory.group_mates(address)}
+    others = sorted(asked.wish.terms.members - mates - claim.holdings.keys(), key=address_order)
+    return [f"group_members: {few(others)} is no group mate of what is claimed, and stays as it is"] if others else []
 
 
 def _idle(snapshot: Snapshot, asked: Asked) -> list[str]:

@@ -15,16 +15,18 @@ if t.TYPE_CHECKING:
     from ..claims.claim import Claim
     from ..claims.identity import Moved
     from ..claims.set_aside import SetAside
+    from ..claims.unmade_vf import UnmadeVf
     from ..host.device import PciDevice
 
 
 class OnRecord(t.NamedTuple):
     """What the record says of a device: who holds what was at its address, of which claim the device itself is that
-    moved, and that it is set aside."""
+    moved, that it is set aside, and that a VF of it, which is to be made again, is held."""
 
     holder: Claim | None = None
     move: Moved | None = None
     aside: SetAside | None = None
+    unmade_vf: UnmadeVf | None = None
 
 
 def record_blockers(device: PciDevice, known: OnRecord) -> list[Blocker]:
@@ -47,6 +49,10 @@ def moved(_device: PciDevice, known: OnRecord) -> str | None:
 
 def set_aside(_device: PciDevice, known: OnRecord) -> str | None:
     return None if known.aside is None else known.aside.told()
+
+
+def pf_has_vfs(_device: PciDevice, known: OnRecord) -> str | None:
+    return None if known.unmade_vf is None else str(known.unmade_vf)
 
 
 _GUARDS = guards_in(globals())

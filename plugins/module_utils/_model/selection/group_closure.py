@@ -53,7 +53,7 @@ def check_consent(chosen: Selection, members: t.Sequence[str]) -> None:
     ]
     raise HostdevError(
         "group_incomplete",
-        subject=few(sorted(wanted_by, key=address_order)),
+        subject=few([f"{it} (request {chosen.serving[it]})" for it in sorted(wanted_by, key=address_order)]),
         found=f"the IOMMU group has further members that would leave the host too: {named}",
         wanted="consent to take them",
         remedy=f"{consent_to(members)}; they are bound but not attached",

@@ -62,6 +62,9 @@ def _taken_by(chosen: Selection, device: PciDevice) -> Refusal | None:
         return Refusal(f"moved: {chosen.moved[address]}", [NextStep(address, GUARDS["moved"].remedy)])
     if address in chosen.serving:
         name = chosen.serving[address]
+        if name not in chosen.tracker.claim_of(chosen.owner).requests:
+            step = NextStep(address, "take one of the two requests out, or let it ask for another device")
+            return Refusal(f"request {name} of this task takes it", [step])
         return Refusal(f"serves request {name} of the same owner", [NextStep(address, f"release request {name} first")])
     return _relative_taken(chosen, device)
 
@@ -77,7 +80,14 @@ def _relative_taken(chosen: Selection, device: PciDevice) -> Refusal | None:
             whose = str(other.owner) if other else "the same owner"
             release = NextStep(relative, f"release it from {whose} with {RELEASE}")
             return Refusal(f"its {kind} {relative} is held by {whose}", [release])
-    return None
+    if device.total_vfs <= device.num_vfs:
+        return None
+    from ..claims.unmade_vf import unmade_vfs
+
+    unmade = unmade_vfs(chosen.inventory, chosen.tracker).get(device.address)
+    if unmade is None:
+        return None
+    return Refusal(str(unmade), [NextStep(unmade.address, f"release it from {unmade.owner} with {RELEASE}")])
 
 
 def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Collection[str]) -> HostdevError:
@@ -91,6 +101,7 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
         return _blocked_address(chosen, request, request.address, refused, details)
     steps = [step for refusal in refused.values() for step in refusal.steps if step.remedy != STAYS]
     some = missing - len(taken) < request.count
+    none = "no other one fits" if taken else "none fits"
     remedies = [
         *advice(steps),
         more_vfs(chosen, request, missing - len(taken), lambda device: too_far(chosen.guest, request, device) is None),
@@ -100,7 +111,7 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
     return HostdevError(
         "not_enough_devices",
         subject=f"request {request.name}",
-        found=f"{len(taken)} free of {missing} still wanted; {listed(refused) or 'none fits'}",
+        found=f"{len(taken)} free of {missing} still wanted; {listed(refused) or none}",
         wanted=request.describe(),
         remedy="; or ".join(filter(None, remedies)),
         details=details,

@@ -36,11 +36,12 @@ class Refusal(t.NamedTuple):
 def blocked(blockers: t.Sequence[Blocker], consent: NextStep | None = None) -> Refusal:
     """What blocks a device; `consent` stands for the remedies of all mates that would have to come along."""
     text = few([f"{reason.code} ({reason.address}: {reason.detail})" for reason in blockers], separator="; ")
+    # First what nobody may accept: who took the address off the NIC of his own ssh connection could do nothing more.
     steps = [
         consent
         if consent is not None and reason.code == "group_incomplete"
         else NextStep(reason.address, reason.remedy)
-        for reason in blockers
+        for reason in sorted(blockers, key=lambda reason: reason.override is not None)
     ]
     return Refusal(text, list(dict.fromkeys(steps)), blockers)
 

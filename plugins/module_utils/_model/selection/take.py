@@ -23,9 +23,12 @@ if t.TYPE_CHECKING:
 
 
 def take(chosen: Selection, requests: t.Iterable[Request], missing: t.Mapping[str, int]) -> None:
-    """Let each request be served by as many devices more as it is missing. Raises HostdevError where there are none."""
+    """Let each request be served by as many devices more as it is missing. Raises HostdevError where there are none.
+
+    Those that name their device come first: no other device would do.
+    """
     states = _states(chosen)
-    for request in requests:
+    for request in sorted(requests, key=lambda request: request.address is None):
         if missing[request.name] > 0:
             for address in _take(chosen, states, request, missing[request.name]):
                 chosen.serving[address] = request.name

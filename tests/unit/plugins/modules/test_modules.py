@@ -287,7 +287,12 @@ def test_a_malformed_address_of_a_release_is_named(runner):
             {**WANTED, "attach": ["now"]},
             "value of attach must be one or more of: config, live. Got no match for: now",
         ),
-        (RELEASE, {}, "this task: no owner is named, and no device; wanted: one of domain, owner, orphans, addresses."),
+        (
+            RELEASE,
+            {},
+            "this task: no owner is named, and no device; wanted: one of domain, owner, orphans, addresses; "
+            "what to do: add one of them.",
+        ),
         (RELEASE, {"orphans": False, "addresses": []}, "this task: no owner is named, and no device"),
         (
             RELEASE,

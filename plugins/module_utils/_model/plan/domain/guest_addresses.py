@@ -115,7 +115,8 @@ def _taken(
     domain: Domain, layout: DomainLayout | None, held: Holding, wanted: str, reason: str, *, live: bool
 ) -> HostdevError:
     free = None if layout is None else layout.free_root_ports
-    ports = ", ".join(f"0000:{index:02x}:00.0" for index in free or ())
+    bus = PciAddress.parse(wanted).bus
+    ports = ", ".join(f"0000:{index:02x}:00.0" for index in free or () if index != bus)
     return HostdevError(
         "guest_address_taken",
         subject=f"guest_address {wanted} of request {held.request}, for {held.address} in domain {domain.name}",

@@ -228,6 +228,13 @@ def test_managed_is_written_into_the_domain(lab_host):
     assert 'managed="no"' in lab_host.domain.xml[CONFIG]
 
 
+def test_consent_to_what_is_no_group_mate_is_warned_of(lab_host):
+    """The list may be of another card, or of before it was moved."""
+    outcome = lab_host.claim({"name": "one", "address": GROUP[0]}, members=frozenset({*GROUP, NVME}))
+    told = f"group_members: {NVME} is no group mate of what is claimed, and stays as it is"
+    assert [warning for warning in outcome.warnings if "group_members" in warning] == [told]
+
+
 def test_a_group_is_refused_without_consent_and_taken_with_it(lab_host):
     before = lab_host.host_state()
     wanted = {"name": "nic", "address": GROUP[0]}

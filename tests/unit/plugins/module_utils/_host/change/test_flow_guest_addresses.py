@@ -53,6 +53,7 @@ def test_two_requests_of_one_claim(host, attach):
     error = refused(host, A, B, attach=attach)
     assert (error.code, error.found) == ("guest_address_taken", f"request a asks for it too, for {VF1}")
     assert error.subject == f"guest_address {AT} of request b, for {VF2} in domain web1"
+    assert AT not in error.remedy
 
 
 @pytest.mark.parametrize("attach", [("config", "live"), ("config",), ()])

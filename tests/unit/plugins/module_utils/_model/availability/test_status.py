@@ -61,3 +61,12 @@ def test_where_a_claims_device_went_is_told_for_that_claim_only():
     assert [(blocker.code, blocker.detail) for blocker in here.blockers(B)] == [
         ("moved", f"domain web1 ({WEB.id}) claimed it at 0000:01:00.0")
     ]
+
+
+def test_a_pf_whose_held_vf_was_not_made_again_is_not_claimable():
+    gone = holding("0000:01:10.0", identity=vf("0000:01:10.0", A).identity)
+    here = statuses(pf(A), pf(B, total_vfs=0), claims=[claim(WEB, gone)])
+    assert [(reason.code, reason.detail) for reason in here.blockers(A)] == [
+        ("pf_has_vfs", f"its VF 0000:01:10.0, which was not made again, is held by {WEB}")
+    ]
+    assert [here.claimable(address) for address in (A, B)] == [False, True]

@@ -92,6 +92,12 @@ def test_whose_claims_a_wish_touches(wish, owners):
     assert ([held_claim.owner for held_claim in claims], warnings) == (owners, ())
 
 
+def test_an_address_that_nobody_holds_is_told_where_there_is_no_such_device():
+    """A device that is there was given back before, perhaps by this very task."""
+    _claims, warnings = concerned(seen(device(A), claims=[DB_CLAIM]), ReleaseWish(addresses=(A, B, C)))
+    assert warnings == (f"there is no device {C} on this host, and nobody holds it",)
+
+
 def test_a_domain_that_nobody_knows_is_told():
     assert concerned(seen(claims=[WEB_CLAIM]), ReleaseWish(domain="web9")) == (
         (),

@@ -107,7 +107,9 @@ def test_a_wrong_alias_is_named_with_its_path_and_what_is_allowed(entry, subject
     assert caught.value.wanted.startswith(wanted)
 
 
-@pytest.mark.parametrize(("value", "remedy"), [(4318, 'put the digits into quotes: "10de" or "4318"'), ("10dg", "")])
+@pytest.mark.parametrize(
+    ("value", "remedy"), [(4318, 'put the digits into quotes: "10de" or "4318"'), ("10dg", "give that instead")]
+)
 def test_an_id_that_yaml_read_as_a_number_is_shown(value, remedy):
     with pytest.raises(HostdevError) as caught:
         parse_aliases([{"name": "n", **IDS, "vendor_id": value}])

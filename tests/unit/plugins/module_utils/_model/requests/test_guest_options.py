@@ -39,7 +39,7 @@ def read(**keys):
             "found 41135085296, which is 52:54:00:12:34:56 without quotes",
             'put the address into quotes: "52:54:00:12:34:56"',
         ),
-        ({"network": {"mac": 525400123456}}, "found 525400123456", ""),
+        ({"network": {"mac": 525400123456}}, "found 525400123456", "give that instead"),
         (
             {"guest_address": 300.0},
             "found 300.0, which is 0000:05:00.0 without quotes",

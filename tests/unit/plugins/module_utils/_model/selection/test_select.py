@@ -199,7 +199,7 @@ def test_one_claim_does_not_take_a_pf_and_its_vf_for_one_request():
     wanted = {"name": "nic", "count": 2, "specs": [{"device_type": "type-PF"}, {"device_type": "type-VF"}]}
     assert served(run([*sriov(), pf(A)], wanted)) == {A: "nic", PF: "nic"}
     error = refused(sriov()[:2], wanted)
-    assert (error.code, error.found) == ("not_enough_devices", "1 free of 2 still wanted; none fits")
+    assert (error.code, error.found) == ("not_enough_devices", "1 free of 2 still wanted; no other one fits")
 
 
 def test_one_claim_does_not_take_a_pf_and_its_vf_for_two_requests():
@@ -403,7 +403,7 @@ GROUP = [device(G0), device(G1, driver="nvme", class_id="010802"), device(G2, dr
 def test_a_group_is_refused_without_consent_and_every_member_is_named():
     error = refused(GROUP, NICS)
     assert error.code == "group_incomplete"
-    assert error.subject == G0
+    assert error.subject == f"{G0} (request nic)"
     assert error.found == (
         "the IOMMU group has further members that would leave the host too: 0000:05:00.1 (nvme), "
         "0000:05:00.2 (no driver)"
@@ -445,7 +445,7 @@ def test_the_devices_that_need_mates_are_named_in_the_order_of_their_addresses()
         device(f"{slot}.{function}", iommu_group=group) for group, slot in ((1, high), (2, low)) for function in (0, 1)
     ]
     wanted = [{"name": name, "address": f"{slot}.0"} for name, slot in (("a", high), ("b", low))]
-    assert refused(devices, *wanted).subject == f"{low}.0, {high}.0"
+    assert refused(devices, *wanted).subject == f"{low}.0 (request b), {high}.0 (request a)"
 
 
 def test_of_many_mates_five_are_named_and_all_are_in_the_list():
@@ -674,3 +674,36 @@ def test_group_members_stay_on_record_while_the_device_they_came_along_with_is_g
     assert list(run((), tracker=tracker, host=host).holdings) == [A, B]
     kept = give_back(host, claim(WEB, left, mate, holding(C, "right")), names=["right"])
     assert list(kept.holdings) == [A, B]
+
+
+def test_a_request_that_names_its_device_is_served_before_one_that_any_would_do_for():
+    wanted = [{"name": "any", "specs": [{"vendor_id": "8086"}]}, {"name": "one", "address": A}]
+    assert served(run([device(A), device(B)], *wanted)) == {A: "one", B: "any"}
+
+
+def test_two_requests_of_a_task_for_one_device_are_told_so():
+    error = refused([device(A)], {"name": "a", "address": A}, {"name": "b", "address": A})
+    assert error.found == "request a of this task takes it"
+    assert error.remedy.startswith("take one of the two requests out")
+
+
+def test_what_a_request_on_record_has_is_to_be_released_first():
+    tracker = Tracker([claim(WEB, holding(A, "a"))])
+    error = refused([device(A)], {"name": "b", "address": A}, tracker=tracker)
+    assert error.found == "serves request a of the same owner"
+    assert error.remedy.startswith("release request a first")
+
+
+def test_a_pf_whose_held_vf_was_not_made_again_is_not_taken():
+    """With the PF in a guest nobody could make it again."""
+    tracker = Tracker([claim(DB, holding(VF1, identity=vf(VF1, PF).identity))])
+    error = refused([pf(PF)], {"name": "pf", "address": PF}, tracker=tracker)
+    assert error.found == f"its VF {VF1}, which was not made again, is held by {DB}"
+    assert f"release it from {DB}" in error.remedy
+
+
+def test_what_nobody_may_accept_is_to_be_done_first():
+    """Who took the address off the NIC of his own connection could do nothing more."""
+    uses = [HostUse(code, A, "x") for code in ("default_route", "ip_configured", "ssh_nic")]
+    error = refused([], {"name": "nic", "address": A}, host=inventory(device(A), host_uses=uses))
+    assert error.remedy.startswith("let Ansible reach the host")
