@@ -102,8 +102,8 @@ _TABLE = (
     ),
     Guard(
         "pf_has_vfs",
-        "it is a physical function with virtual functions; the kernel gives it away only without; or one of them, which "
-        "was not made again after a reboot, is on record",
+        "it is a physical function with virtual functions; the kernel gives it away only without; or one of them, "
+        "which was not made again after a reboot, is on record",
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
         "`echo 0 > /sys/bus/pci/devices/{address}/sriov_numvfs`",
         "`ls -d /sys/bus/pci/devices/ADDRESS/virtfn*`",
