@@ -74,7 +74,7 @@ def test_codes_that_may_be_accepted():
         (
             "pf_has_vfs",
             "pf_has_vfs can't be accepted: it is a physical function with virtual functions; the kernel gives it away "
-            "only without",
+            "only without; or one of them, which was not made again after a reboot, is on record",
         ),
         ("rootdisk", "rootdisk is no blocker code"),
     ],
