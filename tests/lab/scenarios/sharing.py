@@ -17,10 +17,12 @@ class Sharing:
         self._folder = folder
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Leave a scenario to who was first: true says that nothing is left to be done here."""
         try:
             (self._folder / hashlib.sha256(item.nodeid.encode()).hexdigest()).touch(exist_ok=False)
         except FileExistsError:
+            # What the scenario before it kept for this one is not kept for the next one.
+            item.session._setupstate.teardown_exact(nextitem)
             return True
         return None
