@@ -63,11 +63,11 @@ class UseByHost(Use):
         self._environ = self.host.system.environ
         if self.host.kernel.driver(DISK) == "nvme":
             self.drivers[DISK] = "nvme"
-            self._mount(_BLOCK)
+            self.host.mount(_BLOCK)
         for kind, block in _NODES.items():
             if (root / f"sys/class/block/{block}/dev").exists() and not _in_domains(self.host, kind):
                 self.mounted.add(kind)
-                self._mount(block)
+                self.host.mount(block)
         for index, address in enumerate(VFS):
             net = root / f"sys/bus/pci/devices/{address}/net"
             if self.host.kernel.driver(address) in (None, _VFIO) or not net.is_dir():
@@ -85,15 +85,6 @@ class UseByHost(Use):
         self.host.system.environ = self._environ
         self.drivers.clear()
         self.mounted.clear()
-
-    def _mount(self, block: str) -> None:
-        root = self.host.root
-        number = (root / f"sys/class/block/{block}/dev").read_text().strip()
-        link = root / "sys/dev/block" / number
-        if not link.is_symlink():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            os.symlink(os.path.realpath(root / "sys/class/block" / block), link)
-        self._append("/proc/self/mountinfo", f"99 1 {number} / /srv rw - ext4 /dev/{block} rw")
 
     def _read(self, path: str) -> str:
         return (self.host.root / path[1:]).read_text()

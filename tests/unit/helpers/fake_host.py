@@ -161,6 +161,17 @@ class FakeHost:
         local.parent.mkdir(parents=True, exist_ok=True)
         local.write_text(text)
 
+    def mount(self, block: str) -> None:
+        """Mount a disk at /srv, as systemd or an automounter does the moment that it is there."""
+        number = (self.root / f"sys/class/block/{block}/dev").read_text().strip()
+        link = self.root / "sys/dev/block" / number
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            os.symlink(os.path.realpath(self.root / "sys/class/block" / block), link)
+        table = (self.root / "proc/self/mountinfo").read_text()
+        line = f"99 1 {number} / /srv rw,relatime shared:1 - ext4 /dev/{block} rw"
+        self.write("/proc/self/mountinfo", f"{table.rstrip()}\n{line}\n")
+
     @property
     def record(self) -> dict[str, t.Any]:
         return json.loads((self.root / RECORD[1:]).read_text())

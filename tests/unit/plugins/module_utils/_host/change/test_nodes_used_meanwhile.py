@@ -29,17 +29,6 @@ def host(lab_host):
     return lab_host
 
 
-def mount(host, block):
-    """As an automounter does."""
-    number = (host.root / f"sys/class/block/{block}/dev").read_text().strip()
-    link = host.root / "sys/dev/block" / number
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        os.symlink(os.path.realpath(host.root / "sys/class/block" / block), link)
-    table = (host.root / "proc/self/mountinfo").read_text()
-    host.write("/proc/self/mountinfo", f"{table}99 1 {number} / /srv rw,relatime shared:1 - ext4 /dev/{block} rw\n")
-
-
 def refused(call, *arguments, **keywords):
     with pytest.raises(HostdevError) as caught:
         call(*arguments, **keywords)
@@ -66,7 +55,7 @@ def when_attached(host, do, kind="pci"):
 
 @EITHER
 def test_what_is_mounted_while_another_device_is_bound_is_not_taken(host, wish, block, name):
-    when_attached(host, lambda: mount(host, block))
+    when_attached(host, lambda: host.mount(block))
     failed = refused(host.claim, NIC, wish)
     assert (failed.code, failed.subject) == ("device_in_use", name)
     assert "mounted_fs" in failed.found
@@ -78,7 +67,7 @@ def test_what_is_mounted_while_another_device_is_bound_is_not_taken(host, wish, 
 @EITHER
 def test_what_is_mounted_between_definition_and_guest_leaves_the_definition_again(host, wish, block, name):
     kind = name.partition("_")[0]
-    when_attached(host, lambda: mount(host, block), kind)
+    when_attached(host, lambda: host.mount(block), kind)
     failed = refused(host.claim, wish)
     assert (failed.code, failed.subject) == ("device_in_use", name)
     assert in_domains(host, kind) == []
@@ -96,7 +85,7 @@ def test_what_the_host_mounts_as_it_comes_back_stays_when_the_release_is_undone(
             raise LibvirtError("it fails", 9)
         done = plain(xml, flags)
         if not in_domains(host, kind):
-            mount(host, block)
+            host.mount(block)
         return done
 
     host.domain.detachDeviceFlags = detach

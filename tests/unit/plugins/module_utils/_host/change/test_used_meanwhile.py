@@ -18,6 +18,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONF
 
 NVME, OTHER_NVME, VF, VF2 = "0000:04:00.0", "0000:81:00.0", "0000:01:10.0", "0000:01:10.2"
 DISK = {"name": "disk", "address": NVME}
+BLOCK = "nvme2n1"
 NIC = {"name": "nic", "address": VF}
 
 
@@ -28,17 +29,6 @@ class Killed(BaseException):
 @pytest.fixture
 def host(lab_host):
     return lab_host
-
-
-def mount(host, block="nvme2n1"):
-    """As systemd does the moment that the disk is there."""
-    number = (host.root / f"sys/class/block/{block}/dev").read_text().strip()
-    link = host.root / "sys/dev/block" / number
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        os.symlink(os.path.realpath(host.root / "sys/class/block" / block), link)
-    table = (host.root / "proc/self/mountinfo").read_text()
-    host.write("/proc/self/mountinfo", f"{table}99 1 {number} / /srv rw,relatime shared:1 - ext4 /dev/{block} rw\n")
 
 
 def log_in_through(host, address):
@@ -98,7 +88,7 @@ def test_a_disk_that_is_mounted_while_a_guest_lets_another_device_go_is_not_take
     plain = host.domain.detachDeviceFlags
 
     def slow(xml, flags):
-        mount(host)
+        host.mount(BLOCK)
         host.domain.detachDeviceFlags = plain
         return plain(xml, flags)
 
@@ -179,7 +169,7 @@ def test_a_release_leaves_a_disk_that_the_host_mounted_after_a_reboot(host):
     without_driver(host, NVME, "nvme")
     host.claim(DISK, attach=("config",))
     host.reboot()
-    mount(host)
+    host.mount(BLOCK)
     host.kernel.log.clear()
     outcome = host.release()
     assert unbinds(host, "nvme") == []
@@ -197,7 +187,7 @@ def test_a_disk_that_is_mounted_in_the_middle_of_its_release_stays_as_well(host)
     plain = host.domain.detachDeviceFlags
 
     def slow(xml, flags):
-        mount(host)
+        host.mount(BLOCK)
         return plain(xml, flags)
 
     host.domain.detachDeviceFlags = slow
@@ -228,7 +218,7 @@ def test_what_comes_after_it_in_the_release_is_given_back_all_the_same(host):
 
     def slow(xml, flags):
         if "99 1" not in (host.root / "proc/self/mountinfo").read_text():
-            mount(host)
+            host.mount(BLOCK)
         return plain(xml, flags)
 
     host.domain.detachDeviceFlags = slow
@@ -258,7 +248,7 @@ def test_a_release_leaves_the_nic_of_the_ssh_connection(host):
 
 def test_a_disk_that_is_mounted_as_soon_as_it_is_back_stays_when_the_release_is_undone(host):
     host.claim({**DISK, "name": "one"}, {"name": "two", "address": OTHER_NVME})
-    at_write(host, "drivers_probe", NVME, lambda: mount(host))
+    at_write(host, "drivers_probe", NVME, lambda: host.mount(BLOCK))
     refuse_write(host, "/vfio-pci/unbind", OTHER_NVME)
     host.kernel.log.clear()
     failed = refused(host.release)
@@ -282,7 +272,7 @@ def test_a_recovery_leaves_a_disk_that_the_host_mounted_after_the_reset(host):
     with pytest.raises(Killed):
         host.claim(DISK, attach=("config",))
     host.reboot()
-    mount(host)
+    host.mount(BLOCK)
     host.kernel.log.clear()
     outcome = host.release(owner="x")
     assert unbinds(host, "nvme") == []
