@@ -10,13 +10,15 @@ from dataclasses import replace
 
 if t.TYPE_CHECKING:
     from .claim import Claim, Owner, Waiting
+    from .made_vfs import MadeVfs
     from .set_aside import SetAside
 
 
 class Tracker:
     """Claims by owner, indexed by device: each lookup is one step, however many devices a host has.
 
-    `waiting` are the devices that wait to be cleaned, `set_aside` those that could not be settled, by address.
+    `waiting` are the devices that wait to be cleaned, `set_aside` those that could not be settled, by address;
+    `made_vfs` the PFs that have VFs of ours, by theirs.
     """
 
     def __init__(
@@ -24,11 +26,13 @@ class Tracker:
         claims: t.Iterable[Claim] = (),
         waiting: t.Iterable[Waiting] = (),
         set_aside: t.Iterable[SetAside] = (),
+        made_vfs: t.Iterable[MadeVfs] = (),
     ) -> None:
         self._claims: dict[str, Claim] = {}
         self._holder: dict[str, str] = {}
         self.waiting = {device.address: device for device in waiting}
         self.set_aside = {device.address: device for device in set_aside}
+        self.made_vfs = {made.address: made for made in made_vfs}
         for claim in claims:
             self.put(claim)
 
@@ -54,7 +58,7 @@ class Tracker:
 
     def copy(self) -> Tracker:
         """Another one with the same claims, which goes its own way."""
-        return Tracker(self, self.waiting.values(), self.set_aside.values())
+        return Tracker(self, self.waiting.values(), self.set_aside.values(), self.made_vfs.values())
 
     def holder(self, address: str) -> Claim | None:
         """The claim that holds the device, a PCI function by its address, a USB or SCSI device by its name."""

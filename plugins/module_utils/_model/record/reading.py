@@ -17,6 +17,7 @@ from .document import read_document
 from .record import SCHEMA, Record
 
 if t.TYPE_CHECKING:
+    from ..claims.made_vfs import MadeVfs, VfsJournal
     from ..claims.set_aside import SetAside
 
 Migration = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
@@ -38,6 +39,18 @@ def _set_aside_form(value: object, path: str) -> None:
     from ..claims.set_aside import SetAside
 
     SetAside.FORM(value, path)
+
+
+def _vfs_form(value: object, path: str) -> None:
+    from ..claims.made_vfs import MadeVfs
+
+    forms.listed(MadeVfs.FORM, unique="address")(value, path)
+
+
+def _vfs_journal_form(value: object, path: str) -> None:
+    from ..claims.made_vfs import VfsJournal
+
+    forms.listed(VfsJournal.FORM, unique="address")(value, path)
 
 
 class JournalReader(t.Protocol):
@@ -88,16 +101,28 @@ def _schema(value: object, path: str) -> None:
 def _record(data: dict[str, t.Any], journals: t.Callable[[], JournalReader]) -> Record:
     journal_form = forms.nullable(lambda value, path: journals().FORM(value, path))
     # Records of before these were written have none of them.
-    later = {"needs_cleaning": _NEEDS_CLEANING, "set_aside": forms.listed(_set_aside_form), "machine_id": forms.text}
+    later = {
+        "needs_cleaning": _NEEDS_CLEANING,
+        "set_aside": forms.listed(_set_aside_form),
+        "machine_id": forms.text,
+        "vfs": _vfs_form,
+        "vfs_journal": _vfs_journal_form,
+    }
     forms.mapping({**_FORMS, "journal": journal_form}, later)(data, "")
     needs_cleaning = data.get("needs_cleaning", [])
     journal = data["journal"]
     record = Record(
-        Tracker((), [Waiting.from_dict(waiting) for waiting in needs_cleaning], _asides(data.get("set_aside", []))),
+        Tracker(
+            (),
+            [Waiting.from_dict(waiting) for waiting in needs_cleaning],
+            _asides(data.get("set_aside", [])),
+            _made_vfs(data.get("vfs", [])),
+        ),
         None if journal is None else journals().from_dict(journal),
         data["boot_id"],
         data["pools"],
         data.get("machine_id", ""),
+        _vfs_journal(data.get("vfs_journal", [])),
     )
     owners: set[str] = set()
     for index, written in enumerate(data["claims"]):
@@ -141,6 +166,22 @@ def _asides(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[SetAside]:
         if address in addresses[:index]:
             raise DocumentError(f"set_aside[{index}].device.address", f"found {address} twice", "each device once")
     return asides
+
+
+def _made_vfs(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[MadeVfs]:
+    if not entries:
+        return []
+    from ..claims.made_vfs import MadeVfs
+
+    return [MadeVfs.from_dict(entry) for entry in entries]
+
+
+def _vfs_journal(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[VfsJournal]:
+    if not entries:
+        return []
+    from ..claims.made_vfs import VfsJournal
+
+    return [VfsJournal.from_dict(entry) for entry in entries]
 
 
 def _read(read: t.Callable[[dict[str, t.Any]], _T], data: dict[str, t.Any], path: str) -> _T:

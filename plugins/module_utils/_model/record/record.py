@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from ..claims.tracker import Tracker
 
+if t.TYPE_CHECKING:
+    from ..claims.made_vfs import VfsJournal
+
 SCHEMA = 1
 
 
@@ -19,7 +22,7 @@ class Record:
     """What the file holds: the tracker's claims, an unfinished journal, and pools for placement.
 
     `journal` is a plan.journal.Journal; to the facts, which know no plans, an UnfinishedRun. `boot_id` and `machine_id`
-    are those of the host that it was written on.
+    are those of the host that it was written on. `vfs_journal` are changes of PFs' VFs that were begun.
     """
 
     tracker: Tracker = field(default_factory=Tracker)
@@ -27,6 +30,7 @@ class Record:
     boot_id: str = ""
     pools: list[dict[str, t.Any]] = field(default_factory=list)
     machine_id: str = ""
+    vfs_journal: list[VfsJournal] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
@@ -37,18 +41,22 @@ class Record:
             "journal": None if self.journal is None else self.journal.as_dict(),
             "needs_cleaning": [waiting.as_dict() for _address, waiting in sorted(self.tracker.waiting.items())],
             "pools": self.pools,
-            **self._set_aside(),
+            **{name: entries for name, entries in self._seldom().items() if entries},
         }
 
-    def _set_aside(self) -> dict[str, t.Any]:
-        """Only where there are any: few hosts ever have."""
-        asides = [aside.as_dict() for _address, aside in sorted(self.tracker.set_aside.items())]
-        return {"set_aside": asides} if asides else {}
+    def _seldom(self) -> dict[str, list[dict[str, t.Any]]]:
+        """What is written only where there is any: few hosts ever have all of it."""
+        return {
+            "set_aside": [aside.as_dict() for _address, aside in sorted(self.tracker.set_aside.items())],
+            "vfs": [made.as_dict() for _address, made in sorted(self.tracker.made_vfs.items())],
+            "vfs_journal": [journal.as_dict() for journal in self.vfs_journal],
+        }
 
     def is_of(self, machine_id: str) -> bool:
         """Whether it may be acted upon on this machine: it says nothing, or was not written on another one."""
         tracker = self.tracker
-        empty = not (any(True for _claim in tracker) or tracker.waiting or tracker.set_aside or self.journal)
+        kept = (tracker.waiting, tracker.set_aside, tracker.made_vfs, self.journal, self.vfs_journal)
+        empty = not any(True for _claim in tracker) and not any(kept)
         return empty or not self.machine_id or not machine_id or self.machine_id == machine_id
 
     def as_bytes(self) -> bytes:

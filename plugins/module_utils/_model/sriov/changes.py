@@ -93,7 +93,9 @@ def changes(
         return [*numbers, *first, *last]
     if last and target.up:
         first, last = [*first, *last], []
-    return [*first, *raised, *numbers, *_settings(pf, present, target, administered or {}, anew), *last]
+    known = {} if anew else dict(administered or {})
+    restarted = anew or any(change.kind in (MTU, UP) for change in [*first, *raised])
+    return [*first, *raised, *numbers, *_settings(pf, present, target, known, restarted), *last]
 
 
 def _of(pf: str, kind: str, present: PfState, target: PfState) -> list[PfChange]:
@@ -102,17 +104,25 @@ def _of(pf: str, kind: str, present: PfState, target: PfState) -> list[PfChange]
 
 
 def _settings(
-    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, t.Collection[str]], anew: bool
+    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, t.Collection[str]], restarted: bool
 ) -> t.Iterator[PfChange]:
+    """Of VFs that are still to be made nothing is known but what all are made with.
+
+    As igb starts again it arms the spoof check of all VFs, and shows what was set before (igb_vmm_control).
+    """
+    anew = present.number != target.number
     for vf, settings in sorted(target.vfs.items()):
         if vf >= target.number:
             continue
-        # Of VFs that are still to be made nothing is known but what all are made with.
         there = present.vfs.get(vf, {})
         for name in ORDER:
             if name not in settings:
                 continue
-            unsure = anew or (name == "mac" and name not in administered.get(vf, ()))
+            unsure = (
+                anew
+                or (name == "mac" and name not in administered.get(vf, ()))
+                or (name == "spoof_check" and restarted)
+            )
             if unsure or there.get(name) != settings[name]:
                 yield PfChange(pf, SETTING, there.get(name), settings[name], vf, name)
 

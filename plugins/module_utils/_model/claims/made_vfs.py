@@ -1,0 +1,128 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""VFs that this collection made or took over, as they are on record: by their PF."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .. import forms
+from ..host.device import IDENTITY_FORM
+from ..sriov.state import PfState
+
+if t.TYPE_CHECKING:
+    from ..host.inventory import Inventory
+
+
+@dataclass(frozen=True)
+class MadeVfs:
+    """What a PF shall have, and `original`, what it had before; the address is a hint, `identity` tells the card."""
+
+    address: str
+    identity: t.Mapping[str, str | None]
+    wanted: PfState
+    original: PfState
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {"address": forms.address, "identity": IDENTITY_FORM, "wanted": PfState.FORM, "original": PfState.FORM}
+    )
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "address": self.address,
+            "identity": dict(self.identity),
+            "wanted": self.wanted.as_dict(),
+            "original": self.original.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> MadeVfs:
+        return cls(
+            data["address"],
+            data["identity"],
+            PfState.from_dict(data["wanted"]),
+            PfState.from_dict(data["original"]),
+        )
+
+    def pf_in(self, inventory: Inventory) -> str | None:
+        """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""
+        here = inventory.devices.get(self.address)
+        if here is not None and _same(self.identity, here.identity) and not _told_apart(self.identity, here.identity):
+            return self.address
+        for address, device in inventory.devices.items():
+            if device.total_vfs and _same(self.identity, device.identity) and _marked(self.identity, device.identity):
+                return address
+        return None
+
+
+@dataclass(frozen=True)
+class VfsJournal:
+    """A change of a PF's VFs that was begun: from `before` to `after`, None where nothing shall be on record then.
+
+    `was` is how the PF was found, to which an undo leads.
+    """
+
+    address: str
+    boot_id: str
+    was: PfState
+    before: MadeVfs | None
+    after: MadeVfs | None
+
+    FORM: t.ClassVar[forms.Check] = forms.mapping(
+        {
+            "address": forms.address,
+            "boot_id": forms.text,
+            "was": PfState.FORM,
+            "before": forms.nullable(MadeVfs.FORM),
+            "after": forms.nullable(MadeVfs.FORM),
+        }
+    )
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "address": self.address,
+            "boot_id": self.boot_id,
+            "was": self.was.as_dict(),
+            "before": None if self.before is None else self.before.as_dict(),
+            "after": None if self.after is None else self.after.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> VfsJournal:
+        before, after = (
+            None if data[end] is None else MadeVfs.from_dict(data[end]) for end in ("before", "after")
+        )
+        return cls(data["address"], data["boot_id"], PfState.from_dict(data["was"]), before, after)
+
+
+_IDS = ("vendor_id", "product_id", "subsystem_vendor_id", "subsystem_product_id", "class_id")
+_SERIALS = ("pcie_serial", "serial")
+
+
+def _same(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
+    """Whether the model is the same; what one of the two does not tell is no difference."""
+    return all(wanted.get(key) in (None, found.get(key)) for key in _IDS)
+
+
+def _told_apart(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
+    return any(
+        wanted.get(key) is not None and found.get(key) is not None and wanted[key] != found[key] for key in _SERIALS
+    )
+
+
+def _marked(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
+    """Whether serial and function, or the path through the bridges, say that it is the same.
+
+    Ports of one card have one serial, so that the function's number on its card has to agree as well.
+    """
+    if _told_apart(wanted, found):
+        return False
+    if any(wanted.get(key) is not None and wanted[key] == found.get(key) for key in _SERIALS):
+        return _function(wanted) == _function(found)
+    return wanted.get("stable_path") is not None and wanted["stable_path"] == found.get("stable_path")
+
+
+def _function(identity: t.Mapping[str, str | None]) -> str:
+    return (identity.get("stable_path") or "").rpartition(".")[2]

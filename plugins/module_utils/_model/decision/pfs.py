@@ -1,0 +1,99 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which PFs are meant, and whether one can have the VFs that are asked for."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..errors import HostdevError, few
+from ..host.device import TYPE_PF
+
+if t.TYPE_CHECKING:
+    from ..claims.made_vfs import MadeVfs
+    from ..host.device import PciDevice
+    from ..snapshot import Snapshot
+    from ..sriov.wish import VfsWish
+
+
+def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
+    """The PFs that the wish is about, in address order. Raises HostdevError where none is."""
+    inventory = snapshot.inventory
+    specs = [spec.resolved(inventory) for spec in wish.specs]
+    fitting = [device for device in inventory.devices.values() if any(spec.matches(device) for spec in specs)]
+    pfs = [device for device in fitting if device.device_type == TYPE_PF]
+    if pfs or (wish.absent and not fitting):
+        return pfs
+    if not fitting:
+        there = [f"{pf.address} ({pf.interfaces[0] if pf.interfaces else pf.driver})" for pf in _pfs(snapshot)]
+        raise HostdevError(
+            "no_pf",
+            subject=wish.where,
+            found=f"no device of this host fits {' or '.join(spec.describe() for spec in wish.specs)}",
+            wanted="a physical function",
+            remedy=f"name one of {few(there)}" if there else "see below what keeps the host's cards from SR-IOV: "
+            "the switch of the card's or the host's firmware, or a driver that is missing",
+        )
+    vf = next((device for device in fitting if device.physical_function), None)
+    raise HostdevError(
+        "no_pf",
+        subject=wish.where,
+        found=f"{few([device.address for device in fitting])} can have no VFs"
+        + (f": {vf.address} is a VF itself" if vf is not None else " (no sriov_totalvfs in sysfs, or 0)"),
+        wanted="a physical function",
+        remedy=f"name its physical function {vf.physical_function}"
+        if vf is not None
+        else "switch SR-IOV on in the firmware of the card (mlxconfig SRIOV_EN, say) and of the host",
+    )
+
+
+def _pfs(snapshot: Snapshot) -> list[PciDevice]:
+    return [device for device in snapshot.inventory.devices.values() if device.device_type == TYPE_PF]
+
+
+def made_of(snapshot: Snapshot, pf: PciDevice) -> MadeVfs | None:
+    """What is on record of a PF, wherever it was when that was written."""
+    for made in snapshot.tracker.made_vfs.values():
+        if made.pf_in(snapshot.inventory) == pf.address:
+            return made
+    return None
+
+
+def check_pf(snapshot: Snapshot, pf: PciDevice, most: int, number: int, wish: VfsWish) -> None:
+    """Refuse a PF that somebody else has, one without its driver, and more VFs than it can have."""
+    holder = snapshot.tracker.holder(pf.address)
+    domains = [use.domain for use in snapshot.inventory.domain_uses.get(pf.address, ())]
+    if holder is not None or domains:
+        raise HostdevError(
+            "pf_in_use",
+            subject=pf.address,
+            found=f"held by {holder.owner}" if holder is not None else f"domain {', '.join(domains)} has it",
+            wanted="a PF that is with the host",
+            remedy="release it first, or make the VFs of another one",
+        )
+    if (pf.driver is None or pf.vfio) and number:
+        raise HostdevError(
+            "pf_without_driver",
+            subject=pf.address,
+            found=f"it is bound to {pf.driver}" if pf.driver else "it has no driver",
+            wanted="its own driver, which makes the VFs",
+            remedy=f"echo {pf.address} > /sys/bus/pci/drivers_probe, or see why its module is not loaded: "
+            f"lspci -ks {pf.address}",
+        )
+    if number > most:
+        raise HostdevError(
+            "too_many_vfs",
+            subject=pf.address,
+            found=f"number: {number}",
+            wanted=f"{most} at most, as the driver {pf.driver} says in sriov_totalvfs",
+            remedy=f"set number to {most} or to max; some cards can have more by a setting of their firmware",
+        )
+    if wish.highest >= number:
+        raise HostdevError(
+            "invalid_option",
+            subject="vfs",
+            found=f"found VF {wish.highest} for {pf.address}, which can have {number}",
+            wanted=f"VFs from 0 to {number - 1}" if number else "no VF",
+            remedy="take it out, or ask for more VFs",
+        )
