@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow of a claim and of a release, from the lock to the closed journal."""
+"""The flow of a claim, of a release and of making VFs, from the lock to the closed journal."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ if t.TYPE_CHECKING:
     from ..._model.requests.request import Request
     from ..._model.requests.wish import ClaimWish, ReleaseWish
     from ..._model.snapshot import Snapshot
+    from ..._model.sriov.wish import VfsWish
     from ..record.record_file import RecordFile
     from .host import ChangingHost
     from .transaction import Transaction
+    from .vfs import VfsRun
 
 
 class Flow:
-    """Claims and releases on one host: read, decide, act. With `check_mode` nothing is written, not even the lock.
+    """Claims, releases and VFs on one host: read, decide, act. With `check_mode` nothing is written, not even the lock.
 
     It has many parameters since each is an option of the task, which a caller names. Times are in seconds. What only a
     claim, a release or a change needs is imported where that begins: most tasks find everything as it shall be.
@@ -111,6 +113,19 @@ class Flow:
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
         return outcome
 
+    def set_vfs(self, wish: VfsWish) -> Outcome:
+        """Make the VFs of PFs, and set them. Raises HostdevError with all as it was."""
+        outcome = Outcome()
+        with self._opened(outcome, f"VFs of {wish.where}") as record:
+            from .vfs import note
+
+            run = self._vfs_run()
+            decisions = run.decide(self._read(record, outcome), wish)
+            if not self._check_mode:
+                run.carry_out(decisions, record)
+            note(decisions, outcome)
+        return outcome
+
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
         from ..._model.decision.release import decide_release, give_back
 
@@ -138,7 +153,16 @@ class Flow:
         return opened(self._file, outcome, lock, check_mode=self._check_mode, recover=self._recover, machine=machine)
 
     def _recover(self, record: Record) -> list[str] | None:
-        return self._transaction(record).recover(read_host(self._system.tree).boot_id)
+        boot_id = read_host(self._system.tree).boot_id
+        told = [] if record.journal is None else [*(self._transaction(record).recover(boot_id) or ())]
+        if record.vfs_journal:
+            told.extend(self._vfs_run().recover(record, boot_id))
+        return told
+
+    def _vfs_run(self) -> VfsRun:
+        from .vfs import VfsRun
+
+        return VfsRun(self._system, self._file)
 
     def _read(
         self, record: Record, outcome: Outcome, *, domain: str | None = None, requests: t.Iterable[Request] = ()

@@ -11,15 +11,25 @@ from dataclasses import dataclass
 from ..system import System
 
 if t.TYPE_CHECKING:
+    from ..._model.host.device import PciDevice
+    from ..._model.sriov.makers.maker import VfMaker
     from ..binding.binder import Binder
+    from ..binding.physical_functions import PhysicalFunctions
     from ..binding.vf_settings import VfSettings
     from ..libvirt.changes import DomainChanges
 
 
 @dataclass
 class ChangingHost(System):
-    """What is read of a host, and what changes it; `binder` and `vf_settings` are None where they are not needed."""
+    """What is read of a host, and what changes it; what is None is not needed."""
 
     domains: DomainChanges | None = None
     binder: Binder | None = None
     vf_settings: VfSettings | None = None
+    pfs: PhysicalFunctions | None = None
+
+    def vf_makers(self, pf: PciDevice) -> t.Sequence[VfMaker]:
+        """What else on the host makes VFs of a PF, or sets them."""
+        from ..reading.vf_makers import vf_makers
+
+        return vf_makers(self.tree, pf)

@@ -33,17 +33,22 @@ def opened(
     with lock:
         record = file.read(machine)
         _mend(file, outcome, check_mode=check_mode)
-        if record.journal is not None and check_mode:
-            outcome.warnings.append(
-                f"an interrupted {record.journal.plan.operation} of {record.journal.plan.after.owner} is on "
-                "record; a run without check mode settles it first"
-            )
-        elif record.journal is not None:
+        if (record.journal is not None or record.vfs_journal) and check_mode:
+            for unfinished in _unfinished(record):
+                outcome.warnings.append(f"{unfinished} is on record; a run without check mode settles it first")
+        elif record.journal is not None or record.vfs_journal:
             recovered, *notes = recover(record) or [""]
             outcome.recovered = True
             outcome.warnings.extend([f"{recovered}, found in {file.path}", *notes])
         yield record
         outcome.warnings.extend(file.notes)
+
+
+def _unfinished(record: Record) -> t.Iterator[str]:
+    if record.journal is not None:
+        yield f"an interrupted {record.journal.plan.operation} of {record.journal.plan.after.owner}"
+    for journal in record.vfs_journal:
+        yield f"an interrupted change of the VFs of {journal.address}"
 
 
 def _mend(file: RecordFile, outcome: Outcome, *, check_mode: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:
+    from ..._model.decision.vfs import VfsDecision
     from ..._model.plan.plan import Plan
     from ..sysfs import Tree
 
@@ -21,7 +22,7 @@ class Outcome:
 
     `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
     `mended` says that the record's mode was put right. `vfio_again` are devices that were to go to the host's driver,
-    and for which the kernel chose a VFIO driver.
+    and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -32,6 +33,7 @@ class Outcome:
     cleaned: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     vfio_again: list[str] = field(default_factory=list)
+    vfs: list[VfsDecision] = field(default_factory=list)
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
@@ -47,4 +49,4 @@ class Outcome:
     @property
     def changed(self) -> bool:
         done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
-        return done or any(plan.changed for plan in self.plans)
+        return done or any(plan.changed for plan in self.plans) or any(pf.changed for pf in self.vfs)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PFs and the number of their VFs (drivers/pci/iov.c): read without waiting for anybody, changed, and read back."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ..._model.errors import HostdevError
+from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
+from ..._model.sriov.link_settings import LinkSettings
+from ..._model.sriov.refusals import number_failed, other_number
+from ..._model.sriov.state import PfState
+from ..reading.kernel_log import lines_about
+from ..reading.pci import DEVICES
+
+if t.TYPE_CHECKING:
+    from ..._model.sriov.changes import PfChange
+    from ..sysfs import Tree
+    from .sysfs_writer import SysfsWriter
+    from .vf_links import VfLinks
+
+# The kernel takes 0.1 s, and what the VFs' drivers take one after the other; to remove them at least 1 s.
+_SECONDS, _SECONDS_EACH = 60.0, 2.0
+_LATE = 5.0
+"""Seconds in which links may still come: on s390 they are late (k8snetworkplumbingwg/sriov-network-operator#1019)."""
+
+
+class PhysicalFunctions:
+    """Reads and changes PFs; `links` are their network interfaces."""
+
+    def __init__(self, tree: Tree, write: SysfsWriter, links: VfLinks) -> None:
+        self._tree = tree
+        self._write = write
+        self._links = links
+
+    def state(self, pf: str, *, eswitch: bool = False) -> PfState:
+        """The PF as it is; `eswitch` says whether its e-switch is asked for as well. Raises HostdevError.
+
+        sriov_numvfs is never read: that waits for whoever changes it.
+        """
+        link = self._links.link(pf)
+        autoprobe = self._tree.number(f"{DEVICES}/{pf}/sriov_drivers_autoprobe")
+        return PfState(
+            self._number(pf),
+            None if autoprobe is None else autoprobe != 0,
+            None if link is None else link.up,
+            None if link is None else link.mtu,
+            self._links.eswitch(pf) if eswitch else None,
+            {} if link is None else {vf: settings.given() for vf, settings in link.vfs.items()},
+        )
+
+    def drive(
+        self,
+        pf: str,
+        target: PfState,
+        administered: t.Mapping[int, t.Collection[str]],
+        ask: t.Callable[[], None],
+    ) -> None:
+        """Bring the PF and its VFs to the target from whatever they are, and see that they are so.
+
+        `ask` is called right before VFs are removed, and may refuse that. Raises HostdevError, with some of it done.
+        """
+        eswitch = target.eswitch is not None
+        present = self.state(pf, eswitch=eswitch)
+        todo = changes(pf, present, target, administered)
+        settings: dict[int, dict[str, t.Any]] = {}
+        for change in todo:
+            if change.vf is None:
+                self._set_settings(pf, settings)
+                self._apply(change, ask)
+            else:
+                settings.setdefault(change.vf, {})[str(change.name)] = change.after
+        self._set_settings(pf, settings)
+        if todo:
+            self._verify(pf, target)
+
+    def _set_settings(self, pf: str, settings: dict[int, dict[str, t.Any]]) -> None:
+        for vf, wanted in settings.items():
+            self._links.set(pf, vf, LinkSettings(**wanted), anew=list(wanted))
+        settings.clear()
+
+    def _verify(self, pf: str, target: PfState) -> None:
+        known = {vf: list(settings) for vf, settings in target.vfs.items()}
+        left = changes(pf, self.state(pf, eswitch=target.eswitch is not None), target, known)
+        if left:
+            raise HostdevError(
+                "vfs_not_as_set",
+                subject=pf,
+                found=f"the kernel took all, and yet differs: {'; '.join(map(str, left))}",
+                wanted="all as it was set",
+                remedy="see dmesg for what its driver says; leave out what it does not do",
+            )
+
+    def _apply(self, change: PfChange, ask: t.Callable[[], None]) -> None:
+        if change.kind == NUMBER:
+            if change.before:
+                ask()
+                self._set_number(change.pf, 0)
+            if change.after:
+                self._set_number(change.pf, change.after)
+        elif change.kind == AUTOPROBE:
+            self._write_file(change.pf, "sriov_drivers_autoprobe", str(int(change.after)))
+        elif change.kind == UP:
+            self._links.set_link(change.pf, ["up" if change.after else "down"])
+        elif change.kind == MTU:
+            self._links.set_link(change.pf, ["mtu", str(change.after)])
+        elif change.kind == ESWITCH:
+            self._links.set_eswitch(change.pf, change.after)
+        else:
+            raise ValueError(change.kind)
+
+    def _write_file(self, pf: str, name: str, text: str) -> None:
+        path = f"{DEVICES}/{pf}/{name}"
+        try:
+            self._write(path, text, _SECONDS)
+        except OSError as error:
+            raise HostdevError(
+                "vfs_failed",
+                subject=pf,
+                found=f"the kernel refused {text} for {name}: {error.strerror or error}",
+                wanted=f"{name} {text}",
+                remedy=f"see dmesg | grep {pf} on the host",
+            ) from error
+
+    def _set_number(self, pf: str, number: int) -> None:
+        """Write the number, and wait until there are so many. Raises HostdevError."""
+        path = f"{DEVICES}/{pf}/sriov_numvfs"
+        there = self._number(pf)
+        try:
+            self._write(path, str(number), _SECONDS + _SECONDS_EACH * max(number, there))
+        except TimeoutError as error:
+            raise self._hangs(pf, number, error) from error
+        except OSError as error:
+            code = error.errno or 0
+            raise number_failed(pf, self._driver(pf), number, code, lines_about(self._tree, pf)) from error
+        end = time.monotonic() + (_LATE if self._tree.may_hang else 0)
+        while (found := self._number(pf)) != number:
+            if time.monotonic() >= end:
+                raise other_number(pf, self._driver(pf), number, found, lines_about(self._tree, pf))
+            time.sleep(0.05)
+
+    def _hangs(self, pf: str, number: int, error: TimeoutError) -> HostdevError:
+        left = [f"VF {vf}" for vf in self._vfs(pf)]
+        return HostdevError(
+            "vfs_hang",
+            subject=pf,
+            found=f"the kernel has not made it {number} VFs: {error}; still there: {', '.join(left) or 'none'}",
+            wanted=f"{number} VFs",
+            remedy="end what has the last of these VFs open (a guest that does not let it go, a program with "
+            "/dev/vfio): the kernel goes on by itself then; run the task again after that",
+            details={"vfs": left},
+        )
+
+    def _driver(self, pf: str) -> str | None:
+        return self._tree.link_name(f"{DEVICES}/{pf}/driver")
+
+    def _number(self, pf: str) -> int:
+        return len(self._vfs(pf))
+
+    def _vfs(self, pf: str) -> list[int]:
+        names = self._tree.names(f"{DEVICES}/{pf}")
+        return sorted(int(name[6:]) for name in names if name.startswith("virtfn") and name[6:].isdecimal())

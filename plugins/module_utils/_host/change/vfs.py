@@ -1,0 +1,179 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making VFs and setting them, so that nothing is half done: all PFs of a task, or none."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._model.decision.pfs import choose_pfs, made_of
+from ..._model.decision.vfs import Pf, VfsDecision, decide_vfs
+from ..._model.decision.vfs_in_use import check_idle
+from ..._model.claims.made_vfs import VfsJournal
+from ..._model.errors import HostdevError
+from ..._model.plan.vfs_diff import vfs_diff
+from ..._model.snapshot import Snapshot
+from ..reading.pci import read_device
+
+if t.TYPE_CHECKING:
+    from ..._model.claims.made_vfs import MadeVfs
+    from ..._model.host.device import PciDevice
+    from ..._model.record.record import Record
+    from ..._model.sriov.state import PfState
+    from ..._model.sriov.wish import VfsWish
+    from ..record.record_file import RecordFile
+    from .host import ChangingHost
+    from .outcome import Outcome
+
+_LIBVIRTS = ("mac", "vlan", "qos", "vlan_protocol")
+_KEPT_BY_LIBVIRT = "/run/libvirt/hostdevmgr"
+
+
+class VfsRun:
+    """Brings the PFs of a wish to what it asks for, with the record in step."""
+
+    def __init__(self, host: ChangingHost, file: RecordFile) -> None:
+        if host.pfs is None:
+            raise ValueError("a system without physical functions has no VFs to make")
+        self._host = host
+        self._pfs = host.pfs
+        self._file = file
+
+    def decide(self, snapshot: Snapshot, wish: VfsWish) -> list[VfsDecision]:
+        """What is to be done, PF by PF. Raises HostdevError."""
+        devices = choose_pfs(snapshot, wish)
+        decisions = [
+            decide_vfs(snapshot, wish, self._pf(snapshot, device, wish), made_of(snapshot, device))
+            for device in devices
+        ]
+        return [*decisions, *self._gone(snapshot, wish)] if wish.absent else decisions
+
+    def _gone(self, snapshot: Snapshot, wish: VfsWish) -> t.Iterator[VfsDecision]:
+        """PFs on record that are no longer on the host, where the wish names their address: they are forgotten."""
+        from ..._model.host.device import PciDevice
+
+        for made in snapshot.tracker.made_vfs.values():
+            named = any(spec.address is not None and spec.address.names(made.address) for spec in wish.specs)
+            if named and made.pf_in(snapshot.inventory) is None:
+                state = made.wanted
+                device = PciDevice(made.address, "", "", "", "", "")
+                told = f"{made.address} is no longer on the host: it is taken off the record"
+                yield VfsDecision(Pf(device, state, 0, {}), state, made, None, (told,))
+
+    def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish) -> Pf:
+        present = self._pfs.state(device.address, eswitch=wish.eswitch is not None)
+        theirs = {vf: names for vf, names in self._theirs(snapshot, device) if names}
+        makers = () if wish.absent else self._host.vf_makers(device)
+        return Pf(device, present, device.total_vfs, theirs, tuple(makers))
+
+    def _theirs(self, snapshot: Snapshot, device: PciDevice) -> t.Iterator[tuple[int, set[str]]]:
+        """By VF the settings that are libvirt's while a guest has it, and those that a claim has set."""
+        kept = set(self._host.tree.names(_KEPT_BY_LIBVIRT))
+        for number, vf in enumerate(device.virtual_functions):
+            names: set[str] = set()
+            uses = snapshot.inventory.domain_uses.get(vf, ())
+            if any(use.live and use.via == "interface" for use in uses) or any(
+                f"{interface}_vf{number}" in kept for interface in device.interfaces
+            ):
+                names.update(_LIBVIRTS)
+            holder = snapshot.tracker.holder(vf)
+            if holder is not None:
+                names.update(holder.holdings[vf].vf_settings)
+            yield number, names
+
+    def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> None:
+        """Do all, or nothing. Raises HostdevError after what was done is undone, as far as that can be."""
+        changing = [decision for decision in decisions if decision.changed]
+        if not changing:
+            return
+        record.vfs_journal = [
+            VfsJournal(one.pf.address, record.boot_id, one.pf.present, one.before, one.after) for one in changing
+        ]
+        if any(decision.changes for decision in changing):
+            self._file.write(record)
+        begun: list[VfsDecision] = []
+        try:
+            for decision in changing:
+                begun.append(decision)
+                if decision.changes:
+                    self._drive(decision, record)
+            self._close(record, {one.pf.address: (one.before, one.after) for one in changing})
+        except HostdevError as error:
+            raise self._undo(begun, record, error) from error
+
+    def _drive(self, decision: VfsDecision, record: Record) -> None:
+        pf = decision.pf.address
+        self._pfs.drive(pf, decision.target, decision.administered, lambda: self._ask(pf, record))
+
+    def _ask(self, pf: str, record: Record) -> None:
+        """Ask again who uses the VFs, right before they are removed. Raises HostdevError."""
+        device = read_device(self._host.tree, pf)
+        if device is not None:
+            inventory = self._host.inventory_of([pf, *device.virtual_functions])
+            check_idle(Snapshot(inventory, record.tracker), device, "by now")
+
+    def _undo(self, begun: t.Sequence[VfsDecision], record: Record, error: HostdevError) -> HostdevError:
+        """Lead all back to what it was; the error comes back with what could not be."""
+        told: list[str] = []
+        kept: dict[str, tuple[MadeVfs | None, MadeVfs | None]] = {}
+        for decision in reversed(begun):
+            pf = decision.pf.address
+            if error.code == "vfs_hang" and error.subject == pf:
+                # It goes on by itself once it is let. The record has what there may be in the end.
+                more = decision.target.number > decision.pf.present.number
+                kept[pf] = (decision.before, (decision.after or decision.before) if more else decision.before)
+                continue
+            undone = self._lead_back(pf, decision.pf.present, record)
+            if undone is not None:
+                told.append(undone.message)
+                kept[pf] = (decision.before, decision.after or decision.before)
+        try:
+            self._close(record, kept)
+        except HostdevError as record_error:
+            told.append(f"the record could not be written: {record_error.message}")
+        return error.but(found=f"{error.found}; undoing it failed as well: {' '.join(told)}") if told else error
+
+    def _lead_back(self, pf: str, was: PfState, record: Record) -> HostdevError | None:
+        try:
+            self._pfs.drive(pf, was, {}, lambda: self._ask(pf, record))
+        except HostdevError as error:
+            return error
+        return None
+
+    def _close(self, record: Record, ends: t.Mapping[str, tuple[MadeVfs | None, MadeVfs | None]]) -> None:
+        made_vfs = record.tracker.made_vfs
+        for before, after in ends.values():
+            if before is not None:
+                made_vfs.pop(before.address, None)
+            if after is not None:
+                made_vfs[after.address] = after
+        record.vfs_journal = []
+        self._file.write(record)
+
+    def recover(self, record: Record, boot_id: str) -> list[str]:
+        """Undo what an interrupted run began, and say so. VFs that somebody uses by now stay, and are on record."""
+        told = []
+        ends: dict[str, tuple[MadeVfs | None, MadeVfs | None]] = {}
+        for journal in reversed(record.vfs_journal):
+            pf = journal.address
+            if boot_id != journal.boot_id:
+                told.append(f"a change of the VFs of {pf} was interrupted; the host was rebooted since")
+                continue
+            error = self._lead_back(pf, journal.was, record)
+            if error is None:
+                told.append(f"undid an interrupted change of the VFs of {pf}")
+            else:
+                ends[pf] = (journal.before, journal.after or journal.before)
+                told.append(f"an interrupted change of the VFs of {pf} is left as it is: {error.message}")
+        self._close(record, ends)
+        return told
+
+
+def note(decisions: t.Iterable[VfsDecision], outcome: Outcome) -> None:
+    """Add decisions to what came of a run."""
+    for decision in decisions:
+        outcome.vfs.append(decision)
+        outcome.warnings.extend(decision.warnings)
+        if decision.changes:
+            outcome.diff.append(vfs_diff(decision.pf.address, decision.changes))
