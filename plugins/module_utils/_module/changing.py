@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
     from .._host.binding.binder import Binder
+    from .._host.binding.physical_functions import PhysicalFunctions
     from .._host.binding.vf_settings import VfSettings
     from .._host.change.outcome import Outcome
     from .._host.libvirt.changes import DomainChanges
@@ -49,6 +50,14 @@ class ModuleHost(ChangingHost):
         from .._host.binding.vf_settings import KernelInterfaces, VfSettings
 
         return VfSettings(self.tree, KernelInterfaces())
+
+    @functools.cached_property
+    def pfs(self) -> PhysicalFunctions:
+        from .._host.binding.iproute import Iproute
+        from .._host.binding.physical_functions import PhysicalFunctions
+        from .._host.binding.sysfs_writer import SysfsWriter
+
+        return PhysicalFunctions(self.tree, SysfsWriter(self.tree), Iproute("ip"), Iproute("devlink"))
 
 
 class _Events:
@@ -115,10 +124,14 @@ def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
     )
 
 
-def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
-    """What both modules return."""
+def tell_warnings(module: AnsibleModule, outcome: Outcome) -> None:
     for warning in outcome.warnings:
         module.warn(one_line(warning))
+
+
+def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
+    """What both modules return."""
+    tell_warnings(module, outcome)
     told: dict[str, t.Any] = {
         "changed": outcome.changed,
         "stopped": outcome.stopped,
