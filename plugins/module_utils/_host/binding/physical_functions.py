@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
@@ -15,12 +16,15 @@ from ..._model.sriov.refusals import number_failed, other_number
 from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
 from ..reading.pci import DEVICES
+from .eswitch import Eswitch
+from .pf_link import PAUSES, PfLink, vfs_of
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.changes import PfChange
     from ..sysfs import Tree
-    from .sysfs_writer import SysfsWriter
-    from .vf_links import VfLinks
+    from .iproute import Run
+
+    Write = t.Callable[[str, str, float], None]
 
 # The kernel takes 0.1 s, and what the VFs' drivers take one after the other; to remove them at least 1 s.
 _SECONDS, _SECONDS_EACH = 60.0, 2.0
@@ -29,28 +33,35 @@ _LATE = 5.0
 
 
 class PhysicalFunctions:
-    """Reads and changes PFs; `links` are their network interfaces."""
+    """Reads and changes PFs. `write` writes to sysfs; `ip` and `devlink` run these programs."""
 
-    def __init__(self, tree: Tree, write: SysfsWriter, links: VfLinks) -> None:
+    def __init__(
+        self, tree: Tree, write: Write, ip: Run, devlink: Run, pauses: t.Sequence[float] = PAUSES
+    ) -> None:
         self._tree = tree
         self._write = write
-        self._links = links
+        self._ip = ip
+        self._eswitch = Eswitch(devlink)
+        self._pauses = pauses
 
     def state(self, pf: str, *, eswitch: bool = False) -> PfState:
         """The PF as it is; `eswitch` says whether its e-switch is asked for as well. Raises HostdevError.
 
         sriov_numvfs is never read: that waits for whoever changes it.
         """
-        link = self._links.link(pf)
         autoprobe = self._tree.number(f"{DEVICES}/{pf}/sriov_drivers_autoprobe")
-        return PfState(
-            self._number(pf),
-            None if autoprobe is None else autoprobe != 0,
-            None if link is None else link.up,
-            None if link is None else link.mtu,
-            self._links.eswitch(pf) if eswitch else None,
-            {} if link is None else {vf: settings.given() for vf, settings in link.vfs.items()},
+        number = self._number(pf)
+        bare = PfState(
+            number, None if autoprobe is None else autoprobe != 0, eswitch=self._eswitch.mode(pf) if eswitch else None
         )
+        if not self._tree.names(f"{DEVICES}/{pf}/net"):
+            return bare
+        link = self._link(pf).read()
+        vfs = {vf: settings.given() for vf, settings in link.vfs.items() if vf < number}
+        return replace(bare, up=link.up, mtu=link.mtu, vfs=vfs)
+
+    def _link(self, pf: str) -> PfLink:
+        return PfLink(self._tree, pf, self._ip, self._pauses)
 
     def drive(
         self,
@@ -79,7 +90,7 @@ class PhysicalFunctions:
 
     def _set_settings(self, pf: str, settings: dict[int, dict[str, t.Any]]) -> None:
         for vf, wanted in settings.items():
-            self._links.set(pf, vf, LinkSettings(**wanted), anew=list(wanted))
+            self._link(pf).bring(vf, LinkSettings(**wanted), anew=list(wanted))
         settings.clear()
 
     def _verify(self, pf: str, target: PfState) -> None:
@@ -104,11 +115,11 @@ class PhysicalFunctions:
         elif change.kind == AUTOPROBE:
             self._write_file(change.pf, "sriov_drivers_autoprobe", str(int(change.after)))
         elif change.kind == UP:
-            self._links.set_link(change.pf, ["up" if change.after else "down"])
+            self._link(change.pf).set_link(["up" if change.after else "down"])
         elif change.kind == MTU:
-            self._links.set_link(change.pf, ["mtu", str(change.after)])
+            self._link(change.pf).set_link(["mtu", str(change.after)])
         elif change.kind == ESWITCH:
-            self._links.set_eswitch(change.pf, change.after)
+            self._eswitch.set_mode(change.pf, change.after)
         else:
             raise ValueError(change.kind)
 
@@ -143,7 +154,7 @@ class PhysicalFunctions:
             time.sleep(0.05)
 
     def _hangs(self, pf: str, number: int, error: TimeoutError) -> HostdevError:
-        left = [f"VF {vf}" for vf in self._vfs(pf)]
+        left = [f"VF {vf} ({address})" for vf, address in vfs_of(self._tree, pf).items()]
         return HostdevError(
             "vfs_hang",
             subject=pf,
@@ -158,8 +169,4 @@ class PhysicalFunctions:
         return self._tree.link_name(f"{DEVICES}/{pf}/driver")
 
     def _number(self, pf: str) -> int:
-        return len(self._vfs(pf))
-
-    def _vfs(self, pf: str) -> list[int]:
-        names = self._tree.names(f"{DEVICES}/{pf}")
-        return sorted(int(name[6:]) for name in names if name.startswith("virtfn") and name[6:].isdecimal())
+        return len(vfs_of(self._tree, pf))
