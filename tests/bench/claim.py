@@ -27,7 +27,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 
@@ -82,7 +82,7 @@ def _claim(root: Path, libvirt: FakeLibvirt, binder: Binder | None) -> Outcome:
         tree,
         DomainChanges(libvirt, LibvirtError),
         binder=binder,
-        vf_settings=VfSettings(tree, FakeInterfaces("", 0)),
+        vf_settings=VfSettings(tree, FakeIp("", 0)),
     )
     wish = ClaimWish(
         domain="vm0",

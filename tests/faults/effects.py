@@ -11,24 +11,25 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.iproute import Answer
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp, refusal
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE, FakeDomain, LibvirtError
 
 from .used import Use
 
-SYSFS, MODULE, LIBVIRT, NETLINK, RECORD = "sysfs", "module", "libvirt", "netlink", "record"
+SYSFS, MODULE, LIBVIRT, IPROUTE, RECORD = "sysfs", "module", "libvirt", "iproute2", "record"
 
 FAIL = "fail"  # this effect is refused
 FAIL_ON = "fail from then on"  # it and all later ones of its kind: a full disk, a dead libvirt
@@ -64,7 +65,7 @@ class Effects:
         kernel = host.kernel
         host.system.binder = Binder(host.tree, self._sysfs, self._module)
         host.file = _Record(host.file.path.rpartition("/")[0], self)
-        host.system.vf_settings = VfSettings(host.tree, _Links(host.links, self))
+        host.system.vf_settings = VfSettings(host.tree, _Ip(host.links, self))
         for domain in host.libvirt.domains:
             self._wrap(domain)
         self._kernel = kernel
@@ -185,23 +186,19 @@ class _RefusedError(Exception):
     pass
 
 
-class _Links:
-    def __init__(self, plain: FakeInterfaces, effects: Effects) -> None:
+class _Ip:
+    def __init__(self, plain: FakeIp, effects: Effects) -> None:
         self._plain, self._effects = plain, effects
 
-    def read(self, interface: str) -> Any:
-        return self._plain.read(interface)
-
-    def is_up(self, interface: str) -> bool:
-        return self._plain.is_up(interface)
-
-    def write(self, interface: str, index: int, name: str, value: bool) -> None:
-        self._effects.happen(
-            NETLINK,
-            f"{interface} vf {index} {name}",
-            lambda: self._plain.write(interface, index, name, value),
-            lambda: OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)),
-        )
+    def __call__(self, words: Sequence[str]) -> Answer:
+        if "set" not in words:
+            return self._plain(words)
+        try:
+            # Whether it is on or off is no other effect.
+            what = " ".join(words[3:-1])
+            return self._effects.happen(IPROUTE, what, lambda: self._plain(words), _RefusedError)
+        except _RefusedError:
+            return refusal(errno.EOPNOTSUPP)
 
 
 class _Record(RecordFile):

@@ -44,8 +44,6 @@ _HEADERS = {RTM_GETLINK: LINK, RTM_GETADDR: ADDRESS, RTM_GETROUTE: ROUTE, RTM_GE
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # The kernel sends a dump in pieces of 32 KiB at most (net/netlink/af_netlink.c, netlink_recvmsg).
 _PIECE = 1 << 16
-# An answer about one interface holds all of its VFs, and comes in one piece.
-_ANSWER = 1 << 18
 _PATIENCE = 10.0
 _ATTEMPTS = 3
 
@@ -100,7 +98,7 @@ def ask(kind: int, body: bytes, protocol: int = _NETLINK_ROUTE) -> list[bytes]:
         channel.settimeout(_PATIENCE)
         channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, _ASK, 1, 0) + body)
         while True:
-            for answer, _flags, content in _messages(channel.recv(_ANSWER)):
+            for answer, _flags, content in _messages(channel.recv(_PIECE)):
                 if answer == _NLMSG_ERROR:
                     code = -int(struct.unpack_from("=i", content)[0])
                     if code > 0:

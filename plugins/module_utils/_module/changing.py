@@ -47,9 +47,10 @@ class ModuleHost(ChangingHost):
 
     @functools.cached_property
     def vf_settings(self) -> VfSettings:
-        from .._host.binding.vf_settings import KernelInterfaces, VfSettings
+        from .._host.binding.iproute import Iproute
+        from .._host.binding.vf_settings import VfSettings
 
-        return VfSettings(self.tree, KernelInterfaces())
+        return VfSettings(self.tree, Iproute("ip"))
 
     @functools.cached_property
     def pfs(self) -> PhysicalFunctions:

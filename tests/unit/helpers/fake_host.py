@@ -26,7 +26,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_fi
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, ReleaseWish, Terms
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
@@ -74,7 +74,7 @@ class FakeHost:
         """The files of USB and SCSI devices, see fake_nodes."""
         expand(_entries(), self.root)
         self.kernel = FakeKernel(self.root)
-        self.links = FakeInterfaces(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
+        self.links = FakeIp(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.libvirt = FakeLibvirt(self.kernel, self.links, self._is_express)
         self.tree = Tree(str(self.root))
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)

@@ -17,7 +17,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import SYSTE
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
-    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 
 PCI, USB, SCSI = "PCI", "USB", "SCSI"
@@ -36,7 +36,7 @@ class HostDevices:
     `links` are the interfaces of the PFs, by which it sets up the VFs that are a domain's interfaces.
     """
 
-    def __init__(self, kernel: FakeKernel | None, links: FakeInterfaces | None = None) -> None:
+    def __init__(self, kernel: FakeKernel | None, links: FakeIp | None = None) -> None:
         self._kernel = kernel
         self._links = links
         self.active: dict[str, tuple[str, Prepared | None]] = {}

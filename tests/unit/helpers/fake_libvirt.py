@@ -27,7 +27,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_interfaces import FakeInterfaces
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 
 __all__ = [
@@ -132,7 +132,7 @@ class FakeLibvirt:
     def __init__(
         self,
         kernel: FakeKernel | None = None,
-        links: FakeInterfaces | None = None,
+        links: FakeIp | None = None,
         is_express: t.Callable[[str], bool] = lambda _address: True,
     ) -> None:
         self.log: list[str] = []

@@ -12,7 +12,6 @@ from dataclasses import replace
 from ..._model.errors import HostdevError
 from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
 from ..._model.sriov.link_settings import LinkSettings
-from ..._model.sriov.refusals import number_failed, other_number
 from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
 from ..reading.pci import DEVICES
@@ -145,13 +144,22 @@ class PhysicalFunctions:
         except TimeoutError as error:
             raise self._hangs(pf, number, error) from error
         except OSError as error:
-            code = error.errno or 0
-            raise number_failed(pf, self._driver(pf), number, code, lines_about(self._tree, pf)) from error
+            raise self._failed(pf, number, f"the kernel refused it: {error.strerror}") from error
         end = time.monotonic() + (_LATE if self._tree.may_hang else 0)
         while (found := self._number(pf)) != number:
             if time.monotonic() >= end:
-                raise other_number(pf, self._driver(pf), number, found, lines_about(self._tree, pf))
+                raise self._failed(pf, number, f"the kernel took it, and there are {found}")
             time.sleep(0.05)
+
+    def _failed(self, pf: str, number: int, found: str) -> HostdevError:
+        said = "; ".join(lines_about(self._tree, pf))
+        return HostdevError(
+            "vfs_failed",
+            subject=pf,
+            found=f"{found}{f' ({said})' if said else ''}",
+            wanted=f"{number} VFs",
+            remedy=f"see dmesg | grep {pf} on the host",
+        )
 
     def _hangs(self, pf: str, number: int, error: TimeoutError) -> HostdevError:
         left = [f"VF {vf} ({address})" for vf, address in vfs_of(self._tree, pf).items()]

@@ -10,12 +10,10 @@ import typing as t
 
 from .. import forms, values
 from ..errors import HostdevError
+from .link_settings import LINK_STATES, NO_MAC, PROTOCOLS
 
 Settings = t.Mapping[str, t.Any]
 """Some settings of one VF by their names; of those that a driver does not tell there is none."""
-
-NO_MAC = "00:00:00:00:00:00"
-"""The address by which a VF is left to choose its own."""
 
 DEFAULTS: t.Mapping[str, t.Any] = {
     "vlan": 0,
@@ -31,8 +29,6 @@ DEFAULTS: t.Mapping[str, t.Any] = {
 """What a VF has that was just made, whatever its driver. Spoof check is on with some drivers and off with others."""
 
 _MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_PROTOCOLS = {"802.1q": "802.1Q", "802.1ad": "802.1ad"}
-_LINK_STATES = ("auto", "enable", "disable")
 
 
 def _mac(value: object, path: str) -> str:
@@ -63,11 +59,13 @@ def _flag(value: object, path: str) -> bool:
         raise _invalid(path, value, error.wanted) from error
 
 
-def _word_of(words: t.Mapping[str, str]) -> t.Callable[[object, str], str]:
+def _word_of(words: t.Sequence[str]) -> t.Callable[[object, str], str]:
+    by_fold = {word.lower(): word for word in words}
+
     def read(value: object, path: str) -> str:
-        word = words.get(str(value).strip().lower())
+        word = by_fold.get(str(value).strip().lower())
         if word is None:
-            raise _invalid(path, value, "one of " + ", ".join(words.values()))
+            raise _invalid(path, value, "one of " + ", ".join(words))
         return word
 
     return read
@@ -78,13 +76,13 @@ _READERS: t.Mapping[str, t.Callable[[object, str], t.Any]] = {
     # 4095 is reserved (IEEE 802.1Q, table 9-2), but iproute2 and the kernel take it.
     "vlan": _whole(0, 4094, "a VLAN's number, 1 to 4094, or 0 for none"),
     "qos": _whole(0, 7, "a priority, 0 to 7"),
-    "vlan_protocol": _word_of(_PROTOCOLS),
+    "vlan_protocol": _word_of(PROTOCOLS),
     "min_tx_rate": _whole(0, 10**7, "a rate in Mbit/s, 0 for none"),
     "max_tx_rate": _whole(0, 10**7, "a rate in Mbit/s, 0 for no limit"),
     "spoof_check": _flag,
     "trust": _flag,
     "query_rss": _flag,
-    "link_state": _word_of({word: word for word in _LINK_STATES}),
+    "link_state": _word_of(LINK_STATES),
 }
 NAMES = tuple(_READERS)
 
@@ -95,13 +93,13 @@ FORM = forms.mapping(
         "mac": forms.text,
         "vlan": _RATE,
         "qos": _RATE,
-        "vlan_protocol": forms.one_of(*_PROTOCOLS.values()),
+        "vlan_protocol": forms.one_of(*PROTOCOLS),
         "min_tx_rate": _RATE,
         "max_tx_rate": _RATE,
         "spoof_check": forms.flag,
         "trust": forms.flag,
         "query_rss": forms.flag,
-        "link_state": forms.one_of(*_LINK_STATES),
+        "link_state": forms.one_of(*LINK_STATES),
     },
 )
 """Of settings on record."""
