@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.physical_functions import PhysicalFunctions
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
@@ -25,7 +26,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, ReleaseWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
@@ -49,7 +52,7 @@ _FUNCTIONS = (
     *("0000:02:00.0", "virtual/nvme-subsystem", "virtual/graphics", "virtual/watchdog"),
 )
 _FILES = re.compile(
-    r"uevent|power_state|irq|local_cpulist|d3cold_allowed|ari_enabled|enable|subsystem|resource\d|iommu|sriov_(?!.*vfs).*"
+    r"uevent|power_state|irq|local_cpulist|d3cold_allowed|ari_enabled|enable|subsystem|resource\d|iommu|sriov_(?!.*vfs|drivers).*"
     r"|dev_.*|flags|if.*|mtu|type|hwmon\d|ng\dn1|ro|range|ext_range|hidden|nsid|wwid|subsysnqn|cntl.*|state|transport"
 )
 
@@ -85,7 +88,9 @@ class FakeHost:
             {},
             Binder(self.tree, self.kernel, self.kernel.load_module),
             vf_settings=VfSettings(self.tree, self.links),
+            pfs=PhysicalFunctions(self.tree, self.kernel, self.links, self.links.devlink, pauses=()),
         )
+        self.kernel.on_vfs = self._vfs_changed
 
     def flow(self, *, check_mode: bool = False, detach_timeout: float = 0.0) -> Flow:
         return Flow(
@@ -126,6 +131,16 @@ class FakeHost:
     def release(self, *, check_mode: bool = False, **wish: t.Any) -> Outcome:
         return self.flow(check_mode=check_mode).release(ReleaseWish(**(wish or {"domain": "web1"})))
 
+    def set_vfs(self, number: int | None = None, *, check_mode: bool = False, **wish: t.Any) -> Outcome:
+        """What pci_sriov does; without a number all is given back."""
+        specs = parse_device_specs([{"address": IGB_PF}], "specs")
+        asked = VfsWish(specs, f"address {IGB_PF}", number or 0, absent=number is None, **wish)
+        return self.flow(check_mode=check_mode).set_vfs(asked)
+
+    def _vfs_changed(self, address: str, number: int) -> None:
+        if address == IGB_PF:
+            self.links.make_vfs(number)
+
     def _is_express(self, address: str) -> bool:
         device = read_device(self.tree, address)
         return device is None or device.express
@@ -149,10 +164,11 @@ class FakeHost:
 
     def memory(self) -> bytes:
         """What the stand-ins know beside the tree, for another process (`restore`) that goes on with the same tree."""
-        return pickle.dumps((self.kernel.memory(), self.libvirt.memory(), self.links.settings))
+        return pickle.dumps((self.kernel.memory(), self.libvirt.memory(), self.links.memory()))
 
     def restore(self, memory: bytes) -> None:
-        kernel, libvirt, self.links.settings = pickle.loads(memory)
+        kernel, libvirt, links = pickle.loads(memory)
+        self.links.restore(links)
         self.kernel.restore(kernel)
         self.libvirt.restore(libvirt)
 

@@ -48,7 +48,11 @@ class FakeIp:
 
     def __init__(self, interface: str, vfs: int) -> None:
         self.log: list[str] = []
+        self.interface = interface
         self.online = True
+        self.mtu = 1500
+        self.eswitch: str | None = None
+        """The mode of the PF's e-switch, None of one without, as igb has."""
         self.settings = {interface: {number: dict(FRESH) for number in range(vfs)}}
         self.hardware: dict[int, bool] = {}
         """What igb checks, whatever it shows."""
@@ -82,7 +86,8 @@ class FakeIp:
             assert list(words[:-1]) == ["-j", "-d", "link", "show", "dev"], "a dump may be interrupted"
             return self._show(words[-1])
         assert list(words[:3]) == ["link", "set", "dev"]
-        assert words[4] == "vf"
+        if words[4] != "vf":
+            return self._set_link(words[3], *words[4:])
         return self._set(words[3], int(words[5]), list(words[6:]))
 
     def _show(self, interface: str) -> Answer:
@@ -95,7 +100,7 @@ class FakeIp:
             "ifindex": 2,
             "ifname": interface,
             "flags": ["BROADCAST", "MULTICAST", *(["UP"] if self.online else [])],
-            "mtu": 1500,
+            "mtu": self.mtu,
             "address": "52:54:00:aa:bb:01",
             "vfinfo_list": infos,
         }
@@ -186,6 +191,41 @@ class FakeIp:
             else:
                 vf[name] = value
 
+    def _set_link(self, interface: str, word: str, value: str = "") -> Answer:
+        self.log.append(f"{interface} {word} {value}".rstrip())
+        if word in self.refused:
+            return refusal(self.refused[word])
+        if word == "mtu":
+            self.mtu = int(value)
+        else:
+            self.online = {"up": True, "down": False}[word]
+        self.restart_pf()
+        return Answer(0)
+
+    def devlink(self, words: t.Sequence[str]) -> Answer:
+        """`devlink`, which igb and NVMe have no device for."""
+        pf = next(word for word in words if word.startswith("pci/"))
+        if self.eswitch is None:
+            return Answer(1, "", "devlink answers: No such device")
+        if "set" in words:
+            if "eswitch" in self.refused:
+                return Answer(1, "", "devlink answers: Operation not supported")
+            self.eswitch = words[-1]
+            return Answer(0)
+        return Answer(0, json.dumps({"dev": {pf: {"mode": self.eswitch, "inline-mode": "none"}}}))
+
+    def make_vfs(self, number: int) -> None:
+        """The kernel has made so many, or removed all: nothing is left of what was set."""
+        for interface in self.settings:
+            self.settings[interface] = {vf: dict(FRESH) for vf in range(number)}
+        self.hardware = dict.fromkeys(range(number), True)
+
+    def memory(self) -> tuple[t.Any, ...]:
+        return self.settings, self.hardware, self.online, self.mtu, self.eswitch
+
+    def restore(self, memory: tuple[t.Any, ...]) -> None:
+        self.settings, self.hardware, self.online, self.mtu, self.eswitch = memory
+
     def restart_pf(self) -> None:
         """The PF goes down and up: igb's hardware checks all VFs again, and shows what it showed."""
         for vfs in self.settings.values():
@@ -196,13 +236,13 @@ class FakeIp:
         return self.online
 
     def reboot(self) -> None:
-        for vfs in self.settings.values():
-            for number in vfs:
-                vfs[number] = dict(FRESH)
+        self.online, self.mtu = True, 1500
+        self.make_vfs(4)
 
     def picture(self) -> dict[str, str]:
         """The settings, beside the tree's files."""
-        return {
+        own = {"ip link": f"up {self.online} mtu {self.mtu} e-switch {self.eswitch}"}
+        return own | {
             f"ip link: {interface} vf {number}": str(sorted(vf.items()))
             for interface, vfs in self.settings.items()
             for number, vf in vfs.items()

@@ -48,6 +48,10 @@ class FakeKernel:
         self.log: list[str] = []
         self.seconds: list[float] = []
         self.modules = set(modules)
+        self.on_vfs: t.Callable[[str, int], None] = lambda _address, _number: None
+        """Told a PF and the number of VFs that it has from now on."""
+        self.makes_at_most = 1 << 16
+        """More VFs the driver does not make, and says success (bnxt, bnx2x)."""
         self.lazy = False
         """Whether a driver comes only when `work` is called, as by a worker of the kernel."""
         self._vfio_dev = vfio_dev
@@ -227,6 +231,8 @@ class FakeKernel:
         if parts[0] == "devices" and parts[2:] == ["driver_override"]:
             value = text.partition("\n")[0] or "(null)"
             write(str(self._device(parts[1]) / "driver_override"), f"{value}\n".encode())
+        elif parts[0] == "devices" and parts[2:] == ["sriov_drivers_autoprobe"]:
+            write(str(self._device(parts[1]) / "sriov_drivers_autoprobe"), f"{int(text)}\n".encode())
         elif parts[0] == "devices" and parts[2:] == ["sriov_numvfs"]:
             self._set_vfs(parts[1], text, path)
         elif parts == ["drivers_probe"]:
@@ -363,8 +369,9 @@ class FakeKernel:
                 raise TimeoutError(path)
             self._remove_vfs(address, vfs)
             return
-        for vf in self._vfs.add(address, number):
+        for vf in self._vfs.add(address, min(number, self.makes_at_most)):
             self._probe(vf)
+        self.on_vfs(address, min(number, self.makes_at_most))
 
     def _remove_vfs(self, address: str, vfs: t.Sequence[str]) -> None:
         for vf in vfs:
@@ -372,6 +379,8 @@ class FakeKernel:
             if driver is not None:
                 self._unbind(vf, driver)
         self._vfs.remove(address, vfs)
+        if vfs:
+            self.on_vfs(address, 0)
 
     def _group_node(self, address: str) -> str:
         return "/dev/vfio/" + os.path.basename(os.readlink(self._device(address) / "iommu_group"))

@@ -12,7 +12,6 @@ from ..system import System
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice
-    from ..._model.sriov.makers.maker import VfMaker
     from ..binding.binder import Binder
     from ..binding.physical_functions import PhysicalFunctions
     from ..binding.vf_settings import VfSettings
@@ -28,8 +27,6 @@ class ChangingHost(System):
     vf_settings: VfSettings | None = None
     pfs: PhysicalFunctions | None = None
 
-    def vf_makers(self, pf: PciDevice) -> t.Sequence[VfMaker]:
+    def vf_makers(self, pf: PciDevice) -> t.Sequence[t.Any]:
         """What else on the host makes VFs of a PF, or sets them."""
-        from ..reading.vf_makers import vf_makers
-
-        return vf_makers(self.tree, pf)
+        return ()

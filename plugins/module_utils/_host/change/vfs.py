@@ -14,13 +14,13 @@ from ..._model.claims.made_vfs import VfsJournal
 from ..._model.errors import HostdevError
 from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
+from ..._model.sriov.state import PfState
 from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:
     from ..._model.claims.made_vfs import MadeVfs
     from ..._model.host.device import PciDevice
     from ..._model.record.record import Record
-    from ..._model.sriov.state import PfState
     from ..._model.sriov.wish import VfsWish
     from ..record.record_file import RecordFile
     from .host import ChangingHost
@@ -56,10 +56,9 @@ class VfsRun:
         for made in snapshot.tracker.made_vfs.values():
             named = any(spec.address is not None and spec.address.names(made.address) for spec in wish.specs)
             if named and made.pf_in(snapshot.inventory) is None:
-                state = made.wanted
                 device = PciDevice(made.address, "", "", "", "", "")
                 told = f"{made.address} is no longer on the host: it is taken off the record"
-                yield VfsDecision(Pf(device, state, 0, {}), state, made, None, (told,))
+                yield VfsDecision(Pf(device, PfState(0), 0, {}), PfState(0), made, None, (told,))
 
     def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish) -> Pf:
         present = self._pfs.state(device.address, eswitch=wish.eswitch is not None)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from ..claims.made_vfs import MadeVfs
 from ..errors import HostdevError, few
 from ..sriov.changes import changes
+from ..sriov.driver_settings import refusals
+from ..sriov.link_settings import LinkSettings
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
 from .pfs import check_pf
@@ -94,6 +96,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         if left is not None:
             return left
     target, notes = _target(pf, made, wish, number)
+    _check_driver(pf, target)
     _check_unused(snapshot, pf, target, wish)
     told = [*notes, *(f"{maker}: it may change the VFs again" for maker in pf.makers)]
     original = pf.present if made is None else made.original
@@ -133,7 +136,7 @@ def _left_to_others(wish: VfsWish, pf: Pf, number: int) -> VfsDecision | None:
     warning = f"{pf.address} has {there} VFs that this collection did not make ({who}): they are left as they are"
     if asked:
         warning += f", and nothing is set of {few(asked)} (take_over: true does)"
-    return VfsDecision(pf, pf.present, None, None, (warning,))
+    return VfsDecision(pf, PfState(there), None, None, (warning,))
 
 
 def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[PfState, list[str]]:
@@ -178,7 +181,7 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     present = pf.present
     if made is None:
         there = f"{pf.address} has {present.number} VFs that this collection did not make: they are left as they are"
-        return VfsDecision(pf, present, None, None, (there,) if present.number else ())
+        return VfsDecision(pf, PfState(present.number), None, None, (there,) if present.number else ())
     original = made.original
     if present.number != made.wanted.number:
         told = f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made: they are left"
@@ -194,6 +197,32 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     target = replace(original, vfs={vf: settings for vf, settings in vfs.items() if settings})
     _check_unused(snapshot, pf, target, wish)
     return VfsDecision(pf, target, made, None)
+
+
+def _check_driver(pf: Pf, target: PfState) -> None:
+    """Refuse what the PF's driver is known to refuse: nothing asks it, and a refusal in the middle costs a way back."""
+    if target.eswitch is not None and pf.present.eswitch is None:
+        raise HostdevError(
+            "vfs_failed",
+            subject=f"eswitch_mode of {pf.address}",
+            found=f"its driver {pf.device.driver} shows no e-switch (devlink dev eswitch show pci/{pf.address})",
+            wanted="a PF with an e-switch",
+            remedy="leave eswitch_mode out",
+        )
+    switchdev = (target.eswitch or pf.present.eswitch) == "switchdev"
+    anew = target.number != pf.present.number
+    for vf, settings in target.vfs.items():
+        present = {} if anew else pf.present.vfs.get(vf, {})
+        wanted, there = LinkSettings(**settings), LinkSettings(**present)
+        for name, reason in refusals(pf.device.driver, wanted, there, switchdev=switchdev).items():
+            raise HostdevError(
+                "vf_setting_failed",
+                subject=f"{name} of VF {vf} of {pf.address}",
+                found=reason,
+                wanted=f"{name} {settings[name]}",
+                remedy=f"leave {name} out",
+                details={"setting": name},
+            )
 
 
 def _check_unused(snapshot: Snapshot, pf: Pf, target: PfState, wish: VfsWish) -> None:

@@ -1,0 +1,350 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making VFs on the lab host's igb: who is asked, what is written, read back and put on record."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
+
+VF = "0000:01:10.{}"
+FOLDER = f"/sys/bus/pci/devices/{IGB_PF}"
+
+
+@pytest.fixture
+def host(tmp_path):
+    return FakeHost(tmp_path)
+
+
+@pytest.fixture
+def bare(host):
+    """A host whose PF has no VFs, and is down."""
+    host.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    host.links.online = False
+    host.kernel.log.clear()
+    host.links.log.clear()
+    return host
+
+
+def vfs(host):
+    return sorted(name for name in os.listdir(f"{host.root}{FOLDER}") if name.startswith("virtfn"))
+
+
+def refused(call):
+    with pytest.raises(HostdevError) as caught:
+        call()
+    return caught.value
+
+
+def made(host):
+    return {entry["address"]: entry for entry in host.record.get("vfs", [])}
+
+
+def test_vfs_are_made_and_on_record_and_a_second_run_writes_nothing(bare):
+    before = bare.host_state()
+    assert bare.set_vfs(4, check_mode=True).changed
+    assert bare.host_state() == before
+    assert bare.record_or_none() is None
+
+    outcome = bare.set_vfs(4)
+    assert outcome.changed
+    assert vfs(bare) == ["virtfn0", "virtfn1", "virtfn2", "virtfn3"]
+    assert bare.links.online
+    assert bare.kernel.driver(VF.format(0)) is None, "the host's own driver must not take it"
+    assert bare.kernel.log == [
+        f"devices/{IGB_PF}/sriov_drivers_autoprobe <- '0'",
+        f"devices/{IGB_PF}/sriov_numvfs <- '4'",
+    ]
+    entry = made(bare)[IGB_PF]
+    assert entry["wanted"] == {"number": 4, "autoprobe": False, "up": True}
+    assert entry["original"] == {"number": 0, "autoprobe": True, "up": False, "mtu": 1500}
+
+    bare.kernel.log.clear()
+    bare.links.log.clear()
+    record = bare.record
+    assert not bare.set_vfs(4).changed
+    assert (bare.kernel.log, bare.links.log, bare.record) == ([], [], record)
+
+
+def test_check_mode_tells_the_same_plan_and_diff(bare):
+    wish = {"vfs": {1: {"vlan": 5, "qos": 2, "vlan_protocol": "802.1Q"}}}
+    foretold = bare.set_vfs(3, check_mode=True, **wish)
+    done = bare.set_vfs(3, **wish)
+    assert foretold.diff == done.diff
+    assert "number: 0\n" in done.diff[0]["before"]
+    assert "number: 3\n" in done.diff[0]["after"]
+    assert "VF 1 vlan: 5\n" in done.diff[0]["after"]
+
+
+def test_all_is_given_back_as_it_was(bare):
+    before = bare.host_state()
+    bare.set_vfs(4, vfs={0: {"mac": "52:54:00:12:34:56"}}, mtu=9000)
+    assert bare.links.mtu == 9000
+    assert bare.set_vfs(None).changed
+    assert bare.host_state() == before
+    assert "vfs" not in bare.record
+    assert not bare.set_vfs(None).changed
+
+
+def test_another_number_goes_through_0_and_what_was_set_is_set_again(bare):
+    bare.set_vfs(4, vfs={0: {"vlan": 7, "qos": 0, "vlan_protocol": "802.1Q", "trust": True}})
+    bare.links.settings[bare.links.interface][1]["vlan"] = 9  # by somebody's hand
+    bare.kernel.log.clear()
+    bare.set_vfs(2)
+    assert bare.kernel.log == [
+        f"devices/{IGB_PF}/sriov_numvfs <- '0'",
+        f"devices/{IGB_PF}/sriov_numvfs <- '2'",
+    ]
+    settings = bare.links.settings[bare.links.interface]
+    assert (settings[0]["vlan"], settings[0]["trust"], settings[1]["vlan"]) == (7, True, 9)
+
+
+def test_vfs_of_others_are_left_and_told(host):
+    outcome = host.set_vfs(4, every={"trust": True})
+    assert not outcome.changed
+    assert "did not make" in outcome.warnings[0]
+    assert "nothing is set of VF 0" in outcome.warnings[0]
+    assert host.record_or_none() is None
+    assert not host.set_vfs(None).changed
+    assert len(vfs(host)) == 4
+
+
+def test_fewer_vfs_of_others_than_asked_for_are_an_error_until_they_are_taken_over(host):
+    error = refused(lambda: host.set_vfs(5))
+    assert error.code == "foreign_vfs"
+    assert "has 4 VFs" in error.found
+    assert "take_over: true" in error.remedy
+    assert refused(lambda: host.set_vfs(0)).code == "foreign_vfs"
+
+    outcome = host.set_vfs(3, take_over=True)
+    assert outcome.changed
+    assert len(vfs(host)) == 3
+    host.set_vfs(None)
+    assert len(vfs(host)) == 4, "they were there before"
+
+
+def test_what_was_set_of_vfs_that_were_taken_over_is_put_back(host):
+    settings = host.links.settings[host.links.interface]
+    settings[1].update(vlan=5, qos=1, trust=True)
+    host.set_vfs(4, take_over=True, vfs={1: {"trust": False}, 2: {"max_tx_rate": 100}})
+    assert (settings[1]["trust"], settings[1]["vlan"], settings[2]["max_tx_rate"]) == (False, 5, 100)
+    host.set_vfs(None)
+    settings = host.links.settings[host.links.interface]
+    assert (settings[1]["trust"], settings[1]["vlan"], settings[2]["max_tx_rate"]) == (True, 5, 0)
+
+
+def test_more_than_the_driver_makes_is_refused_before_a_write(bare):
+    error = refused(lambda: bare.set_vfs(8, check_mode=True))
+    assert (error.code, error.subject) == ("too_many_vfs", IGB_PF)
+    assert "7 at most" in error.wanted
+    assert "sriov_totalvfs" in error.wanted
+    assert bare.kernel.log == []
+
+
+def test_a_claimed_vf_is_named_with_its_owner_before_anything_is_written(bare):
+    bare.set_vfs(4)
+    bare.claim({"name": "nic", "address": VF.format(6)})
+    bare.kernel.log.clear()
+    for number in (2, 0, None):
+        error = refused(lambda number=number: bare.set_vfs(number))
+        assert error.code == "vfs_in_use"
+        assert "VF 3 (0000:01:10.6): held by domain web1" in error.found
+    assert bare.kernel.log == []
+    assert not bare.set_vfs(4).changed
+
+
+def test_a_vf_of_a_domain_that_is_shut_off_counts(bare):
+    bare.set_vfs(4)
+    bare.claim({"name": "nic", "address": VF.format(0)}, attach=("config",))
+    record = bare.record
+    record["claims"] = []
+    bare.write("/etc/ansible/facts.d/hostdev.fact", __import__("json").dumps(record))
+    assert "domain web1" in refused(lambda: bare.set_vfs(2)).found
+
+
+def test_a_vf_that_somebody_began_to_use_since_it_was_decided_stays(bare, monkeypatch):
+    bare.set_vfs(4)
+    from ansible_collections.kvm.hostdev.plugins.module_utils._host.change import vfs as module
+
+    decide = module.decide_vfs
+
+    def then_used(*args):
+        decision = decide(*args)
+        bare.kernel.load_module("vfio-pci")
+        bare.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
+        bare.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
+        bare.kernel.opens(77, "dpdk-testpmd", [VF.format(2)])
+        return decision
+
+    monkeypatch.setattr(module, "decide_vfs", then_used)
+    error = refused(lambda: bare.set_vfs(2))
+    assert error.code == "vfs_in_use"
+    assert "VF 1 (0000:01:10.2): held_by_process" in error.found
+    assert len(vfs(bare)) == 4
+    assert bare.record.get("vfs_journal") is None
+
+
+def test_a_setting_that_is_refused_in_the_middle_leads_all_back(bare):
+    before = bare.host_state()
+    bare.links.refused["trust"] = errno.EPERM
+    error = refused(lambda: bare.set_vfs(4, every={"vlan": 3}, vfs={3: {"trust": True}}))
+    assert error.code == "vf_setting_failed"
+    assert "VF 3" in error.subject
+    assert bare.host_state() == before
+    assert "vfs" not in bare.record
+    assert "vfs_journal" not in bare.record
+
+
+def test_what_a_driver_is_known_to_refuse_is_refused_before_a_write(bare):
+    error = refused(lambda: bare.set_vfs(4, check_mode=True, vfs={2: {"vlan": 100, "link_state": "enable"}}))
+    assert "igb" in error.found
+    assert "link_state" in error.subject
+    assert bare.kernel.log == bare.links.log == []
+
+
+def test_a_driver_that_makes_fewer_and_says_success_is_found_out(bare):
+    before = bare.host_state()
+    bare.kernel.makes_at_most = 2
+    error = refused(lambda: bare.set_vfs(4))
+    assert "there are 2" in error.found or "2 " in error.found
+    assert bare.host_state() == before
+
+
+def test_a_refused_number_is_led_back_to_what_there_was(bare):
+    bare.set_vfs(4, vfs={1: {"trust": True}})
+    before = bare.host_state()
+    bare.kernel.fail(2, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert refused(lambda: bare.set_vfs(2)).code
+    assert bare.host_state() == before
+    assert made(bare)[IGB_PF]["wanted"]["number"] == 4
+
+
+def test_a_pf_without_its_driver_is_refused(bare):
+    bare.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/driver/unbind", IGB_PF)
+    error = refused(lambda: bare.set_vfs(4))
+    assert (error.code, error.subject) == ("pf_without_driver", IGB_PF)
+
+
+def test_a_claimed_pf_is_refused(bare):
+    bare.claim({"name": "nic", "address": IGB_PF})
+    error = refused(lambda: bare.set_vfs(4))
+    assert error.code == "pf_in_use"
+    assert "held by domain web1" in error.found
+
+
+def test_no_e_switch_no_switchdev(bare):
+    error = refused(lambda: bare.set_vfs(4, eswitch="switchdev"))
+    assert "e-switch" in error.found
+    assert bare.kernel.log == []
+
+
+def test_an_e_switch_changes_its_mode_and_back(bare):
+    bare.links.eswitch = "legacy"
+    bare.set_vfs(4, eswitch="switchdev")
+    assert bare.links.eswitch == "switchdev"
+    bare.set_vfs(None)
+    assert bare.links.eswitch == "legacy"
+
+
+def test_an_mtu_is_raised_and_a_larger_one_is_left_and_told(bare):
+    bare.set_vfs(2, mtu=9000)
+    outcome = bare.set_vfs(2, mtu=4000)
+    assert bare.links.mtu == 9000
+    assert any("MTU of 9000" in warning for warning in outcome.warnings)
+    bare.links.mtu = 3500
+    bare.set_vfs(2, mtu=4000)
+    assert bare.links.mtu == 4000
+
+
+def test_an_mtu_is_not_raised_under_a_vf_in_use(bare):
+    bare.set_vfs(2)
+    bare.claim({"name": "nic", "address": VF.format(0)})
+    assert "a restart of the PF" in refused(lambda: bare.set_vfs(2, mtu=9000)).subject
+
+
+def test_a_reboot_leaves_no_vfs_and_a_run_makes_them_again(bare):
+    bare.set_vfs(4, vfs={0: {"trust": True}})
+    bare.reboot()
+    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    outcome = bare.set_vfs(4)
+    assert outcome.changed
+    assert bare.links.settings[bare.links.interface][0]["trust"]
+    bare.set_vfs(None)
+    assert vfs(bare) == []
+
+
+def test_after_a_reboot_nothing_is_made_only_to_be_given_back(bare):
+    bare.set_vfs(4)
+    bare.reboot()
+    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    bare.kernel.log.clear()
+    outcome = bare.set_vfs(None)
+    assert outcome.changed
+    assert not [line for line in bare.kernel.log if "numvfs" in line]
+    assert "vfs" not in bare.record
+
+
+def test_an_interrupted_change_is_undone_by_the_next_run(bare, monkeypatch):
+    before = bare.host_state()
+
+    class Killed(BaseException):
+        pass
+
+    def die(_words):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bare.system.pfs), "_set_settings", lambda *_args: die(None))
+        with pytest.raises(Killed):
+            bare.set_vfs(4)
+    assert bare.record["vfs_journal"][0]["address"] == IGB_PF
+    warned = bare.set_vfs(None, check_mode=True)
+    assert any("interrupted change of the VFs" in warning for warning in warned.warnings)
+
+    outcome = bare.release(owner="nobody")  # whichever run comes next
+    assert any("undid an interrupted change of the VFs" in warning for warning in outcome.warnings)
+    assert bare.host_state() == before
+    assert "vfs_journal" not in bare.record
+
+
+def test_an_interrupted_change_whose_vfs_are_in_use_by_now_stays_on_record(bare, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_args):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bare.system.pfs), "_verify", die)
+        with pytest.raises(Killed):
+            bare.set_vfs(4)
+    bare.kernel.load_module("vfio-pci")
+    bare.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
+    bare.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
+    bare.kernel.opens(77, "dpdk-testpmd", [VF.format(2)])
+    outcome = bare.release(owner="nobody")
+    assert any("is left as it is" in warning for warning in outcome.warnings)
+    assert made(bare)[IGB_PF]["wanted"]["number"] == 4
+    assert len(vfs(bare)) == 4
+
+
+def test_what_libvirt_or_a_claim_has_set_is_theirs_while_a_guest_has_it(bare):
+    bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
+    bare.claim({"name": "nic", "address": VF.format(0), "network": {"mac": "52:54:00:12:34:56", "trust": True}})
+    settings = bare.links.settings[bare.links.interface]
+    settings[0]["vlan"] = 0  # as libvirt leaves it without one in the XML
+    bare.links.log.clear()
+    outcome = bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
+    assert not [line for line in bare.links.log if "vf 0" in line]
+    assert any("while a guest has it" in warning for warning in outcome.warnings)
+    assert settings[0]["trust"]
+    bare.release()
+    settings[0]["vlan"] = 0
+    outcome = bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
+    assert outcome.changed
+    assert (settings[0]["vlan"], settings[0]["qos"]) == (100, 3)
