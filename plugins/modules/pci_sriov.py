@@ -91,8 +91,8 @@ options:
     choices: [legacy, switchdev]
   take_over:
     description:
-      - Whether VFs that others made become this module's, and PFs that somebody else makes VFs of as well. Without, they
-        are left as they are where there are as many as asked for, and an error where there are fewer.
+      - Whether VFs that others made become this module's, and PFs that somebody else makes VFs of as well. Without,
+        they are left as they are where there are as many as asked for, and an error where there are fewer.
       - Others are systemd-udevd, systemd-networkd, NetworkManager, netplan, parameters of kernel modules, units, udev
         rules and scripts. Those that were found are in RV(pfs[].makers), with file and line. They go on as before,
         and may change the VFs again at the next boot, until they are taken out there.
@@ -100,8 +100,9 @@ options:
     default: false
   allow:
     description:
-      - Blocker codes that are accepted of the PF, since its driver may restart it as VFs are made. The host's network may
-        be gone for some seconds then. V(mgmt_nic), V(ssh_nic), V(default_route) and V(network_storage) are asked for.
+      - Blocker codes that are accepted of the PF, since its driver may restart it as VFs are made. The host's network
+        may be gone for some seconds then. V(mgmt_nic), V(ssh_nic), V(default_route) and V(network_storage) are asked
+        for.
     type: list
     elements: str
     default: []

@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 366,
-    "facts, libvirt": 412,
-    "unchanged claim": 303,
-    "release of nothing": 263,
+    "facts": 367,
+    "facts, libvirt": 413,
+    "unchanged claim": 307,
+    "release of nothing": 267,
 }
 
 

@@ -82,9 +82,8 @@ def test_every_code_of_the_drift_is_explained_once():
     table = (GUIDES / "guide_record.rst").read_text(encoding="utf-8").split("\nDrift\n-----\n", 1)[1]
     listed = re.findall(r"^   \* - ``([a-z_]+)``", table, re.MULTILINE)
     code = re.compile(r'(?:(?<!Owner)\(|yield |code = |not use.live else )"([a-z_]+)"')
-    sources = [
-        ROOT / f"plugins/module_utils/_model/report/{name}.py" for name in ("drift", "node_drift", "differences")
-    ]
+    names = ("drift", "node_drift", "vfs_drift", "differences")
+    sources = [ROOT / f"plugins/module_utils/_model/report/{name}.py" for name in names]
     given = {name for source in sources for name in code.findall(source.read_text(encoding="utf-8"))}
     assert sorted(listed) == sorted(given)
 

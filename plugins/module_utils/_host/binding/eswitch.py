@@ -22,7 +22,7 @@ class Eswitch:
         self._devlink = devlink
 
     def mode(self, pf: str) -> str | None:
-        """`legacy`, `switchdev` or a newer word; None of a PF that has none, as of igb and NVMe, and without devlink."""
+        """`legacy`, `switchdev` or a newer word; None of a PF that has none (igb, NVMe), and without devlink."""
         answer = self._ask(["-j", "dev", "eswitch", "show", f"pci/{pf}"], pf)
         if answer is None or answer.code:
             return None

@@ -34,9 +34,7 @@ _LATE = 5.0
 class PhysicalFunctions:
     """Reads and changes PFs. `write` writes to sysfs; `ip` and `devlink` run these programs."""
 
-    def __init__(
-        self, tree: Tree, write: Write, ip: Run, devlink: Run, pauses: t.Sequence[float] = PAUSES
-    ) -> None:
+    def __init__(self, tree: Tree, write: Write, ip: Run, devlink: Run, pauses: t.Sequence[float] = PAUSES) -> None:
         self._tree = tree
         self._write = write
         self._ip = ip

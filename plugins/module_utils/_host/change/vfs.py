@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._model.claims.made_vfs import VfsJournal
 from ..._model.decision.pfs import choose_pfs, made_of
 from ..._model.decision.vfs import Pf, VfsDecision, decide_vfs
 from ..._model.decision.vfs_in_use import check_idle
-from ..._model.claims.made_vfs import VfsJournal
 from ..._model.errors import HostdevError
 from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot

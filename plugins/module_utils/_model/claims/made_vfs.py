@@ -91,9 +91,7 @@ class VfsJournal:
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> VfsJournal:
-        before, after = (
-            None if data[end] is None else MadeVfs.from_dict(data[end]) for end in ("before", "after")
-        )
+        before, after = (None if data[end] is None else MadeVfs.from_dict(data[end]) for end in ("before", "after"))
         return cls(data["address"], data["boot_id"], PfState.from_dict(data["was"]), before, after)
 
 

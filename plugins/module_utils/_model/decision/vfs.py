@@ -154,7 +154,9 @@ def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[P
             asked = {**_set_already(present, made, vf), **asked}
         theirs = [name for name in asked if name in pf.theirs.get(vf, ())]
         if theirs:
-            notes.append(f"{', '.join(theirs)} of VF {vf} of {pf.address} is libvirt's or a claim's while a guest has it")
+            notes.append(
+                f"{', '.join(theirs)} of VF {vf} of {pf.address} is libvirt's or a claim's while a guest has it"
+            )
         settings = {name: value for name, value in asked.items() if name not in theirs}
         if settings:
             vfs[vf] = settings
@@ -184,7 +186,9 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
         return VfsDecision(pf, PfState(present.number), None, None, (there,) if present.number else ())
     original = made.original
     if present.number != made.wanted.number:
-        told = f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made: they are left"
+        told = (
+            f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made: they are left"
+        )
         return VfsDecision(pf, replace(original, number=present.number, vfs={}), made, None, (told,))
     vfs = {
         vf: {name: value for name, value in settings.items() if name in DEFAULTS or name == "spoof_check"}

@@ -105,7 +105,8 @@ _TABLE = (
         "it is a physical function with virtual functions; the kernel gives it away only without; or one of them, "
         "which was not made again after a reboot, is on record",
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
-        "`echo 0 > /sys/bus/pci/devices/{address}/sriov_numvfs`",
+        "`kvm.hostdev.pci_sriov` with `address: {address}, state: absent`, or with `number: 0, take_over: true` where "
+        "others made them",
         "`ls -d /sys/bus/pci/devices/ADDRESS/virtfn*`",
     ),
     Guard(

@@ -12,11 +12,11 @@ if t.TYPE_CHECKING:
     from ..snapshot import Snapshot
 
 Difference = dict[str, t.Any]
-"""`code`, address or name, owner, and detail."""
+"""`code`, address or name, owner, None of what is nobody's, and detail."""
 
 
-def difference(code: str, address: str, owner: Owner, detail: str) -> Difference:
-    return {"code": code, "address": address, "owner": owner.as_dict(), "detail": detail}
+def difference(code: str, address: str, owner: Owner | None, detail: str) -> Difference:
+    return {"code": code, "address": address, "owner": None if owner is None else owner.as_dict(), "detail": detail}
 
 
 def orphaned(snapshot: Snapshot, claim: Claim) -> list[tuple[str, str]]:

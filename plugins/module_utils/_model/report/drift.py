@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 def drift(snapshot: Snapshot) -> list[Difference]:
     """Every difference between the record and what is, of all kinds of devices: `code`, address, owner, detail."""
-    return [entry for of_kind in DRIFTS for entry in of_kind(snapshot)]
+    return [entry for of_kind in (*DRIFTS, _vfs_drift) for entry in of_kind(snapshot)]
 
 
 def function_drift(snapshot: Snapshot) -> list[Difference]:
@@ -85,6 +85,15 @@ def _node_drift(snapshot: Snapshot) -> list[Difference]:
     from .node_drift import node_drift
 
     return node_drift(snapshot)
+
+
+def _vfs_drift(snapshot: Snapshot) -> list[Difference]:
+    """Of VFs that were made, likewise."""
+    if not snapshot.tracker.made_vfs:
+        return []
+    from .vfs_drift import vfs_drift
+
+    return vfs_drift(snapshot)
 
 
 # By kind of devices, in the order of decision.kinds.KINDS.

@@ -29,20 +29,20 @@ def more_vfs(chosen: Selection, request: Request, lacking: int, near: t.Callable
             continue
         if any(_would_fit(chosen, request, spec, device) for spec in request.specs):
             number = min(device.total_vfs, device.num_vfs + lacking)
-            clear = f"echo 0 > {_setting(device)} && " if device.num_vfs else ""
-            return f"{_count(device)}: make them (`{clear}echo {number} > {_setting(device)}`)"
+            return f"{_count(device)}: make them ({_task(chosen, device, str(number))})"
     return None
 
 
 def make_again(chosen: Selection, pf: PciDevice) -> str:
-    """How to make the VFs that were there: how many there were is not on record."""
+    """How to make the VFs that were there: how many there were is on record where they were ours."""
     first = ""
     if any(_in_use(chosen, function) for function in [pf.address, *pf.virtual_functions]):
         first = "once nobody has it or one of its VFs, "
     elif pf.driver is None or pf.vfio:
         first = "once it is with the driver that makes VFs, "
-    clear = f"echo 0 > {_setting(pf)} && " if pf.num_vfs else ""
-    return f"{_count(pf)}: {first}make as many as there were (`{clear}echo NUMBER > {_setting(pf)}`)"
+    made = chosen.tracker.made_vfs.get(pf.address)
+    number = "NUMBER" if made is None else str(made.wanted.number)
+    return f"{_count(pf)}: {first}make as many as there were ({_task(chosen, pf, number)})"
 
 
 def unmade_at(chosen: Selection, address: str) -> str:
@@ -64,8 +64,11 @@ def _count(pf: PciDevice) -> str:
     return f"VFs {pf.num_vfs} of {pf.total_vfs} on {pf.address}"
 
 
-def _setting(pf: PciDevice) -> str:
-    return f"/sys/bus/pci/devices/{pf.address}/sriov_numvfs"
+def _task(chosen: Selection, pf: PciDevice, number: str) -> str:
+    """The task that makes them; VFs that others made have to be taken over first."""
+    foreign = pf.num_vfs and pf.address not in chosen.tracker.made_vfs
+    take_over = ", take_over: true" if foreign else ""
+    return f"`kvm.hostdev.pci_sriov` with `address: {pf.address}, number: {number}{take_over}`"
 
 
 def _in_use(chosen: Selection, address: str) -> bool:

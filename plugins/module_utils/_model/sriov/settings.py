@@ -105,7 +105,7 @@ FORM = forms.mapping(
 """Of settings on record."""
 
 
-def parse_settings(value: t.Mapping[str, object], path: str) -> dict[str, t.Any]:
+def parse_settings(value: t.Mapping[t.Any, object], path: str) -> dict[str, t.Any]:
     """Settings as they are on record; null is left as it is. Raises HostdevError with code invalid_option.
 
     A priority or a protocol without a VLAN is refused: the kernel takes the three together, and drops those.
@@ -124,7 +124,9 @@ def parse_settings(value: t.Mapping[str, object], path: str) -> dict[str, t.Any]
                 remedy=f"set {path}.vlan as well, or leave {name} out",
             )
     if settings.get("max_tx_rate") and settings.get("min_tx_rate", 0) > settings["max_tx_rate"]:
-        raise _invalid(f"{path}.min_tx_rate", settings["min_tx_rate"], f"at most max_tx_rate, {settings['max_tx_rate']}")
+        raise _invalid(
+            f"{path}.min_tx_rate", settings["min_tx_rate"], f"at most max_tx_rate, {settings['max_tx_rate']}"
+        )
     if "vlan" in settings:  # the kernel takes all three at once
         settings = {"qos": 0, "vlan_protocol": "802.1Q", **settings}
     return settings

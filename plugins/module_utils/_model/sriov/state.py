@@ -60,6 +60,4 @@ class PfState:
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> PfState:
         vfs = {int(index): dict(settings) for index, settings in data.get("vfs", {}).items()}
-        return cls(
-            data["number"], data.get("autoprobe"), data.get("up"), data.get("mtu"), data.get("eswitch"), vfs
-        )
+        return cls(data["number"], data.get("autoprobe"), data.get("up"), data.get("mtu"), data.get("eswitch"), vfs)

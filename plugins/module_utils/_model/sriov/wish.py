@@ -58,7 +58,7 @@ def parse_number(value: object) -> int | None:
     return values.number(value, "number", f"a number of VFs, 0 or more, or {MAX}", 0, "invalid_option")
 
 
-def parse_vfs(entries: t.Sequence[t.Mapping[str, object]], number: int | None) -> dict[int, Settings]:
+def parse_vfs(entries: t.Sequence[t.Mapping[t.Any, object]], number: int | None) -> dict[int, Settings]:
     """Settings by the VF's number. Raises HostdevError for one that is there twice, or is none of so many."""
     vfs: dict[int, Settings] = {}
     places: dict[int, str] = {}

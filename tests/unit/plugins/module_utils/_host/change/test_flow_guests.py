@@ -258,8 +258,8 @@ def test_a_guest_that_was_started_with_the_slot_keeps_it_until_it_is_shut_down(l
 
 
 def test_an_interface_needs_its_pf_up_to_enter_a_running_guest(lab_host):
-    before = lab_host.host_state()
     lab_host.links.online = False
+    before = lab_host.host_state()
     wanted = {**NIC, "network": {"vlan": 42}}
     error = refused(lab_host.claim, wanted)
     assert (error.code, error.subject) == ("pf_down", "0000:01:10.0, to attach to domain web1 (live)")

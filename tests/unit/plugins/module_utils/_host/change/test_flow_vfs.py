@@ -9,6 +9,7 @@ import errno
 import os
 
 import pytest
+
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 

@@ -36,7 +36,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
 A, B = "0000:01:00.0", "0000:02:00.0"
 PF, VF1, VF2 = "0000:06:00.0", "0000:06:10.0", "0000:06:10.2"
 VFS = {"name": "nic", "count": 2, "specs": [{"vendor_id": "8086", "product_id": "10ca", "device_type": "type-VF"}]}
-SETTING = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
+TASK = f"`kvm.hostdev.pci_sriov` with `address: {PF}, number:"
 WIDEN = "widen the request's specs or the device_spec"
 
 
@@ -56,16 +56,16 @@ def remedy(*arguments, **keywords):
 
 
 def test_a_request_for_vfs_is_told_of_a_pf_that_could_have_some():
-    assert remedy(inventory(pf(PF)), VFS) == f"VFs 0 of 7 on {PF}: make them (`echo 2 > {SETTING}`); or {WIDEN}"
+    assert remedy(inventory(pf(PF)), VFS) == f"VFs 0 of 7 on {PF}: make them ({TASK} 2`); or {WIDEN}"
 
 
 def test_no_more_vfs_are_advised_than_the_pf_can_have():
-    assert f"`echo 7 > {SETTING}`" in remedy(inventory(pf(PF)), {**VFS, "count": 30})
+    assert f"{TASK} 7`" in remedy(inventory(pf(PF)), {**VFS, "count": 30})
 
 
 def test_the_number_of_vfs_goes_through_zero_as_the_kernel_wants_it():
     host = inventory(pf(PF, VF1), vf(VF1, PF))
-    assert f"`echo 0 > {SETTING} && echo 2 > {SETTING}`" in remedy(host, VFS)
+    assert f"{TASK} 2, take_over: true`" in remedy(host, VFS)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_request_that_no_vf_would_fit_is_told_of_none(spec):
 
 @pytest.mark.parametrize("spec", [{"product_id": "10ca"}, {"vendor_id": "8086", "product_id": "10ca"}])
 def test_vfs_that_would_fit_by_their_ids_alone_are_advised_where_the_kernel_tells_these(spec):
-    make = f"VFs 0 of 7 on {PF}: make them (`echo 1 > {SETTING}`); or {WIDEN}"
+    make = f"VFs 0 of 7 on {PF}: make them ({TASK} 1`); or {WIDEN}"
     assert remedy(inventory(pf(PF, vf_product_id="10ca")), {"name": "nic", "specs": [spec]}) == make
     assert remedy(inventory(pf(PF)), {"name": "nic", "specs": [spec]}) == WIDEN
 
@@ -162,7 +162,8 @@ def test_a_pf_is_refused_with_what_to_do_about_its_vfs():
     host = inventory(pf(PF, VF1), vf(VF1, PF))
     assert remedy(host, {"name": "nic", "address": PF}) == (
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
-        f"`echo 0 > {SETTING}`; or ask for another device"
+        f"`kvm.hostdev.pci_sriov` with `address: {PF}, state: absent`, or with `number: 0, take_over: true` where others "
+        "made them; or ask for another device"
     )
 
 

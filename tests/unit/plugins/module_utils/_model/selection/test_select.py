@@ -38,7 +38,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
 A, B, C, D = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0"
 G0, G1, G2 = "0000:05:00.0", "0000:05:00.1", "0000:05:00.2"
 PF, VF1, VF2 = "0000:06:00.0", "0000:06:10.0", "0000:06:10.2"
-SETTING = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
+TASK = f"`kvm.hostdev.pci_sriov` with `address: {PF}, number: NUMBER"
 
 NICS = {"name": "nic", "specs": [{"class": "02"}]}
 
@@ -285,20 +285,19 @@ def test_a_held_device_that_no_longer_fits_fails_the_run_or_is_replaced(devices,
         (
             [pf(PF)],
             f"it is no longer on the host: the VFs were not made again (of {PF}, which has 0 of 7)",
-            f"VFs 0 of 7 on {PF}: make as many as there were (`echo NUMBER > {SETTING}`); "
-            "have the host do so at each boot",
+            f"VFs 0 of 7 on {PF}: make as many as there were ({TASK}`); have the host do so at each boot",
         ),
         (
             [pf(PF, VF2), vf(VF2, PF)],
             f"it is no longer on the host: the VFs were not made again (of {PF}, which has 1 of 7)",
-            f"VFs 1 of 7 on {PF}: make as many as there were (`echo 0 > {SETTING} && echo NUMBER > {SETTING}`); "
+            f"VFs 1 of 7 on {PF}: make as many as there were ({TASK}, take_over: true`); "
             "have the host do so at each boot",
         ),
         (
             [pf(PF, driver="vfio-pci")],
             f"it is no longer on the host: the VFs were not made again (of {PF}, which has 0 of 7)",
             f"VFs 0 of 7 on {PF}: once it is with the driver that makes VFs, make as many as there were "
-            f"(`echo NUMBER > {SETTING}`); have the host do so at each boot",
+            f"({TASK}`); have the host do so at each boot",
         ),
     ],
 )

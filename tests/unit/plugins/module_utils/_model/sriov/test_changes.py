@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from ansible_collections.kvm.hostdev.plugins.module_utils._model import forms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.changes import changes
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state import PfState
@@ -114,7 +115,9 @@ def test_whatever_a_pf_was_it_ends_as_it_shall_be():
     """Every pair of states, and back; made with the PF up, and stable from then on."""
     states = [
         PfState(number, autoprobe, up, mtu, None, {vf: {"vlan": vlan} for vf in range(number)})
-        for number, autoprobe, up, mtu, vlan in itertools.product((0, 1, 3), (True, False), (True, False), (1500, 9000), (0, 5))
+        for number, autoprobe, up, mtu, vlan in itertools.product(
+            (0, 1, 3), (True, False), (True, False), (1500, 9000), (0, 5)
+        )
     ]
     for present, target in itertools.product(states, states):
         state = present

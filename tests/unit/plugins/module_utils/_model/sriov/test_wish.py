@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.kvm.hostdev.plugins.module_utils._model import forms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.settings import FORM, NAMES, parse_settings
