@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 from dataclasses import replace
@@ -12,6 +13,7 @@ from dataclasses import replace
 from ..._model.errors import HostdevError
 from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
 from ..._model.sriov.link_settings import LinkSettings
+from ..._model.sriov.refusals import NumberWrite, hangs, made_otherwise, refused
 from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
 from ..reading.pci import DEVICES
@@ -137,38 +139,37 @@ class PhysicalFunctions:
         """Write the number, and wait until there are so many. Raises HostdevError."""
         path = f"{DEVICES}/{pf}/sriov_numvfs"
         there = self._number(pf)
+        names = self._tree.names(f"{DEVICES}/{pf}/net")
+        total = self._tree.number(f"{DEVICES}/{pf}/sriov_totalvfs") or 0
+        write = NumberWrite(pf, self._driver(pf), number, there, total, names[0] if names else None)
         try:
             self._write(path, str(number), _SECONDS + _SECONDS_EACH * max(number, there))
         except TimeoutError as error:
-            raise self._hangs(pf, number, error) from error
+            raise self._hangs(write, error) from error
         except OSError as error:
-            raise self._failed(pf, number, f"the kernel refused it: {error.strerror}") from error
+            why = refused(write, error.errno or 0, lines_about(self._tree, pf))
+            raise HostdevError("vfs_failed", subject=pf, **why._asdict()) from error
         end = time.monotonic() + (_LATE if self._tree.may_hang else 0)
-        while (found := self._number(pf)) != number:
+        while (made := self._number(pf)) != number:
             if time.monotonic() >= end:
-                raise self._failed(pf, number, f"the kernel took it, and there are {found}")
+                other = made_otherwise(write, made, lines_about(self._tree, pf))
+                raise HostdevError("vfs_failed", subject=pf, **({} if other is None else other._asdict()))
             time.sleep(0.05)
 
-    def _failed(self, pf: str, number: int, found: str) -> HostdevError:
-        said = "; ".join(lines_about(self._tree, pf))
-        return HostdevError(
-            "vfs_failed",
-            subject=pf,
-            found=f"{found}{f' ({said})' if said else ''}",
-            wanted=f"{number} VFs",
-            remedy=f"see dmesg | grep {pf} on the host",
-        )
-
-    def _hangs(self, pf: str, number: int, error: TimeoutError) -> HostdevError:
-        left = [f"VF {vf} ({address})" for vf, address in vfs_of(self._tree, pf).items()]
+    def _hangs(self, write: NumberWrite, error: TimeoutError) -> HostdevError:
+        """The kernel's log names the VF that is waited for by its own address."""
+        left = {vf: address for vf, address in vfs_of(self._tree, write.pf).items() if address}
+        log = [line for address in left.values() for line in lines_about(self._tree, address)]
+        process = re.search(r"process (\d+)", str(error))
+        why = hangs(write, int(process.group(1)) if process else None, log)
+        still = ", ".join(f"VF {vf} ({address})" for vf, address in left.items())
         return HostdevError(
             "vfs_hang",
-            subject=pf,
-            found=f"the kernel has not made it {number} VFs: {error}; still there: {', '.join(left) or 'none'}",
-            wanted=f"{number} VFs",
-            remedy="end what has the last of these VFs open (a guest that does not let it go, a program with "
-            "/dev/vfio): the kernel goes on by itself then; run the task again after that",
-            details={"vfs": left},
+            subject=write.pf,
+            found=f"{why.found} ({error}); still there: {still or 'none'}",
+            wanted=why.wanted,
+            remedy=f"{why.remedy}; then run the task again",
+            details={"vfs": sorted(left.values())},
         )
 
     def _driver(self, pf: str) -> str | None:

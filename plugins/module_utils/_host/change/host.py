@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
     from ..binding.physical_functions import PhysicalFunctions
     from ..binding.vf_settings import VfSettings
     from ..libvirt.changes import DomainChanges
+    from ..reading.vf_makers.vf_makers import Found
 
 
 @dataclass
@@ -27,6 +28,8 @@ class ChangingHost(System):
     vf_settings: VfSettings | None = None
     pfs: PhysicalFunctions | None = None
 
-    def vf_makers(self, pf: PciDevice) -> t.Sequence[t.Any]:
+    def vf_makers(self, pf: PciDevice) -> Found:
         """What else on the host makes VFs of a PF, or sets them."""
-        return ()
+        from ..reading.vf_makers.vf_makers import pf_names, read_vf_makers
+
+        return read_vf_makers(self.tree, pf_names(self.tree, pf.address))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..._model.claims.made_vfs import VfsJournal
 from ..._model.decision.pfs import choose_pfs, made_of
@@ -63,8 +64,12 @@ class VfsRun:
     def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish) -> Pf:
         present = self._pfs.state(device.address, eswitch=wish.eswitch is not None)
         theirs = {vf: names for vf, names in self._theirs(snapshot, device) if names}
-        makers = () if wish.absent else self._host.vf_makers(device)
-        return Pf(device, present, device.total_vfs, theirs, tuple(makers))
+        pf = Pf(device, present, device.total_vfs, theirs)
+        if wish.absent:
+            return pf
+        others = self._host.vf_makers(device)
+        max_vfs = self._host.tree.exists(f"/sys/module/{device.driver}/parameters/max_vfs")
+        return replace(pf, makers=others.makers, unread=others.unread, max_vfs=max_vfs)
 
     def _theirs(self, snapshot: Snapshot, device: PciDevice) -> t.Iterator[tuple[int, set[str]]]:
         """By VF the settings that are libvirt's while a guest has it, and those that a claim has set."""

@@ -10,13 +10,14 @@ The kernel refuses nothing for VFs that a guest has, or the host: removing one t
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..claims.made_vfs import MadeVfs
 from ..errors import HostdevError, few
 from ..sriov.changes import changes
 from ..sriov.driver_settings import refusals
 from ..sriov.link_settings import LinkSettings
+from ..sriov.refusals import NumberWrite, not_by_number
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
 from .pfs import check_pf
@@ -26,34 +27,26 @@ if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..snapshot import Snapshot
     from ..sriov.changes import PfChange
+    from ..sriov.makers.maker import VfMaker
     from ..sriov.settings import Settings
     from ..sriov.wish import VfsWish
-
-
-class Maker(t.Protocol):
-    """Something else on the host that makes VFs, or sets them: see _model.sriov.makers."""
-
-    @property
-    def certain(self) -> bool:
-        """Whether it is about this PF for sure."""
-
-    @property
-    def makes(self) -> bool:
-        """Whether it makes or removes VFs, and does not only set them."""
 
 
 @dataclass(frozen=True)
 class Pf:
     """A PF as it was found: `most` VFs may be made now, `theirs` are by VF the settings that libvirt or a claim has.
 
-    `makers` are others that make its VFs.
+    `makers` are others that make its VFs or set them, `unread` the files that may be of such, with why they could not
+    be read. `max_vfs` says whether its module has a parameter of that name.
     """
 
     device: PciDevice
     present: PfState
     most: int
     theirs: t.Mapping[int, t.Collection[str]]
-    makers: t.Sequence[Maker] = ()
+    makers: t.Sequence[VfMaker] = ()
+    unread: t.Mapping[str, str] = field(default_factory=dict)
+    max_vfs: bool = False
 
     @property
     def address(self) -> str:
@@ -91,6 +84,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         return _given_back(snapshot, wish, pf, made)
     number = pf.most if wish.number is None else wish.number
     check_pf(snapshot, pf.device, pf.most, number, wish)
+    _check_way(pf, number)
     if made is None and not wish.take_over:
         left = _left_to_others(wish, pf, number)
         if left is not None:
@@ -98,7 +92,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     target, notes = _target(pf, made, wish, number)
     _check_driver(pf, target)
     _check_unused(snapshot, pf, target, wish)
-    told = [*notes, *(f"{maker}: it may change the VFs again" for maker in pf.makers)]
+    told = [*notes, *_others(pf)]
     original = pf.present if made is None else made.original
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
@@ -112,6 +106,16 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     )
     after = MadeVfs(pf.address, pf.device.identity, wanted, original)
     return VfsDecision(pf, target, made, after, tuple(told))
+
+
+def _others(pf: Pf) -> t.Iterator[str]:
+    """What is to be said of others that make the PF's VFs or set them."""
+    for maker in pf.makers:
+        of_it = "sets VFs of" if not maker.makes else "makes VFs of"
+        perhaps = "" if maker.certain else ", or of another card,"
+        yield f"{maker}: it {of_it} {pf.address}{perhaps} and may change them again: take it out there"
+    for path, why in pf.unread.items():
+        yield f"{path} can't be read ({why}): whether it makes VFs is not known"
 
 
 def _left_to_others(wish: VfsWish, pf: Pf, number: int) -> VfsDecision | None:
@@ -201,6 +205,16 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     target = replace(original, vfs={vf: settings for vf, settings in vfs.items() if settings})
     _check_unused(snapshot, pf, target, wish)
     return VfsDecision(pf, target, made, None)
+
+
+def _check_way(pf: Pf, number: int) -> None:
+    """Refuse a driver whose VFs are made in another way than by their number."""
+    if number == pf.present.number:
+        return
+    write = NumberWrite(pf.address, pf.device.driver, number, pf.present.number, pf.most)
+    another = not_by_number(write, max_vfs=pf.max_vfs)
+    if another is not None:
+        raise HostdevError("vfs_failed", subject=pf.address, **another._asdict())
 
 
 def _check_driver(pf: Pf, target: PfState) -> None:

@@ -37,6 +37,11 @@ class VfMaker:
     certain: bool
     count: int | None = None
 
+    @property
+    def makes(self) -> bool:
+        """Whether it makes VFs or removes them, and does not only set them, as networkd does."""
+        return self.kind != NETWORK_FILE
+
     def __str__(self) -> str:
         return f"{self.kind} {self.path}{f':{self.line}' if self.line else ''}: {self.text}"
 

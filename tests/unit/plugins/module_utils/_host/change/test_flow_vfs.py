@@ -139,6 +139,29 @@ def test_what_was_set_of_vfs_that_were_taken_over_is_put_back(host):
     assert (settings[1]["trust"], settings[1]["vlan"], settings[2]["max_tx_rate"]) == (True, 5, 0)
 
 
+LINK = "[Match]\nOriginalName=enp1s0\n[Link]\nSR-IOVVirtualFunctions=2\n"
+
+
+def test_a_card_of_which_udevd_makes_vfs_is_left_to_it(bare):
+    bare.write("/etc/systemd/network/10-vfs.link", LINK)
+    error = refused(lambda: bare.set_vfs(4))
+    assert error.code == "foreign_vfs"
+    assert "/etc/systemd/network/10-vfs.link:4" in error.found
+    assert bare.kernel.log == []
+
+    outcome = bare.set_vfs(4, take_over=True)
+    assert outcome.changed
+    assert any("10-vfs.link:4" in warning and "take it out there" in warning for warning in outcome.warnings)
+    assert not bare.set_vfs(4).changed
+
+
+def test_what_may_be_about_another_card_only_warns(bare):
+    bare.write("/etc/rc.local", "#!/bin/sh\nfor f in /sys/class/net/*/device/sriov_numvfs; do echo 4 > $f; done\n")
+    outcome = bare.set_vfs(4)
+    assert outcome.changed
+    assert any("/etc/rc.local:2" in warning and "or of another card" in warning for warning in outcome.warnings)
+
+
 def test_more_than_the_driver_makes_is_refused_before_a_write(bare):
     error = refused(lambda: bare.set_vfs(8, check_mode=True))
     assert (error.code, error.subject) == ("too_many_vfs", IGB_PF)

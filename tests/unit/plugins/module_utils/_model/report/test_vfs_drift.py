@@ -18,7 +18,9 @@ PF, OTHER, VF = "0000:01:00.0", "0000:02:00.0", "0000:01:10.0"
 def differences(*devices, identity=None, number=1):
     made = MadeVfs(PF, identity or pf(PF).identity, PfState(number), PfState(0))
     tracker = Tracker(made_vfs=[made])
-    return [(entry["code"], entry["address"], entry["owner"]) for entry in drift(Snapshot(inventory(*devices), tracker))]
+    return [
+        (entry["code"], entry["address"], entry["owner"]) for entry in drift(Snapshot(inventory(*devices), tracker))
+    ]
 
 
 def test_as_many_as_were_made_are_no_drift():

@@ -162,8 +162,8 @@ def test_a_pf_is_refused_with_what_to_do_about_its_vfs():
     host = inventory(pf(PF, VF1), vf(VF1, PF))
     assert remedy(host, {"name": "nic", "address": PF}) == (
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
-        f"`kvm.hostdev.pci_sriov` with `address: {PF}, state: absent`, or with `number: 0, take_over: true` where others "
-        "made them; or ask for another device"
+        f"`kvm.hostdev.pci_sriov` with `address: {PF}, state: absent`, or with `number: 0, take_over: true` where "
+        "others made them; or ask for another device"
     )
 
 
