@@ -1,0 +1,210 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VFs by pci_sriov on a real igb: made by others and by us, counted anew, set, used meanwhile, and given back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.lab import topology
+from tests.lab.machine import Lab
+from tests.lab.play import PlayResult, play, tasks
+from tests.lab.state import HostState, read_state
+
+PF, VFS = topology.IGB_PF, topology.IGB_VFS
+_FOLDER = f"/sys/bus/pci/devices/{PF}"
+_SHOW = f"ip -j -d link show dev $(ls {_FOLDER}/net)"
+_BY_HAND = f"echo 0 > {_FOLDER}/sriov_numvfs; echo 1 > {_FOLDER}/sriov_drivers_autoprobe"
+_FOUR = f"{_BY_HAND}; echo 4 > {_FOLDER}/sriov_numvfs; udevadm settle"
+
+
+def vfs(name: str, number: int | str | None, *, check: bool = False, **options: Any) -> dict[str, Any]:
+    """Return a task NAME of pci_sriov; without a number all is given back, and a playbook goes on after its failure."""
+    asked = {"state": "absent"} if number is None else {"number": number}
+    return {
+        "name": name,
+        "kvm.hostdev.pci_sriov": {"address": PF, **asked, **options},
+        "ignore_errors": True,
+        "check_mode": check,
+    }
+
+
+def shell(name: str, command: str) -> dict[str, Any]:
+    return {"name": name, "ansible.builtin.raw": command}
+
+
+def shown(name: str) -> dict[str, Any]:
+    """Return a task NAME that reads what the kernel has of the PF."""
+    return shell(name, _SHOW)
+
+
+def kernel(result: PlayResult, name: str) -> dict[int, dict[str, Any]]:
+    """Return what it has read of the VFs, by their numbers."""
+    (link,) = (link for link in json.loads(result.of(name).result["stdout"]) if link)
+    return {vf["vf"]: vf for vf in link.get("vfinfo_list", ())}
+
+
+def error(result: PlayResult, name: str) -> dict[str, str]:
+    of_task = result.of(name)
+    assert of_task.status == "failed", f"{name}: {of_task}"
+    told: dict[str, str] = of_task.result["error"]
+    return told
+
+
+def statuses(result: PlayResult, *names: str) -> dict[str, str]:
+    return {name: result.of(name).status for name in names}
+
+
+def count(lab: Lab) -> int:
+    return len(lab.sh(f"ls -d {_FOLDER}/virtfn* 2> /dev/null", check=False).stdout.split())
+
+
+def test_vfs_of_others_stay_theirs_until_they_are_taken_over(lab: Lab, before: HostState) -> None:
+    try:
+        result = play(
+            lab.inventory(),
+            tasks(
+                vfs("as many", 4, settings={"trust": True}),
+                vfs("back, not ours", None),
+                vfs("more", 5),
+                vfs("too many", 8, check=True, take_over=True),
+                shown("theirs"),
+                vfs("taken over", 5, take_over=True),
+                vfs("again", 5),
+                {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["!all", "drift"]}},
+                vfs("back", None),
+                shown("theirs again"),
+            ),
+        )
+        assert result.code == 0, result.output
+        assert statuses(result, "as many", "back, not ours", "taken over", "again", "back") == {
+            "as many": "ok",
+            "back, not ours": "ok",
+            "taken over": "changed",
+            "again": "ok",
+            "back": "changed",
+        }
+        assert "did not make" in result.of("as many").result["warnings"][0]
+        assert error(result, "more")["code"] == "foreign_vfs"
+        assert "7 at most" in error(result, "too many")["wanted"]
+        assert {vf["trust"] for vf in kernel(result, "theirs").values()} == {False}
+        assert result.of("taken over").result["pfs"][0]["number"] == 5
+        assert result.of("facts").result["ansible_facts"]["hostdev"]["drift"] == []
+        assert set(kernel(result, "theirs again")) == {0, 1, 2, 3}
+    finally:
+        lab.sh(_FOUR)
+    assert read_state(lab).bindings == before.bindings
+
+
+def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: Lab, before: HostState) -> None:
+    """The rows of the kernel's own answers: igb knows no link state, no least rate, no 802.1ad, no e-switch."""
+    tagged = {"vf": 1, "vlan": 1, "qos": 2}
+    try:
+        result = play(
+            lab.inventory(),
+            tasks(
+                shell("none", f"{_BY_HAND}; ip link set dev $(ls {_FOLDER}/net) down"),
+                vfs("five", 5),
+                vfs("five again", 5),
+                vfs("twice", 5, vfs=[{"vf": 2, "vlan": 1}, {"vf": 2, "trust": True}]),
+                vfs("beyond", 5, vfs=[{"vf": 5, "vlan": 1}]),
+                vfs("link state", 5, vfs=[{"vf": 2, "vlan": 100, "link_state": "enable"}]),
+                vfs("switchdev", 5, eswitch_mode="switchdev"),
+                vfs("set", 5, vfs=[tagged, {"vf": 0, "spoof_check": False, "max_tx_rate": 100}]),
+                vfs("set again", 5, vfs=[tagged, {"vf": 0, "spoof_check": False, "max_tx_rate": 100}]),
+                shown("as set"),
+                vfs("least", 5, vfs=[{"vf": 0, "min_tx_rate": 40}]),
+                vfs("too fast", 5, vfs=[{"vf": 0, "max_tx_rate": 2000}]),
+                vfs("802.1ad", 5, vfs=[{**tagged, "vlan_protocol": "802.1ad"}]),
+                shown("still so"),
+                vfs("two", 2),
+                shown("two left"),
+                vfs("no vlan", 2, vfs=[{"vf": 1, "vlan": 0}]),
+                vfs("all", "max"),
+                vfs("back", None),
+                shell("down", f"cat /sys/class/net/$(ls {_FOLDER}/net)/operstate"),
+            ),
+        )
+        assert result.code == 0, result.output
+        changing = ("five", "five again", "set", "set again", "two", "no vlan", "all", "back")
+        changed, ok = "changed", "ok"
+        assert statuses(result, *changing) == dict(
+            zip(changing, (changed, ok, changed, ok, changed, changed, changed, changed), strict=True)
+        )
+        assert [step["kind"] for step in result.of("five").result["plan"]] == ["autoprobe", "up", "number"]
+        assert "here and in vfs[0]" in error(result, "twice")["found"]
+        assert "VF 5" in error(result, "beyond")["found"]
+        assert "igb" in error(result, "link state")["found"]
+        assert error(result, "link state")["subject"].startswith("link_state of VF 2")
+        assert "e-switch" in error(result, "switchdev")["found"]
+        as_set = kernel(result, "as set")
+        assert as_set[1]["vlan_list"] == [{"vlan": 1, "qos": 2}]
+        assert as_set[2]["vlan_list"] == [{}]
+        assert (as_set[0]["spoofchk"], as_set[0]["rate"]["max_tx"]) == (False, 100)
+        for refused in ("least", "too fast", "802.1ad"):
+            assert "igb" in error(result, refused)["found"], refused
+        assert kernel(result, "still so") == as_set
+        two = kernel(result, "two left")
+        assert (set(two), two[1]["vlan_list"], two[0]["rate"]["max_tx"]) == ({0, 1}, [{"vlan": 1, "qos": 2}], 100)
+        assert result.of("all").result["pfs"][0]["number"] == topology.IGB_TOTAL_VFS
+        assert result.of("down").result["stdout"].strip() == "down"
+        assert count(lab) == 0
+    finally:
+        lab.sh(f"ip link set dev $(ls {_FOLDER}/net) up; {_FOUR}")
+    assert read_state(lab).bindings == before.bindings
+
+
+def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, before: HostState) -> None:
+    """A guest's, one whose interface is in another namespace, one that a process has open while somebody's write hangs."""
+    claim = {"domain": "web1", "requests": [{"name": "nic", "address": VFS[3]}], "attach": ["live"]}
+    elsewhere = (
+        f"echo igbvf > /sys/bus/pci/devices/{VFS[1]}/driver_override; echo {VFS[1]} > /sys/bus/pci/drivers_probe; "
+        f"udevadm settle; ip netns add lab-vf; ip link set dev $(ls /sys/bus/pci/devices/{VFS[1]}/net) netns lab-vf"
+    )
+    interface = f"$(ls {_FOLDER}/net)"
+    routed = f"ip addr add 192.0.2.1/24 dev {interface}; ip route add default via 192.0.2.254 metric 9999"
+    try:
+        lab.sh(_BY_HAND)
+        result = play(
+            lab.inventory(),
+            tasks(
+                vfs("five", 5),
+                {"name": "claim", "kvm.hostdev.pci_passthrough_claim": claim},
+                vfs("guest, more", 7),
+                vfs("guest, none", 0),
+                vfs("guest, back", None),
+                vfs("guest, mtu", 5, mtu=9000),
+                {"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}},
+                shell("elsewhere", elsewhere),
+                vfs("namespace", 0),
+                shell(
+                    "home",
+                    f"ip netns delete lab-vf; echo {VFS[1]} > /sys/bus/pci/drivers/igbvf/unbind; "
+                    f"echo > /sys/bus/pci/devices/{VFS[1]}/driver_override",
+                ),
+                shell("routed", routed),
+                vfs("host's route", 2),
+                vfs("host's route, accepted", 2, allow=["default_route"], mtu=2000),
+                shell("still routed", "ip -4 route show default"),
+                shell("not routed", f"ip route del default via 192.0.2.254; ip addr flush dev {interface}"),
+                vfs("back", None),
+                shell("mtu", f"cat /sys/class/net/{interface}/mtu"),
+            ),
+        )
+        assert result.code == 0, result.output
+        for name in ("guest, more", "guest, none", "guest, back", "guest, mtu"):
+            told = error(result, name)
+            assert told["code"] == "vfs_in_use", name
+            assert f"VF 3 ({VFS[3]}): held by domain web1" in told["found"], name
+        assert f"VF 1 ({VFS[1]}): other_netns" in error(result, "namespace")["found"]
+        assert error(result, "host's route")["code"] == "pf_in_use"
+        assert "allow: [default_route]" in error(result, "host's route")["remedy"]
+        assert result.of("host's route, accepted").status == "changed"
+        assert "192.0.2.254" in result.of("still routed").result["stdout"]
+        assert (result.of("back").status, result.of("mtu").result["stdout"].strip()) == ("changed", "1500")
+        assert count(lab) == 0
+    finally:
+        lab.sh(f"ip netns delete lab-vf 2> /dev/null; {_FOUR}", check=False)
+    after = read_state(lab)
+    assert (after.bindings, after.domains) == (before.bindings, before.domains)
