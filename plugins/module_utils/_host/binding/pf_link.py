@@ -13,16 +13,16 @@ import time
 import typing as t
 
 from ..._model.errors import HostdevError
-from ..._model.sriov.driver_settings import known_of
+from ..._model.sriov.driver_settings import known_of, refusals
 from ..._model.sriov.kernel_words import errno_in
 from ..._model.sriov.link_changes import link_changes
-from ..._model.sriov.link_settings import in_words, parse_link
+from ..._model.sriov.link_settings import PROTOCOLS, LinkSettings, in_words, parse_link
 from ..reading.bounded import read_bounded
 from ..reading.pci import DEVICES
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.link_changes import LinkChange
-    from ..._model.sriov.link_settings import Link, LinkSettings
+    from ..._model.sriov.link_settings import Link
     from ..sysfs import Tree
     from .iproute import Answer, Run
 
@@ -112,7 +112,11 @@ class PfLink:
         )
 
     def showing(self, numbers: t.Collection[int]) -> Link:
-        """The interface with at least these VFs. One that is not shown is asked for again for some seconds."""
+        """The interface with at least these VFs. One that is there and not shown is asked for again, for seconds."""
+        there = vfs_of(self._tree, self.pf)
+        absent = [number for number in numbers if number not in there]
+        if absent:
+            raise self._not_shown(absent[0], f"{self.pf} has no such VF")
         link = self.read()
         for pause in self._pauses:
             if link.truncated or all(number in link.vfs for number in numbers):
@@ -120,8 +124,12 @@ class PfLink:
             self._sleep(pause)
             link = self.read()
         missing = [number for number in numbers if number not in link.vfs]
+        if missing and link.truncated:
+            error = self._not_shown(missing[0], "the kernel's list of VFs is cut: it has room for about 220")
+            raise error.but(remedy=f"make fewer VFs of {self.pf}")
         if missing:
-            raise self._not_shown(missing[0], truncated=link.truncated)
+            waited = f", for {sum(self._pauses):.0f} s" if self._pauses else ""
+            raise self._not_shown(missing[0], f"the driver of the physical function does not show it{waited}")
         return link
 
     def vf(self, number: int) -> LinkSettings:
@@ -196,8 +204,11 @@ class PfLink:
             ) from error
 
     def _refused(self, number: int, change: LinkChange, problem: str) -> t.NoReturn:
-        known = known_of(self.driver, change.settings)
-        name = next(iter(change.settings))
+        never = refusals(self.driver, LinkSettings(**t.cast("dict[str, t.Any]", change.settings)), switchdev=True)
+        # What goes along as none need not be explained.
+        names = [name for name, value in change.settings.items() if value not in (0, PROTOCOLS[0])]
+        known = known_of(self.driver, names or change.settings)
+        name, known = next(iter(never.items()), (next(iter(change.settings)), known))
         raise HostdevError(
             "vf_setting_failed",
             subject=f"{name} of {self._named(number)}",
@@ -207,20 +218,13 @@ class PfLink:
             details={"setting": name},
         )
 
-    def _not_shown(self, number: int, *, truncated: bool) -> HostdevError:
-        found = "the driver of the physical function does not show it"
-        if truncated:
-            found = "the kernel's list of VFs is cut: it has room for about 220"
-        elif self._pauses:
-            found += f", for {sum(self._pauses):.0f} s"
+    def _not_shown(self, number: int, found: str) -> HostdevError:
         return HostdevError(
             "vf_not_shown",
             subject=self._named(number),
             found=found,
             wanted="its settings as they are now, to put them back later",
-            remedy=f"make fewer VFs of {self.pf}"
-            if truncated
-            else f"see ip link show {self.interface} on the host, which should have 'vf {number}', and dmesg",
+            remedy=f"see ip link show {self.interface} on the host, which should have 'vf {number}', and dmesg",
         )
 
     def _named(self, number: int) -> str:

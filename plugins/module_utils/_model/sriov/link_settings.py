@@ -50,12 +50,14 @@ class Link:
     """A PF's interface with its VFs by their numbers.
 
     A VF whose driver answers with an error is left out (net/core/rtnetlink.c, rtnl_fill_vfinfo): what is not here may
-    be there. `truncated` says that the list was cut by its length.
+    be there. `truncated` says that the list was cut by its length. `names` has the alternative names as well, `macs`
+    the address that it has, and the one that its card came with where that is another.
     """
 
     name: str
     up: bool
-    mac: str | None = None
+    names: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
     mtu: int | None = None
     vfs: t.Mapping[int, LinkSettings] = field(default_factory=dict)
     truncated: bool = False
@@ -69,10 +71,13 @@ def parse_link(output: str, complaint: str = "") -> Link:
     if link is None:
         raise ValueError("no interface")
     vfs = [vf for vf in link.get("vfinfo_list") or () if isinstance(vf, dict) and type(vf.get("vf")) is int]
+    name = str(link["ifname"])
+    macs = (_text(link.get(key)) for key in ("address", "permaddr"))
     return Link(
-        str(link["ifname"]),
+        name,
         "UP" in link.get("flags", ()),
-        _text(link.get("address")),
+        (name, *map(str, link.get("altnames", ()))),
+        tuple(mac for mac in macs if mac),
         _number(link.get("mtu")),
         {vf["vf"]: _settings(vf) for vf in vfs},
         # Since iproute2 5.11; the kernel's length of an attribute has 16 bits.

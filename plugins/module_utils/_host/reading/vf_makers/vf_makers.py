@@ -13,6 +13,7 @@ from . import module_parameters, netplan, network_manager, scripts, sriov_operat
 from .files import Files
 
 if t.TYPE_CHECKING:
+    from ...._model.sriov.link_settings import Link
     from ...._model.sriov.makers.maker import VfMaker
     from ...sysfs import Tree
 
@@ -43,15 +44,19 @@ def read_vf_makers(tree: Tree, pf: PfNames) -> Found:
     return Found(makers, dict(files.unread))
 
 
-def pf_names(tree: Tree, address: str) -> PfNames:
-    """What files may name the PF by. An interface that was moved to another network namespace is not known."""
+def pf_names(tree: Tree, address: str, link: Link | None = None) -> PfNames:
+    """What files may name the PF by; sysfs has neither alternative names nor the card's own address, `link` has both.
+
+    An interface that was moved to another network namespace is not known.
+    """
     folder = f"{DEVICES}/{address}"
     interfaces = tuple(tree.names(f"{folder}/net"))
     macs = (tree.text(f"{folder}/net/{name}/address") for name in interfaces)
+    names, more = (link.names, link.macs) if link else ((), ())
     return PfNames(
         address,
-        interfaces,
+        tuple(dict.fromkeys((*interfaces, *names))),
         tree.link_name(f"{folder}/driver"),
-        tuple(mac for mac in macs if mac),
+        tuple(dict.fromkeys((*(mac for mac in macs if mac), *more))),
         frozenset(tree.names("/sys/class/net")) - frozenset(interfaces),
     )

@@ -77,6 +77,11 @@ def test_a_vf_that_stays_away_is_an_error_of_its_own(host):
     assert host.slept == list(PAUSES)
 
 
+def test_a_vf_that_is_not_there_is_not_waited_for(host):
+    error = refused(host.link.vf, 4)
+    assert (error.code, error.found, host.slept) == ("vf_not_shown", f"{PF} has no such VF", [])
+
+
 def test_a_list_that_was_cut_is_told_and_not_waited_for(host):
     host.ip.shown_most = 2
     assert host.link.vf(1)
@@ -149,10 +154,24 @@ def test_a_refusal_names_vf_setting_driver_and_what_is_known(host):
     assert error.subject == f"link_state of 0000:01:10.2, VF 1 of {PF} (enp1s0, igb)"
     assert error.found == (
         "the kernel refused it: RTNETLINK answers: Operation not supported: the driver of the physical function can't "
-        "set it; of the driver igb is known: it has no link state of VFs"
+        "set it; the driver igb refuses it: it has no link state of VFs"
     )
     assert error.wanted == "link_state enable"
     assert host.slept == []
+
+
+def test_of_settings_that_go_together_the_one_that_is_never_taken_is_named(host):
+    host.ip.refused["min_tx_rate"] = errno.EINVAL
+    error = refused(host.link.bring, 1, LinkSettings(min_tx_rate=40, max_tx_rate=100))
+    assert (error.details["setting"], error.wanted) == ("min_tx_rate", "max_tx_rate 100, min_tx_rate 40")
+
+
+def test_what_is_known_of_a_driver_is_told_where_it_need_not_refuse(host):
+    host.ip.refused["max_tx_rate"] = errno.EINVAL
+    error = refused(host.link.bring, 1, LinkSettings(max_tx_rate=2000))
+    assert error.found.endswith(
+        "of the driver igb is known: it has rates on the 82576 only, up to the link's speed, while the link is up"
+    )
 
 
 def test_what_ip_itself_refuses_is_told_in_its_words(host):

@@ -18,7 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.link_sett
 
 # igb with two VFs of the four that it has, as iproute2 6.1 prints it.
 IGB = """[{"ifindex":2,"ifname":"enp1s0","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500,"qdisc":"mq",
-"operstate":"UP","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"ether",
+"operstate":"UP","altnames":["enx525400aabb01"],"permaddr":"52:54:00:aa:bb:09","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"ether",
 "address":"52:54:00:aa:BB:01","broadcast":"ff:ff:ff:ff:ff:ff","promiscuity":0,"num_tx_queues":8,"vfinfo_list":[
 {"vf":0,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{}],
 "rate":{"max_tx":0,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false},
@@ -33,13 +33,9 @@ def link(*vfs, **fields):
 
 def test_vfs_are_known_by_their_numbers_and_not_by_their_places():
     read = parse_link(IGB)
-    assert (read.name, read.up, read.mac, read.mtu, read.truncated) == (
-        "enp1s0",
-        True,
-        "52:54:00:aa:bb:01",
-        1500,
-        False,
-    )
+    assert (read.name, read.names) == ("enp1s0", ("enp1s0", "enx525400aabb01"))
+    assert read.macs == ("52:54:00:aa:bb:01", "52:54:00:aa:bb:09")
+    assert (read.up, read.mtu, read.truncated) == (True, 1500, False)
     assert read.vfs == {
         0: LinkSettings("00:00:00:00:00:00", 0, 0, "802.1Q", 0, 0, True, False, "auto", None),
         3: LinkSettings("52:54:00:12:34:56", 100, 3, "802.1ad", 50, 200, False, True, "disable", True),

@@ -14,6 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.vf_maker
     read_vf_makers,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.link_settings import Link
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.makers.maker import PfNames
 
 ADDRESS = "0000:01:00.0"
@@ -52,6 +53,12 @@ def test_a_pf_is_known_by_all_its_names(host):
     assert pf_names(Tree(str(host.folder)), ADDRESS) == PfNames(
         ADDRESS, ("enp1s0",), "igb", ("52:54:00:aa:bb:01",), frozenset({"enp2s0"})
     )
+
+
+def test_a_pf_is_known_by_the_names_that_only_ip_tells_as_well(host):
+    link = Link("enp1s0", True, ("enp1s0", "lan0"), ("52:54:00:aa:bb:01", "52:54:00:aa:bb:09"))
+    names = pf_names(Tree(str(host.folder)), ADDRESS, link)
+    assert (names.interfaces, names.macs) == (("enp1s0", "lan0"), link.macs)
 
 
 def test_a_host_where_nobody_makes_vfs_has_no_makers(host):
