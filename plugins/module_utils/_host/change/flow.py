@@ -162,7 +162,7 @@ class Flow:
     def _vfs_run(self) -> VfsRun:
         from .vfs import VfsRun
 
-        return VfsRun(self._system, self._file)
+        return VfsRun(self._system, self._file, self._free_pools)
 
     def _read(
         self, record: Record, outcome: Outcome, *, domain: str | None = None, requests: t.Iterable[Request] = ()

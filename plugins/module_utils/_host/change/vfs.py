@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import replace
 
@@ -20,12 +21,15 @@ from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:
     from ..._model.claims.made_vfs import MadeVfs
+    from ..._model.claims.tracker import Tracker
     from ..._model.host.device import PciDevice
     from ..._model.record.record import Record
     from ..._model.sriov.wish import VfsWish
     from ..record.record_file import RecordFile
     from .host import ChangingHost
     from .outcome import Outcome
+
+    Pools = t.Callable[[Tracker], list[dict[str, t.Any]]]
 
 _LIBVIRTS = ("mac", "vlan", "qos", "vlan_protocol")
 _KEPT_BY_LIBVIRT = "/run/libvirt/hostdevmgr"
@@ -34,12 +38,14 @@ _KEPT_BY_LIBVIRT = "/run/libvirt/hostdevmgr"
 class VfsRun:
     """Brings the PFs of a wish to what it asks for, with the record in step."""
 
-    def __init__(self, host: ChangingHost, file: RecordFile) -> None:
+    def __init__(self, host: ChangingHost, file: RecordFile, pools: Pools) -> None:
+        """`pools` counts the free devices once all is done."""
         if host.pfs is None:
             raise ValueError("a system without physical functions has no VFs to make")
         self._host = host
         self._pfs = host.pfs
         self._file = file
+        self._pools = pools
 
     def decide(self, snapshot: Snapshot, wish: VfsWish) -> list[VfsDecision]:
         """What is to be done, PF by PF. Raises HostdevError."""
@@ -92,7 +98,7 @@ class VfsRun:
         if not changing:
             return
         record.vfs_journal = [
-            VfsJournal(one.pf.address, record.boot_id, one.pf.present, one.before, one.after) for one in changing
+            VfsJournal(one.pf.address, record.boot_id, one.way_back, one.before, one.after) for one in changing
         ]
         if any(decision.changes for decision in changing):
             self._file.write(record)
@@ -128,7 +134,7 @@ class VfsRun:
                 more = decision.target.number > decision.pf.present.number
                 kept[pf] = (decision.before, (decision.after or decision.before) if more else decision.before)
                 continue
-            undone = self._lead_back(pf, decision.pf.present, record)
+            undone = self._lead_back(pf, decision.way_back, record)
             if undone is not None:
                 told.append(undone.message)
                 kept[pf] = (decision.before, decision.after or decision.before)
@@ -140,7 +146,8 @@ class VfsRun:
 
     def _lead_back(self, pf: str, was: PfState, record: Record) -> HostdevError | None:
         try:
-            self._pfs.drive(pf, was, {}, lambda: self._ask(pf, record))
+            known = {vf: list(settings) for vf, settings in was.vfs.items()}
+            self._pfs.drive(pf, was, known, lambda: self._ask(pf, record))
         except HostdevError as error:
             return error
         return None
@@ -153,6 +160,9 @@ class VfsRun:
             if after is not None:
                 made_vfs[after.address] = after
         record.vfs_journal = []
+        # As where a claim is closed: what can't be counted is no reason to undo what is done.
+        with contextlib.suppress(HostdevError):
+            record.pools = self._pools(record.tracker)
         self._file.write(record)
 
     def recover(self, record: Record, boot_id: str) -> list[str]:

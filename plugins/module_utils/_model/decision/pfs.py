@@ -9,6 +9,7 @@ import typing as t
 
 from ..errors import HostdevError, few
 from ..host.device import TYPE_PF
+from ..sriov.link_settings import NO_MAC
 
 if t.TYPE_CHECKING:
     from ..claims.made_vfs import MadeVfs
@@ -17,12 +18,19 @@ if t.TYPE_CHECKING:
     from ..sriov.wish import VfsWish
 
 
+_NONE = (
+    "switch SR-IOV on in the firmware of the card (mlxconfig SRIOV_EN, say) and of the host, and see with lspci -k that "
+    "the card has its driver"
+)
+
+
 def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
     """The PFs that the wish is about, in address order. Raises HostdevError where none is."""
     inventory = snapshot.inventory
     specs = [spec.resolved(inventory) for spec in wish.specs]
     fitting = [device for device in inventory.devices.values() if any(spec.matches(device) for spec in specs)]
     pfs = [device for device in fitting if device.device_type == TYPE_PF]
+    _check_addresses(wish, pfs)
     if pfs or (wish.absent and not fitting):
         return pfs
     if not fitting:
@@ -44,10 +52,24 @@ def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
         found=f"{few([device.address for device in fitting])} can have no VFs"
         + (f": {vf.address} is a VF itself" if vf is not None else " (no sriov_totalvfs in sysfs, or 0)"),
         wanted="a physical function",
-        remedy=f"name its physical function {vf.physical_function}"
-        if vf is not None
-        else "switch SR-IOV on in the firmware of the card (mlxconfig SRIOV_EN, say) and of the host",
+        remedy=f"name its physical function {vf.physical_function}" if vf is not None else _NONE,
     )
+
+
+def _check_addresses(wish: VfsWish, pfs: t.Sequence[PciDevice]) -> None:
+    """Refuse one MAC address for several VFs, which would take each other's frames."""
+    mac = next((settings["mac"] for settings in wish.vfs.values() if settings.get("mac", NO_MAC) != NO_MAC), None)
+    where, several = "vfs", len(pfs) > 1 and mac is not None
+    if wish.every.get("mac", NO_MAC) != NO_MAC and (wish.number != 1 or len(pfs) > 1):
+        where, several, mac = "settings.mac", True, wish.every["mac"]
+    if several:
+        raise HostdevError(
+            "invalid_option",
+            subject=where,
+            found=f"found {mac} for VFs of {few([pf.address for pf in pfs])}",
+            wanted="an address of its own for each VF",
+            remedy="name one PF in a task, and give addresses in vfs",
+        )
 
 
 def _pfs(snapshot: Snapshot) -> list[PciDevice]:
@@ -64,6 +86,15 @@ def made_of(snapshot: Snapshot, pf: PciDevice) -> MadeVfs | None:
 
 def check_pf(snapshot: Snapshot, pf: PciDevice, most: int, number: int, wish: VfsWish) -> None:
     """Refuse a PF that somebody else has, one without its driver, and more VFs than it can have."""
+    aside = snapshot.tracker.set_aside.get(pf.address)
+    if aside is not None:
+        raise HostdevError(
+            "pf_in_use",
+            subject=pf.address,
+            found=aside.told(),
+            wanted="a PF that is with the host",
+            remedy="release it by its address, once that is mended",
+        )
     holder = snapshot.tracker.holder(pf.address)
     domains = [use.domain for use in snapshot.inventory.domain_uses.get(pf.address, ())]
     if holder is not None or domains:

@@ -69,6 +69,20 @@ class VfsDecision:
         return {} if self.before is None else {vf: set(names) for vf, names in self.before.wanted.vfs.items()}
 
     @property
+    def way_back(self) -> PfState:
+        """What an undo leads to: of the settings those that the way there touches, or that went with the VFs."""
+        present = self.pf.present
+        if present.number != self.target.number:
+            vfs = {vf: set_already(present, self.before, vf) for vf in range(present.number)}
+        else:
+            vfs = {
+                vf: {name: value for name, value in present.vfs.get(vf, {}).items() if name in settings}
+                for vf, settings in self.target.vfs.items()
+            }
+        eswitch = None if self.target.eswitch is None else present.eswitch
+        return replace(present, eswitch=eswitch, vfs={vf: settings for vf, settings in vfs.items() if settings})
+
+    @property
     def changes(self) -> list[PfChange]:
         return changes(self.pf.address, self.pf.present, self.target, self.administered)
 
@@ -89,6 +103,8 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         left = _left_to_others(wish, pf, number)
         if left is not None:
             return left
+    if number == 0 and (pf.present.number == 0 if made is None else made.original.number == 0):
+        return _given_back(snapshot, wish, pf, made)
     target, notes = _target(pf, made, wish, number)
     _check_driver(pf, target)
     _check_unused(snapshot, pf, target, wish)
@@ -155,7 +171,7 @@ def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[P
         asked = wish.settings_of(vf)
         if number != present.number:
             # What was set for those that stay goes with them: it is set again.
-            asked = {**_set_already(present, made, vf), **asked}
+            asked = {**set_already(present, made, vf), **asked}
         theirs = [name for name in asked if name in pf.theirs.get(vf, ())]
         if theirs:
             notes.append(
@@ -165,11 +181,11 @@ def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[P
         if settings:
             vfs[vf] = settings
     up = True if present.up is not None and number else None
-    autoprobe = wish.autoprobe if present.autoprobe is not None else None
+    autoprobe = wish.autoprobe if present.autoprobe is not None and number else None
     return PfState(number, autoprobe, up, mtu, wish.eswitch, vfs), notes
 
 
-def _set_already(present: PfState, made: MadeVfs | None, vf: int) -> dict[str, t.Any]:
+def set_already(present: PfState, made: MadeVfs | None, vf: int) -> dict[str, t.Any]:
     """What a VF has that it would not have when it was made anew.
 
     The address that is shown may be the VF's own choice, and spoof check the driver's: these are set if we set them.
@@ -188,23 +204,22 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     if made is None:
         there = f"{pf.address} has {present.number} VFs that this collection did not make: they are left as they are"
         return VfsDecision(pf, PfState(present.number), None, None, (there,) if present.number else ())
-    original = made.original
+    original, told = made.original, []
+    if original.up is False and present.up and snapshot.inventory.host_uses.get(pf.address):
+        original = replace(original, up=None)
+        told.append(f"{pf.address} was down, and stays up: the host uses it by now")
     if present.number != made.wanted.number:
-        told = (
-            f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made: they are left"
-        )
-        return VfsDecision(pf, replace(original, number=present.number, vfs={}), made, None, (told,))
-    vfs = {
-        vf: {name: value for name, value in settings.items() if name in DEFAULTS or name == "spoof_check"}
-        for vf, settings in original.vfs.items()
-        if vf < original.number
-    }
+        told.append(f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made")
+        return VfsDecision(pf, replace(original, number=present.number, vfs={}), made, None, tuple(told))
     if original.number == present.number:
         # What we never set is not put back.
-        vfs = {vf: {name: vfs[vf][name] for name in made.wanted.vfs.get(vf, {}) if name in vfs[vf]} for vf in vfs}
+        names = {vf: list(settings) for vf, settings in made.wanted.vfs.items()}
+    else:
+        names = {vf: list(set_already(original, None, vf)) + ["mac", "spoof_check"] for vf in range(original.number)}
+    vfs = {vf: {name: value for name, value in original.vfs.get(vf, {}).items() if name in names[vf]} for vf in names}
     target = replace(original, vfs={vf: settings for vf, settings in vfs.items() if settings})
     _check_unused(snapshot, pf, target, wish)
-    return VfsDecision(pf, target, made, None)
+    return VfsDecision(pf, target, made, None, tuple(told))
 
 
 def _check_way(pf: Pf, number: int) -> None:
@@ -230,7 +245,7 @@ def _check_driver(pf: Pf, target: PfState) -> None:
     switchdev = (target.eswitch or pf.present.eswitch) == "switchdev"
     anew = target.number != pf.present.number
     for vf, settings in target.vfs.items():
-        present = {} if anew else pf.present.vfs.get(vf, {})
+        present = {**DEFAULTS, **({} if anew else pf.present.vfs.get(vf, {}))}
         wanted, there = LinkSettings(**settings), LinkSettings(**present)
         for name, reason in refusals(pf.device.driver, wanted, there, switchdev=switchdev).items():
             raise HostdevError(

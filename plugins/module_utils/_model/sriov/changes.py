@@ -14,6 +14,9 @@ import shlex
 import typing as t
 from dataclasses import dataclass
 
+from .link_settings import NO_MAC
+from .settings import DEFAULTS
+
 if t.TYPE_CHECKING:
     from .state import PfState
 
@@ -106,7 +109,7 @@ def _of(pf: str, kind: str, present: PfState, target: PfState) -> list[PfChange]
 def _settings(
     pf: str, present: PfState, target: PfState, administered: t.Mapping[int, t.Collection[str]], restarted: bool
 ) -> t.Iterator[PfChange]:
-    """Of VFs that are still to be made nothing is known but what all are made with.
+    """VFs that are still to be made will have what all are made with, and so has what a driver does not tell.
 
     As igb starts again it arms the spoof check of all VFs, and shows what was set before (igb_vmm_control).
     """
@@ -114,14 +117,12 @@ def _settings(
     for vf, settings in sorted(target.vfs.items()):
         if vf >= target.number:
             continue
-        there = present.vfs.get(vf, {})
+        there = {**DEFAULTS, **({} if anew else present.vfs.get(vf, {}))}
         for name in ORDER:
             if name not in settings:
                 continue
-            unsure = (
-                anew
-                or (name == "mac" and name not in administered.get(vf, ()))
-                or (name == "spoof_check" and restarted)
+            unsure = (name == "mac" and settings[name] != NO_MAC and name not in administered.get(vf, ())) or (
+                name == "spoof_check" and restarted
             )
             if unsure or there.get(name) != settings[name]:
                 yield PfChange(pf, SETTING, there.get(name), settings[name], vf, name)

@@ -11,6 +11,7 @@ import os
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 
 VF = "0000:01:10.{}"
@@ -372,3 +373,50 @@ def test_what_libvirt_or_a_claim_has_set_is_theirs_while_a_guest_has_it(bare):
     outcome = bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
     assert outcome.changed
     assert (settings[0]["vlan"], settings[0]["qos"]) == (100, 3)
+
+
+def test_no_vfs_where_there_are_none_are_not_ours(bare):
+    assert not bare.set_vfs(0).changed
+    bare.set_vfs(4)
+    before = bare.record["vfs"]
+    assert before
+    bare.set_vfs(0)
+    assert "vfs" not in bare.record
+    assert not bare.links.online
+
+
+def test_a_pf_that_the_host_uses_by_now_stays_up(bare):
+    bare.set_vfs(4)
+    inventory = type(bare.system.inventory())
+    uses = {IGB_PF: [HostUse("ip_configured", IGB_PF, "192.0.2.1 on enp1s0")]}
+    original = inventory.host_uses
+    try:
+        inventory.host_uses = uses
+        outcome = bare.set_vfs(None)
+    finally:
+        inventory.host_uses = original
+    assert bare.links.online
+    assert any("stays up" in warning for warning in outcome.warnings)
+
+
+def test_an_undo_of_settings_writes_no_address_that_a_vf_gave_itself(bare):
+    bare.set_vfs(4)
+    own = "52:54:00:99:99:99"
+    bare.links.settings[bare.links.interface][0]["mac"] = own
+    bare.links.refused["trust"] = errno.EPERM
+    bare.links.log.clear()
+    refused(lambda: bare.set_vfs(4, vfs={0: {"vlan": 5, "qos": 0, "vlan_protocol": "802.1Q"}, 1: {"trust": True}}))
+    assert bare.links.settings[bare.links.interface][0]["vlan"] == 0
+    assert not [line for line in bare.links.log if "mac" in line]
+
+
+def test_one_address_for_several_vfs_is_refused(bare):
+    error = refused(lambda: bare.set_vfs(2, every={"mac": "52:54:00:12:34:56"}))
+    assert error.subject == "settings.mac"
+    assert bare.set_vfs(1, every={"mac": "52:54:00:12:34:56"}).changed
+
+
+def test_the_record_counts_the_free_vfs(bare):
+    bare.set_vfs(3)
+    counts = [pool["count"] for pool in bare.record["pools"] if pool.get("product_id") == "10ca"]
+    assert sum(counts) == 3
