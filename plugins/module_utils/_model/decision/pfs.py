@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 
 
 _NONE = (
-    "switch SR-IOV on in the firmware of the card (mlxconfig SRIOV_EN, say) and of the host, and see with lspci -k that "
-    "the card has its driver"
+    "switch SR-IOV on in the firmware of the card (mlxconfig SRIOV_EN, say) and of the host, and see with lspci -k "
+    "that the card has its driver"
 )
 
 

@@ -215,7 +215,7 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
         # What we never set is not put back.
         names = {vf: list(settings) for vf, settings in made.wanted.vfs.items()}
     else:
-        names = {vf: list(set_already(original, None, vf)) + ["mac", "spoof_check"] for vf in range(original.number)}
+        names = {vf: [*set_already(original, None, vf), "mac", "spoof_check"] for vf in range(original.number)}
     vfs = {vf: {name: value for name, value in original.vfs.get(vf, {}).items() if name in names[vf]} for vf in names}
     target = replace(original, vfs={vf: settings for vf, settings in vfs.items() if settings})
     _check_unused(snapshot, pf, target, wish)
