@@ -156,7 +156,7 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
 
 
 def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, before: HostState) -> None:
-    """A guest's, one whose interface is in another namespace, one that a process has open while somebody's write hangs."""
+    """A guest's, and one whose interface is in another namespace; and the PF over which the host's route leads."""
     claim = {"domain": "web1", "requests": [{"name": "nic", "address": VFS[3]}], "attach": ["live"]}
     elsewhere = (
         f"echo igbvf > /sys/bus/pci/devices/{VFS[1]}/driver_override; echo {VFS[1]} > /sys/bus/pci/drivers_probe; "
