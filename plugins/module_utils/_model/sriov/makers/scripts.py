@@ -42,8 +42,8 @@ def script_makers(source: Source, pf: PfNames) -> list[VfMaker]:
     stanza = ""
     makers = []
     for line, content in _lines(source.text):
-        if content.startswith(("iface ", "auto ", "allow-")):
-            stanza = content.split()[1] if len(content.split()) > 1 else ""
+        if content.startswith("iface "):
+            stanza = content.split()[1]
         told = re.sub(r"\$\{?IFACE\b\}?", stanza, content) if stanza else content
         if not _WORDS.search(told) or (_ASKED.search(told) and not _GIVEN.search(told)):
             continue

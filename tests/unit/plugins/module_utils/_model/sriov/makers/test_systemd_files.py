@@ -43,6 +43,7 @@ def made(*units, read=link_makers):
         ("Driver=igb ixgbe", True),
         ("Driver=ix*", False),
         ("Driver=!ix*", True),
+        ("Driver=!igb", False),
         ("OriginalName=*", True),
         ("OriginalName=enp1s0", True),
         ("OriginalName=eth0", None),
