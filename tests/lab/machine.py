@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,6 +56,7 @@ class Lab:
         self.suite = suite
         self.kernel_arguments = kernel_arguments
         self.detached = detached
+        self.devices: Sequence[topology.Device] = topology.DEVICES
         self._process: subprocess.Popen[bytes] | None = None
         self._ssh: Ssh | None = None
 
@@ -80,20 +81,23 @@ class Lab:
     def start(self) -> None:
         """Build what is missing, boot, wait until the host can be used, and check its hardware."""
         tools = emulator.ensure()
-        files = image.ensure(self.suite, tools)
+        files = self._image(tools)
         speed = accelerator.choose(tools, files.kernel, files.folder / "accelerator")
         with self.run.lock(), spent.spending(spent.BOOTS):
             self.run.create()
             try:
-                self._launch(tools, files, speed)
-                self._await_boot()
-                with say.step("checking the hardware and defining the domains"):
-                    self._prepare()
+                self._switch_on(tools, files, speed)
             except BaseException:
                 say.line(f"console ({self.run.console}), its end:\n{emulator.tail(self.run.console)}")
                 say.line(f"emulator ({self.run.log}):\n{emulator.tail(self.run.log, 5)}")
                 self._end()
                 raise
+
+    def _switch_on(self, tools: emulator.Emulator, files: image.Image, speed: tuple[str, ...]) -> None:
+        self._launch(tools, files, speed)
+        self._await_boot()
+        with say.step("checking the hardware and defining the domains"):
+            self._prepare()
 
     def stop(self) -> None:
         """Switch the host off and remove its run folder; what was written to its disk is gone."""
@@ -252,14 +256,25 @@ class Lab:
             finally:
                 process.terminate()
 
+    def _image(self, tools: emulator.Emulator) -> image.Image:
+        return image.ensure(self.suite, tools)
+
+    def _disk(self, tools: emulator.Emulator, files: image.Image) -> str:
+        """Return the options of the root disk."""
+        return f"file={files.disk},format=raw,snapshot=on"
+
+    def _boot(self, tools: emulator.Emulator, files: image.Image) -> Sequence[str]:
+        """Return the emulator's arguments that start a kernel."""
+        return ("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", self.kernel_arguments)
+
     def _launch(self, tools: emulator.Emulator, files: image.Image, speed: tuple[str, ...]) -> None:
         for _attempt in range(5):
             port = _free_port()
             command = tools.qemu(
                 *("-name", f"guest=kvm-hostdev-lab-{self.run.name}"),
                 *speed,
-                *topology.arguments(MEMORY, port, files.disk, self.run.folder),
-                *("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", self.kernel_arguments),
+                *topology.arguments(MEMORY, port, self._disk(tools, files), self.run.folder, self.devices),
+                *self._boot(tools, files),
                 *("-serial", f"file:{self.run.console}", "-qmp", f"unix:{self.run.monitor},server=on,wait=off"),
             )
             if not self.detached:
@@ -316,7 +331,7 @@ class Lab:
             ids_by_address[address] = f"{vendor.removeprefix('0x')}:{product.removeprefix('0x')}"
         wrong = [
             f"{address} is {ids_by_address.get(address, 'missing')}, should be {ids}"
-            for address, ids in topology.expected_addresses().items()
+            for address, ids in topology.expected_addresses(self.devices).items()
             if ids_by_address.get(address) != ids
         ]
         if wrong:
