@@ -60,14 +60,14 @@ class Lab:
         self._process: subprocess.Popen[bytes] | None = None
         self._ssh: Ssh | None = None
 
-    @classmethod
-    def attach(cls, name: str) -> Lab:
+    @staticmethod
+    def attach(name: str) -> Lab:
         """Return the running lab NAME, started by another process."""
         run = runs.Run(name)
         state = run.state()
         if state is None:
             raise LabError(f"no lab {name!r} is running: start it with 'python3 -m tests.lab up --name {name}'")
-        lab = cls(name, suite=state.suite, detached=True)
+        lab = Lab(name, suite=state.suite, detached=True)
         lab._ssh = Ssh(state.port, Path(state.key), run.folder)
         return lab
 
