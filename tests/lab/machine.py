@@ -87,6 +87,7 @@ class Lab:
             self.run.create()
             try:
                 self._switch_on(tools, files, speed)
+                self._prepare()
             except BaseException:
                 say.line(f"console ({self.run.console}), its end:\n{emulator.tail(self.run.console)}")
                 say.line(f"emulator ({self.run.log}):\n{emulator.tail(self.run.log, 5)}")
@@ -96,8 +97,8 @@ class Lab:
     def _switch_on(self, tools: emulator.Emulator, files: image.Image, speed: tuple[str, ...]) -> None:
         self._launch(tools, files, speed)
         self._await_boot()
-        with say.step("checking the hardware and defining the domains"):
-            self._prepare()
+        with say.step("checking the hardware"):
+            self._check_hardware()
 
     def stop(self) -> None:
         """Switch the host off and remove its run folder; what was written to its disk is gone."""
@@ -317,11 +318,22 @@ class Lab:
         return False
 
     def _prepare(self) -> None:
-        script = "".join(
-            f"cat > /run/{name}.xml <<'XML'\n{guest.domain_xml(name)}XML\nvirsh -q define /run/{name}.xml > /dev/null\n"
-            for name in guest.DOMAINS
+        with say.step("defining the domains"):
+            self.define_domains()
+
+    def define_domains(self) -> None:
+        """Define the guests, which stay shut off."""
+        self.sh(
+            "sh -eu",
+            text="".join(
+                f"cat > /run/{name}.xml <<'XML'\n{guest.domain_xml(name)}XML\n"
+                f"virsh -q define /run/{name}.xml > /dev/null\n"
+                for name in guest.DOMAINS
+            ),
         )
-        script += (
+
+    def _check_hardware(self) -> None:
+        script = (
             "udevadm settle\nfor device in /sys/bus/pci/devices/*; do"
             ' echo "${device##*/} $(cat $device/vendor) $(cat $device/device)"\ndone\n'
         )
