@@ -45,7 +45,9 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "up":
             how = {"suite": arguments.suite, "detached": True}
-            lab = SelfBooting(arguments.loader, arguments.name, **how) if arguments.loader else Lab(arguments.name, **how)
+            lab = (
+                SelfBooting(arguments.loader, arguments.name, **how) if arguments.loader else Lab(arguments.name, **how)
+            )
             lab.start()
             say.line(f"ready: python3 -m tests.lab shell --name {arguments.name}")
         case "image":

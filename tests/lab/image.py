@@ -142,9 +142,7 @@ def _build(suite: str, image: Image, tools: emulator.Emulator) -> None:
             shutil.rmtree(folder / "efi")
         else:
             options = ("-q", "-F", "-t", "ext4", "-L", "lab", "-E", "root_owner=0:0,lazy_itable_init=1")
-            emulator.run(
-                tools.command("usr/sbin/mke2fs", *options, "-d", str(archive), str(image.disk), SIZE), tools
-            )
+            emulator.run(tools.command("usr/sbin/mke2fs", *options, "-d", str(archive), str(image.disk), SIZE), tools)
     for copy in (image.kernel, image.initrd):
         if not copy.exists() or not os.path.getsize(copy):
             raise say.LabError(f"the image has no /boot/{copy.name}; its build is logged in {folder / 'build.log'}")

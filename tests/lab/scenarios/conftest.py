@@ -27,7 +27,7 @@ from tests.lab.warm import warm
 GUEST = "web1"
 _SPENT = pytest.StashKey[dict[str, Counter[str]]]()
 _HOST = pytest.StashKey[Lab]()
-_OWN = pytest.StashKey[SelfBooting]()
+_OWN = pytest.StashKey[Lab]()
 _SPOILED = pytest.StashKey[bool]()
 
 
@@ -84,6 +84,8 @@ def self_booting(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Sel
 
     The host of the other scenarios is stopped: all that come now have one of their own.
     """
+    if request.config.getoption("--suite") != "trixie":
+        pytest.skip("the images that boot by themselves are of trixie")
     if (common := request.config.stash.get(_HOST, None)) is not None:
         common.stop()
     with contextlib.ExitStack() as hosts:
