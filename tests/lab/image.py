@@ -158,6 +158,7 @@ def _hooks(image: Image) -> Iterator[str]:
     # A host has its kernels under their versions only.
     yield 'rm "$1/boot/vmlinuz" "$1/boot/initrd"'
     if image.loader:
+        yield f'chroot "$1" sh /{_ASSETS}/lean'
         yield f'chroot "$1" sh /{_ASSETS}/loader {shlex.join(loaders.ARGUMENTS)}'
         yield f"copy-out /boot/efi {folder}"
         yield 'rm -r "$1/boot/efi"/*'

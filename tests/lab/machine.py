@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from . import accelerator, cache, emulator, guest, image, qmp, runs, say, spent, topology
 from .guest import GuestDevice
@@ -106,7 +106,7 @@ class Lab:
             self._end()
             self.run.remove()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Lab:
         """Start the lab."""
         self.start()
         return self

@@ -25,6 +25,11 @@ class SelfBooting(Lab):
         super().__init__(name, suite=suite, detached=detached)
         self.loader = loader
 
+    def __enter__(self) -> SelfBooting:
+        """Start the lab."""
+        self.start()
+        return self
+
     def power_cycle(self, devices: Sequence[topology.Device] | None = None, *, cut: bool = False) -> None:
         """Switch the host off and on again, with DEVICES plugged in from now on; with CUT it is not shut down first.
 
