@@ -9,9 +9,10 @@ import os
 import shlex
 import sys
 
-from . import emulator, image, runs, say
+from . import emulator, image, loaders, runs, say
 from .machine import Lab
 from .say import LabError
+from .self_booting import SelfBooting
 
 
 def main() -> int:
@@ -22,6 +23,7 @@ def main() -> int:
     build = commands.add_parser("image", help="only build the emulator and the image")
     for command in (up, build):
         command.add_argument("--suite", choices=image.SUITES, default="trixie", help="Debian release of the lab host")
+        command.add_argument("--loader", choices=sorted(loaders.PACKAGES), help="boot by itself, through this loader")
     down = commands.add_parser("down", help="stop the lab")
     commands.add_parser("status", help="list the labs of this user")
     shell = commands.add_parser("shell", help="a root shell on the lab host, or one command")
@@ -42,10 +44,14 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "up":
-            Lab(arguments.name, suite=arguments.suite, detached=True).start()
+            how = {"suite": arguments.suite, "detached": True}
+            lab = (
+                SelfBooting(arguments.loader, arguments.name, **how) if arguments.loader else Lab(arguments.name, **how)
+            )
+            lab.start()
             say.line(f"ready: python3 -m tests.lab shell --name {arguments.name}")
         case "image":
-            print(image.ensure(arguments.suite, emulator.ensure()).folder)
+            print(image.ensure(arguments.suite, emulator.ensure(), arguments.loader).folder)
         case "down":
             Lab(arguments.name).stop()
         case "status":

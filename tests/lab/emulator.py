@@ -18,8 +18,13 @@ from . import cache
 from .say import LabError
 
 SUITE = "trixie"
-#: libarchive13t64 is what mke2fs reads a tar file with, so that no image needs a loop device, a mount or root.
-PACKAGES = ("qemu-system-x86", "e2fsprogs", "libarchive13t64")
+PACKAGES = (
+    *("qemu-system-x86", "qemu-utils"),
+    # libarchive13t64 is what mke2fs reads a tar file with, so that no image needs a loop device, a mount or root.
+    *("e2fsprogs", "libarchive13t64"),
+    # The firmware, and the disks, of hosts that boot by themselves.
+    *("ovmf", "fdisk", "dosfstools", "mtools"),
+)
 #: Folders that the emulator never reads.
 LEFT_OUT = ("./dev", "./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./usr/share/icons")
 

@@ -9,10 +9,11 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, emulator, say
+from . import cache, emulator, loaders, say
 
 SUITES = ("trixie", "bookworm")
 #: Room for what the tests write; the file is sparse, and nothing written to it outlives the lab.
@@ -20,12 +21,16 @@ SIZE = "4G"
 
 _HERE = Path(__file__).parent
 _ASSETS = "usr/lib/kvm-hostdev-lab"
-_PACKAGES = (
+_HOST = (
     *("linux-image-amd64", "initramfs-tools", "zstd", "xz-utils", "cpio", "kmod", "udev"),
     *("systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo", "pciutils", "busybox-static"),
+    "e2fsprogs",
     *("python3", "python3-libvirt", "libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"),
+)
+#: What only a host has whose kernel is started from outside: the fewer, the sooner another one has booted again.
+_USES = (
     # What the host may use its disks and interfaces with (test_host_uses.py, test_kernel_holders.py).
-    *("e2fsprogs", "lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch", "bcache-tools"),
+    *("lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch", "bcache-tools"),
     *("xfsprogs", "wireguard-tools"),
     # What the lab's own kernel module is built with; removed once it is.
     *("linux-headers-amd64", "make"),
@@ -47,14 +52,15 @@ _EXCLUDED = (
 
 @dataclass(frozen=True)
 class Image:
-    """The files of one built image."""
+    """The files of one built image; one with a LOADER boots by itself."""
 
     folder: Path
+    loader: str | None = None
 
     @property
     def disk(self) -> Path:
-        """Return the ext4 file system, to be used with snapshot=on."""
-        return self.folder / "disk.ext4"
+        """Return the disk, never to be written to: an ext4 file system, or with a loader one with partitions."""
+        return self.folder / ("disk.raw" if self.loader else "disk.ext4")
 
     @property
     def kernel(self) -> Path:
@@ -72,35 +78,41 @@ class Image:
         return self.folder / "id_ed25519"
 
 
-def ensure(suite: str, tools: emulator.Emulator) -> Image:
-    """Return the image of SUITE, built into the cache if it is not there yet."""
+def ensure(suite: str, tools: emulator.Emulator, loader: str | None = None) -> Image:
+    """Return the image of SUITE that is booted by LOADER, built into the cache if it is not there yet."""
     if suite not in SUITES:
         raise say.LabError(f"no recipe for a host of suite {suite!r}: choose one of {', '.join(SUITES)}")
     recipe = {
         "version": 1,
         "suite": suite,
-        "packages": _PACKAGES,
+        "packages": _packages(loader),
         "excluded": _EXCLUDED,
         "size": SIZE,
-        "files": {path: hashlib.sha256(source.read_bytes()).hexdigest() for path, source in _files().items()},
+        "disk": loaders.RECIPE if loader else None,
+        "files": {path: hashlib.sha256(source.read_bytes()).hexdigest() for path, source in _files(loader).items()},
     }
-    return Image(cache.entry(f"host-{suite}", recipe, lambda folder: _build(suite, folder, tools)))
+    kind = f"host-{suite}-by-{loader}" if loader else f"host-{suite}"
+    return Image(cache.entry(kind, recipe, lambda folder: _build(suite, Image(folder, loader), tools)), loader)
 
 
-def _files() -> dict[str, Path]:
+def _packages(loader: str | None) -> tuple[str, ...]:
+    return (*_HOST, *(loaders.PACKAGES[loader] if loader else _USES))
+
+
+def _files(loader: str | None) -> dict[str, Path]:
     """Return what is laid into the image, by its path there."""
     overlay = _HERE / "host"
     files = {str(source.relative_to(overlay)): source for source in sorted(overlay.rglob("*")) if source.is_file()}
-    return {**files, f"{_ASSETS}/init": _HERE / "guest" / "init"}
+    return {**files, f"{_ASSETS}/init": _HERE / "guest" / "init", **(loaders.files(loader) if loader else {})}
 
 
-def _build(suite: str, folder: Path, tools: emulator.Emulator) -> None:
-    image = Image(folder)
+def _build(suite: str, image: Image, tools: emulator.Emulator) -> None:
+    folder = image.folder
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kvm.hostdev lab", "-f", image.key], check=True
     )
     overlay = folder / "overlay"
-    for path, source in _files().items():
+    for path, source in _files(image.loader).items():
         target = overlay / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -110,24 +122,43 @@ def _build(suite: str, folder: Path, tools: emulator.Emulator) -> None:
     shutil.copyfile(f"{image.key}.pub", keys)
 
     archive = folder / "root.tar"
-    with say.step(f"installing Debian {suite}"):
+    with say.step(f"installing Debian {suite}{f' with {image.loader}' if image.loader else ''}"):
         emulator.mmdebstrap(
             "--variant=minbase",
-            f"--include={','.join(_PACKAGES)}",
+            f"--include={','.join(_packages(image.loader))}",
             *(f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED),
+            # Else the machine id is taken out again.
+            "--skip=cleanup/reproducible",
             # Before the kernel is installed, so that its initramfs is made the lab's way.
             f"--essential-hook=sync-in {shlex.quote(str(overlay))} /",
-            f'--customize-hook=chroot "$1" sh /{_ASSETS}/customize',
+            *(f"--customize-hook={hook}" for hook in _hooks(image)),
             suite,
             str(archive),
             log=folder / "build.log",
         )
-    with say.step("writing the file system"):
-        options = ("-q", "-F", "-t", "ext4", "-L", "lab", "-E", "root_owner=0:0,lazy_itable_init=1", "-d", str(archive))
-        emulator.run(tools.command("usr/sbin/mke2fs", *options, str(image.disk), SIZE), tools)
-        for name, copy in (("vmlinuz", image.kernel), ("initrd", image.initrd)):
-            emulator.run(tools.command("usr/sbin/debugfs", "-R", f"dump /boot/{name} {copy}", str(image.disk)), tools)
-            if not copy.exists() or not os.path.getsize(copy):
-                raise say.LabError(f"the image has no /boot/{name}; its build is logged in {folder / 'build.log'}")
+    with say.step("writing the disk"):
+        if image.loader:
+            loaders.write_disk(image.disk, archive, folder / "efi", SIZE, tools)
+            shutil.rmtree(folder / "efi")
+        else:
+            options = ("-q", "-F", "-t", "ext4", "-L", "lab", "-E", "root_owner=0:0,lazy_itable_init=1")
+            emulator.run(tools.command("usr/sbin/mke2fs", *options, "-d", str(archive), str(image.disk), SIZE), tools)
+    for copy in (image.kernel, image.initrd):
+        if not copy.exists() or not os.path.getsize(copy):
+            raise say.LabError(f"the image has no /boot/{copy.name}; its build is logged in {folder / 'build.log'}")
     archive.unlink()
     shutil.rmtree(overlay)
+
+
+def _hooks(image: Image) -> Iterator[str]:
+    """Yield what is done in the new root once all is installed, and what is taken out of it."""
+    folder = shlex.quote(str(image.folder))
+    yield f'chroot "$1" sh /{_ASSETS}/customize'
+    yield f"copy-out /boot/vmlinuz /boot/initrd {folder}"
+    # A host has its kernels under their versions only.
+    yield 'rm "$1/boot/vmlinuz" "$1/boot/initrd"'
+    if image.loader:
+        yield f'chroot "$1" sh /{_ASSETS}/lean'
+        yield f'chroot "$1" sh /{_ASSETS}/loader {shlex.join(loaders.ARGUMENTS)}'
+        yield f"copy-out /boot/efi {folder}"
+        yield 'rm -r "$1/boot/efi"/*'

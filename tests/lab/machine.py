@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,17 +56,18 @@ class Lab:
         self.suite = suite
         self.kernel_arguments = kernel_arguments
         self.detached = detached
+        self.devices: Sequence[topology.Device] = topology.DEVICES
         self._process: subprocess.Popen[bytes] | None = None
         self._ssh: Ssh | None = None
 
-    @classmethod
-    def attach(cls, name: str) -> Lab:
+    @staticmethod
+    def attach(name: str) -> Lab:
         """Return the running lab NAME, started by another process."""
         run = runs.Run(name)
         state = run.state()
         if state is None:
             raise LabError(f"no lab {name!r} is running: start it with 'python3 -m tests.lab up --name {name}'")
-        lab = cls(name, suite=state.suite, detached=True)
+        lab = Lab(name, suite=state.suite, detached=True)
         lab._ssh = Ssh(state.port, Path(state.key), run.folder)
         return lab
 
@@ -80,20 +81,24 @@ class Lab:
     def start(self) -> None:
         """Build what is missing, boot, wait until the host can be used, and check its hardware."""
         tools = emulator.ensure()
-        files = image.ensure(self.suite, tools)
+        files = self._image(tools)
         speed = accelerator.choose(tools, files.kernel, files.folder / "accelerator")
         with self.run.lock(), spent.spending(spent.BOOTS):
             self.run.create()
             try:
-                self._launch(tools, files, speed)
-                self._await_boot()
-                with say.step("checking the hardware and defining the domains"):
-                    self._prepare()
+                self._switch_on(tools, files, speed)
+                self._prepare()
             except BaseException:
                 say.line(f"console ({self.run.console}), its end:\n{emulator.tail(self.run.console)}")
                 say.line(f"emulator ({self.run.log}):\n{emulator.tail(self.run.log, 5)}")
                 self._end()
                 raise
+
+    def _switch_on(self, tools: emulator.Emulator, files: image.Image, speed: tuple[str, ...]) -> None:
+        self._launch(tools, files, speed)
+        self._await_boot()
+        with say.step("checking the hardware"):
+            self._check_hardware()
 
     def stop(self) -> None:
         """Switch the host off and remove its run folder; what was written to its disk is gone."""
@@ -252,14 +257,25 @@ class Lab:
             finally:
                 process.terminate()
 
+    def _image(self, tools: emulator.Emulator) -> image.Image:
+        return image.ensure(self.suite, tools)
+
+    def _disk(self, tools: emulator.Emulator, files: image.Image) -> str:
+        """Return the options of the root disk."""
+        return f"file={files.disk},format=raw,snapshot=on"
+
+    def _boot(self, tools: emulator.Emulator, files: image.Image) -> Sequence[str]:
+        """Return the emulator's arguments that start a kernel."""
+        return ("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", self.kernel_arguments)
+
     def _launch(self, tools: emulator.Emulator, files: image.Image, speed: tuple[str, ...]) -> None:
         for _attempt in range(5):
             port = _free_port()
             command = tools.qemu(
                 *("-name", f"guest=kvm-hostdev-lab-{self.run.name}"),
                 *speed,
-                *topology.arguments(MEMORY, port, files.disk, self.run.folder),
-                *("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", self.kernel_arguments),
+                *topology.arguments(MEMORY, port, self._disk(tools, files), self.run.folder, self.devices),
+                *self._boot(tools, files),
                 *("-serial", f"file:{self.run.console}", "-qmp", f"unix:{self.run.monitor},server=on,wait=off"),
             )
             if not self.detached:
@@ -302,11 +318,22 @@ class Lab:
         return False
 
     def _prepare(self) -> None:
-        script = "".join(
-            f"cat > /run/{name}.xml <<'XML'\n{guest.domain_xml(name)}XML\nvirsh -q define /run/{name}.xml > /dev/null\n"
-            for name in guest.DOMAINS
+        with say.step("defining the domains"):
+            self.define_domains()
+
+    def define_domains(self) -> None:
+        """Define the guests, which stay shut off."""
+        self.sh(
+            "sh -eu",
+            text="".join(
+                f"cat > /run/{name}.xml <<'XML'\n{guest.domain_xml(name)}XML\n"
+                f"virsh -q define /run/{name}.xml > /dev/null\n"
+                for name in guest.DOMAINS
+            ),
         )
-        script += (
+
+    def _check_hardware(self) -> None:
+        script = (
             "udevadm settle\nfor device in /sys/bus/pci/devices/*; do"
             ' echo "${device##*/} $(cat $device/vendor) $(cat $device/device)"\ndone\n'
         )
@@ -316,7 +343,7 @@ class Lab:
             ids_by_address[address] = f"{vendor.removeprefix('0x')}:{product.removeprefix('0x')}"
         wrong = [
             f"{address} is {ids_by_address.get(address, 'missing')}, should be {ids}"
-            for address, ids in topology.expected_addresses().items()
+            for address, ids in topology.expected_addresses(self.devices).items()
             if ids_by_address.get(address) != ids
         ]
         if wrong:

@@ -8,8 +8,8 @@ behind the root ports are fixed as well; the lab checks them each time it comes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 BOOT_VGA = "0000:00:01.0"
@@ -37,11 +37,12 @@ PCI_BRIDGE = "0000:00:14.0"
 #: Conventional devices that share the group of PCI_BRIDGE: e1000 and edu (which has no driver).
 CONVENTIONAL = ("0000:05:01.0", "0000:05:02.0")
 NUMA_NVME = "0000:81:00.0"
+_NODE_1_BUS = 0x80
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A scratch disk, empty at each start."""
+    """A scratch disk, empty when a lab is started."""
 
     name: str
     size: int = 64 << 20
@@ -69,7 +70,7 @@ DEVICES = (
     Device(
         "root disk",
         "never to be given away",
-        ("virtio-blk-pci,drive=root,bus=pcie.0,addr=0x2",),
+        ("virtio-blk-pci,drive=root,bus=pcie.0,addr=0x2,bootindex=1",),
         ROOT_DISK,
         "1af4:1001",
     ),
@@ -157,7 +158,7 @@ DEVICES = (
         "NVMe on node 1",
         "an endpoint with a NUMA node of its own",
         (
-            "pxb-pcie,id=numa1,bus=pcie.0,addr=0x18,bus_nr=0x80,numa_node=1",
+            f"pxb-pcie,id=numa1,bus=pcie.0,addr=0x18,bus_nr={_NODE_1_BUS:#x},numa_node=1",
             "pcie-root-port,id=numa1port,bus=numa1,addr=0x0,chassis=128,slot=128",
             "nvme,bus=numa1port,drive=numa,serial=LABNVME1",
         ),
@@ -171,27 +172,45 @@ DEVICES = (
 _UNPLUGGED = ("igb", "multi0", "multi1", "e1000")
 
 
-def expected_addresses() -> dict[str, str]:
+def moved(address: str, ports: int = 1) -> str:
+    """Return where the function at ADDRESS is once PORTS more root ports come before the others."""
+    domain, bus, rest = address.split(":")
+    return f"{domain}:{int(bus, 16) + ports:02x}:{rest}" if 0 < int(bus, 16) < _NODE_1_BUS else address
+
+
+def renumbered(ports: int = 1) -> tuple[Device, ...]:
+    """Return the hardware with PORTS more root ports before the others, at most eight: as if cards had been added.
+
+    The firmware gives an empty port a bus as well, so that all buses after it get other numbers.
+    """
+    added = (_port(0x10 - number, f"earlier{number}") for number in range(1, ports + 1))
+    kept = (replace(device, address=device.address and moved(device.address, ports)) for device in DEVICES)
+    return (*added, *kept)
+
+
+def expected_addresses(devices: Sequence[Device] = DEVICES) -> dict[str, str]:
     """Return 'vendor:device' by address for every PCI function the tests rely on."""
-    return {device.address: device.ids for device in DEVICES if device.address and device.ids}
+    return {device.address: device.ids for device in devices if device.address and device.ids}
 
 
-def arguments(memory: int, ssh_port: int, root_disk: Path, scratch: Path) -> Iterator[str]:
+def arguments(
+    memory: int, ssh_port: int, root_disk: str, scratch: Path, devices: Sequence[Device] = DEVICES
+) -> Iterator[str]:
     """Yield the QEMU arguments of the hardware: MEMORY in MiB over two nodes, scratch disks as files in SCRATCH."""
     yield from ("-machine", "q35,kernel-irqchip=split", "-device", "intel-iommu,intremap=on", "-m", str(memory))
     for node in (0, 1):
         yield from ("-object", f"memory-backend-ram,id=memory{node},size={memory // 2}M")
         yield from ("-numa", f"node,nodeid={node},memdev=memory{node},cpus={node}")
     yield from ("-smp", "2", "-vga", "none", "-display", "none", "-nodefaults")
-    yield from ("-drive", f"if=none,id=root,file={root_disk},format=raw,snapshot=on")
+    yield from ("-drive", f"if=none,id=root,{root_disk}")
     yield from ("-netdev", f"user,id=management,hostfwd=tcp:127.0.0.1:{ssh_port}-:22")
     for name in _UNPLUGGED:
         yield from ("-netdev", f"hubport,id={name},hubid={_UNPLUGGED.index(name)}")
     yield from ("-device", "ipmi-bmc-sim,id=bmc0")
-    for device in DEVICES:
+    for device in devices:
         if device.disk:
             path = scratch / f"{device.disk.name}.raw"
-            with path.open("wb") as file:
+            with path.open("ab") as file:  # a host that is switched on again finds what it wrote
                 file.truncate(device.disk.size)
             yield from ("-drive", f"if=none,id={device.disk.name},file={path},format=raw")
         for options in device.options:

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ from tests.lab.machine import Lab
 from tests.lab.say import LabError
 from tests.lab.scenarios.idle import Idle, look
 from tests.lab.scenarios.sharing import Sharing
+from tests.lab.self_booting import SelfBooting
 from tests.lab.state import RECORD, HostState, read_state
 from tests.lab.warm import warm
 
 GUEST = "web1"
 _SPENT = pytest.StashKey[dict[str, Counter[str]]]()
 _HOST = pytest.StashKey[Lab]()
+_OWN = pytest.StashKey[Lab]()
 _SPOILED = pytest.StashKey[bool]()
 
 
@@ -36,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name our marks, and share the scenarios where another run is to take some of them."""
+    config.stash[_SPOILED] = False
     config.addinivalue_line("markers", "last: leaves a host that other scenarios can't use")
     shared = os.environ.get("KVM_HOSTDEV_LAB_SHARED")
     if shared:
@@ -43,8 +47,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put those that look at the idle host first, so that one look is enough, and those that reset it last."""
-    items.sort(key=lambda item: (item.get_closest_marker("last") is not None, "idle" not in _fixtures(item)))
+    """Put those that look at the idle host first, so that one look is enough, then those that reset it last.
+
+    Those with a host of their own come behind them, when that one is of no use any more.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, ...]:
+        fixtures = _fixtures(item)
+        return "self_booting" in fixtures, item.get_closest_marker("last") is not None, "idle" not in fixtures
+
+    items.sort(key=place)
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -66,13 +78,34 @@ def host(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture
+def self_booting(request: pytest.FixtureRequest) -> Iterator[Callable[[str], SelfBooting]]:
+    """Start a new host that boots by itself through the loader that is named, as installed: its IOMMU is off.
+
+    The host of the other scenarios is stopped: all that come now have one of their own.
+    """
+    if request.config.getoption("--suite") != "trixie":
+        pytest.skip("the images that boot by themselves are of trixie")
+    if (common := request.config.stash.get(_HOST, None)) is not None:
+        common.stop()
+    with contextlib.ExitStack() as hosts:
+
+        def start(loader: str) -> SelfBooting:
+            lab = hosts.enter_context(SelfBooting(loader))
+            request.config.stash[_OWN] = lab
+            return lab
+
+        yield start
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember that a scenario failed, since nobody knows how it left the host, and say what that looks like."""
     report = yield
     if report.failed:
-        item.config.stash[_SPOILED] = True
-        if (lab := item.config.stash.get(_HOST, None)) is not None:
+        own = "self_booting" in _fixtures(item)
+        item.config.stash[_SPOILED] |= not own
+        if (lab := item.config.stash.get(_OWN if own else _HOST, None)) is not None:
             report.sections.append(("the lab host after it", _look_at(lab)))
     return report
 
@@ -81,7 +114,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin with a new host after a scenario that failed, so that none fails for another one's fault."""
     lab = item.config.stash.get(_HOST, None)
-    if lab is not None and item.config.stash.get(_SPOILED, False):
+    if lab is not None and item.config.stash[_SPOILED] and "self_booting" not in _fixtures(item):
         lab.stop()
         lab.start()
         _make_ready(lab)
