@@ -29,7 +29,9 @@ class ModuleOnTree:
 
     def run(self, name: str, **options: t.Any) -> dict[str, t.Any]:
         """The result; `check_mode` and `diff` set those modes."""
-        self._monkeypatch.setattr(importlib.import_module(f"{_PLUGINS}.module_utils._module.{name}"), "Tree", self._tree)
+        self._monkeypatch.setattr(
+            importlib.import_module(f"{_PLUGINS}.module_utils._module.{name}"), "Tree", self._tree
+        )
         arguments = {f"_ansible_{mode}": options.pop(mode, False) for mode in ("check_mode", "diff")}
         self.warnings.clear()
         self._capsys.readouterr()

@@ -111,7 +111,10 @@ MISSING, NOT_STARTED, ADD = "switch on VT-d or AMD-Vi", "the kernel did not star
     [
         ({DMAR: "", "/proc/cmdline": "intel_iommu=on,sm_on\n"}, NOT_STARTED),
         ({DMAR: "", "/proc/cmdline": "intel_iommu=sm_on\n"}, ADD),
-        ({DMAR: "", "/proc/cmdline": "intel_iommu=on intel_iommu=sm_on,off\n"}, "intel_iommu=sm_on,off; take that away"),
+        (
+            {DMAR: "", "/proc/cmdline": "intel_iommu=on intel_iommu=sm_on,off\n"},
+            "intel_iommu=sm_on,off; take that away",
+        ),
         ({DMAR: "", "/proc/cmdline": "intel_iommu=off intel_iommu=on\n"}, NOT_STARTED),
         ({DMAR: "", "/proc/cmdline": "intel_iommu=on iommu=off\n"}, "has iommu=off; take that away"),
         ({DMAR: "", "/proc/cmdline": "intel-iommu=off\n"}, "intel-iommu=off; take that away"),
@@ -158,7 +161,11 @@ def test_the_advice_fits_the_platform(folder, contents, told):
     reason = read_host(tree(folder, contents)).iommu_reason
     assert told in reason
     x86 = ("VT-d", "AMD-Vi", "intel_iommu")
-    assert told in (MISSING, ADD) or told.startswith(("intel", "switch on VT", "switch on AMD")) or not any(word in reason for word in x86)
+    assert (
+        told in (MISSING, ADD)
+        or told.startswith(("intel", "switch on VT", "switch on AMD"))
+        or not any(word in reason for word in x86)
+    )
 
 
 GROUPS = "/sys/kernel/iommu_groups"
