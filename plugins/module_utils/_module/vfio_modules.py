@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from .._host.boot.initramfs import Initramfs, generator_of
@@ -23,6 +22,7 @@ from .._model.boot.modules import (
 )
 from .._model.boot.vfio_files import MODPROBE, OF_INITRAMFS, files_for
 from .._model.errors import HostdevError, one_line
+from .own_files import check_root, unwritable
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -81,26 +81,3 @@ def _wanted(
         )
     generator = generator_of(tree, programs) if options["initramfs"] else None
     return files_for(modules, softdep_lines(kernels, natives), settings, generator), warnings, generator
-
-
-def check_root() -> None:
-    """Raises HostdevError with code not_root."""
-    if os.geteuid() != 0:
-        raise HostdevError(
-            "not_root",
-            subject="this task",
-            found=f"it runs as user id {os.geteuid()}",
-            wanted="root: only root may write to /etc",
-            remedy="set become: true",
-        )
-
-
-def unwritable(error: OSError) -> HostdevError:
-    """What is said of a file that can't be written."""
-    return HostdevError(
-        "unwritable",
-        subject=str(error.filename or "a file of /etc"),
-        found=str(error.strerror or error),
-        wanted="a file system that root can write to",
-        remedy="free space or make it writable, then run the task again",
-    )

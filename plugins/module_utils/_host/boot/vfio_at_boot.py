@@ -21,7 +21,7 @@ from ..._model.boot.vfio_files import (
     File,
     enters_initramfs,
 )
-from ..._model.errors import HostdevError
+from .ours import check_ours
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
@@ -68,15 +68,7 @@ class VfioAtBoot:
 
     def check_ours(self) -> None:
         """Raises HostdevError for a file of somebody else, with code foreign_file."""
-        for path, data in self.before.items():
-            if MARK.encode() not in data.split(b"\n")[:2]:
-                raise HostdevError(
-                    "foreign_file",
-                    subject=path,
-                    found="there is a file of this name that this module has not made",
-                    wanted="its own, or none",
-                    remedy="see what is in it, and move it to another name",
-                )
+        check_ours(self.before, MARK)
 
     def apply(self, wanted: t.Mapping[str, File], initramfs: Initramfs | None, releases: t.Sequence[str]) -> bool:
         """Have the files, and return whether an initramfs was made anew, or would be.

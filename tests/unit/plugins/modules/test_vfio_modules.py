@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.vfio_at_boot import NOTE
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.vfio_files import INITRAMFS, MARK
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import own_files
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import vfio_modules as work
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import (
     GENERATORS,
@@ -52,7 +53,7 @@ class Host:
         self.programs = FakePrograms(root)
         self._runner = ModuleOnTree(root, monkeypatch, capsys)
         monkeypatch.setattr(work, "Programs", lambda _tree: self.programs)
-        monkeypatch.setattr(work.os, "geteuid", lambda: 0)
+        monkeypatch.setattr(own_files.os, "geteuid", lambda: 0)
 
     @property
     def warnings(self):
@@ -460,5 +461,5 @@ def test_an_initramfs_whose_generator_is_no_more_does_not_keep_the_files(host):
 
 
 def test_only_root_may(host, monkeypatch):
-    monkeypatch.setattr(work.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(own_files.os, "geteuid", lambda: 1000)
     assert host.run()["error"]["code"] == "not_root"
