@@ -99,14 +99,16 @@ CASES = {
         identity=True,
         kernel_arguments=["console=ttyS0", "intel_iommu=on"],
         contradictions="replace",
-        hugepages={"size": "2M", "count": 4, "default": True},
+        hugepages=[{"size": "2M", "count": 512, "default": False}, {"size": "1G", "count": 4, "default": True}],
         modules=["vfio_pci"],
         softdeps=["nvme"],
         vfio_options={"disable_idle_d3": True},
         initramfs=True,
         memory_lock="64G",
     ),
-    "own-arguments": case(iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages={"count": 8}),
+    "own-arguments": case(
+        iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages=[{"size": "2M", "count": 8}, {"size": "1G", "count": 8}]
+    ),
     "absent": case(
         {"kernel_arguments": NEEDED, "iommu_info": IS_OFF},
         state="absent",
@@ -252,10 +254,12 @@ def test_all_variables_reach_the_modules(outcomes):
     assert arguments["contradictions"] == "replace"
     assert arguments["arguments"] == [
         "intel_iommu=on",
-        "default_hugepagesz=2M",
-        "hugepagesz=2M",
-        "hugepages=4",
         "console=ttyS0",
+        "default_hugepagesz=1G",
+        "hugepagesz=2M",
+        "hugepages=512",
+        "hugepagesz=1G",
+        "hugepages=4",
     ]
     assert everything.options("vfio_modules") == {
         "state": "present",
@@ -269,7 +273,7 @@ def test_all_variables_reach_the_modules(outcomes):
 
 def test_own_arguments_for_the_iommu_take_the_place_of_the_recommended_ones(outcomes):
     arguments = outcomes["own-arguments"].options("kernel_arguments")["arguments"]
-    assert arguments == ["amd_iommu=pgtbl_v2", "hugepagesz=1G", "hugepages=8"]
+    assert arguments == ["amd_iommu=pgtbl_v2", "hugepagesz=2M", "hugepages=8", "hugepagesz=1G", "hugepages=8"]
 
 
 def test_absent_takes_out_all_without_being_told_the_values(outcomes):
