@@ -267,6 +267,17 @@ def test_a_cut_in_the_middle_of_the_tool(host, generator, state):
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_a_dracut_that_was_killed_left_behind_goes(host, state):
+    lay_out(host.root, "dracut")
+    before = host.picture()
+    host.run(**FULL)
+    files(host.root, {NOTE: "initramfs\n"} | {run.split()[-1]: "kvm" for run in RUNS["dracut"]})
+    assert host.run(**FULL, state=state)["initramfs"]["rebuilt"] is True
+    host.run(state="absent")
+    assert host.picture() == before
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
 @pytest.mark.parametrize("path", [LOAD, MODPROBE, *INITRAMFS.values()])
 def test_a_file_of_somebody_else_is_left_alone_and_named(host, path, state):
     lay_out(host.root, "dracut", {path: "vfio-pci\n"})
