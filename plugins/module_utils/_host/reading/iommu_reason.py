@@ -8,10 +8,16 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ..._model.boot.iommu_arguments import AMD, INTEL, names_intel_switch, switched_off_by, words_of
+
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
-_TABLES = "/sys/firmware/acpi/tables"
+TABLES = "/sys/firmware/acpi/tables"
+# The name that a firmware's set-up has for it, by the processor's vendor_id.
+_SETTINGS = {"GenuineIntel": "VT-d", "AuthenticAMD": "AMD-Vi (IOMMU)", "HygonGenuine": "AMD-Vi (IOMMU)"}
+# Debian's kernel has a choice of its own, which leaves out integrated graphics.
+_ON_BY_DEFAULT = re.compile(rb"^CONFIG_INTEL_IOMMU_DEFAULT_ON(_INTGPU_OFF)?=y$", re.MULTILINE)
 # What tells the architecture where the kernel's own word for it (from 6.1) is not to be had: the first lines of
 # /proc/cpuinfo, and tables that firmware has for one architecture alone (ACPI 6.5, 5.2.6 and its registry).
 _CPUS = {"aarch64": "CPU implementer", "riscv64": "isa\t", "s390x": "IBM/S390", "ppc64le": "POWER"}
@@ -23,59 +29,62 @@ _VIRTUAL_ELSEWHERE = "<iommu model='virtio'/>"
 
 def why_off(tree: Tree, release: str) -> str:
     """What keeps the IOMMU off, with what to do about it."""
-    tables = set(tree.names(_TABLES))
-    # The first processor will do: thousands take their time to be told.
-    processor = (tree.data("/proc/cpuinfo", 4096) or b"").decode("utf-8", "replace")
-    machine = _machine(tree, tables, processor)
+    tables = set(tree.names(TABLES))
+    processor = first_processor(tree)
+    machine = machine_of(tree, tables, processor)
     table = next((name for name in ("DMAR", "IVRS") if name in tables), None)
     if table is not None:
         return _described(tree, table, release)
-    if _virtual(tree, tables, processor):
+    if is_virtual(tree, tables, processor):
         iommu = _VIRTUAL.get(machine, _VIRTUAL_ELSEWHERE)
         return f"off: this is a virtual machine, and its host gives it no IOMMU; have its domain there get {iommu}"
-    return _MISSING.get(machine, _missing_on_x86)(tree, tables)
+    missing = _MISSING.get(machine)
+    return _missing_on_x86(processor) if missing is None else missing(tree, tables)
 
 
-def _machine(tree: Tree, tables: set[str], processor: str) -> str:
+def first_processor(tree: Tree) -> str:
+    """What the kernel tells of the first processor: thousands take their time to be told."""
+    return (tree.data("/proc/cpuinfo", 4096) or b"").decode("utf-8", "replace")
+
+
+def vendor_of(processor: str) -> str:
+    """The vendor_id of an x86, empty without."""
+    vendor = re.search(r"^vendor_id\s*:\s*(\S+)", processor, re.MULTILINE)
+    return vendor.group(1) if vendor else ""
+
+
+def machine_of(tree: Tree, tables: t.Collection[str], processor: str) -> str:
+    """The architecture, by the kernel's name for it."""
     machine = tree.text("/proc/sys/kernel/arch")
     if machine:
         return machine.replace("arm64", "aarch64")
     for name, mark in _CPUS.items():
         if mark in processor:
             return name
-    told = (name for name, own in _TABLES_OF.items() if tables & own)
+    told = (name for name, own in _TABLES_OF.items() if own & {*tables})
     # There are no boards of today's x86 with a device tree, and of those that have one most are ARM.
     return next(told, "aarch64" if tree.exists("/proc/device-tree/compatible") else "x86_64")
 
 
-def _switch(tree: Tree, name: str) -> str | None:
-    """The last on or off of a parameter, whose value is a list such as on,sm_on; None without."""
-    switch = None
-    for parameter in (tree.text("/proc/cmdline") or "").split():
-        key, _equals, values = parameter.partition("=")
-        if key == name:
-            switch = next((value for value in reversed(values.split(",")) if value in ("on", "off")), switch)
-    return switch
-
-
 def _described(tree: Tree, table: str, release: str) -> str:
     """What keeps an IOMMU off that the firmware of an x86 describes (Documentation/admin-guide/kernel-parameters)."""
-    own = {"DMAR": "intel_iommu", "IVRS": "amd_iommu"}[table]
-    for name in ("iommu", own):
-        if _switch(tree, name) == "off":
-            return f"off: the kernel's command line has {name}=off; take that away"
-    if table == "DMAR" and _switch(tree, own) is None and not _on_by_default(tree, release):
+    words = words_of(tree.text("/proc/cmdline") or "")
+    off = switched_off_by(words, {"DMAR": INTEL, "IVRS": AMD}[table])
+    if off is not None:
+        return f"off: the kernel's command line has {off}; take that away"
+    if table == "DMAR" and not names_intel_switch(words) and not on_by_default(tree, release):
         return "off: the firmware has one (ACPI table DMAR); add intel_iommu=on to the kernel's command line"
     return f"off: the firmware has one (ACPI table {table}), the kernel did not start it; see its boot messages"
 
 
-def _on_by_default(tree: Tree, release: str) -> bool:
-    """Whether the kernel needs no intel_iommu=on; false where its configuration is not there to tell."""
+def on_by_default(tree: Tree, release: str) -> bool | None:
+    """Whether the kernel needs no intel_iommu=on; None where its configuration is not there to tell."""
     places = (f"/boot/config-{release}", f"/lib/modules/{release}/config")
-    return any(b"\nCONFIG_INTEL_IOMMU_DEFAULT_ON=y" in (tree.data(place) or b"") for place in places)
+    data = next((data for data in map(tree.data, places) if data is not None), None)
+    return None if data is None else _ON_BY_DEFAULT.search(data) is not None
 
 
-def _virtual(tree: Tree, tables: set[str], processor: str) -> bool:
+def is_virtual(tree: Tree, tables: t.Collection[str], processor: str) -> bool:
     """Whether the host is itself a guest, as systemd-detect-virt would find out without asking the processor."""
     return (
         re.search(r"^flags\s*:.*\bhypervisor\b", processor, re.MULTILINE) is not None
@@ -87,10 +96,11 @@ def _virtual(tree: Tree, tables: set[str], processor: str) -> bool:
     )
 
 
-def _missing_on_x86(_tree: Tree, _tables: set[str]) -> str:
+def _missing_on_x86(processor: str) -> str:
+    setting = _SETTINGS.get(vendor_of(processor), "VT-d or AMD-Vi")
     return (
         "off: the firmware describes no IOMMU (no DMAR or IVRS table in ACPI); "
-        "switch on VT-d or AMD-Vi in the firmware's set-up"
+        f"switch on {setting} in the firmware's set-up"
     )
 
 

@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: memory_lock
+short_description: Set how much memory libvirt's daemons and their guests may lock
+version_added: 0.1.0
+description:
+  - All memory of a guest that has a device is locked. Libvirt raises a guest's limit by itself where its daemon may do
+    so. Where it may not, such as in a container, the daemon's own limit must be high enough.
+  - Writes a drop-in of its own for each of C(libvirtd.service) and C(virtqemud.service),
+    C(/etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf) and the like. With O(state=absent) just these are
+    removed. A file of such a name that the module has not made is refused, and left as it is.
+  - The limit counts when systemd has been reloaded and the daemon started anew. Running guests keep theirs.
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  state:
+    description:
+      - V(present) has the drop-ins, V(absent) removes them.
+    type: str
+    choices: [present, absent]
+    default: present
+  limit:
+    description:
+      - C(LimitMEMLOCK) as systemd has it. A number of bytes with a unit of 1024 such as V(64G), or V(infinity).
+    type: str
+    default: infinity
+requirements:
+  - root on the managed host
+  - Python 3.9 or later on the managed host
+seealso:
+  - module: kvm.hostdev.vfio_modules
+author:
+  - kvm.hostdev contributors (@kvm-hostdev)
+"""
+
+EXAMPLES = r"""
+- name: Let guests lock as much memory as they have
+  become: true
+  kvm.hostdev.memory_lock:
+  register: memory_lock
+
+- name: Have systemd know of it
+  become: true
+  ansible.builtin.systemd_service:
+    daemon_reload: true
+  when: memory_lock is changed
+"""
+
+RETURN = r"""
+files:
+  description: The files that are there for it, or would be.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - /etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf
+    - /etc/systemd/system/virtqemud.service.d/kvm-hostdev.conf
+"""
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
+
+
+def work(module: Module) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.memory_lock import memory_lock
+
+    return memory_lock(module)
+
+
+def main() -> None:
+    run(
+        Module(
+            argument_spec={
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "limit": {"type": "str", "default": "infinity"},
+            },
+            supports_check_mode=True,
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()

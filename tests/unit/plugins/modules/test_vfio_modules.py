@@ -1,0 +1,476 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.vfio_at_boot import NOTE
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.vfio_files import INITRAMFS, MARK
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import own_files
+from ansible_collections.kvm.hostdev.plugins.module_utils._module import vfio_modules as work
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import (
+    GENERATORS,
+    IMAGES,
+    NEW,
+    OLD,
+    CutOff,
+    FakePrograms,
+    add_generator,
+    configured,
+    lay_out,
+    picture,
+)
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_on_tree import ModuleOnTree
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
+
+LOAD, MODPROBE = "/etc/modules-load.d/kvm-hostdev.conf", "/etc/modprobe.d/kvm-hostdev.conf"
+FULL = {"softdeps": ["nvme"], "options": {"disable_idle_d3": True}, "initramfs": True}
+RUNS = {
+    "initramfs_tools": ["update-initramfs -u -k all"],
+    "dracut": [
+        f"dracut --force --kver {OLD} /boot/.initramfs-{OLD}.img.kvm-hostdev",
+        f"dracut --force --kver {NEW} /boot/0123/{NEW}/.initrd.kvm-hostdev",
+    ],
+    "mkinitcpio": ["mkinitcpio -P"],
+}
+OF_INITRAMFS = {
+    "initramfs_tools": (
+        f'#!/bin/sh\n{MARK}\ncase "${{1:-}}" in\nprereqs) exit 0 ;;\nesac\n'
+        ". /usr/share/initramfs-tools/hook-functions\nforce_load vfio_pci\nforce_load vfio_iommu_type1\n"
+    ),
+    "dracut": f'{MARK}\nforce_drivers+=" vfio_pci vfio_iommu_type1 "\ninstall_items+=" {MODPROBE} "\n',
+    "mkinitcpio": f"{MARK}\nMODULES+=(vfio_pci vfio_iommu_type1)\nFILES+=({MODPROBE})\n",
+}
+
+
+class Host:
+    def __init__(self, root, monkeypatch, capsys):
+        self.root = root
+        self.programs = FakePrograms(root)
+        self._runner = ModuleOnTree(root, monkeypatch, capsys)
+        monkeypatch.setattr(work, "Programs", lambda _tree: self.programs)
+        monkeypatch.setattr(own_files.os, "geteuid", lambda: 0)
+
+    @property
+    def warnings(self):
+        return self._runner.warnings
+
+    def run(self, **options):
+        self.programs.log.clear()
+        return self._runner.run("vfio_modules", **options)
+
+    def text(self, path):
+        file = self.root / path[1:]
+        return file.read_text() if file.exists() else None
+
+    def picture(self):
+        return picture(self.root)
+
+
+@pytest.fixture
+def host(folder, monkeypatch, capsys):
+    return Host(folder, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("generator", [None, *GENERATORS])
+def test_without_an_initramfs_one_file_has_vfio_loaded(host, generator):
+    lay_out(host.root, generator)
+    before = host.picture()
+    result = host.run()
+    assert (result["changed"], result["files"], result["reboot_needed"]) == (True, [LOAD], False)
+    assert result["initramfs"] == {"generator": None, "rebuilt": False}
+    assert host.text(LOAD) == f"{MARK}\nvfio_pci\nvfio_iommu_type1\n"
+    assert host.picture().keys() - before.keys() == {LOAD[1:]}
+    assert "diff" not in result
+    assert host.run()["changed"] is False
+    assert host.run(state="absent")["changed"] is True
+    assert (host.programs.log, host.picture()) == ([], before)
+    assert host.run(state="absent")["changed"] is False
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_softdeps_options_and_an_initramfs(host, generator):
+    lay_out(host.root, generator)
+    before = host.picture()
+
+    planned = host.run(**FULL, check_mode=True, diff=True)
+    assert (host.picture(), host.programs.log) == (before, [])
+
+    done = host.run(**FULL, diff=True)
+    assert (done["changed"], done["initramfs"]) == (True, {"generator": generator, "rebuilt": True})
+    assert {key: planned[key] for key in done if key != "invocation"} == {
+        key: done[key] for key in done if key != "invocation"
+    }
+    assert done["files"] == sorted([LOAD, MODPROBE, INITRAMFS[generator]])
+    assert done["reboot_needed"] is True
+    assert host.text(MODPROBE) == (
+        f"{MARK}\nsoftdep nvme pre: vfio-pci nvme_auth post: nvme_late\noptions vfio-pci disable_idle_d3=1\n"
+    )
+    assert host.text(INITRAMFS[generator]) == OF_INITRAMFS[generator]
+    assert bool(os.stat(f"{host.root}{INITRAMFS[generator]}").st_mode & stat.S_IXUSR) is (
+        generator == "initramfs_tools"
+    )
+    assert host.programs.log == RUNS[generator]
+    for image in IMAGES[generator]:
+        assert host.text(image) == configured(host.root, generator)
+    assert [(entry["before_header"], entry["before"], entry["after"]) for entry in done["diff"]] == [
+        (path, "", host.text(path)) for path in (LOAD, MODPROBE, INITRAMFS[generator])
+    ]
+    assert host.text(NOTE) is None
+
+    again = host.run(**FULL, diff=True)
+    assert (again["changed"], again["diff"], again["initramfs"]["rebuilt"], host.programs.log) == (False, [], False, [])
+    assert again["reboot_needed"] is True  # written since the host was booted
+    files(host.root, {"/proc/stat": f"cpu  1 2\nbtime {2**31}\n"})
+    assert host.run(**FULL)["reboot_needed"] is False
+    os.unlink(host.root / "proc/stat")
+    os.rmdir(host.root / "proc")
+
+    planned = host.run(state="absent", check_mode=True, diff=True)
+    assert host.text(MODPROBE) is not None
+    gone = host.run(state="absent", diff=True)
+    assert (gone["changed"], gone["files"], gone["initramfs"]) == (True, [], done["initramfs"])
+    assert planned["diff"] == gone["diff"]
+    assert [(entry["before"], entry["after"]) for entry in gone["diff"]] == [
+        (entry["after"], entry["before"]) for entry in done["diff"]
+    ]
+    assert host.programs.log == RUNS[generator]
+    assert host.picture() == before
+    assert host.run(state="absent")["changed"] is False
+    assert host.programs.log == []
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_folders_that_were_made_go_with_the_files(host, generator):
+    lay_out(host.root, generator)
+    for name in ("modules-load.d", "dracut.conf.d", "mkinitcpio.conf.d", "initramfs-tools/hooks", "initramfs-tools"):
+        if (host.root / "etc" / name).exists():
+            os.rmdir(host.root / "etc" / name)
+    before = host.picture()
+    assert host.run(**FULL)["changed"] is True
+    assert host.run(**FULL)["changed"] is False
+    assert host.run(state="absent")["changed"] is True
+    assert host.picture() == before
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_the_initramfs_is_made_anew_only_for_what_goes_into_it(host, generator):
+    lay_out(host.root, generator)
+    host.run(softdeps=["nvme"])
+    assert host.programs.log == []
+    host.run(**{**FULL, "options": None})
+    assert host.programs.log == RUNS[generator]
+    host.run(**FULL)
+    assert host.programs.log == RUNS[generator]
+    host.run(**FULL)
+    assert host.programs.log == []
+    host.run(**{**FULL, "initramfs": False})
+    assert host.programs.log == RUNS[generator]
+    assert host.text(INITRAMFS[generator]) is None
+    assert host.text(IMAGES[generator][0]) == configured(host.root, generator)
+    host.run(state="absent")
+    assert host.programs.log == []
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_a_tool_that_fails_is_told_and_the_next_run_makes_up_for_it(host, generator):
+    lay_out(host.root, generator)
+    before = host.picture()
+    images = [host.text(image) for image in IMAGES[generator]]
+    host.programs.fails = True
+    result = host.run(**FULL)
+    assert (result["error"]["code"], "exit status 1" in result["msg"]) == ("program_failed", True)
+    if generator == "dracut":  # which would have removed the image
+        assert [host.text(image) for image in IMAGES[generator]] == images
+    host.programs.fails = False
+    planned = host.run(**FULL, check_mode=True)
+    assert (planned["changed"], planned["initramfs"]["rebuilt"]) == (True, True)
+    result = host.run(**FULL)
+    assert (result["changed"], result["initramfs"]["rebuilt"], host.programs.log) == (True, True, RUNS[generator])
+    assert host.text(IMAGES[generator][1]) == configured(host.root, generator)
+    assert host.run(**FULL)["changed"] is False
+
+    host.programs.fails = True
+    assert host.run(state="absent")["error"]["code"] == "program_failed"
+    host.programs.fails = False
+    assert host.run(state="absent")["initramfs"]["rebuilt"] is True
+    assert host.picture() == before
+
+
+class Effects:
+    """Counts what changes the file system, and has the power go after so many of them."""
+
+    NAMES = ("rename", "unlink", "mkdir", "rmdir")
+
+    def __init__(self, monkeypatch):
+        self.left, self.count = None, 0
+        for name in self.NAMES:
+            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
+
+    def _counted(self, call):
+        def counted(*arguments, **options):
+            if self.left == 0:
+                raise CutOff
+            value = call(*arguments, **options)
+            self.count += 1
+            if self.left is not None:
+                self.left -= 1
+            return value
+
+        return counted
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("first", ["present", "absent"])
+@pytest.mark.parametrize("then", ["present", "absent"])
+def test_after_a_cut_at_any_effect_the_next_run_completes(host, monkeypatch, generator, first, then):
+    lay_out(host.root, generator)
+    (host.root / "etc/modules-load.d").rmdir()
+    states = {"absent": host.picture()}
+    host.run(**FULL)
+    states["present"] = host.picture()
+    other = {"present": "absent", "absent": "present"}[first]
+    host.run(**FULL, state=other)
+    effects = Effects(monkeypatch)
+    for after in range(100):
+        effects.left = after
+        try:
+            host.run(**FULL, state=first)
+            break
+        except CutOff:
+            effects.left = None
+        host.run(**FULL, state=then)
+        assert host.picture() == states[then], after
+        host.run(**FULL, state=other)
+        assert host.picture() == states[other], after
+    assert 6 <= after < 100
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_cut_in_the_middle_of_the_tool(host, generator, state):
+    lay_out(host.root, generator)
+    before = host.picture()
+    host.programs.cut = True
+    with pytest.raises(CutOff):
+        host.run(**FULL)
+    host.programs.cut = False
+    for image in IMAGES[generator]:
+        assert generator == "mkinitcpio" or not host.text(image).startswith("kvm")
+    assert host.run(**FULL, state=state)["initramfs"]["rebuilt"] is True
+    host.run(state="absent")
+    assert host.picture() == before
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_a_dracut_that_was_killed_left_behind_goes(host, state):
+    lay_out(host.root, "dracut")
+    before = host.picture()
+    host.run(**FULL)
+    files(host.root, {NOTE: "initramfs\n"} | {run.split()[-1]: "kvm" for run in RUNS["dracut"]})
+    assert host.run(**FULL, state=state)["initramfs"]["rebuilt"] is True
+    host.run(state="absent")
+    assert host.picture() == before
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("path", [LOAD, MODPROBE, *INITRAMFS.values()])
+def test_a_file_of_somebody_else_is_left_alone_and_named(host, path, state):
+    lay_out(host.root, "dracut", {path: "vfio-pci\n"})
+    before = host.picture()
+    error = host.run(state=state)["error"]
+    assert (error["code"], error["subject"], host.picture()) == ("foreign_file", path, before)
+
+
+def test_a_note_names_no_folder_outside_of_etc(host):
+    lay_out(host.root, None, {NOTE: "folder /boot\nfolder /etc/empty\n"})
+    (host.root / "boot").mkdir()
+    (host.root / "etc/empty").mkdir()
+    host.run(state="absent")
+    assert ((host.root / "boot").exists(), (host.root / "etc/empty").exists()) == (True, False)
+
+
+def test_kernels_are_told_with_what_they_have(host):
+    lay_out(host.root, None)
+    assert host.run(check_mode=True)["kernels"] == {
+        OLD: {
+            "vfio": "module",
+            "vfio_pci": "module",
+            "vfio_pci_core": "module",
+            "vfio_iommu_type1": "module",
+            "vfio_iommu_spapr_tce": "missing",
+            "vfio_virqfd": "module",
+        },
+        NEW: {
+            "vfio": "module",
+            "vfio_pci": "module",
+            "vfio_pci_core": "module",
+            "vfio_iommu_type1": "module",
+            "vfio_iommu_spapr_tce": "missing",
+            "vfio_virqfd": "missing",
+        },
+    }
+
+
+BUILTIN = "kernel/drivers/vfio/vfio.ko\nkernel/drivers/vfio/vfio_iommu_type1.ko\nkernel/drivers/vfio/pci/vfio-pci.ko\n"
+
+
+def test_where_vfio_is_built_in_nothing_is_loaded_and_modprobe_d_has_no_effect(host):
+    files(host.root, {f"/lib/modules/{NEW}/modules.builtin": f"{BUILTIN}kernel/drivers/nvme/host/nvme.ko\n"})
+    result = host.run(softdeps=["nvme"], options={"disable_vga": True, "nointxmask": False})
+    assert result["files"] == [MODPROBE]
+    assert result["kernels"][NEW]["vfio_pci"] == "builtin"
+    assert host.warnings == [
+        f"vfio_pci is built into the kernel {NEW}, where modprobe.d has no effect: give vfio-pci.disable_vga "
+        "vfio-pci.nointxmask to the kernel's command line instead",
+        f"vfio_pci is built into the kernel {NEW}: it is there before any module, and softdeps change nothing",
+        f"nvme is built into the kernel {NEW}: it binds before any module is loaded, and no softdep changes that",
+    ]
+    assert host.run(state="absent")["changed"] is True
+    result = host.run()
+    assert (result["changed"], result["files"], host.warnings) == (False, [], [])
+
+
+def test_a_kernel_that_has_vfio_built_in_beside_one_that_loads_it(host):
+    lay_out(host.root, None, {"/lib/modules/6.14/modules.builtin": BUILTIN})
+    host.run()
+    assert host.text(LOAD) == f"{MARK}\nvfio_pci\nvfio_iommu_type1\n"
+
+
+def test_a_kernel_without_vfio_keeps_it_from_being_loaded(host):
+    lay_out(host.root, "dracut", {"/lib/modules/6.12.57+deb13-cloud-amd64/modules.dep": "kernel/fs/ext4/ext4.ko:\n"})
+    result = host.run(initramfs=True)
+    assert (result["files"], result["changed"], host.programs.log) == ([], False, [])
+    (warning,) = host.warnings
+    assert "the kernel 6.12.57+deb13-cloud-amd64 lacks it" in warning
+
+
+@pytest.mark.parametrize(
+    ("contents", "found"),
+    [
+        ({f"/lib/modules/{NEW}/modules.dep": "kernel/fs/ext4/ext4.ko:\n"}, f"no installed kernel has it ({NEW})"),
+        ({}, "there is no kernel in /lib/modules"),
+    ],
+)
+def test_without_vfio_in_any_kernel_there_is_nothing_to_load(host, contents, found):
+    files(host.root, contents)
+    error = host.run()["error"]
+    assert (error["code"], error["found"]) == ("vfio_missing", found)
+    assert host.run(state="absent")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "subject", "told"),
+    [
+        ({"modules": ["vfio-pci", "vfio_virqfd"]}, "modules[1]", "vfio_pci draws it in wherever it is a module"),
+        ({"modules": ["vfio_pcj"]}, "modules[0]", "vfio_pci"),
+        ({"softdeps": ["nvmee"]}, "softdeps[0]", "nvme"),
+        ({"softdeps": ["nvme pre: x"]}, "softdeps[0]", "of letters, digits"),
+        ({"modules": ["vfio_pci disable_vga=1"]}, "modules[0]", "give its parameters with options"),
+    ],
+)
+def test_names_that_no_kernel_has_are_refused(host, options, subject, told):
+    lay_out(host.root, None)
+    error = host.run(**options)["error"]
+    assert (error["code"], error["subject"]) == ("invalid_option", subject)
+    assert told in f"{error['wanted']} {error['remedy']}"
+    assert host.text(LOAD) is None
+
+
+def test_modules_that_are_asked_for_are_loaded_in_their_order(host):
+    lay_out(host.root, None)
+    host.run(modules=["vfio-iommu-type1", "vfio_pci", "ext4", "vfio_pci"])
+    assert host.text(LOAD) == f"{MARK}\nvfio_iommu_type1\nvfio_pci\n"
+
+
+def test_another_file_with_a_softdep_of_the_same_driver_is_named(host):
+    others = {
+        "/usr/lib/modprobe.d/nvme.conf": "softdep nvme pre: x\n",
+        "/etc/modprobe.d/nvme.conf": "# none\n",
+        "/etc/modprobe.d/a.conf": "softdep nvme post: y\n",
+        "/etc/modprobe.d/b.conf.bak": "softdep nvme post: y\n",
+    }
+    lay_out(host.root, None, others)
+    host.run(softdeps=["nvme"])
+    host.run(softdeps=["nvme"])
+    assert host.warnings == [
+        "/etc/modprobe.d/a.conf has a softdep of nvme too: only that counts whose file's name sorts first"
+    ]
+
+
+def test_an_unknown_generator_is_told_with_what_was_looked_at(host):
+    lay_out(host.root, None)
+    before = host.picture()
+    error = host.run(initramfs=True)["error"]
+    assert (error["code"], host.picture()) == ("initramfs_unknown", before)
+    for sign in ("update-initramfs", "/usr/share/initramfs-tools/hook-functions", "dracut", "mkinitcpio"):
+        assert sign in error["found"]
+
+
+def test_an_image_of_the_whole_system_has_its_initramfs_with_it(host):
+    lay_out(host.root, "dracut", {"/run/ostree-booted": ""})
+    assert "/run/ostree-booted" in host.run(initramfs=True)["error"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "generator"),
+    [
+        ({"/etc/kernel/postinst.d/dracut": ""}, "dracut"),
+        ({"/etc/kernel/postinst.d/initramfs-tools": ""}, "initramfs_tools"),
+        ({"/etc/kernel/install.conf": "layout=bls\ninitrd_generator=dracut\n"}, "dracut"),
+        ({}, None),
+        ({"/etc/kernel/postinst.d/dracut": "", "/etc/kernel/postinst.d/initramfs-tools": ""}, None),
+    ],
+)
+def test_of_two_generators_the_one_in_use_counts(host, contents, generator):
+    lay_out(host.root, "dracut", contents)
+    add_generator(host.root, "initramfs_tools")
+    result = host.run(initramfs=True)
+    if generator is None:
+        assert result["error"]["found"] == "there are initramfs_tools and dracut"
+    else:
+        assert result["initramfs"]["generator"] == generator
+
+
+def test_update_initramfs_that_is_switched_off_is_no_success(host):
+    lay_out(host.root, "initramfs_tools", {"/etc/initramfs-tools/update-initramfs.conf": "update_initramfs=no\n"})
+    before = host.picture()
+    assert (host.run(**FULL)["error"]["code"], host.picture()) == ("initramfs_off", before)
+    files(host.root, {"/etc/initramfs-tools/update-initramfs.conf": "#update_initramfs=no\nupdate_initramfs=yes\n"})
+    assert host.run(**FULL)["changed"] is True
+
+
+def test_a_preset_that_has_mkinitcpio_leave_out_drop_ins_is_named(host):
+    preset = "/etc/mkinitcpio.d/linux.preset"
+    lay_out(host.root, "mkinitcpio", {preset: 'ALL_config="/etc/mkinitcpio.conf"\n'})
+    error = host.run(**FULL)["error"]
+    assert (error["code"], error["subject"]) == ("initramfs_config", preset)
+    files(host.root, {preset: '#ALL_config="/etc/mkinitcpio.conf"\nALL_kver="/boot/vmlinuz-linux"\n'})
+    assert host.run(**FULL)["changed"] is True
+
+
+def test_without_an_image_of_dracut_nothing_is_written(host):
+    lay_out(host.root, "dracut")
+    for image in IMAGES["dracut"]:
+        os.unlink(f"{host.root}{image}")
+    before = host.picture()
+    assert (host.run(**FULL)["error"]["code"], host.picture()) == ("initramfs_missing", before)
+
+
+def test_an_initramfs_whose_generator_is_no_more_does_not_keep_the_files(host):
+    lay_out(host.root, "dracut")
+    host.run(**FULL)
+    os.unlink(host.root / "usr/bin/dracut")
+    result = host.run(state="absent")
+    assert (result["changed"], result["initramfs"]) == (True, {"generator": None, "rebuilt": False})
+    assert (host.text(INITRAMFS["dracut"]), host.text(NOTE)) == (None, None)
+    assert "vfio may still be in an initramfs" in host.warnings[0]
+
+
+def test_only_root_may(host, monkeypatch):
+    monkeypatch.setattr(own_files.os, "geteuid", lambda: 1000)
+    assert host.run()["error"]["code"] == "not_root"

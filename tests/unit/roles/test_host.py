@@ -1,0 +1,327 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role host asks of the modules, and what it makes of their answers.
+
+One run of Ansible with a host for each case. In the modules' places are stand-ins that note their options and say what
+the case has them say, before the reboot and after it; the reboot is one, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.platform import Boot, missing
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "host"
+STAND_IN = """
+import json
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        name, check = self._task.action.rpartition(".")[2], bool(self._task.check_mode)
+        case = task_vars["case"] + "/" + task_vars["inventory_hostname"] + ".json"
+        with open(case, encoding="utf-8") as file:
+            told = json.load(file)
+        rebooted = any(call["module"] == "reboot" for call in told["calls"])
+        told["calls"].append({"module": name, "options": self._task.args, "check": check})
+        with open(case, "w", encoding="utf-8") as file:
+            json.dump(told, file)
+        answers = told["answers"]
+        after = answers.get(name + " after", {}) if rebooted else {}
+        # As ansible.builtin.reboot has it.
+        elapsed = {"elapsed": 0 if check else 40} if name == "reboot" else {}
+        return {"changed": False, **answers.get(name, {}), **after, **elapsed}
+"""
+CALLBACK = '''
+import json
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: tell
+type: stdout
+short_description: Lines of JSON
+description: Lines of JSON.
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "tell"
+
+    def _tell(self, result, kind, value):
+        print(json.dumps({"host": result._host.get_name(), "kind": kind, "value": value}), flush=True)
+
+    def v2_runner_on_ok(self, result):
+        if "hostdev_host_reboot_needed" in result._result:
+            self._tell(result, "fact", result._result["hostdev_host_reboot_needed"])
+
+    def v2_runner_item_on_ok(self, result):
+        if "msg" in result._result:
+            self._tell(result, "said", result._result["msg"])
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._tell(result, "failed", result._result.get("msg") or str(result._result))
+'''
+MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", "reboot")
+OFF = missing(Boot("x86_64", enabled=False, reason="off: x", tables=frozenset({"DMAR"}), words=("intel_iommu=off",)))
+ANSWERS = {
+    "iommu_info": {"enabled": True, "recommended_arguments": ["intel_iommu=on"], "missing": []},
+    "kernel_arguments": {"reboot_needed": False, "loader": "grub"},
+    "vfio_modules": {"reboot_needed": False},
+}
+NEEDED, NOT_NEEDED = {"reboot_needed": True}, {"reboot_needed": False}
+IS_OFF = {"enabled": False, "missing": OFF}
+
+
+def case(
+    answers: t.Mapping[str, dict[str, t.Any]] = {}, *, check: bool = False, **variables: t.Any
+) -> dict[str, t.Any]:
+    return {
+        "answers": {name: {**ANSWERS.get(name, {}), **answers.get(name, {})} for name in {*ANSWERS, *answers}},
+        "check": check,
+        "variables": {f"hostdev_host_{name}": value for name, value in variables.items()},
+    }
+
+
+CASES = {
+    "plain": case(),
+    "everything": case(
+        identity=True,
+        kernel_arguments=["console=ttyS0", "intel_iommu=on"],
+        contradictions="replace",
+        hugepages=[{"size": "2M", "count": 512, "default": False}, {"size": "1G", "count": 4, "default": True}],
+        modules=["vfio_pci"],
+        softdeps=["nvme"],
+        vfio_options={"disable_idle_d3": True},
+        initramfs=True,
+        memory_lock="64G",
+    ),
+    "own-arguments": case(
+        iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages=[{"size": "2M", "count": 8}, {"size": "1G", "count": 8}]
+    ),
+    "absent": case(
+        {"kernel_arguments": NEEDED, "iommu_info": IS_OFF},
+        state="absent",
+        kernel_arguments=["quiet"],
+        memory_lock="infinity",
+    ),
+    "off": case({"iommu_info": IS_OFF, "kernel_arguments": NEEDED}),
+    "rebooted": case(
+        {"iommu_info": IS_OFF, "iommu_info after": {"enabled": True, "missing": []}, "kernel_arguments": NEEDED}
+        | {"kernel_arguments after": NOT_NEEDED},
+        reboot_ok=True,
+        reboot_timeout=1200,
+    ),
+    "modules-rebooted": case({"vfio_modules": NEEDED, "vfio_modules after": NOT_NEEDED}, reboot_ok=True),
+    "still-off": case(
+        {"iommu_info": IS_OFF, "kernel_arguments": NEEDED, "kernel_arguments after": NOT_NEEDED}, reboot_ok=True
+    ),
+    "other-entry": case({"kernel_arguments": NEEDED}, reboot_ok=True),
+    "firmware": case({"iommu_info": IS_OFF}, reboot_ok=True),
+    "no-reboot": case(reboot_ok=True),
+    "check": case({"iommu_info": IS_OFF, "kernel_arguments": NEEDED}, check=True, reboot_ok=True),
+    "absent-rebooted": case(
+        {"kernel_arguments": NEEDED, "kernel_arguments after": NOT_NEEDED, "iommu_info after": IS_OFF},
+        state="absent",
+        reboot_ok=True,
+    ),
+    "misspelt": case(state="gone"),
+}
+
+
+class Outcome(t.NamedTuple):
+    """What the modules were asked in their order, the role's fact, what was said, and why it failed."""
+
+    calls: list[dict[str, t.Any]]
+    needed: bool | None
+    said: list[str]
+    failed: str | None
+
+    def options(self, module: str) -> dict[str, t.Any]:
+        return [call["options"] for call in self.calls if call["module"] == module][-1]
+
+    @property
+    def names(self) -> list[str]:
+        return [call["module"] for call in self.calls]
+
+
+def _lay_out(folder: Path) -> None:
+    collection = folder / "ansible_collections/kvm/hostdev"
+    shutil.copytree(ROLE, collection / "roles/host")
+    reboot = collection / "roles/host/tasks/reboot.yml"
+    text = reboot.read_text(encoding="utf-8")
+    assert "ansible.builtin.reboot:" in text
+    reboot.write_text(text.replace("ansible.builtin.reboot:", "kvm.hostdev.reboot:"), encoding="utf-8")
+    (folder / "callbacks").mkdir()
+    (folder / "callbacks/tell.py").write_text(CALLBACK, encoding="utf-8")
+    for kind, text in (("action", STAND_IN), ("modules", "")):
+        (collection / "plugins" / kind).mkdir(parents=True)
+        for name in MODULES:
+            (collection / f"plugins/{kind}/{name}.py").write_text(text, encoding="utf-8")
+    for name, told in CASES.items():
+        (folder / f"{name}.json").write_text(json.dumps({**told, "calls": []}), encoding="utf-8")
+    hosts = {
+        name: {**told["variables"], "check": told["check"], "ansible_connection": "local"}
+        for name, told in CASES.items()
+    }
+    inventory = {"all": {"hosts": hosts, "vars": {"ansible_python_interpreter": sys.executable}}}
+    (folder / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "check_mode": "{{ check }}",
+        "vars": {"hostdev_host_packages": [], "case": str(folder)},
+        "roles": ["kvm.hostdev.host"],
+        "post_tasks": [{"name": "fact", "ansible.builtin.debug": {"var": "hostdev_host_reboot_needed"}}],
+    }
+    (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, Outcome]:
+    folder = tmp_path_factory.mktemp("role")
+    _lay_out(folder)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "ANSIBLE_COLLECTIONS_PATH": str(folder),
+        "ANSIBLE_STDOUT_CALLBACK": "tell",
+        "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_FORKS": "4",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "inventory.json"), str(folder / "play.yml")],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told: dict[str, list[tuple[str, t.Any]]] = {name: [] for name in CASES}
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            entry = json.loads(line)
+            told[entry["host"]].append((entry["kind"], entry["value"]))
+    assert any(told.values()), done.stdout + done.stderr
+    return {
+        name: Outcome(
+            json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["calls"],
+            next((value for kind, value in entries if kind == "fact"), None),
+            [value for kind, value in entries if kind == "said"],
+            next((value for kind, value in entries if kind == "failed"), None),
+        )
+        for name, entries in told.items()
+    }
+
+
+SETTINGS = ["iommu_info", "kernel_arguments", "vfio_modules", "memory_lock"]
+
+
+def test_without_variables_the_platforms_arguments_and_vfio_are_set(outcomes):
+    plain = outcomes["plain"]
+    assert (plain.failed, plain.names, plain.needed, plain.said) == (None, SETTINGS, False, [])
+    assert plain.options("iommu_info") == {"identity": False}
+    assert plain.options("kernel_arguments") == {
+        "state": "present",
+        "arguments": ["intel_iommu=on"],
+        "exclusive": True,
+        "contradictions": "refuse",
+    }
+    assert plain.options("vfio_modules") == {
+        "state": "present",
+        "modules": [],
+        "softdeps": [],
+        "options": {},
+        "initramfs": False,
+    }
+    assert plain.options("memory_lock")["state"] == "absent"
+
+
+def test_all_variables_reach_the_modules(outcomes):
+    everything = outcomes["everything"]
+    assert everything.options("iommu_info") == {"identity": True}
+    arguments = everything.options("kernel_arguments")
+    assert arguments["contradictions"] == "replace"
+    assert arguments["arguments"] == [
+        "intel_iommu=on",
+        "console=ttyS0",
+        "default_hugepagesz=1G",
+        "hugepagesz=2M",
+        "hugepages=512",
+        "hugepagesz=1G",
+        "hugepages=4",
+    ]
+    assert everything.options("vfio_modules") == {
+        "state": "present",
+        "modules": ["vfio_pci"],
+        "softdeps": ["nvme"],
+        "options": {"disable_idle_d3": True},
+        "initramfs": True,
+    }
+    assert everything.options("memory_lock") == {"state": "present", "limit": "64G"}
+
+
+def test_own_arguments_for_the_iommu_take_the_place_of_the_recommended_ones(outcomes):
+    arguments = outcomes["own-arguments"].options("kernel_arguments")["arguments"]
+    assert arguments == ["amd_iommu=pgtbl_v2", "hugepagesz=2M", "hugepages=8", "hugepagesz=1G", "hugepages=8"]
+
+
+def test_absent_takes_out_all_without_being_told_the_values(outcomes):
+    absent = outcomes["absent"]
+    assert (absent.failed, absent.needed, absent.said) == (None, True, [])
+    arguments = absent.options("kernel_arguments")
+    assert (arguments["state"], arguments["arguments"], arguments["exclusive"]) == ("absent", [], False)
+    assert [absent.options(name)["state"] for name in ("vfio_modules", "memory_lock")] == ["absent", "absent"]
+
+
+def test_what_is_missing_is_said_and_without_leave_nothing_is_rebooted(outcomes):
+    off = outcomes["off"]
+    assert (off.failed, off.needed, off.said, off.names) == (None, True, OFF, SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["rebooted", "modules-rebooted"])
+def test_after_the_reboot_all_is_looked_at_again(outcomes, name):
+    rebooted = outcomes[name]
+    assert (rebooted.failed, rebooted.needed, rebooted.said) == (None, False, [])
+    assert rebooted.names == [*SETTINGS, "reboot", *SETTINGS]
+    assert rebooted.options("reboot")["reboot_timeout"] == (1200 if name == "rebooted" else 600)
+
+
+def test_a_host_that_comes_back_without_its_iommu_fails_with_what_is_missing(outcomes):
+    assert outcomes["still-off"].failed == OFF[0]
+    assert "reboot" in outcomes["still-off"].names
+
+
+def test_a_host_that_was_not_booted_with_what_was_set_fails(outcomes):
+    assert "the host was rebooted and has not been booted with what was set (grub)" in outcomes["other-entry"].failed
+
+
+def test_where_a_reboot_changes_nothing_none_is_done(outcomes):
+    assert (outcomes["firmware"].failed, outcomes["firmware"].names) == (OFF[0], SETTINGS)
+    assert (outcomes["no-reboot"].failed, outcomes["no-reboot"].names) == (None, SETTINGS)
+
+
+def test_check_mode_says_what_is_needed_and_reboots_nothing(outcomes):
+    check = outcomes["check"]
+    assert (check.failed, check.needed, check.said) == (None, True, OFF)
+    assert check.names == [*SETTINGS, "reboot"]
+    assert all(call["check"] for call in check.calls)
+
+
+def test_a_host_is_rebooted_to_be_as_it_was_and_may_have_no_iommu_then(outcomes):
+    absent = outcomes["absent-rebooted"]
+    assert (absent.failed, absent.needed, absent.names) == (None, False, [*SETTINGS, "reboot", *SETTINGS])
+
+
+def test_a_misspelt_word_is_refused_before_anything(outcomes):
+    assert (outcomes["misspelt"].names, "hostdev_host_state" in outcomes["misspelt"].failed) == ([], True)
