@@ -130,6 +130,11 @@ class OwnFiles:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(_beside(self._tree.local(self.resolved(path))))
 
+    def make_folders(self, path: str) -> None:
+        """Make the folders that a file would lie in, for a program that is to make it."""
+        if not self._check:
+            _make_folders(os.path.dirname(self._tree.local(path)))
+
     def missing_folders(self, path: str) -> list[str]:
         """The folders that writing a file would make, the highest first."""
         missing: list[str] = []

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carrying a plan for the kernel's arguments out: the book, then the places, what is generated of them, the book again.
+
+A cut anywhere leaves places that are old or new and a book that knows both; the next run goes on from there. A failure
+is undone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._model.boot.book import Book, parse_book
+from ..._model.errors import HostdevError
+from .loader import Goal
+
+if t.TYPE_CHECKING:
+    from ..._model.boot.planning import ArgumentPlan, FileChange
+    from .loader import Loader
+    from .own_files import OwnFiles
+
+BOOK = "/etc/kvm.hostdev/kernel_arguments.json"
+
+
+def read_book(files: OwnFiles) -> Book | None:
+    """What earlier runs wrote down. Raises HostdevError: book_unreadable."""
+    data = files.read(BOOK)
+    return None if data is None else parse_book(data, BOOK)
+
+
+def carry_out(loader: Loader, plan: ArgumentPlan, goal: Goal, *, generate: bool) -> None:
+    """Raises HostdevError; everything is as it was then, or `undo_failed` says what is not."""
+    files = loader.host.files
+    old = files.read(BOOK)
+    loader.tidy()
+    for change in plan.changes:
+        files.tidy(change.place.path)
+    files.tidy(BOOK)
+    folders = _folders(plan, files)
+    if plan.needed or generate:
+        _write_book(files, _with_folders(plan.before, folders))
+        _change(loader, plan, goal, old, generate=generate)
+    if plan.after.files:
+        _write_book(files, _with_folders(plan.after, folders))
+    else:
+        _remove_book(files, folders)
+
+
+def _change(loader: Loader, plan: ArgumentPlan, goal: Goal, old: bytes | None, *, generate: bool) -> None:
+    done: list[FileChange] = []
+    try:
+        for change in plan.needed:
+            done.append(change)
+            loader.write(change.place, change.after)
+        if generate:
+            loader.generate(goal, plan.changes)
+    except (HostdevError, OSError) as error:
+        told = error if isinstance(error, HostdevError) else _unwritable(done, error)
+        raise _undo(loader, plan, goal, done, old, told) from error
+
+
+def _undo(
+    loader: Loader, plan: ArgumentPlan, goal: Goal, done: t.Sequence[FileChange], old: bytes | None, error: HostdevError
+) -> HostdevError:
+    """More than five parameters: what was being done, and how far it got."""
+    files = loader.host.files
+    try:
+        for change in reversed(done):
+            if loader.read(change.place.path) != change.now:
+                loader.write(change.place, change.now)
+        # What is generated may be of some ESPs only by now; of what was there before, nothing was taken away.
+        back = Goal((), tuple(argument for argument in goal.present if argument not in plan.others))
+        if loader.generated() and not goal.gone and old is None and loader.is_stale(back):
+            loader.generate(back, plan.changes)
+        if old is None:
+            _remove_book(files, _folders(plan, files) + list(plan.before.folders))
+        else:
+            files.write(BOOK, old, mode=0o600, told=False)
+    except (HostdevError, OSError) as second:
+        return error.but(
+            found=f"{error.found}; undoing it failed as well: {second}; the book {BOOK} has what was done",
+            details={"undo_failed": str(second)},
+        )
+    return error
+
+
+def _folders(plan: ArgumentPlan, files: OwnFiles) -> list[str]:
+    """The folders that we made, and those that we are going to make."""
+    made = list(plan.before.folders)
+    for path in (BOOK, *(change.place.path for change in plan.needed if change.after is not None)):
+        made += files.missing_folders(path) if path.startswith("/") else []
+    return list(dict.fromkeys(made))
+
+
+def _with_folders(book: Book, folders: t.Sequence[str]) -> Book:
+    return dataclasses.replace(book, folders=tuple(folders))
+
+
+def _write_book(files: OwnFiles, book: Book) -> None:
+    try:
+        files.write(BOOK, book.as_bytes(), mode=0o600, told=False)
+    except OSError as error:
+        raise _failed(BOOK, error) from error
+
+
+def _remove_book(files: OwnFiles, folders: t.Sequence[str]) -> None:
+    """The folders before it, since it knows them; that which it lies in after it."""
+    own = [folder for folder in folders if BOOK.startswith(f"{folder}/")]
+    for folder in sorted(set(folders) - set(own), key=len, reverse=True):
+        files.remove_folder(folder)
+    try:
+        files.remove(BOOK, told=False)
+    except OSError as error:
+        raise _failed(BOOK, error) from error
+    for folder in sorted(own, key=len, reverse=True):
+        files.remove_folder(folder)
+
+
+def _unwritable(done: t.Sequence[FileChange], error: OSError) -> HostdevError:
+    return _failed(done[-1].place.path if done else BOOK, error)
+
+
+def _failed(path: str, error: OSError) -> HostdevError:
+    return HostdevError(
+        "boot_files",
+        subject=path,
+        found=str(error),
+        wanted="a file that root can write",
+        remedy="free space on its file system, or have it mounted writable, then run the task again",
+    )
