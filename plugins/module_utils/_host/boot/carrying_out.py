@@ -21,7 +21,8 @@ if t.TYPE_CHECKING:
     from .loader import Loader
     from .own_files import OwnFiles
 
-BOOK = "/etc/kvm.hostdev/kernel_arguments.json"
+_FOLDER = "/etc/kvm.hostdev"
+BOOK = f"{_FOLDER}/kernel_arguments.json"
 
 
 def read_book(files: OwnFiles) -> Book | None:
@@ -45,7 +46,7 @@ def carry_out(loader: Loader, plan: ArgumentPlan, goal: Goal, *, generate: bool)
     if plan.after.files:
         _write_book(files, _with_folders(plan.after, folders))
     else:
-        _remove_book(files, folders)
+        remove_book(files, folders)
 
 
 def _change(loader: Loader, plan: ArgumentPlan, goal: Goal, old: bytes | None, *, generate: bool) -> None:
@@ -75,7 +76,7 @@ def _undo(
         if loader.generated() and not goal.gone and old is None and loader.is_stale(back):
             loader.generate(back, plan.changes)
         if old is None:
-            _remove_book(files, _folders(plan, files) + list(plan.before.folders))
+            remove_book(files, _folders(plan, files) + list(plan.before.folders))
         else:
             files.write(BOOK, old, mode=0o600, told=False)
     except (HostdevError, OSError) as second:
@@ -89,8 +90,9 @@ def _undo(
 def _folders(plan: ArgumentPlan, files: OwnFiles) -> list[str]:
     """The folders that we made, and those that we are going to make."""
     made = list(plan.before.folders)
-    for path in (BOOK, *(change.place.path for change in plan.needed if change.after is not None)):
-        made += files.missing_folders(path) if path.startswith("/") else []
+    for change in plan.needed:
+        if change.after is not None and change.place.path.startswith("/"):
+            made += files.missing_folders(change.place.path)
     return list(dict.fromkeys(made))
 
 
@@ -105,17 +107,18 @@ def _write_book(files: OwnFiles, book: Book) -> None:
         raise _failed(BOOK, error) from error
 
 
-def _remove_book(files: OwnFiles, folders: t.Sequence[str]) -> None:
-    """The folders before it, since it knows them; that which it lies in after it."""
-    own = [folder for folder in folders if BOOK.startswith(f"{folder}/")]
-    for folder in sorted(set(folders) - set(own), key=len, reverse=True):
+def remove_book(files: OwnFiles, folders: t.Sequence[str]) -> None:
+    """The folders before it, since it knows them; its own, if nothing else is in there, after it.
+
+    That one is not in the book: a cut may leave it behind without a book.
+    """
+    for folder in sorted(folders, key=len, reverse=True):
         files.remove_folder(folder)
     try:
         files.remove(BOOK, told=False)
     except OSError as error:
         raise _failed(BOOK, error) from error
-    for folder in sorted(own, key=len, reverse=True):
-        files.remove_folder(folder)
+    files.remove_folder(_FOLDER)
 
 
 def _unwritable(done: t.Sequence[FileChange], error: OSError) -> HostdevError:

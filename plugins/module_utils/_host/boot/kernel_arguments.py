@@ -13,7 +13,7 @@ from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
 from ..._model.errors import HostdevError
-from .carrying_out import carry_out, read_book
+from .carrying_out import carry_out, read_book, remove_book
 from .detection import find_loader
 from .loader import Goal
 from .own_files import as_shown
@@ -70,7 +70,7 @@ def change_arguments(host: BootHost, request: ArgumentRequest) -> ArgumentOutcom
     known = dataclasses.replace(book, loader=loader.name) if book else Book(loader.name)
     if request.absent and book is None:
         return _nothing_of_ours(loader, request, known, running)
-    wanted = Wanted(request.wanted(known), request.replace or _has_replaced(known))
+    wanted = Wanted(request.wanted(known), request.replace, _agreed(known))
     plan = plan_arguments(loader.places(), loader.read, known, wanted)
     gone = tuple(argument for argument in known.arguments if argument not in wanted.arguments)
     goal = Goal(wanted.arguments, tuple(argument for argument in gone if argument not in plan.others))
@@ -85,24 +85,27 @@ def change_arguments(host: BootHost, request: ArgumentRequest) -> ArgumentOutcom
         diff=tuple(_diff(plan)),
         present=_present(request, running),
         reboot_needed=_differs(goal, running),
-        notes=tuple(loader.notes),
+        notes=(*loader.notes, *([loader.note] if plan.needed and loader.note else [])),
     )
 
 
 def _nothing_of_ours(loader: Loader, request: ArgumentRequest, book: Book, running: list[str]) -> ArgumentOutcome:
     """Nothing to take out; but what was taken out before is on the running kernel's line until a reboot."""
+    loader.tidy()
+    remove_book(loader.host.files, ())
     pending = False
     if request.arguments:
         named = dataclasses.replace(book, arguments=request.arguments)
-        plan = plan_arguments(loader.places(), loader.read, named, Wanted((), replace=False))
+        plan = plan_arguments(loader.places(), loader.read, named, Wanted(()))
         gone = tuple(argument for argument in request.arguments if argument not in plan.others)
         pending = _differs(Goal((), gone), running)
     return ArgumentOutcome(loader.name, present=_present(request, running), reboot_needed=pending)
 
 
-def _has_replaced(book: Book) -> bool:
-    """Whether an earlier task was told to replace words: what it did stays as long as its arguments do."""
-    return any(version.edit.replaced for record in book.files for version in record.versions)
+def _agreed(book: Book) -> frozenset[str]:
+    """The words that an earlier task was told to replace: that stays as long as its arguments do."""
+    edits = [version.edit for record in book.files for version in record.versions]
+    return frozenset(old for edit in edits for old, _new in edit.replaced)
 
 
 def _present(request: ArgumentRequest, running: list[str]) -> tuple[str, ...]:

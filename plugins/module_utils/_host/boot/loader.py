@@ -43,6 +43,8 @@ class Loader:
     """A boot loader whose places are files that are edited, and that generates nothing."""
 
     name = ""
+    note = ""
+    """What the user should know of each change."""
 
     def __init__(self, host: BootHost) -> None:
         self.host = host

@@ -56,10 +56,14 @@ class Edit:
 
 
 class Wanted(t.NamedTuple):
-    """The arguments wanted, and whether others' words that contradict them are replaced."""
+    """The arguments wanted, and whether others' words that contradict them are replaced: all, or those agreed to."""
 
     arguments: tuple[str, ...]
-    replace: bool
+    replace: bool = False
+    agreed: frozenset[str] = frozenset()
+
+    def may_replace(self, word: str) -> bool:
+        return self.replace or word in self.agreed
 
 
 def contradictions(line: t.Sequence[str], arguments: t.Sequence[str]) -> list[tuple[str, str]]:
@@ -77,13 +81,11 @@ def contradictions(line: t.Sequence[str], arguments: t.Sequence[str]) -> list[tu
 def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) -> tuple[bytes, Edit]:
     """The file with the arguments that it lacks, and what was done. `insert` says whether they may be put in."""
     replaced: list[tuple[str, str]] = []
-    if wanted.replace:
-        for word, argument in contradictions(form.lines(data).words(data), wanted.arguments):
-            place_of = _find_word(data, form.lines(data).regions, word)
-            if place_of is not None:
-                new = argument.encode("ascii")
-                data = data[: place_of[0]] + new + data[place_of[1] :]
-                replaced.append((word, argument))
+    for word, argument in contradictions(form.lines(data).words(data), wanted.arguments):
+        span = _find_word(data, form.lines(data).regions, word)
+        if span is not None and wanted.may_replace(word):
+            data = data[: span[0]] + argument.encode("ascii") + data[span[1] :]
+            replaced.append((word, argument))
     lines = form.lines(data)
     line = lines.words(data)
     missing = tuple(argument for argument in wanted.arguments if place(argument, line) is None) if insert else ()

@@ -168,7 +168,8 @@ def _changed(
     elif base is not None:
         form = place.in_effect or FORMATS[place.form]
         after, edit = edited(form, base, wanted, insert=place.insert)
-        standing.add(place, form.lines(after).words(after))
+        if not place.insert:
+            standing.add(place, form.lines(after).words(after))
     elif place.template is not None and wanted.arguments:
         made = place.template(bases)
         after, edit = edited(FORMATS[place.form], made, wanted)
@@ -178,8 +179,6 @@ def _changed(
 
 
 def _refuse_contradictions(places: t.Iterable[Place], base: t.Mapping[str, bytes | None], wanted: Wanted) -> None:
-    if wanted.replace:
-        return
     found: list[str] = []
     subjects: list[str] = []
     for place in places:
@@ -188,6 +187,8 @@ def _refuse_contradictions(places: t.Iterable[Place], base: t.Mapping[str, bytes
             continue
         form = place.in_effect or FORMATS[place.form]
         for word, argument in contradictions(form.lines(data).words(data), wanted.arguments):
+            if wanted.may_replace(word):
+                continue
             found.append(f"{word} against {argument} in {place.path}")
             subjects.append(place.path)
     if found:

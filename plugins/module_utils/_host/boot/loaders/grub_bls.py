@@ -40,7 +40,7 @@ class GrubBls(Loader):
         entries = entry_places(self.host, ENTRIES, (KERNEL_CMDLINE, DEFAULTS, _ENVIRONMENT), default=default)
         named = [place for place in entries if _VARIABLE in self._words(place)]
         inline = [place for place in entries if place not in named]
-        places = inline
+        places = list(inline)
         if named:
             if variable(environment, "kernelopts") is None:
                 raise HostdevError(

@@ -24,6 +24,7 @@ class RpmOstree(Loader):
     """Its one place is no file: reading and writing it calls the program."""
 
     name = "rpm_ostree"
+    note = "the arguments are in a new deployment; where an update is pending, the reboot brings that too"
 
     def __init__(self, host: BootHost) -> None:
         super().__init__(host)
@@ -58,7 +59,6 @@ class RpmOstree(Loader):
                 wanted="a new deployment with the arguments",
                 remedy="see rpm-ostree status, then run the task again",
             )
-        self.notes.append("a new deployment was made; where an update is pending, the reboot brings that too")
 
     def _refuse_busy(self) -> None:
         status = self.host.programs.demand("rpm-ostree", "status")
