@@ -26,9 +26,20 @@ BOOK = f"{_FOLDER}/kernel_arguments.json"
 
 
 def read_book(files: OwnFiles) -> Book | None:
-    """What earlier runs wrote down. Raises HostdevError: book_unreadable."""
+    """What earlier runs wrote down. Raises HostdevError: book_unreadable, book_untrusted."""
     data = files.read(BOOK)
-    return None if data is None else parse_book(data, BOOK)
+    if data is None:
+        return None
+    wrong = files.distrust(BOOK)
+    if wrong:
+        raise HostdevError(
+            "book_untrusted",
+            subject=BOOK,
+            found=wrong,
+            wanted="a file that only root can have written, as root's files are restored by it",
+            remedy="see what is in it, then: chown root: and chmod 0600 it",
+        )
+    return parse_book(data, BOOK)
 
 
 def carry_out(loader: Loader, plan: ArgumentPlan, goal: Goal, *, generate: bool) -> None:
@@ -58,7 +69,7 @@ def _change(loader: Loader, plan: ArgumentPlan, goal: Goal, old: bytes | None, *
         if generate:
             loader.generate(goal, plan.changes)
     except (HostdevError, OSError) as error:
-        told = error if isinstance(error, HostdevError) else _unwritable(done, error)
+        told = error if isinstance(error, HostdevError) else unwritable(done[-1].place.path if done else BOOK, error)
         raise _undo(loader, plan, goal, done, old, told) from error
 
 
@@ -104,7 +115,7 @@ def _write_book(files: OwnFiles, book: Book) -> None:
     try:
         files.write(BOOK, book.as_bytes(), mode=0o600, told=False)
     except OSError as error:
-        raise _failed(BOOK, error) from error
+        raise unwritable(BOOK, error) from error
 
 
 def remove_book(files: OwnFiles, folders: t.Sequence[str]) -> None:
@@ -117,19 +128,15 @@ def remove_book(files: OwnFiles, folders: t.Sequence[str]) -> None:
     try:
         files.remove(BOOK, told=False)
     except OSError as error:
-        raise _failed(BOOK, error) from error
+        raise unwritable(BOOK, error) from error
     files.remove_folder(_FOLDER)
 
 
-def _unwritable(done: t.Sequence[FileChange], error: OSError) -> HostdevError:
-    return _failed(done[-1].place.path if done else BOOK, error)
-
-
-def _failed(path: str, error: OSError) -> HostdevError:
+def unwritable(path: str, error: OSError) -> HostdevError:
     return HostdevError(
         "boot_files",
         subject=path,
         found=str(error),
-        wanted="a file that root can write",
+        wanted="a file that root can read and write",
         remedy="free space on its file system, or have it mounted writable, then run the task again",
     )

@@ -13,7 +13,7 @@ from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
 from ..._model.errors import HostdevError
-from .carrying_out import carry_out, read_book, remove_book
+from .carrying_out import carry_out, read_book, remove_book, unwritable
 from .detection import find_loader
 from .loader import Goal
 from .own_files import as_shown
@@ -57,8 +57,15 @@ class ArgumentOutcome:
 
 def change_arguments(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
     """Raises HostdevError: unknown_boot_loader, argument_contradicted, boot_files, boot_partition_unmounted,
-    program_failed, book_unreadable; nothing has changed then, unless it has `undo_failed`.
+    program_failed, book_unreadable, book_untrusted; nothing has changed then, unless it has `undo_failed`.
     """
+    try:
+        return _change(host, request)
+    except OSError as error:
+        raise unwritable(str(error.filename or "the boot loader's files"), error) from error
+
+
+def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
     running = words(host.tree.data("/proc/cmdline") or b"")
     book = read_book(host.files)
     try:

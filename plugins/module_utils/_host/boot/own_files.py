@@ -66,6 +66,19 @@ class OwnFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def distrust(self, path: str) -> str:
+        """Why somebody else than root may have had a hand in a file; nothing where nobody may."""
+        local = self._tree.local(path)
+        for place in (local, os.path.dirname(local)):
+            status = os.lstat(place)
+            if stat.S_ISLNK(status.st_mode):
+                return f"{place} is a symbolic link"
+            if status.st_uid not in (0, os.geteuid()):
+                return f"{place} belongs to user id {status.st_uid}"
+            if status.st_mode & 0o022:
+                return f"{place} has mode {stat.S_IMODE(status.st_mode):04o}, so that others may write to it"
+        return ""
+
     def resolved(self, path: str) -> str:
         """Where a path leads whose last part may be a link: the file is replaced, and the link stays."""
         for _ in range(_LINKS):

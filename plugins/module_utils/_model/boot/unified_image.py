@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 
 _SECTION = struct.Struct("<8sIIII16x")
+_DIRECTORIES = 112  # where they begin in the optional header of PE32+
 _MOST_SECTIONS = 96  # what Windows' loader allows, and so every tool keeps to
 
 
@@ -29,3 +30,15 @@ def command_line(data: bytes) -> bytes | None:
             return data[start : start + min(virtual or size, size)].rstrip(b"\0\n")
         place += _SECTION.size
     return None
+
+
+def is_signed(data: bytes) -> bool:
+    """Whether a PE32+ file has a signature: its directory of certificates, the fifth, is not empty."""
+    if len(data) < 0x40 or data[:2] != b"MZ":
+        return False
+    (header,) = struct.unpack_from("<I", data, 0x3C)
+    place = header + 24 + _DIRECTORIES + 4 * 8
+    if len(data) < place + 8 or data[header + 24 : header + 26] != b"\x0b\x02":
+        return False
+    _start, size = struct.unpack_from("<II", data, place)
+    return bool(size)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Boot loaders' programs for a host below a folder: they read its files as the real ones do, and can fail as they do."""
+"""Boot loaders' programs for a host below a folder: they read its files as the real ones do, and fail as they do."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class RpmOstreeFake:
         self._host.power.effect("rpm-ostree stages a deployment")
         self._host.write("/ostree/kargs", " ".join(words))
         self._host.power.effect("rpm-ostree ends")
-        return Ended(0, "Kernel arguments updated.\nRun \"systemctl reboot\" to start a reboot", "")
+        return Ended(0, 'Kernel arguments updated.\nRun "systemctl reboot" to start a reboot', "")
 
 
 def bootctl(

@@ -153,7 +153,9 @@ def grub_bls_8(host: FakeBootHost) -> None:
     host.remove("/boot/grub2/grubenv")
     host.write(
         "/boot/efi/EFI/redhat/grubenv",
-        _environment(f"saved_entry={MACHINE}-5.14.0-503.el9.x86_64\nkernelopts={ROOT} ro rhgb quiet \nboot_success=0\n"),
+        _environment(
+            f"saved_entry={MACHINE}-5.14.0-503.el9.x86_64\nkernelopts={ROOT} ro rhgb quiet \nboot_success=0\n"
+        ),
         0o700,
     )
     (host.root / "boot/grub2/grubenv").symlink_to("../efi/EFI/redhat/grubenv")

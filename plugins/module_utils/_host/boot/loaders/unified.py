@@ -15,7 +15,7 @@ import typing as t
 from ...._model.boot.arguments import words
 from ...._model.boot.formats import CMDLINE, OWN
 from ...._model.boot.planning import Place
-from ...._model.boot.unified_image import command_line
+from ...._model.boot.unified_image import command_line, is_signed
 from ...._model.errors import HostdevError
 from ..loader import KERNEL_CMDLINE, Loader
 from .systemd_boot import partitions
@@ -37,8 +37,8 @@ class UnifiedImages(Loader):
 
     def __init__(self, host: BootHost, stub: str) -> None:
         super().__init__(host)
-        self._esp = partitions(host)[0]
-        self._addon = f"{self._esp}/{_ADDON}"
+        self._partitions = partitions(host)
+        self._addon = f"{self._partitions[0]}/{_ADDON}"
         self._keys = _signing_keys(host)
         version = re.search(r"\d+", stub)
         has_addons = version is not None and int(version.group()) >= _FIRST_WITH_ADDONS
@@ -46,13 +46,16 @@ class UnifiedImages(Loader):
         self._with_addon = has_addons and signed and host.programs.has("ukify")
 
     def places(self) -> list[Place]:
-        folder = f"{self._esp}/EFI/Linux"
-        names = [name for name in self.host.tree.names(folder) if name.endswith(".efi") and not name.startswith(".")]
-        images = [Place(f"{folder}/{name}", CMDLINE, insert=not self._with_addon) for name in names]
+        images = [
+            Place(f"{partition}/EFI/Linux/{name}", CMDLINE, insert=not self._with_addon)
+            for partition in self._partitions
+            for name in self.host.tree.names(f"{partition}/EFI/Linux")
+            if name.endswith(".efi") and not name.startswith(".")
+        ]
         if not images:
             raise HostdevError(
                 "boot_files",
-                subject=folder,
+                subject=f"{self._partitions[0]}/EFI/Linux",
                 found="the running kernel is of a unified image, and none is there",
                 wanted="the images that this host boots from",
                 remedy="mount the ESP, then run the task again",
@@ -84,17 +87,23 @@ class UnifiedImages(Loader):
         elif place.path == self._addon:
             self._build_addon(data)
         else:
-            self._rebuild(place.path, words(data))
+            self._rebuild(place.path, data)
 
     def tidy(self) -> None:
-        stage = f"{self._esp}/{_STAGE}"
-        for folder in (f"{stage}/EFI/Linux", f"{stage}/EFI", f"{stage}/loader", stage):
-            for name in self.host.tree.names(folder):
-                with contextlib.suppress(OSError):
-                    self.host.files.remove(f"{folder}/{name}", told=False)
-            self.host.files.remove_folder(folder)
+        """Folders that hold what a program made, of which a cut leaves any part."""
+        for partition in self._partitions:
+            self._empty(f"{partition}/{_STAGE}")
         with contextlib.suppress(OSError):
             self.host.files.remove(self._made_addon(), told=False)
+
+    def _empty(self, folder: str) -> None:
+        for name in self.host.tree.names(folder):
+            if self.host.tree.is_file(f"{folder}/{name}"):
+                with contextlib.suppress(OSError):
+                    self.host.files.remove(f"{folder}/{name}", told=False)
+            else:
+                self._empty(f"{folder}/{name}")
+        self.host.files.remove_folder(folder)
 
     def _made_addon(self) -> str:
         return f"{self._addon.rpartition('/')[0]}/.kvm-hostdev"
@@ -107,43 +116,52 @@ class UnifiedImages(Loader):
         text = line.decode("ascii").strip()
         try:
             self.host.programs.demand("ukify", "build", f"--cmdline={text}", f"--output={made}", *options)
-            self._check_image(made, words(line))
+            self._check_image(made, command_line(self.host.files.read(made) or b""), words(line))
             self.host.files.adopt(self._addon, made)
         except Exception:
             self.tidy()
             raise
 
-    def _rebuild(self, path: str, line: list[str]) -> None:
-        """Build an image in a folder of its own on the same partition, and rename it over the one that boots."""
-        stage = f"{self._esp}/{_STAGE}"
-        name = path.rpartition("/")[2]
-        version = self._version(path)
-        kernel = next(
-            (
-                found
-                for found in (f"/usr/lib/modules/{version}/vmlinuz", f"/boot/vmlinuz-{version}")
-                if self.host.tree.exists(found)
-            ),
-            None,
-        )
-        if version is None or kernel is None:
-            raise HostdevError(
-                "boot_files",
-                subject=path,
-                found="the kernel that it was built of is not there any more",
-                wanted="a kernel in /usr/lib/modules or /boot, to build the image anew",
-                remedy="remove the image, or install its kernel",
-            )
+    def _rebuild(self, path: str, line: bytes) -> None:
+        """Build an image in a folder of its own on the same partition, and rename it over the one that boots.
+
+        What else is in it comes from the sources of today, as with the next update of the kernel.
+        """
+        stage = f"{path.rpartition('/EFI/Linux/')[0]}/{_STAGE}"
+        version, kernel = self._kernel(path)
         self.tidy()
         try:
-            self.host.files.make_folders(f"{stage}/EFI/Linux/x")
-            environment = {"BOOT_ROOT": stage, "SYSTEMD_RELAX_ESP_CHECKS": "1", "KERNEL_INSTALL_LAYOUT": "uki"}
+            self.host.files.make_folders(f"{stage}/EFI/Linux/any")
+            environment = {"BOOT_ROOT": stage, "SYSTEMD_RELAX_ESP_CHECKS": "1"}
             self.host.programs.demand("kernel-install", "add", version, kernel, environment=environment)
-            made = f"{stage}/EFI/Linux/{name}"
-            self._check_image(made, line)
+            names = [name for name in self.host.tree.names(f"{stage}/EFI/Linux") if name.endswith(".efi")]
+            made = f"{stage}/EFI/Linux/{names[0]}" if len(names) == 1 else f"{stage}/EFI/Linux"
+            old = self.host.files.read(path) or b""
+            new = (self.host.files.read(made) or b"") if names else b""
+            before = words(command_line(old) or b"")
+            asked = [word for word in words(line) if word not in before or word.startswith("root=")]
+            self._check_image(made, command_line(new), asked)
+            if is_signed(old) and not is_signed(new):
+                raise self._wrong_image(made, "the image that was built is not signed, as the one before it is")
             self.host.files.adopt(path, made)
-        finally:
             self.tidy()
+        except Exception:
+            self.tidy()
+            raise
+
+    def _kernel(self, path: str) -> tuple[str, str]:
+        """The version and the file of the kernel in an image. Raises HostdevError: boot_files."""
+        version = self._version(path)
+        for kernel in (f"/usr/lib/modules/{version}/vmlinuz", f"/boot/vmlinuz-{version}"):
+            if version is not None and self.host.tree.exists(kernel):
+                return version, kernel
+        raise HostdevError(
+            "boot_files",
+            subject=path,
+            found="the kernel that it was built of is not there any more",
+            wanted="a kernel in /usr/lib/modules or /boot, to build the image anew",
+            remedy="remove the image, or install its kernel",
+        )
 
     def _version(self, path: str) -> str | None:
         name = path.rpartition("/")[2]
@@ -151,18 +169,21 @@ class UnifiedImages(Loader):
         fitting = [version for version in versions if re.search(rf"(\A|-){re.escape(version)}(\+[\d-]+)?\.efi\Z", name)]
         return max(fitting, key=len) if fitting else None
 
-    def _check_image(self, made: str, line: list[str]) -> None:
-        data = self.host.files.read(made)
-        found = words(command_line(data or b"") or b"")
-        missing = [word for word in line if word not in found]
-        if data is None or missing:
-            raise HostdevError(
-                "boot_files",
-                subject=made,
-                found=f"the image that was built has no {missing[0]}" if data else "nothing was built",
-                wanted=f"one with the arguments {' '.join(line)}",
-                remedy=f"see what is in {KERNEL_CMDLINE} and /etc/kernel/uki.conf; the old one stays",
-            )
+    def _check_image(self, made: str, line: bytes | None, asked: list[str]) -> None:
+        if line is None:
+            raise self._wrong_image(made, "no image with a command line was built")
+        missing = [word for word in asked if word not in words(line)]
+        if missing:
+            raise self._wrong_image(made, f"the image that was built has no {missing[0]}")
+
+    def _wrong_image(self, made: str, found: str) -> HostdevError:
+        return HostdevError(
+            "boot_files",
+            subject=made,
+            found=found,
+            wanted="an image that boots this host with the arguments asked for",
+            remedy=f"see what is in {KERNEL_CMDLINE} and /etc/kernel/uki.conf; the old image stays",
+        )
 
     def _key_options(self) -> t.Iterator[tuple[str, str]]:
         for name, key in zip(("private-key", "certificate"), _KEYS):
