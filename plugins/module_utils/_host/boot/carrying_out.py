@@ -42,60 +42,65 @@ def read_book(files: OwnFiles) -> Book | None:
     return parse_book(data, BOOK)
 
 
-def carry_out(loader: Loader, plan: ArgumentPlan, goal: Goal, *, generate: bool) -> None:
-    """Raises HostdevError; everything is as it was then, or `undo_failed` says what is not."""
-    files = loader.host.files
-    old = files.read(BOOK)
-    loader.tidy()
-    for change in plan.changes:
-        files.tidy(change.place.path)
-    files.tidy(BOOK)
-    folders = _folders(plan, files)
-    if plan.needed or generate:
-        _write_book(files, _with_folders(plan.before, folders))
-        _change(loader, plan, goal, old, generate=generate)
-    if plan.after.files:
-        _write_book(files, _with_folders(plan.after, folders))
-    else:
-        remove_book(files, folders)
+class Change:
+    """One change of a host's arguments: a plan, what it is for, and whether files are to be generated."""
 
+    def __init__(self, loader: Loader, plan: ArgumentPlan, goal: Goal, *, generate: bool) -> None:
+        self._loader, self._plan, self._goal, self._generate = loader, plan, goal, generate
+        self._files = loader.host.files
+        self._old = self._files.read(BOOK)
+        self._folders = _folders(plan, self._files)
 
-def _change(loader: Loader, plan: ArgumentPlan, goal: Goal, old: bytes | None, *, generate: bool) -> None:
-    done: list[FileChange] = []
-    try:
-        for change in plan.needed:
-            done.append(change)
-            loader.write(change.place, change.after)
-        if generate:
-            loader.generate(goal, plan.changes)
-    except (HostdevError, OSError) as error:
-        told = error if isinstance(error, HostdevError) else unwritable(done[-1].place.path if done else BOOK, error)
-        raise _undo(loader, plan, goal, done, old, told) from error
-
-
-def _undo(
-    loader: Loader, plan: ArgumentPlan, goal: Goal, done: t.Sequence[FileChange], old: bytes | None, error: HostdevError
-) -> HostdevError:
-    """More than five parameters: what was being done, and how far it got."""
-    files = loader.host.files
-    try:
-        for change in reversed(done):
-            if loader.read(change.place.path) != change.now:
-                loader.write(change.place, change.now)
-        # What is generated may be of some ESPs only by now; of what was there before, nothing was taken away.
-        back = Goal((), tuple(argument for argument in goal.present if argument not in plan.others))
-        if loader.generated() and not goal.gone and old is None and loader.is_stale(back):
-            loader.generate(back, plan.changes)
-        if old is None:
-            remove_book(files, _folders(plan, files) + list(plan.before.folders))
+    def carry_out(self) -> None:
+        """Raises HostdevError; everything is as it was then, or `undo_failed` says what is not."""
+        files, plan = self._files, self._plan
+        self._loader.tidy()
+        for change in plan.changes:
+            files.tidy(change.place.path)
+        files.tidy(BOOK)
+        if plan.needed or self._generate:
+            _write_book(files, _with_folders(plan.before, self._folders))
+            self._change()
+        if plan.after.files:
+            _write_book(files, _with_folders(plan.after, self._folders))
         else:
-            files.write(BOOK, old, mode=0o600, told=False)
-    except (HostdevError, OSError) as second:
-        return error.but(
-            found=f"{error.found}; undoing it failed as well: {second}; the book {BOOK} has what was done",
-            details={"undo_failed": str(second)},
-        )
-    return error
+            remove_book(files, self._folders)
+
+    def _change(self) -> None:
+        done: list[FileChange] = []
+        try:
+            for change in self._plan.needed:
+                done.append(change)
+                self._loader.write(change.place, change.after)
+            if self._generate:
+                self._loader.generate(self._goal, self._plan.changes)
+        except HostdevError as error:
+            raise self._undo(done, error) from error
+        except OSError as error:
+            told = unwritable(done[-1].place.path if done else BOOK, error)
+            raise self._undo(done, told) from error
+
+    def _undo(self, done: t.Sequence[FileChange], error: HostdevError) -> HostdevError:
+        """In the loader's own order, which is safe whichever way the arguments go."""
+        loader, plan, goal = self._loader, self._plan, self._goal
+        try:
+            for change in done:
+                if loader.read(change.place.path) != change.now:
+                    loader.write(change.place, change.now)
+            # Some of what is generated may be new by now, as one ESP of two.
+            back = Goal((), tuple(argument for argument in goal.present if argument not in plan.others))
+            if loader.generated() and not goal.gone and self._old is None and loader.is_stale(back):
+                loader.generate(back, plan.changes)
+            if self._old is None:
+                remove_book(self._files, self._folders)
+            else:
+                self._files.write(BOOK, self._old, mode=0o600, told=False)
+        except (HostdevError, OSError) as second:
+            return error.but(
+                found=f"{error.found}; undoing it failed as well: {second}; the book {BOOK} has what was done",
+                details={"undo_failed": str(second)},
+            )
+        return error
 
 
 def _folders(plan: ArgumentPlan, files: OwnFiles) -> list[str]:

@@ -13,7 +13,7 @@ from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
 from ..._model.errors import HostdevError
-from .carrying_out import carry_out, read_book, remove_book, unwritable
+from .carrying_out import Change, read_book, remove_book, unwritable
 from .detection import find_loader
 from .loader import Goal
 from .own_files import as_shown
@@ -81,9 +81,10 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
     plan = plan_arguments(loader.places(), loader.read, known, wanted)
     gone = tuple(argument for argument in known.arguments if argument not in wanted.arguments)
     goal = Goal(wanted.arguments, tuple(argument for argument in gone if argument not in plan.others))
+    loader.check(plan.needed)
     generate = bool(plan.needed) or loader.is_stale(goal)
     if not request.check:
-        carry_out(loader, plan, goal, generate=generate)
+        Change(loader, plan, goal, generate=generate).carry_out()
     generated = loader.generated() if generate else []
     return ArgumentOutcome(
         loader=loader.name,

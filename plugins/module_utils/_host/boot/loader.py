@@ -65,6 +65,9 @@ class Loader:
         else:
             self.host.files.write(place.path, data)
 
+    def check(self, _changes: t.Sequence[FileChange]) -> None:
+        """Raises HostdevError where the changes can't be made, before the first one is."""
+
     def is_stale(self, _goal: Goal) -> bool:
         """Whether what is generated is not what the places say."""
         return False

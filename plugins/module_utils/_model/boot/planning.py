@@ -168,6 +168,9 @@ def _changed(
     elif base is not None:
         form = place.in_effect or FORMATS[place.form]
         after, edit = edited(form, base, wanted, insert=place.insert)
+        if now is not None and _same_words(form, now, after):
+            # Others wrote the file anew, with ours at another place.
+            after, edit = now, Edit(edit.added, edit.replaced)
         if not place.insert:
             standing.add(place, form.lines(after).words(after))
     elif place.template is not None and wanted.arguments:
@@ -176,6 +179,10 @@ def _changed(
         if not edit.added and not edit.replaced:
             after = None  # whatever a new kernel gets its arguments from has them by somebody else's hand
     return FileChange(place, now, base, after, edit)
+
+
+def _same_words(form: Format, now: bytes, after: bytes) -> bool:
+    return now != after and sorted(form.lines(now).words(now)) == sorted(form.lines(after).words(after))
 
 
 def _refuse_contradictions(places: t.Iterable[Place], base: t.Mapping[str, bytes | None], wanted: Wanted) -> None:

@@ -258,6 +258,8 @@ def unified(host: FakeBootHost, *, stub: str = "systemd-stub 257.13-1") -> None:
     variable(host, "StubInfo", stub)
     host.write("/etc/kernel/cmdline", f"{line}\n")
     host.write("/etc/kernel/install.conf", "layout=uki\n")
+    host.write("/etc/machine-id", f"{MACHINE}\n")
+    host.write("/efi/EFI/Linux/another-system.efi", portable_executable(b"root=/dev/sdb1"), 0o700)
     for version in ("6.12.118-amd64", "6.12.90-amd64"):
         kernel = f"kernel {version}".encode()
         host.write(f"/boot/vmlinuz-{version}", kernel)

@@ -21,6 +21,7 @@ from ..loader import KERNEL_CMDLINE, Loader
 from .systemd_boot import partitions
 
 if t.TYPE_CHECKING:
+    from ...._model.boot.planning import FileChange
     from ..loader import BootHost
 
 _ADDON = "loader/addons/kvm-hostdev.addon.efi"
@@ -50,7 +51,7 @@ class UnifiedImages(Loader):
             Place(f"{partition}/EFI/Linux/{name}", CMDLINE, insert=not self._with_addon)
             for partition in self._partitions
             for name in self.host.tree.names(f"{partition}/EFI/Linux")
-            if name.endswith(".efi") and not name.startswith(".")
+            if name.endswith(".efi") and self._is_own(name)
         ]
         if not images:
             raise HostdevError(
@@ -73,6 +74,17 @@ class UnifiedImages(Loader):
         addon = [Place(self._addon, OWN, own=_line)] if self._with_addon else []
         # The source first, since an image is built of it: until it is in its place, the old one boots.
         return [*sources, *images, *addon]
+
+    def _is_own(self, name: str) -> bool:
+        """Whether an image is of this system, and not of another one on the same partition."""
+        tokens = [self.host.tree.text(path) for path in ("/etc/machine-id", "/etc/kernel/entry-token")]
+        named = any(token and name.startswith(f"{token}-") for token in tokens)
+        return not name.startswith(".") and (named or self._version(name) is not None)
+
+    def check(self, changes: t.Sequence[FileChange]) -> None:
+        for change in changes:
+            if change.place.form != OWN and change.place.path.endswith(".efi"):
+                self._kernel(change.place.path)
 
     def read(self, path: str) -> bytes | None:
         data = super().read(path)

@@ -1,0 +1,500 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands in each loader's files afterwards, and what others did to them meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.carrying_out import BOOK
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_config import linux_lines
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
+from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot
+
+ASKED = ("intel_iommu=on", "iommu=pt")
+OURS = "intel_iommu=on iommu=pt"
+ENTRIES = "/boot/loader/entries"
+ESP_ENTRIES = "/boot/efi/loader/entries"
+
+
+@pytest.fixture
+def host_of(folder, monkeypatch):
+    return lambda name: made(name, folder, monkeypatch)
+
+
+def options(host, path):
+    return re.findall(r"(?m)^options(.*?)\r?$", host.read(path))
+
+
+def test_debian_has_a_file_of_ours_and_all_its_kernels_have_the_arguments(host_of):
+    host = host_of("grub_debian")
+    defaults = host.read("/etc/default/grub")
+    host.run(*ASKED)
+    assert host.read("/etc/default/grub") == defaults
+    assert host.read("/etc/default/grub.d/zz-kvm-hostdev.cfg").endswith(
+        f'\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {OURS}"\n'
+    )
+    lines = linux_lines(host.data("/boot/grub/grub.cfg"))
+    assert len(lines) == 4
+    assert all(set(ASKED) <= set(line.arguments) for line in lines)  # recovery, too
+    assert "vmlinuz-other root=/dev/sdb1 quiet\n" in host.read("/boot/grub/grub.cfg")
+
+
+def test_a_grub_configuration_keeps_its_mode_and_its_link(host_of):
+    host = host_of("grub_debian_without_folder")
+    host.run(*ASKED)
+    assert (host.root / "boot/grub/grub.cfg").is_symlink()
+    assert (host.root / "boot/real/grub.cfg").stat().st_mode & 0o777 == 0o600
+    assert OURS in host.read("/boot/real/grub.cfg")
+
+
+def test_a_value_without_quotes_gets_some_for_ours(host_of):
+    host = host_of("grub_generated")
+    host.run(*ASKED)
+    assert host.read("/etc/default/grub").endswith(f'GRUB_CMDLINE_LINUX=quiet" {OURS}"')
+    assert f"quiet {OURS}" in host.read("/boot/grub2/grub.cfg")
+
+
+def test_suse_has_them_in_the_assignment_that_counts(host_of):
+    host = host_of("suse_grub")
+    host.run(*ASKED)
+    assert f"GRUB_CMDLINE_LINUX_DEFAULT='splash=silent   quiet  {OURS}'  # of YaST\n" in host.read("/etc/default/grub")
+    assert 'GRUB_CMDLINE_LINUX_DEFAULT="old"\n' in host.read("/etc/default/grub")
+
+
+def test_sdbootutil_makes_all_entries_anew_from_a_file_of_ours(host_of):
+    host = host_of("suse_entries")
+    host.run(*ASKED)
+    assert host.read("/etc/kernel/cmdline.d/kvm-hostdev.conf") == f"{OURS}\n"
+    entry = f"{ESP_ENTRIES}/system-opensuse-tumbleweed-6.11.8-1-default-1.conf"
+    assert options(host, entry) == [f"    {ROOT} splash=silent quiet {OURS}"]
+    assert host.programs.functions["sdbootutil"].runs == ["update-all-entries"]
+
+
+def test_a_tpm_that_measures_the_arguments_gets_new_predictions(host_of):
+    host = host_of("suse_entries")
+    host.write("/etc/crypttab", "cr_root UUID=1 none tpm2-device=auto\n")
+    assert "TPM" in host.run(*ASKED).notes[0]
+    assert host.programs.functions["sdbootutil"].runs == ["update-all-entries", "update-predictions"]
+
+
+def test_a_tool_that_succeeds_and_does_nothing_is_found_out(host_of):
+    host = host_of("suse_entries")
+    before = host.whole()
+    host.programs.functions["sdbootutil"].broken = True
+    with pytest.raises(HostdevError, match="is not in force in") as caught:
+        host.run(*ASKED)
+    assert caught.value.code == "boot_files"
+    assert host.whole() == before
+
+
+def test_entries_of_rhel_9_are_edited_to_the_byte_in_four_places(host_of):
+    host = host_of("grub_bls")
+    outcome = host.run(*ASKED)
+    assert outcome.files == (
+        f"{ENTRIES}/{MACHINE}-0-rescue.conf",
+        f"{ENTRIES}/{MACHINE}-5.14.0-70.el9.x86_64.conf",
+        f"{ENTRIES}/{MACHINE}-5.14.0-503.el9.x86_64.conf",  # the default one after the others
+        "/etc/default/grub",
+        "/etc/kernel/cmdline",
+    )
+    assert options(host, outcome.files[1]) == [
+        f" {ROOT}   ro hugepagesz=1G hugepages=4 hugepagesz=2M hugepages=512  {OURS}"
+    ]
+    assert options(host, outcome.files[2])[0].endswith(f"rhgb quiet $tuned_params {OURS}")
+    assert f'GRUB_CMDLINE_LINUX="crashkernel=1G-4G:192M  rhgb quiet {OURS}"\n' in host.read("/etc/default/grub")
+    assert host.read("/etc/kernel/cmdline").endswith(f"rhgb quiet {OURS}\n")
+    assert host.programs.calls == []
+
+
+def test_the_file_of_kernels_to_come_stays_the_newest_where_it_has_all_already(host_of):
+    host = host_of("grub_bls")
+    host.write("/etc/kernel/cmdline", f"{ROOT} ro {OURS}\n")
+    os.utime(host.root / "etc/kernel/cmdline", (1, 1))
+    host.run(*ASKED)
+    newer, older = ((host.root / name).stat().st_mtime_ns for name in ("etc/kernel/cmdline", "etc/default/grub"))
+    assert newer >= older
+    host.absent()
+    assert host.read("/etc/kernel/cmdline") == f"{ROOT} ro {OURS}\n"
+
+
+def test_entries_of_rhel_8_get_them_from_the_environment_block(host_of):
+    host = host_of("grub_bls_8")
+    entry = host.read(f"{ENTRIES}/{MACHINE}-0-rescue.conf")
+    outcome = host.run(*ASKED)
+    assert outcome.files == ("/boot/grub2/grubenv", "/etc/default/grub")
+    block = host.data("/boot/efi/EFI/redhat/grubenv")
+    assert len(block) == 1024
+    assert f"\nkernelopts={ROOT} ro rhgb quiet  {OURS}\nboot_success=0\n###".encode() in block
+    assert host.read(f"{ENTRIES}/{MACHINE}-0-rescue.conf") == entry
+    assert (host.root / "boot/grub2/grubenv").is_symlink()
+
+
+def test_an_environment_block_that_is_full_is_an_error(host_of):
+    host = host_of("grub_bls_8")
+    before = host.whole()
+    with pytest.raises(HostdevError, match="no more than the 1024 bytes"):
+        host.run(*(f"argument_{number}={'x' * 40}" for number in range(20)))
+    assert host.whole() == before
+
+
+def test_an_environment_block_without_the_variable_is_an_error(host_of):
+    host = host_of("grub_bls_8")
+    host.write("/boot/efi/EFI/redhat/grubenv", b"# GRUB Environment Block\n".ljust(1024, b"#"))
+    with pytest.raises(HostdevError, match="no variable kernelopts"):
+        host.run(*ASKED)
+
+
+def test_kernels_to_come_get_them_where_there_is_no_file_for_that(host_of):
+    host = host_of("grub_bls_without_cmdline")
+    host.run(*ASKED)
+    assert host.read("/etc/kernel/cmdline") == f"{ROOT} ro crashkernel=1G-4G:192M rhgb quiet {OURS}\n"
+
+
+def test_systemd_boot_has_them_before_the_machine_id_whatever_the_line_ends(host_of):
+    host = host_of("systemd_boot")
+    outcome = host.run(*ASKED)
+    counted, old = f"{ESP_ENTRIES}/{MACHINE}-6.12.118-amd64+3-1.conf", f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf"
+    assert outcome.files == (old, counted, "/etc/kernel/cmdline")
+    assert options(host, counted) == [f"    {ROOT} rw quiet {OURS} systemd.machine_id={MACHINE}"]
+    assert options(host, old) == [f"    {ROOT} rw  quiet {OURS} systemd.machine_id={MACHINE} "]
+    assert host.read(old).count("\r\n") == 9
+    assert host.read("/etc/kernel/cmdline") == f"{ROOT} rw quiet {OURS}\n"
+    assert host.read(f"{ESP_ENTRIES}/memtest.conf").endswith("options nothing\n")
+
+
+def test_the_tries_in_an_entrys_name_may_change_meanwhile(host_of):
+    host = host_of("systemd_boot")
+    entry = f"{ESP_ENTRIES}/{MACHINE}-6.12.118-amd64"
+    before = host.read(f"{entry}+3-1.conf")
+    host.run(*ASKED)
+    os.replace(f"{host.root}{entry}+3-1.conf", f"{host.root}{entry}.conf")
+    assert host.run(*ASKED).changed is False
+    host.absent()
+    assert host.read(f"{entry}.conf") == before
+
+
+def test_a_command_line_of_several_lines_gets_them_in_the_last_one(host_of):
+    host = host_of("systemd_boot_with_cmdline")
+    host.run(*ASKED)
+    assert host.read("/etc/kernel/cmdline").endswith(f"\n# no more\n  \nloglevel=3 {OURS}")
+
+
+def test_a_line_without_a_root_is_no_pattern_for_new_kernels(host_of):
+    host = host_of("systemd_boot")
+    for name in (f"{MACHINE}-6.12.118-amd64+3-1.conf", f"{MACHINE}-6.12.90-amd64.conf"):
+        host.write(f"{ESP_ENTRIES}/{name}", host.read(f"{ESP_ENTRIES}/{name}").replace(ROOT, "quiet"))
+    before = host.whole()
+    with pytest.raises(HostdevError, match="has no root="):
+        host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_an_esp_that_is_not_mounted_is_an_error(host_of):
+    host = host_of("systemd_boot")
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import bootctl
+
+    host.programs.functions["bootctl"] = bootctl(None)
+    with pytest.raises(HostdevError, match="no ESP and no boot partition"):
+        host.run(*ASKED)
+
+
+def test_proxmox_has_them_on_each_partition_and_in_the_first_line(host_of):
+    host = host_of("proxmox_entries")
+    host.run(*ASKED)
+    assert host.read("/etc/kernel/cmdline") == (
+        f"root=ZFS=rpool/ROOT/pve-1 boot=zfs {OURS}\n# only the first line counts\n"
+    )
+    for uuid in ("A1B2-C3D4", "E5F6-0718"):
+        for version in ("6.8.12-4-pve", "6.8.4-2-pve"):
+            path = f"/run/kvm.hostdev.boot/{uuid}/loader/entries/proxmox-{version}.conf"
+            assert options(host, path) == [f"  root=ZFS=rpool/ROOT/pve-1 boot=zfs {OURS}"]
+
+
+def test_proxmox_without_a_root_in_the_first_line_is_an_error(host_of):
+    host = host_of("proxmox_entries")
+    host.write("/etc/kernel/cmdline", "\nroot=ZFS=rpool/ROOT/pve-1\n")
+    with pytest.raises(HostdevError, match="first line is empty"):
+        host.run(*ASKED)
+
+
+def test_each_partition_of_proxmox_has_its_own_loader(host_of):
+    host = host_of("proxmox_mixed")
+    host.run(*ASKED)
+    assert OURS in host.read("/run/kvm.hostdev.boot/E5F6-0718/grub/grub.cfg")
+    assert OURS in host.read("/run/kvm.hostdev.boot/A1B2-C3D4/loader/entries/proxmox-6.8.4-2-pve.conf")
+    assert not host.exists("/boot/grub")
+
+
+def test_unified_images_get_an_addon(host_of):
+    host = host_of("unified")
+    image = host.data(f"/efi/EFI/Linux/{MACHINE}-6.12.118-amd64.efi")
+    outcome = host.run(*ASKED)
+    addon = "/efi/loader/addons/kvm-hostdev.addon.efi"
+    assert outcome.files == (addon,)
+    assert outcome.diff[0]["after"] == OURS
+    assert command_line(host.data(addon)) == OURS.encode()
+    assert host.data(f"/efi/EFI/Linux/{MACHINE}-6.12.118-amd64.efi") == image
+    assert host.read("/etc/kernel/cmdline") == f"{ROOT} rw quiet\n"
+
+
+def test_images_that_can_have_no_addon_are_built_anew(host_of):
+    host = host_of("unified_rebuilt")
+    host.run(*ASKED)
+    for version in ("6.12.118-amd64", "6.12.90-amd64"):
+        image = host.data(f"/efi/EFI/Linux/{MACHINE}-{version}.efi")
+        assert command_line(image) == f"{ROOT} rw quiet {OURS}".encode()
+        assert f"kernel {version}".encode() in image
+    assert not host.exists("/efi/loader")
+    assert command_line(host.data("/efi/EFI/Linux/another-system.efi")) == b"root=/dev/sdb1"
+
+
+def test_under_secure_boot_an_addon_is_signed_or_not_made(host_of):
+    host = host_of("unified")
+    secure_boot(host)
+    assert "/etc/kernel/cmdline" in host.run(*ASKED, check=True).files
+    host.write("/etc/kernel/uki.conf", "[UKI]\nSecureBootPrivateKey=/k.pem\nSecureBootCertificate = /c.pem\n")
+    host.run(*ASKED)
+    build = next(call for call in host.programs.calls if call[0] == "ukify")
+    assert build[-2:] == ("--secureboot-private-key=/k.pem", "--secureboot-certificate=/c.pem")
+
+
+def test_a_signed_image_is_not_replaced_by_one_that_is_not(host_of, monkeypatch):
+    from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders import unified
+
+    host = host_of("unified_rebuilt")
+    before = host.whole()
+    signed = host.data(f"/efi/EFI/Linux/{MACHINE}-6.12.118-amd64.efi")
+    monkeypatch.setattr(unified, "is_signed", lambda data: data == signed)
+    with pytest.raises(HostdevError, match="not signed, as the one before it is"):
+        host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_a_full_partition_leaves_the_images_as_they_are(host_of):
+    from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended
+
+    host = host_of("unified_rebuilt")
+    before = host.whole()
+
+    def full(*_words, environment):
+        host.write(f"{environment['BOOT_ROOT']}/EFI/Linux/half.efi", b"MZ")
+        return Ended(1, "", "install: error writing: No space left on device")
+
+    host.programs.functions["kernel-install"] = full
+    with pytest.raises(HostdevError, match="No space left on device"):
+        host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_an_image_without_its_kernel_is_an_error(host_of):
+    host = host_of("unified_rebuilt")
+    host.write(f"/efi/EFI/Linux/{MACHINE}-5.10.0-1.efi", portable_executable(b"root=/dev/sda1"))
+    before = host.whole()
+    for check in (True, False):
+        with pytest.raises(HostdevError, match="the kernel that it was built of"):
+            host.run(*ASKED, check=check)
+    assert host.whole() == before
+
+
+def test_rpm_ostree_is_called_once_with_all_changes(host_of):
+    host = host_of("rpm_ostree")
+    host.run(*ASKED)
+    changes = [call for call in host.programs.calls if len(call) > 2]
+    assert changes == [
+        (
+            "rpm-ostree",
+            "kargs",
+            "--unchanged-exit-77",
+            "--append-if-missing=intel_iommu=on",
+            "--append-if-missing=iommu=pt",
+        )
+    ]
+
+
+def test_rpm_ostree_is_not_disturbed_in_a_transaction(host_of):
+    host = host_of("rpm_ostree")
+    host.programs.functions["rpm-ostree"].state = "busy"
+    before = host.whole()
+    with pytest.raises(HostdevError, match="State: busy"):
+        host.run(*ASKED)
+    assert host.whole() == before
+
+
+# What others do meanwhile
+
+
+@pytest.mark.parametrize(
+    ("name", "folder_of", "path"),
+    [
+        ("grub_bls", ENTRIES, f"{MACHINE}-5.14.0-503.el9.x86_64"),
+        ("systemd_boot", ESP_ENTRIES, f"{MACHINE}-6.12.90-amd64"),
+        ("proxmox_entries", "/run/kvm.hostdev.boot/A1B2-C3D4/loader/entries", "proxmox-6.8.12-4-pve"),
+    ],
+)
+def test_a_kernel_that_is_installed_later_loses_ours_too(host_of, name, folder_of, path):
+    host = host_of(name)
+    old = host.read(f"{folder_of}/{path}.conf")
+    host.run(*ASKED)
+    newer = "9.9.9-test"
+    host.write(f"{folder_of}/{newer}.conf", host.read(f"{folder_of}/{path}.conf"))
+    assert host.run(*ASKED).changed is False
+    assert host.run("quiet_too").changed is True
+    assert "quiet_too" in host.read(f"{folder_of}/{newer}.conf")
+    host.absent()
+    assert host.read(f"{folder_of}/{newer}.conf") == old
+    assert not host.exists(BOOK)
+
+
+def test_a_kernel_that_is_installed_later_is_swept_without_a_run_before(host_of):
+    host = host_of("systemd_boot")
+    old = host.read(f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf")
+    host.run(*ASKED)
+    host.write(f"{ESP_ENTRIES}/new.conf", host.read(f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf"))
+    host.remove(f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf")
+    host.absent()
+    assert host.read(f"{ESP_ENTRIES}/new.conf") == old
+
+
+def test_a_kernel_that_others_gave_the_argument_keeps_it(host_of):
+    host = host_of("grub_bls")
+    entry = f"{ENTRIES}/{MACHINE}-0-rescue.conf"
+    host.write(entry, host.read(entry).replace(" ro\n", " ro iommu=pt\n"))
+    before = host.whole()
+    host.run("iommu=pt")
+    assert options(host, entry) == [f" {ROOT} ro iommu=pt"]
+    host.run("iommu=pt")
+    host.absent()
+    assert host.whole() == before
+
+
+def test_what_an_administrator_changed_meanwhile_stays(host_of):
+    host = host_of("grub_bls")
+    host.run(*ASKED)
+    entry = f"{ENTRIES}/{MACHINE}-5.14.0-503.el9.x86_64.conf"
+    host.write(entry, host.read(entry).replace("rhgb quiet", "debug").replace("iommu=pt", "iommu=pt nosmt"))
+    host.write("/etc/default/grub", host.read("/etc/default/grub").replace(f" {OURS}", f" a=b {OURS} c=d"))
+    host.write("/etc/kernel/cmdline", f"{ROOT} iommu=pt ro intel_iommu=on\n")
+    assert host.run(*ASKED).changed is False
+    host.absent()
+    assert options(host, entry) == [f" {ROOT} ro crashkernel=1G-4G:192M debug $tuned_params nosmt"]
+    assert 'GRUB_CMDLINE_LINUX="crashkernel=1G-4G:192M  rhgb quiet a=b c=d"\n' in host.read("/etc/default/grub")
+    assert host.read("/etc/kernel/cmdline") == f"{ROOT} ro\n"
+
+
+def test_a_file_of_ours_that_somebody_edited_or_removed_is_made_again_and_goes(host_of):
+    host = host_of("grub_debian")
+    before = host.whole()
+    drop_in = "/etc/default/grub.d/zz-kvm-hostdev.cfg"
+    host.run(*ASKED)
+    text = host.read(drop_in)
+    host.write(drop_in, 'GRUB_CMDLINE_LINUX="quiet"\n')
+    assert host.run(*ASKED).changed is True
+    assert host.read(drop_in) == text
+    host.remove(drop_in)
+    assert host.run(*ASKED).changed is True
+    host.write(drop_in, "# nothing\n")
+    host.absent()
+    assert host.whole() == before
+
+
+def test_a_configuration_that_somebody_else_generated_without_ours_is_generated_again(host_of):
+    host = host_of("grub_debian")
+    old = host.data("/boot/grub/grub.cfg")
+    host.run(*ASKED)
+    new = host.data("/boot/grub/grub.cfg")
+    host.write("/boot/grub/grub.cfg", old)
+    outcome = host.run(*ASKED)
+    assert (outcome.changed, outcome.files) == (True, ("/boot/grub/grub.cfg",))
+    assert host.data("/boot/grub/grub.cfg") == new
+
+
+# Failures of programs
+
+
+@pytest.mark.parametrize("trouble", ["failing", "truncated"])
+@pytest.mark.parametrize("name", ["grub_debian", "grub_generated", "suse_grub", "proxmox_mixed"])
+def test_a_generator_that_fails_leaves_everything_as_it_was(host_of, name, trouble):
+    host = host_of(name)
+    program = next(
+        host.programs.functions[word] for word in ("grub-mkconfig", "grub2-mkconfig") if host.programs.has(word)
+    )
+    before = host.whole()
+    setattr(program, trouble, True)
+    with pytest.raises(HostdevError) as caught:
+        host.run(*ASKED)
+    assert "undo_failed" not in caught.value.details
+    assert host.whole() == before
+    setattr(program, trouble, False)
+    host.run(*ASKED)
+    after = host.whole()
+    setattr(program, trouble, True)
+    with pytest.raises(HostdevError):
+        host.absent()
+    assert host.whole() == after
+
+
+def test_a_later_file_that_assigns_the_variable_anew_is_found_out(host_of):
+    host = host_of("grub_debian")
+    host.write("/etc/default/grub.d/zzz.cfg", 'GRUB_CMDLINE_LINUX="net.ifnames=0"\n')
+    before = host.whole()
+    with pytest.raises(HostdevError, match="has no intel_iommu=on"):
+        host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_a_configuration_with_a_wrong_syntax_is_not_put_in_place(host_of):
+    from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended
+
+    host = host_of("grub_debian")
+    before = host.whole()
+    host.programs.functions["grub-script-check"] = lambda _path: Ended(1, "", "syntax error")
+    with pytest.raises(HostdevError, match="syntax error"):
+        host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_a_write_that_fails_is_undone(host_of, monkeypatch):
+    host = host_of("grub_bls")
+    before = host.whole()
+    real, renames = os.rename, []
+
+    def full(source, target):
+        renames.append(target)
+        if target.endswith("/etc/default/grub") and len(renames) < 6:
+            raise OSError(28, "No space left on device", target)
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(HostdevError, match="No space left on device") as caught:
+        host.run(*ASKED)
+    assert (caught.value.code, caught.value.subject) == ("boot_files", "/etc/default/grub")
+    assert len(renames) > 5
+    assert host.whole() == before
+
+
+def test_an_undo_that_fails_says_so_and_the_book_stays(host_of, monkeypatch):
+    host = host_of("grub_bls")
+    before = host.whole()
+    real, renames = os.rename, []
+
+    def broken(source, target):
+        renames.append(target)
+        if len(renames) > 3:
+            raise OSError(5, "Input/output error", target)
+        real(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", broken)
+        with pytest.raises(HostdevError, match="undoing it failed as well") as caught:
+            host.run(*ASKED)
+    assert "Input/output error" in caught.value.details["undo_failed"]
+    assert host.exists(BOOK)
+    host.absent()
+    assert host.whole() == before
