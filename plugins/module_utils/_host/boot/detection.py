@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 _VARIABLES = "/sys/firmware/efi/efivars"
 _LOADER_VENDOR = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"  # systemd.io/BOOT_LOADER_INTERFACE
-_BLS_OFF = re.compile(rb"^[ \t]*GRUB_ENABLE_BLSCFG=[\"']?(?!true|[\"']?[ \t]*$)", re.MULTILINE)
+_BLS_OFF = re.compile(rb"^[ \t]*GRUB_ENABLE_BLSCFG=(?![\"']?(?:true)?[\"']?[ \t]*(?:#|$))", re.MULTILINE)
 
 
 def find_loader(host: BootHost) -> Loader:
