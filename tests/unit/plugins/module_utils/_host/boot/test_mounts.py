@@ -74,7 +74,12 @@ def test_one_that_can_t_be_mounted_is_an_error(mounts_of, programs):
 
 def test_a_folder_over_another_goes_when_the_block_ends_in_trouble(mounts_of, programs):
     mounts = mounts_of()
-    with pytest.raises(RuntimeError), mounts.over("/esp", "/boot"):
-        assert programs.calls == [("mount", "--bind", "/esp", "/boot")]
-        raise RuntimeError
+
+    def trouble():
+        with mounts.over("/esp", "/boot"):
+            assert programs.calls == [("mount", "--bind", "/esp", "/boot")]
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        trouble()
     assert programs.calls[-1] == ("umount", "/boot")
