@@ -67,8 +67,8 @@ class FakePrograms(Programs):
         self.calls: list[tuple[str, ...]] = []
         self._power = power
 
-    def has(self, name: str) -> bool:
-        return name in self.functions
+    def path(self, name: str) -> str | None:
+        return f"/usr/bin/{name}" if name in self.functions else None
 
     def run(self, *words: str, seconds: float = 600, environment: t.Mapping[str, str] | None = None) -> Ended:
         self.calls.append(words)

@@ -144,10 +144,14 @@ def bootctl(
 
 
 class Sdbootutil:
-    """sdbootutil: writes each entry anew from /etc/kernel/cmdline and the files in the folder beside it."""
+    """sdbootutil: writes the entries of the running snapshot anew from /etc/kernel/cmdline and the folder beside it.
 
-    def __init__(self, host: FakeBootHost) -> None:
-        self._host = host
+    The folder is read twice where the root is in no subvolume, as by the real one; older ones (`folder`) don't know it.
+    """
+
+    def __init__(self, host: FakeBootHost, *, folder: bool = True, snapshot: int | None = None) -> None:
+        self._host, self._folder, self._snapshot = host, folder, snapshot
+        host.write("/usr/bin/sdbootutil", f"#!/bin/bash\n{'cat /etc/kernel/cmdline.d/*' if folder else ''}\n", 0o755)
         self.runs: list[str] = []
         self.broken = False
 
@@ -156,9 +160,14 @@ class Sdbootutil:
         if self.broken or command != "update-all-entries":
             return DONE
         lines = [self._host.read("/etc/kernel/cmdline").split("\n")[0]]
-        for path in sorted((self._host.root / "etc/kernel/cmdline.d").glob("*.conf")):
+        beside = self._host.root / "etc/kernel/cmdline.d"
+        for path in sorted(beside.glob("[!.]*")) * (1 if self._snapshot else 2) if self._folder else ():
             lines.append(path.read_text().strip())
+        flags = f" rootflags=subvol=@/.snapshots/{self._snapshot}/snapshot" if self._snapshot else ""
+        lines[0] += flags
         for path in sorted((self._host.root / "boot/efi/loader/entries").glob("*.conf")):
+            if flags not in path.read_text():
+                continue
             text = re.sub(r"(?m)^options .*$", f"options    {' '.join(lines)}", path.read_text())
             self._host.power.effect(f"sdbootutil writes {path.name}")
             self._host.write(f"/boot/efi/loader/entries/{path.name}", text, 0o755)

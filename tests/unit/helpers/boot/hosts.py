@@ -100,20 +100,30 @@ def suse_grub(host: FakeBootHost) -> None:
     host.programs.functions["grub2-mkconfig"] = program
 
 
-def suse_entries(host: FakeBootHost) -> None:
+def suse_entries(host: FakeBootHost, *, folder: bool = True, snapshot: int | None = None) -> None:
     _booted(host, f"{ROOT} splash=silent quiet")
     variable(host, "LoaderInfo", "systemd-boot 256.8")
     host.write("/etc/sysconfig/bootloader", 'LOADER_TYPE="systemd-boot"\n')
     host.write("/etc/kernel/cmdline", f"{ROOT} splash=silent quiet\n")
-    for snapshot in (1, 2):
+    if snapshot:
+        host.write("/proc/self/mountinfo", f"22 1 0:30 /@/.snapshots/{snapshot}/snapshot / rw - btrfs /dev/vda2 rw\n")
+    for number in (1, 2):
+        flags = f" rootflags=subvol=@/.snapshots/{number}/snapshot" if snapshot else ""
         host.write(
-            f"/boot/efi/loader/entries/system-opensuse-tumbleweed-6.11.8-1-default-{snapshot}.conf",
-            f"# Boot Loader Specification type#1 entry\ntitle      openSUSE\nversion    {snapshot}@6.11.8-1-default\n"
-            f"options    {ROOT} splash=silent quiet\nlinux      /opensuse-tumbleweed/6.11.8-1-default/linux-1\n"
+            f"/boot/efi/loader/entries/system-opensuse-tumbleweed-6.11.8-1-default-{number}.conf",
+            f"# Boot Loader Specification type#1 entry\ntitle      openSUSE\nversion    {number}@6.11.8-1-default\n"
+            f"options    {ROOT} splash=silent quiet{flags}\nlinux      /opensuse-tumbleweed/6.11.8-1-default/linux-1\n"
             "initrd     /opensuse-tumbleweed/6.11.8-1-default/initrd-1\n",
             0o755,
         )
-    host.programs.functions.update({"sdbootutil": Sdbootutil(host), "bootctl": bootctl("/boot/efi")})
+    host.programs.functions.update(
+        {"sdbootutil": Sdbootutil(host, folder=folder, snapshot=snapshot), "bootctl": bootctl("/boot/efi")}
+    )
+
+
+def suse_entries_older(host: FakeBootHost) -> None:
+    """An sdbootutil that knows no folder beside /etc/kernel/cmdline, on the second of two snapshots."""
+    suse_entries(host, folder=False, snapshot=2)
 
 
 def grub_bls(host: FakeBootHost) -> None:
@@ -292,6 +302,7 @@ HOSTS: t.Mapping[str, t.Callable[[FakeBootHost], None]] = {
         grub_generated,
         suse_grub,
         suse_entries,
+        suse_entries_older,
         grub_bls,
         grub_bls_8,
         grub_bls_without_cmdline,

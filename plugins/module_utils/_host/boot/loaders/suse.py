@@ -3,11 +3,14 @@
 
 """SUSE with sdbootutil: grub2-bls and systemd-boot, their entries made from /etc/kernel/cmdline and files beside it.
 
-Entries exist for each snapshot, and where a TPM unlocks the disk it measures them: only sdbootutil knows both.
+Entries exist for each snapshot, and where a TPM unlocks the disk it measures them: only sdbootutil knows both. It makes
+those of the running snapshot; an older one keeps what it was booted with. The folder beside the file it reads since
+March 2026 (create_boot_options() in sdbootutil).
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ...._model.boot.arguments import in_force, place, words
@@ -22,6 +25,7 @@ if t.TYPE_CHECKING:
 
 DROP_IN = "/etc/kernel/cmdline.d/kvm-hostdev.conf"
 _ESPS = ("/boot/efi", "/efi", "/boot")
+_SNAPSHOT = re.compile(r"/\.snapshots/\d+/snapshot\b")
 
 
 class SuseEntries(Loader):
@@ -30,6 +34,16 @@ class SuseEntries(Loader):
     name = "suse_sdbootutil"
 
     def places(self) -> list[Place]:
+        if not self._reads_folder():
+            if self.host.files.read(KERNEL_CMDLINE) is None:
+                raise HostdevError(
+                    "boot_files",
+                    subject=KERNEL_CMDLINE,
+                    found="it is not there, and this sdbootutil makes entries of nothing else",
+                    wanted="the arguments that entries are made with",
+                    remedy=f"write {KERNEL_CMDLINE} with the arguments of this host",
+                )
+            return [Place(KERNEL_CMDLINE, CMDLINE)]
         places = []
         if self.host.files.read(KERNEL_CMDLINE) is not None:
             places.append(Place(KERNEL_CMDLINE, CMDLINE, insert=False))
@@ -56,8 +70,21 @@ class SuseEntries(Loader):
             self.host.programs.demand("sdbootutil", "update-predictions", seconds=1800)
             self.notes.append("the TPM's predictions were made anew, as it measures the kernel's arguments")
 
+    def _reads_folder(self) -> bool:
+        """The program is a script, and says no version."""
+        script = self.host.programs.path("sdbootutil")
+        return script is not None and b"etc/kernel/cmdline.d" in (self.host.files.read(script) or b"")
+
     def _entries(self) -> list[Place]:
-        return [place for esp in _ESPS for place in entry_places(self.host, f"{esp}/loader/entries", ())]
+        """Of the running snapshot, where there are snapshots: their entries name the folder of their root."""
+        entries = [place for esp in _ESPS for place in entry_places(self.host, f"{esp}/loader/entries", ())]
+        mounts = [line.split(" ") for line in self.host.tree.lines("/proc/self/mountinfo")]
+        root = next((fields[3] for fields in mounts if len(fields) > 4 and fields[4] == "/"), "")
+        snapshot = _SNAPSHOT.search(root)
+        if snapshot is None:
+            return entries
+        name = snapshot.group().encode("utf-8")
+        return [entry for entry in entries if name in (self.host.files.read(entry.path) or b"")]
 
     def _wrong(self, goal: Goal) -> str:
         entries = self._entries()

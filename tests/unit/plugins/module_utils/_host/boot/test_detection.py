@@ -17,6 +17,7 @@ LOADERS = {
     "grub_generated": "grub",
     "suse_grub": "suse_grub",
     "suse_entries": "suse_sdbootutil",
+    "suse_entries_older": "suse_sdbootutil",
     "grub_bls": "grub_bls",
     "grub_bls_8": "grub_bls",
     "grub_bls_without_cmdline": "grub_bls",

@@ -73,8 +73,18 @@ def test_sdbootutil_makes_all_entries_anew_from_a_file_of_ours(host_of):
     host.run(*ASKED)
     assert host.read("/etc/kernel/cmdline.d/kvm-hostdev.conf") == f"{OURS}\n"
     entry = f"{ESP_ENTRIES}/system-opensuse-tumbleweed-6.11.8-1-default-1.conf"
-    assert options(host, entry) == [f"    {ROOT} splash=silent quiet {OURS}"]
+    assert options(host, entry) == [f"    {ROOT} splash=silent quiet {OURS} {OURS}"]
     assert host.programs.functions["sdbootutil"].runs == ["update-all-entries"]
+
+
+def test_an_older_sdbootutil_has_them_from_the_one_file_that_it_reads_and_for_its_snapshot(host_of):
+    host = host_of("suse_entries_older")
+    outcome = host.run(*ASKED)
+    first, second = (f"{ESP_ENTRIES}/system-opensuse-tumbleweed-6.11.8-1-default-{number}.conf" for number in (1, 2))
+    assert outcome.files == ("/etc/kernel/cmdline", second)
+    assert host.read("/etc/kernel/cmdline") == f"{ROOT} splash=silent quiet {OURS}\n"
+    assert OURS in options(host, second)[0]
+    assert OURS not in options(host, first)[0]
 
 
 def test_a_tpm_that_measures_the_arguments_gets_new_predictions(host_of):
