@@ -57,7 +57,6 @@ class Change:
         self._loader.tidy()
         for change in plan.changes:
             files.tidy(change.place.path)
-        files.tidy(BOOK)
         if plan.needed or self._generate:
             _write_book(files, _with_folders(plan.before, self._folders))
             self._change()

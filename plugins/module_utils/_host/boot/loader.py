@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ..._model.boot.bls_entry import is_of_a_kernel, without_count
+from ..._model.boot.bls_entry import is_of_a_kernel, machine_of, without_count
 from ..._model.boot.formats import ENTRY
 from ..._model.boot.planning import Place
 
@@ -86,21 +86,29 @@ class Loader:
 def entry_places(
     host: BootHost, folder: str, inherits: tuple[str, ...], *, key: str = "", default: str | None = None
 ) -> list[Place]:
-    """The entries of kernels in a folder, the one that boots by default last.
+    """The entries of this host's kernels in a folder, the one that boots by default last.
 
     That is the one that `default` names, else the newest: the name that comes last in the order of versions.
     """
-    names = []
-    for name in host.tree.names(folder):
-        if name.endswith(".conf") and not name.startswith("."):
-            data = host.files.read(f"{folder}/{name}")
-            if data is not None and is_of_a_kernel(data):
-                names.append(name)
+    names = _own_entries(host, folder)
     names.sort(key=lambda name: (without_count(name) == f"{default}.conf", _version_key(name)))
     return [
         Place(f"{folder}/{name}", ENTRY, key=f"{key or folder}/{without_count(name)}", inherits=inherits)
         for name in names
     ]
+
+
+def _own_entries(host: BootHost, folder: str) -> list[str]:
+    """Without those of another system on the same partition; all, where none is known to be of this one."""
+    machines: dict[str, str | None] = {}
+    for name in host.tree.names(folder):
+        if name.endswith(".conf") and not name.startswith("."):
+            data = host.files.read(f"{folder}/{name}") or b""
+            if is_of_a_kernel(data):
+                machines[name] = machine_of(data)
+    own = host.tree.text("/etc/machine-id")
+    ours = [name for name, machine in machines.items() if machine in (own, None)]
+    return ours or list(machines)
 
 
 def _version_key(name: str) -> list[tuple[int, int, str]]:

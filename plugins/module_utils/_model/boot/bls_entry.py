@@ -13,6 +13,7 @@ _OPTIONS = re.compile(rb"^[ \t]*options(?:[ \t]+([^\r\n]*)|(?=\r?$))", re.MULTIL
 _KERNEL = re.compile(rb"^[ \t]*linux[ \t]+(\S+)", re.MULTILINE)
 # kernel-install puts it last (90-loaderentry.install), so that an entry that it makes anew has ours before it.
 _MACHINE_ID = re.compile(rb"[ \t]+systemd\.machine_id=[^ \t]*[ \t]*\Z")
+_MACHINE = re.compile(rb"^[ \t]*machine-id[ \t]+(\S+)", re.MULTILINE)
 _COUNT = re.compile(r"\+[0-9]+(?:-[0-9]+)?(?=\.conf\Z)")
 
 
@@ -41,6 +42,12 @@ class BlsEntry:
 def is_of_a_kernel(data: bytes) -> bool:
     """Whether an entry starts a kernel of Linux, and no firmware's menu or other program."""
     return _KERNEL.search(data) is not None
+
+
+def machine_of(data: bytes) -> str | None:
+    """Whose entry it is, where it says so: several systems may share a partition."""
+    found = _MACHINE.search(data)
+    return None if found is None else found.group(1).decode("ascii", "replace")
 
 
 def without_count(path: str) -> str:

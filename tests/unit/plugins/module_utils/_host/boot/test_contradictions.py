@@ -26,7 +26,7 @@ CASES = {
     "suse_entries": {"/etc/kernel/cmdline": ("quiet", "intel_iommu=off quiet")},
     "grub_bls": {
         f"/boot/loader/entries/{MACHINE}-5.14.0-503.el9.x86_64.conf": ("rhgb", "intel_iommu=off  rhgb"),
-        _GRUB: ("rhgb", "intel_iommu=off rhgb"),
+        _GRUB: ("rhgb", "intel_iommu=on intel_iommu=off rhgb"),
         "/etc/kernel/cmdline": ("rhgb", "intel_iommu=off rhgb"),
     },
     "grub_bls_8": {

@@ -123,6 +123,19 @@ def test_entries_of_rhel_9_are_edited_to_the_byte_in_four_places(host_of):
     assert host.programs.calls == []
 
 
+def test_an_entry_that_boots_by_default_is_written_last_also_where_it_is_an_older_one(host_of):
+    host = host_of("grub_bls")
+    block = host.read("/boot/grub2/grubenv")
+    host.write("/boot/grub2/grubenv", block.replace("5.14.0-503", "5.14.0-70").ljust(1024, "#"))
+    assert [path for path in host.run(*ASKED).files if "/entries/" in path][-1].endswith("-5.14.0-70.el9.x86_64.conf")
+    host = host_of("systemd_boot")
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import bootctl
+
+    host.programs.functions["bootctl"] = bootctl("/boot/efi", default=f"{MACHINE}-6.12.90-amd64")
+    host.remove("/boot/grub2/grub.cfg")
+    assert host.run(*ASKED, check=True).files[1].endswith("-6.12.90-amd64.conf")
+
+
 def test_the_file_of_kernels_to_come_stays_the_newest_where_it_has_all_already(host_of):
     host = host_of("grub_bls")
     host.write("/etc/kernel/cmdline", f"{ROOT} ro {OURS}\n")
@@ -179,6 +192,18 @@ def test_systemd_boot_has_them_before_the_machine_id_whatever_the_line_ends(host
     assert host.read(f"{ESP_ENTRIES}/memtest.conf").endswith("options nothing\n")
 
 
+def test_entries_of_another_system_on_the_same_partition_are_left(host_of):
+    host = host_of("systemd_boot")
+    host.write("/etc/machine-id", f"{MACHINE}\n")
+    other = f"title Other\nmachine-id {MACHINE[::-1]}\noptions {ROOT}\nlinux /other/linux\n"
+    host.write(f"{ESP_ENTRIES}/other.conf", other)
+    assert len(host.run(*ASKED).files) == 3
+    assert host.read(f"{ESP_ENTRIES}/other.conf") == other
+    host.absent()
+    host.write("/etc/machine-id", "0123\n")  # of a host that was cloned
+    assert len(host.run(*ASKED).files) == 4
+
+
 def test_the_tries_in_an_entrys_name_may_change_meanwhile(host_of):
     host = host_of("systemd_boot")
     entry = f"{ESP_ENTRIES}/{MACHINE}-6.12.118-amd64"
@@ -217,7 +242,7 @@ def test_an_esp_that_is_not_mounted_is_an_error(host_of):
 
 def test_proxmox_has_them_on_each_partition_and_in_the_first_line(host_of):
     host = host_of("proxmox_entries")
-    host.run(*ASKED)
+    assert host.run(*ASKED).files[-1] == "/etc/kernel/cmdline"
     assert host.read("/etc/kernel/cmdline") == (
         f"root=ZFS=rpool/ROOT/pve-1 boot=zfs {OURS}\n# only the first line counts\n"
     )

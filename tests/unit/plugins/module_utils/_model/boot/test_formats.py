@@ -104,6 +104,12 @@ def test_what_is_there_is_left(form, data):
     assert edited(FORMATS[form], data, A) == (data, Edit())
 
 
+@pytest.mark.parametrize("line", [b"root=x a=10", b"root=x a=1,b", b"root=x xa=1", b"root=x"])
+def test_what_others_have_put_in_place_of_ours_stays(line):
+    assert restored(FORMATS["cmdline"], line, Edit(("a=1",), (), b" a=1")) == line
+    assert restored(FORMATS["cmdline"], line, Edit(("a=1",), (), b"a=1")) == line
+
+
 _LETTERS = [
     "root=x",
     "a=1",
