@@ -12,6 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ..errors import HostdevError
 from .arguments import contradicts, in_force, place, words
 
 _PART_OF_A_WORD = re.compile(rb"[A-Za-z0-9_.,:=/@+$-]")
@@ -79,7 +80,10 @@ def contradictions(line: t.Sequence[str], arguments: t.Sequence[str]) -> list[tu
 
 
 def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) -> tuple[bytes, Edit]:
-    """The file with the arguments that it lacks, and what was done. `insert` says whether they may be put in."""
+    """The file with the arguments that it lacks, and what was done. `insert` says whether they may be put in.
+
+    Raises HostdevError: boot_files, whose subject the caller knows better.
+    """
     replaced: list[tuple[str, str]] = []
     for word, argument in contradictions(form.lines(data).words(data), wanted.arguments):
         span = _find_word(data, form.lines(data).regions, word)
@@ -95,9 +99,22 @@ def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) ->
         text = " ".join(missing).encode("ascii")
         inserted = insertion.before + (b" " if insertion.glue else b"") + text + insertion.after
         data = data[: insertion.at] + inserted + data[insertion.at :]
+        line = form.lines(data).words(data)
+        if any(place(argument, line) is None for argument in missing):
+            raise _not_understood(text)
     if missing or replaced:
         data = form.finished(data)
     return data, Edit(missing, tuple(replaced), inserted)
+
+
+def _not_understood(text: bytes) -> HostdevError:
+    return HostdevError(
+        "boot_files",
+        subject="a file with the kernel's arguments",
+        found=f"its quotes are such that {text.decode('ascii')} put into it would not count",
+        wanted="values in quotes that are closed, without the output of programs",
+        remedy="write the value out in one pair of quotes",
+    )
 
 
 def restored(form: Format, data: bytes, edit: Edit) -> bytes:

@@ -21,7 +21,9 @@ class GrubEnvironment:
         found = _OPTIONS.search(data)
         if found is None:
             at = len(data.rstrip(b"#"))
-            return Lines((), Insertion(at, glue=False, before=b"kernelopts=", after=b"\n"))
+            ended = at == 0 or data[at - 1 : at] == b"\n"
+            before = b"kernelopts=" if ended else b"\nkernelopts="
+            return Lines((), Insertion(at, glue=False, before=before, after=b"\n"))
         start, end = found.span(1)
         return Lines((found.span(1),), Insertion(end, glue=end > start))
 

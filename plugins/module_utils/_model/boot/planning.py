@@ -103,7 +103,7 @@ def plan_arguments(
     book: Book,
     wanted: Wanted,
 ) -> ArgumentPlan:
-    """Raises HostdevError: argument_contradicted."""
+    """Raises HostdevError: argument_contradicted, boot_files."""
     places = [*places, *_left_places(places, book)]
     now = {place.name: read(place.path) for place in places}
     base = {place.name: _base(place, now[place.name], book) for place in places}
@@ -111,7 +111,10 @@ def plan_arguments(
     changes: list[FileChange] = []
     standing = Standing()
     for place in sorted(places, key=lambda place: place.own is not None):
-        changes.append(_changed(place, now[place.name], base, wanted, standing))
+        try:
+            changes.append(_changed(place, now[place.name], base, wanted, standing))
+        except HostdevError as error:
+            raise error if error.subject.startswith("/") else error.but(subject=place.path) from error
     # Decided on last, a file of ours is written where the loader has it in its order.
     changes.sort(key=lambda change: places.index(change.place))
     arguments = (*dict.fromkeys((*wanted.arguments, *book.arguments)),)

@@ -61,6 +61,16 @@ def test_a_value_without_quotes_gets_some_for_ours(host_of):
     assert f"quiet {OURS}" in host.read("/boot/grub2/grub.cfg")
 
 
+def test_quotes_that_are_not_understood_are_an_error_with_the_file(host_of):
+    host = host_of("suse_grub")
+    host.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT='a GRUB_CMDLINE_LINUX_DEFAULT='b'\" `c`\"\n")
+    before = host.whole()
+    with pytest.raises(HostdevError, match="put into it would not count") as caught:
+        host.run(*ASKED)
+    assert caught.value.subject == "/etc/default/grub"
+    assert host.whole() == before
+
+
 def test_suse_has_them_in_the_assignment_that_counts(host_of):
     host = host_of("suse_grub")
     host.run(*ASKED)
@@ -134,6 +144,21 @@ def test_an_entry_that_boots_by_default_is_written_last_also_where_it_is_an_olde
     host.programs.functions["bootctl"] = bootctl("/boot/efi", default=f"{MACHINE}-6.12.90-amd64")
     host.remove("/boot/grub2/grub.cfg")
     assert host.run(*ASKED, check=True).files[1].endswith("-6.12.90-amd64.conf")
+
+
+def test_of_two_partitions_the_entry_that_boots_by_default_is_the_last(host_of):
+    from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import bootctl
+
+    host = host_of("systemd_boot")
+    for name in (f"{MACHINE}-6.12.118-amd64+3-1.conf", f"{MACHINE}-6.12.90-amd64.conf"):
+        host.write(f"/boot/loader/entries/x{name}", host.read(f"{ESP_ENTRIES}/{name}"))
+    host.programs.functions["bootctl"] = bootctl("/boot/efi", "/boot", default=f"{MACHINE}-6.12.118-amd64")
+    assert [path for path in host.run(*ASKED).files if path.endswith(".conf")] == [
+        f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf",
+        f"/boot/loader/entries/x{MACHINE}-6.12.90-amd64.conf",
+        f"/boot/loader/entries/x{MACHINE}-6.12.118-amd64+3-1.conf",
+        f"{ESP_ENTRIES}/{MACHINE}-6.12.118-amd64+3-1.conf",
+    ]
 
 
 def test_the_file_of_kernels_to_come_stays_the_newest_where_it_has_all_already(host_of):

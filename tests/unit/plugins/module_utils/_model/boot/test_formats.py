@@ -21,6 +21,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_confi
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_defaults import formats_in_effect
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_environment import variable
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line, is_signed
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
 
 A = Wanted(("a=1",))
@@ -149,6 +150,33 @@ def test_whatever_a_line_has_comes_back(form):
             more = b" more" if edit.inserted.startswith(b" ") else b"more "
             theirs = after[:place] + more + after[place:]
             assert restored(FORMATS[form], theirs, edit) == before[:place] + more + before[place:], (before, after)
+
+
+_PIECES = [
+    *(b"GRUB_CMDLINE_LINUX=", b"GRUB_CMDLINE_LINUX_DEFAULT=", b"export ", b"$GRUB_CMDLINE_LINUX", b"${X:-1}", b"$(x)"),
+    *(b'"', b"'", b"\\", b"`", b"#", b";", b" ", b"\t", b"\n", b"\n", b"\r\n", b"\0", b"\xff", b"a=1", b"x=off", b"b"),
+    *(b"options ", b"options", b"linux /l", b"systemd.machine_id=1", b"kernelopts=", b"hugepagesz=1G hugepages=4"),
+]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_whatever_bytes_a_file_has_come_back(form):
+    chance = random.Random(f"bytes of {form}")
+    wanted = Wanted(("a=1", "x=on", "hugepagesz=1G hugepages=4"), replace=True)
+    refused = 0
+    for _ in range(3000):
+        before = b"".join(chance.choice(_PIECES) for _ in range(chance.randrange(14)))
+        if form == "grub_environment":
+            before = (before.rstrip(b"#") + b"\n").ljust(1024, b"#")
+        try:
+            after, edit = edited(FORMATS[form], before, wanted)
+        except HostdevError:
+            assert form.startswith("grub_defaults")  # quotes that are never closed
+            refused += 1
+            continue
+        assert restored(FORMATS[form], after, edit) == before, (before, after, edit)
+        assert edited(FORMATS[form], after, wanted)[1] == Edit()
+    assert refused < 1000
 
 
 def test_the_shell_reads_what_was_put_in():
