@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in each loader's files afterwards, and what others did to them meanwhile."""
+"""What stands in each loader's files afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import re
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.carrying_out import BOOK
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_config import linux_lines
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -384,177 +383,4 @@ def test_rpm_ostree_is_not_disturbed_in_a_transaction(host_of):
     before = host.whole()
     with pytest.raises(HostdevError, match="State: busy"):
         host.run(*ASKED)
-    assert host.whole() == before
-
-
-# What others do meanwhile
-
-
-@pytest.mark.parametrize(
-    ("name", "folder_of", "path"),
-    [
-        ("grub_bls", ENTRIES, f"{MACHINE}-5.14.0-503.el9.x86_64"),
-        ("systemd_boot", ESP_ENTRIES, f"{MACHINE}-6.12.90-amd64"),
-        ("proxmox_entries", "/run/kvm.hostdev.boot/A1B2-C3D4/loader/entries", "proxmox-6.8.12-4-pve"),
-    ],
-)
-def test_a_kernel_that_is_installed_later_loses_ours_too(host_of, name, folder_of, path):
-    host = host_of(name)
-    old = host.read(f"{folder_of}/{path}.conf")
-    host.run(*ASKED)
-    newer = "9.9.9-test"
-    host.write(f"{folder_of}/{newer}.conf", host.read(f"{folder_of}/{path}.conf"))
-    assert host.run(*ASKED).changed is False
-    assert host.run("quiet_too").changed is True
-    assert "quiet_too" in host.read(f"{folder_of}/{newer}.conf")
-    host.absent()
-    assert host.read(f"{folder_of}/{newer}.conf") == old
-    assert not host.exists(BOOK)
-
-
-def test_a_kernel_that_is_installed_later_is_swept_without_a_run_before(host_of):
-    host = host_of("systemd_boot")
-    old = host.read(f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf")
-    host.run(*ASKED)
-    host.write(f"{ESP_ENTRIES}/new.conf", host.read(f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf"))
-    host.remove(f"{ESP_ENTRIES}/{MACHINE}-6.12.90-amd64.conf")
-    host.absent()
-    assert host.read(f"{ESP_ENTRIES}/new.conf") == old
-
-
-def test_a_kernel_that_others_gave_the_argument_keeps_it(host_of):
-    host = host_of("grub_bls")
-    entry = f"{ENTRIES}/{MACHINE}-0-rescue.conf"
-    host.write(entry, host.read(entry).replace(" ro\n", " ro iommu=pt\n"))
-    before = host.whole()
-    host.run("iommu=pt")
-    assert options(host, entry) == [f" {ROOT} ro iommu=pt"]
-    host.run("iommu=pt")
-    host.absent()
-    assert host.whole() == before
-
-
-def test_what_an_administrator_changed_meanwhile_stays(host_of):
-    host = host_of("grub_bls")
-    host.run(*ASKED)
-    entry = f"{ENTRIES}/{MACHINE}-5.14.0-503.el9.x86_64.conf"
-    host.write(entry, host.read(entry).replace("rhgb quiet", "debug").replace("iommu=pt", "iommu=pt nosmt"))
-    host.write("/etc/default/grub", host.read("/etc/default/grub").replace(f" {OURS}", f" a=b {OURS} c=d"))
-    host.write("/etc/kernel/cmdline", f"{ROOT} iommu=pt ro intel_iommu=on\n")
-    assert host.run(*ASKED).changed is False
-    host.absent()
-    assert options(host, entry) == [f" {ROOT} ro crashkernel=1G-4G:192M debug $tuned_params nosmt"]
-    assert 'GRUB_CMDLINE_LINUX="crashkernel=1G-4G:192M  rhgb quiet a=b c=d"\n' in host.read("/etc/default/grub")
-    assert host.read("/etc/kernel/cmdline") == f"{ROOT} ro\n"
-
-
-def test_a_file_of_ours_that_somebody_edited_or_removed_is_made_again_and_goes(host_of):
-    host = host_of("grub_debian")
-    before = host.whole()
-    drop_in = "/etc/default/grub.d/zz-kvm-hostdev.cfg"
-    host.run(*ASKED)
-    text = host.read(drop_in)
-    host.write(drop_in, 'GRUB_CMDLINE_LINUX="quiet"\n')
-    assert host.run(*ASKED).changed is True
-    assert host.read(drop_in) == text
-    host.remove(drop_in)
-    assert host.run(*ASKED).changed is True
-    host.write(drop_in, "# nothing\n")
-    host.absent()
-    assert host.whole() == before
-
-
-def test_a_configuration_that_somebody_else_generated_without_ours_is_generated_again(host_of):
-    host = host_of("grub_debian")
-    old = host.data("/boot/grub/grub.cfg")
-    host.run(*ASKED)
-    new = host.data("/boot/grub/grub.cfg")
-    host.write("/boot/grub/grub.cfg", old)
-    outcome = host.run(*ASKED)
-    assert (outcome.changed, outcome.files) == (True, ("/boot/grub/grub.cfg",))
-    assert host.data("/boot/grub/grub.cfg") == new
-
-
-# Failures of programs
-
-
-@pytest.mark.parametrize("trouble", ["failing", "truncated"])
-@pytest.mark.parametrize("name", ["grub_debian", "grub_generated", "suse_grub", "proxmox_mixed"])
-def test_a_generator_that_fails_leaves_everything_as_it_was(host_of, name, trouble):
-    host = host_of(name)
-    program = next(
-        host.programs.functions[word] for word in ("grub-mkconfig", "grub2-mkconfig") if host.programs.has(word)
-    )
-    before = host.whole()
-    setattr(program, trouble, True)
-    with pytest.raises(HostdevError) as caught:
-        host.run(*ASKED)
-    assert "undo_failed" not in caught.value.details
-    assert host.whole() == before
-    setattr(program, trouble, False)
-    host.run(*ASKED)
-    after = host.whole()
-    setattr(program, trouble, True)
-    with pytest.raises(HostdevError):
-        host.absent()
-    assert host.whole() == after
-
-
-def test_a_later_file_that_assigns_the_variable_anew_is_found_out(host_of):
-    host = host_of("grub_debian")
-    host.write("/etc/default/grub.d/zzz.cfg", 'GRUB_CMDLINE_LINUX="net.ifnames=0"\n')
-    before = host.whole()
-    with pytest.raises(HostdevError, match="has no intel_iommu=on"):
-        host.run(*ASKED)
-    assert host.whole() == before
-
-
-def test_a_configuration_with_a_wrong_syntax_is_not_put_in_place(host_of):
-    from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended
-
-    host = host_of("grub_debian")
-    before = host.whole()
-    host.programs.functions["grub-script-check"] = lambda _path: Ended(1, "", "syntax error")
-    with pytest.raises(HostdevError, match="syntax error"):
-        host.run(*ASKED)
-    assert host.whole() == before
-
-
-def test_a_write_that_fails_is_undone(host_of, monkeypatch):
-    host = host_of("grub_bls")
-    before = host.whole()
-    real, renames = os.rename, []
-
-    def full(source, target):
-        renames.append(target)
-        if target.endswith("/etc/default/grub") and len(renames) < 6:
-            raise OSError(28, "No space left on device", target)
-        real(source, target)
-
-    monkeypatch.setattr(os, "rename", full)
-    with pytest.raises(HostdevError, match="No space left on device") as caught:
-        host.run(*ASKED)
-    assert (caught.value.code, caught.value.subject) == ("boot_files", "/etc/default/grub")
-    assert len(renames) > 5
-    assert host.whole() == before
-
-
-def test_an_undo_that_fails_says_so_and_the_book_stays(host_of, monkeypatch):
-    host = host_of("grub_bls")
-    before = host.whole()
-    real, renames = os.rename, []
-
-    def broken(source, target):
-        renames.append(target)
-        if len(renames) > 3:
-            raise OSError(5, "Input/output error", target)
-        real(source, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "rename", broken)
-        with pytest.raises(HostdevError, match="undoing it failed as well") as caught:
-            host.run(*ASKED)
-    assert "Input/output error" in caught.value.details["undo_failed"]
-    assert host.exists(BOOK)
-    host.absent()
     assert host.whole() == before
