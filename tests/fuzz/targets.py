@@ -4,6 +4,13 @@
 
 from __future__ import annotations
 
-from . import damage, kernel, options, record, xml
+from . import boot, damage, kernel, options, record, xml
 
-TARGETS = (*options.TARGETS, *xml.TARGETS, *record.TARGETS, *damage.TARGETS, *kernel.TARGETS)
+TARGETS = (
+    *options.TARGETS,
+    *xml.TARGETS,
+    *record.TARGETS,
+    *damage.TARGETS,
+    *kernel.TARGETS,
+    *boot.TARGETS,
+)

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""GRUB as Debian and Ubuntu have it: a file of our own in /etc/default/grub.d, and grub.cfg made anew.
+
+Never a line in /etc/default/grub: the package's debconf script writes the values that it gets by sourcing it back over
+every line that assigns them. It does not read the folder.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...._model.boot.formats import GRUB_DEFAULTS, OWN
+from ...._model.boot.grub_defaults import formats_in_effect
+from ...._model.boot.planning import Place
+from ..loader import Loader
+from .grub_config import GrubConfig
+
+if t.TYPE_CHECKING:
+    from ...._model.boot.planning import FileChange
+    from ..loader import BootHost, Goal
+
+DEFAULTS = "/etc/default/grub"
+_FOLDER = "/etc/default/grub.d"
+DROP_IN = f"{_FOLDER}/zz-kvm-hostdev.cfg"
+
+
+class GrubDebian(Loader):
+    """Sourced in the order of their names, ours last: it refers to what the variable has from the others."""
+
+    name = "grub_debian"
+
+    def __init__(self, host: BootHost) -> None:
+        super().__init__(host)
+        self._config = GrubConfig(host, "/boot/grub/grub.cfg", "grub-mkconfig")
+
+    def places(self) -> list[Place]:
+        return debian_places(self.host)
+
+    def is_stale(self, goal: Goal) -> bool:
+        return self._config.is_stale(goal)
+
+    def generated(self) -> list[str]:
+        return [self._config.path]
+
+    def generate(self, goal: Goal, _changes: t.Sequence[FileChange]) -> None:
+        self._config.generate(goal)
+
+    def tidy(self) -> None:
+        self._config.tidy()
+
+
+def debian_places(host: BootHost) -> list[Place]:
+    """The files that are sourced, of which only a contradicting word may be replaced, then ours."""
+    beside = [f"{_FOLDER}/{name}" for name in host.tree.names(_FOLDER) if name.endswith(".cfg")]
+    paths = [path for path in (DEFAULTS, *beside) if path != DROP_IN]
+    contents = [(path, data) for path in paths if (data := host.files.read(path)) is not None]
+    forms = formats_in_effect([data for _path, data in contents])
+    others = [
+        Place(path, GRUB_DEFAULTS, in_effect=form, insert=False, line=False)
+        for (path, _data), form in zip(contents, forms)
+    ]
+    return [*others, Place(DROP_IN, OWN, own=_drop_in)]
+
+
+def _drop_in(arguments: tuple[str, ...]) -> bytes:
+    return (
+        "# Made by kvm.hostdev.kernel_arguments, which takes it out again with state=absent.\n"
+        f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(arguments)}"\n'
+    ).encode("ascii")
