@@ -33,7 +33,12 @@ class Programs:
         self._tree = tree
 
     def has(self, name: str) -> bool:
-        return any(os.access(self._tree.local(f"{folder}/{name}"), os.X_OK) for folder in _FOLDERS)
+        return self.path(name) is not None
+
+    def path(self, name: str) -> str | None:
+        """Where a program is; None where it isn't."""
+        paths = [f"{folder}/{name}" for folder in _FOLDERS]
+        return next((path for path in paths if os.access(self._tree.local(path), os.X_OK)), None)
 
     def run(self, *words: str, seconds: float = 600, environment: t.Mapping[str, str] | None = None) -> Ended:
         """Run a program to its end, in plain English and without a question. Raises HostdevError: program_failed."""
