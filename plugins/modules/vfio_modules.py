@@ -79,6 +79,11 @@ options:
       - The generator is found by what the host has, which is initramfs-tools, dracut or mkinitcpio.
     type: bool
     default: false
+  lock_timeout:
+    description:
+      - How many seconds to wait for another run of this module on the same host to end.
+    type: int
+    default: 60
 notes:
   - The host's initramfs is never left half written by C(update-initramfs), nor by dracut, which makes a file beside the
     old one here. C(mkinitcpio) writes over the old image, so that a power cut at that moment leaves a kernel that
@@ -177,6 +182,7 @@ def main() -> None:
                     },
                 },
                 "initramfs": {"type": "bool", "default": False},
+                "lock_timeout": {"type": "int", "default": 60},
             },
             supports_check_mode=True,
         ),

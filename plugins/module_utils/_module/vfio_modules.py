@@ -12,6 +12,7 @@ from .._host.boot.kernels import other_softdeps, read_kernels
 from .._host.boot.own_files import OwnFiles
 from .._host.boot.programs import Programs
 from .._host.boot.vfio_at_boot import VfioAtBoot
+from .._host.record.lock import locked
 from .._host.sysfs import Tree
 from .._model.boot.modules import (
     SHOWN,
@@ -31,9 +32,19 @@ if t.TYPE_CHECKING:
     from .._model.boot.vfio_files import File
 
 
+LOCK = "/run/kvm.hostdev.vfio_modules.lock"
+
+
 def vfio_modules(module: AnsibleModule) -> dict[str, t.Any]:
     """Have vfio loaded at boot, or no longer by us."""
     check_root()
+    if module.check_mode:
+        return _work(module)
+    with locked(LOCK, seconds=module.params["lock_timeout"], doing="a change of what is loaded at boot"):
+        return _work(module)
+
+
+def _work(module: AnsibleModule) -> dict[str, t.Any]:
     tree, check = Tree(), bool(module.check_mode)
     files, programs, kernels = OwnFiles(tree, check=check), Programs(tree), read_kernels(tree)
     at_boot = VfioAtBoot(tree, files, check=check)
