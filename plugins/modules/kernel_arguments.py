@@ -82,6 +82,9 @@ notes:
   - With unified kernel images an addon of our own is built with C(ukify). Where the image's stub knows no addons
     (systemd before 254), or Secure Boot is on and C(/etc/kernel/uki.conf) has no keys, images are built anew from
     C(/etc/kernel/cmdline) beside the old ones, for which the partition needs the space.
+  - Entries and images of another system on the same partition are left alone, where they say whose they are. An addon
+    counts for all unified kernel images of its partition.
+  - Of SUSE's snapshots the running one's entries get the arguments. An older one boots with what it had.
   - With C(rpm-ostree) the arguments are in a new deployment. Where an update is pending, the reboot brings that too.
   - The IOMMU of AMD needs no argument, and C(amd_iommu=on) is none.
 requirements:
@@ -134,7 +137,7 @@ EXAMPLES = r"""
 RETURN = r"""
 loader:
   description:
-    - The boot loader. V(none) where nothing was to be taken out of an unknown one.
+    - The boot loader. Null where nothing was to be taken out, and it is an unknown one.
     - One of V(rpm_ostree), V(proxmox_boot_tool), V(suse_grub), V(suse_sdbootutil), V(unified_kernel_image),
       V(systemd_boot), V(grub_bls), V(grub_debian), V(grub).
   returned: success

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What others did to the files meanwhile: a kernel was installed, an administrator edited, grub-mkconfig was run."""
+"""What others did to the files meanwhile: a new kernel, an administrator's edit, a run of grub-mkconfig."""
 
 from __future__ import annotations
 
