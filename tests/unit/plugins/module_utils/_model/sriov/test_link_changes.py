@@ -78,6 +78,10 @@ def test_without_a_vlan_a_priority_is_not_made_up():
     assert change.settings == {"vlan": 0, "qos": 0, "vlan_protocol": "802.1Q"}
 
 
+def test_a_vlan_that_is_not_known_is_none():
+    assert commands(LinkSettings(), LinkSettings(qos=3)) == ["vlan 0 qos 3"]
+
+
 def test_both_rates_are_given_since_ip_would_ask_for_the_other():
     assert commands(SET, LinkSettings(max_tx_rate=0)) == ["max_tx_rate 0 min_tx_rate 10"]
     assert commands(FRESH, LinkSettings(min_tx_rate=5)) == ["max_tx_rate 0 min_tx_rate 5"]

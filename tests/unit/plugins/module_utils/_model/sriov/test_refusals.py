@@ -113,6 +113,12 @@ def test_a_success_that_is_none_is_explained(it, made, log, why, remedy):
     assert remedy in explanation.remedy
 
 
+def test_of_a_success_that_is_none_the_line_that_tells_is_quoted_or_the_last():
+    log = ["Reject SRIOV config request since if is down!", "after"]
+    assert f'(dmesg: "{log[0]}")' in made_otherwise(write("bnxt_en"), 0, log).found
+    assert '(dmesg: "after")' in made_otherwise(write("hns3"), 0, log).found
+
+
 def test_the_wanted_number_needs_no_explanation():
     assert made_otherwise(write("bnxt_en"), 4) is None
 

@@ -71,6 +71,13 @@ def test_entries_that_are_vfs_of_the_pf_make_as_many():
     ]
 
 
+def test_entries_that_are_vfs_of_another_pf_are_not_counted():
+    vfs = "    vf0:\n      link: enp1s0\n    vf1:\n      link: enp2s0\n"
+    assert made(f"network:\n  ethernets:\n    enp1s0: \n      mtu: 9000\n{vfs}") == [
+        ("/etc/netplan/0.yaml", 6, "vf0: link: enp1s0", True, 1)
+    ]
+
+
 def test_a_vlan_on_the_interface_is_no_vf():
     assert made("network:\n  vlans:\n    v7:\n      id: 7\n      link: enp1s0\n") == []
 

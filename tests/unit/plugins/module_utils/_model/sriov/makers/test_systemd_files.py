@@ -44,6 +44,7 @@ def made(*units, read=link_makers):
         ("Driver=ix*", False),
         ("Driver=!ix*", True),
         ("Driver=!igb", False),
+        ("Driver=!ixgbe igb", False),
         ("OriginalName=*", True),
         ("OriginalName=enp1s0", True),
         ("OriginalName=eth0", None),
