@@ -121,10 +121,14 @@ def _settings(
         for name in ORDER:
             if name not in settings:
                 continue
-            unsure = (name == "mac" and settings[name] != NO_MAC and name not in administered.get(vf, ())) or (
-                name == "spoof_check" and restarted
-            )
-            if unsure or there.get(name) != settings[name]:
+            known = name in administered.get(vf, ())
+            if name == "mac":
+                # What is shown may be the VF's own choice, also where it was told to choose.
+                same = known and settings[name] in (there[name], NO_MAC)
+                same = same or (anew and settings[name] == NO_MAC)
+            else:
+                same = there.get(name) == settings[name] and not (name == "spoof_check" and restarted)
+            if not same:
                 yield PfChange(pf, SETTING, there.get(name), settings[name], vf, name)
 
 

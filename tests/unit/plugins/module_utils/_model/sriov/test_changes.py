@@ -67,13 +67,20 @@ def test_what_all_vfs_are_made_with_is_not_written():
     """A driver may refuse to be told what it does not know: igb a link state, also "auto"."""
     asked = {0: {"link_state": "auto", "trust": False, "mac": "00:00:00:00:00:00"}}
     assert told(PfState(0), PfState(1, vfs=asked)) == [f"VFs of {PF}: 0 -> 1"]
-    assert told(PfState(1, vfs={0: {}}), PfState(1, vfs=asked)) == []
+    assert told(PfState(1, vfs={0: {}}), PfState(1, vfs=asked), {0: ["mac"]}) == []
 
 
 def test_an_address_that_is_shown_may_be_the_vf_s_own_choice():
     mac = {"mac": "52:54:00:12:34:56"}
     present, target = PfState(1, vfs={0: mac}), PfState(1, vfs={0: mac})
     assert told(present, target) == [f"VF 0 of {PF}: mac 52:54:00:12:34:56 -> 52:54:00:12:34:56"]
+    assert told(present, target, {0: ["mac"]}) == []
+
+
+def test_a_vf_that_was_told_to_choose_its_address_shows_its_choice():
+    present = PfState(1, vfs={0: {"mac": "52:54:00:12:34:56"}})
+    target = PfState(1, vfs={0: {"mac": "00:00:00:00:00:00"}})
+    assert told(present, target) == [f"VF 0 of {PF}: mac 52:54:00:12:34:56 -> 00:00:00:00:00:00"]
     assert told(present, target, {0: ["mac"]}) == []
 
 
