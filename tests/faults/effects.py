@@ -18,6 +18,7 @@ from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.iproute import Answer
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.physical_functions import PhysicalFunctions
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -65,7 +66,9 @@ class Effects:
         kernel = host.kernel
         host.system.binder = Binder(host.tree, self._sysfs, self._module)
         host.file = _Record(host.file.path.rpartition("/")[0], self)
-        host.system.vf_settings = VfSettings(host.tree, _Ip(host.links, self))
+        ip = _Ip(host.links, self)
+        host.system.vf_settings = VfSettings(host.tree, ip)
+        host.system.pfs = PhysicalFunctions(host.tree, self._sysfs, ip, host.links.devlink, pauses=())
         for domain in host.libvirt.domains:
             self._wrap(domain)
         self._kernel = kernel
@@ -81,7 +84,7 @@ class Effects:
         if len(self.seen) != self._number:
             return do()
         if self._use is not None:
-            if what.partition(" ")[0].endswith("/unbind"):
+            if what.partition(" ")[0].endswith("/unbind") or what.endswith("sriov_numvfs <- '0'"):
                 # Between the question and the write there is nothing: disks are held meanwhile.
                 raise NoSuchFaultError(what)
             self._use.begin()
