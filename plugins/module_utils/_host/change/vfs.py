@@ -18,6 +18,7 @@ from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
 from ..._model.sriov.state import PfState
 from ..reading.pci import read_device
+from .unmanaged_vfs import keep_off
 
 if t.TYPE_CHECKING:
     from ..._model.claims.made_vfs import MadeVfs
@@ -93,6 +94,16 @@ class VfsRun:
                 names.update(holder.holdings[vf].vf_settings)
             yield number, names
 
+    def files(self, decisions: t.Iterable[VfsDecision], record: Record) -> list[dict[str, str]]:
+        """The diff of the files that go with the VFs."""
+        made = dict(record.tracker.made_vfs)
+        for decision in decisions:
+            if decision.before is not None:
+                made.pop(decision.before.address, None)
+            if decision.after is not None:
+                made[decision.after.address] = decision.after
+        return keep_off(self._host.tree, made.values(), check=True)
+
     def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> None:
         """Do all, or nothing. Raises HostdevError after what was done is undone, as far as that can be."""
         changing = [decision for decision in decisions if decision.changed]
@@ -103,6 +114,8 @@ class VfsRun:
         ]
         if any(decision.changes for decision in changing):
             self._file.write(record)
+            coming = [one.after for one in changing if one.after is not None]
+            keep_off(self._host.tree, [*record.tracker.made_vfs.values(), *coming])
         begun: list[VfsDecision] = []
         try:
             for decision in changing:
@@ -177,6 +190,8 @@ class VfsRun:
             made_vfs.update(before_all)
             record.vfs_journal, record.pools = journal, pools
             raise
+        with contextlib.suppress(HostdevError):  # they could be written before, and do no harm
+            keep_off(self._host.tree, record.tracker.made_vfs.values())
 
     def recover(self, record: Record, boot_id: str) -> list[str]:
         """Undo what an interrupted run began, and say so. VFs that somebody uses by now stay, and are on record."""
@@ -197,8 +212,9 @@ class VfsRun:
         return told
 
 
-def note(decisions: t.Iterable[VfsDecision], outcome: Outcome) -> None:
-    """Add decisions to what came of a run."""
+def note(decisions: t.Iterable[VfsDecision], files: t.Sequence[dict[str, str]], outcome: Outcome) -> None:
+    """Add decisions, and the diff of files, to what came of a run."""
+    outcome.diff.extend(files)
     for decision in decisions:
         outcome.vfs.append(decision)
         outcome.warnings.extend(decision.warnings)
