@@ -40,10 +40,7 @@ def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
             subject=wish.where,
             found=f"no device of this host fits {' or '.join(spec.describe() for spec in wish.specs)}",
             wanted="a physical function",
-            remedy=f"name one of {few(there)}"
-            if there
-            else "see below what keeps the host's cards from SR-IOV: "
-            "the switch of the card's or the host's firmware, or a driver that is missing",
+            remedy=f"name one of {few(there)}" if there else _NONE,
         )
     vf = next((device for device in fitting if device.physical_function), None)
     raise HostdevError(
