@@ -55,7 +55,8 @@ _FILES = re.compile(
 
 
 @functools.cache
-def _entries() -> Entries:
+def entries() -> Entries:
+    """What is laid out for each host, by absolute path."""
     return {
         path: entry
         for path, entry in without(recorded("lab-trixie"), *_FUNCTIONS).items()
@@ -72,7 +73,7 @@ class FakeHost:
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
         """The files of USB and SCSI devices, see fake_nodes."""
-        expand(_entries(), self.root)
+        expand(entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.links = FakeInterfaces(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.libvirt = FakeLibvirt(self.kernel, self.links, self._is_express)
@@ -136,7 +137,7 @@ class FakeHost:
         if facts.exists():
             os.rename(facts, kept)
         shutil.rmtree(self.root)
-        expand(_entries(), self.root)
+        expand(entries(), self.root)
         for device in self.plugged:
             files(self.root, device)
         self.kernel.reboot()
