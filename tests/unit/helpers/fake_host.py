@@ -182,7 +182,11 @@ class FakeHost:
 
     def host_state(self) -> tuple[dict[str, str], dict[str, dict[int, tuple[str, ...] | None]]]:
         """The tree below /sys, with what only PFs know, and of each XML its devices, in any order."""
-        return {**picture(self.root / "sys"), **self.links.picture()}, {
+        return {**picture(self.root / "sys"), **self.links.picture()}, self.domains_state()
+
+    def domains_state(self) -> dict[str, dict[int, tuple[str, ...] | None]]:
+        """Of each XML its devices, in any order."""
+        return {
             uuid: {place: None if text is None else _devices(text) for place, text in xml.items()}
             for uuid, xml in self.libvirt.state().items()
         }
