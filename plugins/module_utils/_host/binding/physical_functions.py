@@ -22,6 +22,7 @@ from .pf_link import PAUSES, PfLink, vfs_of
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.changes import PfChange
+    from ..._model.sriov.settings import Settings
     from ..sysfs import Tree
     from .iproute import Run
 
@@ -66,7 +67,7 @@ class PhysicalFunctions:
         self,
         pf: str,
         target: PfState,
-        administered: t.Mapping[int, t.Collection[str]],
+        administered: t.Mapping[int, Settings],
         ask: t.Callable[[], None],
     ) -> None:
         """Bring the PF and its VFs to the target from whatever they are, and see that they are so.
@@ -93,8 +94,7 @@ class PhysicalFunctions:
         settings.clear()
 
     def _verify(self, pf: str, target: PfState) -> None:
-        known = {vf: list(settings) for vf, settings in target.vfs.items()}
-        left = changes(pf, self.state(pf, eswitch=target.eswitch is not None), target, known)
+        left = changes(pf, self.state(pf, eswitch=target.eswitch is not None), target, target.vfs)
         if left:
             raise HostdevError(
                 "vfs_not_as_set",

@@ -129,6 +129,8 @@ class VfsRun:
         kept: dict[str, tuple[MadeVfs | None, MadeVfs | None]] = {}
         for decision in reversed(begun):
             pf = decision.pf.address
+            # Where it was the record that could not be written, it may have in mind what is undone.
+            kept[pf] = (decision.after, decision.before)
             if error.code == "vfs_hang" and error.subject == pf:
                 # It goes on by itself once it is let. The record has what there may be in the end.
                 more = decision.target.number > decision.pf.present.number
@@ -146,7 +148,7 @@ class VfsRun:
 
     def _lead_back(self, pf: str, was: PfState, record: Record) -> HostdevError | None:
         try:
-            known = {vf: list(settings) for vf, settings in was.vfs.items()}
+            known = {vf: dict.fromkeys(settings) for vf, settings in was.vfs.items()}
             self._pfs.drive(pf, was, known, lambda: self._ask(pf, record))
         except HostdevError as error:
             return error

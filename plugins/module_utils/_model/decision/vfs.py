@@ -64,9 +64,9 @@ class VfsDecision:
     warnings: tuple[str, ...] = ()
 
     @property
-    def administered(self) -> dict[int, t.Collection[str]]:
+    def administered(self) -> t.Mapping[int, Settings]:
         """By VF the settings that we know to have set."""
-        return {} if self.before is None else {vf: set(names) for vf, names in self.before.wanted.vfs.items()}
+        return {} if self.before is None else self.before.wanted.vfs
 
     @property
     def way_back(self) -> PfState:

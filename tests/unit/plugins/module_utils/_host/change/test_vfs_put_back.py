@@ -1,0 +1,101 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is put back of PFs and their VFs, after an error or by state=absent, and what is left since it is others'."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
+
+VF = "0000:01:10.{}"
+FOLDER = f"/sys/bus/pci/devices/{IGB_PF}"
+MAC, OTHER_MAC = "52:54:00:12:34:56", "52:54:00:12:34:57"
+NO_MAC = "00:00:00:00:00:00"
+
+
+@pytest.fixture
+def host(tmp_path):
+    return FakeHost(tmp_path)
+
+
+@pytest.fixture
+def bare(host):
+    """A host whose PF has no VFs, and is down."""
+    host.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    host.links.online = False
+    host.kernel.log.clear()
+    host.links.log.clear()
+    return host
+
+
+def settings(host):
+    return host.links.settings[host.links.interface]
+
+
+def refused(call):
+    with pytest.raises(HostdevError) as caught:
+        call()
+    return caught.value
+
+
+def test_a_vf_may_choose_its_address_again(bare):
+    bare.set_vfs(2, vfs={0: {"mac": MAC}})
+    assert bare.set_vfs(2, vfs={0: {"mac": NO_MAC}}).changed
+    assert settings(bare)[0]["mac"] == NO_MAC
+    settings(bare)[0]["mac"] = OTHER_MAC  # its own choice
+    assert not bare.set_vfs(2, vfs={0: {"mac": NO_MAC}}).changed
+
+
+def test_an_undo_takes_back_an_address(bare):
+    bare.set_vfs(2)
+    bare.links.refused["trust"] = errno.EPERM
+    refused(lambda: bare.set_vfs(2, vfs={0: {"mac": MAC}, 1: {"trust": True}}))
+    assert settings(bare)[0]["mac"] == NO_MAC
+
+
+def test_absent_takes_back_an_address(host):
+    host.set_vfs(4, take_over=True, vfs={0: {"mac": MAC}})
+    host.set_vfs(None)
+    assert settings(host)[0]["mac"] == NO_MAC
+
+
+@pytest.mark.parametrize("number", [None, 2])
+def test_a_record_that_can_not_be_written_says_what_there_is_once_it_can(bare, monkeypatch, number):
+    bare.set_vfs(4)
+    before, record = bare.host_state(), bare.record
+    write, calls = type(bare.file).write, []
+
+    def fails_second(file, what):
+        calls.append(what)
+        if len(calls) == 2:
+            raise HostdevError("record_unwritable", subject="the record", found="no space")
+        write(file, what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bare.file), "write", fails_second)
+        refused(lambda: bare.set_vfs(number))
+    assert bare.host_state() == before
+    assert bare.record["vfs"] == record["vfs"]
+
+
+def test_nothing_is_on_record_of_vfs_whose_record_could_not_be_written(bare, monkeypatch):
+    before = bare.host_state()
+    write, calls = type(bare.file).write, []
+
+    def fails_second(file, what):
+        calls.append(what)
+        if len(calls) == 2:
+            raise HostdevError("record_unwritable", subject="the record", found="no space")
+        write(file, what)
+
+    monkeypatch.setattr(type(bare.file), "write", fails_second)
+    refused(lambda: bare.set_vfs(4))
+    assert bare.host_state() == before
+    assert "vfs" not in bare.record
