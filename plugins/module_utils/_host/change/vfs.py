@@ -51,8 +51,8 @@ class VfsRun:
         """What is to be done, PF by PF. Raises HostdevError."""
         devices = choose_pfs(snapshot, wish)
         decisions = [
-            decide_vfs(snapshot, wish, self._pf(snapshot, device, wish), made_of(snapshot, device))
-            for device in devices
+            decide_vfs(snapshot, wish, self._pf(snapshot, device, wish, made), made)
+            for device, made in ((device, made_of(snapshot, device)) for device in devices)
         ]
         return [*decisions, *self._gone(snapshot, wish)] if wish.absent else decisions
 
@@ -67,8 +67,9 @@ class VfsRun:
                 told = f"{made.address} is no longer on the host: it is taken off the record"
                 yield VfsDecision(Pf(device, PfState(0), 0, {}), PfState(0), made, None, (told,))
 
-    def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish) -> Pf:
-        present = self._pfs.state(device.address, eswitch=wish.eswitch is not None)
+    def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish, made: MadeVfs | None) -> Pf:
+        eswitch = wish.eswitch is not None or (made is not None and made.original.eswitch is not None)
+        present = self._pfs.state(device.address, eswitch=eswitch)
         theirs = {vf: names for vf, names in self._theirs(snapshot, device) if names}
         pf = Pf(device, present, device.total_vfs, theirs)
         if wish.absent:

@@ -29,7 +29,12 @@ def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
     inventory = snapshot.inventory
     specs = [spec.resolved(inventory) for spec in wish.specs]
     fitting = [device for device in inventory.devices.values() if any(spec.matches(device) for spec in specs)]
-    pfs = [device for device in fitting if device.device_type == TYPE_PF]
+    pfs = [
+        device
+        for device in fitting
+        # One that can have no VFs any more is given back all the same.
+        if device.device_type == TYPE_PF or (wish.absent and made_of(snapshot, device) is not None)
+    ]
     _check_addresses(wish, pfs)
     if pfs or (wish.absent and not fitting):
         return pfs

@@ -21,7 +21,7 @@ from ..sriov.refusals import NumberWrite, not_by_number
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
 from .pfs import check_pf
-from .vfs_in_use import check_idle, check_pf_may_restart
+from .vfs_in_use import check_idle, check_pf_may_restart, uses_of_vfs
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -109,7 +109,6 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     _check_driver(pf, target)
     _check_unused(snapshot, pf, target, wish)
     told = [*notes, *_others(pf)]
-    original = pf.present if made is None else made.original
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
     wanted = PfState(
@@ -120,8 +119,20 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         wish.eswitch,
         {vf: values for vf, values in settings.items() if values},
     )
-    after = MadeVfs(pf.address, pf.device.identity, wanted, original)
+    after = MadeVfs(pf.address, pf.device.identity, wanted, _original(pf, made, wish))
     return VfsDecision(pf, target, made, after, tuple(told))
+
+
+def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish) -> PfState:
+    """How the PF was before we came. Of what is asked for only now it is how that is now."""
+    if made is None:
+        return pf.present
+    original = made.original
+    if wish.mtu is not None and made.wanted.mtu is None and pf.present.mtu is not None:
+        original = replace(original, mtu=pf.present.mtu)
+    if wish.eswitch is not None and original.eswitch is None:
+        original = replace(original, eswitch=pf.present.eswitch)
+    return original
 
 
 def _others(pf: Pf) -> t.Iterator[str]:
@@ -204,13 +215,18 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     if made is None:
         there = f"{pf.address} has {present.number} VFs that this collection did not make: they are left as they are"
         return VfsDecision(pf, PfState(present.number), None, None, (there,) if present.number else ())
-    original, told = made.original, []
+    original, told = _can_be_put_back(pf, made)
     if original.up is False and present.up and snapshot.inventory.host_uses.get(pf.address):
         original = replace(original, up=None)
         told.append(f"{pf.address} was down, and stays up: the host uses it by now")
     if present.number != made.wanted.number:
         told.append(f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made")
-        return VfsDecision(pf, replace(original, number=present.number, vfs={}), made, None, tuple(told))
+        if uses_of_vfs(snapshot, pf.device):
+            told.append(f"VFs of {pf.address} are in use: its interface stays as it is")
+            original = replace(original, up=None, mtu=None, eswitch=None)
+        target = replace(original, number=present.number, vfs={})
+        _check_unused(snapshot, pf, target, wish)
+        return VfsDecision(pf, target, made, None, tuple(told))
     if original.number == present.number:
         # What we never set is not put back.
         names = {vf: list(settings) for vf, settings in made.wanted.vfs.items()}
@@ -220,6 +236,17 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     target = replace(original, vfs={vf: settings for vf, settings in vfs.items() if settings})
     _check_unused(snapshot, pf, target, wish)
     return VfsDecision(pf, target, made, None, tuple(told))
+
+
+def _can_be_put_back(pf: Pf, made: MadeVfs) -> tuple[PfState, list[str]]:
+    """What there was, without what we never changed, and what the PF has none of now."""
+    original, told = made.original, []
+    if made.wanted.mtu is None:
+        original = replace(original, mtu=None)
+    if pf.present.up is None and original.up is not None:
+        told.append(f"{pf.address} has no network interface on the host: nothing of that is put back")
+    missing = [name for name in ("autoprobe", "up", "mtu", "eswitch") if getattr(pf.present, name) is None]
+    return replace(original, **dict.fromkeys(missing)), told
 
 
 def _check_way(pf: Pf, number: int) -> None:
@@ -262,7 +289,8 @@ def _check_unused(snapshot: Snapshot, pf: Pf, target: PfState, wish: VfsWish) ->
     """Raises HostdevError where a change would take a VF, or the PF's carrier, from whoever uses it."""
     present = pf.present
     restarts = target.mtu not in (None, present.mtu) or target.eswitch not in (None, present.eswitch)
-    if present.number and (target.number != present.number or restarts):
+    stops = restarts or (target.up is False and present.up is True)
+    if present.number and (target.number != present.number or stops):
         what = f"{present.number} -> {target.number} VFs" if target.number != present.number else "a restart of the PF"
         check_idle(snapshot, pf.device, what)
     if target.number != present.number or restarts:

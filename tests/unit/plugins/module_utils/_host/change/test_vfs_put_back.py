@@ -99,3 +99,74 @@ def test_nothing_is_on_record_of_vfs_whose_record_could_not_be_written(bare, mon
     refused(lambda: bare.set_vfs(4))
     assert bare.host_state() == before
     assert "vfs" not in bare.record
+
+
+def test_an_e_switch_that_was_asked_for_later_is_given_back(bare):
+    bare.links.eswitch = "legacy"
+    bare.set_vfs(4)
+    bare.set_vfs(4, eswitch="switchdev")
+    bare.set_vfs(4)
+    bare.set_vfs(None)
+    assert bare.links.eswitch == "legacy"
+
+
+def test_an_e_switch_that_is_as_it_was_is_no_restart(host):
+    host.links.eswitch = "legacy"
+    host.set_vfs(4, take_over=True, eswitch="legacy")
+    host.claim({"name": "nic", "address": VF.format(6)})
+    assert host.set_vfs(None).changed
+    assert "vfs" not in host.record
+
+
+def test_a_pf_is_not_taken_down_under_vfs_in_use(host):
+    host.links.online = False
+    host.set_vfs(4, take_over=True)
+    host.claim({"name": "nic", "address": VF.format(6)})
+    assert refused(lambda: host.set_vfs(None)).code == "vfs_in_use"
+    assert host.links.online
+    host.release()
+    host.set_vfs(None)
+    assert not host.links.online
+
+
+def test_a_pf_is_not_restarted_under_vfs_that_others_made_since(bare):
+    bare.set_vfs(4, mtu=9000)
+    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "3")
+    bare.claim({"name": "nic", "address": VF.format(0)})
+    outcome = bare.set_vfs(None)
+    assert any("stays as it is" in warning for warning in outcome.warnings)
+    assert (bare.links.online, bare.links.mtu) == (True, 9000)
+    assert "vfs" not in bare.record
+
+
+def test_an_mtu_that_was_never_asked_for_is_left(bare):
+    bare.set_vfs(4)
+    bare.links.mtu = 9000  # by the host's own network
+    bare.set_vfs(None)
+    assert bare.links.mtu == 9000
+
+
+def test_an_mtu_that_was_asked_for_later_is_given_back_as_it_was_then(bare):
+    bare.set_vfs(4)
+    bare.links.mtu = 4000
+    bare.set_vfs(4, mtu=9000)
+    bare.set_vfs(None)
+    assert bare.links.mtu == 4000
+
+
+def test_absent_works_without_the_pf_s_driver(bare):
+    bare.set_vfs(4, mtu=9000)
+    bare.kernel.store(f"{FOLDER}/driver/unbind", IGB_PF)
+    outcome = bare.set_vfs(None)
+    assert outcome.changed
+    assert "vfs" not in bare.record
+
+
+def test_absent_works_where_sr_iov_is_switched_off_since(bare):
+    bare.set_vfs(4)
+    bare.reboot()
+    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    bare.write(f"{FOLDER}/sriov_totalvfs", "0\n")
+    assert bare.set_vfs(None).changed
+    assert "vfs" not in bare.record
