@@ -16,7 +16,7 @@ from ..claims.made_vfs import MadeVfs
 from ..errors import HostdevError, few
 from ..sriov.changes import changes
 from ..sriov.driver_settings import refusals
-from ..sriov.link_settings import LinkSettings
+from ..sriov.link_settings import NO_MAC, LinkSettings
 from ..sriov.refusals import NumberWrite, not_by_number
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
@@ -106,6 +106,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     if number == 0 and (pf.present.number == 0 if made is None else made.original.number == 0):
         return _given_back(snapshot, wish, pf, made)
     target, notes = _target(pf, made, wish, number)
+    _check_interface(pf, target, wish)
     _check_driver(pf, target)
     _check_unused(snapshot, pf, target, wish)
     told = [*notes, *_others(pf)]
@@ -199,11 +200,16 @@ def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[P
 def set_already(present: PfState, made: MadeVfs | None, vf: int) -> dict[str, t.Any]:
     """What a VF has that it would not have when it was made anew.
 
-    The address that is shown may be the VF's own choice, and spoof check the driver's: these are set if we set them.
+    The address that is shown may be the VF's own choice, and spoof check the driver's: these are set if we set them, and
+    an address of a VF that was there before us.
     """
     there = present.vfs.get(vf, {})
     others = {name: value for name, value in there.items() if name in DEFAULTS and value != DEFAULTS[name]}
     others.pop("mac", None)
+    # One that it had before we came may be another's doing.
+    mac = (present if made is None else made.original).vfs.get(vf, {}).get("mac", NO_MAC)
+    if mac != NO_MAC and mac == there.get("mac"):
+        others["mac"] = mac
     if "vlan" in others or "qos" in others or "vlan_protocol" in others:
         others.update({name: there[name] for name in ("vlan", "qos", "vlan_protocol") if name in there})
     return {**others, **({} if made is None else made.wanted.vfs.get(vf, {}))}
@@ -257,6 +263,19 @@ def _check_way(pf: Pf, number: int) -> None:
     another = not_by_number(write, max_vfs=pf.max_vfs)
     if another is not None:
         raise HostdevError("vfs_failed", subject=pf.address, **another._asdict())
+
+
+def _check_interface(pf: Pf, target: PfState, wish: VfsWish) -> None:
+    """Refuse what is set through an interface that the PF does not have, such as of NVMe."""
+    what = "mtu" if wish.mtu is not None and target.number else "settings" if any(target.vfs.values()) else None
+    if what is not None and pf.present.up is None:
+        raise HostdevError(
+            "vfs_failed",
+            subject=f"{what} of {pf.address}",
+            found=f"{pf.address} has no network interface on the host (driver {pf.device.driver})",
+            wanted="a PF with an interface, through which that is set",
+            remedy=f"leave {what} out, or bring its interface back if it is in another network namespace",
+        )
 
 
 def _check_driver(pf: Pf, target: PfState) -> None:

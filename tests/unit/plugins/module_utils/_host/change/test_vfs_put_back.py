@@ -170,3 +170,29 @@ def test_absent_works_where_sr_iov_is_switched_off_since(bare):
     bare.write(f"{FOLDER}/sriov_totalvfs", "0\n")
     assert bare.set_vfs(None).changed
     assert "vfs" not in bare.record
+
+
+@pytest.mark.parametrize("wish", [{"every": {"vlan": 5}}, {"mtu": 9000}])
+def test_what_needs_an_interface_is_refused_before_a_write_without_one(bare, wish):
+    interfaces = Path(f"{bare.root}{FOLDER}/net")
+    for name in os.listdir(interfaces):
+        os.rename(interfaces / name, f"{bare.root}/{name}")
+    error = refused(lambda: bare.set_vfs(4, check_mode=True, **wish))
+    assert "no network interface" in error.found
+    assert bare.kernel.log == []
+
+
+def test_an_undo_gives_addresses_back_to_vfs_of_others(host):
+    settings(host)[1].update(mac=MAC)
+    before = host.host_state()
+    host.kernel.fail(3, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    refused(lambda: host.set_vfs(3, take_over=True))
+    assert host.host_state() == before
+
+
+def test_addresses_of_vfs_that_are_taken_over_and_stay_are_set_again(host):
+    settings(host)[1].update(mac=MAC)
+    host.set_vfs(3, take_over=True)
+    assert settings(host)[1]["mac"] == MAC
+    host.set_vfs(2)
+    assert settings(host)[1]["mac"] == MAC
