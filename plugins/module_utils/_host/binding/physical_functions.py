@@ -56,7 +56,7 @@ class PhysicalFunctions:
         )
         if not self._tree.names(f"{DEVICES}/{pf}/net"):
             return bare
-        link = self._link(pf).read()
+        link = self._link(pf).read_all(number)
         vfs = {vf: settings.given() for vf, settings in link.vfs.items() if vf < number}
         return replace(bare, up=link.up, mtu=link.mtu, vfs=vfs)
 

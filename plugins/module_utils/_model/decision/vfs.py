@@ -20,7 +20,7 @@ from ..sriov.link_settings import NO_MAC, LinkSettings
 from ..sriov.refusals import NumberWrite, not_by_number
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
-from .pfs import check_pf
+from .pfs import check_own_addresses, check_pf
 from .vfs_in_use import check_idle, check_pf_may_restart, uses_of_vfs
 
 if t.TYPE_CHECKING:
@@ -112,6 +112,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     told = [*notes, *_others(pf)]
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
+    check_own_addresses(pf.device, settings)
     wanted = PfState(
         number,
         target.autoprobe,

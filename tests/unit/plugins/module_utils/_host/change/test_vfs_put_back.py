@@ -182,6 +182,23 @@ def test_what_needs_an_interface_is_refused_before_a_write_without_one(bare, wis
     assert bare.kernel.log == []
 
 
+def test_a_vf_that_is_not_shown_for_a_moment_is_on_record_as_it_was(host):
+    settings(host)[2].update(vlan=5, qos=1)
+    host.system.pfs._pauses = (0, 0, 0)
+    host.links.hidden[2] = 2
+    host.set_vfs(4, take_over=True, vfs={2: {"vlan": 9, "qos": 0, "vlan_protocol": "802.1Q"}})
+    assert host.record["vfs"][0]["original"]["vfs"]["2"]["vlan"] == 5
+    host.set_vfs(None)
+    assert (settings(host)[2]["vlan"], settings(host)[2]["qos"]) == (5, 1)
+
+
+def test_an_address_that_another_vf_was_given_before_is_refused(bare):
+    bare.set_vfs(2, vfs={0: {"mac": MAC}})
+    error = refused(lambda: bare.set_vfs(2, vfs={1: {"mac": MAC}}))
+    assert "VF 0" in error.found
+    assert bare.set_vfs(2, vfs={0: {"mac": OTHER_MAC}, 1: {"mac": MAC}}).changed
+
+
 def test_an_undo_gives_addresses_back_to_vfs_of_others(host):
     settings(host)[1].update(mac=MAC)
     before = host.host_state()
