@@ -157,3 +157,8 @@ def test_a_state_is_read_as_it_was_written():
 def test_what_is_no_vf_s_number_is_refused_on_record(key):
     with pytest.raises(forms.DocumentError, match="the number of a VF"):
         PfState.FORM({"number": 3, "vfs": {key: {}}}, "wanted")
+
+
+def test_a_number_of_a_vf_of_many_digits_is_none():
+    with pytest.raises(forms.DocumentError, match="the number of a VF"):
+        PfState.FORM({"number": 1, "vfs": {"1" * 5000: {}}}, "wanted")
