@@ -46,10 +46,14 @@ class VfsRun:
         self._pfs = host.pfs
         self._file = file
         self._pools = pools
+        self._now: dict[str, str | None] = {}
+        """Where PFs on record are now, by the address that the record has."""
 
     def decide(self, snapshot: Snapshot, wish: VfsWish) -> list[VfsDecision]:
         """What is to be done, PF by PF. Raises HostdevError."""
         devices = choose_pfs(snapshot, wish)
+        made_vfs = snapshot.tracker.made_vfs.values()
+        self._now = {made.address: made.pf_in(snapshot.inventory) for made in made_vfs}
         decisions = [
             decide_vfs(snapshot, wish, self._pf(snapshot, device, wish, made), made)
             for device, made in ((device, made_of(snapshot, device)) for device in devices)
@@ -104,6 +108,7 @@ class VfsRun:
         if any(decision.changes for decision in changing):
             self._file.write(record)
         begun: list[VfsDecision] = []
+        known = dict(record.tracker.made_vfs)
         try:
             for decision in changing:
                 begun.append(decision)
@@ -111,6 +116,7 @@ class VfsRun:
                     self._drive(decision, record)
             self._close(record, {one.pf.address: (one.before, one.after) for one in changing})
         except HostdevError as error:
+            record.tracker.made_vfs = known
             raise self._undo(begun, record, error) from error
 
     def _drive(self, decision: VfsDecision, record: Record) -> None:
@@ -130,8 +136,6 @@ class VfsRun:
         kept: dict[str, tuple[MadeVfs | None, MadeVfs | None]] = {}
         for decision in reversed(begun):
             pf = decision.pf.address
-            # Where it was the record that could not be written, it may have in mind what is undone.
-            kept[pf] = (decision.after, decision.before)
             if error.code == "vfs_hang" and error.subject == pf:
                 # It goes on by itself once it is let. The record has what there may be in the end.
                 more = decision.target.number > decision.pf.present.number
@@ -156,12 +160,15 @@ class VfsRun:
         return None
 
     def _close(self, record: Record, ends: t.Mapping[str, tuple[MadeVfs | None, MadeVfs | None]]) -> None:
-        made_vfs = record.tracker.made_vfs
-        for before, after in ends.values():
-            if before is not None:
-                made_vfs.pop(before.address, None)
-            if after is not None:
-                made_vfs[after.address] = after
+        # Cards may have changed places: none takes the entry of another that moved on.
+        ended = {before.address for before, _after in ends.values() if before is not None}
+        made_vfs = {}
+        for address, made in record.tracker.made_vfs.items():
+            if address not in ended:
+                now = self._now.get(address) or address
+                made_vfs[now] = replace(made, address=now)
+        made_vfs.update({after.address: after for _before, after in ends.values() if after is not None})
+        record.tracker.made_vfs = made_vfs
         record.vfs_journal = []
         # As where a claim is closed: what can't be counted is no reason to undo what is done.
         with contextlib.suppress(HostdevError):

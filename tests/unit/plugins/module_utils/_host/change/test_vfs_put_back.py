@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -213,3 +214,24 @@ def test_addresses_of_vfs_that_are_taken_over_and_stay_are_set_again(host):
     assert settings(host)[1]["mac"] == MAC
     host.set_vfs(2)
     assert settings(host)[1]["mac"] == MAC
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_cards_that_changed_places_keep_their_entries(bare, fails):
+    bare.set_vfs(4)
+    bare.write("/sys/bus/pci/devices/0000:03:00.0/sriov_totalvfs", "7\n")
+    second = bare.system.inventory().devices["0000:03:00.0"]
+    record = bare.record
+    (entry,) = record["vfs"]
+    record["vfs"] = [
+        {**entry, "address": IGB_PF, "identity": second.identity},
+        {**entry, "address": second.address},
+    ]
+    bare.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(record))
+    if fails:
+        bare.links.refused["trust"] = errno.EPERM
+        refused(lambda: bare.set_vfs(4, vfs={0: {"trust": True}}))
+    else:
+        assert bare.set_vfs(4).changed
+    kept = {made["address"]: made["identity"] for made in bare.record["vfs"]}
+    assert kept == {IGB_PF: entry["identity"], second.address: second.identity}
