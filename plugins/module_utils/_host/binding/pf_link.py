@@ -112,7 +112,7 @@ class PfLink:
         )
 
     def read_all(self, number: int) -> Link:
-        """The interface with so many VFs. Some that are not shown are asked for again; none are where a driver has none."""
+        """The interface with so many VFs. Those that are not shown are asked for again, where a driver shows any."""
         link = self.read()
         for pause in self._pauses:
             if not link.vfs or link.truncated or all(vf in link.vfs for vf in range(number)):

@@ -201,13 +201,12 @@ def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[P
 def set_already(present: PfState, made: MadeVfs | None, vf: int) -> dict[str, t.Any]:
     """What a VF has that it would not have when it was made anew.
 
-    The address that is shown may be the VF's own choice, and spoof check the driver's: these are set if we set them, and
-    an address of a VF that was there before us.
+    The address that is shown may be the VF's own choice, and spoof check the driver's: these are set if we set them.
+    So is the address that a VF had before we came, which may be another's doing.
     """
     there = present.vfs.get(vf, {})
     others = {name: value for name, value in there.items() if name in DEFAULTS and value != DEFAULTS[name]}
     others.pop("mac", None)
-    # One that it had before we came may be another's doing.
     mac = (present if made is None else made.original).vfs.get(vf, {}).get("mac", NO_MAC)
     if mac != NO_MAC and mac == there.get("mac"):
         others["mac"] = mac
@@ -252,8 +251,8 @@ def _can_be_put_back(pf: Pf, made: MadeVfs) -> tuple[PfState, list[str]]:
         original = replace(original, mtu=None)
     if pf.present.up is None and original.up is not None:
         told.append(f"{pf.address} has no network interface on the host: nothing of that is put back")
-    missing = [name for name in ("autoprobe", "up", "mtu", "eswitch") if getattr(pf.present, name) is None]
-    return replace(original, **dict.fromkeys(missing)), told
+    missing = {name: None for name in ("autoprobe", "up", "mtu", "eswitch") if getattr(pf.present, name) is None}
+    return replace(original, **t.cast("dict[str, t.Any]", missing)), told
 
 
 def _check_way(pf: Pf, number: int) -> None:
