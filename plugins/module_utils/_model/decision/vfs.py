@@ -76,7 +76,7 @@ class VfsDecision:
             vfs = {vf: set_already(present, self.before, vf) for vf in range(present.number)}
         else:
             vfs = {
-                vf: {name: value for name, value in present.vfs.get(vf, {}).items() if name in settings}
+                vf: {name: value for name, value in present.vfs.get(vf, {}).items() if name in _touched(settings)}
                 for vf, settings in self.target.vfs.items()
             }
         eswitch = None if self.target.eswitch is None else present.eswitch
@@ -90,6 +90,11 @@ class VfsDecision:
     def changed(self) -> bool:
         before, after = (None if made is None else made.as_dict() for made in (self.before, self.after))
         return bool(self.changes) or before != after
+
+
+def _touched(settings: t.Collection[str]) -> set[str]:
+    """The settings that are written for these: the spoof check is off while an address changes."""
+    return {*settings, *(["spoof_check"] if "mac" in settings else [])}
 
 
 def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) -> VfsDecision:

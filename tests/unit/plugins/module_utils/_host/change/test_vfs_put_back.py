@@ -235,3 +235,25 @@ def test_cards_that_changed_places_keep_their_entries(bare, fails):
         assert bare.set_vfs(4).changed
     kept = {made["address"]: made["identity"] for made in bare.record["vfs"]}
     assert kept == {IGB_PF: entry["identity"], second.address: second.identity}
+
+
+def test_a_spoof_check_is_on_again_where_a_run_ended_while_an_address_changed(bare, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    bare.set_vfs(2)
+    before = bare.host_state()
+    ask = type(bare.links).__call__
+
+    def dies(links, words):
+        if "mac" in words:
+            raise Killed
+        return ask(links, words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bare.links), "__call__", dies)
+        with pytest.raises(Killed):
+            bare.set_vfs(2, vfs={1: {"mac": MAC}})
+    assert not settings(bare)[1]["spoof_check"]
+    bare.release(owner="nobody")
+    assert bare.host_state() == before
