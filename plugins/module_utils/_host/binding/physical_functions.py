@@ -72,7 +72,8 @@ class PhysicalFunctions:
     ) -> None:
         """Bring the PF and its VFs to the target from whatever they are, and see that they are so.
 
-        `ask` is called right before VFs are removed, and may refuse that. Raises HostdevError, with some of it done.
+        `ask` is called right before VFs are removed, or the PF stops with them, and may refuse. Raises HostdevError,
+        with some of it done.
         """
         eswitch = target.eswitch is not None
         present = self.state(pf, eswitch=eswitch)
@@ -105,9 +106,10 @@ class PhysicalFunctions:
             )
 
     def _apply(self, change: PfChange, ask: t.Callable[[], None]) -> None:
+        if (change.kind == NUMBER and change.before) or change.stops_pf:
+            ask()
         if change.kind == NUMBER:
             if change.before:
-                ask()
                 self._set_number(change.pf, 0)
             if change.after:
                 self._set_number(change.pf, change.after)

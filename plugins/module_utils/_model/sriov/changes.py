@@ -35,6 +35,11 @@ class PfChange:
     vf: int | None = None
     name: str | None = None
 
+    @property
+    def stops_pf(self) -> bool:
+        """Whether the PF stops for it, and its VFs with it."""
+        return self.kind in (MTU, ESWITCH) or (self.kind == UP and not self.after)
+
     def as_dict(self) -> dict[str, t.Any]:
         known = {"vf": self.vf, "name": self.name}
         return {

@@ -257,3 +257,25 @@ def test_a_spoof_check_is_on_again_where_a_run_ended_while_an_address_changed(ba
     assert not settings(bare)[1]["spoof_check"]
     bare.release(owner="nobody")
     assert bare.host_state() == before
+
+
+def test_an_interrupted_change_takes_no_pf_down_under_vfs_in_use_by_now(host, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_args):
+        raise Killed
+
+    host.links.online = False
+    with monkeypatch.context() as patch:
+        patch.setattr(type(host.system.pfs), "_verify", die)
+        with pytest.raises(Killed):
+            host.set_vfs(4, take_over=True)
+    host.kernel.load_module("vfio-pci")
+    host.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver/unbind", VF.format(2))
+    host.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
+    host.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
+    host.kernel.opens(77, "dpdk-testpmd", [VF.format(2)])
+    outcome = host.release(owner="nobody")
+    assert any("is left as it is" in warning for warning in outcome.warnings)
+    assert host.links.online
