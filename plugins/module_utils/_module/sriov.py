@@ -73,6 +73,15 @@ def _specs(options: t.Mapping[str, t.Any]) -> tuple[str, tuple[DeviceSpec, ...]]
         return "specs", parse_device_specs(options["specs"], "specs")
     for name in ("address", "devname"):
         if options[name] is not None:
+            if not options[name].strip():
+                # In a device spec that would be any device.
+                raise HostdevError(
+                    "invalid_option",
+                    subject=name,
+                    found="it is empty",
+                    wanted="one physical function",
+                    remedy=f"see what the variable has that {name} is made of",
+                )
             spec = {name: options[name]}
             try:
                 return f"{name} {options[name]}", parse_device_specs([spec], "specs")

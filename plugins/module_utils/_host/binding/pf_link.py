@@ -111,6 +111,16 @@ class PfLink:
             problem, wanted="its VFs' settings as they are now", remedy=f"see ip link show {interface} on the host"
         )
 
+    def read_all(self, number: int) -> Link:
+        """The interface with so many VFs. Those that are not shown are asked for again, where a driver shows any."""
+        link = self.read()
+        for pause in self._pauses:
+            if not link.vfs or link.truncated or all(vf in link.vfs for vf in range(number)):
+                break
+            self._sleep(pause)
+            link = self.read()
+        return link
+
     def showing(self, numbers: t.Collection[int]) -> Link:
         """The interface with at least these VFs. One that is there and not shown is asked for again, for seconds."""
         there = vfs_of(self._tree, self.pf)

@@ -22,6 +22,7 @@ from .pf_link import PAUSES, PfLink, vfs_of
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.changes import PfChange
+    from ..._model.sriov.settings import Settings
     from ..sysfs import Tree
     from .iproute import Run
 
@@ -55,7 +56,7 @@ class PhysicalFunctions:
         )
         if not self._tree.names(f"{DEVICES}/{pf}/net"):
             return bare
-        link = self._link(pf).read()
+        link = self._link(pf).read_all(number)
         vfs = {vf: settings.given() for vf, settings in link.vfs.items() if vf < number}
         return replace(bare, up=link.up, mtu=link.mtu, vfs=vfs)
 
@@ -66,12 +67,13 @@ class PhysicalFunctions:
         self,
         pf: str,
         target: PfState,
-        administered: t.Mapping[int, t.Collection[str]],
+        administered: t.Mapping[int, Settings],
         ask: t.Callable[[], None],
     ) -> None:
         """Bring the PF and its VFs to the target from whatever they are, and see that they are so.
 
-        `ask` is called right before VFs are removed, and may refuse that. Raises HostdevError, with some of it done.
+        `ask` is called right before VFs are removed, or the PF stops with them, and may refuse. Raises HostdevError,
+        with some of it done.
         """
         eswitch = target.eswitch is not None
         present = self.state(pf, eswitch=eswitch)
@@ -93,8 +95,7 @@ class PhysicalFunctions:
         settings.clear()
 
     def _verify(self, pf: str, target: PfState) -> None:
-        known = {vf: list(settings) for vf, settings in target.vfs.items()}
-        left = changes(pf, self.state(pf, eswitch=target.eswitch is not None), target, known)
+        left = changes(pf, self.state(pf, eswitch=target.eswitch is not None), target, target.vfs)
         if left:
             raise HostdevError(
                 "vfs_not_as_set",
@@ -105,9 +106,10 @@ class PhysicalFunctions:
             )
 
     def _apply(self, change: PfChange, ask: t.Callable[[], None]) -> None:
+        if (change.kind == NUMBER and change.before) or change.stops_pf:
+            ask()
         if change.kind == NUMBER:
             if change.before:
-                ask()
                 self._set_number(change.pf, 0)
             if change.after:
                 self._set_number(change.pf, change.after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..._model.boot.arguments import in_force, place, words
+from ..._model.boot.arguments import contradicts, in_force, place, words
 from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
@@ -77,6 +77,7 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
     known = dataclasses.replace(book, loader=loader.name) if book else Book(loader.name)
     if request.absent and book is None:
         return _nothing_of_ours(loader, request, known, running)
+    _check_earlier(request, known)
     wanted = Wanted(request.wanted(known), request.replace, _agreed(known))
     plan = plan_arguments(loader.places(), loader.read, known, wanted)
     gone = tuple(argument for argument in known.arguments if argument not in wanted.arguments)
@@ -95,6 +96,22 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
         reboot_needed=_differs(goal, running),
         notes=(*loader.notes, *([loader.note] if plan.needed and loader.note else [])),
     )
+
+
+def _check_earlier(request: ArgumentRequest, book: Book) -> None:
+    """Refuse what takes back what an earlier task asked for, which stays beside it."""
+    if request.absent or request.exclusive:
+        return
+    for argument in request.arguments:
+        for earlier in book.arguments:
+            if contradicts(argument, earlier) or contradicts(earlier, argument):
+                raise HostdevError(
+                    "argument_contradicted",
+                    subject="arguments",
+                    found=f"{argument} contradicts {earlier}, which an earlier task asked for",
+                    wanted="one of the two",
+                    remedy=f"take {earlier} out with state=absent first, or set exclusive=true",
+                )
 
 
 def _nothing_of_ours(loader: Loader, request: ArgumentRequest, book: Book, running: list[str]) -> ArgumentOutcome:

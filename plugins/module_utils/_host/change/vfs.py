@@ -48,13 +48,17 @@ class VfsRun:
         self._pfs = host.pfs
         self._file = file
         self._pools = pools
+        self._now: dict[str, str | None] = {}
+        """Where PFs on record are now, by the address that the record has."""
 
     def decide(self, snapshot: Snapshot, wish: VfsWish) -> list[VfsDecision]:
         """What is to be done, PF by PF. Raises HostdevError."""
         devices = choose_pfs(snapshot, wish)
+        made_vfs = snapshot.tracker.made_vfs.values()
+        self._now = {made.address: made.pf_in(snapshot.inventory) for made in made_vfs}
         decisions = [
-            decide_vfs(snapshot, wish, self._pf(snapshot, device, wish), made_of(snapshot, device))
-            for device in devices
+            decide_vfs(snapshot, wish, self._pf(snapshot, device, wish, made), made)
+            for device, made in ((device, made_of(snapshot, device)) for device in devices)
         ]
         return [*decisions, *self._gone(snapshot, wish)] if wish.absent else decisions
 
@@ -69,8 +73,9 @@ class VfsRun:
                 told = f"{made.address} is no longer on the host: it is taken off the record"
                 yield VfsDecision(Pf(device, PfState(0), 0, {}), PfState(0), made, None, (told,))
 
-    def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish) -> Pf:
-        present = self._pfs.state(device.address, eswitch=wish.eswitch is not None)
+    def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish, made: MadeVfs | None) -> Pf:
+        eswitch = wish.eswitch is not None or (made is not None and made.original.eswitch is not None)
+        present = self._pfs.state(device.address, eswitch=eswitch)
         theirs = {vf: names for vf, names in self._theirs(snapshot, device) if names}
         pf = Pf(device, present, device.total_vfs, theirs)
         if wish.absent:
@@ -164,7 +169,7 @@ class VfsRun:
 
     def _lead_back(self, pf: str, was: PfState, record: Record) -> HostdevError | None:
         try:
-            known = {vf: list(settings) for vf, settings in was.vfs.items()}
+            known = {vf: dict.fromkeys(settings) for vf, settings in was.vfs.items()}
             self._pfs.drive(pf, was, known, lambda: self._ask(pf, record))
         except HostdevError as error:
             return error
@@ -172,26 +177,31 @@ class VfsRun:
 
     def _close(self, record: Record, ends: t.Mapping[str, Ends], *, left: t.Collection[str] = ()) -> None:
         """Write what is on record of each PF in the end. Raises HostdevError with the record as it was."""
-        made_vfs, journal, pools = record.tracker.made_vfs, record.vfs_journal, record.pools
-        before_all = dict(made_vfs)
-        for before, after in ends.values():
-            if before is not None:
-                made_vfs.pop(before.address, None)
-            if after is not None:
-                made_vfs[after.address] = after
-        record.vfs_journal = [entry for entry in journal if entry.address in left]
+        tracker = record.tracker
+        was = tracker.made_vfs, record.vfs_journal, record.pools
+        tracker.made_vfs = self._ended(tracker.made_vfs, ends)
+        record.vfs_journal = [entry for entry in record.vfs_journal if entry.address in left]
         # As where a claim is closed: what can't be counted is no reason to undo what is done.
         with contextlib.suppress(HostdevError):
-            record.pools = self._pools(record.tracker)
+            record.pools = self._pools(tracker)
         try:
             self._file.write(record)
         except HostdevError:
-            made_vfs.clear()
-            made_vfs.update(before_all)
-            record.vfs_journal, record.pools = journal, pools
+            tracker.made_vfs, record.vfs_journal, record.pools = was
             raise
         with contextlib.suppress(HostdevError):  # they could be written before, and do no harm
-            keep_off(self._host.tree, record.tracker.made_vfs.values())
+            keep_off(self._host.tree, tracker.made_vfs.values())
+
+    def _ended(self, made_vfs: t.Mapping[str, MadeVfs], ends: t.Mapping[str, Ends]) -> dict[str, MadeVfs]:
+        """The entries in the end. Cards may have changed places: none takes the entry of another that moved on."""
+        ended = {before.address for before, _after in ends.values() if before is not None}
+        kept = [
+            replace(made, address=self._now.get(address) or address)
+            for address, made in made_vfs.items()
+            if address not in ended
+        ]
+        after = [after for _before, after in ends.values() if after is not None]
+        return {made.address: made for made in [*kept, *after]}
 
     def recover(self, record: Record, boot_id: str) -> list[str]:
         """Undo what an interrupted run began, and say so. VFs that somebody uses by now stay, and are on record."""

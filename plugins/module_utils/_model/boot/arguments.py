@@ -40,7 +40,7 @@ def check_arguments(words: t.Sequence[str]) -> tuple[str, ...]:
                 remedy="give each argument as an entry of its own, without blanks and quotes",
             )
         for other in arguments:
-            if contradicts(word, other):
+            if contradicts(word, other) or contradicts(other, word):
                 raise HostdevError(
                     "invalid_argument",
                     subject=f"arguments[{index}]",

@@ -13,7 +13,8 @@ MARK = "# Made by kvm.hostdev.memory_lock, which replaces and removes it as a wh
 SERVICES = ("libvirtd", "virtqemud")
 """The one daemon for all, and that for QEMU alone, in whose place it is on newer hosts."""
 
-_LIMIT = re.compile(r"infinity|[1-9][0-9]*[KMGTPE]?")
+_UNITS = "KMGTPE"
+_LIMIT = re.compile(rf"infinity|[1-9][0-9]*[{_UNITS}]?")
 
 
 def drop_in_path(service: str) -> str:
@@ -22,7 +23,7 @@ def drop_in_path(service: str) -> str:
 
 def drop_in(limit: str) -> bytes:
     """Raises HostdevError with code invalid_option."""
-    if not _LIMIT.fullmatch(limit):
+    if not _LIMIT.fullmatch(limit) or _beyond(limit):
         raise HostdevError(
             "invalid_option",
             subject="limit",
@@ -30,3 +31,11 @@ def drop_in(limit: str) -> bytes:
             wanted="infinity, or a number of bytes such as 64G (units of 1024: K, M, G, T, P, E)",
         )
     return f"{MARK}\n[Service]\nLimitMEMLOCK={limit}\n".encode()
+
+
+def _beyond(limit: str) -> bool:
+    """Whether systemd takes it for no number, leaves the limit as it is, and only logs that (rlimit_parse_size)."""
+    if limit == "infinity" or len(limit) > 20:
+        return limit != "infinity"
+    digits = limit.rstrip(_UNITS)
+    return int(digits) << 10 * (1 + _UNITS.index(limit[-1]) if limit[-1] in _UNITS else 0) >= 1 << 64

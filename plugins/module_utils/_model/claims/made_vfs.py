@@ -49,11 +49,15 @@ class MadeVfs:
     def pf_in(self, inventory: Inventory) -> str | None:
         """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""
         here = inventory.devices.get(self.address)
-        if here is not None and _same(self.identity, here.identity) and not _told_apart(self.identity, here.identity):
+        at_home = here is not None and _same(self.identity, here.identity)
+        if here is not None and at_home and _marked(self.identity, here.identity):
             return self.address
+        # Another one of its model may have come to its address.
         for address, device in inventory.devices.items():
             if device.total_vfs and _same(self.identity, device.identity) and _marked(self.identity, device.identity):
                 return address
+        if here is not None and at_home and not _told_apart(self.identity, here.identity):
+            return self.address
         return None
 
 

@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     from ..claims.made_vfs import MadeVfs
     from ..host.device import PciDevice
     from ..snapshot import Snapshot
+    from ..sriov.settings import Settings
     from ..sriov.wish import VfsWish
 
 
@@ -29,7 +30,12 @@ def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
     inventory = snapshot.inventory
     specs = [spec.resolved(inventory) for spec in wish.specs]
     fitting = [device for device in inventory.devices.values() if any(spec.matches(device) for spec in specs)]
-    pfs = [device for device in fitting if device.device_type == TYPE_PF]
+    pfs = [
+        device
+        for device in fitting
+        # One that can have no VFs any more is given back all the same.
+        if device.device_type == TYPE_PF or (wish.absent and made_of(snapshot, device) is not None)
+    ]
     _check_addresses(wish, pfs)
     if pfs or (wish.absent and not fitting):
         return pfs
@@ -67,6 +73,22 @@ def _check_addresses(wish: VfsWish, pfs: t.Sequence[PciDevice]) -> None:
             wanted="an address of its own for each VF",
             remedy="name one PF in a task, and give addresses in vfs",
         )
+
+
+def check_own_addresses(pf: PciDevice, settings: t.Mapping[int, Settings]) -> None:
+    """The same of what one task asks for and earlier ones did: what a task leaves out stays."""
+    seen: dict[str, int] = {}
+    for vf, asked in settings.items():
+        mac = asked.get("mac", NO_MAC)
+        if mac != NO_MAC and mac in seen:
+            raise HostdevError(
+                "invalid_option",
+                subject=f"mac of VF {vf} of {pf.address}",
+                found=f"found {mac}, which VF {seen[mac]} has, by this task or an earlier one",
+                wanted="an address of its own for each VF",
+                remedy=f"give one of the two another one, or {NO_MAC} to let it choose",
+            )
+        seen[mac] = vf
 
 
 def _pfs(snapshot: Snapshot) -> list[PciDevice]:

@@ -16,12 +16,12 @@ from ..claims.made_vfs import MadeVfs
 from ..errors import HostdevError, few
 from ..sriov.changes import changes
 from ..sriov.driver_settings import refusals
-from ..sriov.link_settings import LinkSettings
+from ..sriov.link_settings import NO_MAC, LinkSettings
 from ..sriov.refusals import NumberWrite, not_by_number
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
-from .pfs import check_pf
-from .vfs_in_use import check_idle, check_pf_may_restart
+from .pfs import check_own_addresses, check_pf
+from .vfs_in_use import check_idle, check_pf_may_restart, uses_of_vfs
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -64,9 +64,9 @@ class VfsDecision:
     warnings: tuple[str, ...] = ()
 
     @property
-    def administered(self) -> dict[int, t.Collection[str]]:
+    def administered(self) -> t.Mapping[int, Settings]:
         """By VF the settings that we know to have set."""
-        return {} if self.before is None else {vf: set(names) for vf, names in self.before.wanted.vfs.items()}
+        return {} if self.before is None else self.before.wanted.vfs
 
     @property
     def way_back(self) -> PfState:
@@ -76,7 +76,7 @@ class VfsDecision:
             vfs = {vf: set_already(present, self.before, vf) for vf in range(present.number)}
         else:
             vfs = {
-                vf: {name: value for name, value in present.vfs.get(vf, {}).items() if name in settings}
+                vf: {name: value for name, value in present.vfs.get(vf, {}).items() if name in _touched(settings)}
                 for vf, settings in self.target.vfs.items()
             }
         eswitch = None if self.target.eswitch is None else present.eswitch
@@ -90,6 +90,11 @@ class VfsDecision:
     def changed(self) -> bool:
         before, after = (None if made is None else made.as_dict() for made in (self.before, self.after))
         return bool(self.changes) or before != after
+
+
+def _touched(settings: t.Collection[str]) -> set[str]:
+    """The settings that are written for these: the spoof check is off while an address changes."""
+    return {*settings, *(["spoof_check"] if "mac" in settings else [])}
 
 
 def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) -> VfsDecision:
@@ -106,12 +111,13 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     if number == 0 and (pf.present.number == 0 if made is None else made.original.number == 0):
         return _given_back(snapshot, wish, pf, made)
     target, notes = _target(pf, made, wish, number)
+    _check_interface(pf, target, wish)
     _check_driver(pf, target)
     _check_unused(snapshot, pf, target, wish)
     told = [*notes, *_others(pf)]
-    original = pf.present if made is None else made.original
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
+    check_own_addresses(pf.device, settings)
     wanted = PfState(
         number,
         target.autoprobe,
@@ -120,8 +126,20 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         wish.eswitch,
         {vf: values for vf, values in settings.items() if values},
     )
-    after = MadeVfs(pf.address, pf.device.identity, wanted, original)
+    after = MadeVfs(pf.address, pf.device.identity, wanted, _original(pf, made, wish))
     return VfsDecision(pf, target, made, after, tuple(told))
+
+
+def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish) -> PfState:
+    """How the PF was before we came. Of what is asked for only now it is how that is now."""
+    if made is None:
+        return pf.present
+    original = made.original
+    if wish.mtu is not None and made.wanted.mtu is None and pf.present.mtu is not None:
+        original = replace(original, mtu=pf.present.mtu)
+    if wish.eswitch is not None and original.eswitch is None:
+        original = replace(original, eswitch=pf.present.eswitch)
+    return original
 
 
 def _others(pf: Pf) -> t.Iterator[str]:
@@ -189,10 +207,14 @@ def set_already(present: PfState, made: MadeVfs | None, vf: int) -> dict[str, t.
     """What a VF has that it would not have when it was made anew.
 
     The address that is shown may be the VF's own choice, and spoof check the driver's: these are set if we set them.
+    So is the address that a VF had before we came, which may be another's doing.
     """
     there = present.vfs.get(vf, {})
     others = {name: value for name, value in there.items() if name in DEFAULTS and value != DEFAULTS[name]}
     others.pop("mac", None)
+    mac = (present if made is None else made.original).vfs.get(vf, {}).get("mac", NO_MAC)
+    if mac != NO_MAC and mac == there.get("mac"):
+        others["mac"] = mac
     if "vlan" in others or "qos" in others or "vlan_protocol" in others:
         others.update({name: there[name] for name in ("vlan", "qos", "vlan_protocol") if name in there})
     return {**others, **({} if made is None else made.wanted.vfs.get(vf, {}))}
@@ -204,13 +226,18 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     if made is None:
         there = f"{pf.address} has {present.number} VFs that this collection did not make: they are left as they are"
         return VfsDecision(pf, PfState(present.number), None, None, (there,) if present.number else ())
-    original, told = made.original, []
+    original, told = _can_be_put_back(pf, made)
     if original.up is False and present.up and snapshot.inventory.host_uses.get(pf.address):
         original = replace(original, up=None)
         told.append(f"{pf.address} was down, and stays up: the host uses it by now")
     if present.number != made.wanted.number:
         told.append(f"{pf.address} has {present.number} VFs by now, not the {made.wanted.number} that were made")
-        return VfsDecision(pf, replace(original, number=present.number, vfs={}), made, None, tuple(told))
+        if uses_of_vfs(snapshot, pf.device):
+            told.append(f"VFs of {pf.address} are in use: its interface stays as it is")
+            original = replace(original, up=None, mtu=None, eswitch=None)
+        target = replace(original, number=present.number, vfs={})
+        _check_unused(snapshot, pf, target, wish)
+        return VfsDecision(pf, target, made, None, tuple(told))
     if original.number == present.number:
         # What we never set is not put back.
         names = {vf: list(settings) for vf, settings in made.wanted.vfs.items()}
@@ -222,6 +249,17 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     return VfsDecision(pf, target, made, None, tuple(told))
 
 
+def _can_be_put_back(pf: Pf, made: MadeVfs) -> tuple[PfState, list[str]]:
+    """What there was, without what we never changed, and what the PF has none of now."""
+    original, told = made.original, []
+    if made.wanted.mtu is None:
+        original = replace(original, mtu=None)
+    if pf.present.up is None and original.up is not None:
+        told.append(f"{pf.address} has no network interface on the host: nothing of that is put back")
+    missing = {name: None for name in ("autoprobe", "up", "mtu", "eswitch") if getattr(pf.present, name) is None}
+    return replace(original, **t.cast("dict[str, t.Any]", missing)), told
+
+
 def _check_way(pf: Pf, number: int) -> None:
     """Refuse a driver whose VFs are made in another way than by their number."""
     if number == pf.present.number:
@@ -230,6 +268,19 @@ def _check_way(pf: Pf, number: int) -> None:
     another = not_by_number(write, max_vfs=pf.max_vfs)
     if another is not None:
         raise HostdevError("vfs_failed", subject=pf.address, **another._asdict())
+
+
+def _check_interface(pf: Pf, target: PfState, wish: VfsWish) -> None:
+    """Refuse what is set through an interface that the PF does not have, such as of NVMe."""
+    what = "mtu" if wish.mtu is not None and target.number else "settings" if any(target.vfs.values()) else None
+    if what is not None and pf.present.up is None:
+        raise HostdevError(
+            "vfs_failed",
+            subject=f"{what} of {pf.address}",
+            found=f"{pf.address} has no network interface on the host (driver {pf.device.driver})",
+            wanted="a PF with an interface, through which that is set",
+            remedy=f"leave {what} out, or bring its interface back if it is in another network namespace",
+        )
 
 
 def _check_driver(pf: Pf, target: PfState) -> None:
@@ -262,7 +313,8 @@ def _check_unused(snapshot: Snapshot, pf: Pf, target: PfState, wish: VfsWish) ->
     """Raises HostdevError where a change would take a VF, or the PF's carrier, from whoever uses it."""
     present = pf.present
     restarts = target.mtu not in (None, present.mtu) or target.eswitch not in (None, present.eswitch)
-    if present.number and (target.number != present.number or restarts):
+    stops = restarts or (target.up is False and present.up is True)
+    if present.number and (target.number != present.number or stops):
         what = f"{present.number} -> {target.number} VFs" if target.number != present.number else "a restart of the PF"
         check_idle(snapshot, pf.device, what)
     if target.number != present.number or restarts:

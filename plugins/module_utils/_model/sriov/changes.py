@@ -18,6 +18,7 @@ from .link_settings import NO_MAC
 from .settings import DEFAULTS
 
 if t.TYPE_CHECKING:
+    from .settings import Settings
     from .state import PfState
 
 AUTOPROBE, MTU, UP, ESWITCH, NUMBER, SETTING = "autoprobe", "mtu", "up", "eswitch", "number", "setting"
@@ -33,6 +34,11 @@ class PfChange:
     after: t.Any
     vf: int | None = None
     name: str | None = None
+
+    @property
+    def stops_pf(self) -> bool:
+        """Whether the PF stops for it, and its VFs with it."""
+        return self.kind in (MTU, ESWITCH) or (self.kind == UP and not self.after)
 
     def as_dict(self) -> dict[str, t.Any]:
         known = {"vf": self.vf, "name": self.name}
@@ -78,12 +84,12 @@ def _shown(value: object) -> str:
 
 
 def changes(
-    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, t.Collection[str]] | None = None
+    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, Settings] | None = None
 ) -> list[PfChange]:
     """The changes in the order in which they are made; none where all is so.
 
-    `administered` are by VF the settings that we know to have set: a MAC address that the PF shows may be the one that
-    the VF gave itself, so that it is set once whatever it is (igb_ndo_get_vf_config).
+    `administered` are by VF the settings that we know to have set, None what was known to be so: a MAC address that the
+    PF shows may be the one that the VF gave itself, so that it is set once whatever it is (igb_ndo_get_vf_config).
     """
     anew = present.number != target.number
     making = anew and target.number > 0
@@ -107,7 +113,7 @@ def _of(pf: str, kind: str, present: PfState, target: PfState) -> list[PfChange]
 
 
 def _settings(
-    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, t.Collection[str]], restarted: bool
+    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, Settings], restarted: bool
 ) -> t.Iterator[PfChange]:
     """VFs that are still to be made will have what all are made with, and so has what a driver does not tell.
 
@@ -121,10 +127,10 @@ def _settings(
         for name in ORDER:
             if name not in settings:
                 continue
-            known = name in administered.get(vf, ())
             if name == "mac":
+                told = administered.get(vf, {})
                 # What is shown may be the VF's own choice, also where it was told to choose.
-                same = known and settings[name] in (there[name], NO_MAC)
+                same = name in told and (settings[name] == there[name] or settings[name] == told[name] == NO_MAC)
                 same = same or (anew and settings[name] == NO_MAC)
             else:
                 same = there.get(name) == settings[name] and not (name == "spoof_check" and restarted)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -14,13 +15,14 @@ from .settings import FORM as SETTINGS_FORM
 if t.TYPE_CHECKING:
     from .settings import Settings
 
+_VF_NUMBER = re.compile("0|[1-9][0-9]{0,5}")
 ESWITCH_MODES = ("legacy", "switchdev")
 
 
 def _vfs_form(value: object, path: str) -> None:
     forms.each(SETTINGS_FORM)(value, path)
     for key in t.cast("dict[str, t.Any]", value):
-        if not key.isdecimal() or str(int(key)) != key:
+        if not _VF_NUMBER.fullmatch(key):
             raise forms.wrong(forms.below(path, key), key, "the number of a VF as its key")
 
 

@@ -43,7 +43,9 @@ def test_the_limit_is_set_for_both_daemons_and_taken_back(folder, run, other):
     assert run(state="absent")["changed"] is False
 
 
-@pytest.mark.parametrize("limit", ["", "0", "64 G", "64GB", "-1", "infinity\nExecStart=/bin/sh", "1\n"])
+@pytest.mark.parametrize(
+    "limit", ["", "0", "64 G", "64GB", "-1", "infinity\nExecStart=/bin/sh", "1\n", "16E", "1" * 400]
+)
 def test_what_systemd_would_not_take_is_refused(folder, run, limit):
     before = picture(folder)
     error = run(limit=limit)["error"]

@@ -143,3 +143,18 @@ def test_an_addon_does_not_come_behind_a_contradiction(folder, monkeypatch):
     assert command_line(host.data("/efi/loader/addons/kvm-hostdev.addon.efi")) == b"iommu=pt"
     host.absent()
     assert host.whole() == before
+
+
+@pytest.mark.parametrize("later", ["intel_iommu=off", "iommu=off"])
+def test_what_an_earlier_task_asked_for_is_not_taken_back_beside_it(folder, monkeypatch, later):
+    """Both would stand there, and a reboot be needed for ever."""
+    host = made("grub_debian", folder, monkeypatch)
+    host.run(*ASKED)
+    after = host.whole()
+    for check in (True, False):
+        with pytest.raises(HostdevError, match="exclusive=true") as caught:
+            host.run(later, check=check)
+        assert "which an earlier task asked for" in caught.value.found
+    assert host.whole() == after
+    host.absent()
+    assert host.run(later).changed is True

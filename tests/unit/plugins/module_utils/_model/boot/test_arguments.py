@@ -57,6 +57,12 @@ def test_arguments_that_contradict_each_other_are_refused():
         check_arguments(["intel_iommu=on", "intel_iommu=off"])
 
 
+@pytest.mark.parametrize("words", [("intel_iommu=on", "iommu=off"), ("iommu=off", "intel_iommu=on")])
+def test_what_contradicts_is_refused_in_either_order(words):
+    with pytest.raises(HostdevError, match="contradicts"):
+        check_arguments(words)
+
+
 @pytest.mark.parametrize(
     ("asked", "other", "expected"),
     [

@@ -46,6 +46,13 @@ def test_a_card_that_moved_is_found_by_its_serial():
     assert differences(moved, identity=identity) == [("moved", PF, None), ("vfs_differ", OTHER, None)]
 
 
+def test_a_card_that_moved_is_found_though_one_of_its_model_came_to_its_address():
+    """Bridges were numbered anew, and cards without a serial have nothing but their paths."""
+    assert differences(
+        pf(PF, stable_path="0000_00_09.0-00_00.0"), pf(OTHER, VF, stable_path=pf(PF).stable_path), vf(VF, OTHER)
+    ) == [("moved", PF, None)]
+
+
 def test_a_card_that_moved_is_found_by_its_path_where_it_has_no_serial():
     moved = pf(OTHER, VF, stable_path=pf(PF).stable_path)
     assert differences(moved, vf(VF, OTHER)) == [("moved", PF, None)]

@@ -107,6 +107,10 @@ def test_an_entry_without_its_vf_is_refused():
     assert refused(lambda: parse_vfs([{"vlan": 1}], 5)).subject == "vfs[0].vf"
 
 
+def test_an_address_that_yaml_takes_for_a_number_is_to_be_quoted():
+    assert refused(lambda: parse_vfs([{"vf": 0, "mac": 41137353296}], 5)).remedy == "put it into quotes"
+
+
 def test_one_address_for_two_vfs_is_refused():
     mac = "52:54:00:12:34:56"
     error = refused(lambda: parse_vfs([{"vf": 0, "mac": mac}, {"vf": 1, "mac": mac}], 5))
