@@ -151,7 +151,7 @@ def test_ansible_understands_the_playbooks(tmp_path):
 def test_the_playbooks_set_options_that_the_modules_have():
     seen = set()
     for name, plays in playbooks().items():
-        for task in [task for play in plays for task in [*play["tasks"], play.get("module_defaults", {})]]:
+        for task in [task for play in plays for task in [*play.get("tasks", []), play.get("module_defaults", {})]]:
             for module, given in task.items():
                 if module.startswith("kvm.hostdev."):
                     seen.add(module)

@@ -42,8 +42,7 @@ def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
             wanted="a physical function",
             remedy=f"name one of {few(there)}"
             if there
-            else "see below what keeps the host's cards from SR-IOV: "
-            "the switch of the card's or the host's firmware, or a driver that is missing",
+            else f"the host has none: see whether the name is right; if so, {_NONE}",
         )
     vf = next((device for device in fitting if device.physical_function), None)
     raise HostdevError(
