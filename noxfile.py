@@ -32,6 +32,12 @@ CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13
 # Rules that know neither a host nor Ansible, and behave alike on every Python on which they run at all.
 PURE = ("tests/unit/plugins/module_utils/_model/", "tests/unit/plugins/module_utils/test_no_shell.py")
 MODULES = "tests/unit/plugins/modules/"
+# All tests of what imports Ansible, or what Ansible makes of a module.
+OF_ANSIBLE = (
+    MODULES,
+    *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
+    "tests/unit/test_what_a_task_costs.py",
+)
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -125,20 +131,22 @@ def ansible_units(session: nox.Session) -> None:
     """ansible-test units on ansible-core 2.19 with every Python there is, and on 2.21; arguments go to ansible-test.
 
     All on the oldest and on the newest Python, and on those between the whole modules; pure rules on the oldest one of
-    managed hosts only. The conformance cases, which ansible-test runs on controllers' Pythons only, are in `units` and
-    here on 2.21.
+    managed hosts only. Where 2.19 has the Python that 2.21 runs on, what imports nothing of Ansible runs there on 2.21
+    alone. The conformance cases, which ansible-test runs on controllers' Pythons only, are in `units` and here on 2.21.
     """
-    own = ["--python", pythons.text(pythons.first(CORES["core-2.21"]) or (0, 0))]
+    newest = pythons.first(CORES["core-2.21"])
+    own = ["--python", pythons.text(newest or (0, 0))]
     if session.posargs:
         runs: dict[str, list[list[str]]] = {"core-2.19": [[]], "core-2.21": [own]}
     else:
         versions = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
         each = {version: ["--python", pythons.text(version)] for version in versions}
-        rest = excluding(*PURE, "tests/unit/conformance/")
-        of_ends = [[*each[version], *rest] for version in dict.fromkeys((versions[0], versions[-1]))]
-        between = [[*each[version], MODULES] for version in versions[1:-1]]
+        conformance = excluding("tests/unit/conformance/")
+        scopes = {version: [MODULES] for version in versions}
+        scopes[versions[-1]] = list(OF_ANSIBLE) if versions[-1] == newest else [*excluding(*PURE), *conformance]
+        scopes[versions[0]] = conformance
         runs = {
-            "core-2.19": [[*each[versions[0]], *PURE], *of_ends, *between],
+            "core-2.19": [[*each[version], *scopes[version]] for version in versions],
             "core-2.21": [[*own, *excluding(*PURE)]],
         }
     on_cores(session, "units", ["--venv", "--color", "no"], runs)

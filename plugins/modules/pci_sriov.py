@@ -59,7 +59,8 @@ options:
     type: raw
   settings:
     description:
-      - What is set for every VF. What is left out stays as it is. O(vfs) goes before it.
+      - What is set for every VF. What is left out stays as it is, and what was set before stays set. O(vfs) goes before
+        it.
       - C(mac) is the MAC address (zeros let the VF choose), C(vlan) and C(qos) are the VLAN and its priority,
         C(vlan_protocol) is V(802.1Q) or V(802.1ad), C(min_tx_rate) and C(max_tx_rate) are in Mbit/s and 0 for none,
         C(spoof_check), C(trust) and C(query_rss) are booleans, C(link_state) is V(auto), V(enable) or V(disable).

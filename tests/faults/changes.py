@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, scsi, usb
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
@@ -37,6 +37,7 @@ class Change(NamedTuple):
     before: Callable[[FakeHost], Any] = lambda host: None
     stops: bool = False
     leaves: bool = False
+    waits: bool = False
     after_reset: Callable[[FakeHost], Any] = lambda host: None
     known: str = ""
 
@@ -167,6 +168,20 @@ def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
     return before
 
 
+TAGGED = {1: {"vlan": 5, "qos": 2, "vlan_protocol": "802.1Q"}, 2: {"trust": True, "mac": "52:54:00:12:34:56"}}
+
+
+def _no_vfs(host: FakeHost) -> None:
+    """And the PF is down."""
+    host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "0")
+    host.links.online = False
+
+
+def _made_vfs(host: FakeHost) -> None:
+    _no_vfs(host)
+    host.set_vfs(3, vfs=TAGGED, mtu=2000)
+
+
 CHANGES = (
     Change("claim a VF", lambda host: host.claim(VF)),
     Change("claim two VFs", lambda host: host.claim(VFS)),
@@ -213,6 +228,11 @@ CHANGES = (
         lambda host: host.release(domain="web1", names=("0000:03:00.0",)),
         lambda host: host.claim(*SLOT),
     ),
+    Change("make VFs", lambda host: host.set_vfs(3, vfs=TAGGED, mtu=2000), _no_vfs, waits=True, after_reset=_no_vfs),
+    Change("make more VFs", lambda host: host.set_vfs(4), _made_vfs, waits=True, after_reset=_no_vfs),
+    Change("set VFs", lambda host: host.set_vfs(3, vfs={0: {"vlan": 7}}), _made_vfs, waits=True, after_reset=_no_vfs),
+    Change("take VFs over", lambda host: host.set_vfs(2, take_over=True), waits=True, after_reset=_no_vfs),
+    Change("give VFs back", lambda host: host.set_vfs(None), _made_vfs, waits=True, after_reset=_no_vfs),
     Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
     Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
     Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),

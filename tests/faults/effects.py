@@ -18,6 +18,7 @@ from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.iproute import Answer
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.physical_functions import PhysicalFunctions
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -52,6 +53,19 @@ class NoSuchFaultError(Exception):
     """The mode means nothing for this kind of effect."""
 
 
+def has_fault(kind: str, what: str, mode: str) -> bool:
+    """Whether the mode means anything for an effect."""
+    if mode in USED:
+        # Between the question and such a write there is nothing: disks are held meanwhile.
+        return not what.partition(" ")[0].endswith("/unbind") and not what.endswith("sriov_numvfs <- '0'")
+    detaches = kind == LIBVIRT and what == f"detach {LIVE}"
+    return {
+        HANG: kind == SYSFS or detaches,
+        LATE: kind == SYSFS,
+        LET_GO_LATER: detaches,
+    }.get(mode, True)
+
+
 class Effects:
     """Counts a host's effects, and lets the one of this number go wrong in this way; 0 is none."""
 
@@ -65,7 +79,9 @@ class Effects:
         kernel = host.kernel
         host.system.binder = Binder(host.tree, self._sysfs, self._module)
         host.file = _Record(host.file.path.rpartition("/")[0], self)
-        host.system.vf_settings = VfSettings(host.tree, _Ip(host.links, self))
+        ip = _Ip(host.links, self)
+        host.system.vf_settings = VfSettings(host.tree, ip)
+        host.system.pfs = PhysicalFunctions(host.tree, self._sysfs, ip, host.links.devlink, pauses=())
         for domain in host.libvirt.domains:
             self._wrap(domain)
         self._kernel = kernel
@@ -80,10 +96,9 @@ class Effects:
             raise wrong()
         if len(self.seen) != self._number:
             return do()
+        if not has_fault(kind, what, self._mode):
+            raise NoSuchFaultError(what)
         if self._use is not None:
-            if what.partition(" ")[0].endswith("/unbind"):
-                # Between the question and the write there is nothing: disks are held meanwhile.
-                raise NoSuchFaultError(what)
             self._use.begin()
             return do()
         if self._mode in (FAIL, FAIL_ON):
@@ -100,13 +115,10 @@ class Effects:
         raise AssertionError("alive after SIGKILL")
 
     def _hang(self, kind: str, what: str, do: Callable[[], Any]) -> Any:
-        if kind == SYSFS and self._mode in (HANG, LATE):
-            self._late = do if self._mode == LATE else None
+        self._late = do if self._mode in (LATE, LET_GO_LATER) else None
+        if kind == SYSFS:
             raise TimeoutError(f"process 4711 has been writing to {what}")
-        if kind == LIBVIRT and what == f"detach {LIVE}" and self._mode in (HANG, LET_GO_LATER):
-            self._late = do if self._mode == LET_GO_LATER else None
-            return 0  # asked for, but the guest does not let go
-        raise NoSuchFaultError(kind)
+        return 0  # asked for, but the guest does not let go
 
     def _by_another(self, kind: str, do: Callable[[], Any]) -> None:
         if kind == RECORD:

@@ -19,8 +19,11 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHos
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE
 
 from .changes import Change
+from .continued import Continued, Moment
 from .effects import (
+    HANG,
     KILLED,
+    LATE,
     LET_GO_LATER,
     MODES,
     RESET,
@@ -28,9 +31,10 @@ from .effects import (
     USED_BY_DOMAIN,
     Effects,
     NoSuchFaultError,
+    has_fault,
     in_process_of_its_own,
 )
-from .used import UseByDomain, UseByHost, held
+from .used import Use, UseByDomain, UseByHost, held
 
 _NOBODY: dict[str, Any] = {"owner": "nobody"}
 # Thousands of trees are made and taken away: in memory where there is such a place.
@@ -66,15 +70,19 @@ def _try_each(change: Change, report: Report) -> None:
     ends = _Ends(change, reset=False), _Ends(change, reset=True)
     if ends[0].before == ends[0].after:
         report.wrong.append(f"{change.name} changes nothing")
+    continued = Continued()
     for mode in MODES:
         for number, name in enumerate(effects.seen, 1):
+            kind, _colon, what = name.partition(": ")
+            if not has_fault(kind, what, mode):
+                continue
             with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
                 try:
                     host = _host(change, Path(folder))
                     if mode in USED:
-                        end = _try_used(host, change, number, mode)
+                        end = _try_used(host, change, number, mode, continued)
                     else:
-                        end = _try(host, change, number, mode, ends[mode == RESET])
+                        end = _try(host, change, number, mode, ends[mode == RESET], continued)
                 except NoSuchFaultError:
                     continue
                 except Exception as error:
@@ -111,7 +119,7 @@ class _Ends:
                 change.after_reset(host)
             if times > 1:
                 change.change(host)
-            return _state(host)
+            return Moment(host).state
 
 
 def _host(change: Change, folder: Path) -> FakeHost:
@@ -121,11 +129,10 @@ def _host(change: Change, folder: Path) -> FakeHost:
     return host
 
 
-def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) -> str:
+def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends, continued: Continued) -> str:
     """Return whether the change was undone or done. Raises AssertionError when the host is neither, or lost a claim."""
-    plain = FakeHost.__new__(FakeHost)
-    plain.__dict__.update(host.__dict__)
-    plain.system = dataclasses.replace(host.system)
+    plain = _plain(host)
+    failed = False
     if mode in KILLED:
         ended = in_process_of_its_own(host, lambda: (Effects(host, number, mode), change.change(host)))
         assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"
@@ -134,39 +141,70 @@ def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends) ->
             change.after_reset(plain)
     else:
         failed = _fails(host, change, number, mode)
-        record = plain.record_or_none()
-        if mode != LET_GO_LATER and (record is None or record["journal"] is None):
-            _check(plain)
-            wanted = (ends.before, ends.stopped) if failed else (ends.after,)
-            assert _state(plain)[0] in [end[0] for end in wanted], "the host is not as it was after an error"
-    for domain in plain.libvirt.domains:
-        domain.__dict__.pop("attachDeviceFlags", None)
-        domain.__dict__.pop("detachDeviceFlags", None)
-        domain.__dict__.pop("destroy", None)
-    plain.release(**_NOBODY)  # any run settles what it finds
+    _unwrap(plain)
+    moment = Moment(plain)
+    record = plain.record_or_none()
+    unfinished = record is not None and (record["journal"] or record.get("vfs_journal"))
+    if mode not in KILLED and not _drifts(change, mode) and not unfinished:
+        _check(plain)
+        wanted = (ends.before, ends.stopped) if failed else (ends.after,)
+        assert moment.state[0] in [end[0] for end in wanted], "the host is not as it was after an error"
+    how = (mode == RESET, _drifts(change, mode))
+    return continued.once(moment, how, lambda: _settle(plain, change, mode, ends, continued))
+
+
+def _settle(plain: FakeHost, change: Change, mode: str, ends: _Ends, continued: Continued) -> str:
+    """What any run makes of what it finds, and the change made once more."""
+    plain.release(**_NOBODY)
     _check(plain)
-    state = _state(plain)
-    if (
-        mode != LET_GO_LATER
-    ):  # which is drift: on record as before, gone from the guest, mended when it is asked for again
+    moment = Moment(plain)
+    state = moment.state
+    if not _drifts(change, mode):
         asked_for = (ends.after, ends.again) if change.leaves else (ends.after,)
         assert state in (ends.before, ends.stopped, *asked_for), (
             f"neither undone nor done: {_difference(state, ends.before)}"
         )
-    change.change(plain)
-    _check(plain)
-    found_again = _state(plain)
     wanted = ends.again if state == ends.after else ends.made_anew
-    assert found_again == wanted, f"made again it came to another end: {_difference(found_again, wanted)}"
-    assert not change.change(plain).changed, "the change made once more changed something"
+    continued.once(moment, (mode == RESET,), lambda: _make_again(plain, change, wanted))
     return "done" if state == ends.after else "undone"
 
 
-def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
-    """Return how the run ended. Raises AssertionError when something is taken from who uses it, or has two owners."""
+def _drifts(change: Change, mode: str) -> bool:
+    """Whether the fault leaves drift, which is mended when the change is asked for again.
+
+    What lets go later is on record as before, and gone from the guest. What a write to the kernel does that hangs is
+    not known before it ends.
+    """
+    return mode == LET_GO_LATER or (change.waits and mode in (HANG, LATE))
+
+
+def _make_again(plain: FakeHost, change: Change, wanted: Any = None) -> None:
+    change.change(plain)
+    _check(plain)
+    if wanted is not None:
+        found_again = Moment(plain).state
+        assert found_again == wanted, f"made again it came to another end: {_difference(found_again, wanted)}"
+    assert not change.change(plain).changed, "the change made once more changed something"
+
+
+def _plain(host: FakeHost) -> FakeHost:
+    """The host without what lets its effects go wrong."""
     plain = FakeHost.__new__(FakeHost)
     plain.__dict__.update(host.__dict__)
     plain.system = dataclasses.replace(host.system)
+    return plain
+
+
+def _unwrap(plain: FakeHost) -> None:
+    for domain in plain.libvirt.domains:
+        domain.__dict__.pop("attachDeviceFlags", None)
+        domain.__dict__.pop("detachDeviceFlags", None)
+        domain.__dict__.pop("destroy", None)
+
+
+def _try_used(host: FakeHost, change: Change, number: int, mode: str, continued: Continued) -> str:
+    """Return how the run ended. Raises AssertionError when something is taken from who uses it, or has two owners."""
+    plain = _plain(host)
     use = UseByDomain(plain) if mode == USED_BY_DOMAIN else UseByHost(host)
     before = held(host)
     effects = Effects(host, number, mode, use)
@@ -183,10 +221,12 @@ def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
     last = len(effects.seen) == number
     if isinstance(use, UseByDomain) and not last:
         use.check_not_given(before)
-    for domain in plain.libvirt.domains:
-        domain.__dict__.pop("attachDeviceFlags", None)
-        domain.__dict__.pop("detachDeviceFlags", None)
-        domain.__dict__.pop("destroy", None)
+    _unwrap(plain)
+    continued.once(Moment(plain), (mode, use.told()), lambda: _settle_used(plain, change, use))
+    return end
+
+
+def _settle_used(plain: FakeHost, change: Change, use: Use) -> None:
     plain.release(**_NOBODY)
     use.check()
     _check(plain)
@@ -194,10 +234,7 @@ def _try_used(host: FakeHost, change: Change, number: int, mode: str) -> str:
     plain.system.environ = {}
     for aside in (plain.record_or_none() or {}).get("set_aside", ()):
         plain.release(addresses=(aside["device"]["address"],))
-    change.change(plain)
-    _check(plain)
-    assert not change.change(plain).changed, "the change made once more changed something"
-    return end
+    _make_again(plain, change)
 
 
 def _fails(host: FakeHost, change: Change, number: int, mode: str) -> bool:
@@ -207,13 +244,6 @@ def _fails(host: FakeHost, change: Change, number: int, mode: str) -> bool:
     except HostdevError:
         return True
     return False
-
-
-def _state(host: FakeHost) -> Any:
-    record = host.record_or_none() or {"claims": [], "needs_cleaning": []}
-    tree, domains = host.host_state()
-    tree.pop("/bus/pci/drivers/vfio-pci", None)  # the module stays loaded, nothing is taken from anybody by that
-    return ((tree, domains), record["claims"], record["needs_cleaning"])
 
 
 def _difference(state: Any, wanted: Any) -> str:
@@ -231,6 +261,7 @@ def _check(host: FakeHost) -> None:
     record = host.record_or_none()
     if record is not None:
         assert record["journal"] is None, "the journal was left open"
+        assert "vfs_journal" not in record, "the journal of VFs was left open"
         names = [device["address"] for claim in record["claims"] for device in claim["devices"]]
         names += [device["name"] for claim in record["claims"] for device in claim.get("node_devices", ())]
         assert len(names) == len(set(names)), f"a device has two owners: {names}"

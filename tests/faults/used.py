@@ -33,6 +33,10 @@ class Use:
         """Whether there was anything to be used."""
         return bool(self.drivers or self.mounted)
 
+    def told(self) -> str:
+        """All that it remembers beside the host."""
+        return str({name: what for name, what in vars(self).items() if name != "host"})
+
     def begin(self) -> None:
         """Use all that can be used by now."""
         raise NotImplementedError

@@ -24,6 +24,9 @@ from . import say
 #: How many entries of one kind stay: the newest, and the one of the branch somebody is about to go back to.
 KEEP = 2
 
+#: A key as a pattern: what `host-*` finds is also an entry of the kind `host-trixie`.
+_KEY = "[0-9a-f]" * 16
+
 
 def folder() -> Path:
     """Return the cache folder, made when it is not there: $KVM_HOSTDEV_CACHE, else below the user's cache folder."""
@@ -54,7 +57,7 @@ def hold(path: Path) -> int:
 
 
 def _build(kind: str, path: Path, build: Callable[[Path], None]) -> None:
-    for left_over in folder().glob(f".{kind}-*.part*"):  # the lock is held, so its builder is gone
+    for left_over in folder().glob(f".{kind}-{_KEY}.part*"):  # the lock is held, so its builder is gone
         shutil.rmtree(left_over, ignore_errors=True)
     part = Path(tempfile.mkdtemp(prefix=f".{path.name}.part", dir=folder()))
     try:
@@ -67,7 +70,7 @@ def _build(kind: str, path: Path, build: Callable[[Path], None]) -> None:
 
 
 def _clean(kind: str) -> None:
-    entries = sorted(folder().glob(f"{kind}-*/"), key=lambda path: path.stat().st_mtime, reverse=True)
+    entries = sorted(folder().glob(f"{kind}-{_KEY}/"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in entries[KEEP:]:
         # An entry in use is left alone: the exclusive lock is refused while an emulator holds the shared one.
         with contextlib.suppress(BlockingIOError), _locked(old, fcntl.LOCK_EX | fcntl.LOCK_NB):

@@ -91,7 +91,7 @@ def ensure(suite: str, tools: emulator.Emulator, loader: str | None = None) -> I
         "disk": loaders.RECIPE if loader else None,
         "files": {path: hashlib.sha256(source.read_bytes()).hexdigest() for path, source in _files(loader).items()},
     }
-    kind = f"host-{suite}-by-{loader}" if loader else f"host-{suite}"
+    kind = f"{loader or 'host'}-{suite}"
     return Image(cache.entry(kind, recipe, lambda folder: _build(suite, Image(folder, loader), tools)), loader)
 
 

@@ -33,7 +33,8 @@ class SelfBooting(Lab):
     def power_cycle(self, devices: Sequence[topology.Device] | None = None, *, cut: bool = False) -> None:
         """Switch the host off and on again, with DEVICES plugged in from now on; with CUT it is not shut down first.
 
-        The disks keep what was written. What `device_add` plugged in is gone.
+        The disks keep what was written. What `device_add` plugged in is gone, and the port of ssh is another one: ask
+        for the inventory anew.
         """
         tools = emulator.ensure()
         files = self._image(tools)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import importlib
 import os
 import shutil
 import tempfile
@@ -21,11 +23,25 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.glance imp
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Change, Steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import function_steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost, entries
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, expand, recorded
 
 # Thousands of small files: in memory, as sysfs is itself, where there is such a place.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where each test is run in a fork, as ansible-test does, import before what ours imports only where it needs it.
+
+    What a fork imports is compiled there and gone with it, so that each test would import the same again.
+    """
+    if session.items and session.config.pluginmanager.hasplugin("ansible_forked"):
+        ours = Path(__file__).resolve().parents[2]
+        for path in sorted(ours.glob("plugins/module_utils/**/*.py")):
+            parts = path.relative_to(ours).with_suffix("").parts
+            importlib.import_module(".".join(("ansible_collections.kvm.hostdev", *parts)))
+        entries()
+        gc.freeze()  # a collection in a fork would copy all pages that objects are on
 
 
 @pytest.fixture(scope="session", autouse=True)

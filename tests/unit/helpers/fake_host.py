@@ -58,7 +58,8 @@ _FILES = re.compile(
 
 
 @functools.cache
-def _entries() -> Entries:
+def entries() -> Entries:
+    """What is laid out for each host, by absolute path."""
     return {
         path: entry
         for path, entry in without(recorded("lab-trixie"), *_FUNCTIONS).items()
@@ -75,7 +76,7 @@ class FakeHost:
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
         """The files of USB and SCSI devices, see fake_nodes."""
-        expand(_entries(), self.root)
+        expand(entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.links = FakeIp(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.libvirt = FakeLibvirt(self.kernel, self.links, self._is_express)
@@ -151,7 +152,7 @@ class FakeHost:
         if facts.exists():
             os.rename(facts, kept)
         shutil.rmtree(self.root)
-        expand(_entries(), self.root)
+        expand(entries(), self.root)
         for device in self.plugged:
             files(self.root, device)
         self.kernel.reboot()
@@ -197,7 +198,11 @@ class FakeHost:
 
     def host_state(self) -> tuple[dict[str, str], dict[str, dict[int, tuple[str, ...] | None]]]:
         """The tree below /sys, with what only PFs know, and of each XML its devices, in any order."""
-        return {**picture(self.root / "sys"), **self.links.picture()}, {
+        return {**picture(self.root / "sys"), **self.links.picture()}, self.domains_state()
+
+    def domains_state(self) -> dict[str, dict[int, tuple[str, ...] | None]]:
+        """Of each XML its devices, in any order."""
+        return {
             uuid: {place: None if text is None else _devices(text) for place, text in xml.items()}
             for uuid, xml in self.libvirt.state().items()
         }

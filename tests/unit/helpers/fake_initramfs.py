@@ -51,9 +51,9 @@ class CutOff(BaseException):
     """The power went."""
 
 
-def lay_out(root: Path, generator: str | None, contents: t.Mapping[str, str] = {}) -> None:
+def lay_out(root: Path, generator: str | None, contents: t.Mapping[str, str] | None = None) -> None:
     """A host below `root` whose initramfs is of a generator, or that has none."""
-    files(root, {**KERNELS, "/etc/modprobe.d/blacklist.conf": "blacklist pcspkr\n", **contents})
+    files(root, {**KERNELS, "/etc/modprobe.d/blacklist.conf": "blacklist pcspkr\n", **(contents or {})})
     (root / "etc/modules-load.d").mkdir(exist_ok=True)
     if generator is not None:
         add_generator(root, generator)

@@ -84,8 +84,9 @@ IS_OFF = {"enabled": False, "missing": OFF}
 
 
 def case(
-    answers: t.Mapping[str, dict[str, t.Any]] = {}, *, check: bool = False, **variables: t.Any
+    answers: t.Mapping[str, dict[str, t.Any]] | None = None, *, check: bool = False, **variables: t.Any
 ) -> dict[str, t.Any]:
+    answers = answers or {}
     return {
         "answers": {name: {**ANSWERS.get(name, {}), **answers.get(name, {})} for name in {*ANSWERS, *answers}},
         "check": check,

@@ -43,7 +43,7 @@ class Iproute:
         program = shutil.which(self._name, path=self._folders)
         if program is None:
             raise FileNotFoundError(f"no program {self._name} in {self._folders.replace(':', ', ')}")
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             [program, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

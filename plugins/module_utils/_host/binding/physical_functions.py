@@ -126,6 +126,9 @@ class PhysicalFunctions:
         path = f"{DEVICES}/{pf}/{name}"
         try:
             self._write(path, text, _SECONDS)
+        except TimeoutError as error:
+            there = self._number(pf)
+            raise self._hangs(NumberWrite(pf, self._driver(pf), there, there, there), error) from error
         except OSError as error:
             raise HostdevError(
                 "vfs_failed",

@@ -116,7 +116,7 @@ def generator_of(tree: Tree, programs: Programs) -> str:
     """Which generator the host's initramfs is of. Raises HostdevError with code initramfs_unknown."""
     if tree.exists(_OSTREE):
         raise _unknown(f"{_OSTREE} is there: its initramfs comes with the system's image", "set initramfs: false")
-    there = [name for name, (program, sign, _) in _SIGNS.items() if programs.has(program) and tree.exists(sign)]
+    there = [name for name, (program, sign, _maker) in _SIGNS.items() if programs.has(program) and tree.exists(sign)]
     if len(there) > 1:
         hooks = [hook for folder in _HOOKS for hook in tree.names(folder)]
         told = "\n".join(tree.text(path) or "" for path in _INSTALL)
@@ -128,7 +128,7 @@ def generator_of(tree: Tree, programs: Programs) -> str:
         ] or there
     if len(there) == 1:
         return there[0]
-    looked = "; ".join(f"{program} and {sign}" for program, sign, _ in _SIGNS.values())
+    looked = "; ".join(f"{program} and {sign}" for program, sign, _maker in _SIGNS.values())
     raise _unknown(
         f"there are {' and '.join(there)}" if there else f"none of these is there: {looked}",
         "name the one in use in /etc/kernel/install.conf, as initrd_generator=dracut" if there else "",

@@ -81,7 +81,7 @@ class OwnFiles:
 
     def resolved(self, path: str) -> str:
         """Where a path leads whose last part may be a link: the file is replaced, and the link stays."""
-        for _ in range(_LINKS):
+        for _link in range(_LINKS):
             target = self._tree.link_target(path)
             if target is None:
                 break

@@ -43,7 +43,7 @@ class Programs:
     def run(self, *words: str, seconds: float = 600, environment: t.Mapping[str, str] | None = None) -> Ended:
         """Run a program to its end, in plain English and without a question. Raises HostdevError: program_failed."""
         try:
-            ended = subprocess.run(
+            ended = subprocess.run(  # pylint: disable=ansible-bad-function
                 [*words],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -121,9 +121,10 @@ class Flow:
 
             run = self._vfs_run()
             decisions = run.decide(self._read(record, outcome), wish)
+            files = run.files(decisions, record)
             if not self._check_mode:
                 run.carry_out(decisions, record)
-            note(decisions, outcome)
+            note(decisions, files, outcome)
         return outcome
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:

@@ -18,6 +18,7 @@ from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
 from ..._model.sriov.state import PfState
 from ..reading.pci import read_device
+from .unmanaged_vfs import keep_off
 
 if t.TYPE_CHECKING:
     from ..._model.claims.made_vfs import MadeVfs
@@ -29,6 +30,7 @@ if t.TYPE_CHECKING:
     from .host import ChangingHost
     from .outcome import Outcome
 
+    Ends = tuple[t.Optional[MadeVfs], t.Optional[MadeVfs]]
     Pools = t.Callable[[Tracker], list[dict[str, t.Any]]]
 
 _LIBVIRTS = ("mac", "vlan", "qos", "vlan_protocol")
@@ -92,6 +94,16 @@ class VfsRun:
                 names.update(holder.holdings[vf].vf_settings)
             yield number, names
 
+    def files(self, decisions: t.Iterable[VfsDecision], record: Record) -> list[dict[str, str]]:
+        """The diff of the files that go with the VFs."""
+        made = dict(record.tracker.made_vfs)
+        for decision in decisions:
+            if decision.before is not None:
+                made.pop(decision.before.address, None)
+            if decision.after is not None:
+                made[decision.after.address] = decision.after
+        return keep_off(self._host.tree, made.values(), check=True)
+
     def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> None:
         """Do all, or nothing. Raises HostdevError after what was done is undone, as far as that can be."""
         changing = [decision for decision in decisions if decision.changed]
@@ -102,6 +114,8 @@ class VfsRun:
         ]
         if any(decision.changes for decision in changing):
             self._file.write(record)
+            coming = [one.after for one in changing if one.after is not None]
+            keep_off(self._host.tree, [*record.tracker.made_vfs.values(), *coming])
         begun: list[VfsDecision] = []
         try:
             for decision in changing:
@@ -124,25 +138,29 @@ class VfsRun:
             check_idle(Snapshot(inventory, record.tracker), device, "by now")
 
     def _undo(self, begun: t.Sequence[VfsDecision], record: Record, error: HostdevError) -> HostdevError:
-        """Lead all back to what it was; the error comes back with what could not be."""
-        told: list[str] = []
-        kept: dict[str, tuple[MadeVfs | None, MadeVfs | None]] = {}
+        """Lead all back to what it was; the error comes back with what could not be, which stays in the journal."""
+        failed: dict[str, HostdevError] = {}
+        kept: dict[str, Ends] = {}
         for decision in reversed(begun):
             pf = decision.pf.address
             if error.code == "vfs_hang" and error.subject == pf:
-                # It goes on by itself once it is let. The record has what there may be in the end.
-                more = decision.target.number > decision.pf.present.number
-                kept[pf] = (decision.before, (decision.after or decision.before) if more else decision.before)
+                # What hangs goes on once it is let: the record has what it was before all that, for a way back.
+                kept[pf] = (decision.before, decision.after or decision.before)
                 continue
             undone = self._lead_back(pf, decision.way_back, record)
             if undone is not None:
-                told.append(undone.message)
-                kept[pf] = (decision.before, decision.after or decision.before)
+                failed[pf] = undone
         try:
-            self._close(record, kept)
+            self._close(record, kept, left=failed)
         except HostdevError as record_error:
-            told.append(f"the record could not be written: {record_error.message}")
-        return error.but(found=f"{error.found}; undoing it failed as well: {' '.join(told)}") if told else error
+            failed["record"] = record_error
+        if not failed:
+            return error
+        told = " ".join(undone.message for undone in failed.values())
+        return error.but(
+            found=f"{error.found}; undoing it failed as well: {told}",
+            remedy=f"{error.remedy}; then run the task again, which goes on with the undo",
+        )
 
     def _lead_back(self, pf: str, was: PfState, record: Record) -> HostdevError | None:
         try:
@@ -152,23 +170,33 @@ class VfsRun:
             return error
         return None
 
-    def _close(self, record: Record, ends: t.Mapping[str, tuple[MadeVfs | None, MadeVfs | None]]) -> None:
-        made_vfs = record.tracker.made_vfs
+    def _close(self, record: Record, ends: t.Mapping[str, Ends], *, left: t.Collection[str] = ()) -> None:
+        """Write what is on record of each PF in the end. Raises HostdevError with the record as it was."""
+        made_vfs, journal, pools = record.tracker.made_vfs, record.vfs_journal, record.pools
+        before_all = dict(made_vfs)
         for before, after in ends.values():
             if before is not None:
                 made_vfs.pop(before.address, None)
             if after is not None:
                 made_vfs[after.address] = after
-        record.vfs_journal = []
+        record.vfs_journal = [entry for entry in journal if entry.address in left]
         # As where a claim is closed: what can't be counted is no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             record.pools = self._pools(record.tracker)
-        self._file.write(record)
+        try:
+            self._file.write(record)
+        except HostdevError:
+            made_vfs.clear()
+            made_vfs.update(before_all)
+            record.vfs_journal, record.pools = journal, pools
+            raise
+        with contextlib.suppress(HostdevError):  # they could be written before, and do no harm
+            keep_off(self._host.tree, record.tracker.made_vfs.values())
 
     def recover(self, record: Record, boot_id: str) -> list[str]:
         """Undo what an interrupted run began, and say so. VFs that somebody uses by now stay, and are on record."""
         told = []
-        ends: dict[str, tuple[MadeVfs | None, MadeVfs | None]] = {}
+        ends: dict[str, Ends] = {}
         for journal in reversed(record.vfs_journal):
             pf = journal.address
             if boot_id != journal.boot_id:
@@ -184,8 +212,9 @@ class VfsRun:
         return told
 
 
-def note(decisions: t.Iterable[VfsDecision], outcome: Outcome) -> None:
-    """Add decisions to what came of a run."""
+def note(decisions: t.Iterable[VfsDecision], files: t.Sequence[dict[str, str]], outcome: Outcome) -> None:
+    """Add decisions, and the diff of files, to what came of a run."""
+    outcome.diff.extend(files)
     for decision in decisions:
         outcome.vfs.append(decision)
         outcome.warnings.extend(decision.warnings)

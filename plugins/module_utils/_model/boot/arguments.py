@@ -90,7 +90,7 @@ def in_force(asked: str, line: t.Sequence[str]) -> bool:
 
 def _parts(argument: str) -> tuple[str, str]:
     """Name and value; the kernel takes - and _ in a name for the same (parameqn() in kernel/params.c)."""
-    name, _, value = argument.partition("=")
+    name, _equals, value = argument.partition("=")
     return name.replace("-", "_"), value
 
 

@@ -22,7 +22,7 @@ def command_line(data: bytes) -> bytes | None:
     (count,) = struct.unpack_from("<H", data, header + 6)
     (optional,) = struct.unpack_from("<H", data, header + 20)
     place = header + 24 + optional
-    for _ in range(min(count, _MOST_SECTIONS)):
+    for _section in range(min(count, _MOST_SECTIONS)):
         if len(data) < place + _SECTION.size:
             return None
         name, virtual, _address, size, start = _SECTION.unpack_from(data, place)

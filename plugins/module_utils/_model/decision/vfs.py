@@ -168,7 +168,7 @@ def _target(pf: Pf, made: MadeVfs | None, wish: VfsWish, number: int) -> tuple[P
             notes.append(f"{pf.address} has an MTU of {present.mtu}, more than the {wish.mtu} asked for: it is left")
     vfs: dict[int, Settings] = {}
     for vf in range(number):
-        asked = wish.settings_of(vf)
+        asked = {**({} if made is None else made.wanted.vfs.get(vf, {})), **wish.settings_of(vf)}
         if number != present.number:
             # What was set for those that stay goes with them: it is set again.
             asked = {**set_already(present, made, vf), **asked}

@@ -70,7 +70,7 @@ def parse_link(output: str, complaint: str = "") -> Link:
     link = next((link for link in links if isinstance(link, dict) and link.get("ifname")), None) if links else None
     if link is None:
         raise ValueError("no interface")
-    vfs = [vf for vf in link.get("vfinfo_list") or () if isinstance(vf, dict) and type(vf.get("vf")) is int]
+    vfs = [vf for vf in link.get("vfinfo_list") or () if isinstance(vf, dict) and _number(vf.get("vf")) is not None]
     name = str(link["ifname"])
     macs = (_text(link.get(key)) for key in ("address", "permaddr"))
     return Link(
@@ -113,7 +113,7 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> int | None:
-    return value if type(value) is int else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _flag(value: object) -> bool | None:

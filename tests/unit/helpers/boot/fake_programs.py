@@ -60,7 +60,7 @@ class GrubMkconfig:
         out = subprocess.run(
             ["sh", "-c", script, "sh", *names], check=True, capture_output=True, text=True, env={"LC_ALL": "C"}
         ).stdout
-        first, _, second = out.partition("\n")
+        first, _newline, second = out.partition("\n")
         return first, second
 
     def text(self) -> str:
@@ -113,7 +113,7 @@ class RpmOstreeFake:
             return Ended(0, f"{self.line}\n", "")
         words = self.line.split()
         for option in options:
-            name, _, value = option.partition("=")
+            name, _equals, value = option.partition("=")
             if name == "--append" or (name == "--append-if-missing" and value not in words):
                 words.append(value)
             elif name == "--delete-if-present" and value in words:

@@ -149,7 +149,7 @@ def grub_bls(host: FakeBootHost) -> None:
         'GRUB_DISABLE_RECOVERY="true"\nGRUB_ENABLE_BLSCFG=true\n',
     )
     host.write("/etc/kernel/cmdline", f"{line}\n")
-    host.programs.functions["grubby"] = lambda *_words: (_ for _ in ()).throw(AssertionError("grubby writes"))
+    host.programs.functions["grubby"] = lambda *_words: (word for word in ()).throw(AssertionError("grubby writes"))
 
 
 def grub_bls_8(host: FakeBootHost) -> None:

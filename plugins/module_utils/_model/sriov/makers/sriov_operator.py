@@ -28,8 +28,9 @@ def kept_maker(source: Source, pf: PfNames) -> VfMaker | None:
     except ValueError:
         kept = {}
     count = kept.get("numVfs") if isinstance(kept, dict) else None
-    told = "on its record" if type(count) is not int else f"on its record with {count} VFs"
-    return VfMaker(OPERATOR, source.path, 0, told, certain=True, count=count if type(count) is int else None)
+    number = count if isinstance(count, int) and not isinstance(count, bool) else None
+    told = "on its record" if number is None else f"on its record with {number} VFs"
+    return VfMaker(OPERATOR, source.path, 0, told, certain=True, count=number)
 
 
 def named_maker(path: str, pf: PfNames) -> VfMaker | None:

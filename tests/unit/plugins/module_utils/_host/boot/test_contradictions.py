@@ -52,7 +52,7 @@ def host(request, folder, monkeypatch):
         host.write(path, text.replace(old, new), (host.root / path.lstrip("/")).stat().st_mode & 0o777)
     for name in ("grub-mkconfig", "grub2-mkconfig"):
         if host.programs.has(name):
-            path = "/boot/real/grub.cfg" if host.exists("/boot/real") else f"/boot/{name.split('-')[0]}/grub.cfg"
+            path = "/boot/real/grub.cfg" if host.exists("/boot/real") else f"/boot/{name.partition('-')[0]}/grub.cfg"
             host.write(path, host.programs.functions[name].text(), 0o644)
     if host.programs.has("kernel-install"):
         for version in ("6.12.118-amd64", "6.12.90-amd64"):

@@ -420,3 +420,34 @@ def test_the_record_counts_the_free_vfs(bare):
     bare.set_vfs(3)
     counts = [pool["count"] for pool in bare.record["pools"] if pool.get("product_id") == "10ca"]
     assert sum(counts) == 3
+
+
+RULES = "etc/udev/rules.d/90-kvm-hostdev-vfs.rules"
+NETWORK = "etc/systemd/network/00-kvm-hostdev-vfs.network"
+
+
+def test_the_host_s_network_services_are_kept_off_vfs_that_have_interfaces(bare):
+    foretold = bare.set_vfs(2, autoprobe=True, check_mode=True)
+    assert not (bare.root / RULES).exists()
+    done = bare.set_vfs(2, autoprobe=True)
+    assert foretold.diff == done.diff
+    rules = (bare.root / RULES).read_text()
+    assert 'ENV{NM_UNMANAGED}="1"' in rules
+    assert f"PCI_SLOT_NAME={IGB_PF}" in rules
+    assert "Unmanaged=yes" in (bare.root / NETWORK).read_text()
+    assert not bare.set_vfs(2, autoprobe=True).changed
+    bare.set_vfs(None)
+    assert not (bare.root / RULES).exists()
+    assert not (bare.root / NETWORK).exists()
+
+
+def test_vfs_without_interfaces_need_no_rules(bare):
+    bare.set_vfs(2, autoprobe=True)
+    bare.set_vfs(2, autoprobe=False)
+    assert not (bare.root / RULES).exists()
+
+
+def test_rules_of_a_change_that_is_led_back_are_gone(bare):
+    bare.links.refused["trust"] = errno.EPERM
+    refused(lambda: bare.set_vfs(2, autoprobe=True, every={"trust": True}))
+    assert not (bare.root / RULES).exists()

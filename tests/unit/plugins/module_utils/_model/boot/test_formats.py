@@ -140,8 +140,8 @@ def test_whatever_a_line_has_comes_back(form):
     chance = random.Random(f"lines of {form}")
     wanted = Wanted(("a=1", "hugepagesz=1G hugepages=4", "x=on"), replace=True)
     start, end = _FRAMES[form]
-    for _ in range(500):
-        line = " ".join(chance.choice(_LETTERS) for _ in range(chance.randrange(7)))
+    for _number in range(500):
+        line = " ".join(chance.choice(_LETTERS) for _number in range(chance.randrange(7)))
         before = f"{start}{line}{end}".encode()
         after, edit = edited(FORMATS[form], before, wanted)
         assert restored(FORMATS[form], after, edit) == before, (before, after)
@@ -164,8 +164,8 @@ def test_whatever_bytes_a_file_has_come_back(form):
     chance = random.Random(f"bytes of {form}")
     wanted = Wanted(("a=1", "x=on", "hugepagesz=1G hugepages=4"), replace=True)
     refused = 0
-    for _ in range(3000):
-        before = b"".join(chance.choice(_PIECES) for _ in range(chance.randrange(14)))
+    for _number in range(3000):
+        before = b"".join(chance.choice(_PIECES) for _number in range(chance.randrange(14)))
         if form == "grub_environment":
             before = (before.rstrip(b"#") + b"\n").ljust(1024, b"#")
         try:

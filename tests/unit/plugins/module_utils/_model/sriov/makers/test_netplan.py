@@ -89,7 +89,7 @@ def test_a_mode_of_the_e_switch_is_told():
 
 def test_what_is_in_braces_is_told_as_it_stands():
     text = "network: {ethernets: {enp1s0: {virtual-function-count: 4}}}\n# virtual-function-count: 5\n"
-    assert made(text) == [("/etc/netplan/0.yaml", 1, text.split("\n")[0], False, None)]
+    assert made(text) == [("/etc/netplan/0.yaml", 1, text.partition("\n")[0], False, None)]
 
 
 def test_keys_are_known_by_their_indentation():
