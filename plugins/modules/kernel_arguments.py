@@ -137,7 +137,7 @@ EXAMPLES = r"""
 RETURN = r"""
 loader:
   description:
-    - The boot loader. Null where nothing was to be taken out, and it is an unknown one.
+    - The boot loader. Null where nothing was to be put in or taken out, and it is an unknown one.
     - One of V(rpm_ostree), V(proxmox_boot_tool), V(suse_grub), V(suse_sdbootutil), V(unified_kernel_image),
       V(systemd_boot), V(grub_bls), V(grub_debian), V(grub).
   returned: success

@@ -32,7 +32,8 @@ options:
     default: present
   limit:
     description:
-      - C(LimitMEMLOCK) as systemd has it. A number of bytes with a unit of 1024 such as V(64G), or V(infinity).
+      - C(LimitMEMLOCK) as systemd has it. A number of bytes with a unit of 1024 such as V(64G), or V(infinity). Without
+        a unit it is bytes.
     type: str
     default: infinity
 requirements:

@@ -77,21 +77,25 @@ def parse_root_ports(options: t.Mapping[str, t.Any]) -> int | None:
     return wanted
 
 
-def parse_allow(codes: t.Iterable[str]) -> frozenset[str]:
-    """Blocker codes that may be accepted. Raises HostdevError for an unknown one and for one that no one may accept."""
+def parse_allow(codes: t.Iterable[str], among: t.Collection[str] | None = None) -> frozenset[str]:
+    """Blocker codes that may be accepted, `among` all that a claim may accept where nothing else is said.
+
+    Raises HostdevError for an unknown one and for one that no one may accept.
+    """
     allowed = frozenset(codes)
     if not allowed:
         return allowed
     from .._model.guards.registry import ALLOWABLE, GUARDS
 
-    for code in sorted(allowed - ALLOWABLE):
+    allowable = sorted(ALLOWABLE if among is None else among)
+    for code in sorted(allowed.difference(allowable)):
         from .._model.nearest import did_you_mean
 
-        found, remedy = f"{code} is no blocker code", did_you_mean(code, sorted(ALLOWABLE))
+        found, remedy = f"{code} is no blocker code", did_you_mean(code, allowable)
         if code in GUARDS:
             found = f"{code} can't be accepted: {GUARDS[code].meaning}"
             lifts = GUARDS[code].remedy.format(address="the device at fault")
             remedy = f"take it out of allow; where the code stands in the way: {lifts}"
-        wanted = "some of " + ", ".join(sorted(ALLOWABLE))
+        wanted = "some of " + ", ".join(allowable)
         raise HostdevError("invalid_option", subject="allow", found=found, wanted=wanted, remedy=remedy)
     return allowed

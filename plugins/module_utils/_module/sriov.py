@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._host.change.flow import Flow
+from .._model.decision.vfs_in_use import NEEDS_CARRIER
 from .._model.errors import HostdevError
 from .._model.requests.device_spec import parse_device_specs
 from .._model.sriov.settings import parse_settings
@@ -39,7 +40,7 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
         mtu=_mtu(options["mtu"]),
         eswitch=options["eswitch_mode"],
         take_over=options["take_over"],
-        allow=parse_allow(options["allow"]),
+        allow=parse_allow(options["allow"], NEEDS_CARRIER),
     )
     system, file = changing_system(module, needs_libvirt=False)
     flow = Flow(system, file, check_mode=module.check_mode, lock_timeout=options["lock_timeout"])
@@ -86,7 +87,10 @@ def _specs(options: t.Mapping[str, t.Any]) -> tuple[str, tuple[DeviceSpec, ...]]
             try:
                 return f"{name} {options[name]}", parse_device_specs([spec], "specs")
             except HostdevError as error:
-                raise error.but(subject=name) from error
+                from .._model.unquoted import address_meant, and_quotes
+
+                meant = address_meant(options[name]) if name == "address" else None
+                raise and_quotes(error.but(subject=name), meant) from error
     raise HostdevError(
         "invalid_option",
         subject="specs",

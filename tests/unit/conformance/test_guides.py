@@ -151,9 +151,20 @@ def test_ansible_understands_the_playbooks(tmp_path):
 def test_the_playbooks_set_options_that_the_modules_have():
     seen = set()
     for name, plays in playbooks().items():
-        for task in [task for play in plays for task in [*play["tasks"], play.get("module_defaults", {})]]:
+        for task in [task for play in plays for task in [*play.get("tasks", []), play.get("module_defaults", {})]]:
             for module, given in task.items():
                 if module.startswith("kvm.hostdev."):
                     seen.add(module)
                     assert set(given or {}) <= options(module.rpartition(".")[2]), f"{name}: {module}"
-    assert len(seen) == 3
+    assert len(seen) == 5
+
+
+def test_the_playbooks_set_variables_that_the_roles_have():
+    seen = set()
+    for name, plays in playbooks().items():
+        for role in [role for play in plays for role in play.get("roles", [])]:
+            specs = ROOT / "roles" / role["role"].removeprefix("kvm.hostdev.") / "meta/argument_specs.yml"
+            known = yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+            seen.add(role["role"])
+            assert set(role.get("vars", {})) <= set(known), f"{name}: {role['role']}"
+    assert seen == {"kvm.hostdev.host"}

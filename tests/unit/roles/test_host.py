@@ -110,6 +110,7 @@ CASES = {
     "own-arguments": case(
         iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages=[{"size": "2M", "count": 8}, {"size": "1G", "count": 8}]
     ),
+    "one-argument": case(iommu_arguments="intel_iommu=on"),
     "absent": case(
         {"kernel_arguments": NEEDED, "iommu_info": IS_OFF},
         state="absent",
@@ -275,6 +276,11 @@ def test_all_variables_reach_the_modules(outcomes):
 def test_own_arguments_for_the_iommu_take_the_place_of_the_recommended_ones(outcomes):
     arguments = outcomes["own-arguments"].options("kernel_arguments")["arguments"]
     assert arguments == ["amd_iommu=pgtbl_v2", "hugepagesz=2M", "hugepages=8", "hugepagesz=1G", "hugepages=8"]
+
+
+def test_one_argument_for_the_iommu_may_stand_without_a_list(outcomes):
+    one = outcomes["one-argument"]
+    assert (one.failed, one.options("kernel_arguments")["arguments"]) == (None, ["intel_iommu=on"])
 
 
 def test_absent_takes_out_all_without_being_told_the_values(outcomes):

@@ -44,7 +44,7 @@ class ArgumentRequest:
 
 @dataclasses.dataclass(frozen=True)
 class ArgumentOutcome:
-    """What became of it: `loader` is None where nothing of ours was on a host of an unknown one."""
+    """What became of it: `loader` is None where nothing was to be done on a host of an unknown one."""
 
     loader: str | None = None
     changed: bool = False
@@ -71,7 +71,7 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
     try:
         loader = find_loader(host)
     except HostdevError:
-        if request.absent and book is None:
+        if book is None and (request.absent or not request.arguments):
             return ArgumentOutcome(present=_present(request, running))
         raise
     known = dataclasses.replace(book, loader=loader.name) if book else Book(loader.name)

@@ -46,7 +46,9 @@ def choose_pfs(snapshot: Snapshot, wish: VfsWish) -> list[PciDevice]:
             subject=wish.where,
             found=f"no device of this host fits {' or '.join(spec.describe() for spec in wish.specs)}",
             wanted="a physical function",
-            remedy=f"name one of {few(there)}" if there else _NONE,
+            remedy=f"name one of {few(there)}"
+            if there
+            else f"the host has none: see whether the name is right; if so, {_NONE}",
         )
     vf = next((device for device in fitting if device.physical_function), None)
     raise HostdevError(

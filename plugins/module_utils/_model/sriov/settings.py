@@ -35,9 +35,9 @@ def _mac(value: object, path: str) -> str:
     wanted = "a MAC address of one device such as 52:54:00:12:34:56, or zeros to let the VF choose"
     address = str(value).strip().lower().replace("-", ":") if isinstance(value, str) else ""
     if not _MAC.fullmatch(address):
-        error = _invalid(path, value, wanted)
-        # YAML reads 52:54:00:12:34:56 as a number to the base of 60.
-        raise error if isinstance(value, str) else error.but(remedy="put it into quotes")
+        from ..unquoted import and_quotes, mac_meant
+
+        raise and_quotes(_invalid(path, value, wanted), mac_meant(value))
     # The lowest bit of the first byte is of groups (IEEE 802.3, 3.2.3).
     if int(address[:2], 16) & 1:
         raise _invalid(path, value, f"{wanted}; this one is of a group of devices")

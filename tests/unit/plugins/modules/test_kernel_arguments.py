@@ -150,3 +150,12 @@ def test_no_arguments_and_exclusive_takes_all_out(runner):
     runner.done(arguments=BOTH)
     assert runner.done(exclusive=True)["changed"] is True
     assert runner.host.whole() == before
+
+
+def test_nothing_to_put_in_needs_no_boot_loader_that_is_known(runner):
+    os.unlink(f"{runner.host.root}/boot/grub/grub.cfg")
+    before = runner.host.whole()
+    result = runner.done(exclusive=True)
+    assert (result["loader"], result["changed"], result["reboot_needed"]) == (None, False, False)
+    assert runner.failed(arguments=BOTH)["error"]["code"] == "unknown_boot_loader"
+    assert runner.host.whole() == before

@@ -95,3 +95,9 @@ def test_codes_that_nobody_may_accept_are_refused_with_the_reason(code, found):
 )
 def test_a_code_that_can_not_be_accepted_comes_with_what_helps(code, remedy):
     assert refused(parse_allow, [code]).remedy.startswith(remedy)
+
+
+def test_the_codes_of_a_module_that_accepts_others_than_a_claim():
+    assert parse_allow(["ssh_nic"], ("ssh_nic", "mgmt_nic")) == frozenset({"ssh_nic"})
+    assert refused(parse_allow, ["ssh_nik"], ("ssh_nic", "mgmt_nic")).remedy == "did you mean ssh_nic?"
+    assert refused(parse_allow, ["enslaved"], ("ssh_nic", "mgmt_nic")).wanted == "some of mgmt_nic, ssh_nic"

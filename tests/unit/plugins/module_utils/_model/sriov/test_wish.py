@@ -78,6 +78,12 @@ def test_a_wrong_value_is_told_with_its_place(settings, subject, found):
     assert found in error.found
 
 
+def test_an_address_without_quotes_is_told_with_what_was_meant():
+    error = refused(lambda: parse_settings({"mac": 41135085296}, "vfs[1]"))
+    assert error.found == "found 41135085296, which is 52:54:00:12:34:56 without quotes"
+    assert error.remedy == 'put the address into quotes: "52:54:00:12:34:56"'
+
+
 def test_a_misspelt_setting_is_told_with_the_one_that_is_meant():
     error = refused(lambda: parse_settings({"spoofcheck": True}, "settings"))
     assert (error.code, error.subject) == ("invalid_option", "settings.spoofcheck")
