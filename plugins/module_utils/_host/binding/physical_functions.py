@@ -77,7 +77,7 @@ class PhysicalFunctions:
         """
         eswitch = target.eswitch is not None
         present = self.state(pf, eswitch=eswitch)
-        todo = changes(pf, present, target, administered)
+        todo = changes(pf, present, target, administered, driver=self._driver(pf))
         settings: dict[int, dict[str, t.Any]] = {}
         for change in todo:
             if change.vf is None:

@@ -121,6 +121,8 @@ class Flow:
 
             run = self._vfs_run()
             decisions = run.decide(self._read(record, outcome), wish)
+            if not decisions:
+                outcome.warnings.append(f"{wish.where}: no device of this host fits, and nothing is given back")
             files = run.files(decisions, record)
             if not self._check_mode:
                 run.carry_out(decisions, record)

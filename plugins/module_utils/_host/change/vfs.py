@@ -212,6 +212,10 @@ class VfsRun:
             if boot_id != journal.boot_id:
                 told.append(f"a change of the VFs of {pf} was interrupted; the host was rebooted since")
                 continue
+            made, device = journal.after or journal.before, read_device(self._host.tree, pf)
+            if device is None or (made is not None and not made.may_be(device)):
+                told.append(f"a change of the VFs of {pf} was interrupted, and that card is not there any more")
+                continue
             error = self._lead_back(pf, journal.was, record)
             if error is None:
                 told.append(f"undid an interrupted change of the VFs of {pf}")

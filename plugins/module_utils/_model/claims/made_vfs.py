@@ -13,6 +13,7 @@ from ..host.device import IDENTITY_FORM
 from ..sriov.state import PfState
 
 if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
     from ..host.inventory import Inventory
 
 
@@ -45,6 +46,10 @@ class MadeVfs:
             PfState.from_dict(data["wanted"]),
             PfState.from_dict(data["original"]),
         )
+
+    def may_be(self, device: PciDevice) -> bool:
+        """Whether nothing tells the card from a device."""
+        return _same(self.identity, device.identity) and not _told_apart(self.identity, device.identity)
 
     def pf_in(self, inventory: Inventory) -> str | None:
         """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""

@@ -93,6 +93,20 @@ def check_own_addresses(pf: PciDevice, settings: t.Mapping[int, Settings]) -> No
         seen[mac] = vf
 
 
+def check_rates(pf: PciDevice, settings: t.Mapping[int, Settings]) -> None:
+    """The same of rates, of which one may come from each."""
+    for vf, asked in settings.items():
+        least, most = asked.get("min_tx_rate", 0), asked.get("max_tx_rate", 0)
+        if most and least > most:
+            raise HostdevError(
+                "invalid_option",
+                subject=f"min_tx_rate of VF {vf} of {pf.address}",
+                found=f"found {least}, and max_tx_rate {most}, by this task or an earlier one",
+                wanted="a least rate that the greatest one allows",
+                remedy="give both",
+            )
+
+
 def _pfs(snapshot: Snapshot) -> list[PciDevice]:
     return [device for device in snapshot.inventory.devices.values() if device.device_type == TYPE_PF]
 

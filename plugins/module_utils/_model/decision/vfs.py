@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 
 from ..claims.made_vfs import MadeVfs
 from ..errors import HostdevError, few
-from ..sriov.changes import changes
+from ..sriov.changes import NUMBER, changes
 from ..sriov.driver_settings import refusals
 from ..sriov.link_settings import NO_MAC, LinkSettings
 from ..sriov.refusals import NumberWrite, not_by_number
 from ..sriov.settings import DEFAULTS
 from ..sriov.state import PfState
-from .pfs import check_own_addresses, check_pf
-from .vfs_in_use import check_idle, check_pf_may_restart, uses_of_vfs
+from .pfs import check_own_addresses, check_pf, check_rates
+from .vfs_in_use import check_idle, check_made_again, check_pf_may_restart, uses_of_vfs
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -72,7 +72,7 @@ class VfsDecision:
     def way_back(self) -> PfState:
         """What an undo leads to: of the settings those that the way there touches, or that went with the VFs."""
         present = self.pf.present
-        if present.number != self.target.number:
+        if any(change.kind == NUMBER for change in self.changes):
             vfs = {vf: set_already(present, self.before, vf) for vf in range(present.number)}
         else:
             vfs = {
@@ -84,7 +84,8 @@ class VfsDecision:
 
     @property
     def changes(self) -> list[PfChange]:
-        return changes(self.pf.address, self.pf.present, self.target, self.administered)
+        pf = self.pf
+        return changes(pf.address, pf.present, self.target, self.administered, driver=pf.device.driver)
 
     @property
     def changed(self) -> bool:
@@ -110,6 +111,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
             return left
     if number == 0 and (pf.present.number == 0 if made is None else made.original.number == 0):
         return _given_back(snapshot, wish, pf, made)
+    check_made_again(snapshot, pf.device, made, number)
     target, notes = _target(pf, made, wish, number)
     _check_interface(pf, target, wish)
     _check_driver(pf, target)
@@ -118,6 +120,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
     check_own_addresses(pf.device, settings)
+    check_rates(pf.device, settings)
     wanted = PfState(
         number,
         target.autoprobe,
@@ -133,7 +136,12 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
 def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish) -> PfState:
     """How the PF was before we came. Of what is asked for only now it is how that is now."""
     if made is None:
-        return pf.present
+        # What a claim or libvirt has set of a VF is no state to go back to.
+        vfs = {
+            vf: {name: value for name, value in settings.items() if name not in pf.theirs.get(vf, ())}
+            for vf, settings in pf.present.vfs.items()
+        }
+        return replace(pf.present, vfs=vfs)
     original = made.original
     if wish.mtu is not None and made.wanted.mtu is None and pf.present.mtu is not None:
         original = replace(original, mtu=pf.present.mtu)
@@ -226,6 +234,7 @@ def _given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None)
     if made is None:
         there = f"{pf.address} has {present.number} VFs that this collection did not make: they are left as they are"
         return VfsDecision(pf, PfState(present.number), None, None, (there,) if present.number else ())
+    check_made_again(snapshot, pf.device, made, 0)
     original, told = _can_be_put_back(pf, made)
     if original.up is False and present.up and snapshot.inventory.host_uses.get(pf.address):
         original = replace(original, up=None)

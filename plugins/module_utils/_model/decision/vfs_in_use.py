@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ..claims.unmade_vf import pfs_of_unmade
 from ..errors import HostdevError, few
 from ..guards.function import use_blockers
 
 if t.TYPE_CHECKING:
+    from ..claims.made_vfs import MadeVfs
     from ..guards.blocker import Blocker
     from ..host.device import PciDevice
     from ..snapshot import Snapshot
@@ -54,6 +56,32 @@ def check_idle(snapshot: Snapshot, pf: PciDevice, change: str) -> None:
         remedy="release them with kvm.hostdev.pci_passthrough_release, take them out of their domains, and out of the "
         "host's use; or leave the number as it is",
         details={"vfs_in_use": uses},
+    )
+
+
+def check_made_again(snapshot: Snapshot, pf: PciDevice, made: MadeVfs | None, number: int) -> None:
+    """Refuse to have fewer VFs than were made while claims hold some that the host has not made again since its boot.
+
+    Raises HostdevError with code vfs_in_use.
+    """
+    if made is None or number >= made.wanted.number or pf.num_vfs >= made.wanted.number:
+        return
+    inventory = snapshot.inventory
+    held = {
+        holding.address: [f"held by {claim.owner}"]
+        for claim in snapshot.tracker
+        for holding in claim.holdings.values()
+        if holding.address not in inventory.devices and pf in pfs_of_unmade(inventory, holding)
+    }
+    if not held:
+        return
+    raise HostdevError(
+        "vfs_in_use",
+        subject=f"{pf.address} ({made.wanted.number} -> {number} VFs)",
+        found=few([f"{vf}, which was not made again since the host was booted: {by[0]}" for vf, by in held.items()]),
+        wanted="VFs that nobody holds",
+        remedy=f"release them with kvm.hostdev.pci_passthrough_release, or make {made.wanted.number} VFs again",
+        details={"vfs_in_use": held},
     )
 
 

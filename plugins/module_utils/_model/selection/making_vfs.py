@@ -11,6 +11,7 @@ from ..address import PciAddress
 from ..host.device import TYPE_VF
 
 if t.TYPE_CHECKING:
+    from ..claims.made_vfs import MadeVfs
     from ..host.device import PciDevice
     from ..requests.device_spec import DeviceSpec
     from ..requests.request import Request
@@ -40,7 +41,7 @@ def make_again(chosen: Selection, pf: PciDevice) -> str:
         first = "once nobody has it or one of its VFs, "
     elif pf.driver is None or pf.vfio:
         first = "once it is with the driver that makes VFs, "
-    made = chosen.tracker.made_vfs.get(pf.address)
+    made = _made(chosen, pf)
     number = "NUMBER" if made is None else str(made.wanted.number)
     return f"{_count(pf)}: {first}make as many as there were ({_task(chosen, pf, number)})"
 
@@ -64,9 +65,14 @@ def _count(pf: PciDevice) -> str:
     return f"VFs {pf.num_vfs} of {pf.total_vfs} on {pf.address}"
 
 
+def _made(chosen: Selection, pf: PciDevice) -> MadeVfs | None:
+    made_vfs = chosen.tracker.made_vfs.values()
+    return next((made for made in made_vfs if made.pf_in(chosen.inventory) == pf.address), None)
+
+
 def _task(chosen: Selection, pf: PciDevice, number: str) -> str:
     """The task that makes them; VFs that others made have to be taken over first."""
-    foreign = pf.num_vfs and pf.address not in chosen.tracker.made_vfs
+    foreign = pf.num_vfs and _made(chosen, pf) is None
     take_over = ", take_over: true" if foreign else ""
     return f"`kvm.hostdev.pci_sriov` with `address: {pf.address}, number: {number}{take_over}`"
 

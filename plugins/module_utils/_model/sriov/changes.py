@@ -21,6 +21,11 @@ if t.TYPE_CHECKING:
     from .settings import Settings
     from .state import PfState
 
+SWITCHDEV = "switchdev"
+# ice refuses another mode with VFs; mlx5 changes over those that there are, unbound, and sets them in legacy mode alone
+# (k8snetworkplumbingwg/sriov-network-operator, pkg/host).
+_ESWITCH_WITHOUT_VFS = ("ice",)
+
 AUTOPROBE, MTU, UP, ESWITCH, NUMBER, SETTING = "autoprobe", "mtu", "up", "eswitch", "number", "setting"
 
 
@@ -84,27 +89,40 @@ def _shown(value: object) -> str:
 
 
 def changes(
-    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, Settings] | None = None
+    pf: str,
+    present: PfState,
+    target: PfState,
+    administered: t.Mapping[int, Settings] | None = None,
+    *,
+    driver: str | None = None,
 ) -> list[PfChange]:
     """The changes in the order in which they are made; none where all is so.
 
     `administered` are by VF the settings that we know to have set, None what was known to be so: a MAC address that the
     PF shows may be the one that the VF gave itself, so that it is set once whatever it is (igb_ndo_get_vf_config).
     """
-    anew = present.number != target.number
-    making = anew and target.number > 0
-    numbers = [PfChange(pf, NUMBER, present.number, target.number)] if anew else []
-    first = [*_of(pf, ESWITCH, present, target), *_of(pf, AUTOPROBE, present, target), *_of(pf, MTU, present, target)]
-    raised = [PfChange(pf, UP, False, True)] if making and present.up is False else []
+    eswitch = _of(pf, ESWITCH, present, target)
+    before_vfs = driver in _ESWITCH_WITHOUT_VFS
+    anew = present.number != target.number or bool(eswitch and before_vfs and present.number)
+    first = [*_of(pf, AUTOPROBE, present, target), *_of(pf, MTU, present, target)]
+    raised = [PfChange(pf, UP, False, True)] if anew and target.number and present.up is False else []
     up_then = present.up if not raised else True
     last = [] if target.up in (None, up_then) else [PfChange(pf, UP, up_then, target.up)]
+    numbers = [PfChange(pf, NUMBER, present.number, target.number)] if anew else []
     if target.number == 0:
-        return [*numbers, *first, *last]
+        return [*numbers, *eswitch, *first, *last]
     if last and target.up:
         first, last = [*first, *last], []
     known = {} if anew else dict(administered or {})
     restarted = anew or any(change.kind in (MTU, UP) for change in [*first, *raised])
-    return [*first, *raised, *numbers, *_settings(pf, present, target, known, restarted), *last]
+    settings = _settings(pf, present, target, known, anew=anew, restarted=restarted)
+    if before_vfs or target.eswitch != SWITCHDEV:
+        if eswitch and anew and present.number:
+            # Without VFs while the mode changes.
+            removed, made = (PfChange(pf, NUMBER, *ends) for ends in ((present.number, 0), (0, target.number)))
+            return [removed, *eswitch, *first, *raised, made, *settings, *last]
+        return [*eswitch, *first, *raised, *numbers, *settings, *last]
+    return [*first, *raised, *numbers, *settings, *eswitch, *last]
 
 
 def _of(pf: str, kind: str, present: PfState, target: PfState) -> list[PfChange]:
@@ -113,13 +131,12 @@ def _of(pf: str, kind: str, present: PfState, target: PfState) -> list[PfChange]
 
 
 def _settings(
-    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, Settings], restarted: bool
+    pf: str, present: PfState, target: PfState, administered: t.Mapping[int, Settings], *, anew: bool, restarted: bool
 ) -> t.Iterator[PfChange]:
     """VFs that are still to be made will have what all are made with, and so has what a driver does not tell.
 
     As igb starts again it arms the spoof check of all VFs, and shows what was set before (igb_vmm_control).
     """
-    anew = present.number != target.number
     for vf, settings in sorted(target.vfs.items()):
         if vf >= target.number:
             continue

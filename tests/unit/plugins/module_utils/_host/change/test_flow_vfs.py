@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.pfs import check_rates
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import pf
 
 VF = "0000:01:10.{}"
 FOLDER = f"/sys/bus/pci/devices/{IGB_PF}"
@@ -188,7 +193,7 @@ def test_a_vf_of_a_domain_that_is_shut_off_counts(bare):
     bare.claim({"name": "nic", "address": VF.format(0)}, attach=("config",))
     record = bare.record
     record["claims"] = []
-    bare.write("/etc/ansible/facts.d/hostdev.fact", __import__("json").dumps(record))
+    bare.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(record))
     assert "domain web1" in refused(lambda: bare.set_vfs(2)).found
 
 
@@ -451,3 +456,55 @@ def test_rules_of_a_change_that_is_led_back_are_gone(bare):
     bare.links.refused["trust"] = errno.EPERM
     refused(lambda: bare.set_vfs(2, autoprobe=True, every={"trust": True}))
     assert not (bare.root / RULES).exists()
+
+
+def test_vfs_on_record_for_owners_are_made_again_before_there_may_be_fewer(bare):
+    bare.set_vfs(4)
+    bare.claim({"name": "nic", "address": VF.format(6)}, attach=())
+    bare.reboot()
+    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    for number in (2, 0, None):
+        error = refused(lambda number=number: bare.set_vfs(number))
+        assert error.code == "vfs_in_use"
+        assert "0000:01:10.6, which was not made again since the host was booted: held by domain web1" in error.found
+        assert "make 4 VFs again" in error.remedy
+    assert bare.set_vfs(4).changed
+
+
+def test_what_a_claim_has_set_is_no_state_to_go_back_to(host):
+    host.claim({"name": "nic", "address": VF.format(0), "network": {"trust": True}}, attach=())
+    host.set_vfs(4, take_over=True, vfs={1: {"trust": True}})
+    original = made(host)[IGB_PF]["original"]["vfs"]
+    assert "trust" not in original["0"]
+    assert original["1"]["trust"] is False
+
+
+def test_rates_of_several_tasks_must_fit_each_other():
+    error = refused(lambda: check_rates(pf(IGB_PF), {0: {"min_tx_rate": 200, "max_tx_rate": 100}}))
+    assert (error.code, error.subject) == ("invalid_option", f"min_tx_rate of VF 0 of {IGB_PF}")
+    check_rates(pf(IGB_PF), {0: {"min_tx_rate": 200, "max_tx_rate": 0}, 1: {"min_tx_rate": 1, "max_tx_rate": 1}})
+
+
+def test_a_card_that_was_put_in_after_an_interrupted_change_is_left_alone(bare, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_args):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bare.system.pfs), "_verify", die)
+        with pytest.raises(Killed):
+            bare.set_vfs(4)
+    record = bare.record
+    record["vfs_journal"][0]["after"]["identity"]["serial"] = "52:54:00:00:00:01"
+    bare.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(record))
+    outcome = bare.release(owner="nobody")
+    assert any("that card is not there any more" in warning for warning in outcome.warnings)
+    assert len(vfs(bare)) == 4
+
+
+def test_giving_back_what_there_is_not_is_told(bare):
+    specs = parse_device_specs([{"devname": "enp9s9"}], "specs")
+    outcome = bare.flow().set_vfs(VfsWish(specs, "devname enp9s9", 0, absent=True))
+    assert outcome.warnings == ["devname enp9s9: no device of this host fits, and nothing is given back"]

@@ -20,6 +20,10 @@ def told(present, target, administered=None):
     return [str(change) for change in changes(PF, present, target, administered)]
 
 
+def kinds(present, target, **options):
+    return [change.kind for change in changes(PF, present, target, **options)]
+
+
 def test_vfs_are_made_with_the_host_s_drivers_off_and_the_pf_up():
     assert told(PfState(0, True, False, 1500), PfState(5, False, True)) == [
         f"autoprobe of {PF}: true -> false",
@@ -95,8 +99,21 @@ def test_of_a_vf_that_there_will_not_be_nothing_is_set():
     assert told(PfState(3), PfState(2, vfs={2: {"vlan": 1}})) == [f"VFs of {PF}: 3 -> 2"]
 
 
-def test_the_mode_of_the_e_switch_comes_before_the_vfs():
-    assert told(PfState(0, eswitch="legacy"), PfState(2, eswitch="switchdev"))[0].startswith("e-switch")
+def test_switchdev_comes_after_the_vfs_and_their_settings_and_goes_before():
+    settings = {0: {"vlan": 5}}
+    legacy, switchdev = PfState(0, eswitch="legacy"), PfState(2, eswitch="switchdev", vfs=settings)
+    assert kinds(legacy, switchdev) == ["number", "setting", "eswitch"]
+    assert kinds(switchdev, PfState(2, eswitch="legacy")) == ["eswitch"]
+    assert kinds(switchdev, legacy) == ["number", "eswitch"]
+
+
+def test_ice_changes_the_mode_without_vfs():
+    none, some = PfState(0, eswitch="legacy"), PfState(2, eswitch="legacy", vfs={0: {"trust": True}})
+    wanted = PfState(2, eswitch="switchdev", vfs={0: {"trust": True}})
+    assert kinds(none, wanted, driver="ice") == ["eswitch", "number", "setting"]
+    assert kinds(some, wanted, driver="ice") == ["number", "eswitch", "number", "setting"]
+    removed, _mode, made, _setting = changes(PF, some, wanted, driver="ice")
+    assert (removed.before, removed.after, made.before, made.after) == (2, 0, 0, 2)
 
 
 def test_each_change_has_a_command():
@@ -104,7 +121,6 @@ def test_each_change_has_a_command():
     target = PfState(3, False, True, 9000, "switchdev", {0: {"spoof_check": False, "link_state": "enable", "vlan": 7}})
     commands = [change.command() for change in changes(PF, present, target)]
     assert commands == [
-        f"devlink dev eswitch set pci/{PF} mode switchdev",
         f"echo 0 > /sys/bus/pci/devices/{PF}/sriov_drivers_autoprobe",
         f'ip link set dev "$(ls /sys/bus/pci/devices/{PF}/net | head -n 1)" mtu 9000',
         f'ip link set dev "$(ls /sys/bus/pci/devices/{PF}/net | head -n 1)" up',
@@ -112,6 +128,7 @@ def test_each_change_has_a_command():
         f'ip link set dev "$(ls /sys/bus/pci/devices/{PF}/net | head -n 1)" vf 0 vlan 7',
         f'ip link set dev "$(ls /sys/bus/pci/devices/{PF}/net | head -n 1)" vf 0 spoofchk off',
         f'ip link set dev "$(ls /sys/bus/pci/devices/{PF}/net | head -n 1)" vf 0 state enable',
+        f"devlink dev eswitch set pci/{PF} mode switchdev",
     ]
 
 
