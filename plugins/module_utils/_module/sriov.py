@@ -19,7 +19,7 @@ from .changing import changing_system, tell_warnings
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.decision.vfs import VfsDecision
+    from .._model.decision.vfs_decision import VfsDecision
     from .._model.requests.device_spec import DeviceSpec
 
 

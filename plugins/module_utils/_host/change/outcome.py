@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:
-    from ..._model.decision.vfs import VfsDecision
+    from ..._model.decision.vfs_decision import VfsDecision
     from ..._model.plan.plan import Plan
     from ..sysfs import Tree
 

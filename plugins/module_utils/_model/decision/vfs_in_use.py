@@ -16,6 +16,9 @@ if t.TYPE_CHECKING:
     from ..guards.blocker import Blocker
     from ..host.device import PciDevice
     from ..snapshot import Snapshot
+    from ..sriov.state import PfState
+    from ..sriov.wish import VfsWish
+    from .vfs_decision import Pf
 
 # The driver may close and open the interface as VFs come and go (igb_enable_sriov, ixgbe_pci_sriov_enable, i40e).
 NEEDS_CARRIER = ("mgmt_nic", "ssh_nic", "default_route", "network_storage")
@@ -107,3 +110,15 @@ def check_pf_may_restart(snapshot: Snapshot, pf: PciDevice, allow: t.Collection[
 def _of_a_restart(reason: Blocker) -> Blocker:
     """A claim would take the way of this very run for good. A restart gives it back, and TCP waits that long."""
     return reason._replace(override="allow: [ssh_nic]") if reason.code == "ssh_nic" else reason
+
+
+def check_unused(snapshot: Snapshot, pf: Pf, target: PfState, wish: VfsWish) -> None:
+    """Raises HostdevError where a change would take a VF, or the PF's carrier, from whoever uses it."""
+    present = pf.present
+    restarts = target.mtu not in (None, present.mtu) or target.eswitch not in (None, present.eswitch)
+    stops = restarts or (target.up is False and present.up is True)
+    if present.number and (target.number != present.number or stops):
+        what = f"{present.number} -> {target.number} VFs" if target.number != present.number else "a restart of the PF"
+        check_idle(snapshot, pf.device, what)
+    if target.number != present.number or restarts:
+        check_pf_may_restart(snapshot, pf.device, wish.allow)

@@ -111,63 +111,6 @@ def test_another_number_goes_through_0_and_what_was_set_is_set_again(bare):
     assert (settings[0]["vlan"], settings[0]["trust"], settings[1]["vlan"]) == (7, True, 9)
 
 
-def test_vfs_of_others_are_left_and_told(host):
-    outcome = host.set_vfs(4, every={"trust": True})
-    assert not outcome.changed
-    assert "did not make" in outcome.warnings[0]
-    assert "nothing is set of VF 0" in outcome.warnings[0]
-    assert host.record_or_none() is None
-    assert not host.set_vfs(None).changed
-    assert len(vfs(host)) == 4
-
-
-def test_fewer_vfs_of_others_than_asked_for_are_an_error_until_they_are_taken_over(host):
-    error = refused(lambda: host.set_vfs(5))
-    assert error.code == "foreign_vfs"
-    assert "has 4 VFs" in error.found
-    assert "take_over: true" in error.remedy
-    assert refused(lambda: host.set_vfs(0)).code == "foreign_vfs"
-
-    outcome = host.set_vfs(3, take_over=True)
-    assert outcome.changed
-    assert len(vfs(host)) == 3
-    host.set_vfs(None)
-    assert len(vfs(host)) == 4, "they were there before"
-
-
-def test_what_was_set_of_vfs_that_were_taken_over_is_put_back(host):
-    settings = host.links.settings[host.links.interface]
-    settings[1].update(vlan=5, qos=1, trust=True)
-    host.set_vfs(4, take_over=True, vfs={1: {"trust": False}, 2: {"max_tx_rate": 100}})
-    assert (settings[1]["trust"], settings[1]["vlan"], settings[2]["max_tx_rate"]) == (False, 5, 100)
-    host.set_vfs(None)
-    settings = host.links.settings[host.links.interface]
-    assert (settings[1]["trust"], settings[1]["vlan"], settings[2]["max_tx_rate"]) == (True, 5, 0)
-
-
-LINK = "[Match]\nOriginalName=enp1s0\n[Link]\nSR-IOVVirtualFunctions=2\n"
-
-
-def test_a_card_of_which_udevd_makes_vfs_is_left_to_it(bare):
-    bare.write("/etc/systemd/network/10-vfs.link", LINK)
-    error = refused(lambda: bare.set_vfs(4))
-    assert error.code == "foreign_vfs"
-    assert "/etc/systemd/network/10-vfs.link:4" in error.found
-    assert bare.kernel.log == []
-
-    outcome = bare.set_vfs(4, take_over=True)
-    assert outcome.changed
-    assert any("10-vfs.link:4" in warning and "take it out there" in warning for warning in outcome.warnings)
-    assert not bare.set_vfs(4).changed
-
-
-def test_what_may_be_about_another_card_only_warns(bare):
-    bare.write("/etc/rc.local", "#!/bin/sh\nfor f in /sys/class/net/*/device/sriov_numvfs; do echo 4 > $f; done\n")
-    outcome = bare.set_vfs(4)
-    assert outcome.changed
-    assert any("/etc/rc.local:2" in warning and "or of another card" in warning for warning in outcome.warnings)
-
-
 def test_more_than_the_driver_makes_is_refused_before_a_write(bare):
     error = refused(lambda: bare.set_vfs(8, check_mode=True))
     assert (error.code, error.subject) == ("too_many_vfs", IGB_PF)
@@ -297,89 +240,6 @@ def test_an_mtu_is_not_raised_under_a_vf_in_use(bare):
     assert "a restart of the PF" in refused(lambda: bare.set_vfs(2, mtu=9000)).subject
 
 
-def test_a_reboot_leaves_no_vfs_and_a_run_makes_them_again(bare):
-    bare.set_vfs(4, vfs={0: {"trust": True}})
-    bare.reboot()
-    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
-    outcome = bare.set_vfs(4)
-    assert outcome.changed
-    assert bare.links.settings[bare.links.interface][0]["trust"]
-    bare.set_vfs(None)
-    assert vfs(bare) == []
-
-
-def test_after_a_reboot_nothing_is_made_only_to_be_given_back(bare):
-    bare.set_vfs(4)
-    bare.reboot()
-    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
-    bare.kernel.log.clear()
-    outcome = bare.set_vfs(None)
-    assert outcome.changed
-    assert not [line for line in bare.kernel.log if "numvfs" in line]
-    assert "vfs" not in bare.record
-
-
-def test_an_interrupted_change_is_undone_by_the_next_run(bare, monkeypatch):
-    before = bare.host_state()
-
-    class Killed(BaseException):
-        pass
-
-    def die(_words):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(bare.system.pfs), "_set_settings", lambda *_args: die(None))
-        with pytest.raises(Killed):
-            bare.set_vfs(4)
-    assert bare.record["vfs_journal"][0]["address"] == IGB_PF
-    warned = bare.set_vfs(None, check_mode=True)
-    assert any("interrupted change of the VFs" in warning for warning in warned.warnings)
-
-    outcome = bare.release(owner="nobody")  # whichever run comes next
-    assert any("undid an interrupted change of the VFs" in warning for warning in outcome.warnings)
-    assert bare.host_state() == before
-    assert "vfs_journal" not in bare.record
-
-
-def test_an_interrupted_change_whose_vfs_are_in_use_by_now_stays_on_record(bare, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def die(*_args):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(bare.system.pfs), "_verify", die)
-        with pytest.raises(Killed):
-            bare.set_vfs(4)
-    bare.kernel.load_module("vfio-pci")
-    bare.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
-    bare.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
-    bare.kernel.opens(77, "dpdk-testpmd", [VF.format(2)])
-    outcome = bare.release(owner="nobody")
-    assert any("is left as it is" in warning for warning in outcome.warnings)
-    assert made(bare)[IGB_PF]["wanted"]["number"] == 4
-    assert len(vfs(bare)) == 4
-
-
-def test_what_libvirt_or_a_claim_has_set_is_theirs_while_a_guest_has_it(bare):
-    bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
-    bare.claim({"name": "nic", "address": VF.format(0), "network": {"mac": "52:54:00:12:34:56", "trust": True}})
-    settings = bare.links.settings[bare.links.interface]
-    settings[0]["vlan"] = 0  # as libvirt leaves it without one in the XML
-    bare.links.log.clear()
-    outcome = bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
-    assert not [line for line in bare.links.log if "vf 0" in line]
-    assert any("while a guest has it" in warning for warning in outcome.warnings)
-    assert settings[0]["trust"]
-    bare.release()
-    settings[0]["vlan"] = 0
-    outcome = bare.set_vfs(2, vfs={0: {"vlan": 100, "qos": 3, "vlan_protocol": "802.1Q", "trust": False}})
-    assert outcome.changed
-    assert (settings[0]["vlan"], settings[0]["qos"]) == (100, 3)
-
-
 def test_no_vfs_where_there_are_none_are_not_ours(bare):
     assert not bare.set_vfs(0).changed
     bare.set_vfs(4)
@@ -458,50 +318,10 @@ def test_rules_of_a_change_that_is_led_back_are_gone(bare):
     assert not (bare.root / RULES).exists()
 
 
-def test_vfs_on_record_for_owners_are_made_again_before_there_may_be_fewer(bare):
-    bare.set_vfs(4)
-    bare.claim({"name": "nic", "address": VF.format(6)}, attach=())
-    bare.reboot()
-    bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
-    for number in (2, 0, None):
-        error = refused(lambda number=number: bare.set_vfs(number))
-        assert error.code == "vfs_in_use"
-        assert "0000:01:10.6, which was not made again since the host was booted: held by domain web1" in error.found
-        assert "make 4 VFs again" in error.remedy
-    assert bare.set_vfs(4).changed
-
-
-def test_what_a_claim_has_set_is_no_state_to_go_back_to(host):
-    host.claim({"name": "nic", "address": VF.format(0), "network": {"trust": True}}, attach=())
-    host.set_vfs(4, take_over=True, vfs={1: {"trust": True}})
-    original = made(host)[IGB_PF]["original"]["vfs"]
-    assert "trust" not in original["0"]
-    assert original["1"]["trust"] is False
-
-
 def test_rates_of_several_tasks_must_fit_each_other():
     error = refused(lambda: check_rates(pf(IGB_PF), {0: {"min_tx_rate": 200, "max_tx_rate": 100}}))
     assert (error.code, error.subject) == ("invalid_option", f"min_tx_rate of VF 0 of {IGB_PF}")
     check_rates(pf(IGB_PF), {0: {"min_tx_rate": 200, "max_tx_rate": 0}, 1: {"min_tx_rate": 1, "max_tx_rate": 1}})
-
-
-def test_a_card_that_was_put_in_after_an_interrupted_change_is_left_alone(bare, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def die(*_args):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(bare.system.pfs), "_verify", die)
-        with pytest.raises(Killed):
-            bare.set_vfs(4)
-    record = bare.record
-    record["vfs_journal"][0]["after"]["identity"]["serial"] = "52:54:00:00:00:01"
-    bare.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(record))
-    outcome = bare.release(owner="nobody")
-    assert any("that card is not there any more" in warning for warning in outcome.warnings)
-    assert len(vfs(bare)) == 4
 
 
 def test_giving_back_what_there_is_not_is_told(bare):
