@@ -28,6 +28,9 @@ if t.TYPE_CHECKING:
     from .vfs_decision import Pf
 
 
+_CLASS_NVME = "0108"
+
+
 def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) -> VfsDecision:
     """What one PF shall be. Raises HostdevError where that can't be, or somebody uses what would be changed."""
     if wish.absent:
@@ -46,7 +49,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     check_interface(pf, target, wish)
     check_driver(pf, target)
     check_unused(snapshot, pf, target, wish)
-    told = [*notes, *_others(pf)]
+    told = [*notes, *_others(pf), *_without_resources(pf, target)]
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
     check_own_addresses(pf.device, settings)
@@ -88,6 +91,16 @@ def _others(pf: Pf) -> t.Iterator[str]:
         yield f"{maker}: it {of_it} {pf.address}{perhaps} and may change them again: take it out there"
     for path, why in pf.unread.items():
         yield f"{path} can't be read ({why}): whether it makes VFs is not known"
+
+
+def _without_resources(pf: Pf, target: PfState) -> t.Iterator[str]:
+    """NVMe's VFs have what their PF gives them of its queues and interrupts (NVM Express 2.0, 8.26)."""
+    if not pf.device.class_id.startswith(_CLASS_NVME) or target.number == pf.present.number or not target.number:
+        return
+    use = "are of no use before"
+    if target.autoprobe:
+        use = "are waited for in vain by the host's driver, and of no use, before"
+    yield f"VFs of {pf.address} {use} it has given them queues and interrupts (nvme virt-mgmt), and they are online"
 
 
 def _left_to_others(wish: VfsWish, pf: Pf, number: int) -> VfsDecision | None:
