@@ -208,3 +208,53 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
         lab.sh(f"ip netns delete lab-vf 2> /dev/null; {_FOUR}", check=False)
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
+
+
+def test_vfs_that_somebody_removed_a_cable_that_is_off_a_disk_s_and_those_that_networkd_would_configure(
+    lab: Lab, before: HostState
+) -> None:
+    interface = f"$(ls {_FOLDER}/net)"
+    catch_all = "/etc/systemd/network/90-lab-vfs.network"
+    wants_vfs = f"printf '[Match]\\nName={{interface}}v*\\n[Network]\\nDHCP=ipv4\\n' > {catch_all}; networkctl reload"
+    of_vf = f"/sys/bus/pci/devices/{VFS[0]}/net"
+    macs = [{"vf": vf, "mac": f"52:54:00:12:34:5{vf}"} for vf in range(2)]
+    try:
+        lab.sh(_BY_HAND)
+        name = lab.sh(f"ls {_FOLDER}/net").stdout.strip()
+        lab.qmp("set_link", name="igb", up=False)
+        result = play(
+            lab.inventory(),
+            tasks(
+                vfs("no cable", 2, vfs=macs),
+                shown("without a link"),
+                shell("by somebody", f"echo 0 > {_FOLDER}/sriov_numvfs"),
+                {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["!all", "drift"]}},
+                vfs("made again", 2),
+                shown("as before"),
+                vfs("back", None),
+                shell("networkd", wants_vfs.format(interface=name)),
+                vfs("with drivers", 1, autoprobe=True),
+                shell("managed", f"udevadm settle; sleep 2; networkctl --no-legend list $(ls {of_vf})"),
+                vfs("back again", None),
+                shell("files", "ls /etc/udev/rules.d/*kvm-hostdev* /etc/systemd/network/*kvm-hostdev* 2>&1 || true"),
+                {"name": "disk", "kvm.hostdev.pci_sriov": {"address": topology.NVME_PF, "number": 4}},
+                shell("disk's", f"ls /sys/bus/pci/devices/{topology.NVME_PF}"),
+                {"name": "disk back", "kvm.hostdev.pci_sriov": {"address": topology.NVME_PF, "state": "absent"}},
+            ),
+        )
+    finally:
+        lab.qmp("set_link", name="igb", up=True)
+        lab.sh(f"rm -f {catch_all}; networkctl reload; ip link set dev {interface} up; {_FOUR}", check=False)
+    assert result.code == 0, result.output
+    names = ("no cable", "made again", "back", "with drivers", "back again", "disk", "disk back")
+    assert statuses(result, *names) == dict.fromkeys(names, "changed")
+    for reading in ("without a link", "as before"):
+        addresses = {vf: of_vf["address"] for vf, of_vf in kernel(result, reading).items()}
+        assert addresses == {vf["vf"]: vf["mac"] for vf in macs}, reading
+    drift = result.of("facts").result["ansible_facts"]["hostdev"]["drift"]
+    assert [(entry["code"], entry["address"]) for entry in drift] == [("vfs_differ", PF)]
+    assert "unmanaged" in result.of("managed").result["stdout"], result.of("managed").result
+    assert "kvm-hostdev-vfs" not in result.of("files").result["stdout"]
+    assert "nvme virt-mgmt" in result.of("disk").result["warnings"][0]
+    assert result.of("disk's").result["stdout"].count("virtfn") == 4
+    assert read_state(lab).bindings == before.bindings
