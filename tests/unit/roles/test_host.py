@@ -202,7 +202,7 @@ def outcomes(tmp_path_factory) -> dict[str, Outcome]:
         "ANSIBLE_FORKS": "4",
     }
     done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "inventory.json"), str(folder / "play.yml")],
+        [sys.executable, "-m", "ansible.cli.playbook", "-i", str(folder / "inventory.json"), str(folder / "play.yml")],
         env=environment,
         cwd=folder,
         capture_output=True,
