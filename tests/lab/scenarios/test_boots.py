@@ -83,7 +83,7 @@ def test_grub_one_play_with_one_reboot_gives_a_vf_to_a_guest_and_the_role_takes_
     assert "lab.added" in foretold.output
     assert (host.sh(_FILES).stdout, host.get(_BOOTS)) == (files, boot)
 
-    run(host, *role(**wish, reboot_ok=True), *giving(topology.IGB_PF, _VF))
+    run(host, *role(**wish, reboot_ok=True, reboot_timeout=300), *giving(topology.IGB_PF, _VF))
     assert host.get(_BOOTS) != boot
     assert "intel_iommu=off" not in _arguments(host)
     assert "lab.added" in _arguments(host)
