@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 # The kernel takes 0.1 s, and what the VFs' drivers take one after the other; to remove them at least 1 s.
 _SECONDS, _SECONDS_EACH = 60.0, 2.0
+_LINK = 15.0
 _LATE = 5.0
 """Seconds in which links may still come: on s390 they are late (k8snetworkplumbingwg/sriov-network-operator#1019)."""
 
@@ -90,9 +91,21 @@ class PhysicalFunctions:
             self._verify(pf, target)
 
     def _set_settings(self, pf: str, settings: dict[int, dict[str, t.Any]]) -> None:
+        if any(wanted.get(name) for wanted in settings.values() for name in ("max_tx_rate", "min_tx_rate")):
+            self._await_link(pf)
         for vf, wanted in settings.items():
             self._link(pf).bring(vf, LinkSettings(**wanted), anew=list(wanted))
         settings.clear()
+
+    def _await_link(self, pf: str) -> None:
+        """Drivers take rates while there is a link alone, which is gone for seconds after another number of VFs."""
+        folder = f"{DEVICES}/{pf}/net"
+        end = time.monotonic() + (_LINK if self._tree.may_hang else 0)
+        # Unlike `carrier` it is read without the lock of all interfaces.
+        while not any(self._tree.text(f"{folder}/{name}/operstate") == "up" for name in self._tree.names(folder)):
+            if time.monotonic() >= end:
+                return
+            time.sleep(0.1)
 
     def _verify(self, pf: str, target: PfState) -> None:
         left = changes(pf, self.state(pf, eswitch=target.eswitch is not None), target, target.vfs)

@@ -328,3 +328,26 @@ def test_giving_back_what_there_is_not_is_told(bare):
     specs = parse_device_specs([{"devname": "enp9s9"}], "specs")
     outcome = bare.flow().set_vfs(VfsWish(specs, "devname enp9s9", 0, absent=True))
     assert outcome.warnings == ["devname enp9s9: no device of this host fits, and nothing is given back"]
+
+
+def test_rates_are_set_once_the_link_is_there_again(bare, monkeypatch):
+    """Drivers refuse them without one, and it is gone for seconds after another number of VFs."""
+    interface = bare.links.interface
+    states = iter(["down", "down", "up"])
+    operstate = f"{FOLDER}/net/{interface}/operstate"
+    asked = []
+
+    def pause(_seconds):
+        asked.append(len(bare.links.log))
+        bare.write(operstate, f"{next(states)}\n")
+
+    bare.write(operstate, "down\n")
+    monkeypatch.setattr(bare.tree, "may_hang", True)
+    monkeypatch.setattr("time.sleep", pause)
+    bare.set_vfs(2, vfs={0: {"max_tx_rate": 100}})
+    assert len(asked) == 3
+    (rate,) = [number for number, line in enumerate(bare.links.log) if "max_tx_rate 100" in line]
+    assert rate >= asked[-1]
+    asked.clear()
+    bare.set_vfs(2, vfs={1: {"trust": True}})
+    assert asked == []
