@@ -60,8 +60,10 @@ def _read_record(module: AnsibleModule) -> Record:
     except HostdevError as error:
         module.warn(error.message)
         return Record()
+    unfinished = [f"change of the VFs of {journal.address}" for journal in record.vfs_journal]
     if record.journal is not None:
-        what = f"{record.journal.operation} of {record.journal.owner}"
+        unfinished.append(f"{record.journal.operation} of {record.journal.owner}")
+    for what in unfinished:
         from .._host.record.lock_holder import lock_holder
         from .._host.record.lock_path import LOCK
 

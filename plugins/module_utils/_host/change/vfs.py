@@ -102,12 +102,8 @@ class VfsRun:
 
     def files(self, decisions: t.Iterable[VfsDecision], record: Record) -> list[dict[str, str]]:
         """The diff of the files that go with the VFs."""
-        made = dict(record.tracker.made_vfs)
-        for decision in decisions:
-            if decision.before is not None:
-                made.pop(decision.before.address, None)
-            if decision.after is not None:
-                made[decision.after.address] = decision.after
+        ends = {decision.pf.address: (decision.before, decision.after) for decision in decisions}
+        made = self._ended(record.tracker.made_vfs, ends)
         return keep_off(self._host.tree, made.values(), check=True)
 
     def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> None:

@@ -8,8 +8,10 @@ import os
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import LOCK, locked
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
+from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import killed_at, without_vfs
 
 FACTS = "pci_facts"
 CLAIM = "pci_passthrough_claim"
@@ -450,6 +452,14 @@ def test_facts_tell_of_an_interrupted_run(runner):
     with locked(f"{runner.host.root}{LOCK}", seconds=0.0):
         _report, warnings = facts(runner)
     assert warnings[-1].startswith(f"a claim of domain web1 ({UUID}) is under way (process {os.getpid()} (")
+
+
+def test_facts_tell_of_an_interrupted_change_of_vfs(runner, monkeypatch):
+    killed_at(without_vfs(runner.host), monkeypatch, "_verify")
+    _report, warnings = facts(runner)
+    assert warnings == [
+        f"an interrupted change of the VFs of {IGB_PF} is on record; the next claim or release settles it"
+    ]
 
 
 @pytest.mark.parametrize("name", ["domain", "owner"])

@@ -14,8 +14,10 @@ import typing as t
 from ...._model.boot.arguments import in_force, place
 from ...._model.boot.grub_config import is_whole, linux_lines
 from ...._model.errors import HostdevError
+from ..loader import Loader
 
 if t.TYPE_CHECKING:
+    from ...._model.boot.planning import FileChange
     from ..loader import BootHost, Goal
 
 
@@ -62,6 +64,26 @@ class GrubConfig:
             wanted="each kernel of this host with the arguments asked for",
             remedy="see which of /etc/default/grub, /etc/default/grub.d and /etc/grub.d makes it so",
         )
+
+
+class ByGrubConfig(Loader):
+    """A loader that reads one such file, made of the places where arguments stand."""
+
+    def __init__(self, host: BootHost, path: str, program: str) -> None:
+        super().__init__(host)
+        self._config = GrubConfig(host, path, program)
+
+    def is_stale(self, goal: Goal) -> bool:
+        return self._config.is_stale(goal)
+
+    def generated(self) -> list[str]:
+        return [self._config.path]
+
+    def generate(self, goal: Goal, _changes: t.Sequence[FileChange]) -> None:
+        self._config.generate(goal)
+
+    def tidy(self) -> None:
+        self._config.tidy()
 
 
 def _wrong(data: bytes, goal: Goal) -> str:

@@ -14,41 +14,26 @@ import typing as t
 from ...._model.boot.formats import GRUB_DEFAULTS, OWN
 from ...._model.boot.grub_defaults import formats_in_effect
 from ...._model.boot.planning import Place
-from ..loader import Loader
-from .grub_config import GrubConfig
+from .grub_config import ByGrubConfig
 
 if t.TYPE_CHECKING:
-    from ...._model.boot.planning import FileChange
-    from ..loader import BootHost, Goal
+    from ..loader import BootHost
 
 DEFAULTS = "/etc/default/grub"
 _FOLDER = "/etc/default/grub.d"
 DROP_IN = f"{_FOLDER}/zz-kvm-hostdev.cfg"
 
 
-class GrubDebian(Loader):
+class GrubDebian(ByGrubConfig):
     """Sourced in the order of their names, ours last: it refers to what the variable has from the others."""
 
     name = "grub_debian"
 
     def __init__(self, host: BootHost) -> None:
-        super().__init__(host)
-        self._config = GrubConfig(host, "/boot/grub/grub.cfg", "grub-mkconfig")
+        super().__init__(host, "/boot/grub/grub.cfg", "grub-mkconfig")
 
     def places(self) -> list[Place]:
         return debian_places(self.host)
-
-    def is_stale(self, goal: Goal) -> bool:
-        return self._config.is_stale(goal)
-
-    def generated(self) -> list[str]:
-        return [self._config.path]
-
-    def generate(self, goal: Goal, _changes: t.Sequence[FileChange]) -> None:
-        self._config.generate(goal)
-
-    def tidy(self) -> None:
-        self._config.tidy()
 
 
 def debian_places(host: BootHost) -> list[Place]:

@@ -12,15 +12,19 @@ import os
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.pfs import check_rates
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import pf
-
-VF = "0000:01:10.{}"
-FOLDER = f"/sys/bus/pci/devices/{IGB_PF}"
+from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import (
+    FOLDER,
+    VF,
+    made,
+    refused,
+    vfs,
+    without_vfs,
+)
 
 
 @pytest.fixture
@@ -30,26 +34,7 @@ def host(tmp_path):
 
 @pytest.fixture
 def bare(host):
-    """A host whose PF has no VFs, and is down."""
-    host.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
-    host.links.online = False
-    host.kernel.log.clear()
-    host.links.log.clear()
-    return host
-
-
-def vfs(host):
-    return sorted(name for name in os.listdir(f"{host.root}{FOLDER}") if name.startswith("virtfn"))
-
-
-def refused(call):
-    with pytest.raises(HostdevError) as caught:
-        call()
-    return caught.value
-
-
-def made(host):
-    return {entry["address"]: entry for entry in host.record.get("vfs", [])}
+    return without_vfs(host)
 
 
 def test_vfs_are_made_and_on_record_and_a_second_run_writes_nothing(bare):

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
-
-VF = "0000:01:10.{}"
-FOLDER = f"/sys/bus/pci/devices/{IGB_PF}"
+from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import (
+    FOLDER,
+    VF,
+    killed_at,
+    made,
+    refused,
+    vfs,
+    without_vfs,
+)
 
 
 @pytest.fixture
@@ -24,26 +28,7 @@ def host(tmp_path):
 
 @pytest.fixture
 def bare(host):
-    """A host whose PF has no VFs, and is down."""
-    host.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
-    host.links.online = False
-    host.kernel.log.clear()
-    host.links.log.clear()
-    return host
-
-
-def vfs(host):
-    return sorted(name for name in os.listdir(f"{host.root}{FOLDER}") if name.startswith("virtfn"))
-
-
-def refused(call):
-    with pytest.raises(HostdevError) as caught:
-        call()
-    return caught.value
-
-
-def made(host):
-    return {entry["address"]: entry for entry in host.record.get("vfs", [])}
+    return without_vfs(host)
 
 
 def test_vfs_of_others_are_left_and_told(host):
@@ -128,16 +113,7 @@ def test_after_a_reboot_nothing_is_made_only_to_be_given_back(bare):
 def test_an_interrupted_change_is_undone_by_the_next_run(bare, monkeypatch):
     before = bare.host_state()
 
-    class Killed(BaseException):
-        pass
-
-    def die(_words):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(bare.system.pfs), "_set_settings", lambda *_args: die(None))
-        with pytest.raises(Killed):
-            bare.set_vfs(4)
+    killed_at(bare, monkeypatch, "_set_settings")
     assert bare.record["vfs_journal"][0]["address"] == IGB_PF
     warned = bare.set_vfs(None, check_mode=True)
     assert any("interrupted change of the VFs" in warning for warning in warned.warnings)
@@ -149,16 +125,7 @@ def test_an_interrupted_change_is_undone_by_the_next_run(bare, monkeypatch):
 
 
 def test_an_interrupted_change_whose_vfs_are_in_use_by_now_stays_on_record(bare, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def die(*_args):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(bare.system.pfs), "_verify", die)
-        with pytest.raises(Killed):
-            bare.set_vfs(4)
+    killed_at(bare, monkeypatch, "_verify")
     bare.kernel.load_module("vfio-pci")
     bare.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
     bare.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
@@ -208,16 +175,7 @@ def test_what_a_claim_has_set_is_no_state_to_go_back_to(host):
 
 
 def test_a_card_that_was_put_in_after_an_interrupted_change_is_left_alone(bare, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def die(*_args):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(bare.system.pfs), "_verify", die)
-        with pytest.raises(Killed):
-            bare.set_vfs(4)
+    killed_at(bare, monkeypatch, "_verify")
     record = bare.record
     record["vfs_journal"][0]["after"]["identity"]["serial"] = "52:54:00:00:00:01"
     bare.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(record))

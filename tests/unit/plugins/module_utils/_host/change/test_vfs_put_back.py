@@ -14,9 +14,13 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
+from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import (
+    FOLDER,
+    VF,
+    refused,
+    without_vfs,
+)
 
-VF = "0000:01:10.{}"
-FOLDER = f"/sys/bus/pci/devices/{IGB_PF}"
 MAC, OTHER_MAC = "52:54:00:12:34:56", "52:54:00:12:34:57"
 NO_MAC = "00:00:00:00:00:00"
 
@@ -28,22 +32,11 @@ def host(tmp_path):
 
 @pytest.fixture
 def bare(host):
-    """A host whose PF has no VFs, and is down."""
-    host.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
-    host.links.online = False
-    host.kernel.log.clear()
-    host.links.log.clear()
-    return host
+    return without_vfs(host)
 
 
 def settings(host):
     return host.links.settings[host.links.interface]
-
-
-def refused(call):
-    with pytest.raises(HostdevError) as caught:
-        call()
-    return caught.value
 
 
 def test_a_vf_may_choose_its_address_again(bare):
