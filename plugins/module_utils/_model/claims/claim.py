@@ -212,7 +212,7 @@ _CLAIM_FIELDS = forms.mapping(
         "requests": forms.listed(Request.FORM, unique="name"),
         "devices": forms.listed(Holding.FORM, unique="address"),
     },
-    {"node_devices": forms.listed(_node_holding_form, unique="name", least=1)},
+    {"node_devices": forms.listed(_node_holding_form, unique="name", least=1), "persist": forms.flag},
 )
 
 
@@ -220,13 +220,15 @@ _CLAIM_FIELDS = forms.mapping(
 class Claim:
     """All that one owner holds: its requests by name and holdings by address.
 
-    `node_devices` are its USB and SCSI devices by libvirt's names.
+    `node_devices` are its USB and SCSI devices by libvirt's names. `persist` says that its PCI functions come back when
+    the host is started anew.
     """
 
     owner: Owner
     requests: t.Mapping[str, Request] = field(default_factory=dict)
     holdings: t.Mapping[str, Holding] = field(default_factory=dict)
     node_devices: t.Mapping[str, NodeHolding] = field(default_factory=dict)
+    persist: bool = False
 
     FORM: t.ClassVar[forms.Check] = _claim_form
 
@@ -252,6 +254,7 @@ class Claim:
                 if self.node_devices
                 else {}
             ),
+            **({"persist": True} if self.persist else {}),
         }
 
     @classmethod
@@ -267,6 +270,7 @@ class Claim:
             {request.name: request for request in requests},
             {held.address: held for held in holdings},
             {held.name: held for held in nodes},
+            data.get("persist", False),
         )
 
 

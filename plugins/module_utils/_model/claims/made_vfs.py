@@ -19,15 +19,20 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MadeVfs:
-    """What a PF shall have, and `original`, what it had before; the address is a hint, `identity` tells the card."""
+    """What a PF shall have, and `original`, what it had before; the address is a hint, `identity` tells the card.
+
+    `persist` says that the VFs come back when the host is started anew.
+    """
 
     address: str
     identity: t.Mapping[str, str | None]
     wanted: PfState
     original: PfState
+    persist: bool = False
 
     FORM: t.ClassVar[forms.Check] = forms.mapping(
-        {"address": forms.address, "identity": IDENTITY_FORM, "wanted": PfState.FORM, "original": PfState.FORM}
+        {"address": forms.address, "identity": IDENTITY_FORM, "wanted": PfState.FORM, "original": PfState.FORM},
+        {"persist": forms.flag},
     )
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -36,6 +41,7 @@ class MadeVfs:
             "identity": dict(self.identity),
             "wanted": self.wanted.as_dict(),
             "original": self.original.as_dict(),
+            **({"persist": True} if self.persist else {}),
         }
 
     @classmethod
@@ -45,6 +51,7 @@ class MadeVfs:
             data["identity"],
             PfState.from_dict(data["wanted"]),
             PfState.from_dict(data["original"]),
+            data.get("persist", False),
         )
 
     def may_be(self, device: PciDevice) -> bool:
