@@ -10,9 +10,7 @@ import re
 from .paths import DOMAINS, MARK, PROGRAM, RESTORE
 
 _PLAIN = re.compile(r"[\w./+-]+", re.ASCII)
-_AFTER = (
-    "systemd-remount-fs.service systemd-udevd.service systemd-udev-trigger.service systemd-modules-load.service"
-)
+_AFTER = "systemd-remount-fs.service systemd-udevd.service systemd-udev-trigger.service systemd-modules-load.service"
 _BEFORE = (
     "network-pre.target NetworkManager.service systemd-networkd.service networking.service "
     "openvswitch-switch.service libvirtd.service virtqemud.service virtnodedevd.service virtnetworkd.service "
