@@ -19,7 +19,7 @@ from ..._model.decision.reconciling import missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding
 from ..._model.host.inventory import Inventory
-from ..._model.persistence.paths import NO_DRIVER
+from ..._model.persistence.rules import NO_DRIVER
 from ..._model.persistence.wanted import persistent_claims, persistent_vfs
 from ..._model.plan.steps import DriverStep
 from ..._model.snapshot import Snapshot
