@@ -45,7 +45,9 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
         persist=options["persist"],
     )
     system, file = changing_system(module, needs_libvirt=False)
-    flow = Flow(system, file, check_mode=module.check_mode, lock_timeout=options["lock_timeout"], keeper=keeper(system.tree))
+    flow = Flow(
+        system, file, check_mode=module.check_mode, lock_timeout=options["lock_timeout"], keeper=keeper(system.tree)
+    )
     outcome = flow.set_vfs(wish)
     tell_warnings(module, outcome)
     result = {

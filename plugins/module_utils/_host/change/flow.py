@@ -170,9 +170,11 @@ class Flow:
         """
         domains, domain = self._system.domains, snapshot.named
         persist = wish.persist
+        if self._keeper is None:
+            return wish
         if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
             persist = True
-        if persist and self._keeper is not None:
+        if persist:
             try:
                 self._keeper.prepare(check=True)
             except HostdevError as error:

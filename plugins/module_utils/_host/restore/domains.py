@@ -60,9 +60,7 @@ def _connect() -> DomainChanges:
 
 
 def _no_libvirt(found: str, remedy: str) -> HostdevError:
-    return HostdevError(
-        "no_libvirt", subject=f"libvirt at {_URI}", found=found, wanted="a connection", remedy=remedy
-    )
+    return HostdevError("no_libvirt", subject=f"libvirt at {_URI}", found=found, wanted="a connection", remedy=remedy)
 
 
 class Domains:

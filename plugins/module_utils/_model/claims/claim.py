@@ -217,7 +217,11 @@ _CLAIM_FIELDS = forms.mapping(
         "requests": forms.listed(Request.FORM, unique="name"),
         "devices": forms.listed(Holding.FORM, unique="address"),
     },
-    {"node_devices": forms.listed(_node_holding_form, unique="name", least=1), "persist": forms.flag, "allow": forms.listed(forms.name)},
+    {
+        "node_devices": forms.listed(_node_holding_form, unique="name", least=1),
+        "persist": forms.flag,
+        "allow": forms.listed(forms.name),
+    },
 )
 
 

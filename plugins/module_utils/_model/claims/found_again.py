@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 from ..address import PciAddress
 from ..elements import sourced
-from .identity import is_marked, same_model
+from .same_card import is_marked, same_model
 from .tracker import Tracker
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .claim import Claim, Holding
+    from .claim import Holding
 
 
 class Finder:
@@ -96,9 +96,7 @@ _NOWHERE = 0xFFFF0000
 def _nowhere(address: str, known: t.Collection[str]) -> str:
     place = PciAddress.parse(address)
     return next(
-        free
-        for number in range(_NOWHERE, 1 << 32)
-        if (free := str(place._replace(domain=number))) not in known
+        free for number in range(_NOWHERE, 1 << 32) if (free := str(place._replace(domain=number))) not in known
     )
 
 

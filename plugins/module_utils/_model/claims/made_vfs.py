@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .. import forms
 from ..host.device import IDENTITY_FORM
 from ..sriov.state import PfState
-from .identity import is_marked, same_model, told_apart
+from .same_card import is_marked, same_model, told_apart
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice

@@ -58,9 +58,7 @@ def reconciled(snapshot: Snapshot, claim: Claim, vf_states: t.Callable[[Snapshot
 def missing(finder: Finder, claim: Claim) -> dict[str, HostdevError]:
     """By its address on record, why a held device can't be brought back: it is gone, or there is another one."""
     return {
-        address: _missing(finder, claim, held)
-        for address, held in claim.holdings.items()
-        if not finder.at_home(held)
+        address: _missing(finder, claim, held) for address, held in claim.holdings.items() if not finder.at_home(held)
     }
 
 
