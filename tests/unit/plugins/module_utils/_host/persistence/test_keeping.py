@@ -323,6 +323,20 @@ def test_a_file_that_cannot_be_written_is_named(host, path, monkeypatch):
     assert refusal.value.found == "No space left on device"
 
 
+@pytest.mark.parametrize(
+    ("python", "wanted"),
+    [("/usr/bin/python3.11", PYTHON), ("/opt/venv/bin/python", PYTHON), ("/opt/py/bin/python", "/opt/py/bin/python")],
+)
+def test_the_units_and_the_hook_start_the_hosts_own_python_where_it_is_the_one(host, python, wanted):
+    for folder, target in (("venv", str(host.local(PYTHON))), ("py", "python3.13")):
+        host.local(f"/opt/{folder}/bin").mkdir(parents=True)
+        host.local(f"/opt/{folder}/bin/python").symlink_to(target)
+    host.keeper(python).keep(PERSISTENT)
+    assert f"ExecStart={wanted} -I " in host.local(UNIT).read_text()
+    assert f"ExecStart={wanted} -I " in host.local(f"{UNITS}/{DOMAINS}").read_text()
+    assert f"python='{wanted}'\n" in host.local(HOOK).read_text()
+
+
 @pytest.mark.parametrize("python", ["", "python3"])
 def test_a_python_that_nobody_can_name_is_none_for_a_unit(host, python):
     assert refused(host, python=python)[:2] == ("persist_failed", "the Python that runs this task")

@@ -48,7 +48,9 @@ def test_before_a_start_the_program_has_the_domain_and_decides(run, tmp_path):
     assert run("web 1", "prepare", "begin", "-") == (3, f"<domain/>\n{words}", "")
 
 
-@pytest.mark.parametrize("words", ["prepare end -", "start begin -", "reconnect begin -", "release end -", "", "prepare"])
+@pytest.mark.parametrize(
+    "words", ["prepare end -", "start begin -", "reconnect begin -", "release end -", "", "prepare"]
+)
 def test_at_all_else_nothing_is_run_and_nothing_refused(run, words):
     assert run("web1", *words.split()) == (0, "", "")
 

@@ -22,9 +22,7 @@ IDS = (
     'ATTR{vendor}=="0x8086", ATTR{device}=="0x10d3", ATTR{subsystem_vendor}=="0x1af4", '
     'ATTR{subsystem_device}=="0x1100", ATTR{class}=="0x020000", '
 )
-REST = (
-    'DRIVER=="", TEST!="physfn", TEST=="/etc/kvm.hostdev/restore.pyz", ATTR{driver_override}="kvm-hostdev"\n'
-)
+REST = 'DRIVER=="", TEST!="physfn", TEST=="/etc/kvm.hostdev/restore.pyz", ATTR{driver_override}="kvm-hostdev"\n'
 
 
 def tracker(*identities, adopted=False, original=None):

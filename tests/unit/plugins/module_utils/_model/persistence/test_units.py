@@ -8,7 +8,11 @@ import configparser
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import MARK
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.units import domains_unit, restore_unit, unit_texts
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.units import (
+    domains_unit,
+    restore_unit,
+    unit_texts,
+)
 
 RESTORE = f"""\
 {MARK}

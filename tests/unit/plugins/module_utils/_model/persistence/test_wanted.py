@@ -24,7 +24,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state imp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, VFIO, WEB, claim, device, holding
 
 PF, VF, PORT, NIC = "0000:02:00.0", "0000:02:10.0", "0000:02:00.1", "0000:03:00.0"
-PATHS = {PF: "0000_00_11.0-00_00.0", VF: "0000_00_11.0-00_10.0", PORT: "0000_00_11.0-00_00.1", NIC: "0000_00_12.0-00_00.0"}
+PATHS = {
+    PF: "0000_00_11.0-00_00.0",
+    VF: "0000_00_11.0-00_10.0",
+    PORT: "0000_00_11.0-00_00.1",
+    NIC: "0000_00_12.0-00_00.0",
+}
 
 
 def identity(address, **fields):
