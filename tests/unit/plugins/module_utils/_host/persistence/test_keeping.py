@@ -22,7 +22,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import (
     DOMAINS,
     HOOK,
-    MADE_FOLDERS,
     PROGRAM,
     RESTORE,
     RULES,

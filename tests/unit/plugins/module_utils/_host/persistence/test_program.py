@@ -88,11 +88,11 @@ def test_another_python_runs_the_source(sources, folder):
 
 def test_the_same_sources_make_the_same_bytes_in_any_process(sources, folder):
     script = (
-        "import sys; sys.path[:0] = {path!r}\n"
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
         "from ansible_collections.kvm.hostdev.plugins.module_utils._host.persistence import program\n"
-        "program.FILES = {files!r}\n"
-        "sys.stdout.buffer.write(program.build({sources!r}.__getitem__))"
-    ).format(path=sys.path, files=program.FILES, sources=sources)
+        f"program.FILES = {program.FILES!r}\n"
+        f"sys.stdout.buffer.write(program.build({sources!r}.__getitem__))"
+    )
     environment = {**os.environ, "PYTHONHASHSEED": "5", "TZ": "Asia/Tokyo"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, env=environment)
     assert done.stdout == build(sources.__getitem__)
