@@ -5,8 +5,8 @@
 
 A file or link is replaced at once. What is enabled is whole by then: the program before the units, these before the
 links, and the rules, which keep the host's drivers off devices, after all that gives these to somebody; away it goes
-the other way round. SELinux labels each file by its folder, and lets systemd's and libvirt's Python read that; AppArmor's
-profile of libvirtd lets the hook start a Python of /usr/bin alone.
+the other way round. SELinux gives each new file the label of its folder, so that systemd and libvirt may read it;
+AppArmor, where it confines libvirtd, lets a hook start a Python of /usr/bin, and no other.
 """
 
 from __future__ import annotations
