@@ -78,7 +78,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
-            [tools / "mypy", "-p", "tests.lab"],
+            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -242,6 +242,12 @@ def lab(session: nox.Session) -> None:
     else:
         # Under emulation a guest now and then hangs: then its scenario is run again, on a new host. Both are told.
         in_lab_environment(session, "pytest", "--reruns", "1", "tests/lab/scenarios", *arguments)
+
+
+@nox.session
+def reboots(session: nox.Session) -> None:
+    """N reboots of a lab host with random changes in between: what of its claims came back; `--seed S` repeats them."""
+    in_lab_environment(session, "tests.reboots", *session.posargs)
 
 
 @nox.session
