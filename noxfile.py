@@ -38,6 +38,8 @@ OF_ANSIBLE = (
     *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
     "tests/unit/test_what_a_task_costs.py",
 )
+# Of the collection, and of what no host is needed for in our own tools.
+UNITS = ("tests/unit", "tests/reboots")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -116,7 +118,7 @@ def units(session: nox.Session) -> None:
     tools = venv("ansible")
     with collection_copy() as tree:
         pytest = [str(tools / "python"), "-m", "pytest", "-o", f"cache_dir={CACHE / 'pytest'}"]
-        arguments = session.posargs if names_a_test(session.posargs) else ["tests/unit", *session.posargs]
+        arguments = session.posargs if names_a_test(session.posargs) else [*UNITS, *session.posargs]
         run_checks(session, tree, [*pytest, *arguments], **ansible_env(tools, tree.parents[2]))
 
 

@@ -59,6 +59,7 @@ class Device:
     ids: str | None = None
     disk: Disk | None = None
 
+
 #: NICs whose cable leads nowhere.
 _UNPLUGGED = ("igb", "multi0", "multi1", "e1000")
 
@@ -134,9 +135,7 @@ DEVICES = (
         MULTIFUNCTION[0],
         "8086:10d3",
     ),
-    Device(
-        "multifunction.1", "", (f"e1000e,bus=port3,addr=0x0.1,{_nic('multi1')}",), MULTIFUNCTION[1], "8086:10d3"
-    ),
+    Device("multifunction.1", "", (f"e1000e,bus=port3,addr=0x0.1,{_nic('multi1')}",), MULTIFUNCTION[1], "8086:10d3"),
     Device(
         "multifunction.2",
         "",

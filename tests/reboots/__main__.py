@@ -46,7 +46,8 @@ def run(trial: Trial, number: int, source: random.Random) -> Counter[str]:
         for fault in boot.verdict.faults:
             print(f"  FAULT {fault}", flush=True)
         if boot.verdict.faults:
-            print("".join(f"  | {line}\n" for line in boot.said.splitlines()), flush=True)
+            for part, said in boot.said.items():
+                print("".join(f"  {part}: {line}\n" for line in said.splitlines()), end="", flush=True)
         totals.update({kind: len(faults) for kind, faults in boot.verdict.by_kind().items()})
     return totals
 

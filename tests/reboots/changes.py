@@ -41,7 +41,7 @@ class Situation:
 
     def but(self, place: str, occupant: str) -> Situation:
         """Return the situation with another one there."""
-        return replace(self, **{"nic" if place == NIC else "disk": occupant})
+        return replace(self, nic=occupant) if place == NIC else replace(self, disk=occupant)
 
 
 AS_CLAIMED = Situation()

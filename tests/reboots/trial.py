@@ -33,7 +33,7 @@ _DOMAINS = tuple(sorted({card.domain for card in CLAIMED}))
 _DAMAGE = {
     changes.TRUNCATED: f"truncate -s 700 {RECORD}",
     changes.GARBAGE: f"head -c 3000 /dev/urandom > {RECORD}",
-    changes.OTHER_MACHINE: f"sed -i 's/\"machine_id\": \".*\"/\"machine_id\": \"{'0123456789abcdef' * 2}\"/' {RECORD}",
+    changes.OTHER_MACHINE: f'sed -i \'s/"machine_id": ".*"/"machine_id": "{"0123456789abcdef" * 2}"/\' {RECORD}',
     changes.NO_PROGRAM: f"rm -f {PROGRAM}",
 }
 _PF = {"address": topology.IGB_PF}
@@ -47,7 +47,7 @@ class Boot:
     seen: Seen
     verdict: Verdict
     back: int
-    said: str
+    said: dict[str, str]
     seconds: float
 
     def told(self) -> str:
@@ -136,7 +136,8 @@ class Trial:
         if change.damage:
             self.host.sh(f"cp -a {_KEPT}/* /")
         back = sum(verdict.came_back(card, seen) for card in expected.cards)
-        said = "\n".join([looked["journal"], looked["restored"], looked["libvirt"], f"{seen.drift} {seen.facts}"])
+        said = {part: looked[part] for part in ("journal", "restored", "libvirt")}
+        said["facts"] = f"{seen.drift} {seen.facts}"
         return Boot(change, seen, found, back, said, time.monotonic() - began)
 
     def _seen(self, looked: dict[str, Any]) -> Seen:
