@@ -49,7 +49,7 @@ AS_CLAIMED = Situation()
 
 @dataclass(frozen=True)
 class Change:
-    """What is done before a boot: `situation` from now on, a `damage` for this boot, the seconds until the power is cut.
+    """What is done before a boot: `situation` from now on, a `damage` for this boot, the seconds until power is cut.
 
     A host whose power was cut is switched on once more.
     """
