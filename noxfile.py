@@ -38,6 +38,8 @@ OF_ANSIBLE = (
     *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
     "tests/unit/test_what_a_task_costs.py",
 )
+# Of the collection, and of what no host is needed for in our own tools.
+UNITS = ("tests/unit", "tests/reboots")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -78,7 +80,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
-            [tools / "mypy", "-p", "tests.lab"],
+            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -116,7 +118,7 @@ def units(session: nox.Session) -> None:
     tools = venv("ansible")
     with collection_copy() as tree:
         pytest = [str(tools / "python"), "-m", "pytest", "-o", f"cache_dir={CACHE / 'pytest'}"]
-        arguments = session.posargs if names_a_test(session.posargs) else ["tests/unit", *session.posargs]
+        arguments = session.posargs if names_a_test(session.posargs) else [*UNITS, *session.posargs]
         run_checks(session, tree, [*pytest, *arguments], **ansible_env(tools, tree.parents[2]))
 
 
@@ -242,6 +244,12 @@ def lab(session: nox.Session) -> None:
     else:
         # Under emulation a guest now and then hangs: then its scenario is run again, on a new host. Both are told.
         in_lab_environment(session, "pytest", "--reruns", "1", "tests/lab/scenarios", *arguments)
+
+
+@nox.session
+def reboots(session: nox.Session) -> None:
+    """N reboots of a lab host with random changes in between: what of its claims came back; `--seed S` repeats them."""
+    in_lab_environment(session, "tests.reboots", *session.posargs)
 
 
 @nox.session

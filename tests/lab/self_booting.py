@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import accelerator, emulator, image, say, spent, topology
@@ -30,10 +31,17 @@ class SelfBooting(Lab):
         self.start()
         return self
 
-    def power_cycle(self, devices: Sequence[topology.Device] | None = None, *, cut: bool = False) -> None:
+    def power_cycle(
+        self,
+        devices: Sequence[topology.Device] | None = None,
+        *,
+        cut: bool = False,
+        broken_off: Callable[[], object] | None = None,
+    ) -> None:
         """Switch the host off and on again, with DEVICES plugged in from now on; with CUT it is not shut down first.
 
-        The disks keep what was written. What `device_add` plugged in is gone, and the port of ssh is another one: ask
+        With BROKEN_OFF the power is cut once more as soon as that returns, while the host boots, and comes again. The
+        disks keep what was written. What `device_add` plugged in is gone, and the port of ssh is another one: ask
         for the inventory anew.
         """
         tools = emulator.ensure()
@@ -50,7 +58,29 @@ class SelfBooting(Lab):
             self._end()
             if devices is not None:
                 self.devices = devices
-            self._switch_on(tools, files, accelerator.choose(tools, files.kernel, files.folder / "accelerator"))
+            speed = accelerator.choose(tools, files.kernel, files.folder / "accelerator")
+            if broken_off is not None:
+                self._launch(tools, files, speed)
+                broken_off()
+                self._end()
+            self._switch_on(tools, files, speed)
+
+    def await_console(self, text: str, timeout: float = 240) -> None:
+        """Wait until TEXT is on the console of a host that boots."""
+        deadline = time.monotonic() + stretched(timeout)
+        while text.encode() not in self.run.console.read_bytes():
+            if time.monotonic() > deadline:
+                raise LabError(f"{text!r} did not come on the console: {emulator.tail(self.run.console, 5)}")
+            time.sleep(0.1)  # a file that grows tells nobody
+
+    def switch_iommu_on(self) -> None:
+        """Let the boot loader do it as an administrator would, and boot once more."""
+        files = {
+            "grub": "/etc/default/grub && update-grub",
+            "systemd-boot": "/etc/kernel/cmdline /boot/efi/loader/entries/*.conf",
+        }
+        self.sh(f"sed -i s/intel_iommu=off/intel_iommu=on/ {files[self.loader]}")
+        self.reboot()
 
     def _prepare(self) -> None:
         """Leave the domains to those who want them: to have libvirt start takes a quarter of a boot."""

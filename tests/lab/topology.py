@@ -60,6 +60,18 @@ class Device:
     disk: Disk | None = None
 
 
+#: NICs whose cable leads nowhere.
+_UNPLUGGED = ("igb", "multi0", "multi1", "e1000")
+
+
+def _nic(network: str) -> str:
+    """Return the options of the NIC on NETWORK.
+
+    Each has an address of its own whatever else is plugged in: its serial number is made of it.
+    """
+    return f"netdev={network},romfile=,mac=52:54:00:12:34:{0x56 + ('management', *_UNPLUGGED).index(network):02x}"
+
+
 def _port(slot: int, name: str, ids: str = "1b36:000c") -> Device:
     options = f"pcie-root-port,id={name},bus=pcie.0,addr={slot:#x},chassis={slot},slot={slot}"
     return Device(name, "root port", (options,), f"0000:00:{slot:02x}.0", ids)
@@ -77,7 +89,7 @@ DEVICES = (
     Device(
         "management NIC",
         "carries ssh and the default route",
-        ("virtio-net-pci,netdev=management,bus=pcie.0,addr=0x3,romfile=",),
+        (f"virtio-net-pci,bus=pcie.0,addr=0x3,{_nic('management')}",),
         MANAGEMENT_NIC,
         "1af4:1000",
     ),
@@ -104,7 +116,7 @@ DEVICES = (
     _port(0x11, "port2"),
     _port(0x12, "port3"),
     _port(0x13, "port4"),
-    Device("igb", "SR-IOV NIC", ("igb,bus=port1,netdev=igb,romfile=",), IGB_PF, "8086:10c9"),
+    Device("igb", "SR-IOV NIC", (f"igb,bus=port1,{_nic('igb')}",), IGB_PF, "8086:10c9"),
     Device(
         "SR-IOV NVMe",
         "SR-IOV controller without namespaces",
@@ -119,13 +131,11 @@ DEVICES = (
     Device(
         "multifunction.0",
         "one group of three PCIe endpoints",
-        ("e1000e,bus=port3,addr=0x0.0,multifunction=on,netdev=multi0,romfile=",),
+        (f"e1000e,bus=port3,addr=0x0.0,multifunction=on,{_nic('multi0')}",),
         MULTIFUNCTION[0],
         "8086:10d3",
     ),
-    Device(
-        "multifunction.1", "", ("e1000e,bus=port3,addr=0x0.1,netdev=multi1,romfile=",), MULTIFUNCTION[1], "8086:10d3"
-    ),
+    Device("multifunction.1", "", (f"e1000e,bus=port3,addr=0x0.1,{_nic('multi1')}",), MULTIFUNCTION[1], "8086:10d3"),
     Device(
         "multifunction.2",
         "",
@@ -149,7 +159,7 @@ DEVICES = (
         PCI_BRIDGE,
         "1b36:000e",
     ),
-    Device("e1000", "", ("e1000,bus=conventional,addr=0x1,netdev=e1000,romfile=",), CONVENTIONAL[0], "8086:100e"),
+    Device("e1000", "", (f"e1000,bus=conventional,addr=0x1,{_nic('e1000')}",), CONVENTIONAL[0], "8086:100e"),
     Device("edu", "a device that no driver wants", ("edu,bus=conventional,addr=0x2",), CONVENTIONAL[1], "1234:11e8"),
     Device("ISA bridge", "00:1f comes with the machine", (), ISA_BRIDGE, "8086:2918"),
     Device("SATA", "shares the ISA bridge's group", (), SATA_CONTROLLER, "8086:2922"),
@@ -167,9 +177,6 @@ DEVICES = (
         Disk("numa"),
     ),
 )
-
-#: NICs whose cable leads nowhere.
-_UNPLUGGED = ("igb", "multi0", "multi1", "e1000")
 
 
 def moved(address: str, ports: int = 1) -> str:

@@ -106,7 +106,7 @@ def test_grub_one_play_with_one_reboot_gives_a_vf_to_a_guest_and_the_role_takes_
     assert host.sh(_FILES).stdout == files
 
 
-def test_systemd_boot_the_reboot_may_be_the_administrator_s_and_bus_numbers_may_move_with_it(
+def test_systemd_boot_the_reboot_may_be_the_administrator_s_bus_numbers_may_move_and_a_claim_follows_back(
     self_booting: Callable[[str], SelfBooting],
 ) -> None:
     host = self_booting("systemd-boot")
@@ -119,11 +119,19 @@ def test_systemd_boot_the_reboot_may_be_the_administrator_s_and_bus_numbers_may_
     host.power_cycle(topology.renumbered())
     assert _groups(host) > 10
     pf = topology.moved(topology.IGB_PF)
-    again = run(host, *role(**wish), {"name": "vfs", "kvm.hostdev.pci_sriov": {"address": pf, "number": 4}})
-    assert (changed(again), needed(again)) == (["vfs"], False)
+    host.sh("systemctl enable libvirtd.service")
+    host.sh("virsh -q define /dev/stdin && virsh -q autostart web1", text=guest.domain_xml("web1"))
+    again = run(host, *role(**wish), *giving(pf, topology.moved(_VF)))
+    assert (changed(again), needed(again)) == (["vfs", "claim"], False)
+
+    host.power_cycle(topology.DEVICES)  # with nobody's help from now on
+    seen = host.wait_guest_pci("web1", lambda devices: True, timeout=120)
+    assert "8086:10ca" in [device.ids for device in seen]
+    host.sh("virsh -q destroy web1")
     back = run(
         host,
-        {"name": "no vfs", "kvm.hostdev.pci_sriov": {"address": pf, "state": "absent"}},
+        {"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}},
+        {"name": "no vfs", "kvm.hostdev.pci_sriov": {"address": topology.IGB_PF, "state": "absent"}},
         *role(state="absent"),
     )
     assert needed(back)

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims over reboots: cards that moved, power that failed, a stranger, and whatever else; then nothing is left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tests.lab import topology
+from tests.lab.self_booting import SelfBooting
+from tests.reboots import changes, hardware
+from tests.reboots.changes import Change
+from tests.reboots.trial import Boot, Trial
+from tests.reboots.verdict import RESTORE_UNIT
+
+#: All that is configured, but for what belongs to libvirt, its hooks excepted, and what a boot changes by itself.
+_FILES = (
+    "find /boot /etc ! -path '*/facts.d/*' ! -name random-seed ! -path '/etc/lvm/*' "
+    "\\( ! -path '/etc/libvirt/*' -o -path '/etc/libvirt/hooks*' \\) "
+    "\\( -type f -printf '%M %u ' -exec sha256sum {} \\; -o -printf '%M %u %p %l\\n' \\) | sort"
+)
+_OURS = (
+    "/etc/kvm.hostdev/restore.pyz",
+    "/etc/libvirt/hooks/qemu.d/kvm-hostdev",
+    "/etc/systemd/system/kvm-hostdev-domains.service",
+    "/etc/systemd/system/kvm-hostdev-restore.service",
+    "/etc/systemd/system/multi-user.target.wants/kvm-hostdev-domains.service",
+    "/etc/systemd/system/multi-user.target.wants/kvm-hostdev-restore.service",
+    "/etc/udev/rules.d/05-kvm-hostdev.rules",
+)
+#: What igb says once it has made VFs, which is when the restore has begun and is not through.
+_IN_THE_MIDDLE = "VFs allocated"
+_ALL = len(hardware.CLAIMED)
+#: Of the changes at the end. Those of the NIC would have to be made good before its VFs are released.
+_SEED = 6
+
+
+def reboot(trial: Trial, change: Change, broken_off: Callable[[], object] | None = None) -> Boot:
+    """Reboot without a fault, which is: no wrong bind, no guest without its device, no silent failure."""
+    boot = trial.reboot(change, broken_off)
+    assert not boot.verdict.faults, "\n".join([boot.told(), *boot.verdict.faults, *boot.said.values()])
+    return boot
+
+
+def running(boot: Boot) -> set[str]:
+    return {name for name, domain in boot.seen.domains.items() if domain.runs}
+
+
+def test_grub_claims_come_back_after_whatever_happened_and_leave_nothing_when_they_are_released(
+    self_booting: Callable[[str], SelfBooting],
+) -> None:
+    host = self_booting("grub")
+    trial = Trial(host)
+    trial.prepare()
+    files = set(host.sh(_FILES).stdout.splitlines())
+    trial.claim()
+    added = set(host.sh(_FILES).stdout.splitlines()) - files
+    assert {path for path in _OURS if not any(path in line.split() for line in added)} == set()
+
+    # Bus numbers move, and in the middle of the first restore after it the power fails. That the definitions follow
+    # and the guests' kernels see their devices is what a boot without a fault says.
+    moved = reboot(trial, changes.renumbered(trial.situation, 1), lambda: host.await_console(_IN_THE_MIDDLE))
+    assert (moved.back, running(moved)) == (_ALL, {"db1", "web1"})
+    assert moved.seen.domains["web1"].defined == (topology.moved(hardware.VF.address),)
+
+    stranger = reboot(trial, changes.put(trial.situation, changes.DISK, changes.OTHER_MODEL))
+    address = topology.moved(hardware.DISK.address)
+    assert (stranger.back, running(stranger)) == (_ALL - 1, {"web1"})
+    assert stranger.seen.functions[address] == ("e1000e", "")
+    assert RESTORE_UNIT in stranger.seen.failed
+    assert ("not_restored", address) in stranger.seen.drift
+    assert address in stranger.said["journal"]
+    assert address in stranger.said["restored"]
+    assert any("db1" in line and address in line for line in stranger.said["libvirt"].splitlines())
+
+    source = random.Random(_SEED)
+    for _turn in range(3):
+        reboot(trial, changes.choose(source, trial.situation))
+    assert trial.situation.nic == changes.OWN, "choose another seed"
+
+    trial.release()
+    assert set(host.sh(_FILES).stdout.splitlines()) == files
