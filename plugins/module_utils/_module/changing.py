@@ -15,7 +15,6 @@ from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect
-from .persisting import keeper
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -26,6 +25,7 @@ if t.TYPE_CHECKING:
     from .._host.change.outcome import Outcome
     from .._host.libvirt.changes import DomainChanges
     from .._host.libvirt.removal_events import RemovalEvents
+    from .._host.persistence.keeping import Keeper
     from .._model.plan.plan import Plan
     from .libvirt import Libvirt
 
@@ -113,6 +113,13 @@ def load_module(module: AnsibleModule, name: str) -> bool:
         return False
 
 
+def keeper(tree: Tree) -> Keeper:
+    """What is left on the host so that its devices come back; few hosts and tasks need it."""
+    from .persisting import keeper as made
+
+    return made(tree)
+
+
 def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
     """The flow of a module that changes the host. Raises HostdevError when it must not or cannot."""
     system, file = changing_system(module, needs_libvirt=needs_libvirt)
@@ -123,7 +130,7 @@ def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
         lock_timeout=module.params["lock_timeout"],
         detach_timeout=module.params["detach_timeout"],
         on_detach_timeout=module.params["on_detach_timeout"],
-        keeper=keeper(system.tree),
+        keeper=lambda: keeper(system.tree),
     )
 
 

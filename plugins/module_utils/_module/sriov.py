@@ -14,8 +14,7 @@ from .._model.requests.device_spec import parse_device_specs
 from .._model.sriov.settings import parse_settings
 from .._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
-from .changing import changing_system, tell_warnings
-from .persisting import keeper
+from .changing import changing_system, keeper, tell_warnings
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -46,7 +45,11 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
     )
     system, file = changing_system(module, needs_libvirt=False)
     flow = Flow(
-        system, file, check_mode=module.check_mode, lock_timeout=options["lock_timeout"], keeper=keeper(system.tree)
+        system,
+        file,
+        check_mode=module.check_mode,
+        lock_timeout=options["lock_timeout"],
+        keeper=lambda: keeper(system.tree),
     )
     outcome = flow.set_vfs(wish)
     tell_warnings(module, outcome)

@@ -65,6 +65,9 @@ class Domain:
     def UUIDString(self) -> str:
         return str(self._told["uuid"])
 
+    def autostart(self) -> bool:
+        return False
+
     def isPersistent(self) -> bool:
         return self._told["config"] is not None
 

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 from dataclasses import replace
 
 from ..._model.errors import HostdevError
+from ..._model.persistence.paths import PROGRAM
 from ..._model.requests.wish import FAIL
 from ..reading.host_facts import machine_id, read_host
 from ..record.lock import LOCK, locked
@@ -52,9 +54,9 @@ class Flow:
         lock_timeout: float = 60.0,
         detach_timeout: float = 30.0,
         on_detach_timeout: str = FAIL,
-        keeper: Keeper | None = None,
+        keeper: t.Callable[[], Keeper] | None = None,
     ) -> None:
-        """`keeper` is None where nothing is kept for the next start of the host."""
+        """`keeper` makes what keeps something for the next start of the host, None where nothing is kept."""
         self._system = system
         self._file = file
         self._check_mode = check_mode
@@ -62,7 +64,7 @@ class Flow:
         self._lock_timeout = lock_timeout
         self._detach_timeout = detach_timeout
         self._on_detach_timeout = on_detach_timeout
-        self._keeper = keeper
+        self._make_keeper = keeper
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
@@ -74,10 +76,8 @@ class Flow:
             choice = choose(snapshot, self._persisting(wish, snapshot, outcome))
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
-            if decision.plan.after.persist and self._keeper is not None:
-                self._keeper.prepare(self._check_mode)
-            self._carry_out(decision, record, snapshot, outcome)
-            self._keep(record, outcome)
+            with self._kept(record, outcome, prepare=decision.plan.after.persist):
+                self._carry_out(decision, record, snapshot, outcome)
         return outcome
 
     def release(self, wish: ReleaseWish) -> Outcome:
@@ -133,12 +133,10 @@ class Flow:
             if not decisions:
                 outcome.warnings.append(f"{wish.where}: no device of this host fits, and nothing is given back")
             files = run.files(decisions, record)
-            if wish.persist and self._keeper is not None:
-                self._keeper.prepare(self._check_mode)
-            if not self._check_mode:
-                run.carry_out(decisions, record)
-            note(decisions, files, outcome)
-            self._keep(record, outcome)
+            with self._kept(record, outcome, prepare=wish.persist):
+                if not self._check_mode:
+                    run.carry_out(decisions, record)
+                note(decisions, files, outcome)
         return outcome
 
     def reconcile(self, *, persistent: bool = False) -> Outcome:
@@ -163,18 +161,22 @@ class Flow:
             self._keep(record, outcome)
         return outcome
 
+    @functools.cached_property
+    def _keeper(self) -> Keeper | None:
+        return None if self._make_keeper is None else self._make_keeper()
+
     def _persisting(self, wish: ClaimWish, snapshot: Snapshot, outcome: Outcome) -> ClaimWish:
         """The wish with whether the devices come back, where nobody says it: they do for a domain that autostarts.
 
         It would start without them else, or not at all. Raises HostdevError where they are to, and can't.
         """
         domains, domain = self._system.domains, snapshot.named
-        persist = wish.persist
-        if self._keeper is None:
+        if self._make_keeper is None:
             return wish
+        persist = wish.persist
         if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
             persist = True
-        if persist:
+        if persist and self._keeper is not None:
             try:
                 self._keeper.prepare(check=True)
             except HostdevError as error:
@@ -184,13 +186,21 @@ class Flow:
                 outcome.warnings.append(f"the devices do not come back when the host is started anew: {error.message}")
         return replace(wish, persist=persist)
 
-    def _keep(self, record: Record, outcome: Outcome) -> None:
-        """Have on the host what brings devices back that are on record, and nothing else.
+    @contextlib.contextmanager
+    def _kept(self, record: Record, outcome: Outcome, *, prepare: bool) -> t.Iterator[None]:
+        """Have on the host what brings devices back that are on record: what can fail before they are touched."""
+        if prepare and self._keeper is not None:
+            self._keeper.prepare(self._check_mode)
+        try:
+            yield
+        except HostdevError:
+            if prepare:
+                self._keep(record, Outcome())
+            raise
+        self._keep(record, outcome)
 
-        The run is done and on record by then: what can't be written now is told, and the next run writes it.
-        """
-        if self._keeper is None:
-            return
+    def _keep(self, record: Record, outcome: Outcome) -> None:
+        """Have what the record needs, and nothing else. What can't be written now is told; the next run writes it."""
         tracker = record.tracker
         if self._check_mode:
             tracker = tracker.copy()
@@ -200,6 +210,9 @@ class Flow:
                 tracker.made_vfs.pop(decision.pf.address, None)
                 if decision.after is not None:
                     tracker.made_vfs[decision.pf.address] = decision.after
+        needed = any(claim.persist for claim in tracker) or any(made.persist for made in tracker.made_vfs.values())
+        if not (needed or self._system.tree.exists(PROGRAM)) or self._keeper is None:
+            return
         try:
             outcome.kept = self._keeper.keep(tracker, self._check_mode)
         except HostdevError as error:

@@ -33,7 +33,7 @@ from ..reading.pci import read_devices
 from ..record.lock import LOCK, locked
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
-from .host import RestoredHost
+from .host import restored_host
 from .journal import note, tell
 
 if t.TYPE_CHECKING:
@@ -55,7 +55,7 @@ _PAUSE = 0.1
 def boot(facts: str) -> int:
     """Bring all back, tell what could not be, and return 1 then."""
     tree = Tree()
-    restore = Restore(RestoredHost(tree), RecordFile(facts))
+    restore = Restore(restored_host(tree), RecordFile(facts))
     restore.run()
     tell(restore.failed, restore.warnings, restore.done)
     note(tree, read_host(tree).boot_id, restore.failed)

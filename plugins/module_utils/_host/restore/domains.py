@@ -15,11 +15,12 @@ from ..libvirt.changes import DomainChanges
 from ..reading.host_facts import machine_id, read_host
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
-from .host import RestoredHost
+from .host import restored_host
 from .journal import note, tell
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
+    from ..change.host import ChangingHost
 
 _URI = "qemu:///system"
 
@@ -32,7 +33,7 @@ def domains(facts: str) -> int:
         claims = persistent_claims(file.read(machine_id(tree)).tracker)
         if not any(claim.owner.kind == "domain" for claim in claims):
             return 0
-        work = Domains(RestoredHost(tree, _connect()), file)
+        work = Domains(restored_host(tree, _connect()), file)
         work.run()
     except HostdevError as error:
         tell([Failure(file.path, None, error)], (), ())
@@ -66,7 +67,7 @@ def _no_libvirt(found: str, remedy: str) -> HostdevError:
 class Domains:
     """The work with libvirt; `done`, `warnings` and `failed` tell what came of it."""
 
-    def __init__(self, host: RestoredHost, file: RecordFile) -> None:
+    def __init__(self, host: ChangingHost, file: RecordFile) -> None:
         self._host = host
         self._file = file
         self.done: list[str] = []

@@ -1,63 +1,46 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host that a restore runs on."""
+"""The host that a restore runs on, put together without Ansible."""
 
 from __future__ import annotations
 
-import functools
 import os
 import typing as t
 
 from ..._model.errors import HostdevError
+from ..binding.binder import Binder
+from ..binding.exclusive import ExclusiveOpen
+from ..binding.iproute import Iproute
+from ..binding.physical_functions import PhysicalFunctions
+from ..binding.sysfs_writer import SysfsWriter
+from ..binding.vf_settings import VfSettings
 from ..boot.programs import Programs
 from ..change.host import ChangingHost
-from ..sysfs import Tree
 
 if t.TYPE_CHECKING:
-    from ..binding.binder import Binder
-    from ..binding.physical_functions import PhysicalFunctions
-    from ..binding.vf_settings import VfSettings
     from ..libvirt.changes import DomainChanges
+    from ..sysfs import Tree
 
 
-class RestoredHost(ChangingHost):
-    """The host without Ansible. What binds drivers and sets VFs is made, and imported, when it is first used."""
+def restored_host(tree: Tree, domains: DomainChanges | None = None) -> ChangingHost:
+    """The host, with all that changes it."""
+    programs = Programs(tree)
+    write = SysfsWriter(tree)
+    ip, devlink = (Iproute(programs.path(name) or name) for name in ("ip", "devlink"))
 
-    def __init__(self, tree: Tree, domains: DomainChanges | None = None) -> None:
-        self.tree, self.domains, self.environ = tree, domains, os.environ
-
-    @functools.cached_property
-    def binder(self) -> Binder:
-        from ..binding.binder import Binder
-        from ..binding.exclusive import ExclusiveOpen
-        from ..binding.sysfs_writer import SysfsWriter
-
-        return Binder(self.tree, SysfsWriter(self.tree), self._load_module, disks=ExclusiveOpen(self.tree))
-
-    @functools.cached_property
-    def vf_settings(self) -> VfSettings:
-        from ..binding.iproute import Iproute
-        from ..binding.vf_settings import VfSettings
-
-        return VfSettings(self.tree, Iproute(self._program("ip")))
-
-    @functools.cached_property
-    def pfs(self) -> PhysicalFunctions:
-        from ..binding.iproute import Iproute
-        from ..binding.physical_functions import PhysicalFunctions
-        from ..binding.sysfs_writer import SysfsWriter
-
-        programs = (Iproute(self._program(name)) for name in ("ip", "devlink"))
-        return PhysicalFunctions(self.tree, SysfsWriter(self.tree), *programs)
-
-    def _program(self, name: str) -> str:
-        return Programs(self.tree).path(name) or name
-
-    def _load_module(self, name: str) -> bool:
-        programs = Programs(self.tree)
+    def load_module(name: str) -> bool:
         path = programs.path("modprobe")
         try:
             return path is not None and programs.run(path, "--", name, seconds=60).status == 0
         except HostdevError:
             return False
+
+    return ChangingHost(
+        tree,
+        domains,
+        os.environ,
+        binder=Binder(tree, write, load_module, disks=ExclusiveOpen(tree)),
+        vf_settings=VfSettings(tree, ip),
+        pfs=PhysicalFunctions(tree, write, ip, devlink),
+    )
