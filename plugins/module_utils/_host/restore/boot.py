@@ -20,7 +20,7 @@ from ..._model.errors import HostdevError
 from ..._model.host.device import Binding
 from ..._model.host.inventory import Inventory
 from ..._model.persistence.rules import NO_DRIVER
-from ..._model.persistence.wanted import persistent_claims, persistent_vfs
+from ..._model.persistence.wanted import persistent_claims, persistent_functions, persistent_vfs
 from ..._model.plan.steps import DriverStep
 from ..._model.snapshot import Snapshot
 from ..change.asked_again import AskedAgain
@@ -152,13 +152,22 @@ class Restore:
         self._let_strangers_go(snapshot, finder)
 
     def _await_devices(self, record: Record) -> Inventory:
-        """The host once all held devices are there, or as it is when none is waited for any more."""
+        """The host once all held devices are there, or as it is when none is waited for any more.
+
+        A function without a driver has our rule's override once udev has come to it: whoever binds it before that has
+        the rule write over what was bound.
+        """
         end = time.monotonic() + self._device_seconds
         held = [one for claim in persistent_claims(record.tracker) for one in claim.holdings.values()]
+        ruled = {one.address for one in persistent_functions(record.tracker)}
         while True:
             inventory = self._inventory()
             finder = Finder(inventory)
-            if time.monotonic() >= end or all(finder.address_of(one) is not None for one in held):
+            found = {one.address: finder.device(finder.address_of(one) or "") for one in held}
+            if time.monotonic() >= end or all(
+                device is not None and (address not in ruled or device.driver or device.driver_override)
+                for address, device in found.items()
+            ):
                 return inventory
             time.sleep(_PAUSE)
 
