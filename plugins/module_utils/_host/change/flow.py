@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow of a claim, of a release and of making VFs, from the lock to the closed journal."""
+"""The flow of a claim, of a release, of making VFs and of adoption, from the lock to the closed journal."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .snapshot import read_snapshot, with_vf_states
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
+    from ..._model.decision.adoption import AdoptWish
     from ..._model.decision.concerned import Cleaned
     from ..._model.decision.decision import Decision
     from ..._model.plan.plan import Plan
@@ -127,6 +128,20 @@ class Flow:
             if not self._check_mode:
                 run.carry_out(decisions, record)
             note(decisions, files, outcome)
+        return outcome
+
+    def adopt(self, wish: AdoptWish) -> Outcome:
+        """Write down what somebody did by hand. Nothing else of the host is changed. Raises HostdevError."""
+        outcome = Outcome()
+        with self._opened(outcome, "adoption") as record:
+            from .adopting import Adopting
+
+            run = Adopting(self._system, self._file, self._free_pools)
+            adoption = outcome.adoption = run.decide(self._read(record, outcome), wish, self._vfs_run)
+            outcome.warnings.extend(adoption.warnings)
+            outcome.diff.extend(adoption.diff(self._file.path))
+            if adoption.changed and not self._check_mode:
+                run.write_down(adoption, record)
         return outcome
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:

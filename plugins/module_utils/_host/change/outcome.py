@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:
+    from ..._model.decision.adoption import Adoption
     from ..._model.decision.vfs_decision import VfsDecision
     from ..._model.plan.plan import Plan
     from ..sysfs import Tree
@@ -22,7 +23,8 @@ class Outcome:
 
     `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
     `mended` says that the record's mode was put right. `vfio_again` are devices that were to go to the host's driver,
-    and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for.
+    and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for,
+    `adoption` what was written down of a host where that was done by hand.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -34,6 +36,7 @@ class Outcome:
     stopped: list[str] = field(default_factory=list)
     vfio_again: list[str] = field(default_factory=list)
     vfs: list[VfsDecision] = field(default_factory=list)
+    adoption: Adoption | None = None
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
@@ -49,4 +52,5 @@ class Outcome:
     @property
     def changed(self) -> bool:
         done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
+        done = done or (self.adoption is not None and self.adoption.changed)
         return done or any(plan.changed for plan in self.plans) or any(pf.changed for pf in self.vfs)
