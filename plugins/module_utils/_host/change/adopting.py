@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
+from dataclasses import replace
 
 from ..._model.binders.fighter import of_maker
 from ..._model.decision.adopting import adopt_claims
@@ -40,7 +41,14 @@ class Adopting:
         self._pools = pools
 
     def decide(self, snapshot: Snapshot, wish: AdoptWish, vfs_run: t.Callable[[], VfsRun]) -> Adoption:
-        """All that is to be adopted, and what would do the same beside the record."""
+        """All that is to be adopted, and what would do the same beside the record. Raises HostdevError.
+
+        `wish` names domains as the user did: an unknown one is an error.
+        """
+        if self._host.domains is not None:
+            self._host.domains.check_hypervisor()
+            if wish.domains is not None:
+                wish = replace(wish, domains=frozenset(self._host.domains.find(name).uuid for name in wish.domains))
         claims = adopt_claims(snapshot, wish)
         binders = read_binders(self._host.tree)
         vfs, told = self._vfs(snapshot, wish, vfs_run) if wish.vfs else ([], [])

@@ -22,7 +22,7 @@ _WHERE = {(CONFIG, LIVE): "its definition and its guest", (CONFIG,): "its defini
 
 @dataclass(frozen=True)
 class AdoptWish:
-    """What an adoption is about: `domains` by UUID, None for all of them, and with `vfs` the VFs of PFs.
+    """What an adoption is about: `domains` by name or UUID, None for all of them, and with `vfs` the VFs of PFs.
 
     `take_over` adopts also VFs that a maker is known of. `unattached_owner` is the name of the owner that devices get
     which have a VFIO driver and no domain; without one they are only told. With `persist` all that is written down is
