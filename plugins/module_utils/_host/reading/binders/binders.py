@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..vf_makers.files import Files
+from . import kinds
 
 if t.TYPE_CHECKING:
     from ...._model.binders.fighter import Fighter
@@ -15,8 +16,15 @@ if t.TYPE_CHECKING:
 
 Binders = t.Callable[[Files], t.Iterable["Fighter"]]
 
-KINDS: tuple[Binders, ...] = ()
-"""A new kind is a file here with this function, its rules in `_model/binders`, and an entry."""
+KINDS: tuple[Binders, ...] = (
+    kinds.driverctl,
+    kinds.modprobe,
+    kinds.command_line,
+    kinds.scripts,
+    kinds.mdevctl,
+    kinds.networks,
+)
+"""A new kind is a function in `kinds`, its rules in `_model/binders`, and an entry."""
 
 
 class Found(t.NamedTuple):
