@@ -37,10 +37,10 @@ def initramfs_modules_fighters(source: Source) -> t.Iterator[Fighter]:
         module, *words = content.split()
         detail, ids, _remedy = _options(module, words)
         if detail:
-            yield Fighter(INITRAMFS, source.path, line, detail, f"take the line out, and {_ANEW}", ids=ids)
+            yield Fighter(INITRAMFS, source.path, line, detail, _REMEDY, ids=ids)
 
 
-_Told = t.Tuple[str, t.Tuple[str, ...], str]
+_Told = tuple[str, tuple[str, ...], str]
 
 
 def _nothing(_module: str, _words: t.Sequence[str]) -> _Told:
@@ -90,7 +90,8 @@ def _plain(module: str) -> str:
 
 
 def _joined(text: str) -> t.Iterator[tuple[int, str]]:
-    first, parts = 0, []
+    first = 0
+    parts: list[str] = []
     for line, raw in enumerate([*text.split("\n"), ""], 1):
         content = raw.strip()
         if not parts and content.startswith("#"):

@@ -38,7 +38,9 @@ def mdevctl_fighter(source: Source) -> Fighter | None:
         return None
     if address is None or not isinstance(defined, dict) or defined.get("start") != "auto":
         return None
-    detail = f"makes a mediated device ({defined.get('mdev_type')}) on {address}, which goes to no guest as a whole then"
+    detail = (
+        f"makes a mediated device ({defined.get('mdev_type')}) on {address}, which goes to no guest as a whole then"
+    )
     return Fighter(MDEVCTL, source.path, 0, detail, f"mdevctl undefine --uuid {uuid}", address)
 
 

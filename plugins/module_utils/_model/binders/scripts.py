@@ -21,7 +21,10 @@ BINDS = re.compile(
 # A udev rule that only asks for the override sets none.
 _ASKED = re.compile(r"driver_override\}?\s*[=!]=")
 _GIVEN = re.compile(r"driver_override\}?\s*\+?=(?!=)")
-_NEW_ID = re.compile(r"\b([0-9a-fA-F]{4})[ :]([0-9a-fA-F]{4})\b.*/new_id\b")
+_IDS = (
+    re.compile(r"\b([0-9a-fA-F]{4})[ :]([0-9a-fA-F]{4})\b.*/new_id\b"),
+    re.compile(r"\bATTRS?\{vendor\}==\"0x([0-9a-fA-F]{4})\".*\bATTRS?\{device\}==\"0x([0-9a-fA-F]{4})\""),
+)
 
 _INITRAMFS = re.compile(r"/(?:initramfs-tools|dracut|initcpio|mkinitcpio)[./]")
 _FOREIGN = re.compile(r"/(?:[^/]*driverctl(?:@[^/]*)?\.(?:rules|service)|[^/]*kvm[-.]hostdev[^/]*)$")
@@ -37,7 +40,7 @@ def script_fighters(source: Source) -> t.Iterator[Fighter]:
     for line, content in lines(source.text):
         if not BINDS.search(content) or (_ASKED.search(content) and not _GIVEN.search(content)):
             continue
-        ids = tuple(f"{vendor}:{product}".lower() for vendor, product in _NEW_ID.findall(content))
+        ids = tuple(f"{pair[0]}:{pair[1]}".lower() for words in _IDS for pair in words.findall(content))
         address = None if ids else address_in(content) or everywhere
         if (address, ids) not in known:
             known.add((address, ids))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ..address import address_order
 from ..claims.claim import Claim, Holding, Owner
 from ..claims.identity import moved_devices, waiting_device
-from ..guest.domain import PLACES
+from ..guest.domain import CONFIG, LIVE, PLACES
 from ..host.device import host_driven
 from ..plan.domain.attaching import with_guest_addresses
 from ..plan.domain.leaving import with_what_stood
@@ -105,7 +105,8 @@ class _Adopting:
         ordered = {address: holdings[address] for address in sorted(holdings, key=address_order)}
         after = Claim(owner, requests, ordered, before.node_devices, persist)
         if domain is not None:
-            after = with_guest_addresses(with_what_stood(before, after, domain), domain)
+            after = with_what_stood(before, after, domain)
+            after = with_guest_addresses(after if domain.active else _left_to_its_guest(before, after), domain)
         self._tracker.put(after)
         self.claims.append(Adopted(before, after))
 
@@ -170,9 +171,7 @@ class _Adopting:
                 "does not start so, has managed='no' for it: a claim binds it"
             )
 
-    def _mates(
-        self, holdings: t.Mapping[str, Holding], owner: Owner, new: t.Collection[str]
-    ) -> t.Iterator[PciDevice]:
+    def _mates(self, holdings: t.Mapping[str, Holding], owner: Owner, new: t.Collection[str]) -> t.Iterator[PciDevice]:
         """The group mates of new functions that come along; of others it is said who has them."""
         for address in group_members(self._inventory, new):
             mate, holder = self._inventory.devices[address], self._tracker.holder(address)
@@ -207,6 +206,20 @@ def _places(domain: Domain, address: str) -> tuple[str, ...]:
 
 def _holding(device: PciDevice, request: str | None, attach: tuple[str, ...]) -> Holding:
     return Holding(device.address, request, device.identity, device.binding, adopted=device.vfio, attach=attach)
+
+
+def _left_to_its_guest(before: Claim, after: Claim) -> Claim:
+    """The claim of a domain that does not run, with what its guest will have of the definition once it is started.
+
+    It has that by hand: a release takes it from no guest that runs by then.
+    """
+    holdings = {
+        address: held
+        if address in before.holdings or CONFIG not in held.stood_before
+        else replace(held, stood_before={LIVE: held.stood_before[CONFIG], **held.stood_before})
+        for address, held in after.holdings.items()
+    }
+    return replace(after, holdings=holdings)
 
 
 def _of_network(domain: Domain, address: str) -> bool:
