@@ -26,8 +26,8 @@ _CHANGING = (
 _MOST_IMPORTED = {
     "facts": 367,
     "facts, libvirt": 413,
-    "unchanged claim": 307,
-    "release of nothing": 267,
+    "unchanged claim": 308,
+    "release of nothing": 268,
 }
 
 

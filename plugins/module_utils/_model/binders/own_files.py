@@ -73,7 +73,4 @@ def _address(text: str) -> str | None:
 
 
 def _of_element(element: ET.Element) -> str | None:
-    try:
-        return str(pci_address(element))
-    except ValueError:
-        return None
+    return _address(str(pci_address(element)))
