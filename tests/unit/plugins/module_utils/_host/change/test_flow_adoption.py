@@ -164,7 +164,9 @@ def test_a_device_that_is_not_there_is_not_adopted(lab_host):
 
 def two_domains(host):
     by_hand(host, VF)
-    host.libvirt.define("db1", OTHER_UUID, config=domain_xml(hostdev_xml(VF, managed=True), name="db1", uuid=OTHER_UUID))
+    host.libvirt.define(
+        "db1", OTHER_UUID, config=domain_xml(hostdev_xml(VF, managed=True), name="db1", uuid=OTHER_UUID)
+    )
     return host
 
 

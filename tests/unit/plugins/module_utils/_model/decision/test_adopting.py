@@ -53,9 +53,7 @@ def defined(*elements, live=None):
 
 def adopted(shot, **wish):
     claims = adopt_claims(shot, AdoptWish(**wish)).claims
-    return {
-        one.after.owner.label: {held.address: held.request for held in one.holdings} for one in claims
-    }
+    return {one.after.owner.label: {held.address: held.request for held in one.holdings} for one in claims}
 
 
 def told(shot, **wish):
@@ -242,7 +240,7 @@ def test_nothing_unattached_is_anybodys():
     assert adopt_claims(shot, AdoptWish()).unattached == ("0000:05:00.0", "0000:06:00.0")
     # Also of a domain that is not asked about.
     assert adopt_claims(shot, AdoptWish(domains=frozenset())).unattached == ("0000:05:00.0", "0000:06:00.0")
-    assert adopted(shot, unattached_owner="dpdk0")["dpdk0"] == {"0000:05:00.0": "nic1", "0000:06:00.0": "nic2"}
+    assert adopted(shot, unattached_owner="dpdk0")["dpdk0"] == {"0000:05:00.0": "nic0", "0000:06:00.0": "nic1"}
 
 
 def test_a_vf_is_adopted_as_any_function():
