@@ -96,7 +96,7 @@ class Adoption:
         device = self.inventory.devices.get(held.address)
         driver = "not on the host" if device is None else device.driver or "no driver"
         where = f", in {_WHERE[held.attach]}" if held.attach in _WHERE else ""
-        return f"{claim.owner.label}: {name} {held.address} ({ids}, {driver}){where}"
+        return f"{claim.owner.label}: {name} {held.address} ({ids}, {driver}){where}{_back(claim)}"
 
     def _made(self, made: MadeVfs) -> str:
         wanted, device = made.wanted, self.inventory.devices.get(made.address)
@@ -107,7 +107,11 @@ class Adoption:
             f", VF {vf}: {' '.join(f'{name}={value}' for name, value in sorted(values.items()))}"
             for vf, values in sorted(wanted.vfs.items())
         )
-        return f"{made.address}{named}: {wanted.number} VFs{autoprobe}{settings}"
+        return f"{made.address}{named}: {wanted.number} VFs{autoprobe}{settings}{_back(made)}"
+
+
+def _back(kept: Claim | MadeVfs) -> str:
+    return "; comes back at boot" if kept.persist else ""
 
 
 def _part(header: str, before: t.Sequence[str], after: t.Sequence[str]) -> dict[str, str]:

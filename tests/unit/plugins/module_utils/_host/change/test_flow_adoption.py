@@ -223,6 +223,7 @@ def test_what_is_to_come_back_says_so_and_names_what_acts_at_boot(lab_host):
     outcome = adopt(host, persist=True, vfs=True)
     assert host.record["claims"][0]["persist"] is True
     assert made(host)[IGB_PF]["persist"] is True
+    assert [line.endswith("; comes back at boot") for line in outcome.adoption.lines] == [True, True]
     assert [warning for warning in outcome.warnings if f"/etc/driverctl.d/pci-{VF}" in warning]
 
 
@@ -258,3 +259,44 @@ def test_vfs_that_a_unit_makes_stay_its_own_unless_they_are_taken_over(lab_host)
 
 def test_vfs_stay_out_of_it_where_that_is_asked_for(lab_host):
     assert not adopt(lab_host, vfs=False).changed
+
+
+def test_vfs_of_a_pf_that_can_not_be_asked_are_left_and_the_rest_is_done(lab_host, monkeypatch):
+    def refuse(*_args, **_options):
+        raise HostdevError("vfs_failed", subject=IGB_PF, found="ip does not answer")
+
+    host = by_hand(lab_host, VF)
+    monkeypatch.setattr(host.system.pfs, "state", refuse)
+    outcome = adopt(host, vfs=True)
+    assert requests(host) == {VF: "nic0"}
+    assert made(host) == {}
+    assert [warning for warning in outcome.warnings if "are not adopted: 0000:01:00.0: ip does not answer" in warning]
+
+
+def test_what_can_not_be_looked_into_is_told(lab_host):
+    host = by_hand(lab_host)
+    (host.root / "etc").mkdir(exist_ok=True)
+    (host.root / "etc/rc.local").symlink_to("rc.local")
+    assert [warning for warning in adopt(host).warnings if warning.startswith("/etc/rc.local can't be read")]
+
+
+def test_who_makes_vfs_that_are_on_record_is_named_also_while_there_are_none(lab_host):
+    host = lab_host
+    adopt(host, vfs=True)
+    host.write(UNIT, MAKES)
+    host.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    outcome = adopt(host, vfs=True)
+    assert not outcome.changed
+    assert [fighter.path for fighter in outcome.adoption.fighters] == [UNIT]
+
+
+def test_a_record_that_can_not_be_written_changes_nothing(lab_host, monkeypatch):
+    def refuse(_record):
+        raise HostdevError("record_unwritable", subject="hostdev.fact", found="no space")
+
+    host = by_hand(lab_host, VF)
+    before = host.host_state()
+    monkeypatch.setattr(host.file, "write", refuse)
+    with pytest.raises(HostdevError):
+        adopt(host)
+    assert (host.host_state(), host.record_or_none()) == (before, None)
