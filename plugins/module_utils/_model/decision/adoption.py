@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..address import address_order
-from ..guest.domain import CONFIG, LIVE
+from ..guest.domain import CONFIG, LIVE, PLACES
 
 if t.TYPE_CHECKING:
     from ..binders.fighter import Fighter
@@ -95,7 +95,9 @@ class Adoption:
         ids = f"{held.identity['vendor_id']}:{held.identity['product_id']}"
         device = self.inventory.devices.get(held.address)
         driver = "not on the host" if device is None else device.driver or "no driver"
-        where = f", in {_WHERE[held.attach]}" if held.attach in _WHERE else ""
+        uses = [use for use in self.inventory.domain_uses.get(held.address, ()) if use.uuid == claim.owner.id]
+        places = tuple(place for place in PLACES if any(getattr(use, place) for use in uses))
+        where = f", in {_WHERE[places]}" if places else ""
         return f"{claim.owner.label}: {name} {held.address} ({ids}, {driver}){where}{_back(claim)}"
 
     def _made(self, made: MadeVfs) -> str:

@@ -64,6 +64,14 @@ def test_what_a_domain_has_is_written_down_and_nothing_else_changes(lab_host, ru
     assert [sorted(held["stood_before"]) for held in holdings(host)] == [["config", "live"]] * 2
 
 
+@pytest.mark.parametrize(
+    ("running", "line"),
+    [(False, "igbvf), in its definition"), (True, "vfio-pci), in its definition and its guest")],
+)
+def test_a_line_says_where_the_domain_has_it(lab_host, running, line):
+    assert adopt(by_hand(lab_host, VF, running=running)).adoption.lines == [f"web1: nic0 {VF} (8086:10ca, {line}"]
+
+
 @pytest.mark.parametrize("running", [False, True])
 def test_a_release_leaves_all_as_it_stood(lab_host, running):
     host = by_hand(lab_host, VF, NVME, running=running)
