@@ -15,6 +15,7 @@ from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect
+from .options import FACTS_PATH
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -113,11 +114,29 @@ def load_module(module: AnsibleModule, name: str) -> bool:
         return False
 
 
-def keeper(tree: Tree) -> Keeper:
-    """What is left on the host so that its devices come back; few hosts and tasks need it."""
-    from .persisting import keeper as made
+def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
+    """What makes what is left on the host so that devices come back; None for a record that no unit would read.
 
-    return made(tree)
+    Raises HostdevError where it was asked for.
+    """
+    path = module.params["facts_path"]
+    if path != FACTS_PATH and module.params.get("persist"):
+        raise HostdevError(
+            "persist_failed",
+            subject=f"facts_path {path}",
+            found="persist: true, for a record in another folder",
+            wanted=f"the record in {FACTS_PATH}, which is the one that is read when the host is started",
+            remedy="leave facts_path out, or set persist: false",
+        )
+    if path != FACTS_PATH:
+        return None
+
+    def made() -> Keeper:
+        from .persisting import keeper as of_payload
+
+        return of_payload(tree)
+
+    return made
 
 
 def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
@@ -130,7 +149,7 @@ def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
         lock_timeout=module.params["lock_timeout"],
         detach_timeout=module.params["detach_timeout"],
         on_detach_timeout=module.params["on_detach_timeout"],
-        keeper=lambda: keeper(system.tree),
+        keeper=keeper(module, system.tree),
     )
 
 

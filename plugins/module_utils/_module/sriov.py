@@ -49,7 +49,7 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
         file,
         check_mode=module.check_mode,
         lock_timeout=options["lock_timeout"],
-        keeper=lambda: keeper(system.tree),
+        keeper=keeper(module, system.tree),
     )
     outcome = flow.set_vfs(wish)
     tell_warnings(module, outcome)

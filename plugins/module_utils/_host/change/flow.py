@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow of a claim, of a release and of making VFs, from the lock to the closed journal."""
+"""The flow of a claim, of a release, of making VFs and of adoption, from the lock to the closed journal."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from .snapshot import read_snapshot, with_vf_states
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
+    from ..._model.decision.adoption import AdoptWish
     from ..._model.decision.concerned import Cleaned
     from ..._model.decision.decision import Decision
     from ..._model.plan.plan import Plan
@@ -210,6 +211,8 @@ class Flow:
                 tracker.made_vfs.pop(decision.pf.address, None)
                 if decision.after is not None:
                     tracker.made_vfs[decision.pf.address] = decision.after
+            if outcome.adoption is not None:
+                outcome.adoption.put_into(tracker)
         needed = any(claim.persist for claim in tracker) or any(made.persist for made in tracker.made_vfs.values())
         if not (needed or self._system.tree.exists(PROGRAM)) or self._keeper is None:
             return
@@ -219,6 +222,21 @@ class Flow:
             outcome.warnings.append(f"devices do not come back when the host is started anew: {error.message}")
         outcome.warnings.extend(self._keeper.warnings)
         outcome.diff.extend(outcome.kept)
+
+    def adopt(self, wish: AdoptWish) -> Outcome:
+        """Write down what somebody did by hand. Nothing else of the host is changed. Raises HostdevError."""
+        outcome = Outcome()
+        with self._opened(outcome, "adoption") as record:
+            from .adopting import Adopting
+
+            run = Adopting(self._system, self._file, self._free_pools)
+            adoption = outcome.adoption = run.decide(self._read(record, outcome), wish, self._vfs_run)
+            outcome.warnings.extend(adoption.warnings)
+            outcome.diff.extend(adoption.diff(self._file.path))
+            with self._kept(record, outcome, prepare=wish.persist and adoption.changed):
+                if adoption.changed and not self._check_mode:
+                    run.write_down(adoption, record)
+        return outcome
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
         from ..._model.decision.release import decide_release, give_back

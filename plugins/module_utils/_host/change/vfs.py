@@ -58,7 +58,7 @@ class VfsRun:
         made_vfs = snapshot.tracker.made_vfs.values()
         self._now = {made.address: made.pf_in(snapshot.inventory) for made in made_vfs}
         decisions = [
-            decide_vfs(snapshot, wish, self._pf(snapshot, device, wish, made), made)
+            decide_vfs(snapshot, wish, self.pf(snapshot, device, wish, made), made)
             for device, made in ((device, made_of(snapshot, device)) for device in devices)
         ]
         return [*decisions, *self._gone(snapshot, wish)] if wish.absent else decisions
@@ -74,7 +74,8 @@ class VfsRun:
                 told = f"{made.address} is no longer on the host: it is taken off the record"
                 yield VfsDecision(Pf(device, PfState(0), 0, {}), PfState(0), made, None, (told,))
 
-    def _pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish, made: MadeVfs | None) -> Pf:
+    def pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish, made: MadeVfs | None) -> Pf:
+        """A PF as it is, with who else makes its VFs unless they are to be absent. Raises HostdevError."""
         eswitch = wish.eswitch is not None or (made is not None and made.original.eswitch is not None)
         present = self._pfs.state(device.address, eswitch=eswitch)
         theirs = {vf: names for vf, names in self._theirs(snapshot, device) if names}

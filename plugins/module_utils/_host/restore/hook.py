@@ -17,6 +17,7 @@ from ..._model.errors import HostdevError, one_line
 from ..._model.guards.again import check_unused
 from ..._model.guest.domain import parse_layout
 from ..._model.host.device import host_driven
+from ..._model.persistence.hook import REFUSED
 from ..change.host import ChangingHost
 from ..reading.host_facts import machine_id
 from ..reading.pci import read_device
@@ -28,7 +29,7 @@ if t.TYPE_CHECKING:
 
 
 def hook(facts: str, words: t.Sequence[str], xml: str) -> int:
-    """The exit status for libvirt: 1 refuses the start, whose log then has why.
+    """The exit status: REFUSED has libvirt's hook refuse the start, and the log has why.
 
     Only a start is ever refused: of a daemon that is started again a running guest would die.
     """
@@ -43,7 +44,7 @@ def hook(facts: str, words: t.Sequence[str], xml: str) -> int:
     refusals = list(why_not(tree, tracker, xml))
     for reason in refusals:
         sys.stderr.write(f"kvm.hostdev: {words[0]} is not started: {one_line(reason)}\n")
-    return 1 if refusals else 0
+    return REFUSED if refusals else 0
 
 
 def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:

@@ -17,20 +17,17 @@ FACTS = "/etc/ansible/facts.d"
 
 def main(words: t.Sequence[str]) -> int:
     """Do `boot`, `domains` or `hook DOMAIN OPERATION SUB-OPERATION EXTRA`; returns the exit status."""
-    facts = FACTS
-    if words[:1] == ["--facts"]:
-        facts, words = words[1], words[2:]
     if words[:1] == ["boot"]:
         from .boot import boot
 
-        return boot(facts)
+        return boot(FACTS)
     if words[:1] == ["domains"]:
         from .domains import domains
 
-        return domains(facts)
+        return domains(FACTS)
     if words[:1] == ["hook"]:
         from .hook import hook
 
-        return hook(facts, words[1:], sys.stdin.read())
+        return hook(FACTS, words[1:], sys.stdin.read())
     sys.stderr.write("kvm.hostdev: one of boot, domains, hook is to be said\n")
     return 2

@@ -17,7 +17,7 @@ from ..errors import HostdevError, few
 from ..sriov.state import PfState
 from .pfs import check_own_addresses, check_pf, check_rates
 from .vf_drivers import check_driver, check_interface, check_way
-from .vfs_decision import VfsDecision, set_already
+from .vfs_decision import VfsDecision, as_found, set_already
 from .vfs_given_back import given_back
 from .vfs_in_use import check_made_again, check_unused
 
@@ -69,12 +69,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
 def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish) -> PfState:
     """How the PF was before we came. Of what is asked for only now it is how that is now."""
     if made is None:
-        # What a claim or libvirt has set of a VF is no state to go back to.
-        vfs = {
-            vf: {name: value for name, value in settings.items() if name not in pf.theirs.get(vf, ())}
-            for vf, settings in pf.present.vfs.items()
-        }
-        return replace(pf.present, vfs=vfs)
+        return as_found(pf)
     original = made.original
     if wish.mtu is not None and made.wanted.mtu is None and pf.present.mtu is not None:
         original = replace(original, mtu=pf.present.mtu)

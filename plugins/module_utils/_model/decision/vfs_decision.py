@@ -42,6 +42,15 @@ class Pf:
         return self.device.address
 
 
+def as_found(pf: Pf) -> PfState:
+    """A PF as it was before we came: what a claim or libvirt has set of a VF is no state to go back to."""
+    vfs = {
+        vf: {name: value for name, value in settings.items() if name not in pf.theirs.get(vf, ())}
+        for vf, settings in pf.present.vfs.items()
+    }
+    return replace(pf.present, vfs=vfs)
+
+
 @dataclass(frozen=True)
 class VfsDecision:
     """What one PF shall be, what is on record of it before and after, and the changes that lead there."""

@@ -17,13 +17,20 @@ if [ ! -x "$python" ] || [ ! -r "$program" ]; then
     echo "kvm.hostdev: the devices of domain $1 were not looked at, as $python or $program is missing" >&2
     exit 0
 fi
-exec "$python" -I "$program" hook "$@"
+"$python" -I "$program" hook "$@"
+status=$?
+[ "$status" -ne {refused} ] || exit 1
+[ "$status" -eq 0 ] || echo "kvm.hostdev: the devices of domain $1 were not looked at (exit status $status)" >&2
+exit 0
 """
+
+REFUSED = 3
+"""The program's exit status that refuses a start. A Python that is broken has others, and keeps no domain from that."""
 
 
 def hook(python: str) -> str:
     """The text of the hook. Where it can't look, libvirt goes by managed='no', and refuses what has no VFIO driver."""
-    return _TEXT.format(mark=MARK, python=_quoted(python), program=PROGRAM)
+    return _TEXT.format(mark=MARK, python=_quoted(python), program=PROGRAM, refused=REFUSED)
 
 
 def _quoted(word: str) -> str:

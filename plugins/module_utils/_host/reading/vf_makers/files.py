@@ -10,7 +10,6 @@ import stat
 import typing as t
 
 from ...._model.sriov.makers.maker import Source
-from ...sysfs import as_text
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree
@@ -53,7 +52,8 @@ class Files:
             self._left -= 1
             if status.st_size > _MOST_BYTES:
                 self.unread[path] = f"only its first {_MOST_BYTES} bytes were read"
-            text = as_text(os.read(handle, _MOST_BYTES))
+            # What it begins with stays: its lines are counted.
+            text = os.read(handle, _MOST_BYTES).decode("utf-8", "replace").rstrip("\0 \t\r\n")
         except OSError as error:
             self.unread[path] = error.strerror or str(error)
             return None

@@ -41,7 +41,7 @@ def script_makers(source: Source, pf: PfNames) -> list[VfMaker]:
     """Lines with one of the words, but for comments and for what names another PF."""
     stanza = ""
     makers = []
-    for line, content in _lines(source.text):
+    for line, content in lines(source.text):
         if content.startswith("iface "):
             stanza = content.split()[1]
         told = re.sub(r"\$\{?IFACE\b\}?", stanza, content) if stanza else content
@@ -79,7 +79,7 @@ def _unescaped(name: str) -> str:
 
 def scripts_named(text: str) -> list[str]:
     """The paths of programs that nobody's package has, in a unit or a rule without its comments."""
-    return list(dict.fromkeys(path for _line, content in _lines(text) for path in _SCRIPT.findall(content)))
+    return list(dict.fromkeys(path for _line, content in lines(text) for path in _SCRIPT.findall(content)))
 
 
 def count_in(line: str) -> int | None:
@@ -88,7 +88,8 @@ def count_in(line: str) -> int | None:
     return None if found is None else int(found.group(1))
 
 
-def _lines(text: str) -> t.Iterator[tuple[int, str]]:
+def lines(text: str) -> t.Iterator[tuple[int, str]]:
+    """Lines with their numbers, without comments and empty ones."""
     for line, raw in enumerate(text.split("\n"), 1):
         content = raw.strip()
         if content and not content.startswith(("#", ";")):

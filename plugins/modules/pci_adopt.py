@@ -1,0 +1,272 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pci_adopt
+short_description: Write down what a host gave to guests by hand
+version_added: 0.1.0
+description:
+  - Reads which PCI devices domains have, in their definitions or running, and which virtual functions (VFs) there are,
+    and writes what the record does not know into the record. From then on the modules of this collection know it, as
+    if they had claimed it.
+  - Nothing else of the host is changed. No driver is bound, no domain and no definition touched, nothing in sysfs
+    written.
+  - It names each place on the host that binds devices or makes VFs by itself, at boot or when a domain starts, with
+    file and line, and what to do about it. See RV(fighters).
+  - No guard refuses a device, since it is given away already. What can't be told apart is left, and a warning says
+    why. That is a device which two domains are defined with, one of another owner, and one that is not there.
+  - A release of what was adopted leaves the domain's definition, the driver and the VFs as they stood.
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+  - kvm.hostdev._host
+attributes:
+  check_mode:
+    support: full
+    details: It returns the same, and writes nothing.
+  diff_mode:
+    support: full
+options:
+  domains:
+    description:
+      - Names or UUIDs of the domains whose devices are adopted. Without it all domains are meant.
+    type: list
+    elements: str
+  vfs:
+    description:
+      - Whether VFs that are there, and that this collection did not make, are adopted with their number and settings.
+      - VFs that the host itself uses are left while its drivers may bind them.
+    type: bool
+    default: true
+  take_over:
+    description:
+      - Whether VFs are adopted also where something on the host is known to make them. It has to be taken out there
+        then. Without it they stay that maker's, which is named in RV(fighters).
+    type: bool
+    default: false
+  unattached_owner:
+    description:
+      - The name of an owner that gets the devices which are bound to a VFIO driver and which no domain has, each with a
+        request of its own.
+      - Without it they are told in RV(unattached) alone.
+    type: str
+  persist:
+    description:
+      - Whether claims and VFs that are written down come back when the host is started anew. What acts at boot as well
+        is named in a warning each.
+      - A claim that was on record keeps what it had, unless it gets a device now and this is V(true).
+    type: bool
+    default: false
+  lock_timeout:
+    description:
+      - How many seconds to wait for another run on this host.
+    type: int
+    default: 60
+requirements:
+  - root on the managed host
+  - Python 3.9 or later on the managed host
+  - libvirt's Python binding (C(python3-libvirt)) for the system's Python, for what domains have
+seealso:
+  - module: kvm.hostdev.pci_facts
+  - module: kvm.hostdev.pci_passthrough_claim
+  - module: kvm.hostdev.pci_passthrough_release
+  - module: kvm.hostdev.pci_sriov
+author:
+  - kvm.hostdev contributors (@kvm-hostdev)
+"""
+
+EXAMPLES = r"""
+- name: Show what would be written down
+  become: true
+  check_mode: true
+  diff: true
+  kvm.hostdev.pci_adopt:
+
+- name: Write down what all domains have, and the VFs that there are
+  become: true
+  kvm.hostdev.pci_adopt:
+
+- name: Write down the devices of one domain, which come back after a reboot
+  become: true
+  kvm.hostdev.pci_adopt:
+    domains: [web1]
+    vfs: false
+    persist: true
+
+- name: Take over the VFs that a unit makes, and what is bound for a program
+  become: true
+  kvm.hostdev.pci_adopt:
+    take_over: true
+    unattached_owner: dpdk0
+
+- name: Stop when something would bind devices beside the record
+  become: true
+  check_mode: true
+  kvm.hostdev.pci_adopt:
+  register: hostdev_adoption
+  failed_when: hostdev_adoption.fighters | length > 0
+"""
+
+RETURN = r"""
+msg:
+  description: What was written down, or would be, in one line.
+  returned: success
+  type: str
+  sample: 1 devices of 1 owners and VFs of 1 physical functions written down
+lines:
+  description: What was written down, or would be, one line each.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "web1: nic0 0000:01:10.0 (8086:10ca, vfio-pci), in its definition and its guest"
+    - "0000:01:00.0 (enp1s0): 4 VFs, autoprobe on, VF 1: trust=True"
+claims:
+  description: What was written down, or would be, by owner.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    owner:
+      description: Who has it. C(kind) is V(domain) or V(name).
+      type: dict
+    requests:
+      description: The requests that were made for it, each for the device at one address.
+      type: list
+      elements: dict
+    devices:
+      description: The devices, as they are on record. Of a group mate, which only came along, C(request) is null.
+      type: list
+      elements: dict
+    persist:
+      description: Whether the claim comes back when the host is started anew.
+      type: bool
+  sample:
+    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+      requests:
+        - {name: nic0, address: "0000:01:10.0"}
+      devices:
+        - address: "0000:01:10.0"
+          request: nic0
+          role: requested
+          original: {driver: vfio-pci, driver_override: vfio-pci}
+          adopted: true
+          attach: [config, live]
+      persist: false
+vfs:
+  description: The physical functions whose VFs were written down, or would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: The physical function's PCI address.
+      type: str
+    interface:
+      description: Its network interface, null without one.
+      type: str
+    number:
+      description: How many VFs it has.
+      type: int
+    autoprobe:
+      description: Whether the host's drivers may bind the VFs, null where the kernel does not tell.
+      type: bool
+    settings:
+      description: What is set, by the VF's number.
+      type: dict
+    persist:
+      description: Whether they come back when the host is started anew.
+      type: bool
+  sample:
+    - {address: "0000:01:00.0", interface: enp1s0, number: 4, autoprobe: true, settings: {}, persist: false}
+unattached:
+  description: Devices that are bound to a VFIO driver, and that neither a domain nor the record has.
+  returned: success
+  type: list
+  elements: str
+  sample: ["0000:05:00.0"]
+fighters:
+  description:
+    - Places on the host that bind devices or make VFs by themselves, at boot or when a domain starts.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: What it is, such as V(driverctl), V(modprobe.d), V(kernel command line) or V(udev rule).
+      type: str
+    path:
+      description: The file.
+      type: str
+    line:
+      description: The line, counted from 1. 0 is the file as such.
+      type: int
+    detail:
+      description: What it does.
+      type: str
+    address:
+      description: The device that it names, null where it names none, or several.
+      type: str
+    ids:
+      description: Vendor and product of devices, all of which it takes.
+      type: list
+      elements: str
+    remedy:
+      description: How to stop it.
+      type: str
+  sample:
+    - kind: driverctl
+      path: /etc/driverctl.d/pci-0000:01:10.0
+      line: 1
+      detail: binds the device to vfio-pci
+      address: "0000:01:10.0"
+      ids: []
+      remedy: "rm /etc/driverctl.d/pci-0000:01:10.0"
+error:
+  description:
+    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+  returned: failure
+  type: dict
+  sample:
+    code: unknown_domain
+    subject: domain web2
+    found: "libvirt has no domain of that name or UUID; it has web1"
+    wanted: a defined or running domain
+    remedy: "did you mean web1?"
+"""
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
+
+
+def work(module: Module) -> dict[str, object]:
+    find_binding(module)
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.adopt import adopt
+
+    return adopt(module)
+
+
+def main() -> None:
+    run(
+        Module(
+            argument_spec={
+                **HOST_OPTIONS,
+                "domains": {"type": "list", "elements": "str"},
+                "vfs": {"type": "bool", "default": True},
+                "take_over": {"type": "bool", "default": False},
+                "unattached_owner": {"type": "str"},
+                "persist": {"type": "bool", "default": False},
+                "lock_timeout": {"type": "int", "default": 60},
+            },
+            supports_check_mode=True,
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()
