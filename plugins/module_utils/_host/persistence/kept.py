@@ -86,9 +86,8 @@ class Kept:
         """Have the program of these sources; one that is whole and of this version is not made again."""
         from .program import build, digest, digest_in
 
-        wanted = self._program[-1] if self._program else None
-        if wanted is not None:
-            return
+        if self._program and self._program[-1] is not None:
+            return  # in this run already
         wanted = digest(payload)
         with _told(PROGRAM):
             self._files.tidy(PROGRAM)

@@ -49,6 +49,7 @@ def build(read: Read) -> bytes:
 
     Python prefers that, and compiles the source where it was replaced by another version since (zipimport). Bytecode is
     not compressed: so the program starts in two thirds of the time. Sources, which are hardly ever read, are.
+    The same sources make the same bytes; before Python 3.11 but for the order of sets, which bytecode does not sort.
     """
     parts = {"__main__": _MAIN, **{f"{_PACKAGE}/{path[:-3]}": read(path) for path in FILES}}
     parts.update(dict.fromkeys((f"{_PACKAGE}/{folder}__init__" for folder in _folders()), b""))

@@ -162,6 +162,26 @@ def test_a_second_run_changes_nothing_builds_nothing_and_reloads_nothing(host, m
     assert (host.whole(), host.programs.runs) == (before, [])
 
 
+def test_systemd_and_udev_are_told_once_of_each_change(host):
+    keeper = host.keeper()
+    keeper.prepare()
+    keeper.keep(PERSISTENT)
+    keeper.keep(PERSISTENT)
+    assert host.programs.runs == RELOADS
+    keeper.keep(NOTHING)
+    assert host.programs.runs == RELOADS * 2
+
+
+def test_what_a_run_left_that_was_cut_off_is_tidied_though_nothing_else_is_to_do(host):
+    host.keeper().keep(PERSISTENT)
+    before = host.whole()
+    for path in (*INSTALLED, RULES, *ENABLED):
+        with open(own_files.beside(str(host.local(path))), "w") as left:
+            left.write("half")
+    host.keeper().keep(PERSISTENT)
+    assert host.whole() == before
+
+
 def test_a_host_with_nothing_to_keep_is_left_alone(host):
     before = host.whole()
     assert host.keeper().keep(NOTHING) == []
@@ -288,6 +308,14 @@ def test_a_masked_unit_is_no_place_to_write_to(host):
     assert os.readlink(host.local(UNIT)) == "/dev/null"
 
 
+def test_a_link_that_leads_elsewhere_is_not_ours_to_remove(host):
+    host.local(WANTED).mkdir()
+    host.local(ENABLED[0]).symlink_to("/run/own.service")
+    before = host.whole()
+    host.keeper().keep(NOTHING)
+    assert host.whole() == before
+
+
 @pytest.mark.parametrize("path", [UNIT, HOOK, RULES])
 def test_what_somebody_else_has_made_there_is_neither_replaced_nor_removed(host, path):
     host.local(path).parent.mkdir(parents=True, exist_ok=True)
@@ -377,21 +405,23 @@ def test_after_a_cut_at_any_point_the_next_run_comes_to_the_same_end(host, monke
     kept, steps = host.whole(), power.done
     host.keeper().keep(NOTHING)
     assert steps > 20
-    for way, first in (("there", NOTHING), ("back", PERSISTENT)):
-        for left in range(60):
-            power.left = None
-            host.keeper().keep(first)
-            power.left = left
-            with contextlib.suppress(Cut):
-                host.keeper().keep(PERSISTENT if way == "there" else NOTHING)
-            cut, power.left = power.left == 0, None
-            if host.local(RULES).exists():
-                assert all(host.local(path).exists() for path in (PROGRAM, UNIT))
-                assert all(host.local(path).is_symlink() for path in ENABLED)
-            for again, end in ((PERSISTENT, kept), (NOTHING, before))[:: 1 if left % 2 else -1]:
-                host.keeper().keep(again)
-                assert host.whole() == end, (way, left)
-            if not cut:
-                break
-        else:
-            pytest.fail("not all points were reached")
+    ways = ((NOTHING, PERSISTENT), (PERSISTENT, NOTHING))
+    for first, then in ways:
+        for again in ways:
+            for left in range(60):
+                power.left = None
+                host.keeper().keep(first)
+                power.left = left
+                with contextlib.suppress(Cut):
+                    host.keeper().keep(then)
+                reached, power.left = power.left == 0, None
+                if host.local(RULES).exists():
+                    assert all(host.local(path).exists() for path in (PROGRAM, UNIT))
+                    assert all(host.local(path).is_symlink() for path in ENABLED)
+                for wanted in again:
+                    host.keeper().keep(wanted)
+                    assert host.whole() == (kept if wanted is PERSISTENT else before), (then, left)
+                if not reached:
+                    break
+            else:
+                pytest.fail("not all points were reached")

@@ -130,3 +130,8 @@ def test_storage_counts_where_it_comes_back():
     assert storage_claimed(tracker(persisted(disk))) is True
     assert storage_claimed(tracker(claim(WEB, disk))) is False
     assert storage_claimed(tracker(persisted(held(NIC)))) is False
+
+
+def test_what_was_pinned_to_vfio_and_had_another_driver_is_kept_from_that():
+    pinned = held(NIC, original=Binding("igb", "vfio-pci"))
+    assert persistent_functions(tracker(persisted(pinned))) == [pinned]
