@@ -100,6 +100,10 @@ class Restore:
 
     def _make_vfs(self, record: Record) -> None:
         """Make the VFs of each PF, once its own driver has it."""
+        if record.vfs_journal:
+            # Of an earlier start of the host: what was begun then is gone, and what is on record comes back.
+            run = VfsRun(self._host, self._file, lambda _tracker: record.pools)
+            self.warnings.extend(run.recover(record, read_host(self._host.tree).boot_id))
         end = time.monotonic() + self._pf_seconds
         for made in persistent_vfs(record.tracker):
             try:
@@ -143,13 +147,20 @@ class Restore:
         there = followed(record.tracker, inventory)
         if there.moves and record.journal is None:
             record.tracker = there.tracker
-            self._file.write(record)
+            self._write(record)
             self.done.extend(f"{was} is at {now} now" for was, now in there.moves.items())
         snapshot = read_snapshot(self._host, record.tracker)
         finder = Finder(snapshot.inventory)
         for claim in persistent_claims(snapshot.tracker):
             self._bring_back(snapshot, finder, claim)
         self._let_strangers_go(snapshot, finder)
+
+    def _write(self, record: Record) -> None:
+        """A device is bound by its identity, whether the record can say where it is, or libvirt's hook refuses it."""
+        try:
+            self._file.write(record)
+        except HostdevError as error:
+            self.failed.append(Failure(self._file.path, None, error))
 
     def _await_devices(self, record: Record) -> Inventory:
         """The host once all held devices are there, or as it is when none is waited for any more."""
@@ -206,7 +217,7 @@ class Restore:
 
     def _let_strangers_go(self, snapshot: Snapshot, finder: Finder) -> None:
         """What our rule kept from the host's drivers, and is no device of the record, is the host's."""
-        held = {one.address for claim in snapshot.tracker for one in claim.holdings.values() if finder.at_home(one)}
+        held = {finder.address_of(one) for claim in snapshot.tracker for one in claim.holdings.values()}
         for address, device in snapshot.inventory.devices.items():
             if device.driver_override != NO_DRIVER or device.driver is not None or address in held:
                 continue
