@@ -116,6 +116,7 @@ class FakeHost:
         check_mode: bool = False,
         numa_cells: frozenset[int] | None = None,
         free_root_ports: int | None = None,
+        persist: bool | None = None,
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -128,6 +129,7 @@ class FakeHost:
             managed,
             numa_cells,
             free_root_ports,
+            persist,
         )
         return self.flow(check_mode=check_mode).claim(wish)
 

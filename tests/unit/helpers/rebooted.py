@@ -20,6 +20,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHos
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, without
 
 _BUS = re.compile(r"\b0000:([0-9a-f]{2})(?=[:/]|$)")
+_HEADER_TYPE = 0x0E
+_BUS_NUMBERS = (0x18, 0x19, 0x1A)  # of a bridge: the one above, the first and the last one below
 _NO_NUMBER: t.Mapping[str, str] = {}
 
 
@@ -95,12 +97,17 @@ def _fits(rule: str, host: FakeHost, address: str) -> bool:
 
 
 def _laid_out(laid_out: Entries, buses: t.Mapping[str, str]) -> Entries:
-    return {
-        _renumbered(path, buses): {
-            key: _renumbered(text, buses) if key in ("link", "file") else text for key, text in entry.items()
-        }
-        for path, entry in laid_out.items()
-    }
+    return {_renumbered(path, buses): _entry(path, entry, buses) for path, entry in laid_out.items()}
+
+
+def _entry(path: str, entry: dict[str, t.Any], buses: t.Mapping[str, str]) -> dict[str, t.Any]:
+    if path.endswith("/config") and bytes.fromhex(entry.get("hex", ""))[_HEADER_TYPE : _HEADER_TYPE + 1] == b"\x01":
+        config = bytearray.fromhex(entry["hex"])
+        for register in _BUS_NUMBERS:
+            number = f"{config[register]:02x}"
+            config[register] = int(buses.get(number, number), 16)
+        return {**entry, "hex": config.hex()}
+    return {key: _renumbered(text, buses) if key in ("link", "file") else text for key, text in entry.items()}
 
 
 def _renumbered(text: str, buses: t.Mapping[str, str]) -> str:

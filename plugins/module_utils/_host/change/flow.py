@@ -157,7 +157,8 @@ class Flow:
                 self._carry_out(Decision(plan), record, snapshot, outcome)
 
             reconciling = Reconciling(self._system, self._file, record, outcome, read, check_mode=self._check_mode)
-            reconciling.make_vfs(read(), self._vfs_run(), persistent=persistent)
+            # A PF may be where the record still has a device that is elsewhere by now; its VFs are found once made.
+            reconciling.make_vfs(reconciling.follow(read()), self._vfs_run(), persistent=persistent)
             snapshot = reconciling.follow(read())
             wanted = [claim for claim in snapshot.tracker if claim.persist or not persistent]
             # No device is taken for one domain while another one has it by the address that it had before.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..._model.claims.found_again import Finder, followed
+from ..._model.claims.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
 from ..._model.decision.reconciling import foretold, followed_plan, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
@@ -77,7 +77,7 @@ class Reconciling:
         there = followed(self._record.tracker, snapshot.inventory)
         if not there.moves:
             return snapshot
-        self._outcome.moved.update(there.moves)
+        self._outcome.moved = moved_in_all(self._outcome.moved, there.moves)
         if not self._check_mode:
             self._record.tracker = there.tracker
             self._file.write(self._record)

@@ -110,6 +110,13 @@ def followed(tracker: Tracker, inventory: Inventory) -> Followed:
     return Followed(made, moves)
 
 
+def moved_in_all(first: t.Mapping[str, str], then: t.Mapping[str, str]) -> dict[str, str]:
+    """The moves of two turns in one: VFs are found again in the second, once they are made."""
+    told = {was: then.get(now, now) for was, now in first.items()}
+    told.update((was, now) for was, now in then.items() if was not in first.values())
+    return {was: now for was, now in told.items() if was != now}
+
+
 _NOWHERE = 0xFFFF0000
 """The kernel gives domains of 16 bits, and VMD some more; none is that high (pci_domain_nr, vmd_find_free_domain)."""
 
