@@ -14,6 +14,7 @@ import shutil
 import typing as t
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import MappingProxyType
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.physical_functions import PhysicalFunctions
@@ -73,6 +74,7 @@ class FakeHost:
     def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
         self.root = folder / "host"
         self.lock_timeout = 0.0
+        self.igb_pf = IGB_PF
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
         """The files of USB and SCSI devices, see fake_nodes."""
@@ -114,6 +116,7 @@ class FakeHost:
         check_mode: bool = False,
         numa_cells: frozenset[int] | None = None,
         free_root_ports: int | None = None,
+        persist: bool | None = None,
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -126,6 +129,7 @@ class FakeHost:
             managed,
             numa_cells,
             free_root_ports,
+            persist,
         )
         return self.flow(check_mode=check_mode).claim(wish)
 
@@ -134,28 +138,32 @@ class FakeHost:
 
     def set_vfs(self, number: int | None = None, *, check_mode: bool = False, **wish: t.Any) -> Outcome:
         """What pci_sriov does; without a number all is given back."""
-        specs = parse_device_specs([{"address": IGB_PF}], "specs")
-        asked = VfsWish(specs, f"address {IGB_PF}", number or 0, absent=number is None, **wish)
+        specs = parse_device_specs([{"address": self.igb_pf}], "specs")
+        asked = VfsWish(specs, f"address {self.igb_pf}", number or 0, absent=number is None, **wish)
         return self.flow(check_mode=check_mode).set_vfs(asked)
 
     def _vfs_changed(self, address: str, number: int) -> None:
-        if address == IGB_PF:
+        if address == self.igb_pf:
             self.links.make_vfs(number)
 
     def _is_express(self, address: str) -> bool:
         device = read_device(self.tree, address)
         return device is None or device.express
 
-    def reboot(self) -> None:
-        """All functions are with their own drivers again, nothing is pinned, and no domain runs."""
+    def reboot(self, laid_out: Entries | None = None, moved: t.Mapping[str, str] = MappingProxyType({})) -> None:
+        """All functions are with their own drivers again, nothing is pinned, and no domain runs.
+
+        `laid_out` is the tree then, and `moved` the addresses of functions by the ones of before, see rebooted.
+        """
         facts, kept = self.root / FACTS[1:], self.root.parent / "kept"
         if facts.exists():
             os.rename(facts, kept)
         shutil.rmtree(self.root)
-        expand(entries(), self.root)
+        expand(entries() if laid_out is None else laid_out, self.root)
         for device in self.plugged:
             files(self.root, device)
-        self.kernel.reboot()
+        self.igb_pf = moved.get(self.igb_pf, self.igb_pf)
+        self.kernel.reboot(moved)
         self.links.reboot()
         self.write("/proc/sys/kernel/random/boot_id", "boot-2\n")
         if kept.exists():

@@ -13,6 +13,7 @@ import errno
 import os
 import re
 import shutil
+import types
 import typing as t
 from pathlib import Path
 
@@ -104,8 +105,12 @@ class FakeKernel:
                 del self._hanging[address]
                 self._store(path, text)
 
-    def reboot(self) -> None:
-        """All is as the kernel makes it when it starts on the tree, which is as recorded: first choices are bound."""
+    def reboot(self, moved: t.Mapping[str, str] = types.MappingProxyType({})) -> None:
+        """All is as the kernel makes it when it starts on the tree, which is as recorded: first choices are bound.
+
+        `moved` are the present addresses of functions whose buses have other numbers, by the ones of before.
+        """
+        self._fitting = {moved.get(address, address): drivers for address, drivers in self._fitting.items()}
         self._stash.clear()
         self._guests.clear()
         self._hanging.clear()

@@ -74,6 +74,7 @@ class Flow:
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
+            snapshot = self._followed(snapshot, record, outcome)
             choice = choose(snapshot, self._persisting(wish, snapshot, outcome))
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
@@ -150,15 +151,27 @@ class Flow:
 
         outcome = Outcome()
         with self._opened(outcome, "reconciliation") as record:
-            reconciling = Reconciling(self._system, self._file, record, outcome, check_mode=self._check_mode)
-            reconciling.make_vfs(self._read(record, outcome), self._vfs_run(), persistent=persistent)
-            snapshot = reconciling.follow(self._read(record, outcome))
-            for claim in [claim for claim in snapshot.tracker if claim.persist or not persistent]:
+
+            def read() -> Snapshot:
+                return self._read(record, outcome)
+
+            def carry_out(plan: Plan, snapshot: Snapshot) -> None:
+                self._carry_out(Decision(plan), record, snapshot, outcome)
+
+            reconciling = Reconciling(self._system, self._file, record, outcome, read, check_mode=self._check_mode)
+            # A PF may be where the record still has a device that is elsewhere by now; its VFs are found once made.
+            reconciling.make_vfs(reconciling.follow(read()), self._vfs_run(), persistent=persistent)
+            snapshot = reconciling.follow(read())
+            wanted = [claim for claim in snapshot.tracker if claim.persist or not persistent]
+            # No device is taken for one domain while another one has it by the address that it had before.
+            for claim in wanted:
+                if record.journal is None:
+                    snapshot = reconciling.follow_definition(snapshot, claim, carry_out)
+            for claim in wanted:
                 if record.journal is not None:
                     break  # what could not be undone is settled before anything else is begun
-                for plan in reconciling.plans(snapshot, claim):
-                    with reconciling.noting(plan):
-                        self._carry_out(Decision(plan), record, snapshot, outcome)
+                if reconciling.bring_back(snapshot, claim, carry_out) and not self._check_mode:
+                    snapshot = read()
             self._keep(record, outcome)
         return outcome
 
@@ -237,6 +250,21 @@ class Flow:
                 if adoption.changed and not self._check_mode:
                     run.write_down(adoption, record)
         return outcome
+
+    def _followed(self, snapshot: Snapshot, record: Record, outcome: Outcome) -> Snapshot:
+        """The snapshot once the named domain's definition has followed devices that moved since it was written."""
+        domain = snapshot.named
+        claim = None if domain is None else snapshot.tracker.claim_of_domain(domain.uuid)
+        if claim is None or all(held.moved_from is None for held in claim.holdings.values()):
+            return snapshot
+        from ..._model.decision.decision import Decision
+        from ..._model.decision.reconciling import foretold, followed_plan
+
+        plan = followed_plan(snapshot, claim)
+        if plan is None:
+            return snapshot
+        self._carry_out(Decision(plan), record, snapshot, outcome)
+        return foretold(snapshot, plan)
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
         from ..._model.decision.release import decide_release, give_back

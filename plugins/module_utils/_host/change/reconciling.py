@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import replace
 
-from ..._model.claims.found_again import Finder, followed
+from ..._model.claims.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
-from ..._model.decision.reconciling import missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import foretold, followed_plan, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.persistence.wanted import persistent_vfs
 from .outcome import Failure
@@ -28,17 +27,28 @@ if t.TYPE_CHECKING:
     from .outcome import Outcome
     from .vfs import VfsRun
 
+    CarryOut = t.Callable[[Plan, Snapshot], None]
+
 
 class Reconciling:
     """The parts of one run; what can't be done goes to the outcome's `failed`."""
 
     def __init__(
-        self, host: ChangingHost, file: RecordFile, record: Record, outcome: Outcome, *, check_mode: bool
+        self,
+        host: ChangingHost,
+        file: RecordFile,
+        record: Record,
+        outcome: Outcome,
+        read: t.Callable[[], Snapshot],
+        *,
+        check_mode: bool,
     ) -> None:
+        """`read` reads the host anew."""
         self._host = host
         self._file = file
         self._record = record
         self._outcome = outcome
+        self._read = read
         self._check_mode = check_mode
         self._made: set[str] = set()
         """PFs that in check mode would get VFs."""
@@ -57,6 +67,8 @@ class Reconciling:
                     run.carry_out(decisions, self._record)
                 note(decisions, files, self._outcome)
                 self._made.update(one.pf.address for one in decisions if one.changes)
+                # By now the record may have other PFs by other addresses as well.
+                snapshot = replace(snapshot, tracker=self._record.tracker.copy())
             except HostdevError as error:
                 self._outcome.failed.append(Failure(address or made.address, None, error))
 
@@ -65,50 +77,70 @@ class Reconciling:
         there = followed(self._record.tracker, snapshot.inventory)
         if not there.moves:
             return snapshot
-        self._outcome.moved.update(there.moves)
+        self._outcome.moved = moved_in_all(self._outcome.moved, there.moves)
         if not self._check_mode:
             self._record.tracker = there.tracker
             self._file.write(self._record)
         return replace(snapshot, tracker=there.tracker.copy())
 
-    def plans(self, snapshot: Snapshot, claim: Claim) -> t.Iterator[Plan]:
-        """What brings an owner's devices back: all at once, or each by itself where one of them stops that."""
+    def bring_back(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> bool:
+        """Bring an owner's devices back: all at once, or each by itself where one of them stops that.
+
+        Returns whether anything was changed, or begun, so that another snapshot is due.
+        """
+        claim = snapshot.tracker.claim_of(claim.owner)
+        there = self._there(snapshot, claim)
+        whole = replace(claim, holdings={address: claim.holdings[address] for address in there})
+        parts = [replace(claim, holdings={address: held}, node_devices={}) for address, held in whole.holdings.items()]
+        parts += [replace(claim, holdings={})] if claim.node_devices else []
+        try:
+            return self._carry_out(snapshot, whole, carry_out)
+        except HostdevError as error:
+            if len(parts) < 2 or self._record.journal is not None:
+                self._note(error, next(iter(there), str(claim.owner)), claim)
+                return True
+        for part in parts:
+            if self._record.journal is not None:
+                break  # what could not be undone is settled before anything else is begun
+            try:
+                self._carry_out(snapshot if self._check_mode else self._read(), part, carry_out)
+            except HostdevError as error:
+                self._note(error, next(iter(part.holdings), str(claim.owner)), claim)
+        return True
+
+    def _there(self, snapshot: Snapshot, claim: Claim) -> list[str]:
+        """The addresses of what is on the host of a claim; the others are noted."""
         finder = Finder(snapshot.inventory)
-        for address, error in missing(finder, claim).items():
+        lacking = missing(finder, claim)
+        for address, error in lacking.items():
             pfs = pfs_of_unmade(snapshot.inventory, claim.holdings[address])
             if self._made.isdisjoint(pf.address for pf in pfs):
                 self._outcome.failed.append(Failure(address, claim.owner, error))
-        there = {address: held for address, held in claim.holdings.items() if finder.at_home(held)}
-        plan = self._plan(snapshot, claim, there)
-        if isinstance(plan, HostdevError) and len(there) > 1:
-            for address, held in there.items():
-                single = self._plan(snapshot, claim, {address: held})
-                if isinstance(single, HostdevError):
-                    self._outcome.failed.append(Failure(address, claim.owner, single))
-                else:
-                    yield single
-        elif isinstance(plan, HostdevError):
-            self._outcome.failed.append(Failure(next(iter(there), str(claim.owner)), claim.owner, plan))
-        else:
-            yield plan
+        return [address for address in claim.holdings if address not in lacking]
 
-    def _plan(self, snapshot: Snapshot, claim: Claim, there: t.Mapping[str, t.Any]) -> Plan | HostdevError:
-        """The plan for these of a claim's devices. The claim has the others before and after as well."""
+    def _carry_out(self, snapshot: Snapshot, part: Claim, carry_out: CarryOut) -> bool:
+        """Do what brings a part of a claim back; it has the rest before and after as well."""
 
         def states(of: Snapshot, change: Change) -> Snapshot:
             return with_vf_states(self._host, of, change)
 
-        try:
-            plan = reconciled(snapshot, replace(claim, holdings=there), states)
-        except HostdevError as error:
-            return error
-        return replace(plan, before=claim, after=replace(claim, holdings={**claim.holdings, **plan.after.holdings}))
+        claim = snapshot.tracker.claim_of(part.owner)
+        plan = replace(reconciled(snapshot, part, states), before=claim, after=claim)
+        carry_out(plan, snapshot)
+        return plan.changed
 
-    @contextlib.contextmanager
-    def noting(self, plan: Plan) -> t.Iterator[None]:
-        """Note that a plan failed, which is undone then, and go on."""
+    def follow_definition(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> Snapshot:
+        """Have the definition of the owner's domain follow devices that have moved."""
+        plan = followed_plan(snapshot, claim)
+        if plan is None:
+            return snapshot
         try:
-            yield
+            carry_out(plan, snapshot)
         except HostdevError as error:
-            subject = error.subject if error.subject in plan.after.holdings else next(iter(plan.after.holdings), "")
-            self._outcome.failed.append(Failure(subject, plan.after.owner, error))
+            self._note(error, next(iter(claim.holdings)), claim)
+            return snapshot
+        return foretold(snapshot, plan)
+
+    def _note(self, error: HostdevError, address: str, claim: Claim) -> None:
+        subject = error.subject if error.subject in claim.holdings else address
+        self._outcome.failed.append(Failure(subject, claim.owner, error))

@@ -14,7 +14,7 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ..._model.claims.found_again import Finder, followed
+from ..._model.claims.found_again import Finder, followed, is_nowhere, moved_in_all
 from ..._model.decision.reconciling import missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding
@@ -79,6 +79,7 @@ class Restore:
         self._pf_seconds = pf_seconds
         self._device_seconds = device_seconds
         self._lock_path = lock_path
+        self._moved: dict[str, str] = {}
         self.done: list[str] = []
         self.warnings: list[str] = []
         self.failed: list[Failure] = []
@@ -89,10 +90,13 @@ class Restore:
         try:
             with locked(tree.local(self._lock_path), seconds=60, doing="restore at boot"):
                 record = self._file.read(machine_id(tree))
+                # A PF may be where the record still has a device that is elsewhere by now.
+                self._follow(record, self._inventory())
                 self._make_vfs(record)
                 self._bind(record)
         except HostdevError as error:
             self.failed.append(Failure(self._file.path, None, error))
+        self.done.extend(f"{was} is at {now} now" for was, now in self._moved.items() if not is_nowhere(now))
 
     def _inventory(self) -> Inventory:
         """The devices, without who uses them: that costs more, and is asked where it matters."""
@@ -100,6 +104,10 @@ class Restore:
 
     def _make_vfs(self, record: Record) -> None:
         """Make the VFs of each PF, once its own driver has it."""
+        if record.vfs_journal:
+            # Of an earlier start of the host: what was begun then is gone, and what is on record comes back.
+            run = VfsRun(self._host, self._file, lambda _tracker: record.pools)
+            self.warnings.extend(run.recover(record, read_host(self._host.tree).boot_id))
         end = time.monotonic() + self._pf_seconds
         for made in persistent_vfs(record.tracker):
             try:
@@ -140,16 +148,28 @@ class Restore:
 
     def _bind(self, record: Record) -> None:
         inventory = self._await_devices(record)
-        there = followed(record.tracker, inventory)
-        if there.moves and record.journal is None:
-            record.tracker = there.tracker
-            self._file.write(record)
-            self.done.extend(f"{was} is at {now} now" for was, now in there.moves.items())
+        self._follow(record, inventory)
         snapshot = read_snapshot(self._host, record.tracker)
         finder = Finder(snapshot.inventory)
         for claim in persistent_claims(snapshot.tracker):
             self._bring_back(snapshot, finder, claim)
         self._let_strangers_go(snapshot, finder)
+
+    def _follow(self, record: Record, inventory: Inventory) -> None:
+        """Have the record name devices by the addresses that they have now.
+
+        An unfinished journal names those that they had: then that waits until it is settled. What can't be written is
+        no reason to bind nothing: a device is told by its identity, and libvirt's hook refuses one by its address.
+        """
+        there = followed(record.tracker, inventory)
+        if not there.moves or record.journal is not None:
+            return
+        record.tracker = there.tracker
+        self._moved = moved_in_all(self._moved, there.moves)
+        try:
+            self._file.write(record)
+        except HostdevError as error:
+            self.failed.append(Failure(self._file.path, None, error))
 
     def _await_devices(self, record: Record) -> Inventory:
         """The host once all held devices are there, or as it is when none is waited for any more.
@@ -215,7 +235,7 @@ class Restore:
 
     def _let_strangers_go(self, snapshot: Snapshot, finder: Finder) -> None:
         """What our rule kept from the host's drivers, and is no device of the record, is the host's."""
-        held = {one.address for claim in snapshot.tracker for one in claim.holdings.values() if finder.at_home(one)}
+        held = {finder.address_of(one) for claim in snapshot.tracker for one in claim.holdings.values()}
         for address, device in snapshot.inventory.devices.items():
             if device.driver_override != NO_DRIVER or device.driver is not None or address in held:
                 continue

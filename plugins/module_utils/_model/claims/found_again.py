@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ..address import PciAddress
 from ..elements import sourced
-from .same_card import is_marked, same_model
+from .same_card import is_marked, same_model, serial_numbers, shared_serial
 from .tracker import Tracker
 
 if t.TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Finder:
     def __init__(self, inventory: Inventory) -> None:
         self._devices = inventory.devices
         self._by_path: dict[str, PciDevice] | None = None
+        self._by_serial: dict[tuple[str, str], list[PciDevice]] | None = None
 
     def device(self, address: str) -> PciDevice | None:
         """What is at an address now."""
@@ -37,7 +38,7 @@ class Finder:
     def at_home(self, held: Holding) -> bool:
         """Whether the claimed device is at the address that the record has."""
         device = self._devices.get(held.address)
-        return device is not None and is_it(device, held)
+        return device is not None and self._is(device, held)
 
     def address_of(self, held: Holding) -> str | None:
         """Where the claimed device is; None where it is nowhere on the host."""
@@ -46,10 +47,30 @@ class Finder:
         if self._by_path is None:
             self._by_path = {device.stable_path: device for device in self._devices.values()}
         there = self._by_path.get(held.identity.get("stable_path") or "")
-        if there is not None and is_it(there, held):
+        if there is not None and self._is(there, held):
             return there.address
         # It has come to another slot: only a serial number tells that.
-        return next((address for address, device in self._devices.items() if is_it(device, held)), None)
+        return next((device.address for device in self._with_serial(held) if is_it(device, held)), None)
+
+    def _is(self, device: PciDevice, held: Holding) -> bool:
+        """As `is_it`. A path is no proof where another device has the serial number: cards have changed places.
+
+        A disk's is not read without its driver, so that the one at the path may have none to tell for now.
+        """
+        if not is_it(device, held):
+            return False
+        return shared_serial(held.identity, device.identity) or not any(
+            is_it(other, held) for other in self._with_serial(held)
+        )
+
+    def _with_serial(self, held: Holding) -> list[PciDevice]:
+        """The devices that have a serial number of a held one, in the order of their addresses."""
+        if self._by_serial is None:
+            self._by_serial = {}
+            for device in self._devices.values():
+                for mark in serial_numbers(device.identity):
+                    self._by_serial.setdefault(mark, []).append(device)
+        return [device for mark in serial_numbers(held.identity) for device in self._by_serial.get(mark, ())]
 
 
 def is_it(device: PciDevice, held: Holding) -> bool:
@@ -89,8 +110,20 @@ def followed(tracker: Tracker, inventory: Inventory) -> Followed:
     return Followed(made, moves)
 
 
+def moved_in_all(first: t.Mapping[str, str], then: t.Mapping[str, str]) -> dict[str, str]:
+    """The moves of two turns in one: VFs are found again in the second, once they are made."""
+    told = {was: then.get(now, now) for was, now in first.items()}
+    told.update((was, now) for was, now in then.items() if was not in first.values())
+    return {was: now for was, now in told.items() if was != now}
+
+
 _NOWHERE = 0xFFFF0000
 """The kernel gives domains of 16 bits, and VMD some more; none is that high (pci_domain_nr, vmd_find_free_domain)."""
+
+
+def is_nowhere(address: str) -> bool:
+    """Whether it is the address of a device that is gone, and whose own one another held device got."""
+    return PciAddress.parse(address).domain >= _NOWHERE
 
 
 def _nowhere(address: str, known: t.Collection[str]) -> str:

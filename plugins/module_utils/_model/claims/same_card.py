@@ -30,9 +30,19 @@ def is_marked(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | No
     """
     if told_apart(wanted, found):
         return False
-    if any(wanted.get(key) is not None and wanted[key] == found.get(key) for key in _SERIALS):
+    if shared_serial(wanted, found):
         return _function(wanted) == _function(found)
     return wanted.get("stable_path") is not None and wanted["stable_path"] == found.get("stable_path")
+
+
+def shared_serial(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
+    """Whether a serial number says that it may be the same."""
+    return any(wanted.get(key) is not None and wanted[key] == found.get(key) for key in _SERIALS)
+
+
+def serial_numbers(identity: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """The serial numbers of a card, each with what kind of number it is."""
+    return [(key, serial) for key in _SERIALS if (serial := identity.get(key)) is not None]
 
 
 def _function(identity: t.Mapping[str, str | None]) -> str:

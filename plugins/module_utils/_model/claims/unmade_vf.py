@@ -31,7 +31,7 @@ def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
         and device.vendor_id == identity["vendor_id"]
         and device.vf_product_id in (None, identity["product_id"])
         and bridges_of(device.stable_path) == bridges
-        and _place(device.address) < _place(held.address)
+        and place_below(device.stable_path) < place_below(identity.get("stable_path") or "")
     ]
 
 
@@ -68,5 +68,6 @@ def bridges_of(stable_path: str) -> str:
     return above if dash else stable_path.partition("_")[0]
 
 
-def _place(address: str) -> tuple[int, ...]:
-    return tuple(int(part, 16) for part in address.replace(".", ":").split(":"))
+def place_below(stable_path: str) -> str:
+    """A function's place on the buses behind its bridges: of one width, so that texts are in the order of numbers."""
+    return stable_path.rpartition("-")[2]

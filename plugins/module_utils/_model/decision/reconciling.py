@@ -19,6 +19,7 @@ from .kinds import make_plan
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..claims.made_vfs import MadeVfs
+    from ..plan.steps import HostdevStep
     from ..snapshot import Snapshot
 
 
@@ -37,22 +38,42 @@ def vfs_wish(made: MadeVfs, address: str) -> VfsWish:
     )
 
 
+def followed_plan(snapshot: Snapshot, claim: Claim) -> Plan | None:
+    """The plan by which the definition of the owner's domain follows devices that have moved; None without any.
+
+    It takes no device, so that no device's trouble is in its way.
+    """
+    domain = snapshot.domain_of(claim.owner)
+    if domain is None or all(held.moved_from is None for held in claim.holdings.values()):
+        return None
+    finder = Finder(snapshot.inventory)
+    there = {address for address, held in claim.holdings.items() if finder.at_home(held)}
+    after = followed_claim(claim, there)
+    return None if after == claim else Plan(CLAIM, tuple(following(domain, claim, there)), claim, after, claim.allow)
+
+
+def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
+    """The snapshot once a definition has followed."""
+    domain = snapshot.domain_of(plan.after.owner)
+    if domain is None:
+        return snapshot
+    moved = followed_domain(domain, t.cast("t.Sequence[HostdevStep]", plan.steps))
+    domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
+    tracker = snapshot.tracker.copy()
+    tracker.put(plan.after)
+    return replace(
+        snapshot, domains=domains, named=moved if snapshot.named is domain else snapshot.named, tracker=tracker
+    )
+
+
 def reconciled(snapshot: Snapshot, claim: Claim, vf_states: t.Callable[[Snapshot, Change], Snapshot]) -> Plan:
     """The plan that brings one owner's devices, and its domain, back to what is on record. Raises HostdevError.
 
     `vf_states` gives the snapshot with what PFs have of the VFs that a change is about. A device that is not there is
     left out: see missing.
     """
-    domain = snapshot.domain_of(claim.owner)
-    steps = [] if domain is None else following(domain, claim)
-    after = claim if domain is None else followed_claim(claim)
-    if domain is not None and steps:
-        moved = followed_domain(domain, steps)
-        domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
-        snapshot = replace(snapshot, domains=domains)
-    change = Change(CLAIM, after, after, allow=claim.allow)
-    rest = make_plan(vf_states(snapshot, change), change)
-    return Plan(CLAIM, (*steps, *rest.steps), claim, after, claim.allow)
+    change = Change(CLAIM, claim, claim, allow=claim.allow)
+    return make_plan(vf_states(snapshot, change), change)
 
 
 def missing(finder: Finder, claim: Claim) -> dict[str, HostdevError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..claims.unmade_vf import bridges_of
+from ..claims.unmade_vf import bridges_of, place_below
 from ..host.device import named_vfio
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,7 @@ def may_be_vf_of(made: MadeVfs, held: Holding) -> bool:
     if vf.get("serial") is not None or any(pf[key] != vf[key] for key in ("vendor_id", "class_id")):
         return False
     ours, its = pf.get("stable_path") or "", vf.get("stable_path") or ""
-    if bridges_of(ours) != bridges_of(its) or _function(ours) >= _function(its):
+    if bridges_of(ours) != bridges_of(its) or place_below(ours) >= place_below(its):
         return False
     twins = pf["product_id"] == vf["product_id"] and pf.get("pcie_serial") == vf.get("pcie_serial")
     return not (twins and pf.get("pcie_serial") is not None)
@@ -87,8 +87,3 @@ def _bound_by_others(held: Holding) -> bool:
 def _holdings(tracker: Tracker) -> list[Holding]:
     held = (holding for claim in tracker if claim.persist for holding in claim.holdings.values())
     return sorted(held, key=lambda holding: address_order(holding.address))
-
-
-def _function(stable_path: str) -> str:
-    """A function's place on the buses behind its bridges: of one width, so that texts are in the order of numbers."""
-    return stable_path.rpartition("-")[2]

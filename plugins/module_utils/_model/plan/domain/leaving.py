@@ -14,7 +14,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from ...address import address_order
-from ...elements import parse_element, same_xml
+from ...claims.found_again import is_nowhere
+from ...elements import parse_element, same_xml, sourced
 from ...guest.domain import CONFIG, LIVE, PLACES, parse_layout
 from ...guest.pci_xml import guest_place, unplaced
 from ..steps import HostdevStep
@@ -60,12 +61,19 @@ def leaving(domain: Domain, before: Claim, addresses: t.Iterable[str]) -> tuple[
     for place in (LIVE, CONFIG):
         layout = domain.layout(place)
         for address in ordered if layout is not None else ():
-            stood = before.holdings[address].stood_before.get(place)
-            assigned = layout.assigned.get(address) if layout is not None else None
-            if stood is not None and (place == LIVE or (assigned is not None and same_xml(assigned.xml, stood))):
+            held = before.holdings[address]
+            stood = held.stood_before.get(place)
+            # The definition may not have followed yet a device that has moved, and never follows one that is gone.
+            at = held.moved_from if place == CONFIG and held.moved_from is not None else address
+            assigned = layout.assigned.get(at) if layout is not None else None
+            if stood is not None and is_nowhere(address):
+                address = at
+                stood = None if is_nowhere(at) else sourced(stood, at)
+            same = assigned is not None and stood is not None and same_xml(assigned.xml, stood)
+            if stood is not None and (place == LIVE or same):
                 continue
             if assigned is not None:
-                leave.append(HostdevStep(address, domain.name, domain.uuid, place, assigned.xml, None))
+                leave.append(HostdevStep(at, domain.name, domain.uuid, place, assigned.xml, None))
             if stood is not None:
                 back.append(HostdevStep(address, domain.name, domain.uuid, place, None, stood))
     return leave, _with_room(domain, leave, back)

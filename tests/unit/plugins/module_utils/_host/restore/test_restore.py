@@ -1,0 +1,292 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the start of a host brings back, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
+
+NVME, OTHER, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.{}"
+DISK = {"name": "disk", "address": NVME}
+DISKS = {"name": "disks", "specs": [{"class": "0108", "address": NVME}, {"address": OTHER}], "count": 2}
+NICS = {"name": "nics", "specs": [{"product_id": "10ca"}], "count": 2}
+VFIO, KEPT_OFF, OWN = ("vfio-pci", "vfio-pci"), (None, NO_DRIVER), ("nvme", None)
+SWAPPED = {"04": "81", "81": "04"}
+SERIALS = "/sys/devices/*/*/{}/nvme/nvme*/serial"
+
+
+def binding(host, address):
+    return host.kernel.driver(address), host.kernel.override(address)
+
+
+def held(host):
+    return sorted(device["address"] for claim in host.record["claims"] for device in claim["devices"])
+
+
+@pytest.fixture
+def disk_host(lab_host):
+    """Its disk is claimed for a domain, and comes back."""
+    lab_host.claim(DISK, persist=True)
+    return lab_host
+
+
+@pytest.fixture
+def vfs_host(lab_host):
+    """Its VFs are ours and two of them are claimed; they come back."""
+    lab_host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "0")
+    lab_host.set_vfs(4, vfs={0: {"vlan": 7}})
+    lab_host.claim(NICS, persist=True)
+    return lab_host
+
+
+def test_a_claimed_device_is_bound_again(disk_host):
+    Reboots(disk_host).start()
+    assert binding(disk_host, NVME) == KEPT_OFF
+    restore = restored(disk_host)
+    assert not restore.failed
+    assert binding(disk_host, NVME) == VFIO
+    assert binding(disk_host, OTHER) == OWN
+    assert any(NVME in line for line in restore.done)
+
+
+def test_vfs_are_made_and_set_and_bound_again(vfs_host):
+    Reboots(vfs_host).start()
+    assert not os.path.exists(f"{vfs_host.root}/sys/bus/pci/devices/{VF.format(0)}")
+    restore = restored(vfs_host)
+    assert not restore.failed
+    assert [binding(vfs_host, VF.format(number)) for number in (0, 2)] == [VFIO, VFIO]
+    assert binding(vfs_host, VF.format(4)) == (None, None)
+    assert vfs_host.links.settings["enp1s0"][0]["vlan"] == 7
+    assert vfs_host.links.online
+
+
+def test_what_is_not_persistent_is_the_hosts_again(lab_host):
+    lab_host.claim(DISK)
+    Reboots(lab_host).start()
+    assert not restored(lab_host).failed
+    assert binding(lab_host, NVME) == OWN
+
+
+def test_a_second_restore_does_nothing(disk_host):
+    Reboots(disk_host).start()
+    restored(disk_host)
+    log, record = list(disk_host.kernel.log), disk_host.record
+    restore = restored(disk_host)
+    assert (disk_host.kernel.log, disk_host.record, restore.failed) == (log, record, [])
+
+
+def test_another_model_at_the_address_is_the_hosts(disk_host):
+    Reboots(disk_host).start(files={f"/sys/devices/*/*/{NVME}/device": "0x0011\n"})
+    assert binding(disk_host, NVME) == OWN
+    told = reasons(restored(disk_host))
+    assert binding(disk_host, NVME) == OWN
+    assert "1b36:0011" in told[NVME]
+    assert "1b36:0010, serial LABNVME0 at 0000_00_13.0-00_00.0" in told[NVME]
+
+
+def test_another_model_that_was_kept_off_is_let_go(disk_host):
+    Reboots(disk_host).start()
+    (path,) = disk_host.root.glob(f"sys/devices/*/*/{NVME}/subsystem_device")
+    path.write_text("0x1999\n")
+    assert binding(disk_host, NVME) == KEPT_OFF
+    restore = restored(disk_host)
+    assert NVME in reasons(restore)
+    assert binding(disk_host, NVME) == OWN
+
+
+def test_the_same_model_with_another_serial_is_the_hosts(disk_host):
+    Reboots(disk_host).start(files={SERIALS.format(NVME): "ANOTHER\n"}, kept_off=False)
+    told = reasons(restored(disk_host))
+    assert "serial ANOTHER" in told[NVME]
+    assert "serial LABNVME0" in told[NVME]
+    assert binding(disk_host, NVME) == OWN
+
+
+def test_a_card_that_changed_places_with_one_of_its_model_is_found_by_its_serial(disk_host):
+    """The one at its path shows no serial while no driver has it: the path alone would give the wrong one."""
+    serials = {SERIALS.format(NVME): "LABNVME1\n", SERIALS.format(OTHER): "LABNVME0\n"}
+    Reboots(disk_host).start(files=serials)
+    assert binding(disk_host, NVME) == KEPT_OFF
+    restore = restored(disk_host)
+    assert not restore.failed
+    assert (binding(disk_host, OTHER), binding(disk_host, NVME)) == (VFIO, OWN)
+    assert held(disk_host) == [OTHER]
+
+
+@pytest.fixture
+def unmarked_host(lab_host):
+    """The disk has no serial number, nor has another one of its model."""
+    for path in lab_host.root.glob("sys/devices/*/*/*/nvme/nvme*/serial"):
+        path.write_text("\n")
+    lab_host.claim(DISK, persist=True)
+    return lab_host
+
+
+UNMARKED = {"/sys/devices/*/*/*/nvme/nvme*/serial": "\n"}
+
+
+def test_one_of_its_model_that_came_to_its_address_is_not_taken_for_it(unmarked_host):
+    Reboots(unmarked_host).start(SWAPPED, files=UNMARKED)
+    assert not restored(unmarked_host).failed
+    assert (binding(unmarked_host, OTHER), binding(unmarked_host, NVME)) == (VFIO, OWN)
+
+
+def test_one_of_its_model_that_came_to_its_address_is_no_stand_in(unmarked_host):
+    Reboots(unmarked_host).start(SWAPPED, gone=[NVME], files=UNMARKED)
+    told = reasons(restored(unmarked_host))
+    assert "at 0000_80_00.0-00_00.0" in told[NVME]
+    assert "at 0000_00_13.0-00_00.0" in told[NVME]
+    assert binding(unmarked_host, NVME) == OWN
+
+
+def test_a_device_with_another_bus_number_is_bound_there(disk_host):
+    Reboots(disk_host).start({"04": "06"})
+    restore = restored(disk_host)
+    assert not restore.failed
+    assert binding(disk_host, "0000:06:00.0") == VFIO
+    assert held(disk_host) == ["0000:06:00.0"]
+    assert f"{NVME} is at 0000:06:00.0 now" in restore.done
+
+
+def test_vfs_with_another_bus_number_are_made_and_bound_there(vfs_host):
+    Reboots(vfs_host).start({"01": "06"})
+    restore = restored(vfs_host)
+    assert not restore.failed
+    assert held(vfs_host) == ["0000:06:10.0", "0000:06:10.2"]
+    assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
+    assert [made["address"] for made in vfs_host.record["vfs"]] == ["0000:06:00.0"]
+    assert vfs_host.links.settings["enp1s0"][0]["vlan"] == 7
+
+
+def test_a_chain_of_buses(lab_host):
+    lab_host.claim(DISK, {"name": "nic", "address": VF.format(0)}, persist=True)
+    lab_host.set_vfs(4, take_over=True)
+    Reboots(lab_host).start({"01": "04", "04": "81", "81": "06"})
+    assert not restored(lab_host).failed
+    assert held(lab_host) == ["0000:04:10.0", OTHER]
+    assert [binding(lab_host, address) for address in held(lab_host)] == [VFIO, VFIO]
+    assert binding(lab_host, "0000:06:00.0") == OWN
+
+
+def test_one_that_is_gone_keeps_no_other(lab_host):
+    lab_host.claim(DISKS, persist=True)
+    Reboots(lab_host).start(gone=[NVME])
+    told = reasons(restored(lab_host))
+    assert list(told) == [NVME]
+    assert "no such device" in told[NVME]
+    assert "1b36:0010, serial LABNVME0 at 0000_00_13.0-00_00.0" in told[NVME]
+    assert "domain web1" in told[NVME]
+    assert binding(lab_host, OTHER) == VFIO
+
+
+def test_one_that_refuses_keeps_no_other(lab_host):
+    lab_host.claim(DISKS, persist=True)
+    Reboots(lab_host).start()
+    lab_host.kernel.refuse(NVME, "vfio-pci")
+    told = reasons(restored(lab_host))
+    assert list(told) == [NVME]
+    assert lab_host.kernel.driver(NVME) is None
+    assert binding(lab_host, OTHER) == VFIO
+
+
+def test_one_owners_trouble_keeps_no_other(lab_host):
+    lab_host.claim(DISK, persist=True)
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(lab_host).start()
+    lab_host.kernel.refuse(NVME, "vfio-pci")
+    assert list(reasons(restored(lab_host))) == [NVME]
+    assert binding(lab_host, OTHER) == VFIO
+
+
+def test_a_pf_that_is_gone_keeps_no_other_device(vfs_host):
+    vfs_host.claim({"name": "disk", "address": NVME}, owner="dpdk0", persist=True)
+    Reboots(vfs_host).start(gone=[IGB_PF, "0000:01:10."])
+    told = reasons(restored(vfs_host))
+    assert "physical function" in told[IGB_PF]
+    assert VF.format(0) in told
+    assert binding(vfs_host, NVME) == VFIO
+
+
+def test_a_pf_that_makes_no_vfs_keeps_no_other_device(vfs_host):
+    vfs_host.claim({"name": "disk", "address": NVME}, owner="dpdk0", persist=True)
+    Reboots(vfs_host).start()
+    vfs_host.kernel.makes_at_most = 1
+    told = reasons(restored(vfs_host))
+    assert {IGB_PF, VF.format(2)} <= set(told)
+    assert binding(vfs_host, NVME) == VFIO
+
+
+def test_one_whose_address_another_one_got_is_found_when_it_is_back(lab_host):
+    lab_host.claim(DISK, persist=True)
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    reboots = Reboots(lab_host)
+    reboots.start(SWAPPED, gone=[NVME])
+    told = reasons(restored(lab_host))
+    assert list(told) == [f"ffff0000{NVME[4:]}"]
+    assert held(lab_host) == [NVME, f"ffff0000{NVME[4:]}"]
+    assert binding(lab_host, NVME) == VFIO
+    reboots.start(SWAPPED)
+    assert not restored(lab_host).failed
+    assert held(lab_host) == [NVME, OTHER]
+    assert {claim["owner"]["label"]: claim["devices"][0]["address"] for claim in lab_host.record["claims"]} == {
+        "web1": OTHER,
+        "dpdk0": NVME,
+    }
+
+
+@pytest.mark.parametrize("damage", ["{", '{"schema": 99}'])
+def test_nothing_is_bound_by_a_record_that_cannot_be_read(disk_host, damage):
+    Reboots(disk_host).start()
+    disk_host.write(RECORD, damage)
+    restore = restored(disk_host)
+    assert [failure.address for failure in restore.failed] == [disk_host.file.path]
+    assert binding(disk_host, NVME) == KEPT_OFF
+    assert (disk_host.root / RECORD[1:]).read_text() == damage
+
+
+def test_nothing_is_bound_by_the_record_of_another_machine(disk_host):
+    Reboots(disk_host).start()
+    disk_host.write("/etc/machine-id", f"{'b' * 32}\n")
+    disk_host.write(RECORD, json.dumps({**disk_host.record, "machine_id": "a" * 32}))
+    restore = restored(disk_host)
+    assert [failure.error.code for failure in restore.failed] == ["record_of_another_machine"]
+    assert binding(disk_host, NVME) == KEPT_OFF
+
+
+def test_what_was_kept_off_and_is_held_by_nobody_is_let_go(lab_host):
+    lab_host.claim(DISK, persist=True)
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(lab_host).start()
+    record = lab_host.record
+    record["claims"] = [claim for claim in record["claims"] if claim["owner"]["kind"] == "domain"]
+    lab_host.write(RECORD, json.dumps(record))
+    assert binding(lab_host, OTHER) == KEPT_OFF
+    assert not restored(lab_host).failed
+    assert (binding(lab_host, NVME), binding(lab_host, OTHER)) == (VFIO, OWN)
+
+
+def test_what_the_host_uses_is_not_taken(disk_host):
+    Reboots(disk_host).start(kept_off=False)
+    (block,) = os.listdir(next(disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1/..")) / "")[:0] or [
+        path.name for path in disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
+    ]
+    disk_host.mount(block)
+    told = reasons(restored(disk_host))
+    assert "mounted_fs" in told[NVME]
+    assert binding(disk_host, NVME) == OWN
+
+
+def test_what_was_accepted_of_a_device_is_accepted_again(lab_host):
+    nic = {"name": "nic", "address": IGB_PF}
+    lab_host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "0")
+    lab_host.write("/proc/cmdline", "")
+    lab_host.claim(nic, allow=frozenset({"ip_configured"}), persist=True)
+    assert lab_host.record["claims"][0]["allow"] == ["ip_configured"]
