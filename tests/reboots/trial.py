@@ -123,7 +123,9 @@ class Trial:
         """
         began = time.monotonic()
         kept = " ".join(shlex.quote(path) for path in (RECORD, PROGRAM))
-        self.host.sh(f"rm -rf {_KEPT}; mkdir {_KEPT}; cp -a --parents {kept} {_KEPT}; {_DAMAGE.get(change.damage, '')}")
+        damage = _DAMAGE.get(change.damage, "true")
+        keep = f"rm -rf {_KEPT}; mkdir {_KEPT}; cp -a --parents {kept} {_KEPT}; cat {RECORD}; {damage}"
+        self._record = json.loads(self.host.sh(keep).stdout)
         self.situation = change.situation
         if change.cut is not None:
             seconds = change.cut
