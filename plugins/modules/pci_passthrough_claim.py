@@ -284,6 +284,14 @@ options:
         is there for the next.
     type: bool
     default: false
+  persist:
+    description:
+      - Whether the PCI devices come back when the host is started anew, before its own services touch them and before
+        libvirt starts a domain. The guide on reboots says how, and what is left on the host for that.
+      - When omitted they do for a domain that libvirt starts with the host, which without its device would not start,
+        or would start with whatever is at its address by then. For other owners it stays as it was, at first V(false).
+      - It needs systemd on the host. USB and SCSI devices have nothing to be brought back.
+    type: bool
 seealso:
   - module: kvm.hostdev.pci_passthrough_release
   - module: kvm.hostdev.pci_facts
@@ -482,6 +490,7 @@ def main() -> None:
                     "default": ["config", "live"],
                 },
                 "managed": {"type": "bool", "default": True},
+                "persist": {"type": "bool"},
                 "numa_cells": {"type": "list", "elements": "int"},
                 "ensure_root_ports": {"type": "int"},
                 "require_reset": {"type": "bool", "default": False},

@@ -18,7 +18,7 @@ description:
   - What is written is read back, since some drivers make another number of VFs, or none, and say success. Where a
     setting is refused all is led back to what it was.
   - VFs that others made are reported and left, see O(take_over).
-  - Nothing of this outlives a reboot of the host; a run of the same task makes it again.
+  - The kernel forgets all of this when the host is started anew. With O(persist) it comes back.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
@@ -97,6 +97,12 @@ options:
       - Others are systemd-udevd, systemd-networkd, NetworkManager, netplan, parameters of kernel modules, units, udev
         rules and scripts. Those that were found are in RV(pfs[].makers), with file and line. They go on as before,
         and may change the VFs again at the next boot, until they are taken out there.
+    type: bool
+    default: false
+  persist:
+    description:
+      - Whether the VFs come back when the host is started anew, with all that is set of them. The guide on reboots says
+        how. VFs of which a claim that comes back holds one do so as well.
     type: bool
     default: false
   allow:
@@ -260,6 +266,7 @@ def main() -> None:
                 "mtu": {"type": "int"},
                 "eswitch_mode": {"type": "str", "choices": ["legacy", "switchdev"]},
                 "take_over": {"type": "bool", "default": False},
+                "persist": {"type": "bool", "default": False},
                 "allow": {"type": "list", "elements": "str", "default": []},
                 "lock_timeout": {"type": "int", "default": 60},
             },

@@ -8,6 +8,7 @@ Libvirt gives the same XML of a domain many times, and a plan has an element onc
 
 from __future__ import annotations
 
+import copy
 import functools
 import typing as t
 import xml.etree.ElementTree as ET
@@ -60,6 +61,18 @@ def _number(text: str) -> int:
         return int(text, 0)
     except ValueError:
         return -1
+
+
+def sourced(xml: str, address: str) -> str:
+    """An element that gives a function to a domain, with another function in its place and all else as it is."""
+    element = copy.deepcopy(parse_element(xml))
+    place = PciAddress.parse(address)
+    for source in element.iterfind("source/address"):
+        source.set("domain", f"0x{place.domain:04x}")
+        source.set("bus", f"0x{place.bus:02x}")
+        source.set("slot", f"0x{place.slot:02x}")
+        source.set("function", f"0x{place.function:x}")
+    return ET.tostring(element, encoding="unicode").strip()
 
 
 def function_form(address: str) -> forms.Check:

@@ -37,7 +37,8 @@ class Snapshot:
     decision is about, by address, see decision.claim. `vfio_driver` names the VFIO driver for a function: it may look
     that up in the kernel's table of modules, which is large and is not read unless a function is to be bound;
     `host_driver` likewise names the one that the host would choose, None where that can't be told. `restarted` says
-    that the host was started anew since the record was written.
+    that the host was started anew since the record was written; `not_restored` by address why a device was not brought
+    back then.
     """
 
     inventory: Inventory
@@ -49,6 +50,7 @@ class Snapshot:
     vfio_driver: t.Callable[[PciDevice], str] = _vfio_pci
     host_driver: t.Callable[[PciDevice], str | None] = _unknown
     restarted: bool = False
+    not_restored: t.Mapping[str, str] = field(default_factory=dict)
 
     def domain_of(self, owner: Owner) -> Domain | None:
         """The domain that is this owner, None where the owner is none or its domain is gone."""

@@ -15,6 +15,7 @@ from .._host.record.record_file import RecordFile
 from .._host.sysfs import Tree
 from .._model.errors import HostdevError, one_line
 from .libvirt import check_local, connect
+from .persisting import keeper
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -122,6 +123,7 @@ def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
         lock_timeout=module.params["lock_timeout"],
         detach_timeout=module.params["detach_timeout"],
         on_detach_timeout=module.params["on_detach_timeout"],
+        keeper=keeper(system.tree),
     )
 
 

@@ -44,6 +44,7 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
         attach=tuple(options["attach"]),
         managed=options["managed"],
         free_root_ports=parse_root_ports(options),
+        persist=options["persist"],
         numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
     )
     outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)

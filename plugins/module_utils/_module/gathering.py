@@ -117,6 +117,7 @@ def gather(
                 record.tracker,
                 None if domains is None else tuple(domains),
                 nodes=_held_nodes(tree, record),
+                not_restored=_not_restored(tree, inventory.host.boot_id),
             )
         ),
         "host": lambda: _host(inventory.host, libvirt, reason),
@@ -173,6 +174,15 @@ def _held_nodes(tree: Tree, record: Record) -> Nodes:
     from .._host.reading.usb_scsi import read_usb_and_scsi
 
     return read_usb_and_scsi(tree)
+
+
+def _not_restored(tree: Tree, boot_id: str) -> dict[str, str]:
+    """What the restore at this start of the host has left; where nothing ever comes back there is no note."""
+    if not tree.exists("/run/kvm.hostdev"):
+        return {}
+    from .._host.reading.restore_note import read_not_restored
+
+    return read_not_restored(tree, boot_id)
 
 
 def _host(host: HostFacts, libvirt: Libvirt | None, reason: str) -> dict[str, t.Any]:

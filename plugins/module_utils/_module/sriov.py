@@ -15,6 +15,7 @@ from .._model.sriov.settings import parse_settings
 from .._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
 from .changing import changing_system, tell_warnings
+from .persisting import keeper
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -41,9 +42,12 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
         eswitch=options["eswitch_mode"],
         take_over=options["take_over"],
         allow=parse_allow(options["allow"], NEEDS_CARRIER),
+        persist=options["persist"],
     )
     system, file = changing_system(module, needs_libvirt=False)
-    flow = Flow(system, file, check_mode=module.check_mode, lock_timeout=options["lock_timeout"])
+    flow = Flow(
+        system, file, check_mode=module.check_mode, lock_timeout=options["lock_timeout"], keeper=keeper(system.tree)
+    )
     outcome = flow.set_vfs(wish)
     tell_warnings(module, outcome)
     result = {

@@ -52,7 +52,7 @@ class _Texts(UserDict):  # type: ignore[type-arg]
 
 
 class FakeDomain:
-    """A domain; `standing` is its state while it is active."""
+    """A domain; `standing` is its state while it is active, `autostarts` whether it starts with the host."""
 
     def __init__(self, libvirt: FakeLibvirt, name: str, uuid: str) -> None:
         self._libvirt = libvirt
@@ -60,6 +60,7 @@ class FakeDomain:
         self._process: int | None = None
         self._texts = _Texts(self)
         self.standing = RUNNING
+        self.autostarts = False
 
     @property
     def xml(self) -> _Texts:
@@ -76,6 +77,10 @@ class FakeDomain:
 
     def UUIDString(self) -> str:
         return self._uuid
+
+    def autostart(self) -> int:
+        self._called("autostart")
+        return int(self.autostarts)
 
     def isPersistent(self) -> int:
         self._called("isPersistent")

@@ -117,7 +117,7 @@ class OwnFiles:
             return True
         local = self._tree.local(path)
         os.unlink(local)
-        _make_durable(os.path.dirname(local))
+        make_durable(os.path.dirname(local))
         return True
 
     def adopt(self, path: str, made: str) -> None:
@@ -130,7 +130,7 @@ class OwnFiles:
         finally:
             os.close(handle)
         os.rename(new, local)
-        _make_durable(os.path.dirname(local))
+        make_durable(os.path.dirname(local))
 
     def refresh(self, path: str) -> None:
         """Make a file newer than those that were written before it, for programs that go by that. Raises OSError."""
@@ -141,12 +141,12 @@ class OwnFiles:
         """Remove what a run that was cut off left beside a file."""
         if not self._check:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                os.unlink(_beside(self._tree.local(self.resolved(path))))
+                os.unlink(beside(self._tree.local(self.resolved(path))))
 
     def make_folders(self, path: str) -> None:
         """Make the folders that a file would lie in, for a program that is to make it."""
         if not self._check:
-            _make_folders(os.path.dirname(self._tree.local(path)))
+            make_folders(os.path.dirname(self._tree.local(path)))
 
     def missing_folders(self, path: str) -> list[str]:
         """The folders that writing a file would make, the highest first."""
@@ -164,7 +164,7 @@ class OwnFiles:
         local = self._tree.local(path)
         with contextlib.suppress(OSError):
             os.rmdir(local)
-            _make_durable(os.path.dirname(local))
+            make_durable(os.path.dirname(local))
 
     def _note(self, path: str, before: bytes | None, told: bool) -> None:
         self._first.setdefault(path, before)
@@ -172,23 +172,23 @@ class OwnFiles:
             self._told.add(path)
 
     def _replace(self, local: str, data: bytes, mode: int) -> None:
-        _make_folders(os.path.dirname(local))
-        beside = _beside(local)
+        make_folders(os.path.dirname(local))
+        new = beside(local)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            os.unlink(new)
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 _keep_attributes(file.fileno(), local, mode)
                 os.fsync(file.fileno())
-            os.rename(beside, local)
+            os.rename(new, local)
         except Exception:
             with contextlib.suppress(OSError):
-                os.unlink(beside)
+                os.unlink(new)
             raise
-        _make_durable(os.path.dirname(local))
+        make_durable(os.path.dirname(local))
 
 
 def as_shown(data: bytes | None) -> str:
@@ -196,18 +196,19 @@ def as_shown(data: bytes | None) -> str:
     return "" if data is None else data.decode("utf-8", "replace")
 
 
-def _beside(local: str) -> str:
+def beside(local: str) -> str:
     """No program that reads a folder's files by their ending (.conf, .cfg) takes it for one of them."""
     folder, name = os.path.split(local)
     return f"{folder}/.{name}{_BESIDE}"
 
 
-def _make_folders(local: str) -> None:
+def make_folders(local: str) -> None:
+    """Make a folder and those above it, each durably. Raises OSError."""
     if not os.path.isdir(local):
-        _make_folders(os.path.dirname(local))
+        make_folders(os.path.dirname(local))
         os.mkdir(local, 0o755)
         os.chmod(local, 0o755)  # whatever the umask
-        _make_durable(os.path.dirname(local))
+        make_durable(os.path.dirname(local))
 
 
 def _keep_attributes(handle: int, local: str, mode: int) -> None:
@@ -232,7 +233,7 @@ def _keep_attributes(handle: int, local: str, mode: int) -> None:
                     os.setxattr(handle, name, os.getxattr(local, name))
 
 
-def _make_durable(folder: str) -> None:
+def make_durable(folder: str) -> None:
     """Have a rename survive a power cut. FAT has no journal: syncfs, for what it keeps outside of the folder."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from ..._model.requests.wish import ClaimWish, ReleaseWish
     from ..._model.snapshot import Snapshot
     from ..._model.sriov.wish import VfsWish
+    from ..persistence.keeping import Keeper
     from ..record.record_file import RecordFile
     from .host import ChangingHost
     from .transaction import Transaction
@@ -51,7 +52,9 @@ class Flow:
         lock_timeout: float = 60.0,
         detach_timeout: float = 30.0,
         on_detach_timeout: str = FAIL,
+        keeper: Keeper | None = None,
     ) -> None:
+        """`keeper` is None where nothing is kept for the next start of the host."""
         self._system = system
         self._file = file
         self._check_mode = check_mode
@@ -59,6 +62,7 @@ class Flow:
         self._lock_timeout = lock_timeout
         self._detach_timeout = detach_timeout
         self._on_detach_timeout = on_detach_timeout
+        self._keeper = keeper
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
@@ -67,9 +71,13 @@ class Flow:
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
-            choice = choose(snapshot, wish)
+            choice = choose(snapshot, self._persisting(wish, snapshot, outcome))
             snapshot = with_vf_states(self._system, snapshot, choice.change)
-            self._carry_out(decide_claim(snapshot, choice), record, snapshot, outcome)
+            decision = decide_claim(snapshot, choice)
+            if decision.plan.after.persist and self._keeper is not None:
+                self._keeper.prepare(self._check_mode)
+            self._carry_out(decision, record, snapshot, outcome)
+            self._keep(record, outcome)
         return outcome
 
     def release(self, wish: ReleaseWish) -> Outcome:
@@ -111,6 +119,7 @@ class Flow:
                 settling = Settling(self._system, self._file, self._detach_timeout, check_mode=self._check_mode)
                 settling.try_again(snapshot, wish, record, outcome)
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
+            self._keep(record, outcome)
         return outcome
 
     def set_vfs(self, wish: VfsWish) -> Outcome:
@@ -124,10 +133,79 @@ class Flow:
             if not decisions:
                 outcome.warnings.append(f"{wish.where}: no device of this host fits, and nothing is given back")
             files = run.files(decisions, record)
+            if wish.persist and self._keeper is not None:
+                self._keeper.prepare(self._check_mode)
             if not self._check_mode:
                 run.carry_out(decisions, record)
             note(decisions, files, outcome)
+            self._keep(record, outcome)
         return outcome
+
+    def reconcile(self, *, persistent: bool = False) -> Outcome:
+        """Bring the host back to the record; with `persistent` only what comes back when the host is started anew.
+
+        What can't be brought back is in the outcome's `failed`, and keeps nothing else.
+        """
+        from ..._model.decision.decision import Decision
+        from .reconciling import Reconciling
+
+        outcome = Outcome()
+        with self._opened(outcome, "reconciliation") as record:
+            reconciling = Reconciling(self._system, self._file, record, outcome, check_mode=self._check_mode)
+            reconciling.make_vfs(self._read(record, outcome), self._vfs_run(), persistent=persistent)
+            snapshot = reconciling.follow(self._read(record, outcome))
+            for claim in [claim for claim in snapshot.tracker if claim.persist or not persistent]:
+                if record.journal is not None:
+                    break  # what could not be undone is settled before anything else is begun
+                for plan in reconciling.plans(snapshot, claim):
+                    with reconciling.noting(plan):
+                        self._carry_out(Decision(plan), record, snapshot, outcome)
+            self._keep(record, outcome)
+        return outcome
+
+    def _persisting(self, wish: ClaimWish, snapshot: Snapshot, outcome: Outcome) -> ClaimWish:
+        """The wish with whether the devices come back, where nobody says it: they do for a domain that autostarts.
+
+        It would start without them else, or not at all. Raises HostdevError where they are to, and can't.
+        """
+        domains, domain = self._system.domains, snapshot.named
+        persist = wish.persist
+        if self._keeper is None:
+            return wish
+        if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
+            persist = True
+        if persist:
+            try:
+                self._keeper.prepare(check=True)
+            except HostdevError as error:
+                if wish.persist:
+                    raise
+                persist = None
+                outcome.warnings.append(f"the devices do not come back when the host is started anew: {error.message}")
+        return replace(wish, persist=persist)
+
+    def _keep(self, record: Record, outcome: Outcome) -> None:
+        """Have on the host what brings devices back that are on record, and nothing else.
+
+        The run is done and on record by then: what can't be written now is told, and the next run writes it.
+        """
+        if self._keeper is None:
+            return
+        tracker = record.tracker
+        if self._check_mode:
+            tracker = tracker.copy()
+            for plan in outcome.plans:
+                tracker.put(plan.after)
+            for decision in outcome.vfs:
+                tracker.made_vfs.pop(decision.pf.address, None)
+                if decision.after is not None:
+                    tracker.made_vfs[decision.pf.address] = decision.after
+        try:
+            outcome.kept = self._keeper.keep(tracker, self._check_mode)
+        except HostdevError as error:
+            outcome.warnings.append(f"devices do not come back when the host is started anew: {error.message}")
+        outcome.warnings.extend(self._keeper.warnings)
+        outcome.diff.extend(outcome.kept)
 
     def _give_back(self, snapshot: Snapshot, wish: ReleaseWish, claim: Claim, record: Record, outcome: Outcome) -> None:
         from ..._model.decision.release import decide_release, give_back

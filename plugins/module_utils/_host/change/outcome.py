@@ -11,9 +11,23 @@ from dataclasses import dataclass, field
 from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:
+    from ..._model.claims.claim import Owner
     from ..._model.decision.vfs_decision import VfsDecision
+    from ..._model.errors import HostdevError
     from ..._model.plan.plan import Plan
     from ..sysfs import Tree
+
+
+class Failure(t.NamedTuple):
+    """What could not be brought back: a device or PF by its address, its owner if it has one, and why."""
+
+    address: str
+    owner: Owner | None
+    error: HostdevError
+
+    def as_dict(self) -> dict[str, t.Any]:
+        owner = None if self.owner is None else self.owner.as_dict()
+        return {"address": self.address, "owner": owner, "code": self.error.code, "reason": self.error.message}
 
 
 @dataclass
@@ -22,7 +36,9 @@ class Outcome:
 
     `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
     `mended` says that the record's mode was put right. `vfio_again` are devices that were to go to the host's driver,
-    and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for.
+    and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for. `moved` are the present
+    addresses by those that were on record, `failed` what could not be brought back to the record, `kept` the diff of
+    the files that bring devices back.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -34,6 +50,9 @@ class Outcome:
     stopped: list[str] = field(default_factory=list)
     vfio_again: list[str] = field(default_factory=list)
     vfs: list[VfsDecision] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    failed: list[Failure] = field(default_factory=list)
+    kept: list[dict[str, str]] = field(default_factory=list)
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
@@ -48,5 +67,5 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
+        done = self.recovered or self.mended or bool(self.cleaned or self.stopped or self.moved or self.kept)
         return done or any(plan.changed for plan in self.plans) or any(pf.changed for pf in self.vfs)

@@ -61,3 +61,15 @@ class DomainChanges(Domains):
         from .jobs import stop
 
         stop(self._connection, uuid, self._error)
+
+    def autostarts(self, uuid: str) -> bool:
+        """Whether libvirt starts the domain with the host."""
+        from .jobs import autostarts
+
+        return autostarts(self._connection, uuid, self._error)
+
+    def start_as_the_host_did(self, uuid: str) -> bool:
+        """Start the domain if it starts with the host, and return whether it did not run. Raises HostdevError."""
+        from .jobs import start_as_the_host_did
+
+        return start_as_the_host_did(self._connection, uuid, self._error)

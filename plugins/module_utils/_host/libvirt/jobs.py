@@ -54,3 +54,38 @@ def stop(link: LibvirtConnection, uuid: str, error: type[Exception]) -> None:
             wanted="a domain that is shut off",
             remedy=remedy(why) or "see the journal of libvirtd or virtqemud on the host",
         ) from why
+
+
+def autostarts(link: LibvirtConnection, uuid: str, error: type[Exception]) -> bool:
+    """See DomainChanges.autostarts; `error` is libvirt's."""
+    try:
+        return bool(link.call(lambda connection: connection.lookupByUUIDString(uuid).autostart()))
+    except error:  # of a transient domain, or a driver without it
+        return False
+
+
+def start_as_the_host_did(link: LibvirtConnection, uuid: str, error: type[Exception]) -> bool:
+    """See DomainChanges.start_as_the_host_did; `error` is libvirt's."""
+
+    def start(connection: t.Any) -> bool:
+        handle = connection.lookupByUUIDString(uuid)
+        if not handle.autostart() or handle.isActive():
+            return False
+        try:
+            handle.create()
+        except error:
+            if handle.isActive():
+                return False
+            raise
+        return True
+
+    try:
+        return link.call(start)
+    except error as why:
+        raise HostdevError(
+            "start_failed",
+            subject=f"domain {uuid}",
+            found=f"libvirt says: {why}",
+            wanted="that it runs, as it starts with the host",
+            remedy=remedy(why) or "see the journal of libvirtd or virtqemud on the host",
+        ) from why

@@ -93,6 +93,7 @@ _HOLDING_FIELDS = forms.mapping(
         "one_time_use": forms.flag,
         "vf_settings": SETTINGS_FORM,
         "guest_address": forms.address,
+        "moved_from": forms.address,
         "stood_before": forms.mapping({}, {"config": forms.text, "live": forms.text}),
     },
 )
@@ -108,7 +109,8 @@ class Holding:
     allow list says of who binds it, None when it says nothing; `one_time_use` that it must be cleaned once it is free.
     `vf_settings` are those that its PF had of it before we changed them. `guest_address` is where the guest sees it,
     as libvirt chose: there it is put again. `stood_before` are the elements that the owner's domain had for it before
-    it was claimed, by place: a release leaves these there, or puts them back.
+    it was claimed, by place: a release leaves these there, or puts them back. `moved_from` is the address that the
+    owner's definition has of it, where the device was found at another one since: the definition is to follow.
     """
 
     address: str
@@ -122,6 +124,7 @@ class Holding:
     vf_settings: t.Mapping[str, bool] = field(default_factory=dict)
     guest_address: str | None = None
     stood_before: t.Mapping[str, str] = field(default_factory=dict)
+    moved_from: str | None = None
 
     FORM: t.ClassVar[forms.Check] = _holding_form
 
@@ -143,6 +146,7 @@ class Holding:
             **({"vf_settings": dict(self.vf_settings)} if self.vf_settings else {}),
             **({} if self.guest_address is None else {"guest_address": self.guest_address}),
             **({"stood_before": dict(self.stood_before)} if self.stood_before else {}),
+            **({} if self.moved_from is None else {"moved_from": self.moved_from}),
         }
 
     @classmethod
@@ -159,6 +163,7 @@ class Holding:
             vf_settings=dict(data.get("vf_settings", {})),
             guest_address=data.get("guest_address"),
             stood_before=dict(data.get("stood_before", {})),
+            moved_from=data.get("moved_from"),
         )
 
 
@@ -212,7 +217,11 @@ _CLAIM_FIELDS = forms.mapping(
         "requests": forms.listed(Request.FORM, unique="name"),
         "devices": forms.listed(Holding.FORM, unique="address"),
     },
-    {"node_devices": forms.listed(_node_holding_form, unique="name", least=1), "persist": forms.flag},
+    {
+        "node_devices": forms.listed(_node_holding_form, unique="name", least=1),
+        "persist": forms.flag,
+        "allow": forms.listed(forms.name),
+    },
 )
 
 
@@ -221,7 +230,7 @@ class Claim:
     """All that one owner holds: its requests by name and holdings by address.
 
     `node_devices` are its USB and SCSI devices by libvirt's names. `persist` says that its PCI functions come back when
-    the host is started anew.
+    the host is started anew; `allow` are then the blocker codes that were accepted of them, as they are then, too.
     """
 
     owner: Owner
@@ -229,6 +238,7 @@ class Claim:
     holdings: t.Mapping[str, Holding] = field(default_factory=dict)
     node_devices: t.Mapping[str, NodeHolding] = field(default_factory=dict)
     persist: bool = False
+    allow: frozenset[str] = frozenset()
 
     FORM: t.ClassVar[forms.Check] = _claim_form
 
@@ -255,6 +265,7 @@ class Claim:
                 else {}
             ),
             **({"persist": True} if self.persist else {}),
+            **({"allow": sorted(self.allow)} if self.allow else {}),
         }
 
     @classmethod
@@ -271,6 +282,7 @@ class Claim:
             {held.address: held for held in holdings},
             {held.name: held for held in nodes},
             data.get("persist", False),
+            frozenset(data.get("allow", ())),
         )
 
 

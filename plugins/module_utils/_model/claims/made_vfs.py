@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .. import forms
 from ..host.device import IDENTITY_FORM
 from ..sriov.state import PfState
+from .same_card import is_marked, same_model, told_apart
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -56,19 +57,20 @@ class MadeVfs:
 
     def may_be(self, device: PciDevice) -> bool:
         """Whether nothing tells the card from a device."""
-        return _same(self.identity, device.identity) and not _told_apart(self.identity, device.identity)
+        return same_model(self.identity, device.identity) and not told_apart(self.identity, device.identity)
 
     def pf_in(self, inventory: Inventory) -> str | None:
         """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""
         here = inventory.devices.get(self.address)
-        at_home = here is not None and _same(self.identity, here.identity)
-        if here is not None and at_home and _marked(self.identity, here.identity):
+        at_home = here is not None and same_model(self.identity, here.identity)
+        if here is not None and at_home and is_marked(self.identity, here.identity):
             return self.address
         # Another one of its model may have come to its address.
         for address, device in inventory.devices.items():
-            if device.total_vfs and _same(self.identity, device.identity) and _marked(self.identity, device.identity):
+            found = device.identity
+            if device.total_vfs and same_model(self.identity, found) and is_marked(self.identity, found):
                 return address
-        if here is not None and at_home and not _told_apart(self.identity, here.identity):
+        if here is not None and at_home and not told_apart(self.identity, here.identity):
             return self.address
         return None
 
@@ -109,34 +111,3 @@ class VfsJournal:
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> VfsJournal:
         before, after = (None if data[end] is None else MadeVfs.from_dict(data[end]) for end in ("before", "after"))
         return cls(data["address"], data["boot_id"], PfState.from_dict(data["was"]), before, after)
-
-
-_IDS = ("vendor_id", "product_id", "subsystem_vendor_id", "subsystem_product_id", "class_id")
-_SERIALS = ("pcie_serial", "serial")
-
-
-def _same(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
-    """Whether the model is the same; what one of the two does not tell is no difference."""
-    return all(wanted.get(key) in (None, found.get(key)) for key in _IDS)
-
-
-def _told_apart(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
-    return any(
-        wanted.get(key) is not None and found.get(key) is not None and wanted[key] != found[key] for key in _SERIALS
-    )
-
-
-def _marked(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
-    """Whether serial and function, or the path through the bridges, say that it is the same.
-
-    Ports of one card have one serial, so that the function's number on its card has to agree as well.
-    """
-    if _told_apart(wanted, found):
-        return False
-    if any(wanted.get(key) is not None and wanted[key] == found.get(key) for key in _SERIALS):
-        return _function(wanted) == _function(found)
-    return wanted.get("stable_path") is not None and wanted["stable_path"] == found.get("stable_path")
-
-
-def _function(identity: t.Mapping[str, str | None]) -> str:
-    return (identity.get("stable_path") or "").rpartition(".")[2]

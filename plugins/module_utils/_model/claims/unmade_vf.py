@@ -23,14 +23,14 @@ def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
     identity = held.identity
     if identity.get("serial") is not None:
         return []
-    bridges = _bridges(identity.get("stable_path") or "")
+    bridges = bridges_of(identity.get("stable_path") or "")
     return [
         device
         for device in inventory.devices.values()
         if device.total_vfs > device.num_vfs
         and device.vendor_id == identity["vendor_id"]
         and device.vf_product_id in (None, identity["product_id"])
-        and _bridges(device.stable_path) == bridges
+        and bridges_of(device.stable_path) == bridges
         and _place(device.address) < _place(held.address)
     ]
 
@@ -62,7 +62,7 @@ def unmade(pfs: t.Sequence[PciDevice]) -> str:
     return f"the VFs were not made again (of {', or of '.join(told)})"
 
 
-def _bridges(stable_path: str) -> str:
+def bridges_of(stable_path: str) -> str:
     """The part of a stable path that a PF and its VFs share: all bridges, or the domain on a root bus."""
     above, dash, _place = stable_path.rpartition("-")
     return above if dash else stable_path.partition("_")[0]

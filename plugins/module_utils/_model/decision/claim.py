@@ -35,6 +35,11 @@ def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
     before = after = snapshot.tracker.claim_of(asked.owner)
     for kind in KINDS:
         after = kind.select(snapshot, asked, after)
+    persist = before.persist if wish.persist is None else wish.persist
+    # What was accepted of the devices is accepted of them when they are brought back.
+    after = replace(
+        after, persist=persist and bool(after.holdings), allow=wish.terms.allow if after.holdings else frozenset()
+    )
     change = Change(
         CLAIM,
         before,

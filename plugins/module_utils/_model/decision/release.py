@@ -10,6 +10,7 @@ As for a claim the states of VFs are read in the middle, see decision.claim: of 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..claims.claim import Claim
 from ..errors import HostdevError
@@ -32,6 +33,8 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
     after = Claim(claim.owner)
     for kind in KINDS:
         after = kind.keep(snapshot, wish, claim, after)
+    if after.holdings:
+        after = replace(after, persist=claim.persist, allow=claim.allow)
     return Choice(Change(RELEASE, claim, after, to_host=wish.to_host))
 
 

@@ -62,7 +62,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         wish.eswitch,
         {vf: values for vf, values in settings.items() if values},
     )
-    after = MadeVfs(pf.address, pf.device.identity, wanted, _original(pf, made, wish))
+    after = MadeVfs(pf.address, pf.device.identity, wanted, _original(pf, made, wish), wish.persist)
     return VfsDecision(pf, target, made, after, tuple(told))
 
 

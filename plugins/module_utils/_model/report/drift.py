@@ -21,7 +21,8 @@ if t.TYPE_CHECKING:
 
 def drift(snapshot: Snapshot) -> list[Difference]:
     """Every difference between the record and what is, of all kinds of devices: `code`, address, owner, detail."""
-    return [entry for of_kind in (*DRIFTS, _vfs_drift) for entry in of_kind(snapshot)]
+    differences = [entry for of_kind in (*DRIFTS, _vfs_drift) for entry in of_kind(snapshot)]
+    return [*differences, *_not_restored(snapshot, differences)]
 
 
 def function_drift(snapshot: Snapshot) -> list[Difference]:
@@ -98,6 +99,15 @@ def _vfs_drift(snapshot: Snapshot) -> list[Difference]:
 
 # By kind of devices, in the order of decision.kinds.KINDS.
 DRIFTS: tuple[t.Callable[[Snapshot], list[Difference]], ...] = (function_drift, _node_drift)
+
+
+def _not_restored(snapshot: Snapshot, differences: t.Sequence[Difference]) -> t.Iterator[Difference]:
+    """Why devices were not brought back when the host was started, of those that still are not as on record."""
+    for address, reason in snapshot.not_restored.items():
+        entry = next((entry for entry in differences if entry["address"] == address), None)
+        holder = snapshot.tracker.holder(address)
+        if entry is not None:
+            yield difference("not_restored", address, None if holder is None else holder.owner, reason)
 
 
 def _set_aside(snapshot: Snapshot) -> t.Iterator[Difference]:

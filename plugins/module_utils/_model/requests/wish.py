@@ -33,7 +33,8 @@ class ClaimWish:
     """What a claim asks for; exactly one of `domain` (name or UUID) and `owner` (a free name) is set.
 
     `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
-    are to be in the domain's definition.
+    are to be in the domain's definition. `persist` says whether the devices come back when the host is started anew,
+    None that it stays as it is.
     """
 
     domain: str | None
@@ -45,6 +46,7 @@ class ClaimWish:
     managed: bool = True
     numa_cells: frozenset[int] | None = None
     free_root_ports: int | None = None
+    persist: bool | None = None
 
 
 @dataclass(frozen=True)

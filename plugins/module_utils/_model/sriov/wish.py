@@ -26,7 +26,8 @@ class VfsWish:
 
     `number` is None for as many as the PF can have. `absent` gives everything back as it was. `every` is set for all
     VFs, `vfs` for one by its number, over that. What is None is left as it is: `eswitch`, `mtu`, which is the least
-    that the PF shall have. `allow` are the blocker codes that are accepted of the PF.
+    that the PF shall have. `allow` are the blocker codes that are accepted of the PF. `persist` says whether the VFs
+    come back when the host is started anew.
     """
 
     specs: tuple[DeviceSpec, ...]
@@ -40,6 +41,7 @@ class VfsWish:
     eswitch: str | None = None
     take_over: bool = False
     allow: frozenset[str] = frozenset()
+    persist: bool = False
 
     def settings_of(self, vf: int) -> dict[str, t.Any]:
         """What is asked for of one VF."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,14 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.vf_maker
     read_vf_makers,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.hook import hook
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import HOOK, RULES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import rules
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.units import unit_texts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.link_settings import Link
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.makers.maker import PfNames
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, device, holding
 
 ADDRESS = "0000:01:00.0"
 LINK = "[Match]\nDriver=igb\n[Link]\nSR-IOVVirtualFunctions={}\n"
@@ -187,3 +194,16 @@ def test_of_a_template_each_instance_says_which_pf_it_is_for(host):
     for name in ("enp1s0", "enp2s0"):
         (wants / f"vfs@{name}.service").symlink_to("../vfs@.service")
     assert host.makers() == {"/etc/systemd/system/multi-user.target.wants/vfs@enp1s0.service": (2, True, 4)}
+
+
+def test_what_brings_our_own_vfs_back_is_no_maker_of_somebody_else(host):
+    """In its own words, with the address of the PF in a rule; and the same with a line that makes VFs is one."""
+    held = holding(ADDRESS, identity=device(ADDRESS, stable_path="0000_00_11.0-00_00.0").identity)
+    for name, text in unit_texts("/usr/bin/python3", storage=True).items():
+        host.write(f"/etc/systemd/system/{name}", text)
+    text = rules(Tracker([replace(claim(WEB, held), persist=True)]))
+    host.write(RULES, text)
+    host.write(HOOK, hook("/usr/bin/python3"))
+    assert host.makers() == {}
+    host.write(RULES, f'{text}SUBSYSTEM=="pci", ATTR{{sriov_numvfs}}="4"\n')
+    assert [*host.makers()] == [RULES]

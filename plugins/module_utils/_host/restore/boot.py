@@ -1,0 +1,218 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bringing VFs and bindings back as the host starts, before anything of it uses the devices.
+
+There is no journal: the record says what shall be, each step is done from whatever there is, and after a power cut
+the next start does the same again. A journal that an earlier run left is settled once libvirt runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import typing as t
+from dataclasses import replace
+
+from ..._model.claims.found_again import Finder, followed
+from ..._model.decision.reconciling import missing, no_pf, reconciled, vfs_wish
+from ..._model.errors import HostdevError
+from ..._model.host.device import Binding
+from ..._model.host.inventory import Inventory
+from ..._model.persistence.rules import NO_DRIVER
+from ..._model.persistence.wanted import persistent_claims, persistent_vfs
+from ..._model.plan.steps import DriverStep
+from ..._model.snapshot import Snapshot
+from ..change.asked_again import AskedAgain
+from ..change.executors import Executors
+from ..change.outcome import Failure
+from ..change.snapshot import read_snapshot, with_vf_states
+from ..change.vfs import VfsRun
+from ..reading.host_facts import machine_id, read_host
+from ..reading.pci import read_devices
+from ..record.lock import LOCK, locked
+from ..record.record_file import RecordFile
+from ..sysfs import Tree
+from .host import RestoredHost
+from .journal import note, tell
+
+if t.TYPE_CHECKING:
+    from ..._model.claims.claim import Claim
+    from ..._model.claims.made_vfs import MadeVfs
+    from ..._model.plan.plan import Change, Plan
+    from ..._model.record.record import Record
+    from ..change.host import ChangingHost
+
+PF_SECONDS = 30.0
+"""How long a PF's driver is waited for: one that loads firmware takes some."""
+
+DEVICE_SECONDS = 5.0
+"""How long a device is waited for that is not there: the kernel has found all long before."""
+
+_PAUSE = 0.1
+
+
+def boot(facts: str) -> int:
+    """Bring all back, tell what could not be, and return 1 then."""
+    tree = Tree()
+    restore = Restore(RestoredHost(tree), RecordFile(facts))
+    restore.run()
+    tell(restore.failed, restore.warnings, restore.done)
+    note(tree, read_host(tree).boot_id, restore.failed)
+    return 1 if restore.failed else 0
+
+
+class Restore:
+    """One restore; `done`, `warnings` and `failed` tell what came of it. Times are in seconds."""
+
+    def __init__(
+        self,
+        host: ChangingHost,
+        file: RecordFile,
+        *,
+        pf_seconds: float = PF_SECONDS,
+        device_seconds: float = DEVICE_SECONDS,
+        lock_path: str = LOCK,
+    ) -> None:
+        self._host = host
+        self._file = file
+        self._pf_seconds = pf_seconds
+        self._device_seconds = device_seconds
+        self._lock_path = lock_path
+        self.done: list[str] = []
+        self.warnings: list[str] = []
+        self.failed: list[Failure] = []
+
+    def run(self) -> None:
+        """Never raises HostdevError: a record that can't be read is a failure like any other, and nothing is bound."""
+        tree = self._host.tree
+        try:
+            with locked(tree.local(self._lock_path), seconds=60, doing="restore at boot"):
+                record = self._file.read(machine_id(tree))
+                self._make_vfs(record)
+                self._bind(record)
+        except HostdevError as error:
+            self.failed.append(Failure(self._file.path, None, error))
+
+    def _inventory(self) -> Inventory:
+        """The devices, without who uses them: that costs more, and is asked where it matters."""
+        return Inventory(read_host(self._host.tree), read_devices(self._host.tree))
+
+    def _make_vfs(self, record: Record) -> None:
+        """Make the VFs of each PF, once its own driver has it."""
+        end = time.monotonic() + self._pf_seconds
+        for made in persistent_vfs(record.tracker):
+            try:
+                self._make_vfs_of(made, record, end)
+            except HostdevError as error:
+                self.failed.append(Failure(made.address, None, error))
+
+    def _make_vfs_of(self, made: MadeVfs, record: Record, end: float) -> None:
+        while True:
+            inventory = self._inventory()
+            address = made.pf_in(inventory)
+            device = None if address is None else inventory.devices[address]
+            if device is not None and device.driver and (device.interfaces or not device.class_id.startswith("0200")):
+                break
+            if time.monotonic() >= end or (device is None and self._waited_for_devices(end)):
+                break
+            time.sleep(_PAUSE)
+        if device is None:
+            raise no_pf(made.address)
+        run = VfsRun(self._host, self._file, lambda _tracker: record.pools)
+        for attempt in range(3):
+            try:
+                snapshot = read_snapshot(self._host, record.tracker)
+                decisions = run.decide(snapshot, vfs_wish(made, device.address))
+                run.carry_out(decisions, record)
+                break
+            except HostdevError as error:
+                # While udev renames the PF's interface nobody finds it by either name.
+                if attempt == 2 or error.code not in ("vf_setting_failed", "vfs_failed", "vfs_not_as_set"):
+                    raise
+                time.sleep(1.0)
+        for decision in decisions:
+            self.warnings.extend(decision.warnings)
+            self.done.append(f"{decision.pf.address} has {decision.target.number} VFs")
+
+    def _waited_for_devices(self, end: float) -> bool:
+        return time.monotonic() >= end - self._pf_seconds + self._device_seconds
+
+    def _bind(self, record: Record) -> None:
+        inventory = self._await_devices(record)
+        there = followed(record.tracker, inventory)
+        if there.moves and record.journal is None:
+            record.tracker = there.tracker
+            self._file.write(record)
+            self.done.extend(f"{was} is at {now} now" for was, now in there.moves.items())
+        snapshot = read_snapshot(self._host, record.tracker)
+        finder = Finder(snapshot.inventory)
+        for claim in persistent_claims(snapshot.tracker):
+            self._bring_back(snapshot, finder, claim)
+        self._let_strangers_go(snapshot, finder)
+
+    def _await_devices(self, record: Record) -> Inventory:
+        """The host once all held devices are there, or as it is when none is waited for any more."""
+        end = time.monotonic() + self._device_seconds
+        held = [one for claim in persistent_claims(record.tracker) for one in claim.holdings.values()]
+        while True:
+            inventory = self._inventory()
+            finder = Finder(inventory)
+            if time.monotonic() >= end or all(finder.address_of(one) is not None for one in held):
+                return inventory
+            time.sleep(_PAUSE)
+
+    def _bring_back(self, snapshot: Snapshot, finder: Finder, claim: Claim) -> None:
+        for address, error in missing(finder, claim).items():
+            self.failed.append(Failure(address, claim.owner, error))
+        there = {address: held for address, held in claim.holdings.items() if finder.at_home(held)}
+        try:
+            plans = [self._plan(snapshot, replace(claim, holdings=there))]
+        except HostdevError:
+            plans = []
+        singly = [] if plans else [replace(claim, holdings={address: held}) for address, held in there.items()]
+        for single in singly:
+            with self._noting(next(iter(single.holdings)), claim):
+                plans.append(self._plan(snapshot, single))
+        for plan in plans:
+            self._do(plan, claim)
+        self.done.extend(
+            f"{address} is back for {claim.owner}"
+            for address in there
+            if address not in {failure.address for failure in self.failed}
+        )
+
+    def _plan(self, snapshot: Snapshot, claim: Claim) -> Plan:
+        def states(of: Snapshot, change: Change) -> Snapshot:
+            return with_vf_states(self._host, of, change)
+
+        return reconciled(snapshot, claim, states)
+
+    def _do(self, plan: Plan, claim: Claim) -> None:
+        """All steps that can be done: a device that can't be bound keeps none of the others."""
+        executors = Executors(self._host, 0)
+        bound = [step.address for step in plan.steps if step.changes_driver and step.address is not None]
+        again = AskedAgain(plan, self._host, bound)
+        for step in plan.steps:
+            with self._noting(step.address or "", claim):
+                executors.apply(step, again.about(step))
+
+    @contextlib.contextmanager
+    def _noting(self, address: str, claim: Claim) -> t.Iterator[None]:
+        try:
+            yield
+        except HostdevError as error:
+            self.failed.append(Failure(address, claim.owner, error))
+
+    def _let_strangers_go(self, snapshot: Snapshot, finder: Finder) -> None:
+        """What our rule kept from the host's drivers, and is no device of the record, is the host's."""
+        held = {one.address for claim in snapshot.tracker for one in claim.holdings.values() if finder.at_home(one)}
+        for address, device in snapshot.inventory.devices.items():
+            if device.driver_override != NO_DRIVER or device.driver is not None or address in held:
+                continue
+            step = DriverStep(address, device.binding, Binding(snapshot.host_driver(device), None), by_kernel=True)
+            try:
+                Executors(self._host, 0).apply(step)
+                self.done.append(f"{address} is no device of the record, and goes to the host's drivers")
+            except HostdevError as error:
+                self.failed.append(Failure(address, None, error))

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""libvirt's question before a domain starts: whether its devices are those that it has on record.
+
+It must not ask libvirt, which waits for the answer (https://libvirt.org/hooks.html).
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+import xml.etree.ElementTree as ET
+
+from ..._model.claims.found_again import is_it
+from ..._model.errors import HostdevError, one_line
+from ..._model.guards.again import check_unused
+from ..._model.guest.domain import parse_layout
+from ..._model.host.device import host_driven
+from ..change.host import ChangingHost
+from ..reading.host_facts import machine_id
+from ..reading.pci import read_device
+from ..record.record_file import RecordFile
+from ..sysfs import Tree
+
+if t.TYPE_CHECKING:
+    from ..._model.claims.tracker import Tracker
+
+
+def hook(facts: str, words: t.Sequence[str], xml: str) -> int:
+    """The exit status for libvirt: 1 refuses the start, whose log then has why.
+
+    Only a start is ever refused: of a daemon that is started again a running guest would die.
+    """
+    if list(words[1:3]) != ["prepare", "begin"]:
+        return 0
+    tree = Tree()
+    try:
+        tracker = RecordFile(facts).read(machine_id(tree)).tracker
+    except HostdevError as error:
+        sys.stderr.write(f"kvm.hostdev: not looked at the devices of {words[0]}: {one_line(error.message)}\n")
+        return 0
+    refusals = list(why_not(tree, tracker, xml))
+    for reason in refusals:
+        sys.stderr.write(f"kvm.hostdev: {words[0]} is not started: {one_line(reason)}\n")
+    return 1 if refusals else 0
+
+
+def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:
+    """Why the domain of this XML may not start; what is not on record is no matter of ours."""
+    try:
+        layout = parse_layout(xml)
+    except ET.ParseError:
+        return
+    uuid = (layout.root.findtext("uuid") or "").strip().lower()
+    own = [held for claim in tracker if claim.owner.id == uuid for held in claim.holdings.values()]
+    moved = {held.moved_from: held.address for held in own if held.moved_from is not None}
+    for address in layout.assigned:
+        holder = tracker.holder(address)
+        if address in moved:
+            yield (
+                f"its device at {address} is at {moved[address]} now, and its definition has not followed: "
+                "kvm-hostdev-domains.service does that, or kvm.hostdev.reconcile"
+            )
+        elif holder is not None and holder.owner.id == uuid:
+            yield from _why_not(tree, tracker, address)
+        elif holder is not None and holder.owner.kind == "domain":
+            yield f"{address} is held by {holder.owner}"
+
+
+def _why_not(tree: Tree, tracker: Tracker, address: str) -> t.Iterator[str]:
+    claim = tracker.holder(address)
+    device = read_device(tree, address)
+    if claim is None:
+        return
+    held = claim.holdings[address]
+    identity = held.identity
+    claimed = f"{identity['vendor_id']}:{identity['product_id']} at {identity.get('stable_path')}"
+    if device is None:
+        yield f"its device {address} ({claimed}) is not on the host"
+    elif not is_it(device, held):
+        yield (
+            f"at {address} there is another device, {device.vendor_id}:{device.product_id} at {device.stable_path}, "
+            f"and not the one that it has on record, {claimed}"
+        )
+    elif host_driven(device):
+        try:
+            check_unused(ChangingHost(tree).inventory_of([address], ask_libvirt=False), address)
+        except HostdevError as error:
+            yield error.message

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where held devices are since the host was started anew. A card more or less gives other bus numbers to many.
+
+Stricter than identity_mismatch: of two cards of one model without serial numbers the one that sits where the claimed
+one did is meant, and none that has come to its address.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ..address import PciAddress
+from ..elements import sourced
+from .same_card import is_marked, same_model
+from .tracker import Tracker
+
+if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
+    from ..host.inventory import Inventory
+    from .claim import Holding
+
+
+class Finder:
+    """Finds the devices of a host by what they are."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._devices = inventory.devices
+        self._by_path: dict[str, PciDevice] | None = None
+
+    def device(self, address: str) -> PciDevice | None:
+        """What is at an address now."""
+        return self._devices.get(address)
+
+    def at_home(self, held: Holding) -> bool:
+        """Whether the claimed device is at the address that the record has."""
+        device = self._devices.get(held.address)
+        return device is not None and is_it(device, held)
+
+    def address_of(self, held: Holding) -> str | None:
+        """Where the claimed device is; None where it is nowhere on the host."""
+        if self.at_home(held):
+            return held.address
+        if self._by_path is None:
+            self._by_path = {device.stable_path: device for device in self._devices.values()}
+        there = self._by_path.get(held.identity.get("stable_path") or "")
+        if there is not None and is_it(there, held):
+            return there.address
+        # It has come to another slot: only a serial number tells that.
+        return next((address for address, device in self._devices.items() if is_it(device, held)), None)
+
+
+def is_it(device: PciDevice, held: Holding) -> bool:
+    """Whether a device is surely the one that was claimed, as far as anything tells."""
+    return same_model(held.identity, device.identity) and is_marked(held.identity, device.identity)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The tracker with devices at the addresses that they have now; `moves` has these by the ones on record."""
+
+    tracker: Tracker
+    moves: t.Mapping[str, str]
+
+
+def followed(tracker: Tracker, inventory: Inventory) -> Followed:
+    """All claims with the addresses of now. A device that is nowhere keeps the one on record.
+
+    Unless another held device has that one by now: then it gets one that no host has, until it is there again.
+    """
+    finder = Finder(inventory)
+    held = [holding for claim in tracker for holding in claim.holdings.values()]
+    found = {holding.address: holding.address if finder.at_home(holding) else None for holding in held}
+    for holding in held:
+        now = found[holding.address] or finder.address_of(holding)
+        if found[holding.address] is None and now not in found.values():
+            found[holding.address] = now
+    moves = {address: now for address, now in found.items() if now is not None and now != address}
+    if not moves:
+        return Followed(tracker, {})
+    for address in sorted(set(moves.values()) & {address for address, now in found.items() if now is None}):
+        moves[address] = _nowhere(address, {*found, *moves.values()})
+    made = Tracker((), tracker.waiting.values(), tracker.set_aside.values(), tracker.made_vfs.values())
+    for claim in tracker:
+        holdings = {address: _at(one, moves.get(address), inventory) for address, one in claim.holdings.items()}
+        made.put(replace(claim, holdings={one.address: one for one in holdings.values()}))
+    return Followed(made, moves)
+
+
+_NOWHERE = 0xFFFF0000
+"""The kernel gives domains of 16 bits, and VMD some more; none is that high (pci_domain_nr, vmd_find_free_domain)."""
+
+
+def _nowhere(address: str, known: t.Collection[str]) -> str:
+    place = PciAddress.parse(address)
+    return next(
+        free for number in range(_NOWHERE, 1 << 32) if (free := str(place._replace(domain=number))) not in known
+    )
+
+
+def _at(held: Holding, address: str | None, inventory: Inventory) -> Holding:
+    if address is None:
+        return held
+    device = inventory.devices.get(address)
+    path = held.identity.get("stable_path") if device is None else device.stable_path
+    defined_at = held.moved_from or held.address
+    return replace(
+        held,
+        address=address,
+        identity={**held.identity, "stable_path": path},
+        stood_before={place: sourced(xml, address) for place, xml in held.stood_before.items()},
+        moved_from=None if defined_at == address or not held.attach else defined_at,
+    )

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The udev rules that keep the host's drivers off claimed functions until it is known which card that is."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .paths import MARK, PROGRAM
+from .wanted import persistent_functions
+
+if t.TYPE_CHECKING:
+    from ..claims.claim import Holding
+    from ..claims.tracker import Tracker
+
+NO_DRIVER = "kvm-hostdev"
+"""What a function's driver_override is until then: the name of no driver, so that none binds it."""
+
+_ROOT = re.compile(r"([0-9a-f]{4,})_([0-9a-f]{2})_([0-9a-f]{2}\.[0-7])")
+_BELOW = re.compile(r"[0-9a-f]{2}_([0-9a-f]{2}\.[0-7])")
+_ATTRIBUTES = (
+    ("vendor", "vendor_id"),
+    ("device", "product_id"),
+    ("subsystem_vendor", "subsystem_vendor_id"),
+    ("subsystem_device", "subsystem_product_id"),
+    ("class", "class_id"),
+)
+
+
+def rules(tracker: Tracker) -> str | None:
+    """The file's text, a rule for each function; None where there is none to keep.
+
+    A rule can't tell a serial number, so it gives the function to nobody, and the unit then tells the card. The
+    kernel's drivers are loaded after the last rule (udev(7), RUN), so that none comes before it. A copy in an
+    initramfs, where the program is not, does nothing, nor does one that outlived it. VFs come from their PFs, and are
+    bound by whoever makes them.
+    """
+    lines = [rule for held in persistent_functions(tracker) if (rule := _rule(held)) is not None]
+    return "".join(f"{line}\n" for line in (MARK, *lines)) if lines else None
+
+
+def device_path(stable_path: str, address: str) -> str | None:
+    """The pattern of DEVPATH for a function, from its stable path; None where that is of no known form.
+
+    Functions keep their places, buses their numbers on a root bus alone. `?` stands for a digit: `*` would go beyond a
+    slash (udev matches by fnmatch(3) without FNM_PATHNAME). Before the root bus there may be a platform's own folders,
+    as on Arm. What lies in another domain than its path begins in is behind a volume management device (Intel's VMD,
+    drivers/pci/controller/vmd.c): an endpoint on the root bus, with a root bus of its own behind it, whose domain, of
+    five digits, is counted at each boot. Of the path's other parts the domain is the one of the record's `address`.
+    """
+    first, *others = stable_path.split("-")
+    root, below = _ROOT.fullmatch(first), [_BELOW.fullmatch(other) for other in others]
+    if root is None:
+        return None
+    domain, bus, place = root.groups()
+    parts = [f"/devices/*pci{domain}:{bus}/{domain}:{bus}:{place}"]
+    behind = domain if address.partition(":")[0] == domain else "?????"
+    if behind != domain:
+        parts.append("pci?????:??")
+    for found in below:
+        if found is None:
+            return None
+        parts.append(f"{behind}:??:{found.group(1)}")
+    return "/".join(parts)
+
+
+def _rule(held: Holding) -> str | None:
+    path = device_path(held.identity.get("stable_path") or "", held.address)
+    if path is None:
+        return None
+    known = ((name, held.identity.get(key)) for name, key in _ATTRIBUTES)
+    matches = [
+        'ACTION=="add"',
+        'SUBSYSTEM=="pci"',
+        f'DEVPATH=="{path}"',
+        *(f'ATTR{{{name}}}=="0x{value}"' for name, value in known if value is not None),
+        'DRIVER==""',
+        'TEST!="physfn"',
+        f'TEST=="{PROGRAM}"',
+    ]
+    return f'{", ".join(matches)}, ATTR{{driver_override}}="{NO_DRIVER}"'

@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pci_reconcile
+short_description: Bring VFs, drivers and domain definitions back to the record
+version_added: 0.1.0
+description:
+  - Makes the host again as it is on record. Makes VFs of M(kvm.hostdev.pci_sriov) and sets them, binds claimed devices
+    to VFIO, and puts them into the domains that M(kvm.hostdev.pci_passthrough_claim) attached them to.
+  - Nothing is chosen anew and nothing else is taken. A device that sits at another address since the host was started
+    is found by its serial number or its path through the bridges, and the record and the definition of its domain
+    follow. Another device in its place is never bound.
+  - What can't be brought back keeps nothing else from it. The task fails in the end, and names each with its reason.
+  - In check mode it is an audit, which changes nothing and does not fail, see RV(not_restored).
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+  - kvm.hostdev._host
+  - kvm.hostdev._host.change
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  persistent:
+    description:
+      - Whether only those claims and VFs are looked at that come back when the host is started anew, see
+        O(kvm.hostdev.pci_passthrough_claim#module:persist).
+    type: bool
+    default: false
+seealso:
+  - module: kvm.hostdev.pci_passthrough_claim
+  - module: kvm.hostdev.pci_sriov
+  - module: kvm.hostdev.pci_facts
+author:
+  - kvm.hostdev contributors (@kvm-hostdev)
+"""
+
+EXAMPLES = r"""
+- name: Bring the host back to its record
+  become: true
+  kvm.hostdev.pci_reconcile:
+
+- name: See what differs, and change nothing
+  become: true
+  kvm.hostdev.pci_reconcile:
+  check_mode: true
+  diff: true
+  register: audit
+
+- name: Fail where there is any difference
+  ansible.builtin.assert:
+    that:
+      - audit is not changed
+      - not audit.not_restored
+"""
+
+RETURN = r"""
+moved:
+  description: The present addresses of devices that have moved, by those that were on record.
+  returned: success
+  type: dict
+  sample: {"0000:02:00.0": "0000:03:00.0"}
+not_restored:
+  description:
+    - What could not be brought back, in check mode what could not. C(address) is a device, or a PF whose VFs were made,
+      C(owner) who holds it, C(code) and C(reason) say why, with what is to be done.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - address: "0000:02:00.0"
+      owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+      code: not_restored
+      reason: "0000:02:00.0: there is no such device on the host; wanted 144d:a808 at 0000_00_1c.4-00_00.0, which domain
+        web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) holds. Put it back, or release 0000:02:00.0 and claim another one."
+pfs:
+  description: The PFs whose VFs are on record, with the C(number) that they have then.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - address: "0000:01:00.0"
+      number: 4
+      changed: true
+plan:
+  description: The steps that were done, in check mode that would be.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: driver
+      address: "0000:01:10.0"
+      before: {driver: null, driver_override: null}
+      after: {driver: vfio-pci, driver_override: vfio-pci}
+error:
+  description: Of the first that could not be brought back, or why nothing was done.
+  returned: failure
+  type: dict
+  sample:
+    code: not_restored
+    subject: "0000:02:00.0"
+    found: there is no such device on the host
+    wanted: 144d:a808 at 0000_00_1c.4-00_00.0, which owner dpdk0 holds
+    remedy: put it back, or release 0000:02:00.0 and claim another one
+"""
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
+
+
+def work(module: Module) -> dict[str, object]:
+    find_binding(module)
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.reconcile import reconcile
+
+    return reconcile(module)
+
+
+def main() -> None:
+    run(
+        Module(
+            argument_spec={**CHANGE_OPTIONS, "persistent": {"type": "bool", "default": False}},
+            supports_check_mode=True,
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()
