@@ -117,8 +117,15 @@ def test_a_definition_that_did_not_follow_its_device_is_without_it() -> None:
 
 
 def test_a_device_that_is_at_its_place_and_not_back_is_missing_even_if_it_is_told() -> None:
-    seen = functions(TOLD, **{DISK.recorded: FREE})
-    assert counts(EXPECTED, seen) == {"guests without their device": 1}
+    for function in (FREE, Function("", ""), Function("", "vfio-pci"), Function("vfio-pci", "")):
+        seen = functions(TOLD, **{DISK.recorded: function})
+        assert counts(EXPECTED, seen) == {"guests without their device": 1}
+
+
+def test_a_member_of_a_group_need_not_be_seen_by_the_domain_that_claimed_it() -> None:
+    without = replace(functions(WHOLE, **{MATE.recorded: FREE}), failed=(RESTORE_UNIT,), drift=(("x", MATE.recorded),))
+    assert counts(EXPECTED, without) == {"guests without their device": 1}
+    assert counts(EXPECTED, replace(without, drift=())) == {"guests without their device": 1, "silent failures": 1}
 
 
 def test_a_device_that_went_to_another_slot_is_followed_or_told() -> None:
@@ -156,6 +163,13 @@ def test_of_a_damaged_host_nothing_is_expected_but_that_it_tells(damaged: Expect
     assert counts(damaged, replace(nothing, failed=())) == {"silent failures": 3}
 
 
+@pytest.mark.parametrize("damaged", [replace(EXPECTED, record=False), replace(EXPECTED, program=False)])
+def test_a_damaged_host_whose_devices_are_there_all_the_same_may_leave_its_domains_off(damaged: Expected) -> None:
+    off = domains(WHOLE, db1=Domain(False))
+    assert counts(damaged, replace(off, failed=(RESTORE_UNIT,), facts="no record")) == {}
+
+
 def test_a_report_of_nothing_is_a_false_alarm() -> None:
+    assert counts(EXPECTED, replace(WHOLE, facts="no record")) == {"false alarms": 1}
     assert counts(EXPECTED, replace(WHOLE, failed=(RESTORE_UNIT, "other.service"))) == {"false alarms": 1}
     assert counts(EXPECTED, replace(WHOLE, drift=(("driver", VF.recorded),))) == {"false alarms": 1}

@@ -123,7 +123,9 @@ class Trial:
         """
         began = time.monotonic()
         kept = " ".join(shlex.quote(path) for path in (RECORD, PROGRAM))
-        self.host.sh(f"rm -rf {_KEPT}; mkdir {_KEPT}; cp -a --parents {kept} {_KEPT}; {_DAMAGE.get(change.damage, '')}")
+        damage = _DAMAGE.get(change.damage, "true")
+        keep = f"rm -rf {_KEPT}; mkdir {_KEPT}; cp -a --parents {kept} {_KEPT}; cat {RECORD}; {damage}"
+        self._record = json.loads(self.host.sh(keep).stdout)
         self.situation = change.situation
         if change.cut is not None:
             seconds = change.cut
@@ -159,13 +161,14 @@ class Trial:
         )
 
     def _facts(self) -> tuple[tuple[tuple[str, str], ...], str]:
-        """Return code and address of each difference that the facts tell, or their error."""
+        """Return code and address of each difference that the facts tell, and their error or warning of the record."""
         facts = {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["drift", "claims"]}}
         result = play(self.host.inventory(), tasks(facts)).of("facts")
         if result.status == "failed":
             return (), str(result.result["msg"])
         drift = result.result["ansible_facts"]["hostdev"]["drift"]
-        return tuple((entry["code"], entry["address"]) for entry in drift), ""
+        warnings = [warning for warning in result.result.get("warnings", ()) if RECORD in warning]
+        return tuple((entry["code"], entry["address"]) for entry in drift), "; ".join(warnings)
 
     def _guest(self, name: str) -> tuple[str, ...]:
         """Return the ids of what the kernel of a guest sees once it sees all, or when it has had its time.

@@ -67,7 +67,7 @@ class Seen:
     """What a host shows from outside.
 
     `failed` are units in this state. `drift` are the code and address of each difference that pci_facts tells; `facts`
-    is its error where it tells nothing else.
+    is what it says of a record that can't be used.
     """
 
     functions: t.Mapping[str, Function]
