@@ -51,13 +51,15 @@ AS_CLAIMED = Situation()
 class Change:
     """What is done before a boot: `situation` from now on, a `damage` for this boot, the seconds until power is cut.
 
-    A host whose power was cut is switched on once more.
+    A host whose power was cut is switched on once more. With `kernel` the host's kernel is installed once more before,
+    for which its initramfs and the loader's files are made anew.
     """
 
     text: str
     situation: Situation
     damage: str = ""
     cut: float | None = None
+    kernel: bool = False
 
 
 def nothing(situation: Situation) -> Change:
@@ -86,6 +88,11 @@ def cut(situation: Situation, seconds: float) -> Change:
     return Change(f"power cut {seconds:.0f} s after power on", situation, cut=seconds)
 
 
+def kernel(situation: Situation) -> Change:
+    """Return that the kernel is installed."""
+    return Change("kernel installed once more", situation, kernel=True)
+
+
 def choose(random: Random, situation: Situation) -> Change:
     """Choose among the changes that are possible: first the kind, as likely as each other, then what it is."""
     kinds: list[t.Callable[[], Change]] = [
@@ -95,6 +102,7 @@ def choose(random: Random, situation: Situation) -> Change:
         lambda: damaged(situation, OTHER_MACHINE),
         lambda: damaged(situation, NO_PROGRAM),
         lambda: cut(situation, random.uniform(5, 60)),
+        lambda: kernel(situation),
     ]
     home = [place for place in (NIC, DISK) if situation.of(place) == OWN]
     away = [place for place in (NIC, DISK) if situation.of(place) != OWN]

@@ -36,6 +36,11 @@ _DAMAGE = {
     changes.OTHER_MACHINE: f'sed -i \'s/"machine_id": ".*"/"machine_id": "{"0123456789abcdef" * 2}"/\' {RECORD}',
     changes.NO_PROGRAM: f"rm -f {PROGRAM}",
 }
+#: What the kernel's own package does at its end.
+_INSTALL_KERNEL = (
+    "for image in /boot/vmlinuz-*; do "
+    'DEB_MAINT_PARAMS=configure run-parts --arg="${image#*-}" --arg="$image" /etc/kernel/postinst.d; done'
+)
 _PF = {"address": topology.IGB_PF}
 
 
@@ -126,6 +131,8 @@ class Trial:
         damage = _DAMAGE.get(change.damage, "true")
         keep = f"rm -rf {_KEPT}; mkdir {_KEPT}; cp -a --parents {kept} {_KEPT}; cat {RECORD}; {damage}"
         self._record = json.loads(self.host.sh(keep).stdout)
+        if change.kernel:
+            self.host.sh(_INSTALL_KERNEL, timeout=600)
         self.situation = change.situation
         if change.cut is not None:
             seconds = change.cut
