@@ -82,8 +82,12 @@ def missing(finder: Finder, claim: Claim) -> dict[str, HostdevError]:
 
 
 def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
-    stranger = finder.device(held.address)
-    if stranger is None:
+    stranger, elsewhere = finder.device(held.address), finder.address_of(held)
+    remedy = f"put it back, or release {held.address} and claim another one"
+    if elsewhere is not None:
+        found = f"the device is at {elsewhere} now, and an interrupted run that is on record had it here"
+        remedy = "run the playbook kvm.hostdev.reconcile, which settles that run first"
+    elif stranger is None:
         found = "there is no such device on the host"
     else:
         found = (
@@ -99,7 +103,7 @@ def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
         found=found,
         wanted=f"{identity['vendor_id']}:{identity['product_id']}{named} at {identity.get('stable_path')}, which "
         f"{claim.owner} holds",
-        remedy=f"put it back, or release {held.address} and claim another one",
+        remedy=remedy,
     )
 
 
