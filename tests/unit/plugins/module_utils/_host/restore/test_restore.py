@@ -291,15 +291,18 @@ def test_what_the_host_uses_is_not_taken(disk_host):
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-def test_what_was_accepted_of_a_device_is_accepted_again(disk_host, accepted):
-    record = disk_host.record
-    record["claims"][0].update({"allow": ["mounted_fs"]} if accepted else {})
-    disk_host.write(RECORD, json.dumps(record))
-    Reboots(disk_host).start(kept_off=False)
-    (namespace,) = disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
-    disk_host.mount(namespace.name)
-    assert (not restored(disk_host).failed) is accepted
-    assert binding(disk_host, NVME) == (VFIO if accepted else OWN)
+def test_what_was_accepted_of_a_device_is_accepted_again(lab_host, accepted):
+    console = "0000:00:01.0"
+    allow = frozenset({"boot_vga"})
+    lab_host.claim({"name": "screen", "address": console}, owner="dpdk0", attach=(), allow=allow, persist=True)
+    record = lab_host.record
+    assert record["claims"][0]["allow"] == ["boot_vga"]
+    if not accepted:
+        del record["claims"][0]["allow"]
+        lab_host.write(RECORD, json.dumps(record))
+    Reboots(lab_host).start(kept_off=False)
+    assert list(reasons(restored(lab_host))) == ([] if accepted else [console])
+    assert binding(lab_host, console) == (VFIO if accepted else ("bochs-drm", None))
 
 
 def interrupted(host, monkeypatch):
