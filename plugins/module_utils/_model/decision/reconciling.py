@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..claims.found_again import Finder
 from ..errors import HostdevError
+from ..guest.domain_uses import uses_by_address
 from ..plan.domain.following import followed_claim, followed_domain, following
 from ..plan.plan import CLAIM, Change, Plan
 from ..requests.device_spec import parse_device_specs
@@ -61,7 +62,19 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
     domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
     tracker = snapshot.tracker.copy()
     tracker.put(plan.after)
-    return replace(snapshot, domains=domains, named=moved if snapshot.named is domain else snapshot.named, tracker=tracker)
+    uses, known = uses_by_address([moved]), snapshot.inventory.domain_uses
+    now = {
+        step.address: [*(use for use in known.get(step.address, ()) if use.uuid != moved.uuid), *uses.get(step.address, ())]
+        for step in plan.steps
+        if step.address is not None
+    }
+    return replace(
+        snapshot,
+        inventory=snapshot.inventory.with_domain_uses(now),
+        domains=domains,
+        named=moved if snapshot.named is domain else snapshot.named,
+        tracker=tracker,
+    )
 
 
 def reconciled(snapshot: Snapshot, claim: Claim, vf_states: t.Callable[[Snapshot, Change], Snapshot]) -> Plan:
