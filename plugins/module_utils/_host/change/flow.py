@@ -159,14 +159,12 @@ class Flow:
                 self._carry_out(Decision(plan), record, snapshot, outcome)
 
             reconciling = Reconciling(self._system, self._file, record, outcome, read, check_mode=self._check_mode)
-            # A PF may be where the record still has a device that is elsewhere by now; its VFs are found once made.
-            reconciling.make_vfs(reconciling.follow(read()), self._vfs_run(), persistent=persistent)
-            snapshot = reconciling.follow(read())
+            # A PF may be where the record, or a domain, still has a device that is elsewhere by now.
+            snapshot = reconciling.follow(carry_out, persistent=persistent)
+            reconciling.make_vfs(snapshot, self._vfs_run(), persistent=persistent)
+            # VFs are found once they are made.
+            snapshot = reconciling.follow(carry_out, persistent=persistent)
             wanted = [claim for claim in snapshot.tracker if claim.persist or not persistent]
-            # No device is taken for one domain while another one has it by the address that it had before.
-            for claim in wanted:
-                if record.journal is None:
-                    snapshot = reconciling.follow_definition(snapshot, claim, carry_out)
             for claim in wanted:
                 if record.journal is not None:
                     break  # what could not be undone is settled before anything else is begun

@@ -50,6 +50,8 @@ class Reconciling:
         self._outcome = outcome
         self._read = read
         self._check_mode = check_mode
+        self._foreseen: Snapshot | None = None
+        """The host in check mode, once all has followed."""
         self._made: set[str] = set()
         """PFs that in check mode would get VFs."""
 
@@ -72,8 +74,26 @@ class Reconciling:
             except HostdevError as error:
                 self._outcome.failed.append(Failure(address or made.address, None, error))
 
-    def follow(self, snapshot: Snapshot) -> Snapshot:
-        """Have the record name devices by the addresses that they have now. Raises HostdevError."""
+    def follow(self, carry_out: CarryOut, *, persistent: bool) -> Snapshot:
+        """Have the record and definitions name devices by the addresses that they have now. Raises HostdevError.
+
+        All of them do before any device is taken: none is for one domain while another one has it by its old address.
+        """
+        if self._foreseen is not None:
+            return self._foreseen
+        snapshot = self._follow(self._read())
+        changed = False
+        for claim in snapshot.tracker:
+            if (claim.persist or not persistent) and self._record.journal is None:
+                followed_by = self._follow_definition(snapshot, claim, carry_out)
+                changed |= followed_by is not snapshot
+                snapshot = followed_by
+        if self._check_mode:
+            self._foreseen = snapshot
+            return snapshot
+        return self._read() if changed else snapshot
+
+    def _follow(self, snapshot: Snapshot) -> Snapshot:
         there = followed(self._record.tracker, snapshot.inventory)
         if not there.moves:
             return snapshot
@@ -129,7 +149,7 @@ class Reconciling:
         carry_out(plan, snapshot)
         return plan.changed
 
-    def follow_definition(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> Snapshot:
+    def _follow_definition(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> Snapshot:
         """Have the definition of the owner's domain follow devices that have moved."""
         plan = followed_plan(snapshot, claim)
         if plan is None:

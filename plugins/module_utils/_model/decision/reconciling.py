@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..claims.found_again import Finder
 from ..errors import HostdevError
+from ..guest.domain_uses import uses_by_address
 from ..plan.domain.following import followed_claim, followed_domain, following
 from ..plan.plan import CLAIM, Change, Plan
 from ..requests.device_spec import parse_device_specs
@@ -61,8 +62,21 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
     domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
     tracker = snapshot.tracker.copy()
     tracker.put(plan.after)
+    uses, known = uses_by_address([moved]), snapshot.inventory.domain_uses
+    now = {
+        step.address: [
+            *(use for use in known.get(step.address, ()) if use.uuid != moved.uuid),
+            *uses.get(step.address, ()),
+        ]
+        for step in plan.steps
+        if step.address is not None
+    }
     return replace(
-        snapshot, domains=domains, named=moved if snapshot.named is domain else snapshot.named, tracker=tracker
+        snapshot,
+        inventory=snapshot.inventory.with_domain_uses(now),
+        domains=domains,
+        named=moved if snapshot.named is domain else snapshot.named,
+        tracker=tracker,
     )
 
 
@@ -84,8 +98,12 @@ def missing(finder: Finder, claim: Claim) -> dict[str, HostdevError]:
 
 
 def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
-    stranger = finder.device(held.address)
-    if stranger is None:
+    stranger, elsewhere = finder.device(held.address), finder.address_of(held)
+    remedy = f"put it back, or release {held.address} and claim another one"
+    if elsewhere is not None:
+        found = f"the device is at {elsewhere} now, and an interrupted run that is on record had it here"
+        remedy = "run the playbook kvm.hostdev.reconcile, which settles that run first"
+    elif stranger is None:
         found = "there is no such device on the host"
     else:
         found = (
@@ -101,7 +119,7 @@ def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
         found=found,
         wanted=f"{identity['vendor_id']}:{identity['product_id']}{named} at {identity.get('stable_path')}, which "
         f"{claim.owner} holds",
-        remedy=f"put it back, or release {held.address} and claim another one",
+        remedy=remedy,
     )
 
 
