@@ -170,6 +170,7 @@ class Flow:
                     break  # what could not be undone is settled before anything else is begun
                 if reconciling.bring_back(snapshot, claim, carry_out) and not self._check_mode:
                     snapshot = read()
+            reconciling.let_go(snapshot)
             self._keep(record, outcome)
         return outcome
 

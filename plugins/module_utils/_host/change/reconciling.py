@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from ..._model.claims.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
-from ..._model.decision.reconciling import followed_plan, foretold, missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import followed_plan, foretold, held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.persistence.wanted import persistent_vfs
+from .executors import Executors
 from .outcome import Failure
 from .snapshot import with_vf_states
 from .vfs import note
@@ -102,6 +103,16 @@ class Reconciling:
             self._record.tracker = there.tracker
             self._file.write(self._record)
         return replace(snapshot, tracker=there.tracker.copy())
+
+    def let_go(self, snapshot: Snapshot) -> None:
+        """Let the host's drivers have what was kept from them at boot, and is on record of nobody."""
+        for step in held_back(snapshot):
+            try:
+                if not self._check_mode:
+                    Executors(self._host, 0).apply(step)
+                self._outcome.let_go.append(step)
+            except HostdevError as error:
+                self._outcome.failed.append(Failure(step.address, None, error))
 
     def bring_back(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> bool:
         """Bring an owner's devices back: all at once, or each by itself where one of them stops that.

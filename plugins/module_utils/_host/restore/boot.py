@@ -15,13 +15,11 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.claims.found_again import Finder, followed, is_nowhere, moved_in_all
-from ..._model.decision.reconciling import missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
-from ..._model.host.device import Binding, host_driven
+from ..._model.host.device import host_driven
 from ..._model.host.inventory import Inventory
-from ..._model.persistence.rules import NO_DRIVER
 from ..._model.persistence.wanted import persistent_claims, persistent_functions, persistent_vfs
-from ..._model.plan.steps import DriverStep
 from ..._model.snapshot import Snapshot
 from ..change.asked_again import AskedAgain
 from ..change.executors import Executors, nothing
@@ -34,6 +32,7 @@ from ..record.lock import LOCK, locked
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
 from .host import restored_host
+from .identifying import Identifying
 from .journal import note, tell
 
 if t.TYPE_CHECKING:
@@ -149,11 +148,16 @@ class Restore:
     def _bind(self, record: Record) -> None:
         inventory = self._await_devices(record)
         self._follow(record, inventory)
+        identifying = Identifying(self._host)
+        held = [one for claim in persistent_claims(record.tracker) for one in claim.holdings.values()]
+        identifying.identify(Finder(inventory), held)
+        self.warnings.extend(identifying.warnings)
+        self._follow(record, self._inventory())
         snapshot = read_snapshot(self._host, record.tracker)
         finder = Finder(snapshot.inventory)
         for claim in persistent_claims(snapshot.tracker):
             self._bring_back(snapshot, finder, claim)
-        self._let_strangers_go(snapshot, finder)
+        self._let_strangers_go(snapshot)
 
     def _follow(self, record: Record, inventory: Inventory) -> None:
         """Have the record name devices by the addresses that they have now.
@@ -247,15 +251,10 @@ class Restore:
         except HostdevError as error:
             self.failed.append(Failure(address, claim.owner, error))
 
-    def _let_strangers_go(self, snapshot: Snapshot, finder: Finder) -> None:
-        """What our rule kept from the host's drivers, and is no device of the record, is the host's."""
-        held = {finder.address_of(one) for claim in snapshot.tracker for one in claim.holdings.values()}
-        for address, device in snapshot.inventory.devices.items():
-            if device.driver_override != NO_DRIVER or device.driver is not None or address in held:
-                continue
-            step = DriverStep(address, device.binding, Binding(snapshot.host_driver(device), None), by_kernel=True)
+    def _let_strangers_go(self, snapshot: Snapshot) -> None:
+        for step in held_back(snapshot):
             try:
                 Executors(self._host, 0).apply(step)
-                self.done.append(f"{address} is no device of the record, and goes to the host's drivers")
+                self.done.append(f"{step.address} is no device of the record, and goes to the host's drivers")
             except HostdevError as error:
-                self.failed.append(Failure(address, None, error))
+                self.failed.append(Failure(step.address, None, error))

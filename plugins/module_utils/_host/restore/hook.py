@@ -39,12 +39,24 @@ def hook(facts: str, words: t.Sequence[str], xml: str) -> int:
     try:
         tracker = RecordFile(facts).read(machine_id(tree)).tracker
     except HostdevError as error:
-        sys.stderr.write(f"kvm.hostdev: not looked at the devices of {words[0]}: {one_line(error.message)}\n")
-        return 0
+        # The record may have any of them for somebody else, or another card at the address.
+        given = list(_assigned(xml))
+        if given:
+            sys.stderr.write(
+                f"kvm.hostdev: {words[0]} is not started with {', '.join(given)}: {one_line(error.message)}\n"
+            )
+        return REFUSED if given else 0
     refusals = list(why_not(tree, tracker, xml))
     for reason in refusals:
         sys.stderr.write(f"kvm.hostdev: {words[0]} is not started: {one_line(reason)}\n")
     return REFUSED if refusals else 0
+
+
+def _assigned(xml: str) -> t.Iterable[str]:
+    try:
+        return parse_layout(xml).assigned
+    except ET.ParseError:
+        return ()
 
 
 def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:

@@ -11,8 +11,11 @@ from dataclasses import replace
 from ..claims.found_again import Finder
 from ..errors import HostdevError
 from ..guest.domain_uses import uses_by_address
+from ..host.device import Binding
+from ..persistence.rules import NO_DRIVER
 from ..plan.domain.following import followed_claim, followed_domain, following
 from ..plan.plan import CLAIM, Change, Plan
+from ..plan.steps import DriverStep
 from ..requests.device_spec import parse_device_specs
 from ..sriov.wish import VfsWish
 from .kinds import make_plan
@@ -132,3 +135,14 @@ def no_pf(address: str) -> HostdevError:
         wanted="the card that is on record",
         remedy=f"put it back, or run kvm.hostdev.pci_sriov with address: {address} and state: absent",
     )
+
+
+def held_back(snapshot: Snapshot) -> list[DriverStep]:
+    """What lets functions go to the host's drivers that our rule kept from these, and that are on record of nobody."""
+    finder = Finder(snapshot.inventory)
+    held = {finder.address_of(one) for claim in snapshot.tracker for one in claim.holdings.values()}
+    return [
+        DriverStep(address, device.binding, Binding(snapshot.host_driver(device), None), by_kernel=True)
+        for address, device in snapshot.inventory.devices.items()
+        if device.driver_override == NO_DRIVER and device.driver is None and address not in held
+    ]
