@@ -69,7 +69,7 @@ def test_only_a_start_is_ever_refused(libvirt, words):
 def test_a_missing_device(libvirt):
     Reboots(libvirt.host).start(gone=[NVME])
     assert libvirt.ask() == 1
-    assert f"{NVME} (1b36:0010 at 0000_00_13.0-00_00.0) is not on the host" in libvirt.told
+    assert f"{NVME} (1b36:0010, serial LABNVME0 at 0000_00_13.0-00_00.0) is not on the host" in libvirt.told
 
 
 def test_another_device_in_its_place(libvirt):
