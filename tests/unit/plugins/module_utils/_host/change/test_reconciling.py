@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -355,7 +356,8 @@ class VfsRuns:
         return []
 
     def carry_out(self, _decisions, record):
-        record.tracker.made_vfs = {f"{address[:-1]}7": made for address, made in record.tracker.made_vfs.items()}
+        elsewhere = (replace(made, address=f"{address[:-1]}7") for address, made in record.tracker.made_vfs.items())
+        record.tracker.made_vfs = {made.address: made for made in elsewhere}
 
 
 def test_each_pf_is_decided_on_with_the_record_as_it_is_by_then():
