@@ -41,7 +41,7 @@ def card(address, path, **fields):
         ({}, [card(B, A)], B),
         ({}, [card(A, B)], None),
         ({}, [card(A, A, product_id="9999")], None),
-        ({}, [card(A, A, subsystem_product_id="9999")], A),
+        ({"subsystem_product_id": None}, [card(A, A, subsystem_product_id="9999")], A),
         ({"subsystem_product_id": "1100"}, [card(A, A, subsystem_product_id="9999")], None),
         ({}, [card(A, B), card(B, A)], B),
         ({"serial": "X"}, [card(A, A, serial="X")], A),
