@@ -75,10 +75,12 @@ class Flow:
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
             snapshot = self._followed(snapshot, record, outcome)
-            choice = choose(snapshot, self._persisting(wish, snapshot, outcome))
+            wish = self._persisting(wish, snapshot, outcome)
+            choice = choose(snapshot, wish)
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
-            with self._kept(record, outcome, prepare=decision.plan.after.persist):
+            # Of devices that come back already nobody asks that now, so that it fails nothing.
+            with self._kept(record, outcome, prepare=bool(wish.persist)):
                 self._carry_out(decision, record, snapshot, outcome)
         return outcome
 

@@ -66,12 +66,13 @@ class Reconciling:
                     raise no_pf(made.address)
                 decisions = run.decide(snapshot, vfs_wish(made, address))
                 files = run.files(decisions, self._record)
-                if not self._check_mode:
+                if self._check_mode:
+                    self._made.update(one.pf.address for one in decisions if one.changes)
+                else:
                     run.carry_out(decisions, self._record)
+                    # By now the record may have other PFs by other addresses as well.
+                    snapshot = replace(snapshot, tracker=self._record.tracker.copy())
                 note(decisions, files, self._outcome)
-                self._made.update(one.pf.address for one in decisions if one.changes)
-                # By now the record may have other PFs by other addresses as well.
-                snapshot = replace(snapshot, tracker=self._record.tracker.copy())
             except HostdevError as error:
                 self._outcome.failed.append(Failure(address or made.address, None, error))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.found_again import Finder
+from ..claims.found_again import Finder, described
 from ..errors import HostdevError
 from ..guest.domain_uses import uses_by_address
 from ..host.device import Binding
@@ -109,19 +109,12 @@ def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
     elif stranger is None:
         found = "there is no such device on the host"
     else:
-        found = (
-            f"there is another device by now: {stranger.vendor_id}:{stranger.product_id}"
-            f"{'' if stranger.serial is None else f', serial {stranger.serial}'} at {stranger.stable_path}"
-        )
-    identity = held.identity
-    serial = identity.get("pcie_serial") or identity.get("serial")
-    named = "" if serial is None else f", serial {serial}"
+        found = f"there is another device by now: {described(stranger.identity)}"
     return HostdevError(
         "not_restored",
         subject=held.address,
         found=found,
-        wanted=f"{identity['vendor_id']}:{identity['product_id']}{named} at {identity.get('stable_path')}, which "
-        f"{claim.owner} holds",
+        wanted=f"{described(held.identity)}, which {claim.owner} holds",
         remedy=remedy,
     )
 

@@ -6,11 +6,19 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import Outcome
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.reconciling import Reconciling
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.made_vfs import MadeVfs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import assigned_function
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.record import Record
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state import PfState
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
@@ -19,6 +27,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     LibvirtError,
     domain_xml,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import inventory, pf
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
 
 NVME, OTHER, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.{}"
@@ -325,10 +334,38 @@ def test_a_record_that_cannot_be_read_binds_nothing(off_host):
     assert binding(off_host, NVME) == OWN
 
 
-def test_cards_with_vfs_that_changed_places(off_host):
-    """The record has both all the time, each by where it is."""
+def test_vfs_with_another_bus_number_are_made_there(off_host):
     off_host.set_vfs(4, take_over=True)
     Reboots(off_host).start({"01": "06"})
     outcome = off_host.flow().reconcile()
     assert not outcome.failed
     assert [made["address"] for made in off_host.record["vfs"]] == ["0000:06:00.0"]
+
+
+class VfsRuns:
+    """Has each PF on record by another address once its VFs are made."""
+
+    def __init__(self):
+        self.known = []
+
+    def decide(self, snapshot, _wish):
+        self.known.append(sorted(snapshot.tracker.made_vfs))
+        return []
+
+    def files(self, _decisions, _record):
+        return []
+
+    def carry_out(self, _decisions, record):
+        elsewhere = (replace(made, address=f"{address[:-1]}7") for address, made in record.tracker.made_vfs.items())
+        record.tracker.made_vfs = {made.address: made for made in elsewhere}
+
+
+def test_each_pf_is_decided_on_with_the_record_as_it_is_by_then():
+    """Else of two cards that changed places the second one's entry would take the first one's away."""
+    first, second = (pf(address, serial=address) for address in ("0000:01:00.0", "0000:02:00.0"))
+    entries = [MadeVfs(card.address, card.identity, PfState(2), PfState(0)) for card in (first, second)]
+    record = Record(tracker=Tracker(made_vfs=entries))
+    snapshot, run = Snapshot(inventory(first, second), record.tracker.copy()), VfsRuns()
+    reconciling = Reconciling(None, None, record, Outcome(), lambda: snapshot, check_mode=False)
+    reconciling.make_vfs(snapshot, run, persistent=False)
+    assert run.known == [["0000:01:00.0", "0000:02:00.0"], ["0000:01:00.7", "0000:02:00.7"]]
