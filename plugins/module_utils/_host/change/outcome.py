@@ -40,8 +40,8 @@ class Outcome:
     `mended` says that the record's mode was put right. `vfio_again` are devices that were to go to the host's driver,
     and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for. `moved` are the present
     addresses by those that were on record, `failed` what could not be brought back to the record, `kept` the diff of
-    the files that bring devices back, `adoption` what was written down of a host where that was done by hand. `let_go` are functions that were
-    kept from the host's drivers at boot for nobody.
+    the files that bring devices back, `adoption` what was written down of a host where that was done by hand.
+    `let_go` are functions that were kept from the host's drivers at boot for nobody.
     """
 
     plans: list[Plan] = field(default_factory=list)

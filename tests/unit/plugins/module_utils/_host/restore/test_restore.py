@@ -368,7 +368,7 @@ def raises(error):
 
 
 class Cut:
-    """Ends a restore at its effect of this number, before it or after it; effects are writes to all that outlives it."""
+    """Ends a restore at its effect of this number, before it or after it; effects are writes to what outlives it."""
 
     def __init__(self, monkeypatch, number, *, after):
         self.left, self.after = number, after
