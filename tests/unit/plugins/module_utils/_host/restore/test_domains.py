@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.restore_note import NOTE, read_not_restored
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot, domains
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import main as main_file
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.domains import Domains
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -108,7 +109,8 @@ def program(host, monkeypatch):
         boot.Restore.__init__, "__kwdefaults__", {**boot.Restore.__init__.__kwdefaults__, "device_seconds": 0}
     )
     monkeypatch.setattr(domains, "_connect", lambda: None)
-    return lambda word: main(["--facts", f"{host.root}{FACTS}", word])
+    monkeypatch.setattr(main_file, "FACTS", f"{host.root}{FACTS}")
+    return lambda word: main([word])
 
 
 @pytest.mark.parametrize("word", ["boot", "domains"])
@@ -159,7 +161,8 @@ def test_a_note_of_another_start_or_that_is_none(host, text):
 def test_without_a_claim_of_a_domain_libvirt_is_not_asked(lab_host, monkeypatch):
     monkeypatch.setattr(domains, "Tree", lambda: lab_host.tree)
     lab_host.claim({"name": "disk", "address": NVME}, owner="dpdk0", persist=True)
-    assert main(["--facts", f"{lab_host.root}{FACTS}", "domains"]) == 0
+    monkeypatch.setattr(main_file, "FACTS", f"{lab_host.root}{FACTS}")
+    assert main(["domains"]) == 0
 
 
 def test_a_libvirt_that_does_not_answer_fails_the_unit(host, program, monkeypatch, capsys):

@@ -12,7 +12,9 @@ import sys
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import hook
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import main as main_file
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.hook import REFUSED
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, domain_xml
@@ -33,7 +35,8 @@ class Libvirt:
 
     def ask(self, *words, xml=None):
         self._monkeypatch.setattr(sys, "stdin", io.StringIO(xml or self.host.domain.xml[CONFIG]))
-        status = main(["--facts", f"{self.host.root}{FACTS}", "hook", "web1", *(words or ("prepare", "begin", "-"))])
+        self._monkeypatch.setattr(main_file, "FACTS", f"{self.host.root}{FACTS}")
+        status = main(["hook", "web1", *(words or ("prepare", "begin", "-"))])
         self.told = self._capsys.readouterr().err
         return status
 
@@ -62,19 +65,19 @@ def test_a_device_with_the_hosts_driver_and_unused_may_be_taken(libvirt):
 )
 def test_only_a_start_is_ever_refused(libvirt, words):
     Reboots(libvirt.host).start(gone=[NVME])
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert libvirt.ask(*words) == 0
 
 
 def test_a_missing_device(libvirt):
     Reboots(libvirt.host).start(gone=[NVME])
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert f"{NVME} (1b36:0010, serial LABNVME0 at 0000_00_13.0-00_00.0) is not on the host" in libvirt.told
 
 
 def test_another_device_in_its_place(libvirt):
     Reboots(libvirt.host).start(files={SERIAL: "ANOTHER\n"}, kept_off=False)
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert "another device" in libvirt.told
     assert "ANOTHER" in libvirt.told
     assert "LABNVME0" in libvirt.told
@@ -82,7 +85,7 @@ def test_another_device_in_its_place(libvirt):
 
 def test_one_of_its_model_that_came_to_its_address(libvirt):
     Reboots(libvirt.host).start({"04": "81", "81": "04"}, kept_off=False)
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert "1b36:0010" in libvirt.told
     assert "at 0000_80_00.0-00_00.0" in libvirt.told
     assert "at 0000_00_13.0-00_00.0" in libvirt.told
@@ -91,7 +94,7 @@ def test_one_of_its_model_that_came_to_its_address(libvirt):
 def test_a_definition_that_has_not_followed(libvirt):
     Reboots(libvirt.host).start({"04": "06"})
     restored(libvirt.host)
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert "0000:06:00.0 now" in libvirt.told
     libvirt.host.flow().reconcile()
     assert (libvirt.ask(), libvirt.told) == (0, "")
@@ -101,14 +104,14 @@ def test_one_that_is_gone_and_whose_address_another_one_has(libvirt):
     libvirt.host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
     Reboots(libvirt.host).start({"04": "81", "81": "04"}, gone=[NVME])
     restored(libvirt.host)
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert "is not on the host" in libvirt.told
     assert "ffff0000" not in libvirt.told
 
 
 def test_another_domains_device(libvirt):
     xml = domain_xml(hostdev_xml(NVME, managed=True), name="db1", uuid=OTHER_UUID)
-    assert libvirt.ask(xml=xml) == 1
+    assert libvirt.ask(xml=xml) == REFUSED
     assert f"{NVME} is held by domain web1" in libvirt.told
 
 
@@ -121,21 +124,23 @@ def test_a_device_that_the_host_uses(libvirt):
     Reboots(libvirt.host).start(kept_off=False)
     (namespace,) = libvirt.host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
     libvirt.host.mount(namespace.name)
-    assert libvirt.ask() == 1
+    assert libvirt.ask() == REFUSED
     assert "mounted_fs" in libvirt.told
 
 
 @pytest.mark.parametrize("damage", ["{", '{"schema": 99}'])
-def test_a_record_that_cannot_be_read_is_told_and_refuses_nothing(libvirt, damage):
+def test_with_a_record_that_cannot_be_read_no_domain_with_devices_starts(libvirt, damage):
+    """Another card may be at the address, and libvirt would bind that."""
     libvirt.host.write(RECORD, damage)
-    assert libvirt.ask() == 0
-    assert "not looked at the devices of web1" in libvirt.told
+    assert libvirt.ask() == REFUSED
+    assert f"web1 is not started with {NVME}: " in libvirt.told
+    assert libvirt.ask(xml=domain_xml(name="db1", uuid=OTHER_UUID)) == 0
 
 
-def test_the_record_of_another_machine_refuses_nothing(libvirt):
+def test_nor_with_the_record_of_another_machine(libvirt):
     libvirt.host.write("/etc/machine-id", f"{'b' * 32}\n")
     libvirt.host.write(RECORD, json.dumps({**libvirt.host.record, "machine_id": "a" * 32}))
-    assert libvirt.ask() == 0
+    assert libvirt.ask() == REFUSED
     assert "another machine" in libvirt.told
 
 
