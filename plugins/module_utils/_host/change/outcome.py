@@ -72,11 +72,6 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        done = (
-            self.recovered
-            or self.mended
-            or bool(self.cleaned or self.stopped or self.moved or self.let_go or self.kept)
-        )
-        done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
-        done = done or (self.adoption is not None and self.adoption.changed)
+        done = self.recovered or self.mended or bool(self.cleaned or self.stopped or self.moved)
+        done = done or bool(self.let_go or self.kept) or (self.adoption is not None and self.adoption.changed)
         return done or any(plan.changed for plan in self.plans) or any(pf.changed for pf in self.vfs)
