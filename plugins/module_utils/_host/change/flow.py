@@ -240,7 +240,7 @@ class Flow:
         if claim is None or all(held.moved_from is None for held in claim.holdings.values()):
             return snapshot
         from ..._model.decision.decision import Decision
-        from ..._model.decision.reconciling import foretold, followed_plan
+        from ..._model.decision.reconciling import followed_plan, foretold
 
         plan = followed_plan(snapshot, claim)
         if plan is None:

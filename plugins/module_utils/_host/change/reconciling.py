@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..._model.claims.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
-from ..._model.decision.reconciling import foretold, followed_plan, missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import followed_plan, foretold, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.persistence.wanted import persistent_vfs
 from .outcome import Failure

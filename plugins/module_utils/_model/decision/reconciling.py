@@ -64,7 +64,10 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
     tracker.put(plan.after)
     uses, known = uses_by_address([moved]), snapshot.inventory.domain_uses
     now = {
-        step.address: [*(use for use in known.get(step.address, ()) if use.uuid != moved.uuid), *uses.get(step.address, ())]
+        step.address: [
+            *(use for use in known.get(step.address, ()) if use.uuid != moved.uuid),
+            *uses.get(step.address, ()),
+        ]
         for step in plan.steps
         if step.address is not None
     }

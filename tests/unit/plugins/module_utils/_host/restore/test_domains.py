@@ -104,7 +104,9 @@ def program(host, monkeypatch):
         monkeypatch.setattr(module, "Tree", lambda: host.tree)
         monkeypatch.setattr(module, "restored_host", lambda _tree, _domains=None: host.system)
     monkeypatch.setattr(boot, "PF_SECONDS", 0)
-    monkeypatch.setattr(boot.Restore.__init__, "__kwdefaults__", {**boot.Restore.__init__.__kwdefaults__, "device_seconds": 0})
+    monkeypatch.setattr(
+        boot.Restore.__init__, "__kwdefaults__", {**boot.Restore.__init__.__kwdefaults__, "device_seconds": 0}
+    )
     monkeypatch.setattr(domains, "_connect", lambda: None)
     return lambda word: main(["--facts", f"{host.root}{FACTS}", word])
 
@@ -126,7 +128,9 @@ def test_what_is_not_back_fails_the_unit_and_is_in_the_facts(host, program, caps
     told = read_not_restored(host.tree, inventory.host.boot_id)
     assert list(told) == [NVME]
     tracker = host.file.read().tracker
-    entries = [entry for entry in drift(Snapshot(inventory, tracker, not_restored=told)) if entry["code"] == "not_restored"]
+    entries = [
+        entry for entry in drift(Snapshot(inventory, tracker, not_restored=told)) if entry["code"] == "not_restored"
+    ]
     assert [(entry["address"], entry["owner"]["label"]) for entry in entries] == [(NVME, "web1")]
     assert "no such device" in entries[0]["detail"]
 

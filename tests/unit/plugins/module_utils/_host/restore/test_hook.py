@@ -13,9 +13,9 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import hook
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, domain_xml
-from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
 
 NVME, OTHER = "0000:04:00.0", "0000:81:00.0"

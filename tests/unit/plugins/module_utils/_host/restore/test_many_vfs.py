@@ -60,9 +60,7 @@ def counting(do, counts, what):
 
 @pytest.mark.parametrize(("autoprobe", "sysfs"), [(False, 2), (True, 3)])
 def test_sixty_four_vfs_cost_no_more_of_what_is_dear_than_four(folder, monkeypatch, autoprobe, sysfs):
-    few, many = (
-        cost(folder / str(number), number, monkeypatch, autoprobe=autoprobe) for number in (4, 64)
-    )
+    few, many = (cost(folder / str(number), number, monkeypatch, autoprobe=autoprobe) for number in (4, 64))
     for what in ("inventories of who uses what", "writes of the record", "programs started"):
         assert many[what] == few[what] <= 4, what
     assert many["writes to sysfs"] - few["writes to sysfs"] == 60 * sysfs

@@ -17,7 +17,11 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.found_ag
     moved_in_all,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import assigned_function, parse_element, sourced
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import (
+    assigned_function,
+    parse_element,
+    sourced,
+)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, DPDK, WEB, claim, device, holding, inventory
 
@@ -161,6 +165,7 @@ def test_another_source_and_all_else_as_it_is():
         '</source><address type="pci" domain="0x0000" bus="0x01" slot="0x00" function="0x0" /></interface>'
     )
     assert sourced(xml, "10000:e1:1f.7") == xml.replace(
-        'domain="0x0000" bus="0x04" slot="0x00" function="0x0"', 'domain="0x10000" bus="0xe1" slot="0x1f" function="0x7"'
+        'domain="0x0000" bus="0x04" slot="0x00" function="0x0"',
+        'domain="0x10000" bus="0xe1" slot="0x1f" function="0x7"',
     )
     assert assigned_function(parse_element(xml)) == A
