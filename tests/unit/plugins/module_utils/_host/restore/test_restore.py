@@ -368,7 +368,7 @@ def raises(error):
 
 
 class Cut:
-    """Ends a restore at its effect of this number, before it or after it; effects are writes to all that outlives it."""
+    """Ends a restore before or after its effect of this number: a write to what outlives it, or to the host."""
 
     def __init__(self, monkeypatch, number, *, after):
         self.left, self.after = number, after
