@@ -17,7 +17,7 @@ NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
 DISKS = {"name": "disks", "specs": [{"address": NVME}, {"address": OTHER}], "count": 2}
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """The module ended with fail_json; its only argument is what it returned."""
 
 
@@ -26,7 +26,7 @@ class Module:
         self.params, self.check_mode, self._diff = {"persistent": persistent}, check_mode, False
 
     def fail_json(self, **result):
-        raise Failed(result)
+        raise FailedError(result)
 
     def warn(self, text):
         raise AssertionError(text)
@@ -53,7 +53,7 @@ def test_what_has_moved_and_was_done(task):
 
 def test_it_fails_in_the_end_where_something_is_not_back(task):
     Reboots(task.host).start(gone=[NVME])
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(FailedError) as caught:
         task.run()
     (result,) = caught.value.args
     assert [entry["address"] for entry in result["not_restored"]] == [NVME]
