@@ -108,10 +108,11 @@ def test_a_libvirt_that_does_not_tell_of_autostart(lab_host, keeper):
 
 def test_it_fails_before_anything_is_touched(lab_host, keeper):
     keeper.failing = True
-    before = lab_host.kept_state()
+    before = lab_host.host_state()
     assert refused(lambda: lab_host.claim(DISK, persist=True)).code == "persist_failed"
-    assert lab_host.kept_state() == before
+    assert lab_host.host_state() == before
     assert lab_host.kernel.log == []
+    assert lab_host.record_or_none() is None
 
 
 def test_where_nobody_asked_for_it_the_claim_is_made_with_a_warning(lab_host, keeper):
@@ -176,9 +177,9 @@ def test_vfs_come_back_where_that_is_asked_for(lab_host, keeper):
 def test_vfs_fail_before_anything_is_touched(lab_host, keeper):
     without_vfs(lab_host)
     keeper.failing = True
-    before = lab_host.kept_state()
+    before = lab_host.host_state()
     assert refused(lambda: lab_host.set_vfs(2, persist=True)).code == "persist_failed"
-    assert lab_host.kept_state() == before
+    assert lab_host.host_state() == before
 
 
 def test_a_reconciliation_keeps_it_in_step(lab_host, keeper):
