@@ -72,7 +72,7 @@ def _paths(files: Files) -> t.Iterator[str]:
 
 
 def _once(files: Files, path: str, seen: set[str]) -> Source | None:
-    """Units are linked from several places; of a template with instances these were read. Our own program is no other."""
+    """Units are linked from several places; of a template with instances these were read. What is ours counts not."""
     real = files.tree.real(path)
     if real in seen or real == PROGRAM:
         return None
