@@ -53,6 +53,8 @@ class Reconciling:
         self._check_mode = check_mode
         self._foreseen: Snapshot | None = None
         """The host in check mode, once all has followed."""
+        self._behind: set[str] = set()
+        """Owners whose domains' definitions have not followed: what is added to one would be there twice."""
         self._made: set[str] = set()
         """PFs that in check mode would get VFs."""
 
@@ -84,16 +86,12 @@ class Reconciling:
         if self._foreseen is not None:
             return self._foreseen
         snapshot = self._follow(self._read())
-        changed = False
         for claim in snapshot.tracker:
             if (claim.persist or not persistent) and self._record.journal is None:
-                followed_by = self._follow_definition(snapshot, claim, carry_out)
-                changed |= followed_by is not snapshot
-                snapshot = followed_by
+                snapshot = self._follow_definition(snapshot, claim, carry_out)
         if self._check_mode:
             self._foreseen = snapshot
-            return snapshot
-        return self._read() if changed else snapshot
+        return snapshot
 
     def _follow(self, snapshot: Snapshot) -> Snapshot:
         there = followed(self._record.tracker, snapshot.inventory)
@@ -122,6 +120,8 @@ class Reconciling:
         """
         claim = snapshot.tracker.claim_of(claim.owner)
         there = self._there(snapshot, claim)
+        if claim.owner.key in self._behind:
+            return False
         whole = replace(claim, holdings={address: claim.holdings[address] for address in there})
         parts = [replace(claim, holdings={address: held}, node_devices={}) for address, held in whole.holdings.items()]
         parts += [replace(claim, holdings={})] if claim.node_devices else []
@@ -170,6 +170,7 @@ class Reconciling:
             carry_out(plan, snapshot)
         except HostdevError as error:
             self._note(error, next(iter(claim.holdings)), claim)
+            self._behind.add(claim.owner.key)
             return snapshot
         return foretold(snapshot, plan)
 

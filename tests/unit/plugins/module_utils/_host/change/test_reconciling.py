@@ -293,14 +293,17 @@ def test_one_that_refuses_keeps_no_definition_from_following(off_host):
 
 def test_one_domains_trouble_keeps_no_other(two_domains):
     host, other = two_domains
-    before = elements(host, other)
+    before, own = elements(host, other), elements(host)
     Reboots(host).start(SWAPPED)
     host.libvirt.fail(1, LibvirtError("internal error: no answer from the monitor"))
     outcome = host.flow().reconcile()
     assert {failure.owner.label for failure in outcome.failed} == {"web1"}
     assert elements(host, other) == {NVME: before[OTHER]}
+    assert elements(host) == own
     assert binding(host, NVME) == VFIO
     assert not host.flow().reconcile().failed
+    assert elements(host) == {OTHER: own[NVME]}
+    assert binding(host, OTHER) == VFIO
 
 
 def test_a_pf_that_is_gone_keeps_no_other_device(off_host):
