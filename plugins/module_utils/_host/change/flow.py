@@ -160,19 +160,8 @@ class Flow:
             def carry_out(plan: Plan, snapshot: Snapshot) -> None:
                 self._carry_out(Decision(plan), record, snapshot, outcome)
 
-            reconciling = Reconciling(self._system, self._file, record, outcome, read, check_mode=self._check_mode)
-            # A PF may be where the record, or a domain, still has a device that is elsewhere by now.
-            snapshot = reconciling.follow(carry_out, persistent=persistent)
-            reconciling.make_vfs(snapshot, self._vfs_run(), persistent=persistent)
-            # VFs are found once they are made.
-            snapshot = reconciling.follow(carry_out, persistent=persistent)
-            wanted = [claim for claim in snapshot.tracker if claim.persist or not persistent]
-            for claim in wanted:
-                if record.journal is not None:
-                    break  # what could not be undone is settled before anything else is begun
-                if reconciling.bring_back(snapshot, claim, carry_out) and not self._check_mode:
-                    snapshot = read()
-            reconciling.let_go(snapshot)
+            reconciling = Reconciling(self._system, self._file, record, outcome, check_mode=self._check_mode)
+            reconciling.run(self._vfs_run(), read, carry_out, persistent=persistent)
             self._keep(record, outcome)
         return outcome
 
@@ -254,8 +243,8 @@ class Flow:
 
     def _followed(self, snapshot: Snapshot, record: Record, outcome: Outcome) -> Snapshot:
         """The snapshot once the named domain's definition has followed devices that moved since it was written."""
-        domain = snapshot.named
-        claim = None if domain is None else snapshot.tracker.claim_of_domain(domain.uuid)
+        named = snapshot.named
+        claim = next((claim for claim in snapshot.tracker if named is not None and claim.owner.id == named.uuid), None)
         if claim is None or all(held.moved_from is None for held in claim.holdings.values()):
             return snapshot
         from ..._model.decision.decision import Decision

@@ -40,23 +40,31 @@ class Reconciling:
         file: RecordFile,
         record: Record,
         outcome: Outcome,
-        read: t.Callable[[], Snapshot],
         *,
         check_mode: bool,
     ) -> None:
-        """`read` reads the host anew."""
         self._host = host
         self._file = file
         self._record = record
         self._outcome = outcome
-        self._read = read
         self._check_mode = check_mode
-        self._foreseen: Snapshot | None = None
-        """The host in check mode, once all has followed."""
-        self._behind: set[str] = set()
-        """Owners whose domains' definitions have not followed: what is added to one would be there twice."""
+        self._behind: dict[str, HostdevError] = {}
+        """Why definitions have not followed, by owners: what is added to one would be there twice."""
         self._made: set[str] = set()
         """PFs that in check mode would get VFs."""
+
+    def run(self, vfs: VfsRun, read: t.Callable[[], Snapshot], carry_out: CarryOut, *, persistent: bool) -> None:
+        """Do all of it; `read` reads the host anew, and `carry_out` does a plan."""
+        # A PF may be where the record, or a domain, still has a device that is elsewhere by now.
+        snapshot = self._follow_all(read(), carry_out, persistent=persistent)
+        self.make_vfs(snapshot, vfs, persistent=persistent)
+        if not self._check_mode:  # VFs are found once they are made
+            snapshot = self._follow_all(read(), carry_out, persistent=persistent)
+        for claim in list(snapshot.tracker):
+            wanted = claim.persist or not persistent
+            if wanted and self._bring_back(snapshot, claim, read, carry_out) and not self._check_mode:
+                snapshot = read()
+        self._let_go(snapshot)
 
     def make_vfs(self, snapshot: Snapshot, run: VfsRun, *, persistent: bool) -> None:
         """Make the VFs on record again, and set them."""
@@ -78,19 +86,15 @@ class Reconciling:
             except HostdevError as error:
                 self._outcome.failed.append(Failure(address or made.address, None, error))
 
-    def follow(self, carry_out: CarryOut, *, persistent: bool) -> Snapshot:
+    def _follow_all(self, snapshot: Snapshot, carry_out: CarryOut, *, persistent: bool) -> Snapshot:
         """Have the record and definitions name devices by the addresses that they have now. Raises HostdevError.
 
         All of them do before any device is taken: none is for one domain while another one has it by its old address.
         """
-        if self._foreseen is not None:
-            return self._foreseen
-        snapshot = self._follow(self._read())
+        snapshot = self._follow(snapshot)
         for claim in snapshot.tracker:
             if (claim.persist or not persistent) and self._record.journal is None:
                 snapshot = self._follow_definition(snapshot, claim, carry_out)
-        if self._check_mode:
-            self._foreseen = snapshot
         return snapshot
 
     def _follow(self, snapshot: Snapshot) -> Snapshot:
@@ -103,7 +107,7 @@ class Reconciling:
             self._file.write(self._record)
         return replace(snapshot, tracker=there.tracker.copy())
 
-    def let_go(self, snapshot: Snapshot) -> None:
+    def _let_go(self, snapshot: Snapshot) -> None:
         """Let the host's drivers have what was kept from them at boot, and is on record of nobody."""
         for step in held_back(snapshot):
             try:
@@ -113,15 +117,20 @@ class Reconciling:
             except HostdevError as error:
                 self._outcome.failed.append(Failure(step.address, None, error))
 
-    def bring_back(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> bool:
+    def _bring_back(
+        self, snapshot: Snapshot, claim: Claim, read: t.Callable[[], Snapshot], carry_out: CarryOut
+    ) -> bool:
         """Bring an owner's devices back: all at once, or each by itself where one of them stops that.
 
         Returns whether anything was changed, or begun, so that another snapshot is due.
         """
         claim = snapshot.tracker.claim_of(claim.owner)
         there = self._there(snapshot, claim)
-        if claim.owner.key in self._behind:
-            return False
+        behind = self._behind.get(claim.owner.key)
+        if behind is not None:
+            self._note(behind, next(iter(claim.holdings)), claim)
+        if behind is not None or self._record.journal is not None:
+            return False  # what could not be undone is settled before anything else is begun
         whole = replace(claim, holdings={address: claim.holdings[address] for address in there})
         parts = [replace(claim, holdings={address: held}, node_devices={}) for address, held in whole.holdings.items()]
         parts += [replace(claim, holdings={})] if claim.node_devices else []
@@ -133,9 +142,9 @@ class Reconciling:
                 return True
         for part in parts:
             if self._record.journal is not None:
-                break  # what could not be undone is settled before anything else is begun
+                break
             try:
-                self._carry_out(snapshot if self._check_mode else self._read(), part, carry_out)
+                self._carry_out(snapshot if self._check_mode else read(), part, carry_out)
             except HostdevError as error:
                 self._note(error, next(iter(part.holdings), str(claim.owner)), claim)
         return True
@@ -169,9 +178,9 @@ class Reconciling:
         try:
             carry_out(plan, snapshot)
         except HostdevError as error:
-            self._note(error, next(iter(claim.holdings)), claim)
-            self._behind.add(claim.owner.key)
+            self._behind[claim.owner.key] = error
             return snapshot
+        self._behind.pop(claim.owner.key, None)
         return foretold(snapshot, plan)
 
     def _note(self, error: HostdevError, address: str, claim: Claim) -> None:

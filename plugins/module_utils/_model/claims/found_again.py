@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ..address import PciAddress
 from ..elements import sourced
-from .same_card import is_marked, same_model, serial_numbers, shared_serial
+from .same_card import SERIALS, is_marked, same_model
 from .tracker import Tracker
 
 if t.TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Finder:
         """
         if not is_it(device, held):
             return False
-        return shared_serial(held.identity, device.identity) or not any(
+        serials = _serial_numbers(held.identity)
+        return not set(serials).isdisjoint(_serial_numbers(device.identity)) or not any(
             is_it(other, held) for other in self._with_serial(held)
         )
 
@@ -68,9 +69,14 @@ class Finder:
         if self._by_serial is None:
             self._by_serial = {}
             for device in self._devices.values():
-                for mark in serial_numbers(device.identity):
+                for mark in _serial_numbers(device.identity):
                     self._by_serial.setdefault(mark, []).append(device)
-        return [device for mark in serial_numbers(held.identity) for device in self._by_serial.get(mark, ())]
+        return [device for mark in _serial_numbers(held.identity) for device in self._by_serial.get(mark, ())]
+
+
+def _serial_numbers(identity: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """The serial numbers of a card, each with what kind of number it is."""
+    return [(key, serial) for key in SERIALS if (serial := identity.get(key)) is not None]
 
 
 def is_it(device: PciDevice, held: Holding) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 _IDS = ("vendor_id", "product_id", "subsystem_vendor_id", "subsystem_product_id", "class_id")
-_SERIALS = ("pcie_serial", "serial")
+SERIALS = ("pcie_serial", "serial")
 
 
 def same_model(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
@@ -19,7 +19,7 @@ def same_model(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | N
 def told_apart(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
     """Whether a serial number says that it is another one."""
     return any(
-        wanted.get(key) is not None and found.get(key) is not None and wanted[key] != found[key] for key in _SERIALS
+        wanted.get(key) is not None and found.get(key) is not None and wanted[key] != found[key] for key in SERIALS
     )
 
 
@@ -30,19 +30,9 @@ def is_marked(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | No
     """
     if told_apart(wanted, found):
         return False
-    if shared_serial(wanted, found):
+    if any(wanted.get(key) is not None and wanted[key] == found.get(key) for key in SERIALS):
         return _function(wanted) == _function(found)
     return wanted.get("stable_path") is not None and wanted["stable_path"] == found.get("stable_path")
-
-
-def shared_serial(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
-    """Whether a serial number says that it may be the same."""
-    return any(wanted.get(key) is not None and wanted[key] == found.get(key) for key in _SERIALS)
-
-
-def serial_numbers(identity: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
-    """The serial numbers of a card, each with what kind of number it is."""
-    return [(key, serial) for key in _SERIALS if (serial := identity.get(key)) is not None]
 
 
 def _function(identity: t.Mapping[str, str | None]) -> str:

@@ -45,10 +45,6 @@ class Tracker:
 
         return replace(self._claims.get(owner.key, Claim(owner)), owner=owner)
 
-    def claim_of_domain(self, uuid: str) -> Claim | None:
-        """The claim of a domain, None if it has none."""
-        return self._claims.get(f"domain:{uuid}")
-
     def relabel(self, names: t.Mapping[str, str]) -> None:
         """Let claims of domains have the names by UUID that these have now; of others the recorded ones stay."""
         for key, claim in self._claims.items():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from dataclasses import replace
 
@@ -74,9 +75,11 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
         for step in plan.steps
         if step.address is not None
     }
+    inventory = copy.copy(snapshot.inventory)
+    inventory.domain_uses = {**known, **now}
     return replace(
         snapshot,
-        inventory=snapshot.inventory.with_domain_uses(now),
+        inventory=inventory,
         domains=domains,
         named=moved if snapshot.named is domain else snapshot.named,
         tracker=tracker,
