@@ -22,7 +22,6 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries,
 _BUS = re.compile(r"\b0000:([0-9a-f]{2})(?=[:/]|$)")
 _HEADER_TYPE = 0x0E
 _BUS_NUMBERS = (0x18, 0x19, 0x1A)  # of a bridge: the one above, the first and the last one below
-_NO_NUMBER: t.Mapping[str, str] = {}
 
 
 class Reboots:
@@ -39,17 +38,17 @@ class Reboots:
 
     def start(
         self,
-        buses: t.Mapping[str, str] = _NO_NUMBER,
+        buses: t.Mapping[str, str] | None = None,
         *,
         gone: t.Sequence[str] = (),
-        files: t.Mapping[str, str] = _NO_NUMBER,
+        files: t.Mapping[str, str] | None = None,
         kept_off: bool = True,
     ) -> None:
         """Start it with these numbers for buses, without cards that are `gone`, and with `files` of other content.
 
         Nobody has made VFs yet. With `kept_off` functions have no driver that the rules on it keep the drivers off.
         """
-        host = self._host
+        host, buses, files = self._host, buses or {}, files or {}
         at = {address: _renumbered(address, buses) for address in self._at}
         moved = {self._at[address]: now for address, now in at.items()}
         host.reboot(_laid_out(without(entries(), *gone), buses), moved)

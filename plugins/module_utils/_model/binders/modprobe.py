@@ -48,7 +48,7 @@ def _nothing(_module: str, _words: t.Sequence[str]) -> _Told:
 
 
 def _options(module: str, words: t.Sequence[str]) -> _Told:
-    values = [value for word in words for name, _, value in [word.partition("=")] if name == "ids" and value]
+    values = [value for word in words for name, _equals, value in [word.partition("=")] if name == "ids" and value]
     if _plain(module) not in _KEEPERS or not values:
         return _nothing(module, words)
     return f"{module} takes every device with the ids {','.join(values)}", ids_in(values[-1]), _REMEDY
