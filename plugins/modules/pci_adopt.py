@@ -57,6 +57,7 @@ options:
     description:
       - Whether claims and VFs that are written down come back when the host is started anew. What acts at boot as well
         is named in a warning each.
+      - With V(true) the files that bring devices back are put on the host, see the guide on reboots.
       - A claim that was on record keeps what it had, unless it gets a device now and this is V(true).
     type: bool
     default: false

@@ -98,6 +98,12 @@ plan:
       address: "0000:01:10.0"
       before: {driver: null, driver_override: null}
       after: {driver: vfio-pci, driver_override: vfio-pci}
+stopped:
+  description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 error:
   description: Of the first that could not be brought back, or why nothing was done.
   returned: failure

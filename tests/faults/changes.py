@@ -168,6 +168,26 @@ def _stubborn(choice: str, wish: dict[str, Any]) -> Callable[[FakeHost], None]:
     return before
 
 
+def _started_anew(host: FakeHost) -> None:
+    """With devices on record that the host's drivers have again."""
+    host.claim(VF)
+    host.reboot()
+
+
+def _taken_out(host: FakeHost) -> None:
+    """Of the definition as well, by somebody's hand."""
+    _started_anew(host)
+    host.domain.xml[CONFIG] = domain_xml()
+
+
+def _reconcile(host: FakeHost) -> Any:
+    """It raises nothing itself: what could not be brought back keeps nothing else."""
+    outcome = host.flow().reconcile()
+    if outcome.failed:
+        raise outcome.failed[0].error
+    return outcome
+
+
 TAGGED = {1: {"vlan": 5, "qos": 2, "vlan_protocol": "802.1Q"}, 2: {"trust": True, "mac": "52:54:00:12:34:56"}}
 
 
@@ -233,6 +253,8 @@ CHANGES = (
     Change("set VFs", lambda host: host.set_vfs(3, vfs={0: {"vlan": 7}}), _made_vfs, waits=True, after_reset=_no_vfs),
     Change("take VFs over", lambda host: host.set_vfs(2, take_over=True), waits=True, after_reset=_no_vfs),
     Change("give VFs back", lambda host: host.set_vfs(None), _made_vfs, waits=True, after_reset=_no_vfs),
+    Change("reconcile after a start of the host", _reconcile, _started_anew),
+    Change("reconcile a definition", _reconcile, _taken_out),
     Change("claim again what was lost", lambda host: host.claim(VFS), _drifted),
     Change("release a VF", lambda host: host.release(domain="web1"), lambda host: host.claim(VF)),
     Change("release two VFs", lambda host: host.release(domain="web1"), lambda host: host.claim(VFS)),

@@ -164,7 +164,8 @@ def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
     told: dict[str, t.Any] = {
         "changed": outcome.changed,
         "stopped": outcome.stopped,
-        "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps],
+        "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps]
+        + [step.as_dict() for step in outcome.let_go],
     }
     if module._diff:
         told["diff"] = outcome.diff

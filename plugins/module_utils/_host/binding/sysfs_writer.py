@@ -118,7 +118,7 @@ def _write(path: str, text: bytes, alive: int) -> t.NoReturn:
 
 def _await(writer: int, seconds: float) -> str:
     end = time.monotonic() + seconds
-    pause = 0.001
+    pause = 0.0001
     while True:
         done, status = os.waitpid(writer, os.WNOHANG)
         if done:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from ..._model.errors import HostdevError
 from ..._model.guards.again import check_still_free, check_unused
 from ..._model.guards.consent import Consent
 from ..._model.snapshot import Snapshot
@@ -45,6 +46,19 @@ class AskedAgain:
     def about_all(self) -> None:
         """Ask about all that was taken: what is bound already is not free by that alone."""
         self._check(self._taking)
+
+    def each(self, addresses: t.Collection[str]) -> dict[str, HostdevError | None]:
+        """By address why a function that is taken must not be, None where it may; all are asked about at once."""
+        inventory = self._host.inventory_of(addresses) if addresses else None
+        answers: dict[str, HostdevError | None] = {}
+        for address in addresses:
+            answers[address] = None
+            try:
+                if inventory is not None and address in inventory.devices:
+                    check_still_free(inventory, address, self._consent)
+            except HostdevError as error:
+                answers[address] = error
+        return answers
 
     def _check_node(self, name: str) -> None:
         """Of a USB or SCSI device, which is asked about as it enters a domain."""

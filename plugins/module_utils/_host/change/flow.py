@@ -75,10 +75,12 @@ class Flow:
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
             snapshot = self._followed(snapshot, record, outcome)
-            choice = choose(snapshot, self._persisting(wish, snapshot, outcome))
+            wish = self._persisting(wish, snapshot, outcome)
+            choice = choose(snapshot, wish)
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
-            with self._kept(record, outcome, prepare=decision.plan.after.persist):
+            # Of devices that come back already nobody asks that now, so that it fails nothing.
+            with self._kept(record, outcome, prepare=bool(wish.persist)):
                 self._carry_out(decision, record, snapshot, outcome)
         return outcome
 
@@ -159,19 +161,18 @@ class Flow:
                 self._carry_out(Decision(plan), record, snapshot, outcome)
 
             reconciling = Reconciling(self._system, self._file, record, outcome, read, check_mode=self._check_mode)
-            # A PF may be where the record still has a device that is elsewhere by now; its VFs are found once made.
-            reconciling.make_vfs(reconciling.follow(read()), self._vfs_run(), persistent=persistent)
-            snapshot = reconciling.follow(read())
+            # A PF may be where the record, or a domain, still has a device that is elsewhere by now.
+            snapshot = reconciling.follow(carry_out, persistent=persistent)
+            reconciling.make_vfs(snapshot, self._vfs_run(), persistent=persistent)
+            # VFs are found once they are made.
+            snapshot = reconciling.follow(carry_out, persistent=persistent)
             wanted = [claim for claim in snapshot.tracker if claim.persist or not persistent]
-            # No device is taken for one domain while another one has it by the address that it had before.
-            for claim in wanted:
-                if record.journal is None:
-                    snapshot = reconciling.follow_definition(snapshot, claim, carry_out)
             for claim in wanted:
                 if record.journal is not None:
                     break  # what could not be undone is settled before anything else is begun
                 if reconciling.bring_back(snapshot, claim, carry_out) and not self._check_mode:
                     snapshot = read()
+            reconciling.let_go(snapshot)
             self._keep(record, outcome)
         return outcome
 

@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
     from ..._model.decision.vfs_decision import VfsDecision
     from ..._model.errors import HostdevError
     from ..._model.plan.plan import Plan
+    from ..._model.plan.steps import DriverStep
     from ..sysfs import Tree
 
 
@@ -40,6 +41,7 @@ class Outcome:
     and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for. `moved` are the present
     addresses by those that were on record, `failed` what could not be brought back to the record, `kept` the diff of
     the files that bring devices back, `adoption` what was written down of a host where that was done by hand.
+    `let_go` are functions that were kept from the host's drivers at boot for nobody.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -55,6 +57,7 @@ class Outcome:
     failed: list[Failure] = field(default_factory=list)
     kept: list[dict[str, str]] = field(default_factory=list)
     adoption: Adoption | None = None
+    let_go: list[DriverStep] = field(default_factory=list)
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
@@ -69,7 +72,6 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        done = self.recovered or self.mended or bool(self.cleaned or self.stopped or self.moved or self.kept)
-        done = self.recovered or self.mended or bool(self.cleaned or self.stopped)
-        done = done or (self.adoption is not None and self.adoption.changed)
+        done = self.recovered or self.mended or bool(self.cleaned or self.stopped or self.moved)
+        done = done or bool(self.let_go or self.kept) or (self.adoption is not None and self.adoption.changed)
         return done or any(plan.changed for plan in self.plans) or any(pf.changed for pf in self.vfs)

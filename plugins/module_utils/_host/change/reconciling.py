@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from ..._model.claims.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
-from ..._model.decision.reconciling import followed_plan, foretold, missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import followed_plan, foretold, held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.persistence.wanted import persistent_vfs
+from .executors import Executors
 from .outcome import Failure
 from .snapshot import with_vf_states
 from .vfs import note
@@ -50,6 +51,8 @@ class Reconciling:
         self._outcome = outcome
         self._read = read
         self._check_mode = check_mode
+        self._foreseen: Snapshot | None = None
+        """The host in check mode, once all has followed."""
         self._made: set[str] = set()
         """PFs that in check mode would get VFs."""
 
@@ -63,17 +66,36 @@ class Reconciling:
                     raise no_pf(made.address)
                 decisions = run.decide(snapshot, vfs_wish(made, address))
                 files = run.files(decisions, self._record)
-                if not self._check_mode:
+                if self._check_mode:
+                    self._made.update(one.pf.address for one in decisions if one.changes)
+                else:
                     run.carry_out(decisions, self._record)
+                    # By now the record may have other PFs by other addresses as well.
+                    snapshot = replace(snapshot, tracker=self._record.tracker.copy())
                 note(decisions, files, self._outcome)
-                self._made.update(one.pf.address for one in decisions if one.changes)
-                # By now the record may have other PFs by other addresses as well.
-                snapshot = replace(snapshot, tracker=self._record.tracker.copy())
             except HostdevError as error:
                 self._outcome.failed.append(Failure(address or made.address, None, error))
 
-    def follow(self, snapshot: Snapshot) -> Snapshot:
-        """Have the record name devices by the addresses that they have now. Raises HostdevError."""
+    def follow(self, carry_out: CarryOut, *, persistent: bool) -> Snapshot:
+        """Have the record and definitions name devices by the addresses that they have now. Raises HostdevError.
+
+        All of them do before any device is taken: none is for one domain while another one has it by its old address.
+        """
+        if self._foreseen is not None:
+            return self._foreseen
+        snapshot = self._follow(self._read())
+        changed = False
+        for claim in snapshot.tracker:
+            if (claim.persist or not persistent) and self._record.journal is None:
+                followed_by = self._follow_definition(snapshot, claim, carry_out)
+                changed |= followed_by is not snapshot
+                snapshot = followed_by
+        if self._check_mode:
+            self._foreseen = snapshot
+            return snapshot
+        return self._read() if changed else snapshot
+
+    def _follow(self, snapshot: Snapshot) -> Snapshot:
         there = followed(self._record.tracker, snapshot.inventory)
         if not there.moves:
             return snapshot
@@ -82,6 +104,16 @@ class Reconciling:
             self._record.tracker = there.tracker
             self._file.write(self._record)
         return replace(snapshot, tracker=there.tracker.copy())
+
+    def let_go(self, snapshot: Snapshot) -> None:
+        """Let the host's drivers have what was kept from them at boot, and is on record of nobody."""
+        for step in held_back(snapshot):
+            try:
+                if not self._check_mode:
+                    Executors(self._host, 0).apply(step)
+                self._outcome.let_go.append(step)
+            except HostdevError as error:
+                self._outcome.failed.append(Failure(step.address, None, error))
 
     def bring_back(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> bool:
         """Bring an owner's devices back: all at once, or each by itself where one of them stops that.
@@ -129,7 +161,7 @@ class Reconciling:
         carry_out(plan, snapshot)
         return plan.changed
 
-    def follow_definition(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> Snapshot:
+    def _follow_definition(self, snapshot: Snapshot, claim: Claim, carry_out: CarryOut) -> Snapshot:
         """Have the definition of the owner's domain follow devices that have moved."""
         plan = followed_plan(snapshot, claim)
         if plan is None:

@@ -85,6 +85,7 @@ FILES: tuple[str, ...] = (
     "_host/restore/domains.py",
     "_host/restore/hook.py",
     "_host/restore/host.py",
+    "_host/restore/identifying.py",
     "_host/restore/journal.py",
     "_host/restore/main.py",
     "_host/sysfs.py",

@@ -15,16 +15,14 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.claims.found_again import Finder, followed, is_nowhere, moved_in_all
-from ..._model.decision.reconciling import missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
-from ..._model.host.device import Binding
+from ..._model.host.device import host_driven
 from ..._model.host.inventory import Inventory
-from ..._model.persistence.rules import NO_DRIVER
 from ..._model.persistence.wanted import persistent_claims, persistent_functions, persistent_vfs
-from ..._model.plan.steps import DriverStep
 from ..._model.snapshot import Snapshot
 from ..change.asked_again import AskedAgain
-from ..change.executors import Executors
+from ..change.executors import Executors, nothing
 from ..change.outcome import Failure
 from ..change.snapshot import read_snapshot, with_vf_states
 from ..change.vfs import VfsRun
@@ -34,6 +32,7 @@ from ..record.lock import LOCK, locked
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
 from .host import restored_host
+from .identifying import Identifying
 from .journal import note, tell
 
 if t.TYPE_CHECKING:
@@ -149,11 +148,16 @@ class Restore:
     def _bind(self, record: Record) -> None:
         inventory = self._await_devices(record)
         self._follow(record, inventory)
+        identifying = Identifying(self._host)
+        held = [one for claim in persistent_claims(record.tracker) for one in claim.holdings.values()]
+        identifying.identify(Finder(inventory), held)
+        self.warnings.extend(identifying.warnings)
+        self._follow(record, self._inventory())
         snapshot = read_snapshot(self._host, record.tracker)
         finder = Finder(snapshot.inventory)
         for claim in persistent_claims(snapshot.tracker):
             self._bring_back(snapshot, finder, claim)
-        self._let_strangers_go(snapshot, finder)
+        self._let_strangers_go(snapshot)
 
     def _follow(self, record: Record, inventory: Inventory) -> None:
         """Have the record name devices by the addresses that they have now.
@@ -204,7 +208,7 @@ class Restore:
             with self._noting(next(iter(single.holdings)), claim):
                 plans.append(self._plan(snapshot, single))
         for plan in plans:
-            self._do(plan, claim)
+            self._do(snapshot, plan, claim)
         self.done.extend(
             f"{address} is back for {claim.owner}"
             for address in there
@@ -217,14 +221,28 @@ class Restore:
 
         return reconciled(snapshot, claim, states)
 
-    def _do(self, plan: Plan, claim: Claim) -> None:
+    def _do(self, snapshot: Snapshot, plan: Plan, claim: Claim) -> None:
         """All steps that can be done: a device that can't be bound keeps none of the others."""
         executors = Executors(self._host, 0)
         bound = [step.address for step in plan.steps if step.changes_driver and step.address is not None]
         again = AskedAgain(plan, self._host, bound)
+        refused = self._asked_of_vfs(snapshot, again, bound)
         for step in plan.steps:
             with self._noting(step.address or "", claim):
-                executors.apply(step, again.about(step))
+                if step.address in refused and refused[step.address] is not None:
+                    raise t.cast("HostdevError", refused[step.address])
+                executors.apply(step, nothing if step.address in refused else again.about(step))
+
+    def _asked_of_vfs(
+        self, snapshot: Snapshot, again: AskedAgain, bound: t.Collection[str]
+    ) -> dict[str, HostdevError | None]:
+        """Why VFs that a driver of the host has must not be taken from it, None where they may be.
+
+        They were made a moment ago, and are asked about at once: who uses one costs as much as who uses all.
+        """
+        devices = snapshot.inventory.devices
+        vfs = [address for address in bound if devices[address].physical_function and host_driven(devices[address])]
+        return again.each(vfs)
 
     @contextlib.contextmanager
     def _noting(self, address: str, claim: Claim) -> t.Iterator[None]:
@@ -233,15 +251,10 @@ class Restore:
         except HostdevError as error:
             self.failed.append(Failure(address, claim.owner, error))
 
-    def _let_strangers_go(self, snapshot: Snapshot, finder: Finder) -> None:
-        """What our rule kept from the host's drivers, and is no device of the record, is the host's."""
-        held = {finder.address_of(one) for claim in snapshot.tracker for one in claim.holdings.values()}
-        for address, device in snapshot.inventory.devices.items():
-            if device.driver_override != NO_DRIVER or device.driver is not None or address in held:
-                continue
-            step = DriverStep(address, device.binding, Binding(snapshot.host_driver(device), None), by_kernel=True)
+    def _let_strangers_go(self, snapshot: Snapshot) -> None:
+        for step in held_back(snapshot):
             try:
                 Executors(self._host, 0).apply(step)
-                self.done.append(f"{address} is no device of the record, and goes to the host's drivers")
+                self.done.append(f"{step.address} is no device of the record, and goes to the host's drivers")
             except HostdevError as error:
-                self.failed.append(Failure(address, None, error))
+                self.failed.append(Failure(step.address, None, error))

@@ -12,7 +12,7 @@ import sys
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ..._model.claims.found_again import is_it
+from ..._model.claims.found_again import described, is_it, is_nowhere
 from ..._model.errors import HostdevError, one_line
 from ..._model.guards.again import check_unused
 from ..._model.guest.domain import parse_layout
@@ -25,6 +25,7 @@ from ..record.record_file import RecordFile
 from ..sysfs import Tree
 
 if t.TYPE_CHECKING:
+    from ..._model.claims.claim import Holding
     from ..._model.claims.tracker import Tracker
 
 
@@ -39,12 +40,24 @@ def hook(facts: str, words: t.Sequence[str], xml: str) -> int:
     try:
         tracker = RecordFile(facts).read(machine_id(tree)).tracker
     except HostdevError as error:
-        sys.stderr.write(f"kvm.hostdev: not looked at the devices of {words[0]}: {one_line(error.message)}\n")
-        return 0
+        # The record may have any of them for somebody else, or another card at the address.
+        given = list(_assigned(xml))
+        if given:
+            sys.stderr.write(
+                f"kvm.hostdev: {words[0]} is not started with {', '.join(given)}: {one_line(error.message)}\n"
+            )
+        return REFUSED if given else 0
     refusals = list(why_not(tree, tracker, xml))
     for reason in refusals:
         sys.stderr.write(f"kvm.hostdev: {words[0]} is not started: {one_line(reason)}\n")
     return REFUSED if refusals else 0
+
+
+def _assigned(xml: str) -> t.Iterable[str]:
+    try:
+        return parse_layout(xml).assigned
+    except ET.ParseError:
+        return ()
 
 
 def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:
@@ -55,34 +68,36 @@ def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:
         return
     uuid = (layout.root.findtext("uuid") or "").strip().lower()
     own = [held for claim in tracker if claim.owner.id == uuid for held in claim.holdings.values()]
-    moved = {held.moved_from: held.address for held in own if held.moved_from is not None}
+    moved = {held.moved_from: held for held in own if held.moved_from is not None}
     for address in layout.assigned:
         holder = tracker.holder(address)
         if address in moved:
-            yield (
-                f"its device at {address} is at {moved[address]} now, and its definition has not followed: "
-                "kvm-hostdev-domains.service does that, or kvm.hostdev.reconcile"
-            )
+            yield _moved(moved[address])
         elif holder is not None and holder.owner.id == uuid:
-            yield from _why_not(tree, tracker, address)
+            yield from _why_not(tree, holder.holdings[address])
         elif holder is not None and holder.owner.kind == "domain":
             yield f"{address} is held by {holder.owner}"
 
 
-def _why_not(tree: Tree, tracker: Tracker, address: str) -> t.Iterator[str]:
-    claim = tracker.holder(address)
+def _moved(held: Holding) -> str:
+    if is_nowhere(held.address):
+        return f"its device {held.moved_from} ({described(held.identity)}) is not on the host"
+    return (
+        f"its device at {held.moved_from} is at {held.address} now, and its definition has not followed: "
+        "kvm-hostdev-domains.service does that, or kvm.hostdev.reconcile"
+    )
+
+
+def _why_not(tree: Tree, held: Holding) -> t.Iterator[str]:
+    address = held.address
     device = read_device(tree, address)
-    if claim is None:
-        return
-    held = claim.holdings[address]
-    identity = held.identity
-    claimed = f"{identity['vendor_id']}:{identity['product_id']} at {identity.get('stable_path')}"
+    claimed = described(held.identity)
     if device is None:
         yield f"its device {address} ({claimed}) is not on the host"
     elif not is_it(device, held):
         yield (
-            f"at {address} there is another device, {device.vendor_id}:{device.product_id} at {device.stable_path}, "
-            f"and not the one that it has on record, {claimed}"
+            f"at {address} there is another device, {described(device.identity)}, and not the one that it has on "
+            f"record, {claimed}"
         )
     elif host_driven(device):
         try:

@@ -78,6 +78,13 @@ def is_it(device: PciDevice, held: Holding) -> bool:
     return same_model(held.identity, device.identity) and is_marked(held.identity, device.identity)
 
 
+def described(identity: t.Mapping[str, str | None]) -> str:
+    """What a card is, and where it sits, for who has to tell two of them apart."""
+    serial = identity.get("pcie_serial") or identity.get("serial")
+    marked = "" if serial is None else f", serial {serial}"
+    return f"{identity['vendor_id']}:{identity['product_id']}{marked} at {identity.get('stable_path')}"
+
+
 @dataclass(frozen=True)
 class Followed:
     """The tracker with devices at the addresses that they have now; `moves` has these by the ones on record."""

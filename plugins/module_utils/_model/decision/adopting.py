@@ -47,8 +47,7 @@ def adopt_claims(snapshot: Snapshot, wish: AdoptWish) -> Claims:
     """What domains have and the record does not know; of one function for one owner."""
     run = _Adopting(snapshot, wish)
     domains = [domain for domain in snapshot.domains or () if wish.is_about(domain.uuid)]
-    # One that runs has its devices in fact.
-    for domain in sorted(domains, key=lambda domain: (not domain.active, domain.name, domain.uuid)):
+    for domain in sorted(domains, key=lambda domain: (domain.name, domain.uuid)):
         run.adopt_for_domain(domain)
     unattached = run.unattached()
     if wish.unattached_owner is not None:

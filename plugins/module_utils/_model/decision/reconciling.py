@@ -8,10 +8,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.found_again import Finder
+from ..claims.found_again import Finder, described
 from ..errors import HostdevError
+from ..guest.domain_uses import uses_by_address
+from ..host.device import Binding
+from ..persistence.rules import NO_DRIVER
 from ..plan.domain.following import followed_claim, followed_domain, following
 from ..plan.plan import CLAIM, Change, Plan
+from ..plan.steps import DriverStep
 from ..requests.device_spec import parse_device_specs
 from ..sriov.wish import VfsWish
 from .kinds import make_plan
@@ -61,8 +65,21 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
     domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
     tracker = snapshot.tracker.copy()
     tracker.put(plan.after)
+    uses, known = uses_by_address([moved]), snapshot.inventory.domain_uses
+    now = {
+        step.address: [
+            *(use for use in known.get(step.address, ()) if use.uuid != moved.uuid),
+            *uses.get(step.address, ()),
+        ]
+        for step in plan.steps
+        if step.address is not None
+    }
     return replace(
-        snapshot, domains=domains, named=moved if snapshot.named is domain else snapshot.named, tracker=tracker
+        snapshot,
+        inventory=snapshot.inventory.with_domain_uses(now),
+        domains=domains,
+        named=moved if snapshot.named is domain else snapshot.named,
+        tracker=tracker,
     )
 
 
@@ -84,24 +101,21 @@ def missing(finder: Finder, claim: Claim) -> dict[str, HostdevError]:
 
 
 def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
-    stranger = finder.device(held.address)
-    if stranger is None:
+    stranger, elsewhere = finder.device(held.address), finder.address_of(held)
+    remedy = f"put it back, or release {held.address} and claim another one"
+    if elsewhere is not None:
+        found = f"the device is at {elsewhere} now, and an interrupted run that is on record had it here"
+        remedy = "run the playbook kvm.hostdev.reconcile, which settles that run first"
+    elif stranger is None:
         found = "there is no such device on the host"
     else:
-        found = (
-            f"there is another device by now: {stranger.vendor_id}:{stranger.product_id}"
-            f"{'' if stranger.serial is None else f', serial {stranger.serial}'} at {stranger.stable_path}"
-        )
-    identity = held.identity
-    serial = identity.get("pcie_serial") or identity.get("serial")
-    named = "" if serial is None else f", serial {serial}"
+        found = f"there is another device by now: {described(stranger.identity)}"
     return HostdevError(
         "not_restored",
         subject=held.address,
         found=found,
-        wanted=f"{identity['vendor_id']}:{identity['product_id']}{named} at {identity.get('stable_path')}, which "
-        f"{claim.owner} holds",
-        remedy=f"put it back, or release {held.address} and claim another one",
+        wanted=f"{described(held.identity)}, which {claim.owner} holds",
+        remedy=remedy,
     )
 
 
@@ -114,3 +128,14 @@ def no_pf(address: str) -> HostdevError:
         wanted="the card that is on record",
         remedy=f"put it back, or run kvm.hostdev.pci_sriov with address: {address} and state: absent",
     )
+
+
+def held_back(snapshot: Snapshot) -> list[DriverStep]:
+    """What lets functions go to the host's drivers that our rule kept from these, and that are on record of nobody."""
+    finder = Finder(snapshot.inventory)
+    held = {finder.address_of(one) for claim in snapshot.tracker for one in claim.holdings.values()}
+    return [
+        DriverStep(address, device.binding, Binding(snapshot.host_driver(device), None), by_kernel=True)
+        for address, device in snapshot.inventory.devices.items()
+        if device.driver_override == NO_DRIVER and device.driver is None and address not in held
+    ]

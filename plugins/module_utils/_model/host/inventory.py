@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import functools
 import typing as t
 from dataclasses import replace
@@ -64,6 +65,12 @@ class Inventory:
         self.domain_uses: t.Mapping[str, t.Sequence[DomainUse]] = self._with_uses_below(
             domain_uses or {}, lambda use: replace(use, via=BELOW)
         )
+
+    def with_domain_uses(self, uses: t.Mapping[str, t.Sequence[DomainUse]]) -> Inventory:
+        """The inventory as it is once domains use these functions so; this one is to be asked nothing any more."""
+        made = copy.copy(self)
+        made.domain_uses = {**self.domain_uses, **uses}
+        return made
 
     def _with_uses_below(
         self, uses: t.Mapping[str, t.Sequence[_Use]], from_below: t.Callable[[_Use], _Use]

@@ -13,23 +13,30 @@ _TEXT = """#!/bin/sh
 [ "${{2:-}} ${{3:-}}" = "prepare begin" ] || exit 0
 python={python}
 program={program}
-if [ ! -x "$python" ] || [ ! -r "$program" ]; then
-    echo "kvm.hostdev: the devices of domain $1 were not looked at, as $python or $program is missing" >&2
-    exit 0
+xml=$(cat)
+status=missing
+if [ -x "$python" ] && [ -r "$program" ]; then
+    printf '%s\n' "$xml" | "$python" -I "$program" hook "$@"
+    status=$?
 fi
-"$python" -I "$program" hook "$@"
-status=$?
-[ "$status" -ne {refused} ] || exit 1
-[ "$status" -eq 0 ] || echo "kvm.hostdev: the devices of domain $1 were not looked at (exit status $status)" >&2
-exit 0
+[ "$status" != 0 ] || exit 0
+[ "$status" != {refused} ] || exit 1
+# Nobody can tell whether the devices are those on record: libvirt would bind whatever is at their addresses by now.
+case $xml in
+*"<hostdev "* | *"type='hostdev'"*) ;;
+*) exit 0 ;;
+esac
+echo "kvm.hostdev: $1 is not started: its devices can't be looked at ($python $program: $status)." \
+    "Run kvm.hostdev.pci_reconcile, or remove $0 to have it start all the same" >&2
+exit 1
 """
 
 REFUSED = 3
-"""The program's exit status that refuses a start. A Python that is broken has others, and keeps no domain from that."""
+"""The program's exit status that refuses a start with words of its own. A Python that is broken has others."""
 
 
 def hook(python: str) -> str:
-    """The text of the hook. Where it can't look, libvirt goes by managed='no', and refuses what has no VFIO driver."""
+    """The text of the hook. Where it can't look, only domains without devices of the host start."""
     return _TEXT.format(mark=MARK, python=_quoted(python), program=PROGRAM, refused=REFUSED)
 
 

@@ -19,4 +19,7 @@ RULES = "/etc/udev/rules.d/05-kvm-hostdev.rules"
 LIBVIRT = "/etc/libvirt"
 HOOK = f"{LIBVIRT}/hooks/qemu.d/kvm-hostdev"
 
+IDENTIFYING = "/run/kvm.hostdev/identifying"
+"""There while the restore has drivers of the host show the serial numbers of claimed functions."""
+
 MARK = "# Made by kvm.hostdev from its record of claims, which replaces and removes it as a whole."

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .paths import MARK, PROGRAM
-from .wanted import persistent_functions
+from .paths import IDENTIFYING, MARK, PROGRAM
+from .wanted import STORAGE, persistent_functions
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Holding
@@ -37,7 +37,7 @@ def rules(tracker: Tracker) -> str | None:
     initramfs, where the program is not, does nothing, nor does one that outlived it. VFs come from their PFs, and are
     bound by whoever makes them.
     """
-    lines = [rule for held in persistent_functions(tracker) if (rule := _rule(held)) is not None]
+    lines = [line for held in persistent_functions(tracker) for line in _rules(held)]
     return "".join(f"{line}\n" for line in (MARK, *lines)) if lines else None
 
 
@@ -66,10 +66,25 @@ def device_path(stable_path: str, address: str) -> str | None:
     return "/".join(parts)
 
 
-def _rule(held: Holding) -> str | None:
+def _rules(held: Holding) -> t.Iterator[str]:
+    """That of the function, and for one with disks what keeps udev off these while they are asked who they are.
+
+    Without the storage rules there is no link by UUID to be mounted and no member of a volume group or array; systemd
+    takes the device for one that is not ready (systemd.device(5)).
+    """
     path = device_path(held.identity.get("stable_path") or "", held.address)
     if path is None:
-        return None
+        return
+    yield _rule(held, path)
+    if (held.identity["class_id"] or "").startswith(STORAGE):
+        left_alone = ("UDEV_DISABLE_PERSISTENT_STORAGE_RULES_FLAG", "DM_UDEV_DISABLE_OTHER_RULES_FLAG")
+        settings = [*(f'ENV{{{name}}}="1"' for name in left_alone), 'ENV{SYSTEMD_READY}="0"', 'OPTIONS+="nowatch"']
+        yield ", ".join(
+            ['ACTION!="remove"', 'SUBSYSTEM=="block"', f'DEVPATH=="{path}/*"', f'TEST=="{IDENTIFYING}"', *settings]
+        )
+
+
+def _rule(held: Holding, path: str) -> str:
     known = ((name, held.identity.get(key)) for name, key in _ATTRIBUTES)
     matches = [
         'ACTION=="add"',

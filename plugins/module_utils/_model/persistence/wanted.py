@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     from ..claims.made_vfs import MadeVfs
     from ..claims.tracker import Tracker
 
-_STORAGE = "01"  # the base class of mass storage controllers (PCI Code and ID Assignment, 1.2)
+STORAGE = "01"  # the base class of mass storage controllers (PCI Code and ID Assignment, 1.2)
 
 
 def persistent(tracker: Tracker) -> bool:
@@ -55,7 +55,7 @@ def persistent_functions(tracker: Tracker) -> list[Holding]:
 
 def storage_claimed(tracker: Tracker) -> bool:
     """Whether a disk's controller is among what comes back, which the host must not mount anything of."""
-    return any((holding.identity["class_id"] or "").startswith(_STORAGE) for holding in _holdings(tracker))
+    return any((holding.identity["class_id"] or "").startswith(STORAGE) for holding in _holdings(tracker))
 
 
 def may_be_vf_of(made: MadeVfs, held: Holding) -> bool:

@@ -71,10 +71,12 @@ def test_a_second_run_has_nothing_to_do(runner):
 
 
 def test_options_reach_the_wish(runner):
-    result = runner.done(ADOPT, domains=["web1"], vfs=False, persist=True)
-    assert result["vfs"] == []
-    assert result["claims"][0]["persist"] is True
-    assert [warning for warning in runner.warnings if "driverctl" in warning]
+    assert runner.done(ADOPT, domains=["web1"], vfs=False)["vfs"] == []
+
+
+def test_what_is_to_come_back_comes_from_the_record_that_the_units_read(runner):
+    error = runner.failed(ADOPT, persist=True)["error"]
+    assert (error["code"], error["subject"].split()[0]) == ("persist_failed", "facts_path")
 
 
 def test_the_facts_show_no_drift_of_what_was_adopted(runner):

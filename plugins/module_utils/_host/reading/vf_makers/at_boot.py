@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ...._model.persistence.paths import PROGRAM
 from ...._model.sriov.makers.scripts import instance_of, scripts_named
 
 if t.TYPE_CHECKING:
@@ -71,9 +72,9 @@ def _paths(files: Files) -> t.Iterator[str]:
 
 
 def _once(files: Files, path: str, seen: set[str]) -> Source | None:
-    """Units are linked from several places; of a template with instances these were read."""
+    """Units are linked from several places; of a template with instances these were read. What is ours counts not."""
     real = files.tree.real(path)
-    if real in seen:
+    if real in seen or real == PROGRAM:
         return None
     seen.add(real)
     return files.source(path)

@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.transaction import Transaction
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
+from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import Killed, killed_at, vfs
 
 NVME, OTHER, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.{}"
 DISK = {"name": "disk", "address": NVME}
@@ -275,18 +283,132 @@ def test_what_was_kept_off_and_is_held_by_nobody_is_let_go(lab_host):
 
 def test_what_the_host_uses_is_not_taken(disk_host):
     Reboots(disk_host).start(kept_off=False)
-    (block,) = os.listdir(next(disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1/..")) / "")[:0] or [
-        path.name for path in disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
-    ]
-    disk_host.mount(block)
+    (namespace,) = disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
+    disk_host.mount(namespace.name)
     told = reasons(restored(disk_host))
     assert "mounted_fs" in told[NVME]
     assert binding(disk_host, NVME) == OWN
 
 
-def test_what_was_accepted_of_a_device_is_accepted_again(lab_host):
-    nic = {"name": "nic", "address": IGB_PF}
-    lab_host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "0")
-    lab_host.write("/proc/cmdline", "")
-    lab_host.claim(nic, allow=frozenset({"ip_configured"}), persist=True)
-    assert lab_host.record["claims"][0]["allow"] == ["ip_configured"]
+@pytest.mark.parametrize("accepted", [True, False])
+def test_what_was_accepted_of_a_device_is_accepted_again(lab_host, accepted):
+    console = "0000:00:01.0"
+    allow = frozenset({"boot_vga"})
+    lab_host.claim({"name": "screen", "address": console}, owner="dpdk0", attach=(), allow=allow, persist=True)
+    record = lab_host.record
+    assert record["claims"][0]["allow"] == ["boot_vga"]
+    if not accepted:
+        del record["claims"][0]["allow"]
+        lab_host.write(RECORD, json.dumps(record))
+    Reboots(lab_host).start(kept_off=False)
+    assert list(reasons(restored(lab_host))) == ([] if accepted else [console])
+    assert binding(lab_host, console) == (VFIO if accepted else ("bochs-drm", None))
+
+
+def interrupted(host, monkeypatch):
+    """Leave the journal of a claim for another owner, which is bound and not on record yet."""
+
+    def die(*_arguments, **_named):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "_close", die)
+        with pytest.raises(Killed):
+            host.claim({"name": "disk", "address": OTHER}, owner="dpdk0")
+    return host.record["journal"]
+
+
+def test_the_journal_of_an_interrupted_run_waits_for_the_next_run(disk_host, monkeypatch):
+    journal = interrupted(disk_host, monkeypatch)
+    Reboots(disk_host).start()
+    assert not restored(disk_host).failed
+    assert (binding(disk_host, NVME), disk_host.record["journal"]) == (VFIO, journal)
+    assert disk_host.flow().reconcile().recovered
+    assert disk_host.record["journal"] is None
+    assert (binding(disk_host, NVME), binding(disk_host, OTHER)) == (VFIO, OWN)
+
+
+def test_what_has_moved_waits_for_the_interrupted_run_without_a_driver(disk_host, monkeypatch):
+    journal = interrupted(disk_host, monkeypatch)
+    Reboots(disk_host).start({"04": "06"})
+    told = reasons(restored(disk_host))
+    assert "at 0000:06:00.0 now" in told[NVME]
+    assert "kvm.hostdev.reconcile" in told[NVME]
+    assert disk_host.record["journal"] == journal
+    assert binding(disk_host, "0000:06:00.0") == KEPT_OFF
+    outcome = disk_host.flow().reconcile()
+    assert (outcome.recovered, outcome.failed) == (True, [])
+    assert binding(disk_host, "0000:06:00.0") == VFIO
+    assert held(disk_host) == ["0000:06:00.0"]
+
+
+def test_the_journal_of_vfs_is_told_and_what_is_on_record_comes_back(lab_host, monkeypatch):
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    killed_at(lab_host, monkeypatch, "drive", 2)
+    assert lab_host.record["vfs_journal"]
+    Reboots(lab_host).start()
+    restore = restored(lab_host)
+    assert not restore.failed
+    assert any("was interrupted" in warning for warning in restore.warnings)
+    assert "vfs_journal" not in lab_host.record
+    assert len(vfs(lab_host)) == 4
+
+
+def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, monkeypatch):
+    Reboots(disk_host).start({"04": "06"})
+    full = HostdevError("record_unwritable", subject=disk_host.file.path, found="No space left on device")
+    monkeypatch.setattr(type(disk_host.file), "write", lambda *_arguments: raises(full))
+    restore = restored(disk_host)
+    assert [failure.error.code for failure in restore.failed] == ["record_unwritable"]
+    assert binding(disk_host, "0000:06:00.0") == VFIO
+
+
+def raises(error):
+    raise error
+
+
+class Cut:
+    """Ends a restore at its effect of this number, before it or after it; effects are writes to what outlives it."""
+
+    def __init__(self, monkeypatch, number, *, after):
+        self.left, self.after = number, after
+        for kind in (FakeKernel, FakeIp):
+            monkeypatch.setattr(kind, "__call__", self.cutting(kind.__call__))
+        monkeypatch.setattr(RecordFile, "write", self.cutting(RecordFile.write))
+
+    def cutting(self, do):
+        def effect(target, *arguments):
+            if isinstance(target, FakeIp) and "set" not in arguments[0]:
+                return do(target, *arguments)
+            self.left -= 1
+            if self.left == 0 and not self.after:
+                raise Killed
+            result = do(target, *arguments)
+            if self.left == 0:
+                raise Killed
+            return result
+
+        return effect
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_after_a_power_cut_anywhere_the_next_start_brings_all_back(vfs_host, monkeypatch, after):
+    vfs_host.claim({"name": "disk", "address": NVME}, owner="dpdk0", persist=True)
+    reboots = Reboots(vfs_host)
+    for number in itertools.count(1):
+        buses = {"01": "06", "04": "01"} if number % 2 else {}
+        reboots.start(buses)
+        with monkeypatch.context() as patch:
+            cut = Cut(patch, number, after=after)
+            with contextlib.suppress(Killed):
+                restored(vfs_host)
+        reboots.start(buses)
+        assert not restored(vfs_host).failed, number
+        now = [reboots.now(address) for address in (NVME, VF.format(0), VF.format(2))]
+        assert held(vfs_host) == sorted(now), number
+        assert [binding(vfs_host, address) for address in now] == [VFIO] * 3, number
+        assert vfs_host.links.settings["enp1s0"][0]["vlan"] == 7
+        assert "vfs_journal" not in vfs_host.record
+        if cut.left > 0:
+            break
+    assert number > 8, "there are that many effects"

@@ -200,12 +200,12 @@ def test_a_domain_that_can_not_start_is_told(managed, live, driver, said):
     assert ("a claim binds it" in told(shot)) is said
 
 
-def test_a_domain_that_runs_comes_before_one_that_could():
-    web = defined(element(NIC))
-    db = domain(*(domain_xml(element(NIC), name="db1", uuid=OTHER_UUID),) * 2, DB)
-    shot = snapshot([web, db], bound(NIC))
-    assert adopted(shot) == {"db1": {NIC: "nic0"}}
-    assert "on record for domain db1" in told(shot)
+@pytest.mark.parametrize(("runs", "could"), [(DB, WEB), (WEB, DB)])
+def test_a_device_is_that_domains_which_runs_with_it(runs, could):
+    texts = {owner: domain_xml(element(NIC), name=owner.label, uuid=owner.id) for owner in (WEB, DB)}
+    shot = snapshot([domain(texts[could], None, could), domain(texts[runs], texts[runs], runs)], bound(NIC))
+    assert adopted(shot) == {runs.label: {NIC: "nic0"}}
+    assert f"{NIC} of domain {could.label} is not adopted: " in told(shot)
 
 
 def test_a_device_that_runs_elsewhere_is_not_adopted_for_the_domain_that_is_named():

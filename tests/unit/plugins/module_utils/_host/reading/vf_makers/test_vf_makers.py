@@ -17,7 +17,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.vf_maker
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.hook import hook
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import HOOK, RULES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import HOOK, PROGRAM, RULES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import rules
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.units import unit_texts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.link_settings import Link
@@ -204,6 +204,7 @@ def test_what_brings_our_own_vfs_back_is_no_maker_of_somebody_else(host):
     text = rules(Tracker([replace(claim(WEB, held), persist=True)]))
     host.write(RULES, text)
     host.write(HOOK, hook("/usr/bin/python3"))
-    assert host.makers() == {}
+    host.write(PROGRAM, f"echo 4 > /sys/bus/pci/devices/{ADDRESS}/sriov_numvfs\n" * 10_000)
+    assert host.found() == ((), {})
     host.write(RULES, f'{text}SUBSYSTEM=="pci", ATTR{{sriov_numvfs}}="4"\n')
     assert [*host.makers()] == [RULES]

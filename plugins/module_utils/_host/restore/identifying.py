@@ -1,0 +1,117 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Telling a card whose serial number only its own driver shows: that gets it for a moment, and nobody else does.
+
+An NVMe disk without a serial number of PCI Express looks like any other of its model until nvme has asked it, and so
+does a NIC without vital product data. Network services run later. Of a disk udev looks for nothing meanwhile, so that
+no volume of it is activated and nothing of it mounted, see the rules in _model/persistence/rules.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import typing as t
+
+from ..._model.claims.found_again import is_it
+from ..._model.errors import HostdevError
+from ..._model.host.device import Binding, named_vfio
+from ..._model.persistence.paths import IDENTIFYING
+from ..._model.plan.steps import DriverStep
+from ..boot.own_files import OwnFiles
+from ..boot.programs import Programs
+from ..change.executors import Executors
+from ..reading.pci import read_device
+
+if t.TYPE_CHECKING:
+    from ..._model.claims.claim import Holding
+    from ..._model.claims.found_again import Finder
+    from ..._model.host.device import PciDevice
+    from ..change.host import ChangingHost
+
+SECONDS = 15.0
+"""How long a driver has to show the serial number: a disk may take some to be ready."""
+
+_PAUSE = 0.1
+
+
+def not_told(device: PciDevice, held: Holding) -> bool:
+    """Whether nothing tells a device from another one in its place, and its own driver would."""
+    serials = ("serial", "pcie_serial")
+    told = any(held.identity.get(key) is not None and device.identity.get(key) is not None for key in serials)
+    return held.identity.get("serial") is not None and not told
+
+
+class Identifying:
+    """Has the drivers of claimed functions show their serial numbers; `warnings` tell where they do not."""
+
+    def __init__(self, host: ChangingHost, seconds: float = SECONDS) -> None:
+        self._host = host
+        self._seconds = seconds
+        self.warnings: list[str] = []
+
+    def identify(self, finder: Finder, held: t.Iterable[Holding]) -> None:
+        """Give each of these that nothing tells, and that no driver has, to the driver that it had."""
+        untold = []
+        for one in held:
+            device = finder.device(one.address)
+            if device is None or not finder.at_home(one) or not not_told(device, one):
+                continue
+            driver = one.original.driver
+            if device.driver is None and driver is not None and not named_vfio(driver):
+                untold.append((device, one, driver))
+            elif device.vfio:
+                self.warnings.append(_warning(device.address, f"it is bound to {device.driver} already"))
+        if not untold:
+            return
+        with self._alone():
+            for device, one, driver in untold:
+                self._identify(device, one, driver)
+        for device, one, _driver in untold:
+            self._given_back(device.address, one)
+
+    @contextlib.contextmanager
+    def _alone(self) -> t.Iterator[None]:
+        """With a mark for the rules, by which udev leaves disks of claimed functions alone."""
+        files = OwnFiles(self._host.tree)
+        with contextlib.suppress(OSError):
+            files.write(IDENTIFYING, b"")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                files.remove(IDENTIFYING)
+
+    def _identify(self, device: PciDevice, held: Holding, driver: str) -> None:
+        step = DriverStep(device.address, device.binding, Binding(driver, None))
+        try:
+            Executors(self._host, 0).apply(step)
+        except HostdevError as error:
+            self.warnings.append(_warning(device.address, error.message))
+            return
+        end = time.monotonic() + self._seconds
+        while True:
+            now = read_device(self._host.tree, device.address)
+            if now is not None and not not_told(now, held):
+                return
+            if now is None or time.monotonic() >= end:
+                break
+            time.sleep(_PAUSE)
+        self.warnings.append(_warning(device.address, f"{driver} does not show it"))
+
+    def _given_back(self, address: str, held: Holding) -> None:
+        """Have udev look at the disks of one that is another, which stays with its driver."""
+        device = read_device(self._host.tree, address)
+        programs = Programs(self._host.tree)
+        if device is None or is_it(device, held) or not programs.has("udevadm"):
+            return
+        path = self._host.tree.local(device.path)
+        words = ("trigger", "--action=add", "--subsystem-match=block", f"--parent-match={os.path.realpath(path)}")
+        with contextlib.suppress(HostdevError):
+            programs.run("udevadm", *words, seconds=20)
+
+
+def _warning(address: str, why: str) -> str:
+    return f"{address} is taken for the device on record by its model and its place: its serial is not known, as {why}"

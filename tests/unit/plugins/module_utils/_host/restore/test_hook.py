@@ -1,0 +1,158 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Libvirt's question before a domain starts, asked as libvirt asks it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import hook
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import main as main_file
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.hook import REFUSED
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS, RECORD
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
+
+NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
+DISK = {"name": "disk", "address": NVME}
+SERIAL = f"/sys/devices/*/*/{NVME}/nvme/nvme*/serial"
+
+
+class Libvirt:
+    """A host whose libvirt asks the hook; `told` is what is in its log then."""
+
+    def __init__(self, host, monkeypatch, capsys):
+        self.host, self._monkeypatch, self._capsys = host, monkeypatch, capsys
+        monkeypatch.setattr(hook, "Tree", lambda: host.tree)
+        self.told = ""
+
+    def ask(self, *words, xml=None):
+        self._monkeypatch.setattr(sys, "stdin", io.StringIO(xml or self.host.domain.xml[CONFIG]))
+        self._monkeypatch.setattr(main_file, "FACTS", f"{self.host.root}{FACTS}")
+        status = main(["hook", "web1", *(words or ("prepare", "begin", "-"))])
+        self.told = self._capsys.readouterr().err
+        return status
+
+
+@pytest.fixture
+def libvirt(lab_host, monkeypatch, capsys):
+    """A domain with a disk that comes back, shut off."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim(DISK, persist=True)
+    return Libvirt(lab_host, monkeypatch, capsys)
+
+
+def test_a_domain_whose_devices_are_back_may_start(libvirt):
+    Reboots(libvirt.host).start()
+    restored(libvirt.host)
+    assert (libvirt.ask(), libvirt.told) == (0, "")
+
+
+def test_a_device_with_the_hosts_driver_and_unused_may_be_taken(libvirt):
+    Reboots(libvirt.host).start(kept_off=False)
+    assert libvirt.ask() == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("start", "begin", "-"), ("prepare", "end", "-"), ("reconnect", "begin", "-"), ("release", "end", "-")]
+)
+def test_only_a_start_is_ever_refused(libvirt, words):
+    Reboots(libvirt.host).start(gone=[NVME])
+    assert libvirt.ask() == REFUSED
+    assert libvirt.ask(*words) == 0
+
+
+def test_a_missing_device(libvirt):
+    Reboots(libvirt.host).start(gone=[NVME])
+    assert libvirt.ask() == REFUSED
+    assert f"{NVME} (1b36:0010, serial LABNVME0 at 0000_00_13.0-00_00.0) is not on the host" in libvirt.told
+
+
+def test_another_device_in_its_place(libvirt):
+    Reboots(libvirt.host).start(files={SERIAL: "ANOTHER\n"}, kept_off=False)
+    assert libvirt.ask() == REFUSED
+    assert "another device" in libvirt.told
+    assert "ANOTHER" in libvirt.told
+    assert "LABNVME0" in libvirt.told
+
+
+def test_one_of_its_model_that_came_to_its_address(libvirt):
+    Reboots(libvirt.host).start({"04": "81", "81": "04"}, kept_off=False)
+    assert libvirt.ask() == REFUSED
+    assert "1b36:0010" in libvirt.told
+    assert "at 0000_80_00.0-00_00.0" in libvirt.told
+    assert "at 0000_00_13.0-00_00.0" in libvirt.told
+
+
+def test_a_definition_that_has_not_followed(libvirt):
+    Reboots(libvirt.host).start({"04": "06"})
+    restored(libvirt.host)
+    assert libvirt.ask() == REFUSED
+    assert "0000:06:00.0 now" in libvirt.told
+    libvirt.host.flow().reconcile()
+    assert (libvirt.ask(), libvirt.told) == (0, "")
+
+
+def test_one_that_is_gone_and_whose_address_another_one_has(libvirt):
+    libvirt.host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(libvirt.host).start({"04": "81", "81": "04"}, gone=[NVME])
+    restored(libvirt.host)
+    assert libvirt.ask() == REFUSED
+    assert "is not on the host" in libvirt.told
+    assert "ffff0000" not in libvirt.told
+
+
+def test_another_domains_device(libvirt):
+    xml = domain_xml(hostdev_xml(NVME, managed=True), name="db1", uuid=OTHER_UUID)
+    assert libvirt.ask(xml=xml) == REFUSED
+    assert f"{NVME} is held by domain web1" in libvirt.told
+
+
+def test_a_device_that_nobody_holds_is_no_matter_of_ours(libvirt):
+    xml = domain_xml(hostdev_xml(OTHER, managed=True), name="db1", uuid=OTHER_UUID)
+    assert (libvirt.ask(xml=xml), libvirt.told) == (0, "")
+
+
+def test_a_device_that_the_host_uses(libvirt):
+    Reboots(libvirt.host).start(kept_off=False)
+    (namespace,) = libvirt.host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
+    libvirt.host.mount(namespace.name)
+    assert libvirt.ask() == REFUSED
+    assert "mounted_fs" in libvirt.told
+
+
+@pytest.mark.parametrize("damage", ["{", '{"schema": 99}'])
+def test_with_a_record_that_cannot_be_read_no_domain_with_devices_starts(libvirt, damage):
+    """Another card may be at the address, and libvirt would bind that."""
+    libvirt.host.write(RECORD, damage)
+    assert libvirt.ask() == REFUSED
+    assert f"web1 is not started with {NVME}: " in libvirt.told
+    assert libvirt.ask(xml=domain_xml(name="db1", uuid=OTHER_UUID)) == 0
+
+
+def test_nor_with_the_record_of_another_machine(libvirt):
+    libvirt.host.write("/etc/machine-id", f"{'b' * 32}\n")
+    libvirt.host.write(RECORD, json.dumps({**libvirt.host.record, "machine_id": "a" * 32}))
+    assert libvirt.ask() == REFUSED
+    assert "another machine" in libvirt.told
+
+
+def test_a_host_without_a_record(lab_host, monkeypatch, capsys):
+    asked = Libvirt(lab_host, monkeypatch, capsys)
+    assert (asked.ask(), asked.told) == (0, "")
+
+
+def test_what_is_no_xml_refuses_nothing(libvirt):
+    assert libvirt.ask(xml="<domain") == 0
+
+
+def test_a_word_that_nobody_knows(capsys):
+    assert main(["begin"]) == 2
+    assert "boot, domains, hook" in capsys.readouterr().err
