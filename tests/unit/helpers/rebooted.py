@@ -116,7 +116,7 @@ def _renumbered(text: str, buses: t.Mapping[str, str]) -> str:
 def restored(host: FakeHost) -> Restore:
     """What the unit does at the start of the host, where nothing is waited for."""
     system = dataclasses.replace(host.system, domains=None)
-    restore = Restore(system, host.file, pf_seconds=0, device_seconds=0)
+    restore = Restore(system, host.file, driver_seconds=0, device_seconds=0)
     restore.run()
     return restore
 

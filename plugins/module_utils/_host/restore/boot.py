@@ -42,8 +42,8 @@ if t.TYPE_CHECKING:
     from ..._model.record.record import Record
     from ..change.host import ChangingHost
 
-PF_SECONDS = 30.0
-"""How long a PF's driver is waited for: one that loads firmware takes some."""
+DRIVER_SECONDS = 30.0
+"""How long a driver is waited for: one that loads firmware takes some, and a disk until it is ready."""
 
 DEVICE_SECONDS = 5.0
 """How long a device is waited for that is not there: the kernel has found all long before."""
@@ -69,13 +69,13 @@ class Restore:
         host: ChangingHost,
         file: RecordFile,
         *,
-        pf_seconds: float = PF_SECONDS,
+        driver_seconds: float = DRIVER_SECONDS,
         device_seconds: float = DEVICE_SECONDS,
         lock_path: str = LOCK,
     ) -> None:
         self._host = host
         self._file = file
-        self._pf_seconds = pf_seconds
+        self._driver_seconds = driver_seconds
         self._device_seconds = device_seconds
         self._lock_path = lock_path
         self._moved: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Restore:
             # Of an earlier start of the host: what was begun then is gone, and what is on record comes back.
             run = VfsRun(self._host, self._file, lambda _tracker: record.pools)
             self.warnings.extend(run.recover(record, read_host(self._host.tree).boot_id))
-        end = time.monotonic() + self._pf_seconds
+        end = time.monotonic() + self._driver_seconds
         for made in persistent_vfs(record.tracker):
             try:
                 self._make_vfs_of(made, record, end)
@@ -143,12 +143,12 @@ class Restore:
             self.done.append(f"{decision.pf.address} has {decision.target.number} VFs")
 
     def _waited_for_devices(self, end: float) -> bool:
-        return time.monotonic() >= end - self._pf_seconds + self._device_seconds
+        return time.monotonic() >= end - self._driver_seconds + self._device_seconds
 
     def _bind(self, record: Record) -> None:
         inventory = self._await_devices(record)
         self._follow(record, inventory)
-        identifying = Identifying(self._host)
+        identifying = Identifying(self._host, self._driver_seconds)
         held = [one for claim in persistent_claims(record.tracker) for one in claim.holdings.values()]
         identifying.identify(Finder(inventory), held)
         self.warnings.extend(identifying.warnings)

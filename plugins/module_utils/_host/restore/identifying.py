@@ -31,9 +31,6 @@ if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice
     from ..change.host import ChangingHost
 
-SECONDS = 15.0
-"""How long a driver has to show the serial number: a disk may take some to be ready."""
-
 _PAUSE = 0.1
 
 
@@ -45,9 +42,12 @@ def not_told(device: PciDevice, held: Holding) -> bool:
 
 
 class Identifying:
-    """Has the drivers of claimed functions show their serial numbers; `warnings` tell where they do not."""
+    """Has the drivers of claimed functions show their serial numbers, within `seconds` each.
 
-    def __init__(self, host: ChangingHost, seconds: float = SECONDS) -> None:
+    `warnings` tell where they do not.
+    """
+
+    def __init__(self, host: ChangingHost, seconds: float) -> None:
         self._host = host
         self._seconds = seconds
         self.warnings: list[str] = []

@@ -16,6 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.made_vfs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import assigned_function
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.record import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state import PfState
@@ -383,3 +384,14 @@ def test_each_pf_is_decided_on_with_the_record_as_it_is_by_then():
     reconciling = Reconciling(None, None, record, Outcome(), check_mode=False)
     reconciling.make_vfs(snapshot, run, persistent=False)
     assert run.known == [["0000:01:00.0", "0000:02:00.0"], ["0000:01:00.7", "0000:02:00.7"]]
+
+
+def test_what_was_held_back_for_nobody_is_let_go(lab_host):
+    lab_host.kernel.store("/sys/bus/pci/drivers/nvme/unbind", OTHER)
+    lab_host.kernel.store(f"/sys/bus/pci/devices/{OTHER}/driver_override", NO_DRIVER)
+    told = lab_host.flow(check_mode=True).reconcile()
+    assert [(step.address, step.before.override) for step in told.let_go] == [(OTHER, NO_DRIVER)]
+    assert (told.changed, lab_host.kernel.override(OTHER)) == (True, NO_DRIVER)
+    assert lab_host.flow().reconcile().changed
+    assert (lab_host.kernel.driver(OTHER), lab_host.kernel.override(OTHER)) == ("nvme", None)
+    assert not lab_host.flow().reconcile().changed

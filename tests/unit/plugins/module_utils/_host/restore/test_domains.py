@@ -104,7 +104,7 @@ def program(host, monkeypatch):
     for module in (boot, domains):
         monkeypatch.setattr(module, "Tree", lambda: host.tree)
         monkeypatch.setattr(module, "restored_host", lambda _tree, _domains=None: host.system)
-    monkeypatch.setattr(boot, "PF_SECONDS", 0)
+    monkeypatch.setattr(boot, "DRIVER_SECONDS", 0)
     monkeypatch.setattr(
         boot.Restore.__init__, "__kwdefaults__", {**boot.Restore.__init__.__kwdefaults__, "device_seconds": 0}
     )

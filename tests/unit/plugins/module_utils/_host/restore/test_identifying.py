@@ -1,0 +1,112 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Cards whose serial number only their own driver shows, at the start of a host that keeps this driver off them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended, Programs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
+
+NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
+DISK = {"name": "disk", "address": NVME}
+VFIO, KEPT_OFF, OWN = ("vfio-pci", "vfio-pci"), (None, NO_DRIVER), ("nvme", None)
+SERIAL = "/sys/devices/*/*/{}/nvme/nvme*/serial"
+
+
+def binding(host, address):
+    return host.kernel.driver(address), host.kernel.override(address)
+
+
+@pytest.fixture(autouse=True)
+def udev(monkeypatch):
+    """What udev was asked to look at."""
+    asked = []
+    monkeypatch.setattr(Programs, "path", lambda _programs, name: f"/usr/bin/{name}")
+    monkeypatch.setattr(Programs, "run", lambda _programs, *words, **_options: asked.append(words) or Ended(0, "", ""))
+    return asked
+
+
+@pytest.fixture
+def disk_host(lab_host):
+    """Its disk is claimed for a domain, and comes back."""
+    lab_host.claim(DISK, persist=True)
+    return lab_host
+
+
+def drivers_of(host, address):
+    """The drivers that a function got, in this order, and whether udev was to leave its disk alone then."""
+    got = []
+    store = host.kernel.store
+
+    def noted(path, text):
+        before = host.kernel.driver(address)
+        store(path, text)
+        now = host.kernel.driver(address)
+        if now is not None and now != before:
+            got.append((now, os.path.exists(f"{host.root}{IDENTIFYING}")))
+
+    host.kernel.store = noted
+    return got
+
+
+def test_its_own_driver_tells_that_it_is_the_one_and_udev_looks_for_nothing_meanwhile(disk_host, udev):
+    Reboots(disk_host).start()
+    assert binding(disk_host, NVME) == KEPT_OFF
+    got = drivers_of(disk_host, NVME)
+    restore = restored(disk_host)
+    assert (restore.failed, restore.warnings) == ([], [])
+    assert got == [("nvme", True), ("vfio-pci", False)]
+    assert binding(disk_host, NVME) == VFIO
+    assert udev == []
+    assert not os.path.exists(f"{disk_host.root}{IDENTIFYING}")
+
+
+def test_another_one_of_its_model_stays_with_its_driver_and_udev_looks_at_its_disk(disk_host, udev):
+    Reboots(disk_host).start(files={SERIAL.format(NVME): "ANOTHER\n"})
+    assert binding(disk_host, NVME) == KEPT_OFF
+    told = reasons(restored(disk_host))
+    assert "serial ANOTHER" in told[NVME]
+    assert "serial LABNVME0" in told[NVME]
+    assert binding(disk_host, NVME) == OWN
+    ((program, *words, parent),) = udev
+    assert (program, words) == ("udevadm", ["trigger", "--action=add", "--subsystem-match=block"])
+    assert parent.endswith(NVME)
+
+
+def test_one_that_changed_places_with_another_one_of_its_model_is_found(disk_host):
+    files = {SERIAL.format(NVME): "LABNVME1\n", SERIAL.format(OTHER): "LABNVME0\n"}
+    Reboots(disk_host).start(files=files)
+    restore = restored(disk_host)
+    assert restore.failed == []
+    assert (binding(disk_host, NVME), binding(disk_host, OTHER)) == (OWN, VFIO)
+    assert f"{NVME} is at {OTHER} now" in restore.done
+
+
+def test_where_the_driver_shows_no_number_the_place_counts_with_a_warning(disk_host):
+    Reboots(disk_host).start(files={SERIAL.format(NVME): "\n"})
+    restore = restored(disk_host)
+    assert restore.failed == []
+    assert binding(disk_host, NVME) == VFIO
+    assert [warning for warning in restore.warnings if "its serial is not known" in warning and NVME in warning]
+
+
+def test_a_disk_that_the_host_took_meanwhile_stays_with_it(disk_host):
+    Reboots(disk_host).start()
+    store = disk_host.kernel.store
+
+    def mounted(path, text):
+        store(path, text)
+        for namespace in disk_host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1"):
+            disk_host.mount(namespace.name)
+
+    disk_host.kernel.store = mounted
+    told = reasons(restored(disk_host))
+    assert "mounted_fs" in told[NVME]
+    assert disk_host.kernel.driver(NVME) == "nvme"
