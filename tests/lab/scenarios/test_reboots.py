@@ -18,7 +18,7 @@ from tests.reboots.verdict import RESTORE_UNIT
 
 #: All that is configured, but for what belongs to libvirt, its hooks excepted, and what a boot changes by itself.
 _FILES = (
-    "find /boot /etc ! -path '*/facts.d/*' ! -name random-seed ! -path '/etc/lvm/*' "
+    "find /boot /etc ! -path '/etc/ansible*' ! -name random-seed ! -path '/etc/lvm/*' "
     "\\( ! -path '/etc/libvirt/*' -o -path '/etc/libvirt/hooks*' \\) "
     "\\( -type f -printf '%M %u ' -exec sha256sum {} \\; -o -printf '%M %u %p %l\\n' \\) | sort"
 )
