@@ -156,3 +156,15 @@ def test_what_is_no_xml_refuses_nothing(libvirt):
 def test_a_word_that_nobody_knows(capsys):
     assert main(["begin"]) == 2
     assert "boot, domains, hook" in capsys.readouterr().err
+
+
+def test_a_device_that_moved_away_from_a_definition_that_somebody_wrote(lab_host, monkeypatch, capsys):
+    """What was claimed with attach: [] is in it by hand; at its address there is another disk by now."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim(DISK, persist=True, attach=())
+    lab_host.domain.xml[CONFIG] = domain_xml(hostdev_xml(NVME, managed=True))
+    Reboots(lab_host).start(buses={"04": "81", "81": "04"})
+    restored(lab_host)
+    libvirt = Libvirt(lab_host, monkeypatch, capsys)
+    assert libvirt.ask() == REFUSED
+    assert "definition has not followed" in libvirt.told
