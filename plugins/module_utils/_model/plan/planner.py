@@ -11,8 +11,7 @@ from ..address import address_order
 from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import LIVE
-from ..host.device import Binding, host_driven
-from ..persistence.rules import NO_DRIVER
+from ..host.device import NO_DRIVER, Binding, host_driven
 from .domain.attaching import entering
 from .domain.leaving import leaving, stays_in_guest
 from .domain.root_ports import check_slots, root_ports_step

@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended, Programs
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import identifying
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
 
 NVME, OTHER = "0000:04:00.0", "0000:81:00.0"

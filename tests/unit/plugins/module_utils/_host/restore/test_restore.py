@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
