@@ -200,7 +200,6 @@ FILES: tuple[str, ...] = (
     "_model/nearest.py",
     "_model/persistence/hook.py",
     "_model/persistence/paths.py",
-    "_model/persistence/rules.py",
     "_model/persistence/wanted.py",
     "_model/plan/aside.py",
     "_model/plan/diff.py",

@@ -14,6 +14,8 @@ if t.TYPE_CHECKING:
 # include/uapi/linux/pci_regs.h, PCI_EXT_CAP_ID_DSN; the list begins behind the space of conventional PCI.
 _DEVICE_SERIAL_NUMBER = 0x0003
 _EXTENDED_CAPABILITIES = 0x100
+# The last one is on all of Realtek's, as their data sheets have it for 00:e0:4c:68:00:01.
+_OF_NO_CARD = (bytes(8), b"\xff" * 8, bytes.fromhex("00e04c6800000001"))
 _MOST_CAPABILITIES = (4096 - _EXTENDED_CAPABILITIES) // 8
 
 
@@ -58,7 +60,7 @@ def pcie_serial(read: t.Callable[[int, int], bytes]) -> str | None:
         header = int.from_bytes(read(place, 4), "little")
         if header & 0xFFFF == _DEVICE_SERIAL_NUMBER:
             number = read(place + 4, 8)
-            known = len(number) == 8 and number not in (bytes(8), b"\xff" * 8)
+            known = len(number) == 8 and number not in _OF_NO_CARD
             return "-".join(f"{byte:02x}" for byte in reversed(number)) if known else None
         place = header >> 20 & 0xFFC
         if place < _EXTENDED_CAPABILITIES:

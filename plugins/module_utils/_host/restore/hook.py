@@ -25,7 +25,7 @@ from ..record.record_file import RecordFile
 from ..sysfs import Tree
 
 if t.TYPE_CHECKING:
-    from ..._model.claims.claim import Holding
+    from ..._model.claims.claim import Claim, Holding
     from ..._model.claims.tracker import Tracker
 
 
@@ -74,7 +74,7 @@ def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:
         if address in moved:
             yield _moved(moved[address])
         elif holder is not None and holder.owner.id == uuid:
-            yield from _why_not(tree, holder.holdings[address])
+            yield from _why_not(tree, holder, holder.holdings[address])
         elif holder is not None and holder.owner.kind == "domain":
             yield f"{address} is held by {holder.owner}"
 
@@ -88,7 +88,7 @@ def _moved(held: Holding) -> str:
     )
 
 
-def _why_not(tree: Tree, held: Holding) -> t.Iterator[str]:
+def _why_not(tree: Tree, claim: Claim, held: Holding) -> t.Iterator[str]:
     address = held.address
     device = read_device(tree, address)
     claimed = described(held.identity)
@@ -103,4 +103,8 @@ def _why_not(tree: Tree, held: Holding) -> t.Iterator[str]:
         try:
             check_unused(ChangingHost(tree).inventory_of([address], ask_libvirt=False), address)
         except HostdevError as error:
-            yield error.message
+            # What was accepted of it when it was claimed is so at each start.
+            if any(
+                found["override"] is None or found["code"] not in claim.allow for found in error.details["blockers"]
+            ):
+                yield error.message

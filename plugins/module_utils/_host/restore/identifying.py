@@ -42,7 +42,9 @@ def not_told(device: PciDevice, held: Holding) -> bool:
 
 
 class Identifying:
-    """Has the drivers of claimed functions show their serial numbers, within `seconds` each.
+    """Has the drivers of claimed functions show their serial numbers, within `seconds` for all of them together.
+
+    A host may have dozens of disks, and its unit has an end (_model/persistence/units.py).
 
     `warnings` tell where they do not.
     """
@@ -67,8 +69,8 @@ class Identifying:
         if not untold:
             return
         with self._alone():
-            for device, one, driver in untold:
-                self._identify(device, one, driver)
+            given = [(device, one, driver) for device, one, driver in untold if self._given(device, driver)]
+            self._await(given)
         for device, one, _driver in untold:
             self._given_back(device.address, one)
 
@@ -84,22 +86,28 @@ class Identifying:
             with contextlib.suppress(OSError):
                 files.remove(IDENTIFYING)
 
-    def _identify(self, device: PciDevice, held: Holding, driver: str) -> None:
+    def _given(self, device: PciDevice, driver: str) -> bool:
+        """Give a function to its driver; returns whether that has it."""
         step = DriverStep(device.address, device.binding, Binding(driver, None))
         try:
             Executors(self._host, 0).apply(step)
         except HostdevError as error:
             self.warnings.append(_warning(device.address, error.message))
-            return
+            return False
+        return True
+
+    def _await(self, given: t.Sequence[tuple[PciDevice, Holding, str]]) -> None:
         end = time.monotonic() + self._seconds
-        while True:
-            now = read_device(self._host.tree, device.address)
-            if now is not None and not not_told(now, held):
-                return
-            if now is None or time.monotonic() >= end:
-                break
+        silent = [one for one in given if not self._is_told(*one[:2])]
+        while silent and time.monotonic() < end:
             time.sleep(_PAUSE)
-        self.warnings.append(_warning(device.address, f"{driver} does not show it"))
+            silent = [one for one in silent if not self._is_told(*one[:2])]
+        for device, _held, driver in silent:
+            self.warnings.append(_warning(device.address, f"{driver} does not show it"))
+
+    def _is_told(self, device: PciDevice, held: Holding) -> bool:
+        now = read_device(self._host.tree, device.address)
+        return now is not None and not not_told(now, held)
 
     def _given_back(self, address: str, held: Holding) -> None:
         """Have udev look at the disks of one that is another, which stays with its driver."""

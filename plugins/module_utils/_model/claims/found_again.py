@@ -50,7 +50,7 @@ class Finder:
         if there is not None and self._is(there, held):
             return there.address
         # It has come to another slot: only a serial number tells that.
-        return next((device.address for device in self._with_serial(held) if is_it(device, held)), None)
+        return next((device.address for device in self._with_serial(held) if self._is(device, held)), None)
 
     def _is(self, device: PciDevice, held: Holding) -> bool:
         """As `is_it`. A path is no proof where another device has the serial number: cards have changed places.
@@ -59,10 +59,11 @@ class Finder:
         """
         if not is_it(device, held):
             return False
-        serials = _serial_numbers(held.identity)
-        return not set(serials).isdisjoint(_serial_numbers(device.identity)) or not any(
-            is_it(other, held) for other in self._with_serial(held)
-        )
+        marked = {other.address for other in self._with_serial(held) if is_it(other, held)}
+        if len(marked) > 1:
+            # Some makers give all cards of a model one number, as Realtek does: then it tells nothing.
+            return device.stable_path == held.identity.get("stable_path")
+        return not marked or device.address in marked
 
     def _with_serial(self, held: Holding) -> list[PciDevice]:
         """The devices that have a serial number of a held one, in the order of their addresses."""
@@ -118,7 +119,10 @@ def followed(tracker: Tracker, inventory: Inventory) -> Followed:
         moves[address] = _nowhere(address, {*found, *moves.values()})
     made = Tracker((), tracker.waiting.values(), tracker.set_aside.values(), tracker.made_vfs.values())
     for claim in tracker:
-        holdings = {address: _at(one, moves.get(address), inventory) for address, one in claim.holdings.items()}
+        defined = claim.owner.kind == "domain"
+        holdings = {
+            address: _at(one, moves.get(address), inventory, defined=defined) for address, one in claim.holdings.items()
+        }
         made.put(replace(claim, holdings={one.address: one for one in holdings.values()}))
     return Followed(made, moves)
 
@@ -146,7 +150,8 @@ def _nowhere(address: str, known: t.Collection[str]) -> str:
     )
 
 
-def _at(held: Holding, address: str | None, inventory: Inventory) -> Holding:
+def _at(held: Holding, address: str | None, inventory: Inventory, *, defined: bool) -> Holding:
+    """The holding at an address; `defined` says that a domain may have it, also by an element that is not ours."""
     if address is None:
         return held
     device = inventory.devices.get(address)
@@ -157,5 +162,5 @@ def _at(held: Holding, address: str | None, inventory: Inventory) -> Holding:
         address=address,
         identity={**held.identity, "stable_path": path},
         stood_before={place: sourced(xml, address) for place, xml in held.stood_before.items()},
-        moved_from=None if defined_at == address or not held.attach else defined_at,
+        moved_from=None if defined_at == address or not defined else defined_at,
     )

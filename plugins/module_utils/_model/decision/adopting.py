@@ -15,6 +15,7 @@ from dataclasses import replace
 from ..address import address_order
 from ..claims.claim import Claim, Holding, Owner
 from ..claims.identity import moved_devices, waiting_device
+from ..guards.function import use_blockers
 from ..guest.domain import CONFIG, LIVE, PLACES
 from ..host.device import host_driven
 from ..plan.domain.attaching import with_guest_addresses
@@ -133,6 +134,12 @@ class _Adopting:
         device = self._inventory.devices.get(address)
         if device is None:
             return "there is no such device on this host; take it out of the domain, or put the card back"
+        if self._wish.persist or self._tracker.claim_of(Owner("domain", domain.uuid, domain.name)).persist:
+            # At the next start nobody uses it yet, and no guard is in the way of what is on record.
+            blockers = use_blockers(address, self._inventory.host_uses.get(address, ())) if host_driven(device) else []
+            if blockers:
+                told = "; ".join(f"{blocker.code}: {blocker.detail}" for blocker in blockers)
+                return f"the host itself uses it ({told}), and with persist it would be without it from its next start"
         if address in self._moved:
             return f"it is another one's device that moved here ({self._moved[address]})"
         if waiting_device(self._tracker, device) is not None:

@@ -12,8 +12,7 @@ from dataclasses import replace
 from ..claims.found_again import Finder, described
 from ..errors import HostdevError
 from ..guest.domain_uses import uses_by_address
-from ..host.device import Binding
-from ..persistence.rules import NO_DRIVER
+from ..host.device import NO_DRIVER, Binding
 from ..plan.domain.following import followed_claim, followed_domain, following
 from ..plan.plan import CLAIM, Change, Plan
 from ..plan.steps import DriverStep

@@ -19,6 +19,10 @@ DEVICE_TYPES = (TYPE_PCI, TYPE_PF, TYPE_VF, TYPE_VDPA)
 KindKey = tuple[str, str, str, str, t.Optional[int]]
 
 
+NO_DRIVER = "kvm-hostdev"
+"""The driver_override of a function that our rules hold back at boot: the name of no driver, so that none binds it."""
+
+
 def named_vfio(driver: str) -> bool:
     """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""
     return driver.replace("_", "-").endswith("vfio-pci")

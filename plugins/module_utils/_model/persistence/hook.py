@@ -23,7 +23,7 @@ fi
 [ "$status" != {refused} ] || exit 1
 # Nobody can tell whether the devices are those on record: libvirt would bind whatever is at their addresses by now.
 case $xml in
-*"<hostdev "* | *"type='hostdev'"*) ;;
+*"<hostdev "* | *"type='hostdev'"* | *"<disk type='nvme'"*) ;;
 *) exit 0 ;;
 esac
 echo "kvm.hostdev: $1 is not started: its devices can't be looked at ($python $program: $status)." \

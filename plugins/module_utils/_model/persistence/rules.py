@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ..host.device import NO_DRIVER
 from .paths import IDENTIFYING, MARK, PROGRAM
 from .wanted import STORAGE, persistent_functions
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Holding
     from ..claims.tracker import Tracker
-
-NO_DRIVER = "kvm-hostdev"
-"""What a function's driver_override is until then: the name of no driver, so that none binds it."""
 
 _ROOT = re.compile(r"([0-9a-f]{4,})_([0-9a-f]{2})_([0-9a-f]{2}\.[0-7])")
 _BELOW = re.compile(r"[0-9a-f]{2}_([0-9a-f]{2}\.[0-7])")

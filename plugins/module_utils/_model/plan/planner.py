@@ -11,7 +11,7 @@ from ..address import address_order
 from ..claims.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import LIVE
-from ..host.device import Binding, host_driven
+from ..host.device import NO_DRIVER, Binding, host_driven
 from .domain.attaching import entering
 from .domain.leaving import leaving, stays_in_guest
 from .domain.root_ports import check_slots, root_ports_step
@@ -83,7 +83,9 @@ def _giving_back(snapshot: Snapshot, change: Change, domain: Domain | None) -> t
         if used_where_it_is(inventory, present):
             yield from _unpinned(present, held)
             continue
-        if change.to_host:
+        # What our rule kept from the host's drivers was so on behalf of a record, and is to be nobody's for good.
+        to_host = change.to_host or held.original.override == NO_DRIVER
+        if to_host:
             wanted = Binding(present.driver if host_driven(present) else snapshot.host_driver(present), None)
         elif held.adopted and (not present.vfio or present.driver == held.original.driver):
             # What was with a VFIO driver before is left so, but with its own where a request had named another.
@@ -92,7 +94,7 @@ def _giving_back(snapshot: Snapshot, change: Change, domain: Domain | None) -> t
             wanted = held.original
         if present.binding != wanted:
             _check_unused(inventory, address, domain, "to give it back to the host's driver")
-            yield DriverStep(address, present.binding, wanted, change.to_host)
+            yield DriverStep(address, present.binding, wanted, to_host)
 
 
 def _unpinned(present: PciDevice, held: Holding) -> t.Iterator[DriverStep]:

@@ -308,3 +308,13 @@ def test_a_record_that_can_not_be_written_changes_nothing(lab_host, monkeypatch)
     with pytest.raises(HostdevError):
         adopt(host)
     assert (host.host_state(), host.record_or_none()) == (before, None)
+
+
+@pytest.mark.parametrize("persist", [False, True])
+def test_what_the_host_itself_uses_is_not_taken_from_it_at_its_next_start(lab_host, persist):
+    host = by_hand(lab_host, NVME)
+    (block,) = (path.name for path in (host.root / "sys/class/block").iterdir() if NVME in os.path.realpath(path))
+    host.mount(block)
+    adoption = adopt(host, persist=persist).adoption
+    assert bool(adoption.claims) is not persist
+    assert any("the host itself uses it (mounted_fs" in line for line in adoption.warnings) is persist

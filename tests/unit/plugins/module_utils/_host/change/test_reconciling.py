@@ -16,7 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.made_vfs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import assigned_function
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.record import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state import PfState

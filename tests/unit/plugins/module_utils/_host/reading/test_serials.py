@@ -45,6 +45,7 @@ def config(*capabilities, header_type=0):
         (config((0x100, AER, 0x40, b"")), None),
         (config((0x100, SERIAL, 0, bytes(8))), None),
         (config((0x100, SERIAL, 0, b"\xff" * 8)), None),
+        (config((0x100, SERIAL, 0, bytes.fromhex("00e04c6800000001"))), None),
         (config((0x100, SERIAL, 0, NUMBER))[:0x108], None),
         (config((0x100, SERIAL, 0, NUMBER))[:256], None),
         (config()[:64], None),

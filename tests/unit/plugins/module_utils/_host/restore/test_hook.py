@@ -8,12 +8,15 @@ from __future__ import annotations
 import io
 import json
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import hook
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import main as main_file
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.hook import REFUSED
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS, RECORD
@@ -156,3 +159,32 @@ def test_what_is_no_xml_refuses_nothing(libvirt):
 def test_a_word_that_nobody_knows(capsys):
     assert main(["begin"]) == 2
     assert "boot, domains, hook" in capsys.readouterr().err
+
+
+def test_a_device_that_moved_away_from_a_definition_that_somebody_wrote(lab_host, monkeypatch, capsys):
+    """What was claimed with attach: [] is in it by hand; at its address there is another disk by now."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim(DISK, persist=True, attach=())
+    lab_host.domain.xml[CONFIG] = domain_xml(hostdev_xml(NVME, managed=True))
+    Reboots(lab_host).start(buses={"04": "81", "81": "04"})
+    restored(lab_host)
+    libvirt = Libvirt(lab_host, monkeypatch, capsys)
+    assert libvirt.ask() == REFUSED
+    assert "definition has not followed" in libvirt.told
+
+
+@pytest.mark.parametrize("allow", [(), ("boot_vga",)])
+def test_a_use_that_was_accepted_when_it_was_claimed_is_accepted_at_each_start(lab_host, monkeypatch, capsys, allow):
+    """With managed='yes' it has the host's driver again whenever the guest is shut off."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim(DISK, persist=True, allow=frozenset(allow))
+    Reboots(lab_host).start(kept_off=False)
+
+    def console(_host, addresses, **_options):
+        found = lab_host.system.inventory_of(addresses, ask_libvirt=False)
+        found.host_uses = {NVME: (HostUse("boot_vga", NVME, "it has a link"),)}
+        return found
+
+    monkeypatch.setattr(hook, "ChangingHost", lambda _tree: SimpleNamespace(inventory_of=partial(console, None)))
+    libvirt = Libvirt(lab_host, monkeypatch, capsys)
+    assert libvirt.ask() == (0 if allow else REFUSED)

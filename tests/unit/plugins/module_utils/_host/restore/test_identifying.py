@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import time
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended, Programs
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import identifying
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
 
 NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
@@ -110,3 +114,20 @@ def test_a_disk_that_the_host_took_meanwhile_stays_with_it(disk_host):
     told = reasons(restored(disk_host))
     assert "mounted_fs" in told[NVME]
     assert disk_host.kernel.driver(NVME) == "nvme"
+
+
+def test_all_cards_are_waited_for_together(lab_host):
+    """One after the other dozens of disks would outlast the unit's time."""
+    lab_host.claim({"name": "disks", "specs": [{"address": NVME}, {"address": OTHER}], "count": 2}, persist=True)
+    Reboots(lab_host).start(files={SERIAL.format(address): "\n" for address in (NVME, OTHER)})
+    got = drivers_of(lab_host, OTHER)
+    waited = []
+    sleep = time.sleep
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identifying.time, "sleep", lambda seconds: (waited.append(list(got)), sleep(seconds)))
+        system = dataclasses.replace(lab_host.system, domains=None)
+        restore = Restore(system, lab_host.file, driver_seconds=0.3, device_seconds=0)
+        restore.run()
+    assert waited
+    assert all(("nvme", True) in before for before in waited)
+    assert len(restore.warnings) == 2

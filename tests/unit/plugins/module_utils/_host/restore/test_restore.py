@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import NO_DRIVER
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
@@ -412,3 +412,13 @@ def test_after_a_power_cut_anywhere_the_next_start_brings_all_back(vfs_host, mon
         if cut.left > 0:
             break
     assert number > 8, "there are that many effects"
+
+
+def test_what_was_held_back_when_it_was_claimed_goes_to_the_hosts_driver_once_it_is_released(lab_host):
+    """As a disk that was put in the place of a broken one while the host runs: no unit lets that go."""
+    lab_host.kernel.store("/sys/bus/pci/drivers/nvme/unbind", NVME)
+    lab_host.kernel.store(f"/sys/bus/pci/devices/{NVME}/driver_override", NO_DRIVER)
+    lab_host.claim(DISK)
+    assert binding(lab_host, NVME) == VFIO
+    lab_host.release()
+    assert binding(lab_host, NVME) == OWN

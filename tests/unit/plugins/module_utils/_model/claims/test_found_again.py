@@ -58,6 +58,8 @@ def card(address, path, **fields):
         ({"pcie_serial": "X"}, [card(A, A), card(B, B, pcie_serial="X")], B),
         ({"pcie_serial": "X", "serial": "M"}, [card(A, A, pcie_serial="Y", serial="M")], None),
         ({"serial": "X"}, [card("0000:05:00.1", "0000:05:00.1", serial="X")], None),
+        ({"pcie_serial": "X"}, [card(A, B, pcie_serial="X"), card(B, A, pcie_serial="X")], B),
+        ({"pcie_serial": "X"}, [card(A, B, pcie_serial="X"), card(B, C, pcie_serial="X")], None),
     ],
 )
 def test_where_a_device_is(on_record, there, found):
@@ -116,10 +118,16 @@ def test_one_that_is_where_its_definition_has_it_again_did_not_move():
     assert next(iter(there.tracker)).holdings[A].moved_from is None
 
 
-def test_one_that_was_not_attached_has_no_definition_to_follow():
+def test_one_of_an_owner_that_is_no_domain_has_no_definition_to_follow():
     tracker = Tracker([claim(DPDK, replace(held(A), attach=()))])
     there = followed(tracker, inventory(card(B, A)))
     assert next(iter(there.tracker)).holdings[B].moved_from is None
+
+
+def test_one_that_we_did_not_attach_may_be_in_a_definition_by_hand():
+    tracker = Tracker([claim(WEB, replace(held(A), attach=()))])
+    there = followed(tracker, inventory(card(B, A)))
+    assert next(iter(there.tracker)).holdings[B].moved_from == A
 
 
 def test_one_in_another_slot_has_the_path_of_that_from_then_on():

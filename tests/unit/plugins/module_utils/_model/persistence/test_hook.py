@@ -58,7 +58,12 @@ def test_at_all_else_nothing_is_run_and_nothing_refused(run, words):
 
 @pytest.mark.parametrize("without", ["python", "program", None])
 @pytest.mark.parametrize(
-    "xml", ["<domain><devices>\n<hostdev mode='subsystem' type='pci'/>", "<domain><interface type='hostdev'/>"]
+    "xml",
+    [
+        "<domain><devices>\n<hostdev mode='subsystem' type='pci'/>",
+        "<domain><interface type='hostdev'/>",
+        "<domain><disk type='nvme' device='disk'/>",
+    ],
 )
 def test_where_nobody_can_look_a_domain_with_devices_does_not_start_and_the_log_says_why(run, without, xml):
     status, _out, err = run("web1", "prepare", "begin", "-", without=without, xml=xml, status=127)
