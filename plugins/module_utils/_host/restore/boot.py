@@ -34,6 +34,7 @@ from ..sysfs import Tree
 from .host import restored_host
 from .identifying import Identifying
 from .journal import note, tell
+from .rules_followed import have_rules_follow
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
@@ -84,17 +85,25 @@ class Restore:
         self.failed: list[Failure] = []
 
     def run(self) -> None:
-        """Never raises HostdevError: a record that can't be read is a failure like any other, and nothing is bound."""
+        """Never raises: a record that can't be read is a failure like any other, and nothing is bound."""
         tree = self._host.tree
         try:
             with locked(tree.local(self._lock_path), seconds=60, doing="restore at boot"):
                 record = self._file.read(machine_id(tree))
                 # A PF may be where the record still has a device that is elsewhere by now.
                 self._follow(record, self._inventory())
-                self._make_vfs(record)
-                self._bind(record)
+                try:
+                    self._make_vfs(record)
+                    self._bind(record)
+                finally:
+                    self._let_strangers_go(read_snapshot(self._host, record.tracker))
+                stale = have_rules_follow(tree, record.tracker) if self._moved else None
+                self.warnings.extend([] if stale is None else [stale])
         except HostdevError as error:
             self.failed.append(Failure(self._file.path, None, error))
+        except Exception as error:  # a defect of ours, or a host unlike any we know: say so, and leave the note
+            told = HostdevError("unexpected", subject=f"Unexpected {type(error).__name__}", found=str(error))
+            self.failed.append(Failure(self._file.path, None, told))
         self.done.extend(f"{was} is at {now} now" for was, now in self._moved.items() if not is_nowhere(now))
 
     def _inventory(self) -> Inventory:
@@ -157,7 +166,6 @@ class Restore:
         finder = Finder(snapshot.inventory)
         for claim in persistent_claims(snapshot.tracker):
             self._bring_back(snapshot, finder, claim)
-        self._let_strangers_go(snapshot)
 
     def _follow(self, record: Record, inventory: Inventory) -> None:
         """Have the record name devices by the addresses that they have now.

@@ -17,6 +17,7 @@ from ..record.record_file import RecordFile
 from ..sysfs import Tree
 from .host import restored_host
 from .journal import note, tell
+from .rules_followed import have_rules_follow
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
@@ -81,6 +82,8 @@ class Domains:
         self.done.extend(f"{was} is at {now} now" for was, now in outcome.moved.items())
         self.done.extend(str(step) for plan in outcome.plans for step in plan.steps)
         tracker = self._file.read(machine_id(self._host.tree)).tracker
+        stale = have_rules_follow(self._host.tree, tracker) if outcome.moved else None
+        self.warnings.extend([] if stale is None else [stale])
         for claim in persistent_claims(tracker):
             whole = all(failure.owner is None or failure.owner.key != claim.owner.key for failure in self.failed)
             if claim.owner.kind == "domain" and whole:

@@ -76,7 +76,10 @@ def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:
         elif holder is not None and holder.owner.id == uuid:
             yield from _why_not(tree, holder, holder.holdings[address])
         elif holder is not None and holder.owner.kind == "domain":
-            yield f"{address} is held by {holder.owner}"
+            yield (
+                f"{address} is held by {holder.owner}: release it there first, or with orphans: true where that domain "
+                "exists no more"
+            )
 
 
 def _moved(held: Holding) -> str:

@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs im
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import identifying
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING, RULES
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
 
 NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
@@ -91,6 +91,22 @@ def test_one_that_changed_places_with_another_one_of_its_model_is_found(disk_hos
     assert restore.failed == []
     assert (binding(disk_host, NVME), binding(disk_host, OTHER)) == (OWN, VFIO)
     assert f"{NVME} is at {OTHER} now" in restore.done
+
+
+def test_the_rules_follow_one_that_has_come_to_another_slot(disk_host):
+    files = {SERIAL.format(NVME): "LABNVME1\n", SERIAL.format(OTHER): "LABNVME0\n"}
+    Reboots(disk_host).start(files=files)
+    disk_host.write(RULES, "# as they were\n")
+    restored(disk_host)
+    text = (disk_host.root / RULES[1:]).read_text()
+    assert "pci0000:80/0000:80:00.0/0000:??:00.0" in text
+    assert "0000:00:13.0" not in text
+
+
+def test_without_rules_none_are_made(disk_host):
+    Reboots(disk_host).start({"04": "06"})
+    restored(disk_host)
+    assert not disk_host.tree.exists(RULES)
 
 
 def test_where_the_driver_shows_no_number_the_place_counts_with_a_warning(disk_host):

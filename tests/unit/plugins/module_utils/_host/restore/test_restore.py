@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
@@ -422,3 +423,16 @@ def test_what_was_held_back_when_it_was_claimed_goes_to_the_hosts_driver_once_it
     assert binding(lab_host, NVME) == VFIO
     lab_host.release()
     assert binding(lab_host, NVME) == OWN
+
+
+def test_a_defect_of_ours_is_told_and_strangers_are_let_go_all_the_same(disk_host, monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError("nobody thought of this")
+
+    Reboots(disk_host).start()
+    (path,) = disk_host.root.glob(f"sys/devices/*/*/{NVME}/subsystem_device")
+    path.write_text("0x1999\n")
+    monkeypatch.setattr(Restore, "_bring_back", broken)
+    told = reasons(restored(disk_host))
+    assert [text for text in told.values() if "ZeroDivisionError: nobody thought of this" in text]
+    assert binding(disk_host, NVME) == OWN
