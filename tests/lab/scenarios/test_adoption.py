@@ -54,16 +54,16 @@ def test_a_guest_s_device_is_written_down_and_given_up_again_as_it_stands(
     result = play(
         lab.inventory(),
         tasks(
-            reading("by hand"),
+            reading("at first"),
             {"name": "foretold", **adopt, "check_mode": True},
-            reading("foretold"),
+            reading("once foretold"),
             {"name": "adopted", **adopt},
-            reading("adopted"),
+            reading("once adopted"),
             {"name": "again", **adopt},
             {"name": "audit", "kvm.hostdev.pci_reconcile": {}, "check_mode": True},
             {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["drift", "claims"]}},
             {"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}},
-            reading("released"),
+            reading("once released"),
         ),
     )
     assert result.code == 0, result.output
@@ -77,10 +77,10 @@ def test_a_guest_s_device_is_written_down_and_given_up_again_as_it_stands(
     facts = result.of("facts").result["ansible_facts"]["hostdev"]
     assert (facts["drift"], len(facts["claims"])) == ([], 1)
 
-    start = state_at(result, "by hand")
+    start = state_at(result, "at first")
     assert start.has_hostdev("web1", "config", VF)
     assert start.has_hostdev("web1", "live", VF)
-    for when in ("foretold", "adopted", "released"):
+    for when in ("once foretold", "once adopted", "once released"):
         state = state_at(result, when)
         assert (state.bindings, state.domains) == (start.bindings, start.domains)
-    assert state_at(result, "foretold").claims() == state_at(result, "released").claims() == []
+    assert state_at(result, "once foretold").claims() == state_at(result, "once released").claims() == []
