@@ -24,6 +24,7 @@ def main() -> None:
     # Autostart is over when libvirt answers; what starts domains after it is one of the boot's jobs.
     _said("systemctl", "is-system-running", "--wait")
     connection = libvirt.open("qemu:///system")
+    ended = dict(filter(None, map(_started_again, connection.listAllDomains())))
     domains = {domain.name(): _domain(domain) for domain in connection.listAllDomains()}
     failed = _said("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--full")
     seen = {
@@ -32,6 +33,7 @@ def main() -> None:
         "failed": [line.split()[0] for line in failed.splitlines() if line.strip()],
         "journal": _journal("kvm-hostdev-restore", "kvm-hostdev-domains"),
         "libvirt": _journal("libvirtd"),
+        "ended": ended,
         "record": _text(Path(_RECORD)),
         "restored": _text(Path("/run/kvm.hostdev/restored.json")),
     }
@@ -51,6 +53,24 @@ def _function(path: Path) -> tuple[str, str]:
     driver = path / "driver"
     override = _text(path / "driver_override").strip()
     return driver.resolve().name if driver.is_symlink() else "", "" if override == "(null)" else override
+
+
+def _started_again(domain: Any) -> tuple[str, str] | None:
+    """Start a domain again that was started since the boot and has ended since; return its name and its log's end.
+
+    Under nested emulation a guest's kernel dies now and then. Who was never started, or could not be, stays off.
+    """
+    state, reason = domain.state()
+    of_itself = (libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED)
+    if state != libvirt.VIR_DOMAIN_SHUTOFF or reason not in of_itself:
+        return None
+    folder = Path("/var/log/libvirt/qemu")
+    log, console = (_text(folder / f"{domain.name()}{end}")[-1500:] for end in (".log", "-console.log"))
+    try:
+        domain.create()
+    except libvirt.libvirtError as error:
+        log += f"\n{error}"
+    return domain.name(), f"reason {reason}: {log}\n{console}"
 
 
 def _domain(domain: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Boot:
         domains = (f"{name} {'runs' if domain.runs else 'is off'}" for name, domain in self.seen.domains.items())
         faults = len(self.verdict.faults)
         end = f"{faults} faults" if faults else "as it should be"
+        end += "".join(f"; {part}" for part in self.said if part.endswith("had ended"))
         there = f"{self.back} of {len(CLAIMED)} functions back"
         return f"{self.change.text}: {there}, {', '.join(domains)}; {end}; {self.seconds:.0f} s"
 
@@ -146,6 +147,7 @@ class Trial:
             self.host.sh(f"cp -a {_KEPT}/* /")
         back = sum(verdict.came_back(card, seen) for card in expected.cards)
         said = {part: looked[part] for part in ("journal", "restored", "libvirt")}
+        said.update({f"{name}, which had ended": log for name, log in looked["ended"].items()})
         said["facts"] = f"{seen.drift} {seen.facts}"
         return Boot(change, seen, found, back, said, time.monotonic() - began)
 
