@@ -48,7 +48,8 @@ class Adopting:
         if self._host.domains is not None:
             self._host.domains.check_hypervisor()
             if wish.domains is not None:
-                wish = replace(wish, domains=frozenset(self._host.domains.find(name).uuid for name in wish.domains))
+                named = [self._host.domains.find(name, "name one of these in domains") for name in wish.domains]
+                wish = replace(wish, domains=frozenset(domain.uuid for domain in named))
         claims = adopt_claims(snapshot, wish)
         binders = read_binders(self._host.tree)
         vfs, told = self._vfs(snapshot, wish, vfs_run) if wish.vfs else ([], [])

@@ -21,6 +21,8 @@ _ACTIVE = 1
 # virConnectGetType: QEMU is for kvm and qemu. The test driver acts on nothing; it is for trying playbooks out.
 _HYPERVISORS = ("QEMU", "TEST")
 
+_OR_OWNER = "define it first, or set owner instead to claim without a domain"
+
 
 class Domains:
     """The domains of one libvirt connection.
@@ -58,8 +60,11 @@ class Domains:
         except self._error as error:
             raise _no_answer(error, "the running domains with what they use") from error
 
-    def find(self, wanted: str) -> Domain:
-        """A domain by name or UUID. Raises HostdevError with code unknown_domain and the names there are."""
+    def find(self, wanted: str, otherwise: str = _OR_OWNER) -> Domain:
+        """A domain by name or UUID. Raises HostdevError with code unknown_domain and the names there are.
+
+        `otherwise` is what to do where none of these is much like the wanted one.
+        """
         try:
             answer = self._connection.call(lambda connection: self._look_up(connection, wanted))
         except self._error as error:
@@ -74,7 +79,7 @@ class Domains:
             found="libvirt has no domain of that name or UUID; it has "
             + few(nearest_first(wanted, answer), "none at all"),
             wanted="a defined or running domain",
-            remedy=did_you_mean(wanted, answer, "define it first, or set owner instead to claim without a domain"),
+            remedy=did_you_mean(wanted, answer, otherwise),
         )
 
     def check_hypervisor(self) -> None:

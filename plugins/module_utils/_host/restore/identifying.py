@@ -16,6 +16,7 @@ import time
 import typing as t
 
 from ..._model.claims.found_again import is_it
+from ..._model.claims.identity import not_told
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding, named_vfio
 from ..._model.persistence.paths import IDENTIFYING
@@ -34,19 +35,11 @@ if t.TYPE_CHECKING:
 _PAUSE = 0.1
 
 
-def not_told(device: PciDevice, held: Holding) -> bool:
-    """Whether nothing tells a device from another one in its place, and its own driver would."""
-    serials = ("serial", "pcie_serial")
-    told = any(held.identity.get(key) is not None and device.identity.get(key) is not None for key in serials)
-    return held.identity.get("serial") is not None and not told
-
-
 class Identifying:
     """Has the drivers of claimed functions show their serial numbers, within `seconds` for all of them together.
 
-    A host may have dozens of disks, and its unit has an end (_model/persistence/units.py).
-
-    `warnings` tell where they do not.
+    A host may have dozens of disks, and its unit has an end (_model/persistence/units.py). `warnings` tell where they
+    do not.
     """
 
     def __init__(self, host: ChangingHost, seconds: float) -> None:

@@ -44,9 +44,14 @@ def may_be_another(device: PciDevice, held: Holding) -> bool:
 
     Its serial was that of its disk or interface, which its own driver shows, and it has none of PCI Express.
     """
+    return device.vfio and not_told(device, held)
+
+
+def not_told(device: PciDevice, held: Holding) -> bool:
+    """Whether a claimed device had a serial, and nothing shows one now that could be compared with it."""
     serials = ("serial", "pcie_serial")
     told = any(held.identity.get(key) is not None and device.identity.get(key) is not None for key in serials)
-    return device.vfio and held.identity.get("serial") is not None and not told
+    return held.identity.get("serial") is not None and not told
 
 
 def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:

@@ -199,6 +199,7 @@ def test_an_unknown_domain_is_refused(lab_host):
     with pytest.raises(HostdevError) as caught:
         adopt(lab_host, domains=frozenset({"web9"}))
     assert caught.value.code == "unknown_domain"
+    assert "owner" not in caught.value.remedy
 
 
 def test_what_has_vfio_and_no_domain_is_told_and_adopted_for_whom_is_named(lab_host):
