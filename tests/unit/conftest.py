@@ -9,6 +9,7 @@ import gc
 import hashlib
 import importlib
 import os
+import resource
 import shutil
 import tempfile
 import typing as t
@@ -100,3 +101,15 @@ def lab(recordings: dict[str, Tree]) -> Tree:
 @pytest.fixture
 def lab_host(folder: Path) -> FakeHost:
     return FakeHost(folder)
+
+
+@pytest.fixture
+def full_disk() -> t.Iterator[t.Callable[[int], None]]:
+    """Sets how many bytes a file can take, which the kernel itself refuses beyond that."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, former)

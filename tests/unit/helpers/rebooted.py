@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import machine_id
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.standing_record import StandingRecord
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import rules
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost, entries
@@ -116,9 +117,14 @@ def _renumbered(text: str, buses: t.Mapping[str, str]) -> str:
 def restored(host: FakeHost) -> Restore:
     """What the unit does at the start of the host, where nothing is waited for."""
     system = dataclasses.replace(host.system, domains=None)
-    restore = Restore(system, host.file, driver_seconds=0, device_seconds=0)
+    restore = Restore(system, standing(host), driver_seconds=0, device_seconds=0)
     restore.run()
     return restore
+
+
+def standing(host: FakeHost) -> StandingRecord:
+    """The host's record as the start of the host takes it."""
+    return StandingRecord(os.path.dirname(host.file.path))
 
 
 def reasons(restore: Restore) -> dict[str, str]:

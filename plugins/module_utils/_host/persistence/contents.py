@@ -89,6 +89,7 @@ FILES: tuple[str, ...] = (
     "_host/restore/journal.py",
     "_host/restore/main.py",
     "_host/restore/rules_followed.py",
+    "_host/restore/standing_record.py",
     "_host/sysfs.py",
     "_host/system.py",
     "_host/usage/domain_parts.py",

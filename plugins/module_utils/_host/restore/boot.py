@@ -29,12 +29,12 @@ from ..change.vfs import VfsRun
 from ..reading.host_facts import machine_id, read_host
 from ..reading.pci import read_devices
 from ..record.lock import LOCK, locked
-from ..record.record_file import RecordFile
 from ..sysfs import Tree
 from .host import restored_host
 from .identifying import Identifying
 from .journal import note, tell
 from .rules_followed import have_rules_follow
+from .standing_record import StandingRecord
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
@@ -55,7 +55,7 @@ _PAUSE = 0.1
 def boot(facts: str) -> int:
     """Bring all back, tell what could not be, and return 1 then."""
     tree = Tree()
-    restore = Restore(restored_host(tree), RecordFile(facts))
+    restore = Restore(restored_host(tree), StandingRecord(facts))
     restore.run()
     tell(restore.failed, restore.warnings, restore.done)
     note(tree, read_host(tree).boot_id, restore.failed)
@@ -68,7 +68,7 @@ class Restore:
     def __init__(
         self,
         host: ChangingHost,
-        file: RecordFile,
+        file: StandingRecord,
         *,
         driver_seconds: float = DRIVER_SECONDS,
         device_seconds: float = DEVICE_SECONDS,
@@ -104,7 +104,17 @@ class Restore:
         except Exception as error:  # a defect of ours, or a host unlike any we know: say so, and leave the note
             told = HostdevError("unexpected", subject=f"Unexpected {type(error).__name__}", found=str(error))
             self.failed.append(Failure(self._file.path, None, told))
+        self._tell_of_record()
         self.done.extend(f"{was} is at {now} now" for was, now in self._moved.items() if not is_nowhere(now))
+
+    def _tell_of_record(self) -> None:
+        """What could not be written is a failure where it would be news: where devices are by now."""
+        self.warnings.extend(self._file.notes)
+        error = self._file.unwritten
+        if error is not None and self._moved:
+            self.failed.append(Failure(self._file.path, None, error))
+        elif error is not None:
+            self.warnings.append(error.message)
 
     def _inventory(self) -> Inventory:
         """The devices, without who uses them: that costs more, and is asked where it matters."""
@@ -170,18 +180,14 @@ class Restore:
     def _follow(self, record: Record, inventory: Inventory) -> None:
         """Have the record name devices by the addresses that they have now.
 
-        An unfinished journal names those that they had: then that waits until it is settled. What can't be written is
-        no reason to bind nothing: a device is told by its identity, and libvirt's hook refuses one by its address.
+        An unfinished journal names those that they had: then that waits until it is settled.
         """
         there = followed(record.tracker, inventory)
         if not there.moves or record.journal is not None:
             return
         record.tracker = there.tracker
         self._moved = moved_in_all(self._moved, there.moves)
-        try:
-            self._file.write(record)
-        except HostdevError as error:
-            self.failed.append(Failure(self._file.path, None, error))
+        self._file.write(record)
 
     def _await_devices(self, record: Record) -> Inventory:
         """The host once all held devices are there, or as it is when none is waited for any more.

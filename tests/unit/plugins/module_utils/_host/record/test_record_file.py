@@ -129,18 +129,6 @@ def test_what_is_being_written_has_a_name_by_which_the_next_run_knows_it_as_left
 # It can't be written.
 
 
-@pytest.fixture
-def full_disk():
-    """Files of the size of a record can't be written, which the kernel itself refuses."""
-    former = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def limit(size):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
-
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, former)
-
-
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(file, tmp_path, full_disk):
     file.write(whole())
     full_disk(100)

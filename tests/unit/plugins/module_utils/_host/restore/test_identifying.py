@@ -16,7 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import i
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING, RULES
-from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored, standing
 
 NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
 DISK = {"name": "disk", "address": NVME}
@@ -142,7 +142,7 @@ def test_all_cards_are_waited_for_together(lab_host):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(identifying.time, "sleep", lambda seconds: (waited.append(list(got)), sleep(seconds)))
         system = dataclasses.replace(lab_host.system, domains=None)
-        restore = Restore(system, lab_host.file, driver_seconds=0.3, device_seconds=0)
+        restore = Restore(system, standing(lab_host), driver_seconds=0.3, device_seconds=0)
         restore.run()
     assert waited
     assert all(("nvme", True) in before for before in waited)

@@ -9,13 +9,13 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
@@ -355,17 +355,36 @@ def test_the_journal_of_vfs_is_told_and_what_is_on_record_comes_back(lab_host, m
     assert len(vfs(lab_host)) == 4
 
 
-def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, monkeypatch):
+def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, full_disk):
     Reboots(disk_host).start({"04": "06"})
-    full = HostdevError("record_unwritable", subject=disk_host.file.path, found="No space left on device")
-    monkeypatch.setattr(type(disk_host.file), "write", lambda *_arguments: raises(full))
+    full_disk(400)
     restore = restored(disk_host)
     assert [failure.error.code for failure in restore.failed] == ["record_unwritable"]
     assert binding(disk_host, "0000:06:00.0") == VFIO
 
 
-def raises(error):
-    raise error
+def test_a_record_that_cannot_be_written_keeps_no_vfs(vfs_host, full_disk):
+    Reboots(vfs_host).start()
+    before = vfs_host.record
+    full_disk(400)
+    restore = restored(vfs_host)
+    assert not restore.failed
+    assert any("File too large" in warning for warning in restore.warnings)
+    assert [binding(vfs_host, VF.format(number)) for number in (0, 2)] == [VFIO, VFIO]
+    assert vfs_host.links.settings["enp1s0"][0]["vlan"] == 7
+    assert vfs_host.record == before
+
+
+def test_a_journal_of_vfs_that_cannot_be_settled_keeps_no_vfs(lab_host, monkeypatch, full_disk):
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    killed_at(lab_host, monkeypatch, "drive", 2)
+    Reboots(lab_host).start()
+    full_disk(400)
+    assert not restored(lab_host).failed
+    assert len(vfs(lab_host)) == 4
+    full_disk(resource.RLIM_INFINITY)
+    assert lab_host.flow().reconcile().failed == []
+    assert "vfs_journal" not in lab_host.record
 
 
 class Cut:
