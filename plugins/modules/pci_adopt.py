@@ -59,6 +59,8 @@ options:
         is named in a warning each.
       - With V(true) the files that bring devices back are put on the host, see the guide on reboots.
       - A claim that was on record keeps what it had, unless it gets a device now and this is V(true).
+      - V(false) is so for a domain that libvirt starts with the host as well. The next run of
+        M(kvm.hostdev.pci_passthrough_claim) for such a domain has its devices come back, unless it says otherwise.
     type: bool
     default: false
   lock_timeout:

@@ -93,16 +93,18 @@ options:
   take_over:
     description:
       - Whether VFs that others made become this module's, and PFs that somebody else makes VFs of as well. Without,
-        they are left as they are where there are as many as asked for, and an error where there are fewer.
+        they are left as they are where there are as many as asked for, with nothing set and O(persist) not counted,
+        and an error where there are fewer.
       - Others are systemd-udevd, systemd-networkd, NetworkManager, netplan, parameters of kernel modules, units, udev
         rules and scripts. Those that were found are in RV(pfs[].makers), with file and line. They go on as before,
-        and may change the VFs again at the next boot, until they are taken out there.
+        and may change the VFs again at the next boot, until they are taken out there. Once they are, nothing makes the
+        VFs at boot but O(persist).
     type: bool
     default: false
   persist:
     description:
       - Whether the VFs come back when the host is started anew, with all that is set of them. The guide on reboots says
-        how. VFs of which a claim that comes back holds one do so as well.
+        how. VFs of which a claim that comes back holds one do so as well. A later run without it takes it back.
     type: bool
     default: false
   allow:
@@ -150,12 +152,13 @@ EXAMPLES = r"""
       - {vf: 0, mac: "52:54:00:12:34:56", vlan: 100, qos: 2}
       - {vf: 1, trust: true}
 
-- name: Take over VFs that a script made, once the script is gone
+- name: Take over VFs that a script made, and make them at each boot in its place
   become: true
   kvm.hostdev.pci_sriov:
     devname: enp1s0
     number: 4
     take_over: true
+    persist: true
 
 - name: Make VFs of the card that carries this very connection, which may stop for some seconds
   become: true
