@@ -19,9 +19,4 @@ attributes:
     description: Target OS/families that can be operated against.
     platforms: Linux
     support: full
-  action_group:
-    description: Use C(group/kvm.hostdev.pci) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - kvm.hostdev.pci
 """

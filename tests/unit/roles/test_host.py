@@ -110,7 +110,7 @@ CASES = {
     "own-arguments": case(
         iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages=[{"size": "2M", "count": 8}, {"size": "1G", "count": 8}]
     ),
-    "one-argument": case(iommu_arguments="intel_iommu=on"),
+    "one-argument": case(iommu_arguments="intel_iommu=on", kernel_arguments="console=ttyS0"),
     "absent": case(
         {"kernel_arguments": NEEDED, "iommu_info": IS_OFF},
         state="absent",
@@ -131,6 +131,9 @@ CASES = {
     "other-entry": case({"kernel_arguments": NEEDED}, reboot_ok=True),
     "firmware": case({"iommu_info": IS_OFF}, reboot_ok=True),
     "no-reboot": case(reboot_ok=True),
+    # What -e key=value and an inventory in INI make of a boolean.
+    "words": case({"iommu_info": IS_OFF, "kernel_arguments": NEEDED}, reboot_ok="false"),
+    "words-rebooted": case({"kernel_arguments": NEEDED, "kernel_arguments after": NOT_NEEDED}, reboot_ok="true"),
     "check": case({"iommu_info": IS_OFF, "kernel_arguments": NEEDED}, check=True, reboot_ok=True),
     "absent-rebooted": case(
         {"kernel_arguments": NEEDED, "kernel_arguments after": NOT_NEEDED, "iommu_info after": IS_OFF},
@@ -278,9 +281,9 @@ def test_own_arguments_for_the_iommu_take_the_place_of_the_recommended_ones(outc
     assert arguments == ["amd_iommu=pgtbl_v2", "hugepagesz=2M", "hugepages=8", "hugepagesz=1G", "hugepages=8"]
 
 
-def test_one_argument_for_the_iommu_may_stand_without_a_list(outcomes):
+def test_one_argument_may_stand_without_a_list(outcomes):
     one = outcomes["one-argument"]
-    assert (one.failed, one.options("kernel_arguments")["arguments"]) == (None, ["intel_iommu=on"])
+    assert (one.failed, one.options("kernel_arguments")["arguments"]) == (None, ["intel_iommu=on", "console=ttyS0"])
 
 
 def test_absent_takes_out_all_without_being_told_the_values(outcomes):
@@ -289,6 +292,12 @@ def test_absent_takes_out_all_without_being_told_the_values(outcomes):
     arguments = absent.options("kernel_arguments")
     assert (arguments["state"], arguments["arguments"], arguments["exclusive"]) == ("absent", [], False)
     assert [absent.options(name)["state"] for name in ("vfio_modules", "memory_lock")] == ["absent", "absent"]
+
+
+def test_a_word_for_a_boolean_means_what_it_says(outcomes):
+    assert (outcomes["words"].failed, outcomes["words"].names) == (None, SETTINGS)
+    assert outcomes["words-rebooted"].failed is None
+    assert "reboot" in outcomes["words-rebooted"].names
 
 
 def test_what_is_missing_is_said_and_without_leave_nothing_is_rebooted(outcomes):

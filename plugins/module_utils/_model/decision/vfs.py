@@ -120,6 +120,8 @@ def _left_to_others(wish: VfsWish, pf: Pf, number: int) -> VfsDecision | None:
     warning = f"{pf.address} has {there} VFs that this collection did not make ({who}): they are left as they are"
     if asked:
         warning += f", and nothing is set of {few(asked)} (take_over: true does)"
+    if wish.persist:
+        warning += ", and they do not come back at boot by persist (take_over: true has them do so)"
     return VfsDecision(pf, PfState(there), None, None, (warning,))
 
 

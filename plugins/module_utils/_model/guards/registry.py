@@ -293,7 +293,7 @@ _TABLE = (
     Guard(
         "moved",
         "it is a device of a claim that sat at another address when it was claimed",
-        _AGAIN,
+        "run the playbook kvm.hostdev.reconcile: record and definition follow the device",
         "`ansible_facts.hostdev.drift`",
     ),
     Guard(

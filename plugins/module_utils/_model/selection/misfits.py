@@ -37,7 +37,7 @@ def _absence(chosen: Selection, claim: Claim, address: str) -> tuple[str, str]:
     """Where a device went that is gone, and what leads on from there."""
     for present, moved in chosen.moved.items():
         if (moved.claimed_at, moved.owner.key) == (address, chosen.owner.key):
-            again = "release the request, then claim again, which finds the device where it is now"
+            again = "run the playbook kvm.hostdev.reconcile: record and definition follow it"
             return f"it moved to {present}", f"{again}; or set on_mismatch to replace, which takes another one"
     pfs = pfs_of_unmade(chosen.inventory, claim.holdings[address])
     if pfs:

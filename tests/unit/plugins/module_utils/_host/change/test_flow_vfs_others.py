@@ -36,9 +36,16 @@ def test_vfs_of_others_are_left_and_told(host):
     assert not outcome.changed
     assert "did not make" in outcome.warnings[0]
     assert "nothing is set of VF 0" in outcome.warnings[0]
+    assert "persist" not in outcome.warnings[0]
     assert host.record_or_none() is None
     assert not host.set_vfs(None).changed
     assert len(vfs(host)) == 4
+
+
+def test_vfs_of_others_do_not_come_back_and_that_is_told(host):
+    outcome = host.set_vfs(4, persist=True)
+    assert not outcome.changed
+    assert "they do not come back at boot by persist" in outcome.warnings[0]
 
 
 def test_fewer_vfs_of_others_than_asked_for_are_an_error_until_they_are_taken_over(host):

@@ -337,12 +337,14 @@ def test_what_was_no_vf_of_a_pf_with_room_is_just_gone(pfs, identity):
     )
 
 
-def test_a_held_device_that_moved_is_to_be_released_and_claimed_again():
+def test_a_held_device_that_moved_is_followed_by_a_reconcile():
     was = device(A, serial="s1")
     tracker = Tracker([claim(WEB, holding(A, identity=was.identity))])
     error = refused([device(B, serial="s1")], NICS, tracker=tracker)
     assert error.found == f"it moved to {B}"
-    assert error.remedy.startswith("release the request, then claim again")
+    assert error.remedy.startswith(
+        "run the playbook kvm.hostdev.reconcile: record and definition follow it; or set on_"
+    )
 
 
 def test_a_serial_counts_only_where_both_are_known():
