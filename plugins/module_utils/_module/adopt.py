@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._host.change.flow import Flow
-from .._model.decision.adoption import AdoptWish
+from .._model.decision.adoption.adoption import AdoptWish
 from .._model.errors import HostdevError
 from .._model.values import is_unicode
 from .changing import changing_system, keeper, tell_warnings
@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
     from .._host.change.outcome import Outcome
     from .._model.claims.made_vfs import MadeVfs
-    from .._model.decision.adoption import Adopted, Adoption
+    from .._model.decision.adoption.adoption import Adopted, Adoption
 
 
 def adopt(module: AnsibleModule) -> dict[str, t.Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._host.change.flow import Flow
-from .._model.decision.vfs_in_use import NEEDS_CARRIER
+from .._model.decision.vfs.in_use import NEEDS_CARRIER
 from .._model.errors import HostdevError
 from .._model.requests.device_spec import parse_device_specs
 from .._model.sriov.settings import parse_settings
@@ -19,7 +19,7 @@ from .changing import changing_system, keeper, tell_warnings
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.decision.vfs_decision import VfsDecision
+    from .._model.decision.vfs.decision import VfsDecision
     from .._model.requests.device_spec import DeviceSpec
 
 

@@ -22,7 +22,7 @@ from .snapshot import read_snapshot, with_vf_states
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
-    from ..._model.decision.adoption import AdoptWish
+    from ..._model.decision.adoption.adoption import AdoptWish
     from ..._model.decision.concerned import Cleaned
     from ..._model.decision.decision import Decision
     from ..._model.plan.plan import Plan

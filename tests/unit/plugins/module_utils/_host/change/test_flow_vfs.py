@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.pfs import check_rates
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.pfs import check_rates
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.unmade_vf import pfs_of_unmade
-from ..errors import HostdevError, few
-from ..guards.function import use_blockers
+from ...claims.unmade_vf import pfs_of_unmade
+from ...errors import HostdevError, few
+from ...guards.function import use_blockers
 
 if t.TYPE_CHECKING:
-    from ..claims.made_vfs import MadeVfs
-    from ..guards.blocker import Blocker
-    from ..host.device import PciDevice
-    from ..snapshot import Snapshot
-    from ..sriov.state import PfState
-    from ..sriov.wish import VfsWish
-    from .vfs_decision import Pf
+    from ...claims.made_vfs import MadeVfs
+    from ...guards.blocker import Blocker
+    from ...host.device import PciDevice
+    from ...snapshot import Snapshot
+    from ...sriov.state import PfState
+    from ...sriov.wish import VfsWish
+    from .decision import Pf
 
 # The driver may close and open the interface as VFs come and go (igb_enable_sriov, ixgbe_pci_sriov_enable, i40e).
 NEEDS_CARRIER = ("mgmt_nic", "ssh_nic", "default_route", "network_storage")

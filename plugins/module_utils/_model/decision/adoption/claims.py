@@ -12,22 +12,22 @@ import re
 import typing as t
 from dataclasses import replace
 
-from ..address import address_order
-from ..claims.claim import Claim, Holding, Owner
-from ..claims.identity import moved_devices, waiting_device
-from ..guards.function import use_blockers
-from ..guest.domain import CONFIG, LIVE, PLACES
-from ..host.device import host_driven
-from ..plan.domain.attaching import with_guest_addresses
-from ..plan.domain.leaving import with_what_stood
-from ..requests.request import Request
-from ..selection.group_closure import group_members
+from ...address import address_order
+from ...claims.claim import Claim, Holding, Owner
+from ...claims.identity import moved_devices, waiting_device
+from ...guards.function import use_blockers
+from ...guest.domain import CONFIG, LIVE, PLACES
+from ...host.device import host_driven
+from ...plan.domain.attaching import with_guest_addresses
+from ...plan.domain.leaving import with_what_stood
+from ...requests.request import Request
+from ...selection.group_closure import group_members
 from .adoption import Adopted
 
 if t.TYPE_CHECKING:
-    from ..guest.domain import Domain
-    from ..host.device import PciDevice
-    from ..snapshot import Snapshot
+    from ...guest.domain import Domain
+    from ...host.device import PciDevice
+    from ...snapshot import Snapshot
     from .adoption import AdoptWish
 
 # Base class, or base class and subclass (PCI Code and ID Assignment Specification): the first that fits.

@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.made_vfs import MadeVfs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adopting_vfs import adopt_vfs, pfs_to_adopt
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption import AdoptWish
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs_decision import Pf
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.adoption import AdoptWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.vfs import adopt_vfs, pfs_to_adopt
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.decision import Pf
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.makers.maker import NETWORK_FILE, SCRIPT, VfMaker

@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Waiting
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.set_aside import SetAside
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adopting import adopt_claims
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption import AdoptWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.adoption import AdoptWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.claims import adopt_claims
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import HostdevError, few
-from ..host.device import TYPE_PF
-from ..sriov.link_settings import NO_MAC
+from ...errors import HostdevError, few
+from ...host.device import TYPE_PF
+from ...sriov.link_settings import NO_MAC
 
 if t.TYPE_CHECKING:
-    from ..claims.made_vfs import MadeVfs
-    from ..host.device import PciDevice
-    from ..snapshot import Snapshot
-    from ..sriov.settings import Settings
-    from ..sriov.wish import VfsWish
+    from ...claims.made_vfs import MadeVfs
+    from ...host.device import PciDevice
+    from ...snapshot import Snapshot
+    from ...sriov.settings import Settings
+    from ...sriov.wish import VfsWish
 
 
 _NONE = (

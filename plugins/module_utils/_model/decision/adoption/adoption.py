@@ -8,15 +8,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..address import address_order
-from ..guest.domain import CONFIG, LIVE, PLACES
+from ...address import address_order
+from ...guest.domain import CONFIG, LIVE, PLACES
 
 if t.TYPE_CHECKING:
-    from ..binders.fighter import Fighter
-    from ..claims.claim import Claim, Holding
-    from ..claims.made_vfs import MadeVfs
-    from ..claims.tracker import Tracker
-    from ..host.inventory import Inventory
+    from ...binders.fighter import Fighter
+    from ...claims.claim import Claim, Holding
+    from ...claims.made_vfs import MadeVfs
+    from ...claims.tracker import Tracker
+    from ...host.inventory import Inventory
 
 _WHERE = {(CONFIG, LIVE): "its definition and its guest", (CONFIG,): "its definition", (LIVE,): "its guest"}
 

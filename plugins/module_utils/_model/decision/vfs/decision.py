@@ -8,17 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ..sriov.changes import NUMBER, changes
-from ..sriov.link_settings import NO_MAC
-from ..sriov.settings import DEFAULTS
+from ...sriov.changes import NUMBER, changes
+from ...sriov.link_settings import NO_MAC
+from ...sriov.settings import DEFAULTS
 
 if t.TYPE_CHECKING:
-    from ..claims.made_vfs import MadeVfs
-    from ..host.device import PciDevice
-    from ..sriov.changes import PfChange
-    from ..sriov.makers.maker import VfMaker
-    from ..sriov.settings import Settings
-    from ..sriov.state import PfState
+    from ...claims.made_vfs import MadeVfs
+    from ...host.device import PciDevice
+    from ...sriov.changes import PfChange
+    from ...sriov.makers.maker import VfMaker
+    from ...sriov.settings import Settings
+    from ...sriov.state import PfState
 
 
 @dataclass(frozen=True)

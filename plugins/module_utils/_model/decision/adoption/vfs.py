@@ -8,16 +8,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.made_vfs import MadeVfs
-from ..errors import few
-from ..guards.function import use_blockers
-from .vfs_decision import as_found, set_already
+from ...claims.made_vfs import MadeVfs
+from ...errors import few
+from ...guards.function import use_blockers
+from ..vfs.decision import as_found, set_already
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
-    from ..snapshot import Snapshot
+    from ...host.device import PciDevice
+    from ...snapshot import Snapshot
+    from ..vfs.decision import Pf
     from .adoption import AdoptWish
-    from .vfs_decision import Pf
 
 
 def pfs_to_adopt(snapshot: Snapshot) -> list[PciDevice]:

@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs_in_use import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.in_use import (
     NEEDS_CARRIER,
     check_pf_may_restart,
 )

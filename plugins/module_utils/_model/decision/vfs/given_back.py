@@ -8,15 +8,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..sriov.state import PfState
-from .vfs_decision import VfsDecision, set_already
-from .vfs_in_use import check_made_again, check_unused, uses_of_vfs
+from ...sriov.state import PfState
+from .decision import VfsDecision, set_already
+from .in_use import check_made_again, check_unused, uses_of_vfs
 
 if t.TYPE_CHECKING:
-    from ..claims.made_vfs import MadeVfs
-    from ..snapshot import Snapshot
-    from ..sriov.wish import VfsWish
-    from .vfs_decision import Pf
+    from ...claims.made_vfs import MadeVfs
+    from ...snapshot import Snapshot
+    from ...sriov.wish import VfsWish
+    from .decision import Pf
 
 
 def given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) -> VfsDecision:

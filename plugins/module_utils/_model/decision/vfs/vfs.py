@@ -12,20 +12,20 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.made_vfs import MadeVfs
-from ..errors import HostdevError, few
-from ..sriov.state import PfState
+from ...claims.made_vfs import MadeVfs
+from ...errors import HostdevError, few
+from ...sriov.state import PfState
+from .decision import VfsDecision, as_found, set_already
+from .drivers import check_driver, check_interface, check_way
+from .given_back import given_back
+from .in_use import check_made_again, check_unused
 from .pfs import check_own_addresses, check_pf, check_rates
-from .vf_drivers import check_driver, check_interface, check_way
-from .vfs_decision import VfsDecision, as_found, set_already
-from .vfs_given_back import given_back
-from .vfs_in_use import check_made_again, check_unused
 
 if t.TYPE_CHECKING:
-    from ..snapshot import Snapshot
-    from ..sriov.settings import Settings
-    from ..sriov.wish import VfsWish
-    from .vfs_decision import Pf
+    from ...snapshot import Snapshot
+    from ...sriov.settings import Settings
+    from ...sriov.wish import VfsWish
+    from .decision import Pf
 
 
 _CLASS_NVME = "0108"

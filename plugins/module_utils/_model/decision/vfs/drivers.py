@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import HostdevError
-from ..sriov.driver_settings import refusals
-from ..sriov.link_settings import LinkSettings
-from ..sriov.refusals import NumberWrite, not_by_number
-from ..sriov.settings import DEFAULTS
+from ...errors import HostdevError
+from ...sriov.driver_settings import refusals
+from ...sriov.link_settings import LinkSettings
+from ...sriov.refusals import NumberWrite, not_by_number
+from ...sriov.settings import DEFAULTS
 
 if t.TYPE_CHECKING:
-    from ..sriov.state import PfState
-    from ..sriov.wish import VfsWish
-    from .vfs_decision import Pf
+    from ...sriov.state import PfState
+    from ...sriov.wish import VfsWish
+    from .decision import Pf
 
 
 def check_way(pf: Pf, number: int) -> None:

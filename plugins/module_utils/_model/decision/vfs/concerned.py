@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..address import address_order
-from ..plan.plan import RELEASE
+from ...address import address_order
+from ...plan.plan import RELEASE
 
 if t.TYPE_CHECKING:
-    from ..plan.plan import Change
+    from ...plan.plan import Change
 
 
 def vfs_concerned(change: Change) -> list[str]:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs import decide_vfs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs_decision import Pf
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.decision import Pf
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.vfs import decide_vfs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state import PfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
