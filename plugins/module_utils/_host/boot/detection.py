@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model.boot.grub_config import has_blscfg
+from ..._model.boot.formats.grub_config import has_blscfg
 from ..._model.errors import HostdevError
 from .loaders.grub_bls import ENTRIES, GrubBls
 from .loaders.grub_debian import DEFAULTS, GrubDebian

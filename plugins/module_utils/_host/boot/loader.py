@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ..._model.boot.bls_entry import is_of_a_kernel, machine_of, without_count
-from ..._model.boot.formats import ENTRY
+from ..._model.boot.formats.bls_entry import is_of_a_kernel, machine_of, without_count
+from ..._model.boot.formats.formats import ENTRY
 from ..._model.boot.planning import Place
 
 if t.TYPE_CHECKING:

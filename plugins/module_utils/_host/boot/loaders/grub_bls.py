@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats import CMDLINE, ENTRY, FORMATS, GRUB_DEFAULTS, GRUB_ENVIRONMENT
-from ...._model.boot.grub_environment import variable
+from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS, GRUB_DEFAULTS, GRUB_ENVIRONMENT
+from ...._model.boot.formats.grub_environment import variable
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from ..loader import KERNEL_CMDLINE, Loader, entry_places

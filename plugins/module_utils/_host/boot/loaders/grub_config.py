@@ -12,7 +12,7 @@ import contextlib
 import typing as t
 
 from ...._model.boot.arguments import in_force, place
-from ...._model.boot.grub_config import is_whole, linux_lines
+from ...._model.boot.formats.grub_config import is_whole, linux_lines
 from ...._model.errors import HostdevError
 from ..loader import Loader
 

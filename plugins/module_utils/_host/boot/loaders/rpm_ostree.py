@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.boot.arguments import words
-from ...._model.boot.formats import CMDLINE
+from ...._model.boot.formats.formats import CMDLINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from ..loader import Loader

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ...._model.boot.arguments import in_force, place, words
-from ...._model.boot.formats import CMDLINE, ENTRY, FORMATS, OWN
+from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS, OWN
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from ..loader import KERNEL_CMDLINE, Loader, entry_places

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats import CMDLINE
+from ...._model.boot.formats.formats import CMDLINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from ..loader import KERNEL_CMDLINE, Loader, entry_places

@@ -13,9 +13,9 @@ import re
 import typing as t
 
 from ...._model.boot.arguments import words
-from ...._model.boot.formats import CMDLINE, OWN
+from ...._model.boot.formats.formats import CMDLINE, OWN
+from ...._model.boot.formats.unified_image import command_line, is_signed
 from ...._model.boot.planning import Place
-from ...._model.boot.unified_image import command_line, is_signed
 from ...._model.errors import HostdevError
 from ..loader import KERNEL_CMDLINE, Loader
 from .systemd_boot import partitions

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .editing import Insertion, Lines
+from ..editing import Insertion, Lines
 
 _LINE = re.compile(rb"[^\r\n]+")
 

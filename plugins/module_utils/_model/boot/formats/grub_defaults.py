@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .editing import Insertion, Lines
+from ..editing import Insertion, Lines
 
 if t.TYPE_CHECKING:
-    from .editing import Format
+    from ..editing import Format
 
 LINUX, DEFAULT = "GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"
 _ASSIGNMENT = re.compile(rb"^[ \t]*(?:export[ \t]+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=", re.MULTILINE)

@@ -10,17 +10,23 @@ import subprocess
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.bls_entry import is_of_a_kernel, without_count
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.editing import Edit, Wanted, edited, restored
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats import FORMATS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_config import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.bls_entry import (
+    is_of_a_kernel,
+    without_count,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.formats import FORMATS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_config import (
     has_blscfg,
     is_whole,
     linux_lines,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_defaults import formats_in_effect
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_environment import variable
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line, is_signed
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_defaults import formats_in_effect
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_environment import variable
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import (
+    command_line,
+    is_signed,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .arguments import words
+from ..arguments import words
 
 # Not 30_os-prober, whose kernels are other systems', nor 20_linux_xen, whose lines are Xen's.
 _BEGIN = re.compile(rb"### BEGIN (?:\S*/)?\d+_linux(?:_zfs|_proxmox)? ###")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .editing import Insertion, Lines
+from ..editing import Insertion, Lines
 
 _OPTIONS = re.compile(rb"^[ \t]*options(?:[ \t]+([^\r\n]*)|(?=\r?$))", re.MULTILINE)
 _KERNEL = re.compile(rb"^[ \t]*linux[ \t]+(\S+)", re.MULTILINE)

@@ -13,7 +13,7 @@ from .grub_environment import GrubEnvironment
 from .plain_line import PlainLine
 
 if t.TYPE_CHECKING:
-    from .editing import Format
+    from ..editing import Format
 
 CMDLINE = "cmdline"
 FIRST_LINE = "first_line"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from ..errors import HostdevError
-from .editing import Insertion, Lines
+from ...errors import HostdevError
+from ..editing import Insertion, Lines
 
 SIZE = 1024
 _OPTIONS = re.compile(rb"^kernelopts=([^\n]*)", re.MULTILINE)
