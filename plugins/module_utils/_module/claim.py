@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from .._model.errors import HostdevError
-from .._model.requests.allow_list import AllowList
 from .._model.requests.request import parse_requests
+from .._model.requests.specs.allow_list import AllowList
 from .._model.requests.wish import ClaimWish, Terms
 from .._model.values import is_unicode
 from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
@@ -68,6 +68,6 @@ def _aliases(entries: list[object]) -> Aliases:
 def _allow_list(entries: list[object] | None) -> AllowList:
     if entries is None:
         return AllowList(None)
-    from .._model.requests.device_spec import parse_device_specs
+    from .._model.requests.specs.device_spec import parse_device_specs
 
     return AllowList(parse_device_specs(entries, "device_spec"))

@@ -69,7 +69,7 @@ def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
     """The options, understood. Raises HostdevError."""
     specs = options["specs"]
     if specs is not None:
-        from .._model.requests.device_spec import parse_device_specs
+        from .._model.requests.specs.device_spec import parse_device_specs
 
         specs = parse_device_specs(specs, "specs")
     return FactsWish(

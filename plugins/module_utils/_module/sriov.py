@@ -10,7 +10,7 @@ import typing as t
 from .._host.change.flow import Flow
 from .._model.decision.vfs.in_use import NEEDS_CARRIER
 from .._model.errors import HostdevError
-from .._model.requests.device_spec import parse_device_specs
+from .._model.requests.specs.device_spec import parse_device_specs
 from .._model.sriov.settings import parse_settings
 from .._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
     from .._model.decision.vfs.decision import VfsDecision
-    from .._model.requests.device_spec import DeviceSpec
+    from .._model.requests.specs.device_spec import DeviceSpec
 
 
 def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:

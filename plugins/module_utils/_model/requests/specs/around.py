@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
-    from ..host.inventory import Inventory
+    from ...host.device import PciDevice
+    from ...host.inventory import Inventory
 
 
 CLASS_NETWORK = "02"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.address_pattern import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.address_pattern import read_address
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 
 HERE = "0000:3b:00.2"

@@ -13,11 +13,11 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ..address import PciAddress
-from ..errors import HostdevError
+from ...address import PciAddress
+from ...errors import HostdevError
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
+    from ...host.device import PciDevice
 
 _FIELDS = ("domain", "bus", "slot", "function")
 _LARGEST = {"domain": 0xFFFFFFFF, "bus": 0xFF, "slot": 0x1F, "function": 0x7}
@@ -68,7 +68,7 @@ def read_address(value: object, path: str) -> AddressPattern | None:
     if isinstance(value, t.Mapping):
         return _expressions(value, path)
     if not isinstance(value, str):
-        from ..unquoted import address_meant, and_quotes
+        from ...unquoted import address_meant, and_quotes
 
         raise and_quotes(_invalid("invalid_address", path, value, _WANTED), address_meant(value))
     if value.strip().startswith("pci_"):
@@ -106,7 +106,7 @@ def _digits(name: str, text: str, path: str, value: object) -> str | None:
 def _expressions(value: t.Mapping[object, object], path: str) -> AddressPattern:
     for key in value:
         if key not in _FIELDS:
-            from ..nearest import did_you_mean
+            from ...nearest import did_you_mean
 
             remedy = did_you_mean(str(key), _FIELDS)
             raise _invalid("invalid_spec", f"{path}.{key}", value[key], "one of " + ", ".join(_FIELDS), remedy)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .. import forms, values
-from ..host.device import DEVICE_TYPES, TYPE_PF, TYPE_VDPA, TYPE_VF
+from ... import forms, values
+from ...host.device import DEVICE_TYPES, TYPE_PF, TYPE_VDPA, TYPE_VF
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
-    from ..host.inventory import Inventory
+    from ...host.device import PciDevice
+    from ...host.inventory import Inventory
     from .address_pattern import AddressPattern
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.address_pattern import read_address
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.address_pattern import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import (
     KEYS,
     DeviceSpec,
     parse_device_spec,

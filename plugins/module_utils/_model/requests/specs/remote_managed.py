@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import values
-from ..host.device import TYPE_PF
+from ... import values
+from ...host.device import TYPE_PF
 
 if t.TYPE_CHECKING:
-    from ..host.inventory import Inventory
+    from ...host.inventory import Inventory
     from .device_spec import DeviceSpec
 
 
