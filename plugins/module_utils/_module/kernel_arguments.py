@@ -9,7 +9,7 @@ import os
 import typing as t
 
 from .._host.boot.kernel_arguments import ArgumentRequest, change_arguments
-from .._host.boot.loader import BootHost
+from .._host.boot.loaders.loader import BootHost
 from .._host.boot.mounts import Mounts
 from .._host.boot.own_files import OwnFiles
 from .._host.boot.programs import Programs

@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loader import BootHost
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders.loader import BootHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree

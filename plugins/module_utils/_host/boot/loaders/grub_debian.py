@@ -17,7 +17,7 @@ from ...._model.boot.planning import Place
 from .grub_config import ByGrubConfig
 
 if t.TYPE_CHECKING:
-    from ..loader import BootHost
+    from .loader import BootHost
 
 DEFAULTS = "/etc/default/grub"
 _FOLDER = "/etc/default/grub.d"

@@ -8,16 +8,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ..._model.boot.formats.bls_entry import is_of_a_kernel, machine_of, without_count
-from ..._model.boot.formats.formats import ENTRY
-from ..._model.boot.planning import Place
+from ...._model.boot.formats.bls_entry import is_of_a_kernel, machine_of, without_count
+from ...._model.boot.formats.formats import ENTRY
+from ...._model.boot.planning import Place
 
 if t.TYPE_CHECKING:
-    from ..._model.boot.planning import FileChange
-    from ..sysfs import Tree
-    from .mounts import Mounts
-    from .own_files import OwnFiles
-    from .programs import Programs
+    from ...._model.boot.planning import FileChange
+    from ...sysfs import Tree
+    from ..mounts import Mounts
+    from ..own_files import OwnFiles
+    from ..programs import Programs
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
 

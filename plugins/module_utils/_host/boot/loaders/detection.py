@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model.boot.formats.grub_config import has_blscfg
-from ..._model.errors import HostdevError
-from .loaders.grub_bls import ENTRIES, GrubBls
-from .loaders.grub_debian import DEFAULTS, GrubDebian
-from .loaders.grub_generated import GrubGenerated, GrubSuse
-from .loaders.proxmox import UUIDS, ProxmoxBoot
-from .loaders.rpm_ostree import RpmOstree
-from .loaders.suse import SuseEntries
-from .loaders.systemd_boot import SystemdBoot
-from .loaders.unified import UnifiedImages
+from ...._model.boot.formats.grub_config import has_blscfg
+from ...._model.errors import HostdevError
+from .grub_bls import ENTRIES, GrubBls
+from .grub_debian import DEFAULTS, GrubDebian
+from .grub_generated import GrubGenerated, GrubSuse
+from .proxmox import UUIDS, ProxmoxBoot
+from .rpm_ostree import RpmOstree
+from .suse import SuseEntries
+from .systemd_boot import SystemdBoot
+from .unified import UnifiedImages
 
 if t.TYPE_CHECKING:
     from .loader import BootHost, Loader
