@@ -23,7 +23,7 @@ from ..._model.persistence.paths import IDENTIFYING
 from ..._model.plan.steps import DriverStep
 from ..boot.own_files import OwnFiles
 from ..boot.programs import Programs
-from ..change.executors import Executors
+from ..change.steps.executors import Executors
 from ..reading.pci import read_device
 
 if t.TYPE_CHECKING:

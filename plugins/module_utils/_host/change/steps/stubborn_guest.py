@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.decision.stubborn_guest import Failure, has_way_on, needs_domain, way_on
-from ..._model.errors import HostdevError
+from ...._model.decision.stubborn_guest import Failure, has_way_on, needs_domain, way_on
+from ...._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
-    from ..._model.guest.domain import Domain
-    from ..._model.host.inventory import Inventory
-    from ..._model.plan.plan import Plan
-    from ..._model.plan.steps import Step
-    from ..libvirt.changes import DomainChanges
+    from ...._model.guest.domain import Domain
+    from ...._model.host.inventory import Inventory
+    from ...._model.plan.plan import Plan
+    from ...._model.plan.steps import Step
+    from ...libvirt.changes import DomainChanges
 
 
 class StubbornGuest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.executors import EXECUTORS, Executors
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.executors import EXECUTORS, Executors
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
     KINDS,

@@ -9,7 +9,7 @@ import errno
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.stubborn_guest import StubbornGuest
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.stubborn_guest import StubbornGuest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error

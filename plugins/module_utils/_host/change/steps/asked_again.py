@@ -11,15 +11,15 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ..._model.errors import HostdevError
-from ..._model.guards.again import check_still_free, check_unused
-from ..._model.guards.consent import Consent
-from ..._model.snapshot import Snapshot
+from ...._model.errors import HostdevError
+from ...._model.guards.again import check_still_free, check_unused
+from ...._model.guards.consent import Consent
+from ...._model.snapshot import Snapshot
 
 if t.TYPE_CHECKING:
-    from ..._model.plan.plan import Plan
-    from ..._model.plan.steps import Step
-    from .host import ChangingHost
+    from ...._model.plan.plan import Plan
+    from ...._model.plan.steps import Step
+    from ..host import ChangingHost
 
 
 class AskedAgain:
@@ -62,10 +62,10 @@ class AskedAgain:
 
     def _check_node(self, name: str) -> None:
         """Of a USB or SCSI device, which is asked about as it enters a domain."""
-        from ..._model.claims.tracker import Tracker
-        from ..._model.guards.again import check_node_still_free
-        from ..._model.guards.usb_scsi import PCI_PARENT
-        from ..reading.usb_scsi import read_usb_and_scsi
+        from ...._model.claims.tracker import Tracker
+        from ...._model.guards.again import check_node_still_free
+        from ...._model.guards.usb_scsi import PCI_PARENT
+        from ...reading.usb_scsi import read_usb_and_scsi
 
         node = read_usb_and_scsi(self._host.tree).get(name)
         if node is None:

@@ -15,22 +15,22 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.errors import HostdevError
-from ..._model.guards.again import found_blockers
-from ..._model.host.device import host_driven
-from ..._model.plan.domain.unheld import unheld_steps
-from ..reading.pci import read_device
-from ..reading.usb_scsi import read_usb_and_scsi
+from ...._model.errors import HostdevError
+from ...._model.guards.again import found_blockers
+from ...._model.host.device import host_driven
+from ...._model.plan.domain.unheld import unheld_steps
+from ...reading.pci import read_device
+from ...reading.usb_scsi import read_usb_and_scsi
 from .asked_again import AskedAgain
 
 if t.TYPE_CHECKING:
-    from ..._model.guest.domain import Domain
-    from ..._model.host.device import PciDevice
-    from ..._model.host.node_device import NodeDevice
-    from ..._model.plan.plan import Plan
-    from ..._model.plan.steps import Step
+    from ...._model.guest.domain import Domain
+    from ...._model.host.device import PciDevice
+    from ...._model.host.node_device import NodeDevice
+    from ...._model.plan.plan import Plan
+    from ...._model.plan.steps import Step
+    from ..host import ChangingHost
     from .executors import Executors
-    from .host import ChangingHost
 
 
 class Recovery:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ..._model.errors import HostdevError
-from ..._model.plan.steps import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
-from ..reading.usb_scsi import read_usb_and_scsi
+from ...._model.errors import HostdevError
+from ...._model.plan.steps import DriverStep, HostdevStep, NodeStep, RootPortsStep, VfSettingsStep
+from ...reading.usb_scsi import read_usb_and_scsi
 
 if t.TYPE_CHECKING:
-    from ..._model.plan.steps import ElementStep, Step
-    from ..libvirt.changes import DomainChanges
-    from .host import ChangingHost
+    from ...._model.plan.steps import ElementStep, Step
+    from ...libvirt.changes import DomainChanges
+    from ..host import ChangingHost
 
 
 Ask = t.Callable[[], None]

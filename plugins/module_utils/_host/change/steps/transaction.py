@@ -10,22 +10,22 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ..._model.errors import HostdevError
-from ..._model.guards.again import found_blockers
-from ..._model.plan.aside import set_aside
-from ..._model.plan.domain.attaching import with_guest_addresses
-from ..._model.plan.journal import Journal
-from ..._model.plan.partial import without_devices
-from ..._model.plan.plan import CLAIM, Plan
+from ...._model.errors import HostdevError
+from ...._model.guards.again import found_blockers
+from ...._model.plan.aside import set_aside
+from ...._model.plan.domain.attaching import with_guest_addresses
+from ...._model.plan.journal import Journal
+from ...._model.plan.partial import without_devices
+from ...._model.plan.plan import CLAIM, Plan
 from .asked_again import AskedAgain
 from .recovery import Recovery
 
 if t.TYPE_CHECKING:
-    from ..._model.claims.claim import Claim
-    from ..._model.claims.tracker import Tracker
-    from ..._model.plan.steps import Step
-    from ..._model.record.record import Record
-    from ..record.record_file import RecordFile
+    from ...._model.claims.claim import Claim
+    from ...._model.claims.tracker import Tracker
+    from ...._model.plan.steps import Step
+    from ...._model.record.record import Record
+    from ...record.record_file import RecordFile
     from .executors import Executors
     from .stubborn_guest import StubbornGuest
 
