@@ -12,7 +12,7 @@ from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.iommu_groups import reserved_memory
-from .reading.pci import read_devices, read_devices_at, read_devices_below
+from .reading.pci.functions import read_devices, read_devices_at, read_devices_below
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain

@@ -23,7 +23,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.outcome import Outcome
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import read_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..reading.pci import read_device
+from ..reading.pci.functions import read_device
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Owner

@@ -18,7 +18,7 @@ from ..._model.errors import HostdevError
 from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
 from ..._model.sriov.state import PfState
-from ..reading.pci import read_device
+from ..reading.pci.functions import read_device
 from .unmanaged_vfs import keep_off
 
 if t.TYPE_CHECKING:

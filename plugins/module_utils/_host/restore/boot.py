@@ -27,7 +27,7 @@ from ..change.steps.asked_again import AskedAgain
 from ..change.steps.executors import Executors, nothing
 from ..change.vfs import VfsRun
 from ..reading.host_facts import machine_id, read_host
-from ..reading.pci import read_devices
+from ..reading.pci.functions import read_devices
 from ..record.lock import LOCK, locked
 from ..record.record_file import RecordFile
 from ..sysfs import Tree

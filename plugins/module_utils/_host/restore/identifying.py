@@ -24,7 +24,7 @@ from ..._model.plan.steps import DriverStep
 from ..boot.own_files import OwnFiles
 from ..boot.programs import Programs
 from ..change.steps.executors import Executors
-from ..reading.pci import read_device
+from ..reading.pci.functions import read_device
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Holding

@@ -19,7 +19,7 @@ from ...._model.errors import HostdevError
 from ...._model.guards.again import found_blockers
 from ...._model.host.device import host_driven
 from ...._model.plan.domain.unheld import unheld_steps
-from ...reading.pci import read_device
+from ...reading.pci.functions import read_device
 from ...reading.usb_scsi import read_usb_and_scsi
 from .asked_again import AskedAgain
 

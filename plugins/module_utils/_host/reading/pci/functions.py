@@ -10,16 +10,16 @@ import os
 import re
 import typing as t
 
-from ..._model.host.config_space import ConfigSpace, config_space
-from ..._model.host.device import Child, PciDevice, named_vfio
-from ..sysfs import as_hexadecimal, as_number, as_text
-from .iommu_groups import groups_without_iommu
+from ...._model.host.config_space import ConfigSpace, config_space
+from ...._model.host.device import Child, PciDevice, named_vfio
+from ...sysfs import as_hexadecimal, as_number, as_text
+from ..iommu_groups import groups_without_iommu
 from .overrides import UNREADABLE, read_overrides
 from .serials import serials
 
 if t.TYPE_CHECKING:
-    from ..._model.host.device import PciDetails
-    from ..sysfs import Folder, Tree
+    from ...._model.host.device import PciDetails
+    from ...sysfs import Folder, Tree
 
 DEVICES = "/sys/bus/pci/devices"
 VDPA_DEVICES = "/sys/bus/vdpa/devices"
@@ -140,7 +140,7 @@ class _Reader:
         self._tree = tree
         self._read_details: t.Callable[[Folder, ConfigSpace], PciDetails] | None = None
         if details:
-            from .pci_details import read_details
+            from .details import read_details
 
             self._read_details = read_details
         self._buses: dict[str, _Bus] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files

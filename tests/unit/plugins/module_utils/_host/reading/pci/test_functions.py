@@ -9,12 +9,12 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import (
     pci_addresses,
     read_device,
     read_devices,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.serials import vpd_serial
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.serials import vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import (

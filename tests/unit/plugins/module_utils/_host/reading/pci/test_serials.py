@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.serials import pcie_serial
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import read_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.serials import pcie_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 

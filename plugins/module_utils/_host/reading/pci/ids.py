@@ -9,8 +9,8 @@ import re
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ..._model.host.device import PciDevice
-    from ..sysfs import Tree
+    from ...._model.host.device import PciDevice
+    from ...sysfs import Tree
 
 # Debian's and Fedora's hwdata, Debian's pci.ids, SUSE's and Gentoo's.
 _PLACES = ("/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/usr/share/pci.ids", "/var/lib/pciutils/pci.ids")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ..._model.host.device import Child
-    from ..sysfs import Folder
+    from ...._model.host.device import Child
+    from ...sysfs import Folder
 
 # include/uapi/linux/pci_regs.h, PCI_EXT_CAP_ID_DSN; the list begins behind the space of conventional PCI.
 _DEVICE_SERIAL_NUMBER = 0x0003

@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ..._model.host.device import Bar, PciDetails, PcieLink
-from ..sysfs import as_hexadecimal
+from ...._model.host.device import Bar, PciDetails, PcieLink
+from ...sysfs import as_hexadecimal
 
 if t.TYPE_CHECKING:
-    from ..._model.host.config_space import ConfigSpace
-    from ..sysfs import Folder
+    from ...._model.host.config_space import ConfigSpace
+    from ...sysfs import Folder
 
 # include/linux/ioport.h
 _IORESOURCE_IO = 0x100
