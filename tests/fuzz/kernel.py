@@ -12,7 +12,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.func
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.ids import read_pci_ids
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.serials import pcie_serial, vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.namespaces import namespace_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import (

@@ -17,9 +17,9 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import kernel_network
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel import network as kernel_network
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.network import read_network
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import (
     Local,
     Route,

@@ -11,13 +11,13 @@ import socket
 import struct
 import typing as t
 
-from ... import netlink
-from ...process import enter_network
-from ..storage.mountinfo import parse_mount
-from .kernel_links import VETH, kernel_link
+from .... import netlink
+from ....process import enter_network
+from ...storage.mountinfo import parse_mount
+from .links import VETH, kernel_link
 
 if t.TYPE_CHECKING:
-    from ...sysfs import Tree
+    from ....sysfs import Tree
 
 # include/uapi/linux/net_namespace.h, include/uapi/linux/if_link.h
 _NETNSA_NSID = 1

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ... import netlink
-from .routes import Link, unmapped
+from .... import netlink
+from ..routes import Link, unmapped
 
 if t.TYPE_CHECKING:
-    from .routes import Address
+    from ..routes import Address
 
 # include/uapi/linux/if_link.h
 _IFLA_LINK = 5

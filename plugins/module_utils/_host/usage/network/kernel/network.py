@@ -14,15 +14,15 @@ import ipaddress
 import socket
 import typing as t
 
-from ... import netlink
-from ...process import Apart
+from .... import netlink
+from ....process import Apart
+from ..routes import Routing, proc_routing
 from .foreign_links import ForeignLink, foreign_links
-from .kernel_links import WIREGUARD, kernel_link
-from .kernel_routes import needs_next_hops, netlink_routing
-from .routes import Routing, proc_routing
+from .links import WIREGUARD, kernel_link
+from .routes import needs_next_hops, netlink_routing
 
 if t.TYPE_CHECKING:
-    from ...sysfs import Tree
+    from ....sysfs import Tree
 
 # A kernel that makes or removes hundreds of interfaces is busy for seconds.
 PATIENCE = 10.0

@@ -17,10 +17,10 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host import netlink
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import foreign_links, wireguard
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import ForeignLink
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel import foreign_links, wireguard
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.foreign_links import ForeignLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.network import read_network
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import Link
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
@@ -323,7 +323,7 @@ kill $there
 """
 _SHOW = f"""
 from {foreign_links.__name__.rpartition(".usage.")[0]}.sysfs import Tree
-from {foreign_links.__name__.rpartition(".")[0]}.kernel_network import read_network
+from {foreign_links.__name__.rpartition(".")[0]}.network import read_network
 print(*((link.name, link.lower) for link in read_network(Tree()).foreign))
 """
 

@@ -9,11 +9,11 @@ import ipaddress
 import struct
 import typing as t
 
-from ... import netlink
-from .routes import scoped, unmapped
+from .... import netlink
+from ..routes import scoped, unmapped
 
 if t.TYPE_CHECKING:
-    from .routes import Address
+    from ..routes import Address
 
 # include/uapi/linux/genetlink.h
 _CONTROLLER = 0x10

@@ -10,12 +10,12 @@ import socket
 import struct
 import typing as t
 
-from ... import netlink
-from .kernel_links import WIREGUARD, kernel_link
-from .routes import Link, Local, Route, Routing
+from .... import netlink
+from ..routes import Link, Local, Route, Routing
+from .links import WIREGUARD, kernel_link
 
 if t.TYPE_CHECKING:
-    from .routes import Address
+    from ..routes import Address
 
 # include/uapi/linux/rtnetlink.h
 _RTN_UNICAST = 1
