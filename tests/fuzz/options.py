@@ -16,7 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs import allow_list, device_spec
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.address_pattern import read_address
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import arguments
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import arguments
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 
 from .source import Source

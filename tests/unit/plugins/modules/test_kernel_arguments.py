@@ -17,7 +17,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders.loa
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import kernel_arguments as work
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import kernel_arguments as work
 from ansible_collections.kvm.hostdev.plugins.modules import kernel_arguments
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import made
 

@@ -9,26 +9,26 @@ import functools
 import os
 import typing as t
 
-from .._host.change.flow import Flow
-from .._host.change.host import ChangingHost
-from .._host.record.record_file import RecordFile
-from .._host.sysfs import Tree
-from .._model.errors import HostdevError, one_line
-from .libvirt import check_local, connect
-from .options import FACTS_PATH
+from ..._host.change.flow import Flow
+from ..._host.change.host import ChangingHost
+from ..._host.record.record_file import RecordFile
+from ..._host.sysfs import Tree
+from ..._model.errors import HostdevError, one_line
+from ..libvirt import check_local, connect
+from ..options import FACTS_PATH
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._host.binding.binder import Binder
-    from .._host.binding.physical_functions import PhysicalFunctions
-    from .._host.binding.vf_settings import VfSettings
-    from .._host.change.outcome import Outcome
-    from .._host.libvirt.changes import DomainChanges
-    from .._host.libvirt.removal_events import RemovalEvents
-    from .._host.persistence.keeping import Keeper
-    from .._model.plan.plan import Plan
-    from .libvirt import Libvirt
+    from ..._host.binding.binder import Binder
+    from ..._host.binding.physical_functions import PhysicalFunctions
+    from ..._host.binding.vf_settings import VfSettings
+    from ..._host.change.outcome import Outcome
+    from ..._host.libvirt.changes import DomainChanges
+    from ..._host.libvirt.removal_events import RemovalEvents
+    from ..._host.persistence.keeping import Keeper
+    from ..._model.plan.plan import Plan
+    from ..libvirt import Libvirt
 
 
 class ModuleHost(ChangingHost):
@@ -40,25 +40,25 @@ class ModuleHost(ChangingHost):
 
     @functools.cached_property
     def binder(self) -> Binder:
-        from .._host.binding.binder import Binder
-        from .._host.binding.exclusive import ExclusiveOpen
-        from .._host.binding.sysfs_writer import SysfsWriter
+        from ..._host.binding.binder import Binder
+        from ..._host.binding.exclusive import ExclusiveOpen
+        from ..._host.binding.sysfs_writer import SysfsWriter
 
         write, disks = SysfsWriter(self.tree), ExclusiveOpen(self.tree)
         return Binder(self.tree, write, lambda name: load_module(self._module, name), disks=disks)
 
     @functools.cached_property
     def vf_settings(self) -> VfSettings:
-        from .._host.binding.iproute import Iproute
-        from .._host.binding.vf_settings import VfSettings
+        from ..._host.binding.iproute import Iproute
+        from ..._host.binding.vf_settings import VfSettings
 
         return VfSettings(self.tree, Iproute("ip"))
 
     @functools.cached_property
     def pfs(self) -> PhysicalFunctions:
-        from .._host.binding.iproute import Iproute
-        from .._host.binding.physical_functions import PhysicalFunctions
-        from .._host.binding.sysfs_writer import SysfsWriter
+        from ..._host.binding.iproute import Iproute
+        from ..._host.binding.physical_functions import PhysicalFunctions
+        from ..._host.binding.sysfs_writer import SysfsWriter
 
         return PhysicalFunctions(self.tree, SysfsWriter(self.tree), Iproute("ip"), Iproute("devlink"))
 
@@ -74,7 +74,7 @@ class _Events:
 
     @functools.cached_property
     def _events(self) -> RemovalEvents:
-        from .._host.libvirt.removal_events import RemovalEvents
+        from ..._host.libvirt.removal_events import RemovalEvents
 
         return RemovalEvents(self._libvirt.binding, self._libvirt.uri)
 
@@ -97,7 +97,7 @@ def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[Chan
 
 
 def _domains(libvirt: Libvirt) -> DomainChanges:
-    from .._host.libvirt.changes import DomainChanges
+    from ..._host.libvirt.changes import DomainChanges
 
     events = _Events(libvirt)
     return DomainChanges(libvirt.handle, libvirt.error, reopen=libvirt.reopen, events=events)

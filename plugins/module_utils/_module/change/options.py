@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model.requests.wish import CHOICES, FAIL
-from .options import HOST_OPTIONS
+from ..._model.requests.wish import CHOICES, FAIL
+from ..options import HOST_OPTIONS
 
 CHANGE_OPTIONS: dict[str, t.Any] = {
     **HOST_OPTIONS,

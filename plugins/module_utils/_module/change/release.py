@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model.errors import HostdevError
-from .._model.requests.wish import FORCE, ReleaseWish
+from ..._model.errors import HostdevError
+from ..._model.requests.wish import FORCE, ReleaseWish
 from .arguments import parse_addresses
 from .changing import devices, flow, node_devices, result
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.plan.plan import Plan
+    from ..._model.plan.plan import Plan
 
 
 def release(module: AnsibleModule) -> dict[str, t.Any]:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import typing as t
 
-from .._host.change.flow import Flow
-from .._model.decision.vfs.in_use import NEEDS_CARRIER
-from .._model.errors import HostdevError
-from .._model.requests.specs.device_spec import parse_device_specs
-from .._model.sriov.settings import parse_settings
-from .._model.sriov.wish import VfsWish, parse_number, parse_vfs
+from ..._host.change.flow import Flow
+from ..._model.decision.vfs.in_use import NEEDS_CARRIER
+from ..._model.errors import HostdevError
+from ..._model.requests.specs.device_spec import parse_device_specs
+from ..._model.sriov.settings import parse_settings
+from ..._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
 from .changing import changing_system, keeper, tell_warnings
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.decision.vfs.decision import VfsDecision
-    from .._model.requests.specs.device_spec import DeviceSpec
+    from ..._model.decision.vfs.decision import VfsDecision
+    from ..._model.requests.specs.device_spec import DeviceSpec
 
 
 def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
@@ -94,7 +94,7 @@ def _specs(options: t.Mapping[str, t.Any]) -> tuple[str, tuple[DeviceSpec, ...]]
             try:
                 return f"{name} {options[name]}", parse_device_specs([spec], "specs")
             except HostdevError as error:
-                from .._model.unquoted import address_meant, and_quotes
+                from ..._model.unquoted import address_meant, and_quotes
 
                 meant = address_meant(options[name]) if name == "address" else None
                 raise and_quotes(error.but(subject=name), meant) from error

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model.errors import HostdevError
-from .._model.requests.request import parse_requests
-from .._model.requests.specs.allow_list import AllowList
-from .._model.requests.wish import ClaimWish, Terms
-from .._model.values import is_unicode
+from ..._model.errors import HostdevError
+from ..._model.requests.request import parse_requests
+from ..._model.requests.specs.allow_list import AllowList
+from ..._model.requests.wish import ClaimWish, Terms
+from ..._model.values import is_unicode
 from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
 from .changing import devices, flow, node_devices, result
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.requests.request import Aliases
+    from ..._model.requests.request import Aliases
 
 
 def claim(module: AnsibleModule) -> dict[str, t.Any]:
@@ -60,7 +60,7 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
 def _aliases(entries: list[object]) -> Aliases:
     if not entries:
         return {}
-    from .._model.requests.aliases import parse_aliases
+    from ..._model.requests.aliases import parse_aliases
 
     return parse_aliases(entries)
 
@@ -68,6 +68,6 @@ def _aliases(entries: list[object]) -> Aliases:
 def _allow_list(entries: list[object] | None) -> AllowList:
     if entries is None:
         return AllowList(None)
-    from .._model.requests.specs.device_spec import parse_device_specs
+    from ..._model.requests.specs.device_spec import parse_device_specs
 
     return AllowList(parse_device_specs(entries, "device_spec"))

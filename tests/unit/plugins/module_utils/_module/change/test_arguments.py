@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.arguments import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.arguments import (
     parse_addresses,
     parse_allow,
     parse_group_members,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model.address import normalize_address
-from .._model.errors import HostdevError
+from ..._model.address import normalize_address
+from ..._model.errors import HostdevError
 
 
 def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
         try:
             addresses.append(normalize_address(value))
         except ValueError as error:
-            from .._model.unquoted import address_meant, and_quotes
+            from ..._model.unquoted import address_meant, and_quotes
 
             wrong = HostdevError(
                 "invalid_address",
@@ -85,11 +85,11 @@ def parse_allow(codes: t.Iterable[str], among: t.Collection[str] | None = None) 
     allowed = frozenset(codes)
     if not allowed:
         return allowed
-    from .._model.guards.registry import ALLOWABLE, GUARDS
+    from ..._model.guards.registry import ALLOWABLE, GUARDS
 
     allowable = sorted(ALLOWABLE if among is None else among)
     for code in sorted(allowed.difference(allowable)):
-        from .._model.nearest import did_you_mean
+        from ..._model.nearest import did_you_mean
 
         found, remedy = f"{code} is no blocker code", did_you_mean(code, allowable)
         if code in GUARDS:

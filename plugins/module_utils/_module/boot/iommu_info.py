@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._host.boot.iommu import group_types, lockdown, read_boot, units
-from .._host.sysfs import Tree
-from .._model.boot.platform import kernel_default, missing, recommended_arguments
+from ..._host.boot.iommu import group_types, lockdown, read_boot, units
+from ..._host.sysfs import Tree
+from ..._model.boot.platform import kernel_default, missing, recommended_arguments
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

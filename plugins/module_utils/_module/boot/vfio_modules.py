@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import typing as t
 
-from .._host.boot.initramfs import Initramfs, generator_of
-from .._host.boot.kernels import other_softdeps, read_kernels
-from .._host.boot.own_files import OwnFiles
-from .._host.boot.programs import Programs
-from .._host.boot.vfio_at_boot import VfioAtBoot
-from .._host.record.lock import locked
-from .._host.sysfs import Tree
-from .._model.boot.modules import (
+from ..._host.boot.initramfs import Initramfs, generator_of
+from ..._host.boot.kernels import other_softdeps, read_kernels
+from ..._host.boot.own_files import OwnFiles
+from ..._host.boot.programs import Programs
+from ..._host.boot.vfio_at_boot import VfioAtBoot
+from ..._host.record.lock import locked
+from ..._host.sysfs import Tree
+from ..._model.boot.modules import (
     SHOWN,
     built_in_warnings,
     check_names,
     chosen_modules,
     softdep_lines,
 )
-from .._model.boot.vfio_files import MODPROBE, OF_INITRAMFS, files_for
-from .._model.errors import HostdevError, one_line
+from ..._model.boot.vfio_files import MODPROBE, OF_INITRAMFS, files_for
+from ..._model.errors import HostdevError, one_line
 from .own_files import check_root, unwritable
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._model.boot.modules import Kernel
-    from .._model.boot.vfio_files import File
+    from ..._model.boot.modules import Kernel
+    from ..._model.boot.vfio_files import File
 
 
 LOCK = "/run/kvm.hostdev.vfio_modules.lock"

@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._host.boot.kernel_arguments import ArgumentRequest, change_arguments
-from .._host.boot.loaders.loader import BootHost
-from .._host.boot.mounts import Mounts
-from .._host.boot.own_files import OwnFiles
-from .._host.boot.programs import Programs
-from .._host.record.lock import locked
-from .._host.sysfs import Tree
-from .._model.boot.arguments import check_arguments
-from .._model.errors import HostdevError
+from ..._host.boot.kernel_arguments import ArgumentRequest, change_arguments
+from ..._host.boot.loaders.loader import BootHost
+from ..._host.boot.mounts import Mounts
+from ..._host.boot.own_files import OwnFiles
+from ..._host.boot.programs import Programs
+from ..._host.record.lock import locked
+from ..._host.sysfs import Tree
+from ..._model.boot.arguments import check_arguments
+from ..._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

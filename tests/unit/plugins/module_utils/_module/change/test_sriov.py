@@ -10,7 +10,7 @@ import types
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.sriov import set_vfs
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.sriov import set_vfs
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from .._host.change.flow import Flow
-from .._model.decision.adoption.adoption import AdoptWish
-from .._model.errors import HostdevError
-from .._model.values import is_unicode
+from ..._host.change.flow import Flow
+from ..._model.decision.adoption.adoption import AdoptWish
+from ..._model.errors import HostdevError
+from ..._model.values import is_unicode
 from .changing import changing_system, keeper, tell_warnings
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from .._host.change.outcome import Outcome
-    from .._model.claims.made_vfs import MadeVfs
-    from .._model.decision.adoption.adoption import Adopted, Adoption
+    from ..._host.change.outcome import Outcome
+    from ..._model.claims.made_vfs import MadeVfs
+    from ..._model.decision.adoption.adoption import Adopted, Adoption
 
 
 def adopt(module: AnsibleModule) -> dict[str, t.Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._host.boot.ours import check_ours
-from .._host.boot.own_files import OwnFiles
-from .._host.sysfs import Tree
-from .._model.boot.memory_lock_files import MARK, SERVICES, drop_in, drop_in_path
+from ..._host.boot.ours import check_ours
+from ..._host.boot.own_files import OwnFiles
+from ..._host.sysfs import Tree
+from ..._model.boot.memory_lock_files import MARK, SERVICES, drop_in, drop_in_path
 from .own_files import check_root, unwritable
 
 if t.TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from .._model.errors import HostdevError
+from ..._model.errors import HostdevError
 
 
 def check_root() -> None:

@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import reconcile as work
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import reconcile as work
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LIVE
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots
 
