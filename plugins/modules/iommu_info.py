@@ -184,7 +184,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Mod
 
 
 def work(module: Module) -> dict[str, object]:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.iommu_info import iommu_info
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot.iommu_info import iommu_info
 
     return iommu_info(module)
 

@@ -180,7 +180,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Mod
 
 
 def work(module: Module) -> dict[str, object]:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.kernel_arguments import kernel_arguments
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot.kernel_arguments import kernel_arguments
 
     return kernel_arguments(module)
 

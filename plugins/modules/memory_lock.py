@@ -73,7 +73,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Mod
 
 
 def work(module: Module) -> dict[str, object]:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.memory_lock import memory_lock
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot.memory_lock import memory_lock
 
     return memory_lock(module)
 

@@ -248,7 +248,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Mod
 
 def work(module: Module) -> dict[str, object]:
     find_binding(module)
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.adopt import adopt
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.adopt import adopt
 
     return adopt(module)
 

@@ -459,14 +459,14 @@ error:
         remedy: "it stays with the host: ask for another device"
 """
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
 def work(module: Module) -> dict[str, object]:
     find_binding(module)
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.claim import claim
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.claim import claim
 
     return claim(module)
 

@@ -209,14 +209,14 @@ error:
     remedy: shut the domain down first
 """
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
 def work(module: Module) -> dict[str, object]:
     find_binding(module)
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.release import release
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.release import release
 
     return release(module)
 

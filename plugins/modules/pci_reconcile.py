@@ -116,14 +116,14 @@ error:
     remedy: put it back, or release 0000:02:00.0 and claim another one
 """
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.change_options import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
 def work(module: Module) -> dict[str, object]:
     find_binding(module)
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.reconcile import reconcile
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.reconcile import reconcile
 
     return reconcile(module)
 

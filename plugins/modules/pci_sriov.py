@@ -248,7 +248,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Mod
 
 def work(module: Module) -> dict[str, object]:
     find_binding(module)
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.sriov import set_vfs
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.sriov import set_vfs
 
     return set_vfs(module)
 

@@ -159,7 +159,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Mod
 
 
 def work(module: Module) -> dict[str, object]:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._module.vfio_modules import vfio_modules
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot.vfio_modules import vfio_modules
 
     return vfio_modules(module)
 

@@ -14,9 +14,9 @@ import sys
 from typing import Any
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import TYPE_PF, PciDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import ANYWHERE
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host
 from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns

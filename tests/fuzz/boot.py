@@ -13,9 +13,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.book impor
     parse_book,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.editing import Edit, Wanted, edited, restored
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats import FORMATS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_config import is_whole, linux_lines
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line, is_signed
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.formats import FORMATS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_config import is_whole, linux_lines
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import (
+    command_line,
+    is_signed,
+)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
 
 from .target import Target

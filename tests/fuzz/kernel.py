@@ -8,11 +8,11 @@ import json
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import DEVICES, read_devices
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci_ids import read_pci_ids
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.serials import pcie_serial, vpd_serial
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import DEVICES, read_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.ids import read_pci_ids
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.serials import pcie_serial, vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_routes import netlink_routing
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.routes import netlink_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.namespaces import namespace_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import proc_routing
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import (

@@ -11,16 +11,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS, parse_subset
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import (
-    aliases,
-    allow_list,
-    device_spec,
-    request,
-)
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.address_pattern import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import aliases, request
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_options import GUEST_KEYS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import arguments
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs import allow_list, device_spec
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.address_pattern import read_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import arguments
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 
 from .source import Source

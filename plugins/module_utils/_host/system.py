@@ -12,7 +12,7 @@ from .._model.guest.domain_uses import uses_by_address
 from .._model.host.inventory import Inventory
 from .reading.host_facts import read_host
 from .reading.iommu_groups import reserved_memory
-from .reading.pci import read_devices, read_devices_at, read_devices_below
+from .reading.pci.functions import read_devices, read_devices_at, read_devices_below
 
 if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from .._model.host.uses import DomainUse, HostUse
     from .libvirt.domains import Domains
     from .sysfs import Tree
-    from .usage.network.foreign_links import ForeignLink
+    from .usage.network.kernel.foreign_links import ForeignLink
 
 
 @dataclass
@@ -86,7 +86,7 @@ class System:
         """Who uses what on the host; nothing is read before the first is asked for."""
         from .usage.kernel_clients import kernel_client_uses
         from .usage.management import management_uses
-        from .usage.network.kernel_network import PATIENCE, NetworkQuestion
+        from .usage.network.kernel.network import PATIENCE, NetworkQuestion
         from .usage.network.uses import network_uses, parts_without_interface, without_interface
         from .usage.processes.hung import hung_uses
         from .usage.processes.mediated import mdev_uses

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from .._host.reading.host_facts import read_host
 from .._host.reading.module_aliases import ModuleAliases
-from .._host.reading.pci import read_devices
-from .._host.reading.pci_ids import read_pci_ids
+from .._host.reading.pci.functions import read_devices
+from .._host.reading.pci.ids import read_pci_ids
 from .._host.system import System
 from .._model.address import nodedev_name
 from .._model.availability.pools import pools
@@ -69,7 +69,7 @@ def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
     """The options, understood. Raises HostdevError."""
     specs = options["specs"]
     if specs is not None:
-        from .._model.requests.device_spec import parse_device_specs
+        from .._model.requests.specs.device_spec import parse_device_specs
 
         specs = parse_device_specs(specs, "specs")
     return FactsWish(

@@ -13,8 +13,9 @@ import yaml
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model import values as spec_values
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import aliases, device_spec, request
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import aliases, request
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs import device_spec
 from ansible_collections.kvm.hostdev.plugins.modules import pci_passthrough_claim
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, pf, vf
 

@@ -13,9 +13,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device imp
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse, HostUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request, parse_requests
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, UUID
 
 WEB = Owner("domain", UUID, "web1")

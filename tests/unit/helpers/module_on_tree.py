@@ -19,7 +19,7 @@ _PLUGINS = "ansible_collections.kvm.hostdev.plugins"
 
 
 class ModuleOnTree:
-    """Runs a module of which `_module/NAME.py` makes the host's Tree, and keeps what it warned of."""
+    """Runs a module of which `_module/boot/NAME.py` makes the host's Tree, and keeps what it warned of."""
 
     def __init__(self, root: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.tree = Tree(str(root))
@@ -30,7 +30,7 @@ class ModuleOnTree:
     def run(self, name: str, **options: t.Any) -> dict[str, t.Any]:
         """The result; `check_mode` and `diff` set those modes."""
         self._monkeypatch.setattr(
-            importlib.import_module(f"{_PLUGINS}.module_utils._module.{name}"), "Tree", self._tree
+            importlib.import_module(f"{_PLUGINS}.module_utils._module.boot.{name}"), "Tree", self._tree
         )
         arguments = {f"_ansible_{mode}": options.pop(mode, False) for mode in ("check_mode", "diff")}
         self.warnings.clear()

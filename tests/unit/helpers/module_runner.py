@@ -17,8 +17,8 @@ from ansible.module_utils.common import respawn
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import changing as changing_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import changing as changing_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 

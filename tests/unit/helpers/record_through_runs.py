@@ -31,8 +31,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import Guest
 
 

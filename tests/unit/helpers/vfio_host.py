@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import own_files
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import vfio_modules as work
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import own_files
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import vfio_modules as work
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import FakePrograms, picture
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_on_tree import ModuleOnTree
 

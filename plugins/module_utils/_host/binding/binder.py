@@ -17,7 +17,7 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding, host_driven
 from ..reading.kernel_log import lines_about
-from ..reading.pci import DEVICES, pci_addresses, read_device
+from ..reading.pci.functions import DEVICES, pci_addresses, read_device
 from ..usage.processes.uses import process_uses
 
 if t.TYPE_CHECKING:

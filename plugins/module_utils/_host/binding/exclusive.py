@@ -20,7 +20,7 @@ import typing as t
 from ..._model.errors import HostdevError
 from ..._model.guards.blocker import blocker
 from ..process import keep_open, reap
-from ..reading.pci import pci_addresses
+from ..reading.pci.functions import pci_addresses
 from ..usage.storage.uses import block_locations
 
 if t.TYPE_CHECKING:

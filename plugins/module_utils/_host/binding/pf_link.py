@@ -18,7 +18,7 @@ from ..._model.sriov.kernel_words import errno_in
 from ..._model.sriov.link_changes import link_changes
 from ..._model.sriov.link_settings import PROTOCOLS, LinkSettings, in_words, parse_link
 from ..reading.bounded import read_bounded
-from ..reading.pci import DEVICES
+from ..reading.pci.functions import DEVICES
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.link_changes import LinkChange

@@ -16,7 +16,7 @@ from ..._model.sriov.link_settings import LinkSettings
 from ..._model.sriov.refusals import NumberWrite, hangs, made_otherwise, refused
 from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
-from ..reading.pci import DEVICES
+from ..reading.pci.functions import DEVICES
 from .eswitch import Eswitch
 from .pf_link import PAUSES, PfLink, vfs_of
 

@@ -14,11 +14,11 @@ import typing as t
 
 from ..._model.boot.book import Book, parse_book
 from ..._model.errors import HostdevError
-from .loader import Goal
+from .loaders.loader import Goal
 
 if t.TYPE_CHECKING:
     from ..._model.boot.planning import ArgumentPlan, FileChange
-    from .loader import Loader
+    from .loaders.loader import Loader
     from .own_files import OwnFiles
 
 _FOLDER = "/etc/kvm.hostdev"

@@ -14,13 +14,13 @@ from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
 from ..._model.errors import HostdevError
 from .carrying_out import Change, read_book, remove_book, unwritable
-from .detection import find_loader
-from .loader import Goal
+from .loaders.detection import find_loader
+from .loaders.loader import Goal
 from .own_files import as_shown
 
 if t.TYPE_CHECKING:
     from ..._model.boot.planning import ArgumentPlan
-    from .loader import BootHost, Loader
+    from .loaders.loader import BootHost, Loader
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.binders.fighter import of_maker
-from ..._model.decision.adopting import adopt_claims
-from ..._model.decision.adopting_vfs import adopt_vfs, pfs_to_adopt
-from ..._model.decision.adoption import Adoption
+from ..._model.decision.adoption.adoption import Adoption
+from ..._model.decision.adoption.claims import adopt_claims
+from ..._model.decision.adoption.vfs import adopt_vfs, pfs_to_adopt
 from ..._model.errors import HostdevError
 from ..._model.sriov.wish import VfsWish
 from ..reading.binders.binders import read_binders
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ..._model.binders.fighter import Fighter
     from ..._model.claims.made_vfs import MadeVfs
     from ..._model.claims.tracker import Tracker
-    from ..._model.decision.adoption import AdoptWish
+    from ..._model.decision.adoption.adoption import AdoptWish
     from ..._model.host.device import PciDevice
     from ..._model.record.record import Record
     from ..._model.snapshot import Snapshot

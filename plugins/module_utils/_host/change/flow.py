@@ -22,7 +22,7 @@ from .snapshot import read_snapshot, with_vf_states
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.tracker import Tracker
-    from ..._model.decision.adoption import AdoptWish
+    from ..._model.decision.adoption.adoption import AdoptWish
     from ..._model.decision.concerned import Cleaned
     from ..._model.decision.decision import Decision
     from ..._model.plan.plan import Plan
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from ..persistence.keeping import Keeper
     from ..record.record_file import RecordFile
     from .host import ChangingHost
-    from .transaction import Transaction
+    from .steps.transaction import Transaction
     from .vfs import VfsRun
 
 
@@ -327,7 +327,7 @@ class Flow:
 
     def _act(self, plan: Plan, record: Record, snapshot: Snapshot, outcome: Outcome) -> Plan:
         """Run the plan; comes back as it was done, with the claim as it is on record by then."""
-        from .stubborn_guest import StubbornGuest
+        from .steps.stubborn_guest import StubbornGuest
 
         guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
         transaction = self._transaction(record)
@@ -349,8 +349,8 @@ class Flow:
             self._file.write(record)
 
     def _transaction(self, record: Record) -> Transaction:
-        from .executors import Executors
-        from .transaction import Transaction
+        from .steps.executors import Executors
+        from .steps.transaction import Transaction
 
         executors = Executors(self._system, self._detach_timeout)
         return Transaction(self._file, record, executors, pools=self._free_pools)

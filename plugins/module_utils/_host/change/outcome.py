@@ -8,12 +8,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..reading.pci import read_device
+from ..reading.pci.functions import read_device
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Owner
-    from ..._model.decision.adoption import Adoption
-    from ..._model.decision.vfs_decision import VfsDecision
+    from ..._model.decision.adoption.adoption import Adoption
+    from ..._model.decision.vfs.decision import VfsDecision
     from ..._model.errors import HostdevError
     from ..._model.plan.plan import Plan
     from ..._model.plan.steps import DriverStep

@@ -13,9 +13,9 @@ from ..._model.claims.unmade_vf import pfs_of_unmade
 from ..._model.decision.reconciling import followed_plan, foretold, held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.persistence.wanted import persistent_vfs
-from .executors import Executors
 from .outcome import Failure
 from .snapshot import with_vf_states
+from .steps.executors import Executors
 from .vfs import note
 
 if t.TYPE_CHECKING:

@@ -17,9 +17,9 @@ from ..._model.decision.concerned import asides_concerned
 from ..._model.decision.kinds import make_plan
 from ..._model.decision.release import settle
 from ..._model.errors import HostdevError
-from .executors import Executors
-from .recovery import Recovery
 from .snapshot import with_vf_states
+from .steps.executors import Executors
+from .steps.recovery import Recovery
 
 if t.TYPE_CHECKING:
     from ..._model.claims.set_aside import SetAside

@@ -13,7 +13,7 @@ from ..._model.plan.plan import CLAIM, Plan
 if t.TYPE_CHECKING:
     from ..._model.record.record import Record
     from .outcome import Outcome
-    from .transaction import Transaction
+    from .steps.transaction import Transaction
 
 
 def told(

@@ -9,7 +9,7 @@ import functools
 import typing as t
 from dataclasses import replace
 
-from ..._model.decision.vfs_concerned import vfs_concerned
+from ..._model.decision.vfs.concerned import vfs_concerned
 from ..._model.snapshot import Snapshot
 
 if t.TYPE_CHECKING:

@@ -10,15 +10,15 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.claims.made_vfs import VfsJournal
-from ..._model.decision.pfs import choose_pfs, made_of
-from ..._model.decision.vfs import decide_vfs
-from ..._model.decision.vfs_decision import Pf, VfsDecision
-from ..._model.decision.vfs_in_use import check_idle
+from ..._model.decision.vfs.decision import Pf, VfsDecision
+from ..._model.decision.vfs.in_use import check_idle
+from ..._model.decision.vfs.pfs import choose_pfs, made_of
+from ..._model.decision.vfs.vfs import decide_vfs
 from ..._model.errors import HostdevError
 from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
 from ..._model.sriov.state import PfState
-from ..reading.pci import read_device
+from ..reading.pci.functions import read_device
 from .unmanaged_vfs import keep_off
 
 if t.TYPE_CHECKING:

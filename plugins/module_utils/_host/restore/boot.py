@@ -21,13 +21,13 @@ from ..._model.host.device import host_driven
 from ..._model.host.inventory import Inventory
 from ..._model.persistence.wanted import persistent_claims, persistent_functions, persistent_vfs
 from ..._model.snapshot import Snapshot
-from ..change.asked_again import AskedAgain
-from ..change.executors import Executors, nothing
 from ..change.outcome import Failure
 from ..change.snapshot import read_snapshot, with_vf_states
+from ..change.steps.asked_again import AskedAgain
+from ..change.steps.executors import Executors, nothing
 from ..change.vfs import VfsRun
 from ..reading.host_facts import machine_id, read_host
-from ..reading.pci import read_devices
+from ..reading.pci.functions import read_devices
 from ..record.lock import LOCK, locked
 from ..sysfs import Tree
 from .host import restored_host

@@ -20,7 +20,7 @@ from ..._model.host.device import host_driven
 from ..._model.persistence.hook import REFUSED
 from ..change.host import ChangingHost
 from ..reading.host_facts import machine_id
-from ..reading.pci import read_device
+from ..reading.pci.functions import read_device
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
 

@@ -23,8 +23,8 @@ from ..._model.persistence.paths import IDENTIFYING
 from ..._model.plan.steps import DriverStep
 from ..boot.own_files import OwnFiles
 from ..boot.programs import Programs
-from ..change.executors import Executors
-from ..reading.pci import read_device
+from ..change.steps.executors import Executors
+from ..reading.pci.functions import read_device
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Holding

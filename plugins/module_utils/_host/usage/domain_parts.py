@@ -15,7 +15,7 @@ from ..._model.guest.disk_nodes import device_nodes, volume_nodes
 from ..._model.guest.host_parts import functions_of_arguments, interfaces_below
 from ..._model.guest.sources import device_marks, source_marks
 from ..._model.host.uses import DISK, PART, DomainUse
-from ..reading.pci import locate
+from ..reading.pci.functions import locate
 from .processes.device_nodes import DeviceNodes
 from .storage.block_devices import BlockDevices
 

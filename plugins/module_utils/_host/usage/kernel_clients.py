@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ..._model.host.uses import HostUse
-from ..reading.pci import locate
+from ..reading.pci.functions import locate
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree

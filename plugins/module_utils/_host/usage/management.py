@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ..._model.host.uses import HostUse
-from ..reading.pci import pci_addresses
+from ..reading.pci.functions import pci_addresses
 
 if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice

@@ -16,7 +16,7 @@ from .free_devices import FreeDevices
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
-    from ..requests.allow_list import AllowList
+    from ..requests.specs.allow_list import AllowList
 
 AVAILABLE = "available"
 CLAIMED = "claimed"

@@ -14,7 +14,7 @@ from ..guards.blocker import Blocker
 from ..guards.consent import Consent
 from ..guards.group import Known, blockers
 from ..guards.record import OnRecord, record_blockers
-from ..requests.allow_list import AllowList
+from ..requests.specs.allow_list import AllowList
 from .states import AVAILABLE, DeviceStates, TransitionError
 
 if t.TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ..errors import HostdevError, few
 from .arguments import place as place_in
 from .book import Book, FileRecord, Version, digest
 from .editing import Edit, Wanted, contradictions, edited, restored
-from .formats import FORMATS, OWN
+from .formats.formats import FORMATS, OWN
 
 if t.TYPE_CHECKING:
     from .editing import Format

@@ -16,7 +16,7 @@ from ..host.device import NO_DRIVER, Binding
 from ..plan.domain.following import followed_claim, followed_domain, following
 from ..plan.plan import CLAIM, Change, Plan
 from ..plan.steps import DriverStep
-from ..requests.device_spec import parse_device_specs
+from ..requests.specs.device_spec import parse_device_specs
 from ..sriov.wish import VfsWish
 from .kinds import make_plan
 

@@ -12,7 +12,7 @@ from .registry import guards_in
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
-    from ..requests.allow_list import AllowList
+    from ..requests.specs.allow_list import AllowList
 
 
 def request_blockers(device: PciDevice, allow_list: AllowList) -> list[Blocker]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..errors import HostdevError
 
 if t.TYPE_CHECKING:
-    from ..requests.device_spec import DeviceSpec
+    from ..requests.specs.device_spec import DeviceSpec
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import typing as t
 from ..errors import HostdevError
 from ..host.device import TYPE_VDPA
 from ..values import check_keys, from_json
-from .device_spec import parse_device_spec
 from .numa_policy import LEGACY, parse_numa_policy
 from .request import Alias
+from .specs.device_spec import parse_device_spec
 
 if t.TYPE_CHECKING:
-    from .device_spec import DeviceSpec
+    from .specs.device_spec import DeviceSpec
 
 _IDS = ("vendor_id", "product_id")
 # Each of these says enough without ids.

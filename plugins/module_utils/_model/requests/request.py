@@ -14,15 +14,15 @@ from ..address import normalize_address
 from ..errors import HostdevError
 from ..host.device import TYPE_PF, TYPE_VDPA
 from ..values import check_keys, is_unicode, number
-from .device_spec import DeviceSpec, parse_device_specs
 from .guest_options import GUEST_KEYS, NO_OPTIONS, GuestOptions
 from .numa_policy import LEGACY, POLICIES, parse_numa_policy
+from .specs.device_spec import DeviceSpec, parse_device_specs
 from .usb_scsi import WAYS, UsbScsiCriteria
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from .allow_list import AllowList
+    from .specs.allow_list import AllowList
 
 _WAYS = ("address", "specs", "alias", *WAYS)
 KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)

@@ -9,8 +9,8 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from .allow_list import AllowList
     from .request import Request
+    from .specs.allow_list import AllowList
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from ..claims.tracker import Tracker
     from ..guards.consent import Consent
     from ..host.inventory import Inventory
-    from ..requests.allow_list import AllowList
+    from ..requests.specs.allow_list import AllowList
     from ..requests.wish import Terms
 
 

@@ -13,8 +13,8 @@ from ..host.device import TYPE_VF
 if t.TYPE_CHECKING:
     from ..claims.made_vfs import MadeVfs
     from ..host.device import PciDevice
-    from ..requests.device_spec import DeviceSpec
     from ..requests.request import Request
+    from ..requests.specs.device_spec import DeviceSpec
     from .choice import Selection
 
 

@@ -13,7 +13,7 @@ from ..errors import HostdevError
 from .settings import NAMES, parse_settings
 
 if t.TYPE_CHECKING:
-    from ..requests.device_spec import DeviceSpec
+    from ..requests.specs.device_spec import DeviceSpec
     from .settings import Settings
 
 MAX = "max"

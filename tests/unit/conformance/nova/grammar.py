@@ -12,17 +12,19 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.aliases import parse_aliases
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.allow_list import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests, with_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import (
     parse_device_spec,
     parse_device_specs,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.remote_managed import check_remote_managed
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests, with_names
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.remote_managed import (
+    check_remote_managed,
+)
 from ansible_collections.kvm.hostdev.tests.unit.conformance.nova.hosts import host, our_spec, pci_device
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import DeviceSpec
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import DeviceSpec
 
 Outcome = dict[str, t.Any]
 

@@ -18,7 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.kernel_argu
     ArgumentRequest,
     change_arguments,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loader import BootHost
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders.loader import BootHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended, Programs
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree

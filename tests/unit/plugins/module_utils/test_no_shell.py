@@ -84,7 +84,7 @@ def test_the_programs_that_are_started_have_their_words_in_a_list():
     started = {file: programs_started(tree) for file, tree in TREES.items()}
     assert not any(reaches_a_shell(call) for calls in started.values() for call in calls)
     assert {file: [ast.unparse(call.args[0]) for call in calls] for file, calls in started.items() if calls} == {
-        "module_utils/_module/changing.py": ["[modprobe, '--', name]"],
+        "module_utils/_module/change/changing.py": ["[modprobe, '--', name]"],
         "module_utils/_host/binding/iproute.py": ["[program, *words]"],
         "module_utils/_host/boot/programs.py": ["[*words]"],
     }

@@ -22,7 +22,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import FactsWish, gather
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, WEB, claim, holding
 from ansible_collections.kvm.hostdev.tests.unit.helpers.random_hosts import Function, RandomHost, hosts

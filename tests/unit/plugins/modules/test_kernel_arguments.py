@@ -13,11 +13,11 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loader import BootHost
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders.loader import BootHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import kernel_arguments as work
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import kernel_arguments as work
 from ansible_collections.kvm.hostdev.plugins.modules import kernel_arguments
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import made
 

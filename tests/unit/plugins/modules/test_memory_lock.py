@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.memory_lock_files import MARK
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import own_files
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import own_files
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import picture
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_on_tree import ModuleOnTree
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files

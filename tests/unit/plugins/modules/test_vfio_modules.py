@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.vfio_at_boot import NOTE
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import locked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.vfio_files import INITRAMFS, MARK
-from ansible_collections.kvm.hostdev.plugins.module_utils._module import own_files
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import own_files
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import (
     GENERATORS,
     IMAGES,

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats import CMDLINE, ENTRY, FORMATS, GRUB_DEFAULTS, GRUB_ENVIRONMENT
-from ...._model.boot.grub_environment import variable
+from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS, GRUB_DEFAULTS, GRUB_ENVIRONMENT
+from ...._model.boot.formats.grub_environment import variable
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
-from ..loader import KERNEL_CMDLINE, Loader, entry_places
 from .grub_debian import DEFAULTS
+from .loader import KERNEL_CMDLINE, Loader, entry_places
 
 if t.TYPE_CHECKING:
     from ...._model.boot.planning import FileChange
-    from ..loader import Goal
+    from .loader import Goal
 
 ENTRIES = "/boot/loader/entries"
 _ENVIRONMENT = "/boot/grub2/grubenv"

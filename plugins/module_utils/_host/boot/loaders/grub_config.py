@@ -12,13 +12,13 @@ import contextlib
 import typing as t
 
 from ...._model.boot.arguments import in_force, place
-from ...._model.boot.grub_config import is_whole, linux_lines
+from ...._model.boot.formats.grub_config import is_whole, linux_lines
 from ...._model.errors import HostdevError
-from ..loader import Loader
+from .loader import Loader
 
 if t.TYPE_CHECKING:
     from ...._model.boot.planning import FileChange
-    from ..loader import BootHost, Goal
+    from .loader import BootHost, Goal
 
 
 class GrubConfig:

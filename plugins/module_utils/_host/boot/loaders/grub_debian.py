@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats import GRUB_DEFAULTS, OWN
-from ...._model.boot.grub_defaults import formats_in_effect
+from ...._model.boot.formats.formats import GRUB_DEFAULTS, OWN
+from ...._model.boot.formats.grub_defaults import formats_in_effect
 from ...._model.boot.planning import Place
 from .grub_config import ByGrubConfig
 
 if t.TYPE_CHECKING:
-    from ..loader import BootHost
+    from .loader import BootHost
 
 DEFAULTS = "/etc/default/grub"
 _FOLDER = "/etc/default/grub.d"

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...._model.boot.formats import GRUB_DEFAULTS, GRUB_DEFAULTS_SUSE
+from ...._model.boot.formats.formats import GRUB_DEFAULTS, GRUB_DEFAULTS_SUSE
 from ...._model.boot.planning import Place
 from .grub_config import ByGrubConfig
 from .grub_debian import DEFAULTS

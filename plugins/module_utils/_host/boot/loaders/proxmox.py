@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats import FIRST_LINE
+from ...._model.boot.formats.formats import FIRST_LINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
-from ..loader import KERNEL_CMDLINE, Loader, entry_places
 from .grub_config import GrubConfig
 from .grub_debian import debian_places
+from .loader import KERNEL_CMDLINE, Loader, entry_places
 
 if t.TYPE_CHECKING:
     from ...._model.boot.planning import FileChange
-    from ..loader import BootHost, Goal
+    from .loader import BootHost, Goal
 
 UUIDS = "/etc/kernel/proxmox-boot-uuids"
 

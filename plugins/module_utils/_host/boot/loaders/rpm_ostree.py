@@ -8,13 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.boot.arguments import words
-from ...._model.boot.formats import CMDLINE
+from ...._model.boot.formats.formats import CMDLINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
-from ..loader import Loader
+from .loader import Loader
 
 if t.TYPE_CHECKING:
-    from ..loader import BootHost
+    from .loader import BootHost
 
 KARGS = "rpm-ostree kargs"
 _UNCHANGED = 77  # --unchanged-exit-77

@@ -14,14 +14,14 @@ import re
 import typing as t
 
 from ...._model.boot.arguments import in_force, place, words
-from ...._model.boot.formats import CMDLINE, ENTRY, FORMATS, OWN
+from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS, OWN
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
-from ..loader import KERNEL_CMDLINE, Loader, entry_places
+from .loader import KERNEL_CMDLINE, Loader, entry_places
 
 if t.TYPE_CHECKING:
     from ...._model.boot.planning import FileChange
-    from ..loader import Goal
+    from .loader import Goal
 
 DROP_IN = "/etc/kernel/cmdline.d/kvm-hostdev.conf"
 _ESPS = ("/boot/efi", "/efi", "/boot")

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats import CMDLINE
+from ...._model.boot.formats.formats import CMDLINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
-from ..loader import KERNEL_CMDLINE, Loader, entry_places
 from .grub_bls import line_of_an_entry
+from .loader import KERNEL_CMDLINE, Loader, entry_places
 
 if t.TYPE_CHECKING:
-    from ..loader import BootHost
+    from .loader import BootHost
 
 
 class SystemdBoot(Loader):

@@ -13,16 +13,16 @@ import re
 import typing as t
 
 from ...._model.boot.arguments import words
-from ...._model.boot.formats import CMDLINE, OWN
+from ...._model.boot.formats.formats import CMDLINE, OWN
+from ...._model.boot.formats.unified_image import command_line, is_signed
 from ...._model.boot.planning import Place
-from ...._model.boot.unified_image import command_line, is_signed
 from ...._model.errors import HostdevError
-from ..loader import KERNEL_CMDLINE, Loader
+from .loader import KERNEL_CMDLINE, Loader
 from .systemd_boot import partitions
 
 if t.TYPE_CHECKING:
     from ...._model.boot.planning import FileChange
-    from ..loader import BootHost
+    from .loader import BootHost
 
 _ADDON = "loader/addons/kvm-hostdev.addon.efi"
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"

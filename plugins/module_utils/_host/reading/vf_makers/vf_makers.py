@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.sriov.makers.maker import PfNames
-from ..pci import DEVICES
+from ..pci.functions import DEVICES
 from . import module_parameters, netplan, network_manager, scripts, sriov_operator, systemd_files
 from .files import Files
 

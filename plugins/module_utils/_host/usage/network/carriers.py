@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ...reading.pci import locate
+from ...reading.pci.functions import locate
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree

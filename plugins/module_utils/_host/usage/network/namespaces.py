@@ -9,13 +9,13 @@ import re
 import typing as t
 
 from ...._model.host.uses import HostUse
-from ...reading.pci import locate
-from .foreign_links import other_namespaces
+from ...reading.pci.functions import locate
+from .kernel.foreign_links import other_namespaces
 
 if t.TYPE_CHECKING:
     from ...._model.host.device import PciDevice
     from ...sysfs import Tree
-    from .foreign_links import ForeignLink
+    from .kernel.foreign_links import ForeignLink
 
 # Into which a driver divides a function, and which may have the interface: parts of virtio, and of the auxiliary
 # bus (Documentation/driver-api/auxiliary_bus.rst).

@@ -9,7 +9,7 @@ import ipaddress
 import typing as t
 
 from ...._model.host.uses import HostUse
-from ...reading.pci import locate
+from ...reading.pci.functions import locate
 from ..storage.system_storage import read_mounts, system_storage
 from .carriers import Carrier, Carriers, related
 from .network_mounts import mounted_connections, nfs_servers

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ...device_numbers import DeviceNumber
-from ...reading.pci import VDPA_DEVICES, is_pci_name, locate
+from ...reading.pci.functions import VDPA_DEVICES, is_pci_name, locate
 from ..storage.uses import block_locations
 
 if t.TYPE_CHECKING:

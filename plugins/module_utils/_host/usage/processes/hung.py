@@ -9,7 +9,7 @@ import typing as t
 
 from ...._model.host.uses import HostUse
 from ...hung_writes import all_hung_writes, where
-from ...reading.overrides import UNREADABLE
+from ...reading.pci.overrides import UNREADABLE
 
 if t.TYPE_CHECKING:
     from ...._model.host.device import PciDevice

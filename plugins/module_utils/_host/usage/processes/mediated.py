@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.host.uses import HostUse
-from ...reading.pci import is_pci_name, pci_addresses
+from ...reading.pci.functions import is_pci_name, pci_addresses
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.host.uses import HostUse
-from ...reading.pci import pci_addresses
+from ...reading.pci.functions import pci_addresses
 from .device_nodes import DeviceNodes, Node
 from .mappings import mapped_files
 from .open_files import FUNCTION_FILE, OpenFile, open_files, with_files

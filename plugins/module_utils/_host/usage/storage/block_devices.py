@@ -9,7 +9,7 @@ import functools
 import re
 import typing as t
 
-from ...reading.pci import locate
+from ...reading.pci.functions import locate
 from .mountinfo import holding, namespaces, parse_mount
 
 if t.TYPE_CHECKING:

@@ -21,8 +21,8 @@ class Step:
     """A transition of one thing of the host or of a domain; `before` and `after` are the thing's state.
 
     A new kind is a frozen dataclass in a file of its own, in the table of `plan/steps.py`, and what carries it out in
-    that of `_host/change/executors.py`. What a kind does not say is said here, for a step that touches neither driver
-    nor domain.
+    that of `_host/change/steps/executors.py`. What a kind does not say is said here, for a step that touches neither
+    driver nor domain.
 
     `address` is the device that changes, None where it is none; `domain`, `uuid` and `place` tell the part of a domain
     that changes, None for a step that is of the host alone.

@@ -20,7 +20,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.hung_writes impo
     note_hung_write,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading import bounded
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_device, read_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import read_device, read_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.processes.hung import hung_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError

@@ -13,7 +13,7 @@ from ansible.module_utils.common import respawn as ansible_respawn
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import libvirt as libvirt_module
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.changing import load_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.changing import load_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import (
     Libvirt,
     check_local,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import command_line
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_boot import Cut
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable

@@ -10,8 +10,8 @@ import re
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.grub_config import linux_lines
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.unified_image import command_line
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_config import linux_lines
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import command_line
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption import AdoptWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.adoption import AdoptWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost

@@ -11,9 +11,9 @@ import os
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.pfs import check_rates
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.pfs import check_rates
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import pf

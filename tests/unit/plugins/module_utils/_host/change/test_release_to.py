@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.release import _still_bound
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.release import _still_bound
 
 VF = "0000:01:10.0"
 NIC = {"name": "nic", "address": VF}

@@ -13,7 +13,7 @@ import resource
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.transaction import Transaction
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER

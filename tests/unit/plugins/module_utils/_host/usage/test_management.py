@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import read_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.management import management_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.group import blockers

@@ -10,7 +10,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.usb_scsi import NodeHolding, node_identity
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.concerned import concerned, decide_cleaned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.release import decide_release, give_back
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs_concerned import vfs_concerned
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.concerned import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import USB, NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState

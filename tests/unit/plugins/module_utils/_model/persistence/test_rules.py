@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci import read_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import read_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import MARK

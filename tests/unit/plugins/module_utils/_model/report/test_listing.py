@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_devic
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.listing import Listing
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (
     DB,

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host import netlink
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network import wireguard
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel import wireguard
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.routes import (
     Link,
     Local,

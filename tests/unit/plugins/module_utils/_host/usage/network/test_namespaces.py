@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.foreign_links import ForeignLink
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel_network import read_network
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.foreign_links import ForeignLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.kernel.network import read_network
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.namespaces import namespace_uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.usage.network.uses import (
     parts_without_interface,

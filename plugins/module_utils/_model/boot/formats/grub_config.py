@@ -1,0 +1,58 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a grub.cfg that grub-mkconfig has made starts this host's kernels with."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..arguments import words
+
+# Not 30_os-prober, whose kernels are other systems', nor 20_linux_xen, whose lines are Xen's.
+_BEGIN = re.compile(rb"### BEGIN (?:\S*/)?\d+_linux(?:_zfs|_proxmox)? ###")
+_END = re.compile(rb"### END \S+ ###")
+_ENTRY = re.compile(rb"[ \t]*menuentry[ \t]")
+_LINUX = re.compile(rb"[ \t]*linux(?:16|efi)?[ \t]+(\S+)(?:[ \t]+(.*))?")
+_RECOVERY = frozenset({"single", "recovery", "rescue", "emergency", "systemd.unit=rescue.target"})
+_BLSCFG = re.compile(rb"^[ \t]*blscfg\b", re.MULTILINE)
+
+
+class LinuxLine(t.NamedTuple):
+    """One line that starts a kernel."""
+
+    kernel: str
+    arguments: list[str]
+    recovery: bool
+
+
+def linux_lines(data: bytes) -> list[LinuxLine]:
+    """The lines of the host's own kernels; without the marks of grub-mkconfig, all that start a kernel."""
+    marked = _BEGIN.search(data) is not None
+    inside, recovery = not marked, False
+    lines: list[LinuxLine] = []
+    for line in data.replace(b"\r", b"").split(b"\n"):
+        if marked and _BEGIN.match(line):
+            inside = True
+        elif marked and _END.match(line):
+            inside = False
+        elif _ENTRY.match(line):
+            recovery = b"-recovery-" in line or b"(recovery mode)" in line
+        elif inside and (found := _LINUX.match(line)):
+            arguments = words(found.group(2) or b"")
+            kernel = found.group(1).decode("utf-8", "replace")
+            lines.append(LinuxLine(kernel, arguments, recovery or not _RECOVERY.isdisjoint(arguments)))
+    return lines
+
+
+def has_blscfg(data: bytes) -> bool:
+    """Whether it reads the entries of the Boot Loader Specification."""
+    return _BLSCFG.search(data) is not None
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether each part that begins also ends, so that nothing is cut off."""
+    begun = re.findall(rb"^### BEGIN (\S+) ###", data, re.MULTILINE)
+    ended = re.findall(rb"^### END (\S+) ###", data, re.MULTILINE)
+    return bool(begun) and begun == ended and data.endswith(b"\n")

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""/etc/default/grub and the files beside it: shell scripts whose variables become arguments of the kernel."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..editing import Insertion, Lines
+
+if t.TYPE_CHECKING:
+    from ..editing import Format
+
+LINUX, DEFAULT = "GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"
+_ASSIGNMENT = re.compile(rb"^[ \t]*(?:export[ \t]+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=", re.MULTILINE)
+
+
+class Assignment(t.NamedTuple):
+    """One assignment: its variable, and the parts of its value (from, to) without their quotes."""
+
+    variable: str
+    parts: tuple[tuple[int, int], ...]
+    end: int
+    """Where the value ends, with its quotes."""
+    quoted: bool
+    """Whether the last part is in quotes, so that blanks may be put behind it."""
+    plain: bool
+    """Whether it is read to its end; in what a program's output is part of, quotes may be anything."""
+
+    def refers(self, data: bytes) -> bool:
+        """Whether it adds to what the variable had before."""
+        name = self.variable.encode("ascii")
+        text = b"".join(data[start:end] for start, end in self.parts)
+        return re.search(rb"\$(?:\{" + name + rb"\}|" + name + rb"(?![A-Za-z0-9_]))", text) is not None
+
+
+class GrubDefaults:
+    """The variables of a file, of which the one named gets what is added."""
+
+    def __init__(self, variable: str) -> None:
+        self._variable = variable
+
+    def lines(self, data: bytes) -> Lines:
+        regions = tuple(
+            span for name in (LINUX, DEFAULT) for assignment in in_effect(data, name)[0] for span in assignment.parts
+        )
+        own = in_effect(data, self._variable)[0]
+        if not own or not own[-1].plain:
+            name = self._variable.encode("ascii")
+            before = b"" if not data or data.endswith(b"\n") else b"\n"
+            refers = b"$" + name if own else b""
+            insertion = Insertion(len(data), bool(own), before + name + b'="' + refers, b'"\n')
+            return Lines(regions, insertion)
+        last = own[-1]
+        filled = any(start < end for start, end in last.parts)
+        if last.quoted:
+            return Lines(regions, Insertion(last.parts[-1][1], glue=filled))
+        return Lines(regions, Insertion(last.end, filled, before=b'"', after=b'"'))
+
+    def finished(self, data: bytes) -> bytes:
+        return data
+
+
+class InEffect:
+    """Of a file among others: the assignments that count, since none in a later file replaces them."""
+
+    def __init__(self, variables: t.Collection[str]) -> None:
+        self._variables = variables
+
+    def lines(self, data: bytes) -> Lines:
+        regions = tuple(
+            span for name in self._variables for assignment in in_effect(data, name)[0] for span in assignment.parts
+        )
+        return Lines(regions, Insertion(len(data), glue=False))
+
+    def finished(self, data: bytes) -> bytes:
+        return data
+
+
+def formats_in_effect(files: t.Sequence[bytes]) -> list[Format]:
+    """For files that are read one after another: what of each counts."""
+    open_variables = [LINUX, DEFAULT]
+    formats: list[Format] = []
+    for data in reversed(files):
+        formats.insert(0, InEffect(tuple(open_variables)))
+        open_variables = [name for name in open_variables if in_effect(data, name)[1]]
+    return formats
+
+
+def in_effect(data: bytes, variable: str) -> tuple[list[Assignment], bool]:
+    """The assignments of a variable that count at the end of a file, and whether what it had before counts too."""
+    counting: list[Assignment] = []
+    for assignment in reversed([found for found in assignments(data) if found.variable == variable]):
+        counting.insert(0, assignment)
+        if not assignment.refers(data):
+            return counting, False
+    return counting, True
+
+
+def assignments(data: bytes) -> list[Assignment]:
+    """All assignments of the two variables, in their order."""
+    found: list[Assignment] = []
+    place = 0
+    while True:
+        match = _ASSIGNMENT.search(data, place)
+        if match is None:
+            return found
+        assignment = _value(data, match.end(), match.group(1).decode("ascii"))
+        found.append(assignment)
+        place = max(assignment.end, match.end())
+
+
+def _value(data: bytes, start: int, variable: str) -> Assignment:
+    """A word of the shell, from its start to the blank or the end of the line that is in no quotes."""
+    parts: list[tuple[int, int]] = []
+    place, begin, quote, plain = start, start, b"", True
+    last_quoted = False
+
+    def close(end: int, quoted: bool) -> bool:
+        if quoted or end > begin:
+            parts.append((begin, end))
+            return quoted
+        return last_quoted
+
+    while place < len(data):
+        letter = data[place : place + 1]
+        if letter == b"\\" and quote != b"'":
+            place += 2
+            continue
+        if (letter == b"`" or data[place : place + 2] == b"$(") and quote != b"'":
+            plain = False
+        if quote and letter == quote:
+            last_quoted = close(place, True)
+            quote, begin = b"", place + 1
+        elif not quote and letter in (b'"', b"'"):
+            last_quoted = close(place, False)
+            quote, begin = letter, place + 1
+        elif (not quote and letter in b" \t\r\n;&|") or (letter == b"\n" and not plain):
+            break
+        place += 1
+    place = min(place, len(data))
+    last_quoted = close(place, False)
+    return Assignment(variable, tuple(parts), place, last_quoted, plain and not quote)

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The work of memory_lock."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ..._host.boot.ours import check_ours
+from ..._host.boot.own_files import OwnFiles
+from ..._host.sysfs import Tree
+from ..._model.boot.memory_lock_files import MARK, SERVICES, drop_in, drop_in_path
+from .own_files import check_root, unwritable
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def memory_lock(module: AnsibleModule) -> dict[str, t.Any]:
+    """Have the drop-ins, or none."""
+    check_root()
+    options = module.params
+    files, paths = OwnFiles(Tree(), check=module.check_mode), [drop_in_path(service) for service in SERVICES]
+    check_ours({path: data for path in paths if (data := files.read(path)) is not None}, MARK)
+    data = drop_in(options["limit"]) if options["state"] == "present" else None
+    try:
+        for path in paths:
+            if data is not None:
+                files.tidy(path)
+                files.write(path, data)
+            else:
+                files.remove(path)
+                # Nobody but whoever adds to a unit makes such a folder, and an empty one adds nothing.
+                files.remove_folder(os.path.dirname(path))
+    except OSError as error:
+        raise unwritable(error) from error
+    result = {"changed": bool(files.changed), "files": [] if data is None else paths}
+    return {**result, "diff": files.diff} if module._diff else result

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The work of pci_adopt: from its options to a wish, and from what came of that to the module's result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._host.change.flow import Flow
+from ..._model.decision.adoption.adoption import AdoptWish
+from ..._model.errors import HostdevError
+from ..._model.values import is_unicode
+from .changing import changing_system, keeper, tell_warnings
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..._host.change.outcome import Outcome
+    from ..._model.claims.made_vfs import MadeVfs
+    from ..._model.decision.adoption.adoption import Adopted, Adoption
+
+
+def adopt(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's work. Raises HostdevError."""
+    options = module.params
+    domains, owner = options["domains"], options["unattached_owner"]
+    for name, labels in (("domains", domains or ()), ("unattached_owner", [] if owner is None else [owner])):
+        for label in labels:
+            if not label.strip() or "\0" in label or not is_unicode(label):
+                raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
+    wish = AdoptWish(
+        domains=None if domains is None else frozenset(domains),
+        vfs=options["vfs"],
+        take_over=options["take_over"],
+        unattached_owner=owner,
+        persist=options["persist"],
+    )
+    system, file = changing_system(module, needs_libvirt=bool(domains))
+    flow = Flow(
+        system,
+        file,
+        check_mode=module.check_mode,
+        lock_timeout=options["lock_timeout"],
+        keeper=keeper(module, system.tree),
+    )
+    outcome = flow.adopt(wish)
+    tell_warnings(module, outcome)
+    result = _result(outcome, check_mode=module.check_mode)
+    return {**result, "diff": outcome.diff} if module._diff else result
+
+
+def _result(outcome: Outcome, *, check_mode: bool) -> dict[str, t.Any]:
+    adoption = t.cast("Adoption", outcome.adoption)
+    return {
+        "changed": outcome.changed,
+        "msg": _told(adoption, check_mode=check_mode),
+        "claims": [_claim(adopted) for adopted in adoption.claims],
+        "vfs": [_vfs(made, adoption) for made in adoption.vfs],
+        "unattached": list(adoption.unattached),
+        "fighters": [fighter.as_dict() for fighter in adoption.fighters],
+        "lines": adoption.lines,
+    }
+
+
+def _told(adoption: Adoption, *, check_mode: bool) -> str:
+    """All of it in one line."""
+    devices = sum(len(adopted.holdings) for adopted in adoption.claims)
+    parts = [f"{devices} devices of {len(adoption.claims)} owners", f"VFs of {len(adoption.vfs)} physical functions"]
+    done = "would be written down" if check_mode else "written down"
+    said = f"{' and '.join(parts)} {done}" if adoption.changed else "nothing is to be written down"
+    fighters = f"{len(adoption.fighters)} places bind devices or make VFs beside the record, see fighters"
+    return f"{said}; {fighters}" if adoption.fighters else said
+
+
+def _claim(adopted: Adopted) -> dict[str, t.Any]:
+    requests = {held.request for held in adopted.holdings}
+    return {
+        "owner": adopted.after.owner.as_dict(),
+        "requests": [request.as_dict() for name, request in adopted.after.requests.items() if name in requests],
+        "devices": [held.as_dict() for held in adopted.holdings],
+        "persist": adopted.after.persist,
+    }
+
+
+def _vfs(made: MadeVfs, adoption: Adoption) -> dict[str, t.Any]:
+    device = adoption.inventory.devices[made.address]
+    return {
+        "address": made.address,
+        "interface": device.interfaces[0] if device.interfaces else None,
+        "number": made.wanted.number,
+        "autoprobe": made.wanted.autoprobe,
+        "settings": made.wanted.as_dict().get("vfs", {}),
+        "persist": made.persist,
+    }

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules that change a host have in common: the host's objects, the flow, and results."""
+
+from __future__ import annotations
+
+import functools
+import os
+import typing as t
+
+from ..._host.change.flow import Flow
+from ..._host.change.host import ChangingHost
+from ..._host.record.record_file import RecordFile
+from ..._host.sysfs import Tree
+from ..._model.errors import HostdevError, one_line
+from ..libvirt import check_local, connect
+from ..options import FACTS_PATH
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..._host.binding.binder import Binder
+    from ..._host.binding.physical_functions import PhysicalFunctions
+    from ..._host.binding.vf_settings import VfSettings
+    from ..._host.change.outcome import Outcome
+    from ..._host.libvirt.changes import DomainChanges
+    from ..._host.libvirt.removal_events import RemovalEvents
+    from ..._host.persistence.keeping import Keeper
+    from ..._model.plan.plan import Plan
+    from ..libvirt import Libvirt
+
+
+class ModuleHost(ChangingHost):
+    """The host that a module runs on. What binds drivers and sets VFs is made, and imported, when it is first used."""
+
+    def __init__(self, module: AnsibleModule, tree: Tree, domains: DomainChanges | None) -> None:
+        self.tree, self.domains, self.environ = tree, domains, os.environ
+        self._module = module
+
+    @functools.cached_property
+    def binder(self) -> Binder:
+        from ..._host.binding.binder import Binder
+        from ..._host.binding.exclusive import ExclusiveOpen
+        from ..._host.binding.sysfs_writer import SysfsWriter
+
+        write, disks = SysfsWriter(self.tree), ExclusiveOpen(self.tree)
+        return Binder(self.tree, write, lambda name: load_module(self._module, name), disks=disks)
+
+    @functools.cached_property
+    def vf_settings(self) -> VfSettings:
+        from ..._host.binding.iproute import Iproute
+        from ..._host.binding.vf_settings import VfSettings
+
+        return VfSettings(self.tree, Iproute("ip"))
+
+    @functools.cached_property
+    def pfs(self) -> PhysicalFunctions:
+        from ..._host.binding.iproute import Iproute
+        from ..._host.binding.physical_functions import PhysicalFunctions
+        from ..._host.binding.sysfs_writer import SysfsWriter
+
+        return PhysicalFunctions(self.tree, SysfsWriter(self.tree), Iproute("ip"), Iproute("devlink"))
+
+
+class _Events:
+    """Libvirt's events about devices that leave a guest, imported when a guest is first waited for."""
+
+    def __init__(self, libvirt: Libvirt) -> None:
+        self._libvirt = libvirt
+
+    def listening(self, uuid: str, alias: str | None) -> t.ContextManager[t.Callable[[float], str | None]]:
+        return self._events.listening(uuid, alias)
+
+    @functools.cached_property
+    def _events(self) -> RemovalEvents:
+        from ..._host.libvirt.removal_events import RemovalEvents
+
+        return RemovalEvents(self._libvirt.binding, self._libvirt.uri)
+
+
+def changing_system(module: AnsibleModule, *, needs_libvirt: bool) -> tuple[ChangingHost, RecordFile]:
+    """The host's objects for a module that changes it. Raises HostdevError when it must not or cannot."""
+    uri = module.params["uri"]
+    check_local(uri)
+    if os.geteuid() != 0:
+        raise HostdevError(
+            "not_root",
+            subject="this task",
+            found=f"it runs as user id {os.geteuid()}",
+            wanted="root: only root may bind drivers and write the record",
+            remedy="set become: true",
+        )
+    libvirt, _reason = connect(uri, required=needs_libvirt)
+    domains = None if libvirt is None else _domains(libvirt)
+    return ModuleHost(module, Tree(), domains), RecordFile(module.params["facts_path"])
+
+
+def _domains(libvirt: Libvirt) -> DomainChanges:
+    from ..._host.libvirt.changes import DomainChanges
+
+    events = _Events(libvirt)
+    return DomainChanges(libvirt.handle, libvirt.error, reopen=libvirt.reopen, events=events)
+
+
+def load_module(module: AnsibleModule, name: str) -> bool:
+    """Load a kernel module by its name or its driver's; says whether that worked."""
+    modprobe = module.get_bin_path("modprobe", opt_dirs=["/sbin", "/usr/sbin"])
+    if modprobe is None:
+        return False
+    try:
+        return bool(module.run_command([modprobe, "--", name], handle_exceptions=False)[0] == 0)
+    except OSError:  # what Ansible makes of it has no `error`
+        return False
+
+
+def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
+    """What makes what is left on the host so that devices come back; None for a record that no unit would read.
+
+    Raises HostdevError where it was asked for.
+    """
+    path = module.params["facts_path"]
+    if path != FACTS_PATH and module.params.get("persist"):
+        raise HostdevError(
+            "persist_failed",
+            subject=f"facts_path {path}",
+            found="persist: true, for a record in another folder",
+            wanted=f"the record in {FACTS_PATH}, which is the one that is read when the host is started",
+            remedy="leave facts_path out, or set persist: false",
+        )
+    if path != FACTS_PATH:
+        return None
+
+    def made() -> Keeper:
+        from .persisting import keeper as of_payload
+
+        return of_payload(tree)
+
+    return made
+
+
+def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
+    """The flow of a module that changes the host. Raises HostdevError when it must not or cannot."""
+    system, file = changing_system(module, needs_libvirt=needs_libvirt)
+    return Flow(
+        system,
+        file,
+        check_mode=module.check_mode,
+        lock_timeout=module.params["lock_timeout"],
+        detach_timeout=module.params["detach_timeout"],
+        on_detach_timeout=module.params["on_detach_timeout"],
+        keeper=keeper(module, system.tree),
+    )
+
+
+def tell_warnings(module: AnsibleModule, outcome: Outcome) -> None:
+    for warning in outcome.warnings:
+        module.warn(one_line(warning))
+
+
+def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
+    """What both modules return."""
+    tell_warnings(module, outcome)
+    told: dict[str, t.Any] = {
+        "changed": outcome.changed,
+        "stopped": outcome.stopped,
+        "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps]
+        + [step.as_dict() for step in outcome.let_go],
+    }
+    if module._diff:
+        told["diff"] = outcome.diff
+    return told
+
+
+def devices(plan: Plan) -> list[dict[str, t.Any]]:
+    """The devices of a plan: those held after a claim, those given back by a release."""
+    if plan.operation == "claim":
+        return [held.as_dict() for held in plan.after.holdings.values()]
+    return [held.as_dict() for address, held in plan.before.holdings.items() if address not in plan.after.holdings]
+
+
+def node_devices(plan: Plan) -> list[dict[str, t.Any]]:
+    """The USB and SCSI devices of a plan, likewise."""
+    if plan.operation == "claim":
+        return [held.as_dict() for held in plan.after.node_devices.values()]
+    return [held.as_dict() for name, held in plan.before.node_devices.items() if name not in plan.after.node_devices]

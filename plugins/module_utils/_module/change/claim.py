@@ -1,0 +1,73 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The claim module's work: from its options to a wish, and from what came of that to the module's result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._model.errors import HostdevError
+from ..._model.requests.request import parse_requests
+from ..._model.requests.specs.allow_list import AllowList
+from ..._model.requests.wish import ClaimWish, Terms
+from ..._model.values import is_unicode
+from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
+from .changing import devices, flow, node_devices, result
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..._model.requests.request import Aliases
+
+
+def claim(module: AnsibleModule) -> dict[str, t.Any]:
+    """The claim module's work."""
+    options = module.params
+    for name in ("domain", "owner"):
+        label = options[name]
+        if label is not None and (not label.strip() or "\0" in label or not is_unicode(label)):
+            raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
+    whole_group, members = parse_group_members(options["group_members"])
+    wish = ClaimWish(
+        domain=options["domain"],
+        owner=options["owner"],
+        requests=parse_requests(options["requests"], _aliases(options["aliases"])),
+        allow_list=_allow_list(options["device_spec"]),
+        terms=Terms(
+            allow=parse_allow(options["allow"]),
+            whole_group=whole_group,
+            members=members,
+            replace_misfits=options["on_mismatch"] == "replace",
+            require_reset=options["require_reset"],
+        ),
+        attach=tuple(options["attach"]),
+        managed=options["managed"],
+        free_root_ports=parse_root_ports(options),
+        persist=options["persist"],
+        numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
+    )
+    outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)
+    plan = outcome.plans[0]
+    return {
+        **result(module, outcome),
+        "claim": plan.after.as_dict(),
+        "devices": devices(plan),
+        "node_devices": node_devices(plan),
+    }
+
+
+def _aliases(entries: list[object]) -> Aliases:
+    if not entries:
+        return {}
+    from ..._model.requests.aliases import parse_aliases
+
+    return parse_aliases(entries)
+
+
+def _allow_list(entries: list[object] | None) -> AllowList:
+    if entries is None:
+        return AllowList(None)
+    from ..._model.requests.specs.device_spec import parse_device_specs
+
+    return AllowList(parse_device_specs(entries, "device_spec"))

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The work of pci_sriov: from its options to a wish, and from what came of that to the module's result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._host.change.flow import Flow
+from ..._model.decision.vfs.in_use import NEEDS_CARRIER
+from ..._model.errors import HostdevError
+from ..._model.requests.specs.device_spec import parse_device_specs
+from ..._model.sriov.settings import parse_settings
+from ..._model.sriov.wish import VfsWish, parse_number, parse_vfs
+from .arguments import parse_allow
+from .changing import changing_system, keeper, tell_warnings
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..._model.decision.vfs.decision import VfsDecision
+    from ..._model.requests.specs.device_spec import DeviceSpec
+
+
+def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's work. Raises HostdevError."""
+    options = module.params
+    where, specs = _specs(options)
+    absent = options["state"] == "absent"
+    number = _number(options, absent=absent)
+    wish = VfsWish(
+        specs,
+        where,
+        number=number,
+        absent=absent,
+        every=parse_settings(options["settings"] or {}, "settings"),
+        vfs=parse_vfs(options["vfs"], number),
+        autoprobe=options["autoprobe"],
+        mtu=_mtu(options["mtu"]),
+        eswitch=options["eswitch_mode"],
+        take_over=options["take_over"],
+        allow=parse_allow(options["allow"], NEEDS_CARRIER),
+        persist=options["persist"],
+    )
+    system, file = changing_system(module, needs_libvirt=False)
+    flow = Flow(
+        system,
+        file,
+        check_mode=module.check_mode,
+        lock_timeout=options["lock_timeout"],
+        keeper=keeper(module, system.tree),
+    )
+    outcome = flow.set_vfs(wish)
+    tell_warnings(module, outcome)
+    result = {
+        "changed": outcome.changed,
+        "pfs": [_shown(decision) for decision in outcome.vfs],
+        "plan": [change.as_dict() for decision in outcome.vfs for change in decision.changes],
+    }
+    return {**result, "diff": outcome.diff} if module._diff else result
+
+
+def _shown(decision: VfsDecision) -> dict[str, t.Any]:
+    device, after = decision.pf.device, decision.after
+    return {
+        "address": device.address,
+        "interface": device.interfaces[0] if device.interfaces else None,
+        "number": decision.target.number,
+        "total": decision.pf.most,
+        "ours": after is not None,
+        "changed": decision.changed,
+        "settings": {} if after is None else after.wanted.as_dict().get("vfs", {}),
+        "makers": [str(maker) for maker in decision.pf.makers],
+    }
+
+
+def _specs(options: t.Mapping[str, t.Any]) -> tuple[str, tuple[DeviceSpec, ...]]:
+    """The option that names the PFs, and the specs that it stands for."""
+    if options["specs"]:
+        return "specs", parse_device_specs(options["specs"], "specs")
+    for name in ("address", "devname"):
+        if options[name] is not None:
+            if not options[name].strip():
+                # In a device spec that would be any device.
+                raise HostdevError(
+                    "invalid_option",
+                    subject=name,
+                    found="it is empty",
+                    wanted="one physical function",
+                    remedy=f"see what the variable has that {name} is made of",
+                )
+            spec = {name: options[name]}
+            try:
+                return f"{name} {options[name]}", parse_device_specs([spec], "specs")
+            except HostdevError as error:
+                from ..._model.unquoted import address_meant, and_quotes
+
+                meant = address_meant(options[name]) if name == "address" else None
+                raise and_quotes(error.but(subject=name), meant) from error
+    raise HostdevError(
+        "invalid_option",
+        subject="specs",
+        found="found an empty list",
+        wanted="specs of the physical functions that are meant",
+        remedy="add a spec, or name one by address or devname",
+    )
+
+
+def _number(options: t.Mapping[str, t.Any], *, absent: bool) -> int | None:
+    if options["number"] is not None:
+        if absent:
+            raise HostdevError(
+                "invalid_option",
+                subject="number",
+                found=f"found {options['number']} with state: absent",
+                wanted="one of the two: absent gives back the number that there was",
+                remedy="take number out, or say number: 0 for no VFs",
+            )
+        return parse_number(options["number"])
+    if absent:
+        return 0
+    raise HostdevError(
+        "invalid_option",
+        subject="number",
+        found="it is not given",
+        wanted="how many VFs the PF shall have, or max",
+        remedy="set number, or state: absent",
+    )
+
+
+def _mtu(value: int | None) -> int | None:
+    # 68 is the least that IPv4 takes (RFC 791); the most is each driver's own.
+    if value is not None and not 68 <= value <= 65535:
+        raise HostdevError("invalid_option", subject="mtu", found=f"found {value}", wanted="68 to 65535 bytes")
+    return value
