@@ -10,12 +10,13 @@ import itertools
 import json
 import os
 import resource
+import signal
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore, told_when_time_is_up
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
@@ -455,3 +456,21 @@ def test_a_defect_of_ours_is_told_and_strangers_are_let_go_all_the_same(disk_hos
     told = reasons(restored(disk_host))
     assert [text for text in told.values() if "ZeroDivisionError: nobody thought of this" in text]
     assert binding(disk_host, NVME) == OWN
+
+
+def test_a_restore_whose_time_is_up_says_so_and_lets_strangers_go(disk_host, monkeypatch):
+    def slow(*_arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it went on")
+
+    Reboots(disk_host).start()
+    (path,) = disk_host.root.glob(f"sys/devices/*/*/{NVME}/subsystem_device")
+    path.write_text("0x1999\n")
+    monkeypatch.setattr(Restore, "_bring_back", slow)
+    before = signal.getsignal(signal.SIGTERM)
+    with told_when_time_is_up():
+        restore = restored(disk_host)
+    assert [failure.error.code for failure in restore.failed] == ["not_restored"]
+    assert "stopped before it was through" in restore.failed[0].error.message
+    assert binding(disk_host, NVME) == OWN
+    assert signal.getsignal(signal.SIGTERM) == before
