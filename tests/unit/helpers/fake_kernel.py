@@ -331,6 +331,8 @@ class FakeKernel:
                 (device / "vfio-dev/vfio0").mkdir(parents=True)
         else:
             self._stash.back(f"{address}/{driver}")
+            for mtu in device.glob("net/*/mtu"):
+                mtu.write_text("1500\n")
 
     def _detach(self, address: str, driver: str, path: str) -> None:
         """What `unbind` does: it waits in the kernel for as long as a process has the function, or a VF of it, open."""
