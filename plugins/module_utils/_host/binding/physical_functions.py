@@ -165,8 +165,9 @@ class PhysicalFunctions:
         try:
             self._write(path, text, _SECONDS)
         except TimeoutError as error:
-            there = self._number(pf)
-            raise self._hangs(NumberWrite(pf, self._driver(pf), there, there, there), error) from error
+            vfs = vfs_of(self._tree, pf)
+            write = NumberWrite(pf, self._driver(pf), len(vfs), len(vfs), len(vfs))
+            raise self._hangs(write, error, vfs) from error
         except OSError as error:
             raise HostdevError(
                 "vfs_failed",
@@ -179,14 +180,15 @@ class PhysicalFunctions:
     def _set_number(self, pf: str, number: int) -> None:
         """Write the number, and wait until there are so many. Raises HostdevError."""
         path = f"{DEVICES}/{pf}/sriov_numvfs"
-        there = self._number(pf)
+        vfs = vfs_of(self._tree, pf)
+        there = len(vfs)
         names = self._tree.names(f"{DEVICES}/{pf}/net")
         total = self._tree.number(f"{DEVICES}/{pf}/sriov_totalvfs") or 0
         write = NumberWrite(pf, self._driver(pf), number, there, total, names[0] if names else None)
         try:
             self._write(path, str(number), _SECONDS + _SECONDS_EACH * max(number, there))
         except TimeoutError as error:
-            raise self._hangs(write, error) from error
+            raise self._hangs(write, error, vfs) from error
         except OSError as error:
             why = refused(write, error.errno or 0, lines_about(self._tree, pf))
             raise HostdevError("vfs_failed", subject=pf, **why._asdict()) from error
@@ -197,9 +199,13 @@ class PhysicalFunctions:
                 raise HostdevError("vfs_failed", subject=pf, **({} if other is None else other._asdict()))
             time.sleep(0.05)
 
-    def _hangs(self, write: NumberWrite, error: TimeoutError) -> HostdevError:
-        """The kernel's log names the VF that is waited for by its own address."""
-        left = {vf: address for vf, address in vfs_of(self._tree, write.pf).items() if address}
+    def _hangs(self, write: NumberWrite, error: TimeoutError, vfs: t.Mapping[int, str]) -> HostdevError:
+        """The kernel's log names the VF that is waited for by its own address; `vfs` are those of before.
+
+        That one is there, and its PF has no link to it any more (drivers/pci/iov.c, pci_iov_remove_virtfn).
+        """
+        known = {**vfs, **vfs_of(self._tree, write.pf)}
+        left = {vf: address for vf, address in known.items() if self._tree.exists(f"{DEVICES}/{address}")}
         log = [line for address in left.values() for line in lines_about(self._tree, address)]
         process = re.search(r"process (\d+)", str(error))
         why = hangs(write, int(process.group(1)) if process else None, log)

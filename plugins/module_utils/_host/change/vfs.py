@@ -14,7 +14,7 @@ from ..._model.decision.pfs import choose_pfs, made_of
 from ..._model.decision.vf_interfaces import WithoutInterface, refuse_asked
 from ..._model.decision.vfs import decide_vfs
 from ..._model.decision.vfs_decision import Pf, VfsDecision
-from ..._model.decision.vfs_in_use import check_idle
+from ..._model.decision.vfs_in_use import check_idle, check_not_changing
 from ..._model.errors import HostdevError
 from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
@@ -56,6 +56,8 @@ class VfsRun:
     def decide(self, snapshot: Snapshot, wish: VfsWish) -> list[VfsDecision]:
         """What is to be done, PF by PF. Raises HostdevError."""
         devices = choose_pfs(snapshot, wish)
+        for device in devices:
+            check_not_changing(snapshot, device)
         made_vfs = snapshot.tracker.made_vfs.values()
         self._now = {made.address: made.pf_in(snapshot.inventory) for made in made_vfs}
         decisions = [
