@@ -173,7 +173,7 @@ class Restore:
             try:
                 snapshot = read_snapshot(self._host, record.tracker)
                 decisions = run.decide(snapshot, vfs_wish(made, device.address))
-                run.carry_out(decisions, record)
+                self.warnings.extend(run.carry_out(decisions, record))
                 break
             except HostdevError as error:
                 # While udev renames the PF's interface nobody finds it by either name.

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import json
 import os
-import resource
 import signal
 
 import pytest
@@ -358,8 +357,8 @@ def test_the_journal_of_vfs_is_told_and_what_is_on_record_comes_back(lab_host, m
 
 def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, full_disk):
     Reboots(disk_host).start({"04": "06"})
-    full_disk(400)
-    restore = restored(disk_host)
+    with full_disk(400):
+        restore = restored(disk_host)
     assert [failure.error.code for failure in restore.failed] == ["record_unwritable"]
     assert binding(disk_host, "0000:06:00.0") == VFIO
 
@@ -367,8 +366,8 @@ def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, full_disk):
 def test_a_record_that_cannot_be_written_keeps_no_vfs(vfs_host, full_disk):
     Reboots(vfs_host).start()
     before = vfs_host.record
-    full_disk(400)
-    restore = restored(vfs_host)
+    with full_disk(400):
+        restore = restored(vfs_host)
     assert not restore.failed
     assert any("File too large" in warning for warning in restore.warnings)
     assert [binding(vfs_host, VF.format(number)) for number in (0, 2)] == [VFIO, VFIO]
@@ -380,10 +379,10 @@ def test_a_journal_of_vfs_that_cannot_be_settled_keeps_no_vfs(lab_host, monkeypa
     lab_host.set_vfs(4, take_over=True, persist=True)
     killed_at(lab_host, monkeypatch, "drive", 2)
     Reboots(lab_host).start()
-    full_disk(400)
-    assert not restored(lab_host).failed
+    with full_disk(400):
+        restore = restored(lab_host)
+    assert not restore.failed
     assert len(vfs(lab_host)) == 4
-    full_disk(resource.RLIM_INFINITY)
     assert lab_host.flow().reconcile().failed == []
     assert "vfs_journal" not in lab_host.record
 
