@@ -14,7 +14,10 @@ if t.TYPE_CHECKING:
     from ..editing import Format
 
 LINUX, DEFAULT = "GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"
-_ASSIGNMENT = re.compile(rb"^[ \t]*(?:export[ \t]+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=", re.MULTILINE)
+_ASSIGNMENT = re.compile(
+    rb"^([ \t]*)(?:(?:export|declare|typeset)(?:[ \t]+-[a-z]+)*[ \t]+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)(\+?)=",
+    re.MULTILINE,
+)
 
 
 class Assignment(t.NamedTuple):
@@ -28,9 +31,15 @@ class Assignment(t.NamedTuple):
     """Whether the last part is in quotes, so that blanks may be put behind it."""
     plain: bool
     """Whether it is read to its end; in what a program's output is part of, quotes may be anything."""
+    adds: bool = False
+    """Whether it is += of bash, which is /bin/sh on most hosts other than Debian's."""
+    indented: bool = False
+    """Whether it may stand in a branch that is not taken."""
 
     def refers(self, data: bytes) -> bool:
         """Whether it adds to what the variable had before."""
+        if self.adds:
+            return True
         name = self.variable.encode("ascii")
         text = b"".join(data[start:end] for start, end in self.parts)
         return re.search(rb"\$(?:\{" + name + rb"\}|" + name + rb"(?![A-Za-z0-9_]))", text) is not None
@@ -47,13 +56,12 @@ class GrubDefaults:
             span for name in (LINUX, DEFAULT) for assignment in in_effect(data, name)[0] for span in assignment.parts
         )
         own = in_effect(data, self._variable)[0]
-        if not own or not own[-1].plain:
+        last = own[-1] if own else None
+        if last is None or not last.plain or last.indented or _assigns(data, self._variable, last.end):
+            # Whatever a script may do, it ends with this: and whatever the variable has by then stays in it.
             name = self._variable.encode("ascii")
             before = b"" if not data or data.endswith(b"\n") else b"\n"
-            refers = b"$" + name if own else b""
-            insertion = Insertion(len(data), bool(own), before + name + b'="' + refers, b'"\n')
-            return Lines(regions, insertion)
-        last = own[-1]
+            return Lines(regions, Insertion(len(data), True, before + name + b'="$' + name, b'"\n'))
         filled = any(start < end for start, end in last.parts)
         if last.quoted:
             return Lines(regions, Insertion(last.parts[-1][1], glue=filled))
@@ -99,6 +107,12 @@ def in_effect(data: bytes, variable: str) -> tuple[list[Assignment], bool]:
     return counting, True
 
 
+def _assigns(data: bytes, variable: str, start: int) -> bool:
+    """Whether there is anything behind a place that may give the variable a value and is not read here."""
+    pattern = rb"^(?![ \t]*#).*(?<![A-Za-z0-9_$])" + variable.encode("ascii") + rb":?\+?="
+    return re.search(pattern, data[start:], re.MULTILINE) is not None
+
+
 def assignments(data: bytes) -> list[Assignment]:
     """All assignments of the two variables, in their order."""
     found: list[Assignment] = []
@@ -107,8 +121,8 @@ def assignments(data: bytes) -> list[Assignment]:
         match = _ASSIGNMENT.search(data, place)
         if match is None:
             return found
-        assignment = _value(data, match.end(), match.group(1).decode("ascii"))
-        found.append(assignment)
+        assignment = _value(data, match.end(), match.group(2).decode("ascii"))
+        found.append(assignment._replace(adds=bool(match.group(3)), indented=bool(match.group(1))))
         place = max(assignment.end, match.end())
 
 

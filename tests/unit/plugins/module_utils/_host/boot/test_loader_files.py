@@ -60,6 +60,17 @@ def test_a_value_without_quotes_gets_some_for_ours(host_of):
     assert f"quiet {OURS}" in host.read("/boot/grub2/grub.cfg")
 
 
+def test_what_a_variable_has_in_a_way_that_is_not_read_stays_on_the_line(host_of):
+    host = host_of("grub_generated")
+    host.write("/etc/default/grub", 'GRUB_ENABLE_BLSCFG=false\nT=5; GRUB_CMDLINE_LINUX="rd.luks.uuid=luks-1 quiet"\n')
+    host.write("/boot/grub2/grub.cfg", host.programs.functions["grub2-mkconfig"].text(), 0o600)
+    before = host.whole()
+    host.run(*ASKED)
+    assert f"rd.luks.uuid=luks-1 quiet {OURS}\n" in host.read("/boot/grub2/grub.cfg")
+    host.absent()
+    assert host.whole() == before
+
+
 def test_quotes_that_are_not_understood_are_an_error_with_the_file(host_of):
     host = host_of("suse_grub")
     host.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT='a GRUB_CMDLINE_LINUX_DEFAULT='b'\" `c`\"\n")

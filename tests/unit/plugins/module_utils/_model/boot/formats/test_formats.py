@@ -64,8 +64,18 @@ A = Wanted(("a=1",))
         ("grub_defaults", b"GRUB_CMDLINE_LINUX=b\"c\"'d'\n", b"GRUB_CMDLINE_LINUX=b\"c\"'d a=1'\n"),
         ("grub_defaults", b'GRUB_CMDLINE_LINUX="b \\"c\\" d"\n', b'GRUB_CMDLINE_LINUX="b \\"c\\" d a=1"\n'),
         ("grub_defaults", b'GRUB_CMDLINE_LINUX="b \\\n c"\n', b'GRUB_CMDLINE_LINUX="b \\\n c a=1"\n'),
-        ("grub_defaults", b" export GRUB_CMDLINE_LINUX=b;x\n", b' export GRUB_CMDLINE_LINUX=b" a=1";x\n'),
-        ("grub_defaults", b"#GRUB_CMDLINE_LINUX=b", b'#GRUB_CMDLINE_LINUX=b\nGRUB_CMDLINE_LINUX="a=1"\n'),
+        ("grub_defaults", b"export GRUB_CMDLINE_LINUX=b;x\n", b'export GRUB_CMDLINE_LINUX=b" a=1";x\n'),
+        ("grub_defaults", b'GRUB_CMDLINE_LINUX+=" b"\n', b'GRUB_CMDLINE_LINUX+=" b a=1"\n'),
+        (
+            "grub_defaults",
+            b'GRUB_CMDLINE_LINUX="b"\n# GRUB_CMDLINE_LINUX="c"\n',
+            b'GRUB_CMDLINE_LINUX="b a=1"\n# GRUB_CMDLINE_LINUX="c"\n',
+        ),
+        (
+            "grub_defaults",
+            b"#GRUB_CMDLINE_LINUX=b",
+            b'#GRUB_CMDLINE_LINUX=b\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX a=1"\n',
+        ),
         (
             "grub_defaults",
             b'GRUB_CMDLINE_LINUX="old a=1"\nGRUB_CMDLINE_LINUX="new"\n',
@@ -210,6 +220,42 @@ def test_the_shell_reads_what_was_put_in():
         ]
         assert read[1].stdout == (read[0].stdout + b" a=1").lstrip() or not read[0].stdout, value
         assert read[1].stdout.endswith(b"a=1")
+
+
+@pytest.mark.parametrize("variable", ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "V+=' cryptdevice=x'",
+        "V='b'\nV+=' c'",
+        "T=5; V='cryptdevice=x'",
+        "V='b'\nT=5; V='cryptdevice=x'",
+        "[ -z '' ] && V='cryptdevice=x'",
+        "declare -x V='cryptdevice=x'",
+        ": ${V:='cryptdevice=x'}",
+        ": ${V='cryptdevice=x'}",
+        "eval V=b",
+        ". /dev/stdin <<< V=b",
+        "V='b'\nif true; then\n  V='c'\nfi",
+        "V='b'\nif false; then\n  V='c'\nfi",
+        "if true; then V='c'; else\n\tV='d'\nfi",
+        "T=5",
+        "",
+    ],
+)
+def test_a_value_stays_however_a_script_comes_to_it(variable, script):
+    """Without it a host may not boot."""
+    form = FORMATS["grub_defaults" if variable == "GRUB_CMDLINE_LINUX" else "grub_defaults_suse"]
+    before = f"{script}\n".replace("V", variable).encode()
+    after, edit = edited(form, before, A)
+    assert restored(form, after, edit) == before
+    old, new = (
+        subprocess.run(
+            ["bash", "-ec", f'{text.decode()}\nprintf %s "${variable}"'], check=True, capture_output=True, text=True
+        ).stdout.split()
+        for text in (before, after)
+    )
+    assert new == [*old, "a=1"]
 
 
 def test_of_files_that_are_read_one_after_another_the_last_assignment_counts():
