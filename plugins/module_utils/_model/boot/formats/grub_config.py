@@ -16,6 +16,8 @@ _END = re.compile(rb"### END \S+ ###")
 _ENTRY = re.compile(rb"[ \t]*menuentry[ \t]")
 _LINUX = re.compile(rb"[ \t]*linux(?:16|efi)?[ \t]+(\S+)(?:[ \t]+(.*))?")
 _RECOVERY = frozenset({"single", "recovery", "rescue", "emergency", "systemd.unit=rescue.target"})
+# What grub-mkconfig finds out by itself: another value is no loss.
+_FOUND_OUT = ("root=", "rootflags=")
 _BLSCFG = re.compile(rb"^[ \t]*blscfg\b", re.MULTILINE)
 
 
@@ -44,6 +46,24 @@ def linux_lines(data: bytes) -> list[LinuxLine]:
             kernel = found.group(1).decode("utf-8", "replace")
             lines.append(LinuxLine(kernel, arguments, recovery or not _RECOVERY.isdisjoint(arguments)))
     return lines
+
+
+def lost_word(old: bytes, new: bytes, may_go: t.Collection[str]) -> tuple[str, str] | None:
+    """A kernel and a word that it is started with by the old file and no more by the new one, beside those named.
+
+    An old file that is cut off says nothing; one that is written by hand does.
+    """
+    if _BEGIN.search(old) and not is_whole(old):
+        return None
+    lines = [line for line in linux_lines(new) if not line.recovery]
+    for line in linux_lines(old):
+        now = [word for other in lines if other.kernel == line.kernel for word in other.arguments]
+        for word in line.arguments if now and not line.recovery else ():
+            name = word.partition("=")[0] + "="
+            found_out = name in _FOUND_OUT and any(other.startswith(name) for other in now)
+            if word not in now and word not in may_go and not found_out and word not in ("ro", "rw"):
+                return line.kernel, word
+    return None
 
 
 def has_blscfg(data: bytes) -> bool:

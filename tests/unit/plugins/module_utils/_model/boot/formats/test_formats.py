@@ -20,6 +20,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.gr
     has_blscfg,
     is_whole,
     linux_lines,
+    lost_word,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_defaults import formats_in_effect
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_environment import variable
@@ -285,6 +286,33 @@ def test_kernels_of_a_grub_configuration():
     assert linux_lines(b"linux16 /k root=z\nlinuxefi /k root=z")[1].arguments == ["root=z"]
     assert has_blscfg(b"insmod blscfg\n  blscfg\n")
     assert not has_blscfg(b"insmod blscfg\n# blscfg\nblscfgx\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lost"),
+    [
+        ("root=x ro quiet", "root=x ro quiet a=1", None),
+        ("root=x ro cryptdevice=y", "root=x ro a=1", "cryptdevice=y"),
+        ("root=x console=tty0 console=ttyS0", "root=x console=tty0", "console=ttyS0"),
+        ("root=x ours=1 replaced=off", "root=x", None),
+        ("root=x rootflags=subvol=a ro", "root=y rootflags=subvol=b rw", None),
+        ("root=x rootflags=subvol=a ro", "root=x ro", "rootflags=subvol=a"),
+        ("root=x ro", "ro", "root=x"),
+    ],
+)
+def test_a_word_that_a_new_configuration_would_lose(old, new, lost):
+    may_go = frozenset({"ours=1", "replaced=off"})
+
+    def configuration(line: str, *others: str) -> bytes:
+        lines = "".join(f"menuentry 'x' {{\n\tlinux {other}\n}}\n" for other in (f"/vmlinuz-1 {line}", *others))
+        return f"### BEGIN /etc/grub.d/10_linux ###\n{lines}### END /etc/grub.d/10_linux ###\n".encode()
+
+    new_one = configuration(new, "/vmlinuz-3 root=x")
+    expected = None if lost is None else ("/vmlinuz-1", lost)
+    assert lost_word(configuration(old, "/vmlinuz-2 of=old kernel"), new_one, may_go) == expected
+    assert lost_word(f"linux /vmlinuz-1 {old}\n".encode(), new_one, may_go) == expected  # by hand
+    assert lost_word(configuration(old)[:-5], new_one, may_go) is None  # cut off
+    assert lost_word(b"", new_one, may_go) is None
 
 
 @pytest.mark.parametrize(
