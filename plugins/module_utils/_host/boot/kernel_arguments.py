@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..._model.boot.arguments import contradicts, in_force, place, words
+from ..._model.boot.arguments import contradicts, in_force, kernels_own, place, words
 from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
@@ -66,7 +66,7 @@ def change_arguments(host: BootHost, request: ArgumentRequest) -> ArgumentOutcom
 
 
 def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
-    running = words(host.tree.data("/proc/cmdline") or b"")
+    running = kernels_own(words(host.tree.data("/proc/cmdline") or b""))
     book = read_book(host.files)
     try:
         loader = find_loader(host)

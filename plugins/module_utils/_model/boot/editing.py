@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ..errors import HostdevError
 from .arguments import contradicts, in_force, place, words
 
+_FOR_INIT = re.compile(rb"(?<![^ \t\r\n\0])--(?![^ \t\r\n\0])")  # parse_args() in kernel/params.c
 _PART_OF_A_WORD = re.compile(rb"[A-Za-z0-9_.,:=/@+$-]")
 
 
@@ -28,13 +29,31 @@ class Insertion(t.NamedTuple):
 
 
 class Lines(t.NamedTuple):
-    """Where in a file arguments stand (from, to), in the order in which the kernel gets them, and where ours go."""
+    """Where in a file arguments stand (from, to), in the order in which the kernel gets them, and where ours go.
+
+    `rest` is what init gets, from a lone -- on: nothing in there counts.
+    """
 
     regions: tuple[tuple[int, int], ...]
     insertion: Insertion
+    rest: tuple[tuple[int, int], ...] = ()
 
     def words(self, data: bytes) -> list[str]:
         return [word for start, end in self.regions for word in words(data[start:end])]
+
+    def all_words(self, data: bytes) -> list[str]:
+        """Those for init as well."""
+        return [word for start, end in (*self.regions, *self.rest) for word in words(data[start:end])]
+
+    def until_init(self, data: bytes) -> Lines:
+        """The same with a lone -- looked for: what is put in goes before it."""
+        for number, (start, end) in enumerate(self.regions):
+            found = _FOR_INIT.search(data[start:end])
+            if found is not None:
+                at = start + found.start()
+                rest = ((at, end), *self.regions[number + 1 :])
+                return Lines((*self.regions[:number], (start, at)), Insertion(at, glue=False, after=b" "), rest)
+        return self
 
 
 class Format(t.Protocol):
@@ -120,7 +139,8 @@ def _not_understood(text: bytes) -> HostdevError:
 def restored(form: Format, data: bytes, edit: Edit) -> bytes:
     """The file without what an edit did to it, whatever else others changed in it meanwhile."""
     before = data
-    whole = _find_inserted(data, edit.inserted)
+    rest = form.lines(data).rest
+    whole = _find_inserted(data[: rest[0][0]] if rest else data, edit.inserted) or _find_inserted(data, edit.inserted)
     if whole is not None:
         data = data[: whole[0]] + data[whole[1] :]
     else:

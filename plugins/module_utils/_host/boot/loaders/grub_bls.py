@@ -92,7 +92,7 @@ def line_of_an_entry(name: str, entry: bytes | None) -> bytes:
     boot_files, where a kernel that is started so would not find its root.
     """
     data = entry or b""
-    found = FORMATS[ENTRY].lines(data).words(data)
+    found = FORMATS[ENTRY].lines(data).all_words(data)
     line = [word for word in found if not word.startswith(("systemd.machine_id=", "$", "BOOT_IMAGE=", "initrd="))]
     if not any(word.startswith(("root=", "roothash=", "usrhash=", "mount.usr=")) for word in line):
         raise HostdevError(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.arguments import words
+from ...._model.boot.arguments import kernels_own, words
 from ...._model.boot.formats.formats import CMDLINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from .loader import Loader
 
 if t.TYPE_CHECKING:
+    from ...._model.boot.planning import FileChange
     from .loader import BootHost
 
 KARGS = "rpm-ostree kargs"
@@ -59,6 +60,18 @@ class RpmOstree(Loader):
                 wanted="a new deployment with the arguments",
                 remedy="see rpm-ostree status, then run the task again",
             )
+
+    def check(self, changes: t.Sequence[FileChange]) -> None:
+        for change in changes:
+            now, after = words(self.read(KARGS) or b""), words(change.after or b"")
+            if change.place.path == KARGS and "--" in after and any(word not in now for word in kernels_own(after)):
+                raise HostdevError(
+                    "boot_files",
+                    subject=KARGS,
+                    found="the line has a lone --, behind which rpm-ostree would append them, for init",
+                    wanted="a line that ends with arguments of the kernel",
+                    remedy="take it and what follows it out with rpm-ostree kargs --editor, then run the task again",
+                )
 
     def _refuse_busy(self) -> None:
         status = self.host.programs.demand("rpm-ostree", "status")

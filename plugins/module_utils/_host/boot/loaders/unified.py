@@ -12,8 +12,8 @@ import contextlib
 import re
 import typing as t
 
-from ...._model.boot.arguments import words
-from ...._model.boot.formats.formats import CMDLINE, OWN
+from ...._model.boot.arguments import kernels_own, words
+from ...._model.boot.formats.formats import CMDLINE, FORMATS, OWN
 from ...._model.boot.formats.unified_image import command_line, is_signed
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
@@ -61,6 +61,11 @@ class UnifiedImages(Loader):
                 wanted="the images that this host boots from",
                 remedy="mount the ESP, then run the task again",
             )
+        paths = [*(image.path for image in images), KERNEL_CMDLINE]
+        if self._with_addon and any(FORMATS[CMDLINE].lines(line).rest for line in map(self.read, paths) if line):
+            # What the stub appends would come behind a lone --, and so be init's.
+            self._with_addon = False
+            return self.places()
         source = Place(KERNEL_CMDLINE, CMDLINE, insert=not self._with_addon)
         sources = [source] if self.host.files.read(KERNEL_CMDLINE) is not None else []
         if not self._with_addon and not sources:
@@ -150,8 +155,8 @@ class UnifiedImages(Loader):
             made = f"{stage}/EFI/Linux/{names[0]}" if len(names) == 1 else f"{stage}/EFI/Linux"
             old = self.host.files.read(path) or b""
             new = (self.host.files.read(made) or b"") if names else b""
-            before = words(command_line(old) or b"")
-            asked = [word for word in words(line) if word not in before or word.startswith("root=")]
+            before = kernels_own(words(command_line(old) or b""))
+            asked = [word for word in kernels_own(words(line)) if word not in before or word.startswith("root=")]
             self._check_image(made, command_line(new), asked)
             if is_signed(old) and not is_signed(new):
                 raise self._wrong_image(made, "the image that was built is not signed, as the one before it is")
@@ -184,7 +189,7 @@ class UnifiedImages(Loader):
     def _check_image(self, made: str, line: bytes | None, asked: list[str]) -> None:
         if line is None:
             raise self._wrong_image(made, "no image with a command line was built")
-        missing = [word for word in asked if word not in words(line)]
+        missing = [word for word in asked if word not in kernels_own(words(line))]
         if missing:
             raise self._wrong_image(made, f"the image that was built has no {missing[0]}")
 

@@ -22,7 +22,10 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.gr
     linux_lines,
     lost_word,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_defaults import formats_in_effect
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_defaults import (
+    formats_in_effect,
+    has_words_for_init,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_environment import variable
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import (
     command_line,
@@ -93,6 +96,26 @@ A = Wanted(("a=1",))
             b'GRUB_CMDLINE_LINUX="$(cat "/x y" || echo a)"\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX a=1"\n',
         ),
         ("grub_defaults_suse", b'GRUB_CMDLINE_LINUX_DEFAULT="b"\n', b'GRUB_CMDLINE_LINUX_DEFAULT="b a=1"\n'),
+        ("cmdline", b"root=x -- single\n", b"root=x a=1 -- single\n"),
+        ("cmdline", b"root=x -- a=1\nmore", b"root=x a=1 -- a=1\nmore"),
+        ("cmdline", b"root=x --\0", b"root=x a=1 --\0"),
+        ("cmdline", b"root=x --b=1\n", b"root=x --b=1 a=1\n"),
+        ("first_line", b"-- single\n", b"a=1 -- single\n"),
+        ("entry", b"options b -- c systemd.machine_id=1\n", b"options b a=1 -- c systemd.machine_id=1\n"),
+        ("entry", b"options b --\noptions c\n", b"options b a=1 --\noptions c\n"),
+        ("grub_defaults", b'GRUB_CMDLINE_LINUX="b -- single"\n', b'GRUB_CMDLINE_LINUX="b a=1 -- single"\n'),
+        ("grub_defaults", b"GRUB_CMDLINE_LINUX=--\n", b'GRUB_CMDLINE_LINUX="a=1 "--\n'),
+        (
+            "grub_defaults",
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b -- c"\nGRUB_CMDLINE_LINUX="d"\n',
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b -- c"\nGRUB_CMDLINE_LINUX="d a=1"\n',
+        ),
+        (
+            "grub_defaults_suse",
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b"\nGRUB_CMDLINE_LINUX="d -- c"\n',
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b"\nGRUB_CMDLINE_LINUX="d a=1 -- c"\n',
+        ),
+        ("grub_environment", b"# G\nkernelopts=b -- c\n".ljust(1024, b"#"), None),
         ("grub_environment", b"# G\nkernelopts=b \nx=1\n".ljust(1024, b"#"), None),
         ("grub_environment", b"# G\nx=1\n".ljust(1024, b"#"), None),
     ],
@@ -141,6 +164,7 @@ _LETTERS = [
     "a=10",
     "xa=1",
     "x=off",
+    "--",
 ]
 _FRAMES = {
     "cmdline": ("", "\n"),
@@ -269,6 +293,14 @@ def test_of_files_that_are_read_one_after_another_the_last_assignment_counts():
     assert read == [["one"], ["three"], ["$GRUB_CMDLINE_LINUX", "four"]]
 
 
+def test_words_for_init_of_files_that_are_read_one_after_another():
+    files = [b'GRUB_CMDLINE_LINUX="one -- single"\n', b'GRUB_CMDLINE_LINUX_DEFAULT="two -- three"\n']
+    assert has_words_for_init(files)
+    assert has_words_for_init([*files, b'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX four"\n'])
+    assert not has_words_for_init([*files, b'GRUB_CMDLINE_LINUX="four"\n'])
+    assert not has_words_for_init(files[1:])
+
+
 def test_kernels_of_a_grub_configuration():
     data = (
         b"### BEGIN /etc/grub.d/10_linux ###\nmenuentry 'A' {\n\tlinux\t/vmlinuz-1 root=x ro  quiet\n}\n"
@@ -283,6 +315,8 @@ def test_kernels_of_a_grub_configuration():
     assert is_whole(data)
     assert not any(is_whole(data[:cut]) for cut in range(len(data) - 1) if data[cut - 1 : cut] != b"\n")
     assert not is_whole(data[: data.index(b"### END")])
+    for_init = linux_lines(b"linux /k root=z -- single")[0]
+    assert (for_init.arguments, for_init.for_init, for_init.recovery) == (["root=z"], ["--", "single"], False)
     assert linux_lines(b"linux16 /k root=z\nlinuxefi /k root=z")[1].arguments == ["root=z"]
     assert has_blscfg(b"insmod blscfg\n  blscfg\n")
     assert not has_blscfg(b"insmod blscfg\n# blscfg\nblscfgx\n")
