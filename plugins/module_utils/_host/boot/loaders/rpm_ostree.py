@@ -103,5 +103,8 @@ def _changes(now: list[str], wanted: list[str]) -> list[str]:
             gone.remove(word)
             new.remove(substitute)
     options += [f"--delete-if-present={word}" for word in gone]
-    # One that is there already, and wanted once more (hugepages=), would not be appended where it is missing.
-    return options + [f"--append{'' if word in now else '-if-missing'}={word}" for word in new]
+    # One that is there already, or wanted twice (hugepages=), would not be appended where it is missing. All in the
+    # same way then: those to append come before those that may be there, whatever the order of the options
+    # (kernel_arg_apply_patching() in src/daemon/rpmostreed-transaction-types.cxx).
+    append = "--append" if any(word in now or new.count(word) > 1 for word in new) else "--append-if-missing"
+    return options + [f"{append}={word}" for word in new]

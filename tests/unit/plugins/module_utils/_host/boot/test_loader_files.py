@@ -388,6 +388,21 @@ def test_rpm_ostree_is_called_once_with_all_changes(host_of):
     ]
 
 
+@pytest.mark.parametrize("there", ["", " hugepagesz=1G hugepages=4"])
+def test_rpm_ostree_has_pages_of_two_sizes_in_the_same_number(host_of, there):
+    host = host_of("rpm_ostree")
+    line = host.read("/ostree/kargs") + there
+    host.write("/ostree/kargs", line)
+    ours = "hugepagesz=2M hugepages=4 hugepagesz=1G hugepages=4" if not there else "hugepagesz=2M hugepages=4"
+    asked = ("hugepagesz=2M", "hugepages=4", "hugepagesz=1G", "hugepages=4")
+    host.run(*asked)
+    assert host.read("/ostree/kargs") == f"{line} {ours}"
+    assert host.run(*asked).changed is False
+    host.absent()
+    assert host.read("/ostree/kargs") == line
+    assert not host.exists("/etc/kvm.hostdev")
+
+
 def test_rpm_ostree_is_not_disturbed_in_a_transaction(host_of):
     host = host_of("rpm_ostree")
     host.programs.functions["rpm-ostree"].state = "busy"
