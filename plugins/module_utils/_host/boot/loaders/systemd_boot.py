@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats.formats import CMDLINE
+from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from .grub_bls import line_of_an_entry
@@ -46,6 +46,11 @@ class SystemdBoot(Loader):
             return line_of_an_entry(newest, bases[newest])
 
         return [*entries, Place(KERNEL_CMDLINE, CMDLINE, template=template)]
+
+    def has_word(self, word: str) -> bool:
+        """Whether an entry has it, as those do that were made of the line of a kernel that GRUB had started."""
+        data = [self.read(place.path) or b"" for place in self.places() if place.form == ENTRY]
+        return any(word in FORMATS[ENTRY].lines(entry).words(entry) for entry in data)
 
     def _default(self) -> str | None:
         """The entry that the loader would take by its own list, without the tries in its name; None if it can't tell.
