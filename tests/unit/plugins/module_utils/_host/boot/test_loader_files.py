@@ -14,7 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.gr
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import command_line
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
-from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot
+from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot, variable
 
 ASKED = ("intel_iommu=on", "iommu=pt")
 OURS = "intel_iommu=on iommu=pt"
@@ -312,6 +312,74 @@ def test_unified_images_get_an_addon(host_of):
     assert command_line(host.data(addon)) == OURS.encode()
     assert host.data(f"/efi/EFI/Linux/{MACHINE}-6.12.118-amd64.efi") == image
     assert host.read("/etc/kernel/cmdline") == f"{ROOT} rw quiet\n"
+
+
+def _renamed(host, names):
+    for old, new in names.items():
+        image = f"/efi/EFI/Linux/{MACHINE}-{old}.efi"
+        host.write(f"/efi/EFI/Linux/{new}", host.data(image), 0o700)
+        host.remove(image)
+
+
+BY_DRACUT = {version: f"linux-{version}-{MACHINE}.efi" for version in ("6.12.118-amd64", "6.12.90-amd64")}
+BY_MKINITCPIO = {"6.12.118-amd64": "arch-linux.efi", "6.12.90-amd64": "arch-linux-lts.efi"}
+
+
+@pytest.mark.parametrize("told", ["StubImageIdentifier", "LoaderImageIdentifier"])
+def test_images_of_mkinitcpio_are_known_by_the_one_that_runs(host_of, told):
+    host = host_of("unified")
+    _renamed(host, BY_MKINITCPIO)
+    before = host.whole()
+    with pytest.raises(HostdevError, match="none of this host is there"):
+        host.run(*ASKED)
+    assert host.whole() == before
+    variable(host, told, "\\EFI\\Linux\\arch-linux.efi")
+    assert host.run(*ASKED).files == ("/efi/loader/addons/kvm-hostdev.addon.efi",)
+    assert host.run(*ASKED).changed is False
+    host.absent()
+    host.remove(f"/sys/firmware/efi/efivars/{told}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f")
+    assert host.whole() == before
+
+
+def test_an_image_that_runs_is_found_wherever_it_is(host_of):
+    host = host_of("unified")
+    line = f"{ROOT} rw intel_iommu=off"
+    host.write("/efi/EFI/BOOT/BOOTX64.EFI", portable_executable(line.encode()), 0o700)
+    variable(host, "StubImageIdentifier", "\\EFI\\BOOT\\BOOTX64.EFI")
+    with pytest.raises(HostdevError, match="intel_iommu=off against intel_iommu=on in /efi/EFI/BOOT/BOOTX64.EFI"):
+        host.run(*ASKED)
+    # Where the loader is named, and no image of a kernel.
+    host.write("/efi/EFI/BOOT/BOOTX64.EFI", b"MZ", 0o700)
+    assert host.run(*ASKED).changed is True
+
+
+@pytest.mark.parametrize("name", ["unified", "unified_rebuilt"])
+@pytest.mark.parametrize("names", [BY_DRACUT, {"6.12.90-amd64": f"{MACHINE}.efi"}])
+def test_images_are_known_by_what_is_anywhere_in_their_names(host_of, name, names):
+    host = host_of(name)
+    _renamed(host, names)
+    before = host.whole()
+    if name == "unified" or names is BY_DRACUT:
+        host.run(*ASKED)
+        if name == "unified_rebuilt":
+            for version, image in names.items():
+                data = host.data(f"/efi/EFI/Linux/{image}")
+                assert command_line(data) == f"{ROOT} rw quiet {OURS}".encode()
+                assert f"kernel {version}".encode() in data
+        host.absent()
+    else:
+        with pytest.raises(HostdevError, match="does not say which one"):
+            host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_an_image_is_not_built_of_a_kernel_whose_version_is_a_part_of_its_own(host_of):
+    host = host_of("unified_rebuilt")
+    host.write("/lib/modules/6.12.90/modules.dep", "")
+    host.write("/boot/vmlinuz-6.12.90", "another kernel")
+    host.write(f"/efi/EFI/Linux/{MACHINE}-6.12.90-rc1.efi", portable_executable(b"root=/dev/sda1"))
+    with pytest.raises(HostdevError, match="the kernel that it was built of"):
+        host.run(*ASKED)
 
 
 def test_images_that_can_have_no_addon_are_built_anew(host_of):
