@@ -266,6 +266,21 @@ def test_a_line_without_a_root_is_no_pattern_for_new_kernels(host_of):
     assert host.whole() == before
 
 
+@pytest.mark.parametrize("line", ["zfs=zroot/ROOT/default rw", "rw quiet"])
+def test_a_root_that_no_kernel_is_told_of_needs_no_word_for_those_to_come(host_of, line):
+    """ZFS has a word of its own, and of a GPT's partition the type may say what it is."""
+    host = host_of("systemd_boot")
+    for name in (f"{MACHINE}-6.12.118-amd64+3-1.conf", f"{MACHINE}-6.12.90-amd64.conf"):
+        host.write(f"{ESP_ENTRIES}/{name}", host.read(f"{ESP_ENTRIES}/{name}").replace(f"{ROOT} rw", line))
+    host.write("/proc/cmdline", f"{line} quiet systemd.machine_id={MACHINE}\n")
+    before = host.whole()
+    host.run(*ASKED)
+    assert host.read("/etc/kernel/cmdline").startswith(f"{line} ")
+    assert host.read("/etc/kernel/cmdline").endswith(f" {OURS}\n")
+    host.absent()
+    assert host.whole() == before
+
+
 def test_an_esp_that_is_not_mounted_is_an_error(host_of):
     host = host_of("systemd_boot")
     from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import bootctl
