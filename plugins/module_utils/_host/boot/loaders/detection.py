@@ -12,7 +12,7 @@ from ...._model.boot.arguments import words
 from ...._model.boot.formats.grub_config import has_blscfg
 from ...._model.errors import HostdevError
 from .grub_bls import ENTRIES, GrubBls
-from .grub_debian import DEFAULTS, GrubDebian
+from .grub_debian import DEFAULTS, GrubDebian, reads_folder
 from .grub_generated import GrubGenerated, GrubSuse
 from .proxmox import UUIDS, ProxmoxBoot
 from .rpm_ostree import RpmOstree
@@ -189,7 +189,7 @@ def _generated(host: BootHost, seen: list[str]) -> Loader | None:
             seen.append(f"no {program}")
         elif has_blscfg(host.files.read(path) or b""):
             seen.append(f"{path} reads entries (blscfg)")
-        elif program == "grub-mkconfig" and host.programs.has("update-grub"):
+        elif program == "grub-mkconfig" and reads_folder(host):
             return GrubDebian(host)
         else:
             return GrubGenerated(host, path, program)

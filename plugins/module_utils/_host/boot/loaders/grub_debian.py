@@ -36,6 +36,12 @@ class GrubDebian(ByGrubConfig):
         return debian_places(self.host)
 
 
+def reads_folder(host: BootHost) -> bool:
+    """Whether grub-mkconfig, a script, sources the folder: Debian's does, others need not, whatever runs them."""
+    script = host.programs.path("grub-mkconfig")
+    return script is not None and b"/default/grub.d" in (host.files.read(script) or b"")
+
+
 def debian_places(host: BootHost) -> list[Place]:
     """The files that are sourced, of which only a contradicting word may be replaced, then ours."""
     beside = [f"{_FOLDER}/{name}" for name in host.tree.names(_FOLDER) if name.endswith(".cfg")]

@@ -136,9 +136,12 @@ def test_entries_count_by_default(folder, monkeypatch, line):
     assert loader(host) == "grub_bls"
 
 
-def test_grub_of_a_distribution_without_update_grub(folder, monkeypatch):
+def test_the_folder_beside_grubs_defaults_counts_where_the_script_reads_it(folder, monkeypatch):
     host = made("grub_debian", folder, monkeypatch)
     del host.programs.functions["update-grub"]
+    assert loader(host) == "grub_debian"
+    host.programs.functions["update-grub"] = host.programs.functions["grub-mkconfig"]
+    host.write("/usr/bin/grub-mkconfig", "#! /bin/sh\n. ${sysconfdir}/default/grub\n", 0o755)
     assert loader(host) == "grub"
 
 
