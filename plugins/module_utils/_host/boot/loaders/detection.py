@@ -114,9 +114,11 @@ def _unified(host: BootHost, seen: list[str]) -> Loader | None:
     if stub is None:
         seen.append("no EFI variable StubInfo")
         return None
-    # The stub's own word is of systemd 257 and later. The loader's is the stub's where there was no other loader.
-    named = (loader_variable(host, name) for name in ("StubImageIdentifier", "LoaderImageIdentifier"))
-    return UnifiedImages(host, stub, running=tuple(path.replace("\\", "/") for path in named if path))
+    # The stub's own word is of systemd 257 and later. The loader's is the stub's where there was no other loader. Of an
+    # entry that systemd-boot has chosen the name is the file's.
+    names = ("StubImageIdentifier", "LoaderImageIdentifier", "LoaderEntrySelected")
+    told = (loader_variable(host, name) for name in names)
+    return UnifiedImages(host, stub, running=tuple(path.replace("\\", "/") for path in told if path))
 
 
 def _another(host: BootHost, seen: list[str]) -> None:

@@ -340,15 +340,22 @@ BY_DRACUT = {version: f"linux-{version}-{MACHINE}.efi" for version in ("6.12.118
 BY_MKINITCPIO = {"6.12.118-amd64": "arch-linux.efi", "6.12.90-amd64": "arch-linux-lts.efi"}
 
 
-@pytest.mark.parametrize("told", ["StubImageIdentifier", "LoaderImageIdentifier"])
-def test_images_of_mkinitcpio_are_known_by_the_one_that_runs(host_of, told):
+@pytest.mark.parametrize(
+    ("told", "image"),
+    [
+        ("StubImageIdentifier", "\\EFI\\Linux\\arch-linux.efi"),
+        ("LoaderImageIdentifier", "/EFI/LINUX/ARCH-LINUX.EFI"),
+        ("LoaderEntrySelected", "arch-linux.efi"),
+    ],
+)
+def test_images_of_mkinitcpio_are_known_by_the_one_that_runs(host_of, told, image):
     host = host_of("unified")
     _renamed(host, BY_MKINITCPIO)
     before = host.whole()
     with pytest.raises(HostdevError, match="none of this host is there"):
         host.run(*ASKED)
     assert host.whole() == before
-    variable(host, told, "\\EFI\\Linux\\arch-linux.efi")
+    variable(host, told, image)
     assert host.run(*ASKED).files == ("/efi/loader/addons/kvm-hostdev.addon.efi",)
     assert host.run(*ASKED).changed is False
     host.absent()
