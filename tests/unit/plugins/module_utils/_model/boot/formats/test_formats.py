@@ -99,6 +99,8 @@ A = Wanted(("a=1",))
         ("cmdline", b"root=x -- single\n", b"root=x a=1 -- single\n"),
         ("cmdline", b"root=x -- a=1\nmore", b"root=x a=1 -- a=1\nmore"),
         ("cmdline", b"root=x --\0", b"root=x a=1 --\0"),
+        ("first_line", b"root=x\nquiet b=2 a=1\n", b"root=x a=1\nquiet b=2 a=1\n"),
+        ("entry", b"options root=x\n# b a=1\n", b"options root=x a=1\n# b a=1\n"),
         ("cmdline", b"root=x --b=1\n", b"root=x --b=1 a=1\n"),
         ("first_line", b"-- single\n", b"a=1 -- single\n"),
         ("entry", b"options b -- c systemd.machine_id=1\n", b"options b a=1 -- c systemd.machine_id=1\n"),
