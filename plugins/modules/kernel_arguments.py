@@ -78,7 +78,8 @@ notes:
     C(grub.cfg), on Debian and Ubuntu by a file of our own in C(/etc/default/grub.d), elsewhere in C(/etc/default/grub).
     What a host boots with decides, not what is installed. Any other one is an error that says what was looked at.
   - C(grub.cfg) is generated beside the old one, checked, and put into its place only when each kernel of the host has
-    the arguments. Tools that write kernels or initramfs images over those that boot are not called.
+    the arguments, and has lost no word that others gave it. Tools that write kernels or initramfs images over those
+    that boot are not called.
   - With unified kernel images an addon of our own is built with C(ukify). Where the image's stub knows no addons
     (systemd before 254), or Secure Boot is on and C(/etc/kernel/uki.conf) has no keys, images are built anew from
     C(/etc/kernel/cmdline) beside the old ones, for which the partition needs the space.

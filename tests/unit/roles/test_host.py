@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.platform import Boot, missing
 
@@ -64,6 +66,8 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result):
         if "hostdev_host_reboot_needed" in result._result:
             self._tell(result, "fact", result._result["hostdev_host_reboot_needed"])
+        elif result._task.action == "ansible.builtin.debug" and "results" not in result._result:
+            self._tell(result, "said", result._result["msg"])
 
     def v2_runner_item_on_ok(self, result):
         if "msg" in result._result:
@@ -72,13 +76,15 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._tell(result, "failed", result._result.get("msg") or str(result._result))
 '''
-MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", "reboot")
+BUILT_IN = ("reboot", "setup", "stat", "command", "package")  # of ansible-core's, those that are played
+MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", *BUILT_IN)
 OFF = missing(Boot("x86_64", enabled=False, reason="off: x", tables=frozenset({"DMAR"}), words=("intel_iommu=off",)))
 ANSWERS = {
     "iommu_info": {"enabled": True, "recommended_arguments": ["intel_iommu=on"], "missing": []},
     "kernel_arguments": {"reboot_needed": False, "loader": "grub"},
     "vfio_modules": {"reboot_needed": False},
 }
+NO_PACKAGER = 'Could not find a matching action for the "{}" package manager.'
 NEEDED, NOT_NEEDED = {"reboot_needed": True}, {"reboot_needed": False}
 IS_OFF = {"enabled": False, "missing": OFF}
 
@@ -94,7 +100,35 @@ def case(
     }
 
 
+def machine(
+    family: str, packager: str, *, ostree: bool = False, libvirt: bool = False, failing: str = "", **variables: t.Any
+) -> dict[str, t.Any]:
+    """A host whose packages are seen to."""
+    facts = {"os_family": family, "distribution": family, "distribution_major_version": "9", "architecture": "x86_64"}
+    answers: dict[str, dict[str, t.Any]] = {
+        "setup": {"ansible_facts": {**facts, "pkg_mgr": packager}},
+        "stat": {"stat": {"exists": ostree}},
+        "command": {"rc": 0 if libvirt else 1},
+        "package": {"failed": True, "msg": failing} if failing else {},
+    }
+    return case(answers, **{"packages": "auto", **variables})
+
+
 CASES = {
+    "debian": machine("Debian", "apt"),
+    "debian-list": machine("Debian", "apt", packages=["qemu-system-x86"]),
+    "arch": machine("Archlinux", "pacman"),
+    "arch-with-libvirt": machine("Archlinux", "pacman", libvirt=True, failing=NO_PACKAGER.format("pacman")),
+    "arch-without-module": machine("Archlinux", "pacman", failing=NO_PACKAGER.format("pacman")),
+    "suse-without-module": machine(
+        "Suse", "zypper", failing=NO_PACKAGER.format("zypper"), packages="libvirt-daemon-qemu"
+    ),
+    "suse-failing": machine("Suse", "zypper", failing="No provider of 'qemu' found."),
+    "ostree": machine("RedHat", "atomic_container", ostree=True),
+    "ostree-with-libvirt": machine("RedHat", "atomic_container", ostree=True, libvirt=True),
+    "ostree-list": machine("RedHat", "atomic_container", ostree=True, packages=["libvirt", "qemu-kvm"]),
+    "unknown": machine("Alpine", "apk"),
+    "unknown-with-libvirt": machine("Alpine", "apk", libvirt=True),
     "plain": case(),
     "everything": case(
         identity=True,
@@ -163,10 +197,12 @@ class Outcome(t.NamedTuple):
 def _lay_out(folder: Path) -> None:
     collection = folder / "ansible_collections/kvm/hostdev"
     shutil.copytree(ROLE, collection / "roles/host")
-    reboot = collection / "roles/host/tasks/reboot.yml"
-    text = reboot.read_text(encoding="utf-8")
-    assert "ansible.builtin.reboot:" in text
-    reboot.write_text(text.replace("ansible.builtin.reboot:", "kvm.hostdev.reboot:"), encoding="utf-8")
+    tasks = {path: path.read_text(encoding="utf-8") for path in (collection / "roles/host/tasks").iterdir()}
+    for name in BUILT_IN:
+        assert any(f"ansible.builtin.{name}:" in text for text in tasks.values())
+    for path, text in tasks.items():
+        played = re.sub(rf"ansible\.builtin\.({'|'.join(BUILT_IN)}):", r"kvm.hostdev.\1:", text)
+        path.write_text(played, encoding="utf-8")
     (folder / "callbacks").mkdir()
     (folder / "callbacks/tell.py").write_text(CALLBACK, encoding="utf-8")
     for kind, text in (("action", STAND_IN), ("modules", "")):
@@ -176,7 +212,7 @@ def _lay_out(folder: Path) -> None:
     for name, told in CASES.items():
         (folder / f"{name}.json").write_text(json.dumps({**told, "calls": []}), encoding="utf-8")
     hosts = {
-        name: {**told["variables"], "check": told["check"], "ansible_connection": "local"}
+        name: {"hostdev_host_packages": [], **told["variables"], "check": told["check"], "ansible_connection": "local"}
         for name, told in CASES.items()
     }
     inventory = {"all": {"hosts": hosts, "vars": {"ansible_python_interpreter": sys.executable}}}
@@ -185,7 +221,7 @@ def _lay_out(folder: Path) -> None:
         "hosts": "all",
         "gather_facts": False,
         "check_mode": "{{ check }}",
-        "vars": {"hostdev_host_packages": [], "case": str(folder)},
+        "vars": {"case": str(folder)},
         "roles": ["kvm.hostdev.host"],
         "post_tasks": [{"name": "fact", "ansible.builtin.debug": {"var": "hostdev_host_reboot_needed"}}],
     }
@@ -223,7 +259,7 @@ def outcomes(tmp_path_factory) -> dict[str, Outcome]:
             json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["calls"],
             next((value for kind, value in entries if kind == "fact"), None),
             [value for kind, value in entries if kind == "said"],
-            next((value for kind, value in entries if kind == "failed"), None),
+            next((value for kind, value in reversed(entries) if kind == "failed"), None),
         )
         for name, entries in told.items()
     }
@@ -341,3 +377,84 @@ def test_a_host_is_rebooted_to_be_as_it_was_and_may_have_no_iommu_then(outcomes)
 
 def test_a_misspelt_word_is_refused_before_anything(outcomes):
     assert (outcomes["misspelt"].names, "hostdev_host_state" in outcomes["misspelt"].failed) == ([], True)
+
+
+LOOKED = ["setup", "stat", "command"]
+
+
+def test_packages_are_called_as_the_distribution_calls_them(outcomes):
+    debian = outcomes["debian"]
+    assert (debian.failed, debian.names) == (None, ["setup", "stat", "package", *SETTINGS])
+    assert "python3-libvirt" in debian.options("package")["name"]
+    assert "qemu-system-x86" in debian.options("package")["name"]
+    assert outcomes["debian-list"].options("package") == {"name": ["qemu-system-x86"], "state": "present"}
+    arch = outcomes["arch"]
+    assert (arch.failed, arch.names) == (None, [*LOOKED, "package", *SETTINGS])
+    assert "libvirt-python" in arch.options("package")["name"]
+
+
+@pytest.mark.parametrize("name", ["arch-with-libvirt", "ostree-with-libvirt", "unknown-with-libvirt"])
+def test_where_libvirt_is_no_module_for_packages_is_needed(outcomes, name):
+    there = outcomes[name]
+    assert (there.failed, there.said, there.names) == (None, [], [*LOOKED, *SETTINGS])
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"), [("arch-without-module", "libvirt-python"), ("suse-without-module", "libvirt-daemon-qemu")]
+)
+def test_a_module_that_the_controller_lacks_is_told_with_the_collection_that_has_it(outcomes, name, packages):
+    failed = outcomes[name]
+    assert "ansible-galaxy collection install community.general" in failed.failed
+    assert "hostdev_host_packages: []" in failed.failed
+    assert packages in failed.failed
+    assert not {*SETTINGS} & {*failed.names}
+
+
+def test_another_trouble_with_packages_is_told_as_it_is(outcomes):
+    assert outcomes["suse-failing"].failed == "No provider of 'qemu' found."
+
+
+@pytest.mark.parametrize(("name", "packages"), [("ostree", "libvirt-daemon-kvm"), ("ostree-list", "libvirt qemu-kvm")])
+def test_on_an_image_of_ostree_it_is_said_what_to_layer(outcomes, name, packages):
+    ostree = outcomes[name]
+    assert (ostree.failed, ostree.names) == (None, [*LOOKED, *SETTINGS])
+    assert len(ostree.said) == 1
+    assert f"rpm-ostree install {packages}" in ostree.said[0]
+
+
+def test_unknown_names_of_packages_are_asked_for(outcomes):
+    assert "it is not known how libvirt's packages are called on Alpine" in outcomes["unknown"].failed
+
+
+def test_what_ansible_core_says_of_a_module_that_it_lacks_is_known():
+    task = ["-m", "ansible.builtin.package", "-a", "name=x use=kvm_hostdev_no_such_packager"]
+    command = [sys.executable, "-m", "ansible.cli.adhoc", "localhost", "-c", "local", *task]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "matching action" in said.stdout + said.stderr
+    assert "'matching action' in" in (ROLE / "tasks/install.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("programs", "binding", "there"),
+    [
+        ({"libvirtd", "qemu-kvm"}, True, True),
+        ({"virtqemud", f"qemu-system-{os.uname().machine}"}, True, True),
+        ({"virtqemud", "qemu-kvm"}, False, False),
+        ({"virtqemud"}, True, False),
+        ({"qemu-kvm"}, True, False),
+    ],
+)
+def test_libvirt_is_looked_for_with_its_emulator_and_binding(tmp_path, programs, binding, there):
+    text = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__host_looks"]
+    pythons = re.findall(r"/usr/\S+/(?:platform-)?python3?(?=[ ;])", text)
+    assert len(pythons) == 3
+    for name in programs:
+        (tmp_path / name).symlink_to("/bin/true")
+    python = tmp_path / "interpreter"
+    python.symlink_to("/bin/true" if binding else "/bin/false")
+    for path in pythons:
+        text = text.replace(path, str(python), 1)
+    text = text.replace("/usr/sbin:/usr/libexec", str(tmp_path)).replace("uname -m", f"echo {os.uname().machine}")
+    shell = shutil.which("sh")
+    done = subprocess.run([shell, "-c", text], env={"PATH": str(tmp_path)}, check=False, capture_output=True)
+    assert (done.returncode == 0) is there, done.stderr

@@ -87,7 +87,8 @@ class Change:
                 if loader.read(change.place.path) != change.now:
                     loader.write(change.place, change.now)
             # Some of what is generated may be new by now, as one ESP of two.
-            back = Goal((), tuple(argument for argument in goal.present if argument not in plan.others))
+            gone = tuple(argument for argument in goal.present if argument not in plan.others)
+            back = goal._replace(present=(), gone=gone)
             if loader.generated() and not goal.gone and self._old is None and loader.is_stale(back):
                 loader.generate(back, plan.changes)
             if self._old is None:

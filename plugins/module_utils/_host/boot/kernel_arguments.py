@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..._model.boot.arguments import contradicts, in_force, place, words
+from ..._model.boot.arguments import contradicts, in_force, kernels_own, place, words
 from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
 from ..._model.boot.planning import plan_arguments
@@ -66,7 +66,7 @@ def change_arguments(host: BootHost, request: ArgumentRequest) -> ArgumentOutcom
 
 
 def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
-    running = words(host.tree.data("/proc/cmdline") or b"")
+    running = kernels_own(words(host.tree.data("/proc/cmdline") or b""))
     book = read_book(host.files)
     try:
         loader = find_loader(host)
@@ -81,7 +81,11 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
     wanted = Wanted(request.wanted(known), request.replace, _agreed(known))
     plan = plan_arguments(loader.places(), loader.read, known, wanted)
     gone = tuple(argument for argument in known.arguments if argument not in wanted.arguments)
-    goal = Goal(wanted.arguments, tuple(argument for argument in gone if argument not in plan.others))
+    goal = Goal(
+        wanted.arguments,
+        tuple(argument for argument in gone if argument not in plan.others),
+        _may_go(known, plan, wanted),
+    )
     loader.check(plan.needed)
     generate = bool(plan.needed) or loader.is_stale(goal)
     if not request.check:
@@ -131,6 +135,13 @@ def _agreed(book: Book) -> frozenset[str]:
     """The words that an earlier task was told to replace: that stays as long as its arguments do."""
     edits = [version.edit for record in book.files for version in record.versions]
     return frozenset(old for edit in edits for old, _new in edit.replaced)
+
+
+def _may_go(book: Book, plan: ArgumentPlan, wanted: Wanted) -> frozenset[str]:
+    """The words that are ours or will be, and those of others that ours stand in for: whichever way it goes."""
+    ours = {word for argument in (*book.arguments, *wanted.arguments) for word in argument.split(" ")}
+    replaced = {old for change in plan.changes for old, _new in change.edit.replaced}
+    return frozenset(ours | replaced | _agreed(book))
 
 
 def _present(request: ArgumentRequest, running: list[str]) -> tuple[str, ...]:

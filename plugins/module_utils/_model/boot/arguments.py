@@ -68,6 +68,11 @@ def words(line: bytes) -> list[str]:
     return [word.decode("utf-8", "surrogateescape") for word in _BLANKS.split(line) if word]
 
 
+def kernels_own(line: t.Sequence[str]) -> list[str]:
+    """The words that the kernel goes by: what follows a lone -- is for init (parse_args() in kernel/params.c)."""
+    return list(line[: line.index("--")] if "--" in line else line)
+
+
 def contradicts(asked: str, other: str) -> bool:
     """Whether another argument takes back what one asks for, where it comes later (or at all, as iommu=off does)."""
     name, value = _parts(asked)

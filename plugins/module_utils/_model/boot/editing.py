@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ..errors import HostdevError
 from .arguments import contradicts, in_force, place, words
 
+_FOR_INIT = re.compile(rb"(?<![^ \t\r\n\0])--(?![^ \t\r\n\0])")  # parse_args() in kernel/params.c
 _PART_OF_A_WORD = re.compile(rb"[A-Za-z0-9_.,:=/@+$-]")
 
 
@@ -28,13 +29,31 @@ class Insertion(t.NamedTuple):
 
 
 class Lines(t.NamedTuple):
-    """Where in a file arguments stand (from, to), in the order in which the kernel gets them, and where ours go."""
+    """Where in a file arguments stand (from, to), in the order in which the kernel gets them, and where ours go.
+
+    `rest` is what init gets, from a lone -- on: nothing in there counts.
+    """
 
     regions: tuple[tuple[int, int], ...]
     insertion: Insertion
+    rest: tuple[tuple[int, int], ...] = ()
 
     def words(self, data: bytes) -> list[str]:
         return [word for start, end in self.regions for word in words(data[start:end])]
+
+    def all_words(self, data: bytes) -> list[str]:
+        """Those for init as well."""
+        return [word for start, end in (*self.regions, *self.rest) for word in words(data[start:end])]
+
+    def until_init(self, data: bytes) -> Lines:
+        """The same with a lone -- looked for: what is put in goes before it."""
+        for number, (start, end) in enumerate(self.regions):
+            found = _FOR_INIT.search(data[start:end])
+            if found is not None:
+                at = start + found.start()
+                rest = ((at, end), *self.regions[number + 1 :])
+                return Lines((*self.regions[:number], (start, at)), Insertion(at, glue=False, after=b" "), rest)
+        return self
 
 
 class Format(t.Protocol):
@@ -120,7 +139,7 @@ def _not_understood(text: bytes) -> HostdevError:
 def restored(form: Format, data: bytes, edit: Edit) -> bytes:
     """The file without what an edit did to it, whatever else others changed in it meanwhile."""
     before = data
-    whole = _find_inserted(data, edit.inserted)
+    whole = _find_inserted(data, edit, form.lines(data).regions)
     if whole is not None:
         data = data[: whole[0]] + data[whole[1] :]
     else:
@@ -152,15 +171,31 @@ def _find_word(data: bytes, regions: t.Iterable[tuple[int, int]], word: str) -> 
     pattern = rb"[ \t]+".join(re.escape(part.encode("utf-8", "surrogateescape")) for part in word.split(" "))
     found = None
     for start, end in regions:
-        for match in re.finditer(rb"(?<![^ \t\r\n])" + pattern + rb"(?![^ \t\r\n])", data[start:end]):
+        for match in re.finditer(rb"(?<![^ \t\r\n\0])" + pattern + rb"(?![^ \t\r\n\0])", data[start:end]):
             found = start + match.start(), start + match.end()
     return found
 
 
-def _find_inserted(data: bytes, inserted: bytes) -> tuple[int, int] | None:
-    start = data.rfind(inserted) if inserted else -1
-    if start < 0:
-        return None
+def _find_inserted(data: bytes, edit: Edit, regions: t.Collection[tuple[int, int]]) -> tuple[int, int] | None:
+    """Where the bytes that were put in at once stand last, as arguments if they do: a comment may have the same."""
+    found = _occurrences(data, edit.inserted)
+    text = " ".join(edit.added).encode("ascii")
+    first = edit.inserted.find(text)
+    counting = [
+        span
+        for span in found
+        if any(start <= span[0] + first and span[0] + first + len(text) <= end for start, end in regions)
+    ]
+    return next(iter((counting or found)[::-1]), None)
+
+
+def _occurrences(data: bytes, inserted: bytes) -> list[tuple[int, int]]:
+    """Those that are words of their own."""
+    starts = (match.start() for match in re.finditer(rb"(?=" + re.escape(inserted) + rb")", data) if inserted)
+    return [span for start in starts if (span := _as_words(data, inserted, start))]
+
+
+def _as_words(data: bytes, inserted: bytes, start: int) -> tuple[int, int] | None:
     end = start + len(inserted)
     ends_inside = _PART_OF_A_WORD.match(inserted[-1:]) and _PART_OF_A_WORD.match(data[end : end + 1])
     starts_inside = start and _PART_OF_A_WORD.match(inserted[:1]) and _PART_OF_A_WORD.match(data[start - 1 : start])

@@ -28,6 +28,8 @@ class GrubMkconfig:
 
     def __init__(self, host: FakeBootHost, *, debian: bool = True) -> None:
         self._host, self._debian = host, debian
+        folder = "for x in ${sysconfdir}/default/grub.d/*.cfg ; do\n" if debian else ""
+        host.write(f"/usr/bin/grub{'' if debian else '2'}-mkconfig", f"#! /bin/sh\nset -e\n{folder}", 0o755)
         self.failing = self.truncated = False
         self.runs = 0
 
@@ -94,7 +96,9 @@ def grub_script_check(host: FakeBootHost) -> t.Callable[..., Ended]:
 
 
 class RpmOstreeFake:
-    """rpm-ostree: a line of arguments, changed in one transaction."""
+    """rpm-ostree: a line of arguments, changed in one transaction, by kinds of options and not in their order."""
+
+    ORDER = ("--replace", "--append", "--append-if-missing", "--delete-if-present")
 
     def __init__(self, host: FakeBootHost, line: str) -> None:
         self._host = host
@@ -112,8 +116,8 @@ class RpmOstreeFake:
         if not options:
             return Ended(0, f"{self.line}\n", "")
         words = self.line.split()
-        for option in options:
-            name, _equals, value = option.partition("=")
+        asked = [option.partition("=")[::2] for option in options if option != "--unchanged-exit-77"]
+        for name, value in sorted(asked, key=lambda option: self.ORDER.index(option[0])):
             if name == "--append" or (name == "--append-if-missing" and value not in words):
                 words.append(value)
             elif name == "--delete-if-present" and value in words:

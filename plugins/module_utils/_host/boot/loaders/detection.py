@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ...._model.boot.arguments import words
 from ...._model.boot.formats.grub_config import has_blscfg
 from ...._model.errors import HostdevError
 from .grub_bls import ENTRIES, GrubBls
-from .grub_debian import DEFAULTS, GrubDebian
+from .grub_debian import DEFAULTS, GrubDebian, reads_folder
 from .grub_generated import GrubGenerated, GrubSuse
 from .proxmox import UUIDS, ProxmoxBoot
 from .rpm_ostree import RpmOstree
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
 
 _VARIABLES = "/sys/firmware/efi/efivars"
 _LOADER_VENDOR = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"  # systemd.io/BOOT_LOADER_INTERFACE
+_KNOWN = ("systemd-boot", "GRUB")  # by what they say in LoaderInfo
 _BLS_OFF = re.compile(rb"^[ \t]*GRUB_ENABLE_BLSCFG=(?![\"']?(?:true)?[\"']?[ \t]*(?:#|$))", re.MULTILINE)
 
 
@@ -33,7 +35,7 @@ def find_loader(host: BootHost) -> Loader:
     Raises HostdevError: unknown_boot_loader with all that was looked at, and what a loader raises of itself.
     """
     seen: list[str] = []
-    for look in (_xen, _ostree, _proxmox, _transactional, _suse, _unified, _systemd_boot, _bls, _generated):
+    for look in (_xen, _ostree, _proxmox, _transactional, _suse, _unified, _another, _systemd_boot, _bls, _generated):
         loader = look(host, seen)
         if loader is not None:
             return loader
@@ -43,7 +45,7 @@ def find_loader(host: BootHost) -> Loader:
 def loader_variable(host: BootHost, name: str) -> str | None:
     """What a boot loader or a stub says in a variable of the firmware: 4 bytes of attributes, then UTF-16."""
     data = host.tree.data(f"{_VARIABLES}/{name}-{_LOADER_VENDOR}", 4096)
-    return None if data is None else data[4:].decode("utf-16-le", "replace").rstrip("\0")
+    return data[4:].decode("utf-16-le", "replace").rstrip("\0") or None if data is not None else None
 
 
 def _unknown(found: str) -> HostdevError:
@@ -112,20 +114,51 @@ def _unified(host: BootHost, seen: list[str]) -> Loader | None:
     if stub is None:
         seen.append("no EFI variable StubInfo")
         return None
-    return UnifiedImages(host, stub)
+    # The stub's own word is of systemd 257 and later. The loader's is the stub's where there was no other loader. Of an
+    # entry that systemd-boot has chosen the name is the file's.
+    names = ("StubImageIdentifier", "LoaderImageIdentifier", "LoaderEntrySelected")
+    told = (loader_variable(host, name) for name in names)
+    return UnifiedImages(host, stub, running=tuple(path.replace("\\", "/") for path in told if path))
+
+
+def _another(host: BootHost, seen: list[str]) -> None:
+    """A loader that names itself and is none of those known, unless it has started GRUB: that says so to the kernel."""
+    info = loader_variable(host, "LoaderInfo")
+    if info is None or info.startswith(_KNOWN):
+        return
+    told = f"the EFI variable LoaderInfo says {info}"
+    if _boot_image(host) is None:
+        left = (f"{path} is there and was not booted from" for path in _configs(host))
+        raise _unknown(
+            "; ".join((*seen, f"{told}, and /proc/cmdline has no BOOT_IMAGE=, which GRUB puts there", *left))
+        )
+    seen.append(told)
+
+
+def _boot_image(host: BootHost) -> str | None:
+    """What GRUB, and hardly another, puts on the running kernel's line (grub-core/loader)."""
+    line = words(host.tree.data("/proc/cmdline") or b"")
+    return next((word for word in line if word.startswith("BOOT_IMAGE=")), None)
+
+
+def _configs(host: BootHost) -> list[str]:
+    return [path for path in ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg") if host.tree.exists(path)]
 
 
 def _systemd_boot(host: BootHost, seen: list[str]) -> Loader | None:
     info = loader_variable(host, "LoaderInfo")
     if info is not None:
         if info.startswith("systemd-boot"):
-            return SystemdBoot(host)
-        seen.append(f"the EFI variable LoaderInfo says {info}")
+            image = _boot_image(host)
+            if image is None or not _configs(host) or SystemdBoot(host).has_word(image):
+                return SystemdBoot(host)
+            seen.append(f"the EFI variable LoaderInfo says {info}, which started GRUB: /proc/cmdline has {image}")
+        elif info.startswith(_KNOWN):
+            seen.append(f"the EFI variable LoaderInfo says {info}")
         return None
     seen.append("no EFI variable LoaderInfo")
-    grub = [path for path in ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg") if host.tree.exists(path)]
     # With a grub.cfg as well it is GRUB that booted: systemd-boot would have set the variable.
-    if grub or not host.programs.has("bootctl"):
+    if _configs(host) or not host.programs.has("bootctl"):
         return None
     if host.programs.run("bootctl", "is-installed", seconds=60).status:
         seen.append("bootctl is-installed fails")
@@ -158,7 +191,7 @@ def _generated(host: BootHost, seen: list[str]) -> Loader | None:
             seen.append(f"no {program}")
         elif has_blscfg(host.files.read(path) or b""):
             seen.append(f"{path} reads entries (blscfg)")
-        elif program == "grub-mkconfig" and host.programs.has("update-grub"):
+        elif program == "grub-mkconfig" and reads_folder(host):
             return GrubDebian(host)
         else:
             return GrubGenerated(host, path, program)

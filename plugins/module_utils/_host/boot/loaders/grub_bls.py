@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ...._model.boot.arguments import words
 from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS, GRUB_DEFAULTS, GRUB_ENVIRONMENT
 from ...._model.boot.formats.grub_environment import variable
 from ...._model.boot.planning import Place
@@ -22,7 +23,7 @@ from .loader import KERNEL_CMDLINE, Loader, entry_places
 
 if t.TYPE_CHECKING:
     from ...._model.boot.planning import FileChange
-    from .loader import Goal
+    from .loader import BootHost, Goal
 
 ENTRIES = "/boot/loader/entries"
 _ENVIRONMENT = "/boot/grub2/grubenv"
@@ -53,7 +54,7 @@ class GrubBls(Loader):
             places = [*inline, Place(_ENVIRONMENT, GRUB_ENVIRONMENT)]
         if self.host.files.read(DEFAULTS) is not None:
             places.append(Place(DEFAULTS, GRUB_DEFAULTS))
-        template = _template(inline[-1].name) if inline and not named else None
+        template = template_of_an_entry(self.host, inline[-1].name) if inline and not named else None
         if template is not None or self.host.files.read(KERNEL_CMDLINE) is not None:
             places.append(Place(KERNEL_CMDLINE, CMDLINE, template=template))
         self._note_tuned()
@@ -81,25 +82,33 @@ class GrubBls(Loader):
             )
 
 
-def _template(entry: str) -> t.Callable[[t.Mapping[str, bytes | None]], bytes]:
-    return lambda bases: line_of_an_entry(entry, bases[entry])
+def template_of_an_entry(host: BootHost, name: str) -> t.Callable[[t.Mapping[str, bytes | None]], bytes]:
+    """Makes the content of a new /etc/kernel/cmdline of the entry's, by the places as they would be without us."""
+    running = words(host.tree.data("/proc/cmdline") or b"")
+    return lambda bases: _line_of_an_entry(name, bases[name], running)
 
 
-def line_of_an_entry(name: str, entry: bytes | None) -> bytes:
-    """The content of a new /etc/kernel/cmdline: the arguments of an entry that boots this host.
+def _line_of_an_entry(name: str, entry: bytes | None, running: list[str]) -> bytes:
+    """The arguments of an entry that boots this host.
 
-    Not of /proc/cmdline, which may be a rescue system's, or have what was typed in once. Raises HostdevError:
-    boot_files, where a kernel that is started so would not find its root.
+    Not of /proc/cmdline, which may be a rescue system's, or have what was typed in once. Without a word for the root in
+    either of them it is found otherwise: by zfs=, or by its partition's type (systemd-gpt-auto-generator). Raises
+    HostdevError: boot_files, where a kernel that is started so would not find its root.
     """
     data = entry or b""
-    found = FORMATS[ENTRY].lines(data).words(data)
+    found = FORMATS[ENTRY].lines(data).all_words(data)
     line = [word for word in found if not word.startswith(("systemd.machine_id=", "$", "BOOT_IMAGE=", "initrd="))]
-    if not any(word.startswith(("root=", "roothash=", "usrhash=", "mount.usr=")) for word in line):
+    if not _names_root(line) and _names_root(running):
         raise HostdevError(
             "boot_files",
             subject=name,
-            found=f"there is no {KERNEL_CMDLINE}, and this entry, of which it would be made, has no root=",
+            found=f"there is no {KERNEL_CMDLINE}, and this entry, of which it would be made, has no root=, which the "
+            "running kernel has",
             wanted="the arguments of a kernel that finds its root",
             remedy=f"write {KERNEL_CMDLINE} with the arguments that new kernels are to have",
         )
     return " ".join(line).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _names_root(line: t.Iterable[str]) -> bool:
+    return any(word.startswith(("root=", "roothash=", "usrhash=", "mount.usr=")) for word in line)

@@ -12,7 +12,7 @@ import contextlib
 import typing as t
 
 from ...._model.boot.arguments import in_force, place
-from ...._model.boot.formats.grub_config import is_whole, linux_lines
+from ...._model.boot.formats.grub_config import is_whole, linux_lines, lost_word
 from ...._model.errors import HostdevError
 from .loader import Loader
 
@@ -42,6 +42,9 @@ class GrubConfig:
             wrong = _wrong(data, goal)
             if wrong:
                 raise self._error(wrong)
+            lost = lost_word(self._host.files.read(self.path) or b"", data, goal.may_go)
+            if lost:
+                raise self._lost(*lost)
             checker = self._program.replace("-mkconfig", "-script-check")
             if self._host.programs.has(checker):
                 self._host.programs.demand(checker, self._made)
@@ -63,6 +66,14 @@ class GrubConfig:
             found=f"made by {self._program}, {found}; the old one stays",
             wanted="each kernel of this host with the arguments asked for",
             remedy="see which of /etc/default/grub, /etc/default/grub.d and /etc/grub.d makes it so",
+        )
+
+    def _lost(self, kernel: str, word: str) -> HostdevError:
+        error = self._error(f"{kernel} would have {word} no more, which nobody asked to take out")
+        return error.but(
+            wanted="each kernel with all that it is started with now",
+            remedy=f"see which of /etc/default/grub, /etc/default/grub.d and /etc/grub.d gives it {word}; where it is "
+            f"to go, run {self._program} -o {self.path} by hand, then the task again",
         )
 
 

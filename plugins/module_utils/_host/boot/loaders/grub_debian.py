@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.boot.formats.formats import GRUB_DEFAULTS, OWN
-from ...._model.boot.formats.grub_defaults import formats_in_effect
+from ...._model.boot.formats.grub_defaults import formats_in_effect, has_words_for_init
 from ...._model.boot.planning import Place
 from .grub_config import ByGrubConfig
 
@@ -36,6 +36,12 @@ class GrubDebian(ByGrubConfig):
         return debian_places(self.host)
 
 
+def reads_folder(host: BootHost) -> bool:
+    """Whether grub-mkconfig, a script, sources the folder: Debian's does, others need not, whatever runs them."""
+    script = host.programs.path("grub-mkconfig")
+    return script is not None and b"/default/grub.d" in (host.files.read(script) or b"")
+
+
 def debian_places(host: BootHost) -> list[Place]:
     """The files that are sourced, of which only a contradicting word may be replaced, then ours."""
     beside = [f"{_FOLDER}/{name}" for name in host.tree.names(_FOLDER) if name.endswith(".cfg")]
@@ -46,11 +52,19 @@ def debian_places(host: BootHost) -> list[Place]:
         Place(path, GRUB_DEFAULTS, in_effect=form, insert=False, line=False)
         for (path, _data), form in zip(contents, forms)
     ]
-    return [*others, Place(DROP_IN, OWN, own=_drop_in)]
+    own = _drop_in_before if has_words_for_init([data for _path, data in contents]) else _drop_in
+    return [*others, Place(DROP_IN, OWN, own=own)]
 
 
 def _drop_in(arguments: tuple[str, ...]) -> bytes:
-    return (
-        "# Made by kvm.hostdev.kernel_arguments, which takes it out again with state=absent.\n"
-        f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(arguments)}"\n'
-    ).encode("ascii")
+    return _assigning(f"$GRUB_CMDLINE_LINUX {' '.join(arguments)}")
+
+
+def _drop_in_before(arguments: tuple[str, ...]) -> bytes:
+    """Behind a lone -- they would be init's."""
+    return _assigning(f"{' '.join(arguments)} $GRUB_CMDLINE_LINUX")
+
+
+def _assigning(value: str) -> bytes:
+    about = "# Made by kvm.hostdev.kernel_arguments, which takes it out again with state=absent.\n"
+    return f'{about}GRUB_CMDLINE_LINUX="{value}"\n'.encode("ascii")

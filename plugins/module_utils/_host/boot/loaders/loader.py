@@ -33,10 +33,14 @@ class BootHost:
 
 
 class Goal(t.NamedTuple):
-    """What the lines of the next boot must have, and what they must have no more."""
+    """What the lines of the next boot must have, what they must have no more, and the words that they may lose.
+
+    They may lose nothing else that is generated anew: a value that somebody else set is not to be overwritten.
+    """
 
     present: tuple[str, ...]
     gone: tuple[str, ...]
+    may_go: frozenset[str] = frozenset()
 
 
 class Loader:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.arguments import words
+from ...._model.boot.arguments import kernels_own, words
 from ...._model.boot.formats.formats import CMDLINE
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
 from .loader import Loader
 
 if t.TYPE_CHECKING:
+    from ...._model.boot.planning import FileChange
     from .loader import BootHost
 
 KARGS = "rpm-ostree kargs"
@@ -60,6 +61,18 @@ class RpmOstree(Loader):
                 remedy="see rpm-ostree status, then run the task again",
             )
 
+    def check(self, changes: t.Sequence[FileChange]) -> None:
+        for change in changes:
+            now, after = words(self.read(KARGS) or b""), words(change.after or b"")
+            if change.place.path == KARGS and "--" in after and any(word not in now for word in kernels_own(after)):
+                raise HostdevError(
+                    "boot_files",
+                    subject=KARGS,
+                    found="the line has a lone --, behind which rpm-ostree would append them, for init",
+                    wanted="a line that ends with arguments of the kernel",
+                    remedy="take it and what follows it out with rpm-ostree kargs --editor, then run the task again",
+                )
+
     def _refuse_busy(self) -> None:
         status = self.host.programs.demand("rpm-ostree", "status")
         state = next((line for line in status.splitlines() if line.startswith("State:")), "State: idle")
@@ -90,5 +103,8 @@ def _changes(now: list[str], wanted: list[str]) -> list[str]:
             gone.remove(word)
             new.remove(substitute)
     options += [f"--delete-if-present={word}" for word in gone]
-    # One that is there already, and wanted once more (hugepages=), would not be appended where it is missing.
-    return options + [f"--append{'' if word in now else '-if-missing'}={word}" for word in new]
+    # One that is there already, or wanted twice (hugepages=), would not be appended where it is missing. All in the
+    # same way then: those to append come before those that may be there, whatever the order of the options
+    # (kernel_arg_apply_patching() in src/daemon/rpmostreed-transaction-types.cxx).
+    append = "--append" if any(word in now or new.count(word) > 1 for word in new) else "--append-if-missing"
+    return options + [f"{append}={word}" for word in new]

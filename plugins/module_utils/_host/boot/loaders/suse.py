@@ -34,7 +34,9 @@ class SuseEntries(Loader):
     name = "suse_sdbootutil"
 
     def places(self) -> list[Place]:
-        if not self._reads_folder():
+        line = self.host.files.read(KERNEL_CMDLINE) or b""
+        # Words of a file of ours would come behind a lone -- of that one, and so be init's.
+        if not self._reads_folder() or FORMATS[CMDLINE].lines(line).rest:
             if self.host.files.read(KERNEL_CMDLINE) is None:
                 raise HostdevError(
                     "boot_files",

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ...._model.boot.formats.formats import CMDLINE
+from ...._model.boot.formats.formats import CMDLINE, ENTRY, FORMATS
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
-from .grub_bls import line_of_an_entry
+from .grub_bls import template_of_an_entry
 from .loader import KERNEL_CMDLINE, Loader, entry_places
 
 if t.TYPE_CHECKING:
@@ -40,12 +40,13 @@ class SystemdBoot(Loader):
                 remedy="see that the ESP or boot partition is mounted, then run the task again",
             )
         entries.sort(key=lambda place: default is not None and place.name.endswith(f"/{default}.conf"))
-        newest = entries[-1].name
-
-        def template(bases: t.Mapping[str, bytes | None]) -> bytes:
-            return line_of_an_entry(newest, bases[newest])
-
+        template = template_of_an_entry(self.host, entries[-1].name)
         return [*entries, Place(KERNEL_CMDLINE, CMDLINE, template=template)]
+
+    def has_word(self, word: str) -> bool:
+        """Whether an entry has it, as those do that were made of the line of a kernel that GRUB had started."""
+        data = [self.read(place.path) or b"" for place in self.places() if place.form == ENTRY]
+        return any(word in FORMATS[ENTRY].lines(entry).words(entry) for entry in data)
 
     def _default(self) -> str | None:
         """The entry that the loader would take by its own list, without the tries in its name; None if it can't tell.

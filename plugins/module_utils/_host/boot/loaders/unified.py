@@ -12,8 +12,8 @@ import contextlib
 import re
 import typing as t
 
-from ...._model.boot.arguments import words
-from ...._model.boot.formats.formats import CMDLINE, OWN
+from ...._model.boot.arguments import kernels_own, words
+from ...._model.boot.formats.formats import CMDLINE, FORMATS, OWN
 from ...._model.boot.formats.unified_image import command_line, is_signed
 from ...._model.boot.planning import Place
 from ...._model.errors import HostdevError
@@ -28,6 +28,7 @@ _ADDON = "loader/addons/kvm-hostdev.addon.efi"
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _FIRST_WITH_ADDONS = 254
 _KEYS = ("SecureBootPrivateKey", "SecureBootCertificate")
+_END = r"(\+[\d-]+)?\.efi\Z"  # of an image's name, with boot counting's tries or none
 _STAGE = ".kvm-hostdev"
 
 
@@ -36,8 +37,10 @@ class UnifiedImages(Loader):
 
     name = "unified_kernel_image"
 
-    def __init__(self, host: BootHost, stub: str) -> None:
+    def __init__(self, host: BootHost, stub: str, running: t.Sequence[str] = ()) -> None:
+        """`running` are the paths that loader and stub have told of the image that runs."""
         super().__init__(host)
+        self._running = running
         self._partitions = partitions(host)
         self._addon = f"{self._partitions[0]}/{_ADDON}"
         self._keys = _signing_keys(host)
@@ -47,20 +50,20 @@ class UnifiedImages(Loader):
         self._with_addon = has_addons and signed and host.programs.has("ukify")
 
     def places(self) -> list[Place]:
-        images = [
-            Place(f"{partition}/EFI/Linux/{name}", CMDLINE, insert=not self._with_addon)
-            for partition in self._partitions
-            for name in self.host.tree.names(f"{partition}/EFI/Linux")
-            if name.endswith(".efi") and self._is_own(name)
-        ]
+        images = [Place(path, CMDLINE, insert=not self._with_addon) for path in self._images()]
         if not images:
             raise HostdevError(
                 "boot_files",
                 subject=f"{self._partitions[0]}/EFI/Linux",
-                found="the running kernel is of a unified image, and none is there",
+                found="the running kernel is of a unified image, and none of this host is there",
                 wanted="the images that this host boots from",
                 remedy="mount the ESP, then run the task again",
             )
+        paths = [*(image.path for image in images), KERNEL_CMDLINE]
+        if self._with_addon and any(FORMATS[CMDLINE].lines(line).rest for line in map(self.read, paths) if line):
+            # What the stub appends would come behind a lone --, and so be init's.
+            self._with_addon = False
+            return self.places()
         source = Place(KERNEL_CMDLINE, CMDLINE, insert=not self._with_addon)
         sources = [source] if self.host.files.read(KERNEL_CMDLINE) is not None else []
         if not self._with_addon and not sources:
@@ -75,26 +78,54 @@ class UnifiedImages(Loader):
         # The source first, since an image is built of it: until it is in its place, the old one boots.
         return [*sources, *images, *addon]
 
+    def _images(self) -> list[str]:
+        """The images of this host, the running one among them wherever it is."""
+        paths = [
+            f"{partition}/EFI/Linux/{name}"
+            for partition in self._partitions
+            for name in self.host.tree.names(f"{partition}/EFI/Linux")
+            if name.endswith(".efi") and self._is_own(name)
+        ]
+        told = [f"{partition}/{path.lstrip('/')}" for partition in self._partitions for path in self._running]
+        # A loader may write the path otherwise, or be itself what it names.
+        names = {path.lower() for path in paths}
+        return paths + [path for path in told if path.lower() not in names and self._is_image(path)]
+
+    def _is_image(self, path: str) -> bool:
+        data = self.host.files.read(path)
+        return data is not None and command_line(data) is not None
+
     def _is_own(self, name: str) -> bool:
-        """Whether an image is of this system, and not of another one on the same partition."""
-        tokens = [self.host.tree.text(path) for path in ("/etc/machine-id", "/etc/kernel/entry-token")]
-        named = any(token and name.startswith(f"{token}-") for token in tokens)
-        return not name.startswith(".") and (named or self._version(name) is not None)
+        """Whether an image is of this system, and not of another one on the same partition.
+
+        kernel-install begins the name with a token, dracut ends it with the machine's id, mkinitcpio has neither.
+        """
+        if name.startswith("."):
+            return False
+        if name.lower() in (path.rpartition("/")[2].lower() for path in self._running):
+            return True
+        named = any(re.search(rf"(\A|-){token}(?=-|{_END})", name) for token in self._tokens())
+        return named or self._version(name) is not None
+
+    def _tokens(self) -> list[str]:
+        """What kernel-install names this host's images by, as patterns."""
+        texts = (self.host.tree.text(path) for path in ("/etc/machine-id", "/etc/kernel/entry-token"))
+        return [re.escape(text) for text in texts if text]
 
     def check(self, changes: t.Sequence[FileChange]) -> None:
         for change in changes:
-            if change.place.form != OWN and change.place.path.endswith(".efi"):
+            if change.place.form != OWN and _is_efi(change.place.path):
                 self._kernel(change.place.path)
 
     def read(self, path: str) -> bytes | None:
         data = super().read(path)
-        if data is None or not path.endswith(".efi"):
+        if data is None or not _is_efi(path):
             return data
         line = command_line(data)
         return line if line is not None else b""
 
     def write(self, place: Place, data: bytes | None) -> None:
-        if not place.path.endswith(".efi") or data is None:
+        if not _is_efi(place.path) or data is None:
             super().write(place, data)
         elif place.path == self._addon:
             self._build_addon(data)
@@ -139,7 +170,8 @@ class UnifiedImages(Loader):
 
         What else is in it comes from the sources of today, as with the next update of the kernel.
         """
-        stage = f"{path.rpartition('/EFI/Linux/')[0]}/{_STAGE}"
+        partition = max((folder for folder in self._partitions if path.startswith(f"{folder}/")), key=len)
+        stage = f"{partition}/{_STAGE}"
         version, kernel = self._kernel(path)
         self.tidy()
         try:
@@ -150,8 +182,8 @@ class UnifiedImages(Loader):
             made = f"{stage}/EFI/Linux/{names[0]}" if len(names) == 1 else f"{stage}/EFI/Linux"
             old = self.host.files.read(path) or b""
             new = (self.host.files.read(made) or b"") if names else b""
-            before = words(command_line(old) or b"")
-            asked = [word for word in words(line) if word not in before or word.startswith("root=")]
+            before = kernels_own(words(command_line(old) or b""))
+            asked = [word for word in kernels_own(words(line)) if word not in before or word.startswith("root=")]
             self._check_image(made, command_line(new), asked)
             if is_signed(old) and not is_signed(new):
                 raise self._wrong_image(made, "the image that was built is not signed, as the one before it is")
@@ -170,21 +202,23 @@ class UnifiedImages(Loader):
         raise HostdevError(
             "boot_files",
             subject=path,
-            found="the kernel that it was built of is not there any more",
-            wanted="a kernel in /usr/lib/modules or /boot, to build the image anew",
-            remedy="remove the image, or install its kernel",
+            found="the kernel that it was built of is not there any more, or its name does not say which one that is",
+            wanted="a kernel in /usr/lib/modules or /boot, to build the image anew with kernel-install",
+            remedy="remove the image, or install its kernel; where another program builds the images, give them the "
+            "arguments by hand",
         )
 
     def _version(self, path: str) -> str | None:
         name = path.rpartition("/")[2]
         versions = (*self.host.tree.names("/usr/lib/modules"), *self.host.tree.names("/lib/modules"))
-        fitting = [version for version in versions if re.search(rf"(\A|-){re.escape(version)}(\+[\d-]+)?\.efi\Z", name)]
+        end = rf"(-({'|'.join(self._tokens())}))?{_END}"
+        fitting = [version for version in versions if re.search(rf"(\A|-){re.escape(version)}{end}", name)]
         return max(fitting, key=len) if fitting else None
 
     def _check_image(self, made: str, line: bytes | None, asked: list[str]) -> None:
         if line is None:
             raise self._wrong_image(made, "no image with a command line was built")
-        missing = [word for word in asked if word not in words(line)]
+        missing = [word for word in asked if word not in kernels_own(words(line))]
         if missing:
             raise self._wrong_image(made, f"the image that was built has no {missing[0]}")
 
@@ -201,6 +235,10 @@ class UnifiedImages(Loader):
         for name, key in zip(("private-key", "certificate"), _KEYS):
             if self._keys[key] and all(self._keys.values()):
                 yield name, self._keys[key]
+
+
+def _is_efi(path: str) -> bool:
+    return path.lower().endswith(".efi")
 
 
 def _line(arguments: tuple[str, ...]) -> bytes:

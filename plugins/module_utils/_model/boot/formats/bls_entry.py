@@ -30,10 +30,10 @@ class BlsEntry:
         regions = tuple(match.span(1) if match.group(1) is not None else (match.end(), match.end()) for match in found)
         start, end = regions[-1]
         if found[-1].group(1) is None:
-            return Lines(regions, Insertion(end, glue=True))
+            return Lines(regions, Insertion(end, glue=True)).until_init(data)
         own_id = _MACHINE_ID.search(data[start:end])
         at = start + own_id.start() if own_id else end
-        return Lines(regions, Insertion(at, glue=at > start))
+        return Lines(regions, Insertion(at, glue=at > start)).until_init(data)
 
     def finished(self, data: bytes) -> bytes:
         return data

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..arguments import words
+from ..arguments import kernels_own, words
 
 # Not 30_os-prober, whose kernels are other systems', nor 20_linux_xen, whose lines are Xen's.
 _BEGIN = re.compile(rb"### BEGIN (?:\S*/)?\d+_linux(?:_zfs|_proxmox)? ###")
@@ -16,6 +16,8 @@ _END = re.compile(rb"### END \S+ ###")
 _ENTRY = re.compile(rb"[ \t]*menuentry[ \t]")
 _LINUX = re.compile(rb"[ \t]*linux(?:16|efi)?[ \t]+(\S+)(?:[ \t]+(.*))?")
 _RECOVERY = frozenset({"single", "recovery", "rescue", "emergency", "systemd.unit=rescue.target"})
+# What grub-mkconfig finds out by itself: another value is no loss.
+_FOUND_OUT = ("root=", "rootflags=")
 _BLSCFG = re.compile(rb"^[ \t]*blscfg\b", re.MULTILINE)
 
 
@@ -25,6 +27,8 @@ class LinuxLine(t.NamedTuple):
     kernel: str
     arguments: list[str]
     recovery: bool
+    for_init: list[str]
+    """What follows a lone --, with that."""
 
 
 def linux_lines(data: bytes) -> list[LinuxLine]:
@@ -40,10 +44,30 @@ def linux_lines(data: bytes) -> list[LinuxLine]:
         elif _ENTRY.match(line):
             recovery = b"-recovery-" in line or b"(recovery mode)" in line
         elif inside and (found := _LINUX.match(line)):
-            arguments = words(found.group(2) or b"")
+            line_words = words(found.group(2) or b"")
+            own = kernels_own(line_words)
             kernel = found.group(1).decode("utf-8", "replace")
-            lines.append(LinuxLine(kernel, arguments, recovery or not _RECOVERY.isdisjoint(arguments)))
+            recovers = recovery or not _RECOVERY.isdisjoint(own)
+            lines.append(LinuxLine(kernel, own, recovers, line_words[len(own) :]))
     return lines
+
+
+def lost_word(old: bytes, new: bytes, may_go: t.Collection[str]) -> tuple[str, str] | None:
+    """A kernel and a word that it is started with by the old file and no more by the new one, beside those named.
+
+    An old file that is cut off says nothing; one that is written by hand does.
+    """
+    if _BEGIN.search(old) and not is_whole(old):
+        return None
+    lines = [line for line in linux_lines(new) if not line.recovery]
+    for line in linux_lines(old):
+        now = [word for other in lines if other.kernel == line.kernel for word in (*other.arguments, *other.for_init)]
+        for word in (*line.arguments, *line.for_init) if now and not line.recovery else ():
+            name = word.partition("=")[0] + "="
+            found_out = name in _FOUND_OUT and any(other.startswith(name) for other in now)
+            if word not in now and word not in may_go and not found_out and word not in ("ro", "rw"):
+                return line.kernel, word
+    return None
 
 
 def has_blscfg(data: bytes) -> bool:

@@ -25,7 +25,7 @@ class GrubEnvironment:
             before = b"kernelopts=" if ended else b"\nkernelopts="
             return Lines((), Insertion(at, glue=False, before=before, after=b"\n"))
         start, end = found.span(1)
-        return Lines((found.span(1),), Insertion(end, glue=end > start))
+        return Lines((found.span(1),), Insertion(end, glue=end > start)).until_init(data)
 
     def finished(self, data: bytes) -> bytes:
         """Raises HostdevError: boot_files, where the block has no room for it."""

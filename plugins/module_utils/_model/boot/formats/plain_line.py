@@ -31,7 +31,7 @@ class PlainLine:
         if filled:
             start, end_of_line = filled[-1]
             at = start + len(data[start:end_of_line].rstrip(b"\0"))
-            return Lines(tuple(filled), Insertion(at, glue=True))
+            return Lines(tuple(filled), Insertion(at, glue=True)).until_init(data)
         if self._first_only or not data:
             return Lines((), Insertion(0, glue=False, after=b"" if data else b"\n"))
         before = b"" if data.endswith(b"\n") else b"\n"

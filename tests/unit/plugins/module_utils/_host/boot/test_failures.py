@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -50,6 +51,24 @@ def test_a_later_file_that_assigns_the_variable_anew_is_found_out(host_of):
     with pytest.raises(HostdevError, match="has no intel_iommu=on"):
         host.run(*ASKED)
     assert host.whole() == before
+
+
+@pytest.mark.parametrize("name", ["grub_debian", "grub_generated", "suse_grub", "proxmox_mixed"])
+def test_a_word_that_the_new_configuration_would_lose_is_told_and_the_old_one_stays(host_of, name):
+    """The host may not boot without it, whyever the files don't have it."""
+    host = host_of(name)
+    folder = "/run/kvm.hostdev.boot/E5F6-0718" if name == "proxmox_mixed" else "/boot"
+    config = f"{folder}/grub{'' if host.programs.has('grub-mkconfig') else '2'}/grub.cfg"
+    made = host.read(config)
+    host.write(config, re.sub(r" ro\b", " ro rd.luks.uuid=luks-1", made))
+    before = host.whole()
+    with pytest.raises(HostdevError, match=r"would have rd\.luks\.uuid=luks-1 no more") as caught:
+        host.run(*ASKED)
+    assert (caught.value.code, "undo_failed" in caught.value.details) == ("boot_files", False)
+    assert f"-mkconfig -o {config.replace(folder, '/boot')} by hand" in caught.value.remedy
+    assert host.whole() == before
+    host.write(config, made)  # by hand
+    assert host.run(*ASKED).changed is True
 
 
 def test_a_configuration_with_a_wrong_syntax_is_not_put_in_place(host_of):

@@ -14,7 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.gr
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import command_line
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
-from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot
+from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot, variable
 
 ASKED = ("intel_iommu=on", "iommu=pt")
 OURS = "intel_iommu=on iommu=pt"
@@ -58,6 +58,17 @@ def test_a_value_without_quotes_gets_some_for_ours(host_of):
     host.run(*ASKED)
     assert host.read("/etc/default/grub").endswith(f'GRUB_CMDLINE_LINUX=quiet" {OURS}"')
     assert f"quiet {OURS}" in host.read("/boot/grub2/grub.cfg")
+
+
+def test_what_a_variable_has_in_a_way_that_is_not_read_stays_on_the_line(host_of):
+    host = host_of("grub_generated")
+    host.write("/etc/default/grub", 'GRUB_ENABLE_BLSCFG=false\nT=5; GRUB_CMDLINE_LINUX="rd.luks.uuid=luks-1 quiet"\n')
+    host.write("/boot/grub2/grub.cfg", host.programs.functions["grub2-mkconfig"].text(), 0o600)
+    before = host.whole()
+    host.run(*ASKED)
+    assert f"rd.luks.uuid=luks-1 quiet {OURS}\n" in host.read("/boot/grub2/grub.cfg")
+    host.absent()
+    assert host.whole() == before
 
 
 def test_quotes_that_are_not_understood_are_an_error_with_the_file(host_of):
@@ -255,6 +266,21 @@ def test_a_line_without_a_root_is_no_pattern_for_new_kernels(host_of):
     assert host.whole() == before
 
 
+@pytest.mark.parametrize("line", ["zfs=zroot/ROOT/default rw", "rw quiet"])
+def test_a_root_that_no_kernel_is_told_of_needs_no_word_for_those_to_come(host_of, line):
+    """ZFS has a word of its own, and of a GPT's partition the type may say what it is."""
+    host = host_of("systemd_boot")
+    for name in (f"{MACHINE}-6.12.118-amd64+3-1.conf", f"{MACHINE}-6.12.90-amd64.conf"):
+        host.write(f"{ESP_ENTRIES}/{name}", host.read(f"{ESP_ENTRIES}/{name}").replace(f"{ROOT} rw", line))
+    host.write("/proc/cmdline", f"{line} quiet systemd.machine_id={MACHINE}\n")
+    before = host.whole()
+    host.run(*ASKED)
+    assert host.read("/etc/kernel/cmdline").startswith(f"{line} ")
+    assert host.read("/etc/kernel/cmdline").endswith(f" {OURS}\n")
+    host.absent()
+    assert host.whole() == before
+
+
 def test_an_esp_that_is_not_mounted_is_an_error(host_of):
     host = host_of("systemd_boot")
     from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import bootctl
@@ -301,6 +327,81 @@ def test_unified_images_get_an_addon(host_of):
     assert command_line(host.data(addon)) == OURS.encode()
     assert host.data(f"/efi/EFI/Linux/{MACHINE}-6.12.118-amd64.efi") == image
     assert host.read("/etc/kernel/cmdline") == f"{ROOT} rw quiet\n"
+
+
+def _renamed(host, names):
+    for old, new in names.items():
+        image = f"/efi/EFI/Linux/{MACHINE}-{old}.efi"
+        host.write(f"/efi/EFI/Linux/{new}", host.data(image), 0o700)
+        host.remove(image)
+
+
+BY_DRACUT = {version: f"linux-{version}-{MACHINE}.efi" for version in ("6.12.118-amd64", "6.12.90-amd64")}
+BY_MKINITCPIO = {"6.12.118-amd64": "arch-linux.efi", "6.12.90-amd64": "arch-linux-lts.efi"}
+
+
+@pytest.mark.parametrize(
+    ("told", "image"),
+    [
+        ("StubImageIdentifier", "\\EFI\\Linux\\arch-linux.efi"),
+        ("LoaderImageIdentifier", "/EFI/LINUX/ARCH-LINUX.EFI"),
+        ("LoaderEntrySelected", "arch-linux.efi"),
+    ],
+)
+def test_images_of_mkinitcpio_are_known_by_the_one_that_runs(host_of, told, image):
+    host = host_of("unified")
+    _renamed(host, BY_MKINITCPIO)
+    before = host.whole()
+    with pytest.raises(HostdevError, match="none of this host is there"):
+        host.run(*ASKED)
+    assert host.whole() == before
+    variable(host, told, image)
+    assert host.run(*ASKED).files == ("/efi/loader/addons/kvm-hostdev.addon.efi",)
+    assert host.run(*ASKED).changed is False
+    host.absent()
+    host.remove(f"/sys/firmware/efi/efivars/{told}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f")
+    assert host.whole() == before
+
+
+def test_an_image_that_runs_is_found_wherever_it_is(host_of):
+    host = host_of("unified")
+    line = f"{ROOT} rw intel_iommu=off"
+    host.write("/efi/EFI/BOOT/BOOTX64.EFI", portable_executable(line.encode()), 0o700)
+    variable(host, "StubImageIdentifier", "\\EFI\\BOOT\\BOOTX64.EFI")
+    with pytest.raises(HostdevError, match="intel_iommu=off against intel_iommu=on in /efi/EFI/BOOT/BOOTX64.EFI"):
+        host.run(*ASKED)
+    # Where the loader is named, and no image of a kernel.
+    host.write("/efi/EFI/BOOT/BOOTX64.EFI", b"MZ", 0o700)
+    assert host.run(*ASKED).changed is True
+
+
+@pytest.mark.parametrize("name", ["unified", "unified_rebuilt"])
+@pytest.mark.parametrize("names", [BY_DRACUT, {"6.12.90-amd64": f"{MACHINE}.efi"}])
+def test_images_are_known_by_what_is_anywhere_in_their_names(host_of, name, names):
+    host = host_of(name)
+    _renamed(host, names)
+    before = host.whole()
+    if name == "unified" or names is BY_DRACUT:
+        host.run(*ASKED)
+        if name == "unified_rebuilt":
+            for version, image in names.items():
+                data = host.data(f"/efi/EFI/Linux/{image}")
+                assert command_line(data) == f"{ROOT} rw quiet {OURS}".encode()
+                assert f"kernel {version}".encode() in data
+        host.absent()
+    else:
+        with pytest.raises(HostdevError, match="does not say which one"):
+            host.run(*ASKED)
+    assert host.whole() == before
+
+
+def test_an_image_is_not_built_of_a_kernel_whose_version_is_a_part_of_its_own(host_of):
+    host = host_of("unified_rebuilt")
+    host.write("/lib/modules/6.12.90/modules.dep", "")
+    host.write("/boot/vmlinuz-6.12.90", "another kernel")
+    host.write(f"/efi/EFI/Linux/{MACHINE}-6.12.90-rc1.efi", portable_executable(b"root=/dev/sda1"))
+    with pytest.raises(HostdevError, match="the kernel that it was built of"):
+        host.run(*ASKED)
 
 
 def test_images_that_can_have_no_addon_are_built_anew(host_of):
@@ -375,6 +476,21 @@ def test_rpm_ostree_is_called_once_with_all_changes(host_of):
             "--append-if-missing=iommu=pt",
         )
     ]
+
+
+@pytest.mark.parametrize("there", ["", " hugepagesz=1G hugepages=4"])
+def test_rpm_ostree_has_pages_of_two_sizes_in_the_same_number(host_of, there):
+    host = host_of("rpm_ostree")
+    line = host.read("/ostree/kargs") + there
+    host.write("/ostree/kargs", line)
+    ours = "hugepagesz=2M hugepages=4 hugepagesz=1G hugepages=4" if not there else "hugepagesz=2M hugepages=4"
+    asked = ("hugepagesz=2M", "hugepages=4", "hugepagesz=1G", "hugepages=4")
+    host.run(*asked)
+    assert host.read("/ostree/kargs") == f"{line} {ours}"
+    assert host.run(*asked).changed is False
+    host.absent()
+    assert host.read("/ostree/kargs") == line
+    assert not host.exists("/etc/kvm.hostdev")
 
 
 def test_rpm_ostree_is_not_disturbed_in_a_transaction(host_of):

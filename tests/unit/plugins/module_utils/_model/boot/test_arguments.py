@@ -9,6 +9,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.arguments 
     check_arguments,
     contradicts,
     in_force,
+    kernels_own,
     place,
     words,
 )
@@ -111,6 +112,11 @@ def test_an_argument_of_two_words_stands_only_together():
     assert place(asked, "a hugepagesz=1G hugepages=4 b".split()) == 1
     assert place(asked, "hugepagesz=1G hugepages=4 hugepagesz=1G hugepages=4".split()) == 2
     assert place(asked, "hugepagesz=2M hugepages=4 hugepagesz=1G hugepages=8".split()) is None
+
+
+def test_what_follows_two_dashes_is_for_init():
+    assert kernels_own("a --b -- c -- d".split()) == ["a", "--b"]
+    assert kernels_own(["a"]) == ["a"]
 
 
 def test_words_of_any_bytes():

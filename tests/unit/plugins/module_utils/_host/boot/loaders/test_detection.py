@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_boot import FakeBootHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import DONE, bootctl
-from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import HOSTS, made, variable
+from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import HOSTS, ROOT, grub_debian, made, variable
 
 ASKED = ("intel_iommu=on",)
 LOADERS = {
@@ -65,6 +65,52 @@ def test_an_old_systemd_boot_that_says_nothing(folder, monkeypatch):
         loader(host)
 
 
+@pytest.mark.parametrize("name", ["Limine 8.0", "rEFInd 0.14.2"])
+@pytest.mark.parametrize("left_over", ["grub_debian", "grub_bls", "grub_generated"])
+def test_a_loader_that_names_itself_is_not_taken_for_a_grub_that_is_left_over(folder, monkeypatch, name, left_over):
+    host = made(left_over, folder, monkeypatch)
+    variable(host, "LoaderInfo", name)
+    # It has started GRUB, or else the kernel would not have been told of its image.
+    assert loader(host) == LOADERS[left_over]
+    host.write("/proc/cmdline", f"{ROOT} rw quiet\n")
+    with pytest.raises(HostdevError, match="/proc/cmdline has no BOOT_IMAGE=") as caught:
+        loader(host)
+    assert caught.value.code == "unknown_boot_loader"
+    assert f"LoaderInfo says {name}" in caught.value.found
+    assert "grub.cfg is there and was not booted from" in caught.value.found
+
+
+def test_a_grub_that_systemd_boot_has_started_counts(folder, monkeypatch):
+    host = made("systemd_boot", folder, monkeypatch)
+    image = "BOOT_IMAGE=/boot/vmlinuz-6.12.118-amd64"
+    host.write("/proc/cmdline", f"{image} {ROOT} ro\n")
+    assert loader(host) == "systemd_boot"
+    grub_debian(host)
+    assert loader(host) == "grub_debian"
+    entry = next((host.root / "boot/efi/loader/entries").glob("*-6.12.90-amd64.conf"))
+    entry.write_text(entry.read_text().replace(ROOT, f"{image} {ROOT}"))
+    assert loader(host) == "systemd_boot"
+
+
+def test_a_variable_that_is_empty_says_nothing(folder, monkeypatch):
+    host = made("grub_debian", folder, monkeypatch)
+    host.write("/proc/cmdline", f"{ROOT} ro quiet\n")
+    variable(host, "LoaderInfo", "")
+    variable(host, "StubInfo", "")
+    assert loader(host) == "grub_debian"
+
+
+def test_what_a_loader_names_itself_counts_only_for_its_beginning(folder, monkeypatch):
+    host = made("grub_debian", folder, monkeypatch)
+    host.write("/proc/cmdline", f"{ROOT} ro quiet\n")  # by kexec
+    for info in ("GRUB 2.12-9", "GRUB 2.06"):
+        variable(host, "LoaderInfo", info)
+        assert loader(host) == "grub_debian"
+    variable(host, "LoaderInfo", "Not GRUB")
+    with pytest.raises(HostdevError, match="LoaderInfo says Not GRUB"):
+        loader(host)
+
+
 def test_proxmox_boot_tool_counts_only_where_it_is_in_use(folder, monkeypatch):
     from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended
 
@@ -90,9 +136,12 @@ def test_entries_count_by_default(folder, monkeypatch, line):
     assert loader(host) == "grub_bls"
 
 
-def test_grub_of_a_distribution_without_update_grub(folder, monkeypatch):
+def test_the_folder_beside_grubs_defaults_counts_where_the_script_reads_it(folder, monkeypatch):
     host = made("grub_debian", folder, monkeypatch)
     del host.programs.functions["update-grub"]
+    assert loader(host) == "grub_debian"
+    host.programs.functions["update-grub"] = host.programs.functions["grub-mkconfig"]
+    host.write("/usr/bin/grub-mkconfig", "#! /bin/sh\n. ${sysconfdir}/default/grub\n", 0o755)
     assert loader(host) == "grub"
 
 

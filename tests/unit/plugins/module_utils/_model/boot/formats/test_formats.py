@@ -20,8 +20,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.gr
     has_blscfg,
     is_whole,
     linux_lines,
+    lost_word,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_defaults import formats_in_effect
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_defaults import (
+    formats_in_effect,
+    has_words_for_init,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.grub_environment import variable
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.unified_image import (
     command_line,
@@ -64,8 +68,18 @@ A = Wanted(("a=1",))
         ("grub_defaults", b"GRUB_CMDLINE_LINUX=b\"c\"'d'\n", b"GRUB_CMDLINE_LINUX=b\"c\"'d a=1'\n"),
         ("grub_defaults", b'GRUB_CMDLINE_LINUX="b \\"c\\" d"\n', b'GRUB_CMDLINE_LINUX="b \\"c\\" d a=1"\n'),
         ("grub_defaults", b'GRUB_CMDLINE_LINUX="b \\\n c"\n', b'GRUB_CMDLINE_LINUX="b \\\n c a=1"\n'),
-        ("grub_defaults", b" export GRUB_CMDLINE_LINUX=b;x\n", b' export GRUB_CMDLINE_LINUX=b" a=1";x\n'),
-        ("grub_defaults", b"#GRUB_CMDLINE_LINUX=b", b'#GRUB_CMDLINE_LINUX=b\nGRUB_CMDLINE_LINUX="a=1"\n'),
+        ("grub_defaults", b"export GRUB_CMDLINE_LINUX=b;x\n", b'export GRUB_CMDLINE_LINUX=b" a=1";x\n'),
+        ("grub_defaults", b'GRUB_CMDLINE_LINUX+=" b"\n', b'GRUB_CMDLINE_LINUX+=" b a=1"\n'),
+        (
+            "grub_defaults",
+            b'GRUB_CMDLINE_LINUX="b"\n# GRUB_CMDLINE_LINUX="c"\n',
+            b'GRUB_CMDLINE_LINUX="b a=1"\n# GRUB_CMDLINE_LINUX="c"\n',
+        ),
+        (
+            "grub_defaults",
+            b"#GRUB_CMDLINE_LINUX=b",
+            b'#GRUB_CMDLINE_LINUX=b\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX a=1"\n',
+        ),
         (
             "grub_defaults",
             b'GRUB_CMDLINE_LINUX="old a=1"\nGRUB_CMDLINE_LINUX="new"\n',
@@ -82,6 +96,28 @@ A = Wanted(("a=1",))
             b'GRUB_CMDLINE_LINUX="$(cat "/x y" || echo a)"\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX a=1"\n',
         ),
         ("grub_defaults_suse", b'GRUB_CMDLINE_LINUX_DEFAULT="b"\n', b'GRUB_CMDLINE_LINUX_DEFAULT="b a=1"\n'),
+        ("cmdline", b"root=x -- single\n", b"root=x a=1 -- single\n"),
+        ("cmdline", b"root=x -- a=1\nmore", b"root=x a=1 -- a=1\nmore"),
+        ("cmdline", b"root=x --\0", b"root=x a=1 --\0"),
+        ("first_line", b"root=x\nquiet b=2 a=1\n", b"root=x a=1\nquiet b=2 a=1\n"),
+        ("entry", b"options root=x\n# b a=1\n", b"options root=x a=1\n# b a=1\n"),
+        ("cmdline", b"root=x --b=1\n", b"root=x --b=1 a=1\n"),
+        ("first_line", b"-- single\n", b"a=1 -- single\n"),
+        ("entry", b"options b -- c systemd.machine_id=1\n", b"options b a=1 -- c systemd.machine_id=1\n"),
+        ("entry", b"options b --\noptions c\n", b"options b a=1 --\noptions c\n"),
+        ("grub_defaults", b'GRUB_CMDLINE_LINUX="b -- single"\n', b'GRUB_CMDLINE_LINUX="b a=1 -- single"\n'),
+        ("grub_defaults", b"GRUB_CMDLINE_LINUX=--\n", b'GRUB_CMDLINE_LINUX="a=1 "--\n'),
+        (
+            "grub_defaults",
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b -- c"\nGRUB_CMDLINE_LINUX="d"\n',
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b -- c"\nGRUB_CMDLINE_LINUX="d a=1"\n',
+        ),
+        (
+            "grub_defaults_suse",
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b"\nGRUB_CMDLINE_LINUX="d -- c"\n',
+            b'GRUB_CMDLINE_LINUX_DEFAULT="b"\nGRUB_CMDLINE_LINUX="d a=1 -- c"\n',
+        ),
+        ("grub_environment", b"# G\nkernelopts=b -- c\n".ljust(1024, b"#"), None),
         ("grub_environment", b"# G\nkernelopts=b \nx=1\n".ljust(1024, b"#"), None),
         ("grub_environment", b"# G\nx=1\n".ljust(1024, b"#"), None),
     ],
@@ -130,6 +166,7 @@ _LETTERS = [
     "a=10",
     "xa=1",
     "x=off",
+    "--",
 ]
 _FRAMES = {
     "cmdline": ("", "\n"),
@@ -212,6 +249,42 @@ def test_the_shell_reads_what_was_put_in():
         assert read[1].stdout.endswith(b"a=1")
 
 
+@pytest.mark.parametrize("variable", ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "V+=' cryptdevice=x'",
+        "V='b'\nV+=' c'",
+        "T=5; V='cryptdevice=x'",
+        "V='b'\nT=5; V='cryptdevice=x'",
+        "[ -z '' ] && V='cryptdevice=x'",
+        "declare -x V='cryptdevice=x'",
+        ": ${V:='cryptdevice=x'}",
+        ": ${V='cryptdevice=x'}",
+        "eval V=b",
+        ". /dev/stdin <<< V=b",
+        "V='b'\nif true; then\n  V='c'\nfi",
+        "V='b'\nif false; then\n  V='c'\nfi",
+        "if true; then V='c'; else\n\tV='d'\nfi",
+        "T=5",
+        "",
+    ],
+)
+def test_a_value_stays_however_a_script_comes_to_it(variable, script):
+    """Without it a host may not boot."""
+    form = FORMATS["grub_defaults" if variable == "GRUB_CMDLINE_LINUX" else "grub_defaults_suse"]
+    before = f"{script}\n".replace("V", variable).encode()
+    after, edit = edited(form, before, A)
+    assert restored(form, after, edit) == before
+    old, new = (
+        subprocess.run(
+            ["bash", "-ec", f'{text.decode()}\nprintf %s "${variable}"'], check=True, capture_output=True, text=True
+        ).stdout.split()
+        for text in (before, after)
+    )
+    assert new == [*old, "a=1"]
+
+
 def test_of_files_that_are_read_one_after_another_the_last_assignment_counts():
     files = [
         b'GRUB_CMDLINE_LINUX="one"\nGRUB_CMDLINE_LINUX_DEFAULT="two"\n',
@@ -220,6 +293,14 @@ def test_of_files_that_are_read_one_after_another_the_last_assignment_counts():
     ]
     read = [form.lines(data).words(data) for form, data in zip(formats_in_effect(files), files)]
     assert read == [["one"], ["three"], ["$GRUB_CMDLINE_LINUX", "four"]]
+
+
+def test_words_for_init_of_files_that_are_read_one_after_another():
+    files = [b'GRUB_CMDLINE_LINUX="one -- single"\n', b'GRUB_CMDLINE_LINUX_DEFAULT="two -- three"\n']
+    assert has_words_for_init(files)
+    assert has_words_for_init([*files, b'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX four"\n'])
+    assert not has_words_for_init([*files, b'GRUB_CMDLINE_LINUX="four"\n'])
+    assert not has_words_for_init(files[1:])
 
 
 def test_kernels_of_a_grub_configuration():
@@ -236,9 +317,38 @@ def test_kernels_of_a_grub_configuration():
     assert is_whole(data)
     assert not any(is_whole(data[:cut]) for cut in range(len(data) - 1) if data[cut - 1 : cut] != b"\n")
     assert not is_whole(data[: data.index(b"### END")])
+    for_init = linux_lines(b"linux /k root=z -- single")[0]
+    assert (for_init.arguments, for_init.for_init, for_init.recovery) == (["root=z"], ["--", "single"], False)
     assert linux_lines(b"linux16 /k root=z\nlinuxefi /k root=z")[1].arguments == ["root=z"]
     assert has_blscfg(b"insmod blscfg\n  blscfg\n")
     assert not has_blscfg(b"insmod blscfg\n# blscfg\nblscfgx\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lost"),
+    [
+        ("root=x ro quiet", "root=x ro quiet a=1", None),
+        ("root=x ro cryptdevice=y", "root=x ro a=1", "cryptdevice=y"),
+        ("root=x console=tty0 console=ttyS0", "root=x console=tty0", "console=ttyS0"),
+        ("root=x ours=1 replaced=off", "root=x", None),
+        ("root=x rootflags=subvol=a ro", "root=y rootflags=subvol=b rw", None),
+        ("root=x rootflags=subvol=a ro", "root=x ro", "rootflags=subvol=a"),
+        ("root=x ro", "ro", "root=x"),
+    ],
+)
+def test_a_word_that_a_new_configuration_would_lose(old, new, lost):
+    may_go = frozenset({"ours=1", "replaced=off"})
+
+    def configuration(line: str, *others: str) -> bytes:
+        lines = "".join(f"menuentry 'x' {{\n\tlinux {other}\n}}\n" for other in (f"/vmlinuz-1 {line}", *others))
+        return f"### BEGIN /etc/grub.d/10_linux ###\n{lines}### END /etc/grub.d/10_linux ###\n".encode()
+
+    new_one = configuration(new, "/vmlinuz-3 root=x")
+    expected = None if lost is None else ("/vmlinuz-1", lost)
+    assert lost_word(configuration(old, "/vmlinuz-2 of=old kernel"), new_one, may_go) == expected
+    assert lost_word(f"linux /vmlinuz-1 {old}\n".encode(), new_one, may_go) == expected  # by hand
+    assert lost_word(configuration(old)[:-5], new_one, may_go) is None  # cut off
+    assert lost_word(b"", new_one, may_go) is None
 
 
 @pytest.mark.parametrize(
