@@ -38,6 +38,7 @@ def vfs_wish(made: MadeVfs, address: str) -> VfsWish:
         autoprobe=bool(wanted.autoprobe),
         mtu=wanted.mtu,
         eswitch=wanted.eswitch,
+        allow=made.allow,
         persist=made.persist,
     )
 
