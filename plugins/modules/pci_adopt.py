@@ -155,8 +155,8 @@ claims:
         - address: "0000:01:10.0"
           request: nic0
           role: requested
-          original: {driver: vfio-pci, driver_override: vfio-pci}
-          adopted: true
+          original: {driver: igbvf, driver_override: null}
+          adopted: false
           attach: [config, live]
       persist: false
 vfs:

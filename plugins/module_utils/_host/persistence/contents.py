@@ -247,6 +247,7 @@ FILES: tuple[str, ...] = (
     "_model/requests/usb_scsi.py",
     "_model/requests/usb_scsi_values.py",
     "_model/requests/wish.py",
+    "_model/selection/as_found.py",
     "_model/selection/choice.py",
     "_model/selection/give_back.py",
     "_model/selection/group_closure.py",
