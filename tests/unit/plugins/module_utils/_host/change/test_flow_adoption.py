@@ -338,6 +338,25 @@ def test_vfs_are_written_down_as_they_are_and_a_release_leaves_them(lab_host):
     assert made(host) == {}
 
 
+def test_what_was_set_of_vfs_by_hand_comes_back_with_them(lab_host):
+    """Spoof check, e-switch and MTU too, which drivers have their own mind of."""
+    host = lab_host
+    host.links(["link", "set", "dev", host.links.interface, "vf", "0", "spoofchk", "off"])
+    host.links(["link", "set", "dev", host.links.interface, "vf", "2", "trust", "on"])
+    host.links.eswitch, host.links.mtu = "switchdev", 9000
+    before = host.links.picture()
+    (line,) = adopt(host, vfs=True, persist=True).adoption.lines
+    assert "MTU 9000, e-switch switchdev, VF 0: spoof_check=False, VF 2: trust=True" in line
+    Reboots(host).start()
+    host.links.eswitch = "legacy"
+    assert not restored(host).failed
+    assert host.links.picture() == before
+    audit = host.flow(check_mode=True).reconcile()
+    assert [change for decision in audit.vfs for change in decision.changes] == []
+    host.set_vfs()
+    assert (host.links.picture(), made(host)) == (before, {})
+
+
 def test_vfs_that_a_unit_makes_stay_its_own_unless_they_are_taken_over(lab_host):
     host = lab_host
     host.write(UNIT, MAKES)
