@@ -37,7 +37,8 @@ options:
     elements: str
   vfs:
     description:
-      - Whether VFs that are there, and that this collection did not make, are adopted with their number and settings.
+      - Whether VFs that are there, and that this collection did not make, are adopted with their number and settings,
+        and with the MTU and the e-switch mode of their PF.
       - VFs that the host itself uses are left while its drivers may bind them.
     type: bool
     default: true
@@ -155,8 +156,8 @@ claims:
         - address: "0000:01:10.0"
           request: nic0
           role: requested
-          original: {driver: vfio-pci, driver_override: vfio-pci}
-          adopted: true
+          original: {driver: igbvf, driver_override: null}
+          adopted: false
           attach: [config, live]
       persist: false
 vfs:
@@ -177,14 +178,29 @@ vfs:
     autoprobe:
       description: Whether the host's drivers may bind the VFs, null where the kernel does not tell.
       type: bool
+    mtu:
+      description: The MTU of its interface, null where that is 1500, or it has none of Ethernet.
+      type: int
+    eswitch_mode:
+      description: The mode of its e-switch, null where that is V(legacy), or it has none.
+      type: str
     settings:
-      description: What is set, by the VF's number.
+      description:
+        - What is set, by the VF's number. C(spoof_check) is there where it is not as the driver makes VFs, as far as
+          that is known of the driver. A warning says where it is not.
       type: dict
     persist:
       description: Whether they come back when the host is started anew.
       type: bool
   sample:
-    - {address: "0000:01:00.0", interface: enp1s0, number: 4, autoprobe: true, settings: {}, persist: false}
+    - address: "0000:01:00.0"
+      interface: enp1s0
+      number: 4
+      autoprobe: true
+      mtu: null
+      eswitch_mode: null
+      settings: {}
+      persist: false
 unattached:
   description: Devices that are bound to a VFIO driver, and that neither a domain nor the record has.
   returned: success

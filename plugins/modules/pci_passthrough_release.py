@@ -59,7 +59,8 @@ options:
     description:
       - Which driver the devices go to.
       - V(recorded) is the one that each had when it was claimed. A device that was with a VFIO driver then, because
-        libvirt or somebody else had bound it, stays with that and is in RV(still_bound).
+        somebody else had bound it, stays with that and is in RV(still_bound). Where libvirt had bound it for the
+        running guest, it goes to the driver of the host that libvirt gives it back to.
       - V(host) is the one that the host would choose by itself, as if nothing had ever been pinned.
     type: str
     choices: [recorded, host]

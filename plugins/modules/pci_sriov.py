@@ -115,7 +115,8 @@ options:
     description:
       - Blocker codes that are accepted of the PF, since its driver may restart it as VFs are made. The host's network
         may be gone for some seconds then. V(mgmt_nic), V(ssh_nic), V(default_route) and V(network_storage) are asked
-        for.
+        for. They are accepted as well when the VFs are made again, at boot or by the playbook kvm.hostdev.reconcile.
+        A later run without it takes that back.
     type: list
     elements: str
     default: []

@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
     from .claims.claim import Owner
     from .claims.tracker import Tracker
     from .guest.domain import Domain
-    from .host.device import PciDevice
+    from .host.device import Binding, PciDevice
     from .host.inventory import Inventory
     from .host.node_device import NodeDevice
     from .host.vf_state import VfState
@@ -36,9 +36,10 @@ class Snapshot:
     devices by name, read only where somebody holds or wants one; `vf_states` what PFs have of those VFs that the
     decision is about, by address, see decision.claim. `vfio_driver` names the VFIO driver for a function: it may look
     that up in the kernel's table of modules, which is large and is not read unless a function is to be bound;
-    `host_driver` likewise names the one that the host would choose, None where that can't be told. `restarted` says
-    that the host was started anew since the record was written; `not_restored` by address why a device was not brought
-    back then.
+    `host_driver` likewise names the one that the host would choose, None where that can't be told. `before_libvirt`
+    tells how a function was before libvirt bound it, None where something else gives it to VFIO at boot. `restarted`
+    says that the host was started anew since the record was written; `not_restored` by address why a device was not
+    brought back then.
     """
 
     inventory: Inventory
@@ -49,6 +50,7 @@ class Snapshot:
     vf_states: t.Mapping[str, VfState] = field(default_factory=dict)
     vfio_driver: t.Callable[[PciDevice], str] = _vfio_pci
     host_driver: t.Callable[[PciDevice], str | None] = _unknown
+    before_libvirt: t.Callable[[PciDevice], Binding | None] = _unknown
     restarted: bool = False
     not_restored: t.Mapping[str, str] = field(default_factory=dict)
 

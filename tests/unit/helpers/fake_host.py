@@ -32,7 +32,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish i
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import FakeLibvirt, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
+    CONFIG,
+    FakeLibvirt,
+    LibvirtError,
+    domain_xml,
+)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
     Entries,
@@ -154,7 +159,8 @@ class FakeHost:
     def reboot(self, laid_out: Entries | None = None, moved: t.Mapping[str, str] = MappingProxyType({})) -> None:
         """All functions are with their own drivers again, nothing is pinned, and no domain runs.
 
-        `laid_out` is the tree then, and `moved` the addresses of functions by the ones of before, see rebooted.
+        Definitions are where libvirt keeps them. `laid_out` is the tree then, and `moved` the addresses of functions by
+        the ones of before, see rebooted.
         """
         facts, kept = self.root / FACTS[1:], self.root.parent / "kept"
         if facts.exists():
@@ -170,6 +176,9 @@ class FakeHost:
         if kept.exists():
             facts.parent.mkdir(parents=True, exist_ok=True)
             os.rename(kept, facts)
+        for domain in self.libvirt.domains:
+            if domain.xml[CONFIG] is not None:
+                self.write(f"/etc/libvirt/qemu/{domain.name()}.xml", domain.xml[CONFIG])
         self.libvirt.reboot()
 
     def memory(self) -> bytes:

@@ -71,15 +71,13 @@ class Adopting:
         told: list[str] = []
         for device in pfs_to_adopt(snapshot):
             try:
-                pf = vfs_run().pf(snapshot, device, VfsWish((), device.address), None)
+                pf = vfs_run().pf(snapshot, device, VfsWish((), device.address), None, eswitch=True)
             except HostdevError as error:
                 told.append(f"{device.num_vfs} VFs of {device.address} are not adopted: {error.message}")
                 continue
             made, why = adopt_vfs(snapshot, wish, pf)
-            if made is None:
-                told.append(why)
-            else:
-                adopted.append(made)
+            told.extend([why] if why else [])
+            adopted.extend([] if made is None else [made])
         return adopted, told
 
     def _makers(self, snapshot: Snapshot) -> list[Fighter]:

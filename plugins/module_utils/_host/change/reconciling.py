@@ -8,11 +8,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ..._model.claims.by_hand import keeping_places
 from ..._model.claims.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
-from ..._model.decision.reconciling import followed_plan, foretold, held_back, missing, no_pf, reconciled, vfs_wish
+from ..._model.decision.reconciling import (
+    defined_functions,
+    followed_plan,
+    foretold,
+    held_back,
+    missing,
+    no_pf,
+    places_by_hand,
+    reconciled,
+    vfs_wish,
+)
 from ..._model.errors import HostdevError
 from ..._model.persistence.wanted import persistent_vfs
+from ..reading.definitions import kept_by_libvirt
 from .outcome import Failure
 from .snapshot import with_vf_states
 from .steps.executors import Executors
@@ -65,6 +77,7 @@ class Reconciling:
             if wanted and self._bring_back(snapshot, claim, read, carry_out) and not self._check_mode:
                 snapshot = read()
         self._let_go(snapshot)
+        self._outcome.warnings.extend(places_by_hand(snapshot))
 
     def make_vfs(self, snapshot: Snapshot, run: VfsRun, *, persistent: bool) -> None:
         """Make the VFs on record again, and set them."""
@@ -102,10 +115,13 @@ class Reconciling:
         if not there.moves:
             return snapshot
         self._outcome.moved = moved_in_all(self._outcome.moved, there.moves)
+        known = snapshot.domains
+        defined = kept_by_libvirt(self._host.tree) if known is None else defined_functions(known)
+        tracker = keeping_places(self._record.tracker, there, defined)
         if not self._check_mode:
-            self._record.tracker = there.tracker
+            self._record.tracker = tracker
             self._file.write(self._record)
-        return replace(snapshot, tracker=there.tracker.copy())
+        return replace(snapshot, tracker=tracker.copy())
 
     def _let_go(self, snapshot: Snapshot) -> None:
         """Let the host's drivers have what was kept from them at boot, and is on record of nobody."""

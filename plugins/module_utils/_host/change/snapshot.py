@@ -10,9 +10,11 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.decision.vfs.concerned import vfs_concerned
+from ..._model.host.device import NO_DRIVER, Binding
 from ..._model.snapshot import Snapshot
 
 if t.TYPE_CHECKING:
+    from ..._model.binders.fighter import Fighter
     from ..._model.claims.tracker import Tracker
     from ..._model.guest.domain import Domain
     from ..._model.host.device import PciDevice
@@ -50,6 +52,7 @@ def read_snapshot(
         nodes=_usb_and_scsi(host) if wanted else {},
         vfio_driver=drivers.vfio,
         host_driver=drivers.of_host,
+        before_libvirt=drivers.before_libvirt,
     )
 
 
@@ -73,6 +76,24 @@ class _Drivers:
         candidates = self._aliases.candidates(device)
         loaded = [name for name in candidates if self._host.tree.exists(f"/sys/bus/pci/drivers/{name}")]
         return next(iter([*loaded, *candidates]), None)
+
+    def before_libvirt(self, device: PciDevice) -> Binding | None:
+        """What libvirt leads back to: the kernel's choice, which is none for VFs that are left alone."""
+        ids = f"{device.vendor_id}:{device.product_id}"
+        if any(fighter.gives_away(device.address, ids) for fighter in self._fighters):
+            return None
+        pf = device.physical_function
+        if pf is not None and self._host.tree.number(f"/sys/bus/pci/devices/{pf}/sriov_drivers_autoprobe") == 0:
+            return Binding(None, None)
+        driver = self.of_host(device)
+        # By this override a release has the kernel choose.
+        return Binding(driver, NO_DRIVER if driver is None else None)
+
+    @functools.cached_property
+    def _fighters(self) -> tuple[Fighter, ...]:
+        from ..reading.binders.binders import read_binders
+
+        return read_binders(self._host.tree).fighters
 
     @functools.cached_property
     def _aliases(self) -> ModuleAliases:

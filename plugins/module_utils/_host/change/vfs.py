@@ -77,9 +77,14 @@ class VfsRun:
                 told = f"{made.address} is no longer on the host: it is taken off the record"
                 yield VfsDecision(Pf(device, PfState(0), 0, {}), PfState(0), made, None, (told,))
 
-    def pf(self, snapshot: Snapshot, device: PciDevice, wish: VfsWish, made: MadeVfs | None) -> Pf:
-        """A PF as it is, with who else makes its VFs unless they are to be absent. Raises HostdevError."""
-        eswitch = wish.eswitch is not None or (made is not None and made.original.eswitch is not None)
+    def pf(
+        self, snapshot: Snapshot, device: PciDevice, wish: VfsWish, made: MadeVfs | None, *, eswitch: bool = False
+    ) -> Pf:
+        """A PF as it is, with who else makes its VFs unless they are to be absent. Raises HostdevError.
+
+        Its e-switch is asked for where the wish or the record has its mode, or `eswitch` says so.
+        """
+        eswitch = eswitch or wish.eswitch is not None or (made is not None and made.original.eswitch is not None)
         present = self._pfs.state(device.address, eswitch=eswitch)
         theirs = {vf: names for vf, names in self._theirs(snapshot, device) if names}
         pf = Pf(device, present, device.total_vfs, theirs)

@@ -15,6 +15,7 @@ import time
 import typing as t
 from dataclasses import replace
 
+from ..._model.claims.by_hand import keeping_places
 from ..._model.claims.found_again import Finder, followed, is_nowhere, moved_in_all
 from ..._model.decision.reconciling import held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
@@ -27,6 +28,7 @@ from ..change.snapshot import read_snapshot, with_vf_states
 from ..change.steps.asked_again import AskedAgain
 from ..change.steps.executors import Executors, nothing
 from ..change.vfs import VfsRun
+from ..reading.definitions import kept_by_libvirt
 from ..reading.host_facts import machine_id, read_host
 from ..reading.pci.functions import read_devices
 from ..record.lock import LOCK, locked
@@ -208,7 +210,7 @@ class Restore:
         there = followed(record.tracker, inventory)
         if not there.moves or record.journal is not None:
             return
-        record.tracker = there.tracker
+        record.tracker = keeping_places(record.tracker, there, kept_by_libvirt(self._host.tree))
         self._moved = moved_in_all(self._moved, there.moves)
         self._file.write(record)
 

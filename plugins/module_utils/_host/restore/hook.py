@@ -25,7 +25,7 @@ from ..record.record_file import RecordFile
 from ..sysfs import Tree
 
 if t.TYPE_CHECKING:
-    from ..._model.claims.claim import Claim, Holding
+    from ..._model.claims.claim import Claim, Holding, Owner
     from ..._model.claims.tracker import Tracker
 
 
@@ -69,17 +69,22 @@ def why_not(tree: Tree, tracker: Tracker, xml: str) -> t.Iterator[str]:
     uuid = (layout.root.findtext("uuid") or "").strip().lower()
     own = [held for claim in tracker if claim.owner.id == uuid for held in claim.holdings.values()]
     moved = {held.moved_from: held for held in own if held.moved_from is not None}
+    others = {
+        held.moved_from: (claim.owner, held) for claim in tracker for held in claim.holdings.values() if held.moved_from
+    }
     for address in layout.assigned:
         holder = tracker.holder(address)
         if address in moved:
             yield _moved(moved[address])
-        elif holder is not None and holder.owner.id == uuid:
-            yield from _why_not(tree, holder, holder.holdings[address])
-        elif holder is not None and holder.owner.kind == "domain":
+        elif holder is None and address in others:
+            yield _moved_of(*others[address])
+        elif holder is not None and holder.owner.kind == "domain" and holder.owner.id != uuid:
             yield (
                 f"{address} is held by {holder.owner}: release it there first, or with orphans: true where that domain "
                 "exists no more"
             )
+        elif holder is not None:
+            yield from _why_not(tree, holder, holder.holdings[address])
 
 
 def _moved(held: Holding) -> str:
@@ -91,16 +96,27 @@ def _moved(held: Holding) -> str:
     )
 
 
+def _moved_of(owner: Owner, held: Holding) -> str:
+    """Of a definition that has another one's device by hand, so that nothing has it follow."""
+    at = "is not on the host" if is_nowhere(held.address) else f"is at {held.address} now"
+    return (
+        f"its definition has {held.moved_from}, where the device of {owner} was, which {at}: change the address there "
+        "(virsh edit), or claim what is at the one that it has"
+    )
+
+
 def _why_not(tree: Tree, claim: Claim, held: Holding) -> t.Iterator[str]:
     address = held.address
     device = read_device(tree, address)
     claimed = described(held.identity)
+    # Of a free owner a definition has it by hand.
+    free = claim.owner.kind == "name"
     if device is None:
-        yield f"its device {address} ({claimed}) is not on the host"
+        yield f"{f'the device of {claim.owner}' if free else 'its device'} {address} ({claimed}) is not on the host"
     elif not is_it(device, held):
         yield (
-            f"at {address} there is another device, {described(device.identity)}, and not the one that it has on "
-            f"record, {claimed}"
+            f"at {address} there is another device, {described(device.identity)}, and not the one that "
+            f"{claim.owner if free else 'it'} has on record, {claimed}"
         )
     elif host_driven(device):
         try:

@@ -23,6 +23,7 @@ HOOK = "libvirt hook"
 NETWORK = "libvirt network"
 INITRAMFS = "initramfs"
 MDEVCTL = "mdevctl"
+_AT_BOOT = (DRIVERCTL, MODPROBE, COMMAND_LINE, UDEV_RULE, SCRIPT, INITRAMFS)
 
 ADDRESS = re.compile(r"(?<![0-9a-fA-F:])(?:[0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7](?![0-9a-fA-F])")
 """An address as sysfs or lspci spells it."""
@@ -45,6 +46,10 @@ class Fighter:
     remedy: str
     address: str | None = None
     ids: tuple[str, ...] = ()
+
+    def gives_away(self, address: str, ids: str) -> bool:
+        """Whether a function, with its vendor and product as in `ids`, is given to VFIO by this at boot already."""
+        return self.kind in _AT_BOOT and (self.address == address or ids in self.ids)
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

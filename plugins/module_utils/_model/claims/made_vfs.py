@@ -22,7 +22,8 @@ if t.TYPE_CHECKING:
 class MadeVfs:
     """What a PF shall have, and `original`, what it had before; the address is a hint, `identity` tells the card.
 
-    `persist` says that the VFs come back when the host is started anew.
+    `persist` says that the VFs come back when the host is started anew; `allow` are the blocker codes that were
+    accepted of the PF when they were made, and that are so when they are made again.
     """
 
     address: str
@@ -30,10 +31,11 @@ class MadeVfs:
     wanted: PfState
     original: PfState
     persist: bool = False
+    allow: frozenset[str] = frozenset()
 
     FORM: t.ClassVar[forms.Check] = forms.mapping(
         {"address": forms.address, "identity": IDENTITY_FORM, "wanted": PfState.FORM, "original": PfState.FORM},
-        {"persist": forms.flag},
+        {"persist": forms.flag, "allow": forms.listed(forms.name)},
     )
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -43,6 +45,7 @@ class MadeVfs:
             "wanted": self.wanted.as_dict(),
             "original": self.original.as_dict(),
             **({"persist": True} if self.persist else {}),
+            **({"allow": sorted(self.allow)} if self.allow else {}),
         }
 
     @classmethod
@@ -53,6 +56,7 @@ class MadeVfs:
             PfState.from_dict(data["wanted"]),
             PfState.from_dict(data["original"]),
             data.get("persist", False),
+            frozenset(data.get("allow", ())),
         )
 
     def may_be(self, device: PciDevice) -> bool:

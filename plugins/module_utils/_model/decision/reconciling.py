@@ -9,7 +9,8 @@ import copy
 import typing as t
 from dataclasses import replace
 
-from ..claims.found_again import Finder, described
+from ..claims.by_hand import without_places
+from ..claims.found_again import Finder, described, is_nowhere
 from ..errors import HostdevError
 from ..guest.domain_uses import uses_by_address
 from ..host.device import NO_DRIVER, Binding
@@ -23,6 +24,7 @@ from .kinds import make_plan
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..claims.made_vfs import MadeVfs
+    from ..guest.domain import Domain
     from ..plan.steps import HostdevStep
     from ..snapshot import Snapshot
 
@@ -38,6 +40,7 @@ def vfs_wish(made: MadeVfs, address: str) -> VfsWish:
         autoprobe=bool(wanted.autoprobe),
         mtu=wanted.mtu,
         eswitch=wanted.eswitch,
+        allow=made.allow,
         persist=made.persist,
     )
 
@@ -45,10 +48,16 @@ def vfs_wish(made: MadeVfs, address: str) -> VfsWish:
 def followed_plan(snapshot: Snapshot, claim: Claim) -> Plan | None:
     """The plan by which the definition of the owner's domain follows devices that have moved; None without any.
 
-    It takes no device, so that no device's trouble is in its way.
+    It takes no device, so that no device's trouble is in its way. Of a free owner it forgets the former places that no
+    definition names any more.
     """
     domain = snapshot.domain_of(claim.owner)
-    if domain is None or all(held.moved_from is None for held in claim.holdings.values()):
+    if all(held.moved_from is None for held in claim.holdings.values()):
+        return None
+    if claim.owner.kind == "name" and snapshot.domains is not None:
+        told = without_places(claim, defined_functions(snapshot.domains))
+        return None if told == claim else Plan(CLAIM, (), claim, told, claim.allow)
+    if domain is None:
         return None
     finder = Finder(snapshot.inventory)
     there = {address for address, held in claim.holdings.items() if finder.at_home(held)}
@@ -56,15 +65,34 @@ def followed_plan(snapshot: Snapshot, claim: Claim) -> Plan | None:
     return None if after == claim else Plan(CLAIM, tuple(following(domain, claim, there)), claim, after, claim.allow)
 
 
+def defined_functions(domains: t.Iterable[Domain]) -> frozenset[str]:
+    """The addresses of the host's functions that any definition has."""
+    return frozenset(address for one in domains if one.config is not None for address in one.config.assigned)
+
+
+def places_by_hand(snapshot: Snapshot) -> t.Iterator[str]:
+    """What is to be said of definitions that have by hand the place where a free owner's device was."""
+    free = [claim for claim in snapshot.tracker if claim.owner.kind == "name"]
+    moved = [(claim.owner, held) for claim in free for held in claim.holdings.values() if held.moved_from is not None]
+    for owner, held in moved:
+        now = "gone" if is_nowhere(held.address) else f"at {held.address} now"
+        for domain in snapshot.domains or ():
+            if domain.config is not None and held.moved_from in domain.config.assigned:
+                yield (
+                    f"the definition of domain {domain.name} has {held.moved_from}, where the device of {owner} was, "
+                    f"which is {now}: change the address there (virsh edit)"
+                )
+
+
 def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """The snapshot once a definition has followed."""
     domain = snapshot.domain_of(plan.after.owner)
-    if domain is None:
-        return snapshot
-    moved = followed_domain(domain, t.cast("t.Sequence[HostdevStep]", plan.steps))
-    domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
     tracker = snapshot.tracker.copy()
     tracker.put(plan.after)
+    if domain is None:
+        return replace(snapshot, tracker=tracker)
+    moved = followed_domain(domain, t.cast("t.Sequence[HostdevStep]", plan.steps))
+    domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
     uses, known = uses_by_address([moved]), snapshot.inventory.domain_uses
     now = {
         step.address: [

@@ -18,8 +18,10 @@ from .group_closure import check_consent, check_members, group_members, members_
 from .nearness import too_far
 
 if t.TYPE_CHECKING:
+    from ..host.device import PciDevice
     from ..requests.request import Request
     from ..snapshot import Snapshot
+    from .as_found import AsFound
     from .choice import Asked
 
 
@@ -51,7 +53,13 @@ def select(snapshot: Snapshot, asked: Asked) -> Claim:
 
         take(chosen, requests, missing)
     written = {**claim.requests, **{request.name: request for request in _requests(asked)}}
-    return Claim(asked.owner, written, _holdings(chosen, claim, asked.places, named), claim.node_devices)
+
+    def found(device: PciDevice) -> AsFound:
+        from .as_found import as_found
+
+        return as_found(snapshot, snapshot.domain_of(asked.owner), device)
+
+    return Claim(asked.owner, written, _holdings(chosen, claim, asked.places, named, found), claim.node_devices)
 
 
 def _requests(asked: Asked) -> list[Request]:
@@ -79,7 +87,13 @@ def _selection(snapshot: Snapshot, asked: Asked, claim: Claim) -> Selection:
     return Selection(inventory, tracker, owner, allow_list, terms, consent, moved, present, asked.guest)
 
 
-def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t.Collection[str]) -> dict[str, Holding]:
+def _holdings(
+    chosen: Selection,
+    claim: Claim,
+    places: tuple[str, ...],
+    named: t.Collection[str],
+    found: t.Callable[[PciDevice], AsFound],
+) -> dict[str, Holding]:
     """What the claim holds once the requests of these names are served, group members too.
 
     Of a request that is not named, a device that is gone or has another in its place stays on record untouched.
@@ -91,7 +105,7 @@ def _holdings(chosen: Selection, claim: Claim, places: tuple[str, ...], named: t
     kept = left | (set(members_on_record(claim)) - {*chosen.serving, *members} if left else set())
     holdings = {address: claim.holdings[address] for address in kept}
     for address in sorted({*chosen.serving, *members} - left, key=address_order):
-        held = _holding(chosen, claim, address)
+        held = _holding(chosen, claim, address, found)
         holdings[address] = replace(held, attach=places) if held.request in named else held
         if not chosen.inventory.devices[address].vfio:
             # A held device that went back to the host, say by a reboot, may be in use there again.
@@ -122,7 +136,7 @@ def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
     return fit[: request.count]
 
 
-def _holding(chosen: Selection, claim: Claim, address: str) -> Holding:
+def _holding(chosen: Selection, claim: Claim, address: str, found: t.Callable[[PciDevice], AsFound]) -> Holding:
     """The device as the claim shall hold it: as before when it is the same device, else as it is now."""
     device, request = chosen.inventory.devices[address], chosen.serving.get(address)
     held = claim.holdings.get(address)
@@ -130,12 +144,13 @@ def _holding(chosen: Selection, claim: Claim, address: str) -> Holding:
         return reassigned(held, request)
     tags = chosen.allow_list.tags_of(device) or {}
     managed = tags.get("managed")
+    original, adopted = found(device)
     return Holding(
         address,
         request,
         device.identity,
-        device.binding,
-        adopted=device.vfio,
+        original,
+        adopted=adopted,
         managed=None if managed is None else managed == "true",
         one_time_use=tags.get("one_time_use") == "true",
     )

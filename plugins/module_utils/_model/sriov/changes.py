@@ -26,6 +26,13 @@ SWITCHDEV = "switchdev"
 # (k8snetworkplumbingwg/sriov-network-operator, pkg/host).
 _ESWITCH_WITHOUT_VFS = ("ice",)
 
+
+def mode_of_settings(present: PfState, target: PfState, driver: str | None) -> str | None:
+    """The mode of the e-switch in which VFs are set on the way to the target: see changes."""
+    last = target.eswitch == SWITCHDEV and driver not in _ESWITCH_WITHOUT_VFS
+    return present.eswitch if last else target.eswitch or present.eswitch
+
+
 AUTOPROBE, MTU, UP, ESWITCH, NUMBER, SETTING = "autoprobe", "mtu", "up", "eswitch", "number", "setting"
 
 

@@ -123,6 +123,8 @@ _ODDITIES: t.Mapping[str, tuple[Oddity, ...]] = {
     "ena": (Oddity(SETTINGS, "it sets nothing for its VFs", _always),),
 }
 
+SPOOF_CHECK: t.Mapping[str, bool] = {"igb": True, "ixgbe": True, "i40e": True, "ice": True, "mlx5_core": False}
+"""Whether VFs that were just made have their spoof check on; of other drivers that is not known."""
 
 _UNKNOWN = LinkSettings()
 

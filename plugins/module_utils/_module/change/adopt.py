@@ -90,6 +90,8 @@ def _vfs(made: MadeVfs, adoption: Adoption) -> dict[str, t.Any]:
         "interface": device.interfaces[0] if device.interfaces else None,
         "number": made.wanted.number,
         "autoprobe": made.wanted.autoprobe,
+        "mtu": made.wanted.mtu,
+        "eswitch_mode": made.wanted.eswitch,
         "settings": made.wanted.as_dict().get("vfs", {}),
         "persist": made.persist,
     }

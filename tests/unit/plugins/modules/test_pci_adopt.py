@@ -44,6 +44,7 @@ def test_it_returns_what_it_writes_down(runner):
     assert claim["persist"] is False
     (vfs,) = result["vfs"]
     assert (vfs["address"], vfs["number"], vfs["autoprobe"], vfs["persist"]) == (IGB_PF, 4, True, False)
+    assert (vfs["mtu"], vfs["eswitch_mode"], vfs["settings"]) == (None, None, {})
     assert vfs["interface"]
     (fighter,) = result["fighters"]
     assert (fighter["kind"], fighter["path"], fighter["line"]) == ("driverctl", f"/etc/driverctl.d/pci-{VF}", 1)

@@ -116,7 +116,9 @@ class Adoption:
             f", VF {vf}: {' '.join(f'{name}={value}' for name, value in sorted(values.items()))}"
             for vf, values in sorted(wanted.vfs.items())
         )
-        return f"{made.address}{named}: {wanted.number} VFs{autoprobe}{settings}{_back(made)}"
+        mtu = "" if wanted.mtu is None else f", MTU {wanted.mtu}"
+        eswitch = "" if wanted.eswitch is None else f", e-switch {wanted.eswitch}"
+        return f"{made.address}{named}: {wanted.number} VFs{autoprobe}{mtu}{eswitch}{settings}{_back(made)}"
 
 
 def _back(kept: Claim | MadeVfs) -> str:

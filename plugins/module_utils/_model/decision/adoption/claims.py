@@ -21,6 +21,7 @@ from ...host.device import host_driven
 from ...plan.domain.attaching import with_guest_addresses
 from ...plan.domain.leaving import with_what_stood
 from ...requests.request import Request
+from ...selection.as_found import as_found
 from ...selection.group_closure import group_members
 from .adoption import Adopted
 
@@ -98,9 +99,9 @@ class _Adopting:
             name = _unused(names[address], requests)
             requests[name] = Request(name, address=address)
             attach = () if domain is None else _places(domain, address)
-            holdings[address] = _holding(self._inventory.devices[address], name, attach)
+            holdings[address] = self._holding(domain, address, name, attach)
         for mate in self._mates(holdings, owner, names):
-            holdings[mate.address] = _holding(mate, None, ())
+            holdings[mate.address] = self._holding(domain, mate.address, None, ())
         persist = before.persist or self._wish.persist
         ordered = {address: holdings[address] for address in sorted(holdings, key=address_order)}
         after = Claim(owner, requests, ordered, before.node_devices, persist)
@@ -109,6 +110,11 @@ class _Adopting:
             after = with_guest_addresses(after if domain.active else _left_to_its_guest(before, after), domain)
         self._tracker.put(after)
         self.claims.append(Adopted(before, after))
+
+    def _holding(self, domain: Domain | None, address: str, request: str | None, attach: tuple[str, ...]) -> Holding:
+        device = self._inventory.devices[address]
+        original, adopted = as_found(self._snapshot, domain, device)
+        return Holding(address, request, device.identity, original, adopted=adopted, attach=attach)
 
     def unattached(self) -> list[str]:
         """Functions that a VFIO driver has, and neither a domain nor the record."""
@@ -208,10 +214,6 @@ def _places(domain: Domain, address: str) -> tuple[str, ...]:
     """Where a claim would have attached it: also in what the domain has none of, the definition or the guest."""
     layouts = [(place, domain.layout(place)) for place in PLACES]
     return tuple(place for place, layout in layouts if layout is None or address in layout.assigned)
-
-
-def _holding(device: PciDevice, request: str | None, attach: tuple[str, ...]) -> Holding:
-    return Holding(device.address, request, device.identity, device.binding, adopted=device.vfio, attach=attach)
 
 
 def _left_to_its_guest(before: Claim, after: Claim) -> Claim:

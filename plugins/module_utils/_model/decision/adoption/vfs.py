@@ -11,13 +11,20 @@ from dataclasses import replace
 from ...claims.made_vfs import MadeVfs
 from ...errors import few
 from ...guards.function import use_blockers
+from ...sriov.driver_settings import SPOOF_CHECK
 from ..vfs.decision import as_found, set_already
 
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
     from ...snapshot import Snapshot
+    from ...sriov.settings import Settings
+    from ...sriov.state import PfState
     from ..vfs.decision import Pf
     from .adoption import AdoptWish
+
+# What a PF has that nobody has changed: its e-switch, and its MTU where it is of Ethernet (ETH_DATA_LEN).
+_PLAIN_ESWITCH, _PLAIN_MTU = "legacy", 1500
+_ETHERNET = "0200"
 
 
 def pfs_to_adopt(snapshot: Snapshot) -> list[PciDevice]:
@@ -28,7 +35,7 @@ def pfs_to_adopt(snapshot: Snapshot) -> list[PciDevice]:
 
 
 def adopt_vfs(snapshot: Snapshot, wish: AdoptWish, pf: Pf) -> tuple[MadeVfs | None, str]:
-    """What is to be on record of a PF's VFs; else None, and why not.
+    """What is to be on record of a PF's VFs, and what is to be said of that; else None, and why not.
 
     A maker that is certain makes them again at each boot: with ours beside it there would be two. VFs that the host
     itself has network on are left: what is on record with interfaces is kept from the host's network services.
@@ -49,6 +56,27 @@ def adopt_vfs(snapshot: Snapshot, wish: AdoptWish, pf: Pf) -> tuple[MadeVfs | No
             "them over with kvm.hostdev.pci_sriov once it does not)"
         )
     found = as_found(pf)
-    settings = {vf: set_already(found, None, vf) for vf in range(found.number)}
-    wanted = replace(found, mtu=None, vfs={vf: values for vf, values in settings.items() if values})
-    return MadeVfs(pf.address, pf.device.identity, wanted, found, wish.persist), ""
+    if found.eswitch == _PLAIN_ESWITCH:
+        found = replace(found, eswitch=None)
+    checks = _spoof_checks(pf, found)
+    settings = {vf: {**set_already(found, None, vf), **(checks or {}).get(vf, {})} for vf in range(found.number)}
+    ethernet = pf.device.class_id.startswith(_ETHERNET)
+    mtu = found.mtu if ethernet and found.mtu != _PLAIN_MTU else None
+    wanted = replace(found, mtu=mtu, vfs={vf: values for vf, values in settings.items() if values})
+    untold = (
+        f"the spoof check of VFs of {pf.address} is not written down: whether the driver {pf.device.driver} makes them "
+        "with it is not known (kvm.hostdev.pci_sriov sets it by settings.spoof_check)"
+    )
+    return MadeVfs(pf.address, pf.device.identity, wanted, found, wish.persist), untold if checks is None else ""
+
+
+def _spoof_checks(pf: Pf, found: PfState) -> dict[int, Settings] | None:
+    """By VF its spoof check where that is not what its driver makes VFs with; None where it is not known what that is.
+
+    Where VFs differ somebody has set it, and the driver takes it.
+    """
+    there = {vf: settings["spoof_check"] for vf, settings in found.vfs.items() if "spoof_check" in settings}
+    plain = SPOOF_CHECK.get(pf.device.driver or "")
+    if plain is None and there and len(set(there.values())) == 1:
+        return None
+    return {vf: {"spoof_check": check} for vf, check in there.items() if check is not plain}

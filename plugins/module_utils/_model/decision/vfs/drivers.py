@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...errors import HostdevError
+from ...sriov.changes import SWITCHDEV, mode_of_settings
 from ...sriov.driver_settings import refusals
 from ...sriov.link_settings import SETTINGS, LinkSettings
 from ...sriov.refusals import NumberWrite, not_by_number
@@ -53,7 +54,7 @@ def check_driver(pf: Pf, target: PfState) -> None:
             wanted="a PF with an e-switch",
             remedy="leave eswitch_mode out",
         )
-    switchdev = (target.eswitch or pf.present.eswitch) == "switchdev"
+    switchdev = mode_of_settings(pf.present, target, pf.device.driver) == SWITCHDEV
     anew = target.number != pf.present.number
     for vf, settings in target.vfs.items():
         present = {**DEFAULTS, **({} if anew else pf.present.vfs.get(vf, {}))}

@@ -126,7 +126,8 @@ def check_pf_may_restart(snapshot: Snapshot, pf: PciDevice, allow: t.Collection[
     if not reasons:
         return
     codes = ", ".join(reason.code for reason in reasons)
-    consent = f", or accept that with allow: [{codes}]" if all(reason.override for reason in reasons) else ""
+    can_be_accepted = all(reason.override for reason in reasons)
+    consent = f", or have kvm.hostdev.pci_sriov accept that with allow: [{codes}]" if can_be_accepted else ""
     raise HostdevError(
         "pf_in_use",
         subject=pf.address,

@@ -66,7 +66,8 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         wish.eswitch,
         {vf: values for vf, values in settings.items() if values},
     )
-    after = MadeVfs(pf.address, pf.device.identity, wanted, _original(pf, made, wish, asked), wish.persist)
+    original = _original(pf, made, wish, asked)
+    after = MadeVfs(pf.address, pf.device.identity, wanted, original, wish.persist, wish.allow)
     return VfsDecision(pf, target, made, after, tuple(told))
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.adoption import AdoptWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import FOLDER, made, vfs
 
 VF, SECOND_VF, NVME = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0"
@@ -60,7 +62,7 @@ def test_what_a_domain_has_is_written_down_and_nothing_else_changes(lab_host, ru
     assert host.host_state() == before
     assert requests(host) == {VF: "nic0", NVME: "disk0"}
     assert [held["attach"] for held in holdings(host)] == [["config", "live"]] * 2
-    assert [held["adopted"] for held in holdings(host)] == [running] * 2
+    assert [held["adopted"] for held in holdings(host)] == [False] * 2
     assert [sorted(held["stood_before"]) for held in holdings(host)] == [["config", "live"]] * 2
 
 
@@ -103,6 +105,90 @@ def test_a_release_gives_back_what_a_claim_bound_after_the_adoption(lab_host):
     assert host.kernel.driver(VF) == "vfio-pci"
     host.release()
     assert host.host_state() == before
+
+
+OWN = {"driver": "nvme", "driver_override": None}
+PINNED = {"driver": "vfio-pci", "driver_override": "vfio-pci"}
+
+
+def write_down(host, way, **wish):
+    """Have the domain's disk on record: by an adoption, or by a claim of it."""
+    if way == "adopt":
+        adopt(host, **wish)
+    else:
+        host.claim({"name": "disk0", "address": NVME}, **wish)
+    return holdings(host)[0]
+
+
+@pytest.mark.parametrize("way", ["adopt", "claim"])
+def test_what_libvirt_bound_for_the_guest_is_the_hosts_before_and_after(lab_host, way):
+    """libvirt has bound nothing yet when the host starts: then the record does, and a release leads to the host."""
+    host = by_hand(lab_host, NVME, running=True)
+    held = write_down(host, way, persist=True)
+    assert (held["original"], held["adopted"]) == (OWN, False)
+    host.domain.destroy()
+    assert host.kernel.driver(NVME) == "nvme"
+    Reboots(host).start()
+    assert (host.kernel.driver(NVME), host.kernel.override(NVME)) == (None, NO_DRIVER)
+    assert not restored(host).failed
+    host.domain.create()
+    host.domain.destroy()
+    assert host.kernel.driver(NVME) == "vfio-pci"
+    host.release()
+    assert (host.kernel.driver(NVME), host.kernel.override(NVME)) == ("nvme", None)
+
+
+@pytest.mark.parametrize("way", ["adopt", "claim"])
+@pytest.mark.parametrize(
+    ("files", "original"),
+    [
+        ({}, OWN),
+        ({f"/etc/driverctl.d/pci-{NVME}": "vfio-pci\n"}, PINNED),
+        ({f"/etc/driverctl.d/pci-{VF}": "vfio-pci\n"}, OWN),
+        ({"/etc/modprobe.d/vfio.conf": "options vfio-pci ids=1b36:0010\n"}, PINNED),
+        ({"/etc/libvirt/hooks/qemu": f"#!/bin/sh\nvirsh nodedev-detach {NVME}\n"}, OWN),
+    ],
+)
+def test_what_something_else_binds_at_boot_stays_with_that(lab_host, way, files, original):
+    for path, text in files.items():
+        lab_host.write(path, text)
+    held = write_down(by_hand(lab_host, NVME, running=True), way)
+    assert (held["original"], held["adopted"]) == (original, original == PINNED)
+
+
+def test_what_the_kernel_gave_to_vfio_by_its_ids_libvirt_has_not_bound(lab_host):
+    host = by_hand(lab_host)
+    bind(host, NVME)
+    host.kernel.store(f"/sys/bus/pci/devices/{NVME}/driver_override", "\n")
+    held = write_down(by_hand(host, NVME, running=True), "adopt")
+    assert (held["original"], held["adopted"]) == ({**PINNED, "driver_override": None}, True)
+
+
+def test_nor_what_is_not_managed(lab_host):
+    bind(lab_host, NVME)
+    held = write_down(by_hand(lab_host, NVME, running=True, managed=False), "adopt")
+    assert (held["original"], held["adopted"]) == (PINNED, True)
+
+
+def test_a_vf_that_the_hosts_drivers_leave_alone_had_none(lab_host):
+    lab_host.kernel.store(f"{FOLDER}/sriov_drivers_autoprobe", "0")
+    host = by_hand(lab_host, VF, running=True)
+    adopt(host)
+    assert holdings(host)[0]["original"] == {"driver": None, "driver_override": None}
+
+
+def test_where_nothing_tells_the_hosts_driver_a_release_lets_the_kernel_choose(lab_host):
+    """Of a driver that is part of the kernel's image there is no line in modules.alias."""
+    for aliases in lab_host.root.glob("**/modules.alias"):
+        aliases.write_text("")
+    host = by_hand(lab_host, NVME, running=True)
+    adopt(host)
+    assert holdings(host)[0]["original"] == {"driver": None, "driver_override": NO_DRIVER}
+    host.domain.destroy()
+    host.claim({"name": "disk0", "address": NVME})
+    assert host.kernel.driver(NVME) == "vfio-pci"
+    host.release()
+    assert (host.kernel.driver(NVME), host.kernel.override(NVME)) == ("nvme", None)
 
 
 @pytest.mark.parametrize("running", [False, True])
@@ -250,6 +336,25 @@ def test_vfs_are_written_down_as_they_are_and_a_release_leaves_them(lab_host):
     assert [change.as_dict() for decision in gone.vfs for change in decision.changes] == []
     assert host.host_state() == before
     assert made(host) == {}
+
+
+def test_what_was_set_of_vfs_by_hand_comes_back_with_them(lab_host):
+    """Spoof check, e-switch and MTU too, which drivers have their own mind of."""
+    host = lab_host
+    host.links(["link", "set", "dev", host.links.interface, "vf", "0", "spoofchk", "off"])
+    host.links(["link", "set", "dev", host.links.interface, "vf", "2", "trust", "on"])
+    host.links.eswitch, host.links.mtu = "switchdev", 9000
+    before = host.links.picture()
+    (line,) = adopt(host, vfs=True, persist=True).adoption.lines
+    assert "MTU 9000, e-switch switchdev, VF 0: spoof_check=False, VF 2: trust=True" in line
+    Reboots(host).start()
+    host.links.eswitch = "legacy"
+    assert not restored(host).failed
+    assert host.links.picture() == before
+    audit = host.flow(check_mode=True).reconcile()
+    assert [change for decision in audit.vfs for change in decision.changes] == []
+    host.set_vfs()
+    assert (host.links.picture(), made(host)) == (before, {})
 
 
 def test_vfs_that_a_unit_makes_stay_its_own_unless_they_are_taken_over(lab_host):

@@ -188,3 +188,91 @@ def test_a_use_that_was_accepted_when_it_was_claimed_is_accepted_at_each_start(l
     monkeypatch.setattr(hook, "ChangingHost", lambda _tree: SimpleNamespace(inventory_of=partial(console, None)))
     libvirt = Libvirt(lab_host, monkeypatch, capsys)
     assert libvirt.ask() == (0 if allow else REFUSED)
+
+
+@pytest.fixture
+def pool(lab_host, monkeypatch, capsys):
+    """The disk is a free owner's, and a domain has it by hand."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim(DISK, owner="pool", attach=(), persist=True)
+    lab_host.domain.xml[CONFIG] = domain_xml(hostdev_xml(NVME, managed=True))
+    return Libvirt(lab_host, monkeypatch, capsys)
+
+
+def test_the_device_of_a_free_owner_that_a_definition_has_by_hand(pool):
+    Reboots(pool.host).start()
+    assert not restored(pool.host).failed
+    assert (pool.ask(), pool.told) == (0, "")
+
+
+def test_another_device_in_the_place_of_a_free_owners(pool):
+    """libvirt would bind whatever is there."""
+    Reboots(pool.host).start(files={SERIAL: "ANOTHER\n"}, kept_off=False)
+    restored(pool.host)
+    assert pool.ask() == REFUSED
+    assert "another device, 1b36:0010, serial ANOTHER" in pool.told
+    assert "and not the one that owner pool has on record" in pool.told
+
+
+def test_the_device_of_a_free_owner_that_is_gone_or_that_the_host_uses(pool):
+    Reboots(pool.host).start(gone=[NVME])
+    assert pool.ask() == REFUSED
+    assert f"the device of owner pool {NVME} (1b36:0010" in pool.told
+    Reboots(pool.host).start(kept_off=False)
+    (namespace,) = pool.host.root.glob(f"sys/devices/*/*/{NVME}/nvme/nvme*/nvme*n1")
+    pool.host.mount(namespace.name)
+    assert pool.ask() == REFUSED
+    assert "mounted_fs" in pool.told
+
+
+@pytest.mark.parametrize("buses", [{"04": "81", "81": "04"}, {"04": "06"}])
+@pytest.mark.parametrize("at_boot", [True, False])
+def test_a_definition_has_the_place_where_a_free_owners_device_was(pool, buses, at_boot):
+    """Until it has another one: the record and its owner's device have moved on."""
+    host, now = pool.host, f"0000:{buses['04']}:00.0"
+    Reboots(host).start(buses, kept_off=False)
+    if at_boot:
+        restored(host)
+    host.flow().reconcile()
+    (held,) = host.record["claims"][0]["devices"]
+    assert (held["address"], held["moved_from"]) == (now, NVME)
+    assert pool.ask() == REFUSED
+    assert f"its definition has {NVME}, where the device of owner pool was, which is at {now} now" in pool.told
+    again = host.flow().reconcile()
+    assert not again.changed
+    assert [f"the definition of domain web1 has {NVME}" in warning for warning in again.warnings] == [True]
+    host.domain.xml[CONFIG] = domain_xml(hostdev_xml(now, managed=True))
+    assert (pool.ask(), pool.told) == (0, "")
+    assert host.flow(check_mode=True).reconcile().changed
+    assert host.flow().reconcile().warnings == []
+    assert "moved_from" not in host.record["claims"][0]["devices"][0]
+    assert not host.flow().reconcile().changed
+
+
+def test_what_is_in_that_place_may_be_claimed_for_the_domain(pool):
+    Reboots(pool.host).start({"04": "81", "81": "04"}, kept_off=False)
+    restored(pool.host)
+    pool.host.claim(DISK)
+    assert (pool.ask(), pool.told) == (0, "")
+
+
+def test_a_place_that_no_definition_has_is_forgotten(pool):
+    pool.host.domain.xml[CONFIG] = domain_xml()
+    Reboots(pool.host).start({"04": "06"})
+    restored(pool.host)
+    assert "moved_from" not in pool.host.record["claims"][0]["devices"][0]
+
+
+def test_one_that_moves_on_and_one_that_comes_back(pool):
+    reboots = Reboots(pool.host)
+    for buses, moved_from in (({"04": "06"}, NVME), ({"04": "07"}, NVME), ({}, None)):
+        reboots.start(buses)
+        restored(pool.host)
+        assert pool.host.record["claims"][0]["devices"][0].get("moved_from") == moved_from
+
+
+def test_a_definition_that_is_no_xml_names_nothing(pool):
+    Reboots(pool.host).start({"04": "06"})
+    pool.host.write("/etc/libvirt/qemu/web1.xml", "<domain")
+    assert not restored(pool.host).failed
+    assert "moved_from" not in pool.host.record["claims"][0]["devices"][0]

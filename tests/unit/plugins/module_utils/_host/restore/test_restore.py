@@ -29,6 +29,7 @@ DISKS = {"name": "disks", "specs": [{"class": "0108", "address": NVME}, {"addres
 NICS = {"name": "nics", "specs": [{"product_id": "10ca"}], "count": 2}
 VFIO, KEPT_OFF, OWN = ("vfio-pci", "vfio-pci"), (None, NO_DRIVER), ("nvme", None)
 SWAPPED = {"04": "81", "81": "04"}
+DEFAULT_ROUTE = "Iface\tDestination\tGateway\tFlags\nenp1s0\t00000000\t0202000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
 SERIALS = "/sys/devices/*/*/{}/nvme/nvme*/serial"
 
 
@@ -304,6 +305,39 @@ def test_what_was_accepted_of_a_device_is_accepted_again(lab_host, accepted):
     Reboots(lab_host).start(kept_off=False)
     assert list(reasons(restored(lab_host))) == ([] if accepted else [console])
     assert binding(lab_host, console) == (VFIO if accepted else ("bochs-drm", None))
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_what_was_accepted_of_a_pf_is_accepted_when_its_vfs_are_made_again(lab_host, accepted):
+    """The initramfs has brought the network up already: for a root on iSCSI or NFS, or a key of the network."""
+    carriers = frozenset({"default_route", "ssh_nic"})
+    lab_host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "0")
+    lab_host.write("/proc/net/route", DEFAULT_ROUTE)
+    lab_host.set_vfs(4, persist=True, allow=carriers)
+    lab_host.claim(NICS, persist=True)
+    if not accepted:
+        record = lab_host.record
+        del record["vfs"][0]["allow"]
+        lab_host.write(RECORD, json.dumps(record))
+    Reboots(lab_host).start()
+    lab_host.write("/proc/net/route", DEFAULT_ROUTE)
+    told = reasons(restored(lab_host))
+    refused = told.get(IGB_PF, "")
+    assert (not told, "default_route" in refused) == (accepted, not accepted)
+    assert lab_host.kernel.driver(VF.format(0)) == ("vfio-pci" if accepted else None)
+    # The unit that has domains follow, and kvm.hostdev.reconcile, say the same.
+    Reboots(lab_host).start()
+    lab_host.write("/proc/net/route", DEFAULT_ROUTE)
+    failed = lab_host.flow().reconcile(persistent=True).failed
+    assert [failure.address for failure in failed if failure.owner is None] == ([] if accepted else [IGB_PF])
+    assert not accepted or lab_host.record["vfs"][0]["allow"] == sorted(carriers)
+
+
+def test_a_task_without_consent_takes_back_what_an_earlier_one_accepted(lab_host):
+    lab_host.set_vfs(4, take_over=True, persist=True, allow=frozenset({"mgmt_nic"}))
+    assert lab_host.record["vfs"][0]["allow"] == ["mgmt_nic"]
+    assert lab_host.set_vfs(4, persist=True).changed
+    assert "allow" not in lab_host.record["vfs"][0]
 
 
 def interrupted(host, monkeypatch):

@@ -22,7 +22,7 @@ A, PF = "0000:01:00.0", "0000:02:00.0"
 HELD = replace(
     claim(WEB, holding(A, moved_from="0000:09:00.0")), persist=True, allow=frozenset({"boot_vga", "ip_configured"})
 )
-VFS = MadeVfs(PF, pf(PF).identity, PfState(4), PfState(0), persist=True)
+VFS = MadeVfs(PF, pf(PF).identity, PfState(4), PfState(0), persist=True, allow=frozenset({"mgmt_nic", "default_route"}))
 
 
 def written(**fields):
@@ -40,8 +40,8 @@ def test_what_says_nothing_is_not_written():
     (entry,) = document["claims"]
     assert {"persist", "allow"}.isdisjoint(entry)
     assert "moved_from" not in entry["devices"][0]
-    plain = Record(Tracker(made_vfs=[replace(VFS, persist=False)])).as_dict()
-    assert "persist" not in plain["vfs"][0]
+    plain = Record(Tracker(made_vfs=[replace(VFS, persist=False, allow=frozenset())])).as_dict()
+    assert {"persist", "allow"}.isdisjoint(plain["vfs"][0])
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def test_what_says_nothing_is_not_written():
         (("claims", 0, "devices", 0, "moved_from"), "09:00.0"),
         (("claims", 0, "devices", 0, "moved_from"), None),
         (("vfs", 0, "persist"), 1),
+        (("vfs", 0, "allow"), "mgmt_nic"),
     ],
 )
 def test_what_is_of_another_form_is_refused(path, value):

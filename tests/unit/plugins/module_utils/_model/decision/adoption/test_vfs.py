@@ -40,8 +40,8 @@ def snapshot(*uses, made=()):
     return Snapshot(inventory(*DEVICES, host_uses=uses), Tracker(made_vfs=made))
 
 
-def adopted(*uses, present=PRESENT, theirs=None, makers=(), **wish):
-    found = Pf(DEVICES[0], present, 7, theirs or {}, makers)
+def adopted(*uses, present=PRESENT, theirs=None, makers=(), device=DEVICES[0], **wish):
+    found = Pf(device, present, 7, theirs or {}, makers)
     return adopt_vfs(snapshot(*uses), AdoptWish(**wish), found)
 
 
@@ -68,6 +68,42 @@ def test_what_libvirt_or_a_claim_set_is_theirs():
     made, _why = adopted(theirs={1: {"mac", "vlan", "qos", "vlan_protocol"}})
     assert made.wanted.vfs == {1: {"trust": True}}
     assert made.original.vfs[1] == {"trust": True}
+
+
+def spoof_checks(driver, *checks, theirs=None):
+    """What is written down of VFs with these spoof checks, and what is said."""
+    vfs = {vf: {} if check is None else {"spoof_check": check} for vf, check in enumerate(checks)}
+    device = DEVICES[0]._replace(driver=driver)
+    made, told = adopted(present=PfState(len(checks), True, True, 1500, vfs=vfs), device=device, theirs=theirs)
+    return {vf: settings["spoof_check"] for vf, settings in made.wanted.vfs.items()}, told
+
+
+def test_a_spoof_check_that_is_not_as_the_driver_makes_vfs_is_written_down():
+    assert spoof_checks("igb", True, False) == ({1: False}, "")
+    assert spoof_checks("mlx5_core", True, False) == ({0: True}, "")
+    assert spoof_checks("igb", True, False, theirs={1: {"spoof_check"}}) == ({}, "")
+
+
+def test_where_that_is_not_known_it_is_told_unless_vfs_differ():
+    assert spoof_checks("bnxt_en", True, False) == ({0: True, 1: False}, "")
+    wanted, told = spoof_checks("bnxt_en", False, False)
+    assert (wanted, "spoof check" in told, "bnxt_en" in told) == ({}, True, True)
+    assert spoof_checks("bnxt_en", None, None) == ({}, "")
+
+
+@pytest.mark.parametrize(("found", "written"), [(None, None), ("legacy", None), ("switchdev", "switchdev")])
+def test_the_mode_of_its_e_switch_is_written_down_unless_it_is_the_one_at_first(found, written):
+    made, _told = adopted(present=replace(PRESENT, eswitch=found))
+    assert (made.wanted.eswitch, made.original.eswitch) == (written, written)
+
+
+@pytest.mark.parametrize(
+    ("mtu", "class_id", "written"),
+    [(1500, "020000", None), (9000, "020000", 9000), (None, "020000", None), (65520, "020700", None)],
+)
+def test_so_is_its_mtu_where_it_is_of_ethernet(mtu, class_id, written):
+    made, _told = adopted(present=replace(PRESENT, mtu=mtu), device=DEVICES[0]._replace(class_id=class_id))
+    assert (made.wanted.mtu, made.original.mtu) == (written, mtu)
 
 
 def test_vfs_of_a_maker_that_is_known_stay_its_own():
