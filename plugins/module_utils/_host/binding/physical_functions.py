@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
-from ..._model.sriov.link_settings import LinkSettings
+from ..._model.sriov.link_settings import SETTINGS, LinkSettings
 from ..._model.sriov.refusals import NumberWrite, hangs, made_otherwise, refused
 from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
@@ -93,8 +93,8 @@ class PhysicalFunctions:
     def _set_settings(self, pf: str, settings: dict[int, dict[str, t.Any]]) -> None:
         if any(wanted.get(name) for wanted in settings.values() for name in ("max_tx_rate", "min_tx_rate")):
             self._await_link(pf)
-        for vf, wanted in settings.items():
-            self._link(pf).bring(vf, LinkSettings(**wanted), anew=list(wanted))
+        if settings:
+            self._link(pf).bring({vf: LinkSettings(**wanted) for vf, wanted in settings.items()}, anew=SETTINGS)
         settings.clear()
 
     def _await_link(self, pf: str) -> None:
