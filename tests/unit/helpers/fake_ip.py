@@ -65,9 +65,10 @@ class FakeIp:
         self.untold: set[str] = set()
         """Settings of which the driver tells nothing: `ip` leaves out their keys."""
         self.hidden: dict[int, int] = {}
-        """VFs that are left out of the next readings, so many of them."""
+        """VFs that are left out of the next readings, so many of them, and refuse all meanwhile. A setting that is
+        tried takes as long as a reading."""
         self.busy: list[int] = []
-        """The errnos by which the next settings are refused."""
+        """The errnos by which the next settings are refused, 0 for one that is not."""
         self.resetting: dict[str, int] = {}
         """Settings that reset the VF, which is hidden for so many readings, and refuses all until then."""
         self.shown_most = 1 << 16
@@ -80,6 +81,7 @@ class FakeIp:
         """Settings that show only after so many readings."""
         self.hangs: str | None = None
         """Commands with this word get no answer."""
+        self.readings = 0
         self._later: list[tuple[int, dict[str, t.Any], str, t.Any]] = []
 
     def __call__(self, words: t.Sequence[str]) -> Answer:
@@ -94,6 +96,7 @@ class FakeIp:
         return self._set(words[3], int(words[5]), list(words[6:]))
 
     def _show(self, interface: str) -> Answer:
+        self.readings += 1
         if interface not in self.settings:
             return Answer(1, "", f'Device "{interface}" does not exist.')
         self._do_late()
@@ -152,9 +155,9 @@ class FakeIp:
             return Answer(1, "", "Invalid min_tx_rate, it exceeds max_tx_rate.")
         if interface not in self.settings:
             return Answer(1, "", f'Cannot find device "{interface}"')
-        if self.busy:
-            return refusal(self.busy.pop(0))
-        if self.hidden.get(number):
+        if self.busy and (busy := self.busy.pop(0)):
+            return refusal(busy)
+        if self._hides(number):
             return refusal(errno.EAGAIN)
         if number not in self.settings[interface]:
             return refusal(errno.EINVAL)

@@ -142,9 +142,6 @@ class PfLink:
             raise self._not_shown(missing[0], f"the driver of the physical function does not show it{waited}")
         return link
 
-    def vf(self, number: int) -> LinkSettings:
-        return self.showing([number]).vfs[number]
-
     def set_link(self, words: t.Sequence[str]) -> None:
         """Change the interface itself: `up`, `down`, `mtu` with a number."""
         told = " ".join(words)
@@ -157,37 +154,46 @@ class PfLink:
                 remedy=f"see ip -d link show {self.interface} on the host for what it takes",
             )
 
-    def bring(self, number: int, wanted: LinkSettings, anew: t.Collection[str] = ()) -> list[LinkChange]:
-        """Bring one VF to what is wanted of it, one setting after the other, each read back; return what was written.
+    def bring(self, wanted: t.Mapping[int, LinkSettings], anew: t.Collection[str] = ()) -> None:
+        """Bring VFs to what is wanted of them, by their numbers, one setting after the other.
 
-        Settings named in `anew` are written even where they show already. Where one is refused those before it stay,
-        but a spoof check that was off for a new MAC address is on again.
+        All are read at once, before and after: each reading lists all VFs of the PF. Settings named in `anew` are
+        written even where they show already. Where one is refused those before it stay, but a spoof check that was off
+        for a new MAC address is on again.
         """
-        changes = link_changes(self.vf(number), wanted, self.driver, anew)
+        present = self.showing(wanted).vfs if wanted else {}
+        changes = {number: link_changes(present[number], vf, self.driver, anew) for number, vf in wanted.items()}
+        written = {number: todo for number, todo in changes.items() if todo}
+        for number, todo in written.items():
+            self._write_all(number, todo)
+        if written:
+            self._verify(written)
+
+    def _write_all(self, number: int, changes: t.Sequence[LinkChange]) -> None:
         off = False
         try:
             for change in changes:
-                self._make(number, change)
+                self._write(number, change)
                 off = change.aside or (off and "spoof_check" not in change.settings)
         except HostdevError:
             if off:
                 with contextlib.suppress(HostdevError):
                     self._write(number, next(c for c in changes if c.settings.get("spoof_check") is True))
             raise
-        return changes
 
-    def _make(self, number: int, change: LinkChange) -> None:
-        self._write(number, change)
-        present = self.vf(number)
-        for pause in self._pauses:
-            if change.is_in(present):
+    def _verify(self, written: t.Mapping[int, t.Sequence[LinkChange]]) -> None:
+        lasting = [(number, change) for number, todo in written.items() for change in todo if not change.aside]
+        for pause in (*self._pauses, None):
+            present = self.showing(written).vfs
+            left = [(number, change) for number, change in lasting if not change.is_in(present[number])]
+            if not left:
                 return
-            # Some drivers do it later, by themselves.
-            self._sleep(pause)
-            present = self.vf(number)
-        if not change.is_in(present):
-            shown = {name: value for name, value in present.given().items() if name in change.settings}
-            self._refused(number, change, f"the kernel took it, but the driver shows {in_words(shown) or 'nothing'}")
+            if pause is not None:
+                # Some drivers do it later, by themselves.
+                self._sleep(pause)
+        number, change = left[0]
+        shown = {name: value for name, value in present[number].given().items() if name in change.settings}
+        self._refused(number, change, f"the kernel took it, but the driver shows {in_words(shown) or 'nothing'}")
 
     def _write(self, number: int, change: LinkChange) -> None:
         words = ["link", "set", "dev", self.interface, "vf", str(number), *change.words]

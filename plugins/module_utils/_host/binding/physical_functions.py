@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
-from ..._model.sriov.link_settings import LinkSettings
+from ..._model.sriov.link_settings import SETTINGS, LinkSettings
 from ..._model.sriov.refusals import NumberWrite, hangs, made_otherwise, refused
 from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
@@ -107,9 +107,9 @@ class PhysicalFunctions:
         if any(wanted.get(name) for wanted in settings.values() for name in ("max_tx_rate", "min_tx_rate")):
             self._await_link(pf)
         mtus = {vf: wanted.pop("mtu") for vf, wanted in settings.items() if "mtu" in wanted}
-        for vf, wanted in settings.items():
-            if wanted:
-                self._link(pf).bring(vf, LinkSettings(**wanted), anew=list(wanted))
+        of_pf = {vf: LinkSettings(**wanted) for vf, wanted in settings.items() if wanted}
+        if of_pf:
+            self._link(pf).bring(of_pf, anew=SETTINGS)
         settings.clear()
         return self._set_mtus(pf, mtus)
 

@@ -67,7 +67,7 @@ class VfSettings:
             )
         wanted = LinkSettings(trust=step.after.get("trust"), spoof_check=step.after.get("spoof_check"))
         try:
-            self._link(step.pf).bring(step.index, wanted)
+            self._link(step.pf).bring({step.index: wanted})
         except HostdevError as error:
             name = error.details.get("setting")
             if name is None:

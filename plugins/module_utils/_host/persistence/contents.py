@@ -84,6 +84,7 @@ FILES: tuple[str, ...] = (
     "_host/record/record_reader.py",
     "_host/record/trusted.py",
     "_host/restore/boot.py",
+    "_host/restore/disks.py",
     "_host/restore/domains.py",
     "_host/restore/hook.py",
     "_host/restore/host.py",

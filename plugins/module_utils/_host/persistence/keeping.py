@@ -24,6 +24,7 @@ from ..._model.persistence.paths import (
     PROGRAM,
     RESTORE,
     RULES,
+    SETTLED,
     UNITS,
     WANTED,
 )
@@ -114,6 +115,9 @@ class Keeper:
         if text is None:
             kept.remove(RULES)
         else:
+            # The host runs: a disk that comes back to it is nothing that a restore is still to take. It stays, since
+            # udev may go by the former rules for a while, and is gone with the next start of the host.
+            kept.note(SETTLED)
             kept.write(RULES, text)
 
     def _check(self, kept: Kept) -> None:

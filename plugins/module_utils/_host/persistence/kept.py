@@ -62,6 +62,11 @@ class Kept:
             if not self._check and stat.S_IMODE(os.stat(local).st_mode) != mode:
                 os.chmod(local, mode)
 
+    def note(self, path: str) -> None:
+        """Have an empty file there, which is nothing that anybody configures."""
+        with _told(path):
+            self._files.write(path, b"", told=False)
+
     def remove(self, path: str) -> None:
         """Have no file of ours there; another one stays."""
         with _told(path):

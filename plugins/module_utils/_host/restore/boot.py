@@ -21,6 +21,7 @@ from ..._model.decision.reconciling import held_back, missing, no_pf, reconciled
 from ..._model.errors import HostdevError
 from ..._model.host.device import host_driven
 from ..._model.host.inventory import Inventory
+from ..._model.persistence.rules import disk_places, strangers
 from ..._model.persistence.wanted import persistent_claims, persistent_functions, persistent_vfs
 from ..._model.snapshot import Snapshot
 from ..change.outcome import Failure
@@ -33,6 +34,7 @@ from ..reading.host_facts import machine_id, read_host
 from ..reading.pci.functions import read_devices
 from ..record.lock import LOCK, locked
 from ..sysfs import Tree
+from .disks import settle
 from .host import restored_host
 from .identifying import Identifying
 from .journal import note, tell
@@ -103,6 +105,7 @@ class Restore:
         self._device_seconds = device_seconds
         self._lock_path = lock_path
         self._moved: dict[str, str] = {}
+        self._strangers: list[str] = []
         self.done: list[str] = []
         self.warnings: list[str] = []
         self.failed: list[Failure] = []
@@ -113,13 +116,17 @@ class Restore:
         try:
             with locked(tree.local(self._lock_path), seconds=60, doing="restore at boot"):
                 record = self._file.read(machine_id(tree))
+                places = disk_places(record.tracker)
                 # A PF may be where the record still has a device that is elsewhere by now.
                 self._follow(record, self._inventory())
                 try:
                     self._make_vfs(record)
                     self._bind(record)
                 finally:
-                    self._let_strangers_go(read_snapshot(self._host, record.tracker))
+                    snapshot = read_snapshot(self._host, record.tracker)
+                    others = strangers(places, record.tracker, snapshot.inventory)
+                    self._strangers = [device.path for device in others]
+                    self._let_strangers_go(snapshot)
                 stale = have_rules_follow(tree, record.tracker) if self._moved else None
                 self.warnings.extend([] if stale is None else [stale])
         except HostdevError as error:
@@ -129,6 +136,7 @@ class Restore:
         except Exception as error:  # a defect of ours, or a host unlike any we know: say so, and leave the note
             told = HostdevError("unexpected", subject=f"Unexpected {type(error).__name__}", found=str(error))
             self.failed.append(Failure(self._file.path, None, told))
+        settle(tree, self._strangers)
         self._tell_of_record()
         self.done.extend(f"{was} is at {now} now" for was, now in self._moved.items() if not is_nowhere(now))
 

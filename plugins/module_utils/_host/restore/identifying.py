@@ -5,26 +5,21 @@
 
 An NVMe disk without a serial number of PCI Express looks like any other of its model until nvme has asked it, and so
 does a NIC without vital product data. Network services run later. Of a disk udev looks for nothing meanwhile, so that
-no volume of it is activated and nothing of it mounted, see the rules in _model/persistence/rules.py.
+no volume of it is activated and nothing of it mounted.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 import typing as t
 
-from ..._model.claims.found_again import is_it
 from ..._model.claims.identity import not_told
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding, named_vfio
-from ..._model.persistence.paths import IDENTIFYING
 from ..._model.plan.steps import DriverStep
-from ..boot.own_files import OwnFiles
-from ..boot.programs import Programs
 from ..change.steps.executors import Executors
 from ..reading.pci.functions import read_device
+from .disks import unsettled
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Holding
@@ -61,23 +56,9 @@ class Identifying:
                 self.warnings.append(_warning(device.address, f"it is bound to {device.driver} already"))
         if not untold:
             return
-        with self._alone():
+        with unsettled(self._host.tree):
             given = [(device, one, driver) for device, one, driver in untold if self._given(device, driver)]
             self._await(given)
-        for device, one, _driver in untold:
-            self._given_back(device.address, one)
-
-    @contextlib.contextmanager
-    def _alone(self) -> t.Iterator[None]:
-        """With a mark for the rules, by which udev leaves disks of claimed functions alone."""
-        files = OwnFiles(self._host.tree)
-        with contextlib.suppress(OSError):
-            files.write(IDENTIFYING, b"")
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                files.remove(IDENTIFYING)
 
     def _given(self, device: PciDevice, driver: str) -> bool:
         """Give a function to its driver; returns whether that has it."""
@@ -101,17 +82,6 @@ class Identifying:
     def _is_told(self, device: PciDevice, held: Holding) -> bool:
         now = read_device(self._host.tree, device.address)
         return now is not None and not not_told(now, held)
-
-    def _given_back(self, address: str, held: Holding) -> None:
-        """Have udev look at the disks of one that is another, which stays with its driver."""
-        device = read_device(self._host.tree, address)
-        programs = Programs(self._host.tree)
-        if device is None or is_it(device, held) or not programs.has("udevadm"):
-            return
-        path = self._host.tree.local(device.path)
-        words = ("trigger", "--action=add", "--subsystem-match=block", f"--parent-match={os.path.realpath(path)}")
-        with contextlib.suppress(HostdevError):
-            programs.run("udevadm", *words, seconds=20)
 
 
 def _warning(address: str, why: str) -> str:

@@ -14,12 +14,15 @@ RESTORE = "kvm-hostdev-restore.service"
 DOMAINS = "kvm-hostdev-domains.service"
 UNITS = "/etc/systemd/system"
 WANTED = f"{UNITS}/multi-user.target.wants"
+ENABLED = f"{WANTED}/{RESTORE}"
+"""The link by which the host's start brings the restore along."""
 
 RULES = "/etc/udev/rules.d/05-kvm-hostdev.rules"
 LIBVIRT = "/etc/libvirt"
 HOOK = f"{LIBVIRT}/hooks/qemu.d/kvm-hostdev"
 
-IDENTIFYING = "/run/kvm.hostdev/identifying"
-"""There while the restore has drivers of the host show the serial numbers of claimed functions."""
+SETTLED = "/run/kvm.hostdev.settled"
+"""There once the restore is through, or was not needed since the start of the host: from then on udev looks at disks of
+claimed functions as at any other."""
 
 MARK = "# Made by kvm.hostdev from its record of claims, which replaces and removes it as a whole."

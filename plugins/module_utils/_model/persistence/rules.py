@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import re
 import typing as t
+from fnmatch import fnmatchcase
 
+from ..claims.found_again import Finder
 from ..host.device import NO_DRIVER
-from .paths import IDENTIFYING, MARK, PROGRAM
-from .wanted import STORAGE, persistent_functions
+from .paths import ENABLED, MARK, PROGRAM, SETTLED
+from .wanted import STORAGE, persistent_claims, persistent_functions
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Holding
     from ..claims.tracker import Tracker
+    from ..host.device import PciDevice
+    from ..host.inventory import Inventory
 
 _ROOT = re.compile(r"([0-9a-f]{4,})_([0-9a-f]{2})_([0-9a-f]{2}\.[0-7])")
 _BELOW = re.compile(r"[0-9a-f]{2}_([0-9a-f]{2}\.[0-7])")
@@ -25,6 +29,17 @@ _ATTRIBUTES = (
     ("subsystem_device", "subsystem_product_id"),
     ("class", "class_id"),
 )
+# Without what looks after the rest no rule does anything: a copy in an initramfs, one of a unit that was switched off.
+_WHERE = (f'TEST=="{PROGRAM}"', f'TEST=="{ENABLED}"')
+_SERIAL = re.compile(r"[\w.:+-]+", re.ASCII)
+# No links by which it is mounted or is a member of a volume group or array, and for systemd one that is not ready
+# (systemd.device(5)).
+_LEFT_ALONE = (
+    'ENV{UDEV_DISABLE_PERSISTENT_STORAGE_RULES_FLAG}="1"',
+    'ENV{DM_UDEV_DISABLE_OTHER_RULES_FLAG}="1"',
+    'ENV{SYSTEMD_READY}="0"',
+    'OPTIONS+="nowatch"',
+)
 
 
 def rules(tracker: Tracker) -> str | None:
@@ -32,8 +47,8 @@ def rules(tracker: Tracker) -> str | None:
 
     A rule can't tell a serial number, so it gives the function to nobody, and the unit then tells the card. The
     kernel's drivers are loaded after the last rule (udev(7), RUN), so that none comes before it. A copy in an
-    initramfs, where the program is not, does nothing, nor does one that outlived it. VFs come from their PFs, and are
-    bound by whoever makes them.
+    initramfs, where the program is not, does nothing, nor does one that outlived it. Of what a driver has from there
+    udev leaves the disks alone until the unit is through. VFs come from their PFs, and are bound by whoever makes them.
     """
     lines = [line for held in persistent_functions(tracker) for line in _rules(held)]
     return "".join(f"{line}\n" for line in (MARK, *lines)) if lines else None
@@ -64,33 +79,68 @@ def device_path(stable_path: str, address: str) -> str | None:
     return "/".join(parts)
 
 
-def _rules(held: Holding) -> t.Iterator[str]:
-    """That of the function, and for one with disks what keeps udev off these while they are asked who they are.
+def disk_places(tracker: Tracker) -> list[str]:
+    """The patterns of DEVPATH of the functions whose disks the rules have udev leave alone."""
+    held = (one for one in persistent_functions(tracker) if _has_disks(one))
+    paths = (device_path(one.identity.get("stable_path") or "", one.address) for one in held)
+    return [path for path in paths if path is not None]
 
-    Without the storage rules there is no link by UUID to be mounted and no member of a volume group or array; systemd
-    takes the device for one that is not ready (systemd.device(5)).
+
+def strangers(places: t.Collection[str], tracker: Tracker, inventory: Inventory) -> list[PciDevice]:
+    """What is at these places, and is no device that comes back.
+
+    A claimed one that could not be taken is not among it: what its guest has on it is better not begun here.
     """
+    finder = Finder(inventory)
+    held = {finder.address_of(one) for claim in persistent_claims(tracker) for one in claim.holdings.values()}
+    return [
+        device
+        for address, device in inventory.devices.items()
+        if address not in held and any(fnmatchcase(device.path, f"/sys{place}") for place in places)
+    ]
+
+
+def _has_disks(held: Holding) -> bool:
+    return (held.identity["class_id"] or "").startswith(STORAGE)
+
+
+def _rules(held: Holding) -> t.Iterator[str]:
+    """That of the function, and for one with disks those of what may be a disk of it."""
     path = device_path(held.identity.get("stable_path") or "", held.address)
     if path is None:
         return
-    yield _rule(held, path)
-    if (held.identity["class_id"] or "").startswith(STORAGE):
-        left_alone = ("UDEV_DISABLE_PERSISTENT_STORAGE_RULES_FLAG", "DM_UDEV_DISABLE_OTHER_RULES_FLAG")
-        settings = [*(f'ENV{{{name}}}="1"' for name in left_alone), 'ENV{SYSTEMD_READY}="0"', 'OPTIONS+="nowatch"']
-        yield ", ".join(
-            ['ACTION!="remove"', 'SUBSYSTEM=="block"', f'DEVPATH=="{path}/*"', f'TEST=="{IDENTIFYING}"', *settings]
-        )
-
-
-def _rule(held: Holding, path: str) -> str:
-    known = ((name, held.identity.get(key)) for name, key in _ATTRIBUTES)
-    matches = [
+    model = [(name, value) for name, key in _ATTRIBUTES if (value := held.identity.get(key)) is not None]
+    yield _line(
         'ACTION=="add"',
         'SUBSYSTEM=="pci"',
         f'DEVPATH=="{path}"',
-        *(f'ATTR{{{name}}}=="0x{value}"' for name, value in known if value is not None),
+        *(f'ATTR{{{name}}}=="0x{value}"' for name, value in model),
         'DRIVER==""',
         'TEST!="physfn"',
-        f'TEST=="{PROGRAM}"',
-    ]
-    return f'{", ".join(matches)}, ATTR{{driver_override}}="{NO_DRIVER}"'
+        *_WHERE,
+        f'ATTR{{driver_override}}="{NO_DRIVER}"',
+    )
+    if _has_disks(held):
+        its = ('SUBSYSTEMS=="pci"', *(f'ATTRS{{{name}}}=="0x{value}"' for name, value in model))
+        yield _disk(f"{path}/*", *its)
+    # Where several controllers may lead to an NVMe disk it hangs below their subsystem (drivers/nvme/host/multipath.c).
+    serial = held.identity.get("serial") or ""
+    if _has_disks(held) and _SERIAL.fullmatch(serial):
+        yield _disk("/devices/virtual/nvme-subsystem/*", 'SUBSYSTEMS=="nvme-subsystem"', f'ATTRS{{serial}}=="{serial}"')
+
+
+def _disk(path: str, *its: str) -> str:
+    """`its` are matches that all hold for one of its parents."""
+    return _line(
+        'ACTION!="remove"',
+        'SUBSYSTEM=="block"',
+        f'DEVPATH=="{path}"',
+        *its,
+        *_WHERE,
+        f'TEST!="{SETTLED}"',
+        *_LEFT_ALONE,
+    )
+
+
+def _line(*words: str) -> str:
+    return ", ".join(words)

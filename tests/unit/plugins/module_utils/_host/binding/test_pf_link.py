@@ -37,6 +37,9 @@ class Host:
     def link(self):
         return PfLink(self.tree, PF, self.ip, PAUSES, self.slept.append)
 
+    def shown(self, number):
+        return self.link.showing([number]).vfs[number]
+
     @property
     def vf(self):
         return self.ip.settings["enp1s0"][1]
@@ -65,27 +68,27 @@ def test_all_vfs_are_read_in_one_call(host):
 
 def test_a_vf_that_the_driver_leaves_out_is_asked_for_again(host):
     host.ip.hidden[1] = 2
-    assert host.link.vf(1).trust is False
+    assert host.shown(1).trust is False
     assert host.slept == [0.1, 0.2]
 
 
 def test_a_vf_that_stays_away_is_an_error_of_its_own(host):
     host.ip.hidden[1] = 99
-    error = refused(host.link.vf, 1)
+    error = refused(host.shown, 1)
     assert (error.code, error.subject) == ("vf_not_shown", f"0000:01:10.2, VF 1 of {PF} (enp1s0, igb)")
     assert error.found == "the driver of the physical function does not show it, for 1 s"
     assert host.slept == list(PAUSES)
 
 
 def test_a_vf_that_is_not_there_is_not_waited_for(host):
-    error = refused(host.link.vf, 4)
+    error = refused(host.shown, 4)
     assert (error.code, error.found, host.slept) == ("vf_not_shown", f"{PF} has no such VF", [])
 
 
 def test_a_list_that_was_cut_is_told_and_not_waited_for(host):
     host.ip.shown_most = 2
-    assert host.link.vf(1)
-    error = refused(host.link.vf, 3)
+    assert host.shown(1)
+    error = refused(host.shown, 3)
     assert (error.code, host.slept) == ("vf_not_shown", [])
     assert error.found == "the kernel's list of VFs is cut: it has room for about 220"
 
@@ -109,7 +112,7 @@ def test_a_pf_without_an_interface_is_named(host):
 
 
 def test_settings_are_made_in_order_and_read_back(host):
-    host.link.bring(1, LinkSettings(MAC, 100, 3, None, None, 200, None, True))
+    host.link.bring({1: LinkSettings(MAC, 100, 3, None, None, 200, None, True)})
     assert host.written == [
         "vlan 100 qos 3",
         "spoofchk off",
@@ -118,22 +121,49 @@ def test_settings_are_made_in_order_and_read_back(host):
         "spoofchk on",
         "trust on",
     ]
-    assert host.link.vf(1) == LinkSettings(MAC, 100, 3, "802.1Q", 0, 200, True, True, "auto")
+    assert host.shown(1) == LinkSettings(MAC, 100, 3, "802.1Q", 0, 200, True, True, "auto")
     host.ip.log.clear()
-    assert host.link.bring(1, LinkSettings(MAC, 100, 3, None, None, 200, None, True)) == []
+    host.link.bring({1: LinkSettings(MAC, 100, 3, None, None, 200, None, True)})
     assert host.ip.log == []
+
+
+def test_all_vfs_are_set_between_two_readings(host):
+    host.link.bring({number: LinkSettings(MAC[:-1] + str(number), 100 + number) for number in range(4)})
+    assert host.ip.readings == 2
+    assert [host.shown(number).vlan for number in range(4)] == [100, 101, 102, 103]
+
+
+def test_a_vf_whose_setting_is_refused_ends_it_and_is_named(host):
+    """Those before it keep theirs, and those behind it are left."""
+    host.ip.settings["enp1s0"].pop(2)
+    (host.folder / "virtfn2").unlink()
+    assert refused(host.link.bring, dict.fromkeys(range(4), ON_TRUST)).subject.startswith(f"VF 2 of {PF}")
+    assert host.ip.log == []
+    host.vf["trust"] = True
+    host.ip.busy = [0, errno.EPERM]
+    error = refused(host.link.bring, dict.fromkeys((0, 1, 3), LinkSettings(vlan=7, trust=True)))
+    assert error.subject == f"trust of 0000:01:10.0, VF 0 of {PF} (enp1s0, igb)"
+    assert [host.ip.settings["enp1s0"][number]["vlan"] for number in (0, 1, 3)] == [7, 0, 0]
+
+
+def test_of_many_vfs_the_one_that_does_not_follow_is_named(host):
+    host.ip.stubborn.add("trust")
+    host.vf["trust"] = True
+    error = refused(host.link.bring, {1: ON_TRUST, 3: ON_TRUST, 2: LinkSettings(vlan=7)})
+    assert error.subject == f"trust of 0000:01:10.6, VF 3 of {PF} (enp1s0, igb)"
+    assert host.slept == list(PAUSES)
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EBUSY])
 def test_a_driver_that_is_busy_is_asked_again(host, number):
     host.ip.busy = [number, number]
-    host.link.bring(1, ON_TRUST)
+    host.link.bring({1: ON_TRUST})
     assert (host.written, host.slept, host.vf["trust"]) == (["trust on"] * 3, [0.1, 0.2], True)
 
 
 def test_a_driver_that_stays_busy_is_an_error(host):
     host.ip.busy = [errno.EAGAIN] * 9
-    error = refused(host.link.bring, 1, ON_TRUST)
+    error = refused(host.link.bring, {1: ON_TRUST})
     assert error.found.startswith("the kernel refused it: RTNETLINK answers: Resource temporarily unavailable")
     assert host.slept == list(PAUSES)
 
@@ -141,7 +171,7 @@ def test_a_driver_that_stays_busy_is_an_error(host):
 def test_a_vf_that_is_reset_by_its_address_is_waited_for(tmp_path):
     host = Host(tmp_path, "i40e")
     host.ip.resetting = {"mac": 2}
-    host.link.bring(1, LinkSettings(mac=MAC, trust=True))
+    host.link.bring({1: LinkSettings(mac=MAC, trust=True)})
     assert host.vf["mac"] == MAC
     assert (host.vf["trust"], host.vf["spoof_check"]) == (True, True)
     assert host.slept == [0.1, 0.2]
@@ -149,7 +179,7 @@ def test_a_vf_that_is_reset_by_its_address_is_waited_for(tmp_path):
 
 def test_a_refusal_names_vf_setting_driver_and_what_is_known(host):
     host.ip.refused["link_state"] = errno.EOPNOTSUPP
-    error = refused(host.link.bring, 1, LinkSettings(vlan=7, link_state="enable"))
+    error = refused(host.link.bring, {1: LinkSettings(vlan=7, link_state="enable")})
     assert (error.code, error.details) == ("vf_setting_failed", {"setting": "link_state"})
     assert error.subject == f"link_state of 0000:01:10.2, VF 1 of {PF} (enp1s0, igb)"
     assert error.found == (
@@ -162,26 +192,26 @@ def test_a_refusal_names_vf_setting_driver_and_what_is_known(host):
 
 def test_of_settings_that_go_together_the_one_that_is_never_taken_is_named(host):
     host.ip.refused["min_tx_rate"] = errno.EINVAL
-    error = refused(host.link.bring, 1, LinkSettings(min_tx_rate=40, max_tx_rate=100))
+    error = refused(host.link.bring, {1: LinkSettings(min_tx_rate=40, max_tx_rate=100)})
     assert (error.details["setting"], error.wanted) == ("min_tx_rate", "max_tx_rate 100, min_tx_rate 40")
 
 
 def test_what_is_known_of_a_driver_is_told_where_it_need_not_refuse(host):
     host.ip.refused["max_tx_rate"] = errno.EINVAL
-    error = refused(host.link.bring, 1, LinkSettings(max_tx_rate=2000))
+    error = refused(host.link.bring, {1: LinkSettings(max_tx_rate=2000)})
     assert error.found.endswith(
         "of the driver igb is known: it has rates on the 82576 only, up to the link's speed, while the link is up"
     )
 
 
 def test_what_ip_itself_refuses_is_told_in_its_words(host):
-    error = refused(host.link.bring, 1, LinkSettings(vlan=4096))
+    error = refused(host.link.bring, {1: LinkSettings(vlan=4096)})
     assert 'Error: argument "4096" is wrong' in error.found
 
 
 def test_a_refused_address_leaves_the_spoof_check_on(host):
     host.ip.refused["mac"] = errno.EINVAL
-    error = refused(host.link.bring, 1, LinkSettings(mac=MAC))
+    error = refused(host.link.bring, {1: LinkSettings(mac=MAC)})
     assert error.subject.startswith("mac of ")
     assert host.written == ["spoofchk off", f"mac {MAC}", "spoofchk on"]
     assert host.vf["spoof_check"] is True
@@ -189,15 +219,15 @@ def test_a_refused_address_leaves_the_spoof_check_on(host):
 
 def test_a_setting_refused_after_the_spoof_check_is_on_again_writes_no_more(host):
     host.ip.refused["trust"] = errno.EPERM
-    refused(host.link.bring, 1, LinkSettings(mac=MAC, trust=True))
+    refused(host.link.bring, {1: LinkSettings(mac=MAC, trust=True)})
     assert host.written[-1] == "trust on"
 
 
 def test_igb_checks_no_longer_what_it_shows_as_off(host):
-    host.link.bring(1, LinkSettings(spoof_check=False))
+    host.link.bring({1: LinkSettings(spoof_check=False)})
     host.ip.restart_pf()
     assert (host.vf["spoof_check"], host.ip.hardware[1]) == (False, True)
-    host.link.bring(1, LinkSettings(spoof_check=False))
+    host.link.bring({1: LinkSettings(spoof_check=False)})
     assert host.ip.hardware[1] is False
 
 
@@ -205,7 +235,7 @@ def test_a_limit_that_qede_keeps_is_an_error(tmp_path):
     host = Host(tmp_path, "qede")
     host.vf["max_tx_rate"] = 100
     host.ip.keeps_rates = True
-    error = refused(host.link.bring, 1, LinkSettings(max_tx_rate=0))
+    error = refused(host.link.bring, {1: LinkSettings(max_tx_rate=0)})
     assert error.found.startswith("the kernel took it, but the driver shows min_tx_rate 0, max_tx_rate 100; ")
     assert "ignores rate 0" in error.found
 
@@ -213,32 +243,32 @@ def test_a_limit_that_qede_keeps_is_an_error(tmp_path):
 def test_a_setting_that_a_driver_makes_later_is_waited_for(tmp_path):
     host = Host(tmp_path, "qede")
     host.ip.late["trust"] = 2
-    host.link.bring(1, ON_TRUST)
+    host.link.bring({1: ON_TRUST})
     assert (host.written, host.slept) == (["trust on"], [0.1, 0.2])
 
 
 def test_a_setting_that_is_taken_and_not_followed_is_an_error(host):
     host.ip.stubborn.add("trust")
-    error = refused(host.link.bring, 1, ON_TRUST)
+    error = refused(host.link.bring, {1: ON_TRUST})
     assert error.found == "the kernel took it, but the driver shows trust off"
 
 
 def test_a_setting_that_a_driver_takes_and_does_not_show_is_an_error(host):
     host.ip.untold.add("trust")
-    assert refused(host.link.bring, 1, ON_TRUST).found == "the kernel took it, but the driver shows nothing"
+    assert refused(host.link.bring, {1: ON_TRUST}).found == "the kernel took it, but the driver shows nothing"
 
 
 def test_an_address_is_written_anew_where_that_is_asked_for(host):
     host.vf["mac"] = MAC
     host.vf["spoof_check"] = False
-    host.link.bring(1, LinkSettings(mac=MAC), {"mac"})
+    host.link.bring({1: LinkSettings(mac=MAC)}, {"mac"})
     assert host.written == [f"mac {MAC}"]
 
 
 @pytest.mark.parametrize("word", ["show", "set"])
 def test_ip_that_hangs_is_an_error_that_names_the_process(host, word):
     host.ip.hangs = word
-    error = refused(host.link.bring, 1, ON_TRUST)
+    error = refused(host.link.bring, {1: ON_TRUST})
     assert error.found.startswith("process 4711, in state D has been running ip ")
     assert error.subject == f"{PF} (driver igb)"
 

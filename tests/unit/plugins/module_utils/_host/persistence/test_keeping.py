@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot import own_files, own_links
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.persistence import program
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.persistence.keeping import Keeper
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.persistence.kept import Kept
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.made_vfs import MadeVfs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
@@ -25,6 +26,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.pat
     PROGRAM,
     RESTORE,
     RULES,
+    SETTLED,
     UNITS,
     WANTED,
 )
@@ -86,9 +88,9 @@ class Host:
         return Keeper(Tree(str(self.root)), self.sources.__getitem__, python, self.programs)
 
     def whole(self):
-        """All that is there: folders, files with content and mode, links with where they lead."""
+        """All that is there: folders, files with content and mode, links with where they lead; /run/ without marks."""
         found = {}
-        for path in sorted(self.root.rglob("*")):
+        for path in sorted(set(self.root.rglob("*")) - {self.local(SETTLED)}):
             mode = stat.S_IMODE(path.lstat().st_mode)
             content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
             found[str(path.relative_to(self.root))] = (content, None if path.is_symlink() else mode)
@@ -128,6 +130,25 @@ def test_all_of_it_lies_there_and_goes_without_a_trace(host):
     }
     assert {entry["after"] for entry in removal} == {""}
     assert host.programs.runs == RELOADS * 2
+
+
+def test_a_host_that_runs_has_udev_leave_no_disk_alone_when_it_gets_the_rules(host, monkeypatch):
+    """A disk that is given back is the host's at once."""
+    disk = tracker(function(DISK, class_id="010802"))
+    host.keeper().keep(disk, check=True)
+    assert not host.local(SETTLED).exists()
+    settled = []
+    write = Kept.write
+
+    def noted(kept, path, text, **options):
+        settled.extend([host.local(SETTLED).exists()] if path == RULES else [])
+        write(kept, path, text, **options)
+
+    monkeypatch.setattr(Kept, "write", noted)
+    host.keeper().keep(disk)
+    assert settled == [True]
+    host.keeper().keep(NOTHING)
+    assert host.local(SETTLED).exists()
 
 
 def by_path(diff):

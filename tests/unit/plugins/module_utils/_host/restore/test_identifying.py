@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 
 import pytest
@@ -15,7 +14,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs im
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import identifying
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import IDENTIFYING, RULES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import RULES, SETTLED
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored, standing
 
 NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
@@ -44,8 +44,13 @@ def disk_host(lab_host):
     return lab_host
 
 
+def looked_at(udev):
+    """The functions of whose disks udev was asked to look, by where they are on the host."""
+    return {words[-1].rpartition("/")[2] for words in udev}
+
+
 def drivers_of(host, address):
-    """The drivers that a function got, in this order, and whether udev was to leave its disk alone then."""
+    """The drivers that a function got, in this order, and whether udev was to leave its disks alone then."""
     got = []
     store = host.kernel.store
 
@@ -54,7 +59,7 @@ def drivers_of(host, address):
         store(path, text)
         now = host.kernel.driver(address)
         if now is not None and now != before:
-            got.append((now, os.path.exists(f"{host.root}{IDENTIFYING}")))
+            got.append((now, not host.tree.exists(SETTLED)))
 
     host.kernel.store = noted
     return got
@@ -66,10 +71,55 @@ def test_its_own_driver_tells_that_it_is_the_one_and_udev_looks_for_nothing_mean
     got = drivers_of(disk_host, NVME)
     restore = restored(disk_host)
     assert (restore.failed, restore.warnings) == ([], [])
-    assert got == [("nvme", True), ("vfio-pci", False)]
+    assert got == [("nvme", True), ("vfio-pci", True)]
     assert binding(disk_host, NVME) == VFIO
     assert udev == []
-    assert not os.path.exists(f"{disk_host.root}{IDENTIFYING}")
+    assert disk_host.tree.exists(SETTLED)
+
+
+def test_a_restore_that_is_begun_once_more_has_udev_look_for_nothing_while_it_asks(disk_host):
+    """What other disks of its model are for is the host's by then."""
+    Reboots(disk_host).start()
+    disk_host.write(SETTLED, "")
+    got = drivers_of(disk_host, NVME)
+    assert restored(disk_host).failed == []
+    assert got == [("nvme", True), ("vfio-pci", False)]
+    assert disk_host.tree.exists(SETTLED)
+
+
+def test_one_that_has_its_driver_from_the_initramfs_is_bound_again_and_another_one_is_let_go(disk_host, udev):
+    reboots = Reboots(disk_host)
+    reboots.start(kept_off=False)
+    assert restored(disk_host).failed == []
+    assert (binding(disk_host, NVME), udev, disk_host.tree.exists(SETTLED)) == (VFIO, [], True)
+    reboots.start(files={SERIAL.format(NVME): "ANOTHER\n"}, kept_off=False)
+    assert not disk_host.tree.exists(SETTLED)
+    assert list(reasons(restored(disk_host))) == [NVME]
+    assert binding(disk_host, NVME) == OWN
+    assert looked_at(udev) == {NVME}
+    assert disk_host.tree.exists(SETTLED)
+
+
+def test_udev_looks_again_once_nothing_is_left_alone_any_more(disk_host, udev, monkeypatch):
+    Reboots(disk_host).start(files={SERIAL.format(NVME): "ANOTHER\n"})
+    settled = []
+    run = Programs.run
+
+    def noted(programs, *words, **options):
+        settled.append(disk_host.tree.exists(SETTLED))
+        return run(programs, *words, **options)
+
+    monkeypatch.setattr(Programs, "run", noted)
+    restored(disk_host)
+    assert settled
+    assert all(settled)
+
+
+def test_a_record_that_says_nothing_leaves_no_disk_alone_for_ever(disk_host):
+    Reboots(disk_host).start()
+    disk_host.write(RECORD, "{")
+    assert restored(disk_host).failed
+    assert disk_host.tree.exists(SETTLED)
 
 
 def test_another_one_of_its_model_stays_with_its_driver_and_udev_looks_at_its_disk(disk_host, udev):
@@ -79,18 +129,18 @@ def test_another_one_of_its_model_stays_with_its_driver_and_udev_looks_at_its_di
     assert "serial ANOTHER" in told[NVME]
     assert "serial LABNVME0" in told[NVME]
     assert binding(disk_host, NVME) == OWN
-    ((program, *words, parent),) = udev
-    assert (program, words) == ("udevadm", ["trigger", "--action=add", "--subsystem-match=block"])
-    assert parent.endswith(NVME)
+    assert looked_at(udev) == {NVME}
+    assert {words[:-1] for words in udev} == {("udevadm", "trigger", "--action=add", "--subsystem-match=block")}
 
 
-def test_one_that_changed_places_with_another_one_of_its_model_is_found(disk_host):
+def test_one_that_changed_places_with_another_one_of_its_model_is_found(disk_host, udev):
     files = {SERIAL.format(NVME): "LABNVME1\n", SERIAL.format(OTHER): "LABNVME0\n"}
     Reboots(disk_host).start(files=files)
     restore = restored(disk_host)
     assert restore.failed == []
     assert (binding(disk_host, NVME), binding(disk_host, OTHER)) == (OWN, VFIO)
     assert f"{NVME} is at {OTHER} now" in restore.done
+    assert looked_at(udev) == {NVME}
 
 
 def test_the_rules_follow_one_that_has_come_to_another_slot(disk_host):

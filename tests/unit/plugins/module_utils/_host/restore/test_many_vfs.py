@@ -23,19 +23,20 @@ COUNTED = {
     "inventories of who uses what": (System, "_inventory"),
     "writes of the record": (RecordFile, "write"),
     "programs started": (FakeIp, "__call__"),
+    "settings of a VF": (FakeIp, "_set"),
     "writes to sysfs": (FakeKernel, "__call__"),
     "files opened": (os, "open"),
 }
 
 
-def cost(folder, number, monkeypatch, *, autoprobe):
-    """What the restore of so many VFs, all claimed, makes."""
+def cost(folder, number, monkeypatch, **settings):
+    """What the restore of so many VFs, all claimed, with these settings makes."""
     laid_out = many_vfs(number)
     monkeypatch.setattr(fake_host, "entries", lambda: laid_out)
     monkeypatch.setattr(rebooted, "entries", lambda: laid_out)
     host = FakeHost(folder)
     host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "0")
-    host.set_vfs(number, autoprobe=autoprobe)
+    host.set_vfs(number, **settings)
     nics = {"name": "nics", "specs": [{"product_id": "10ca"}], "count": number}
     host.claim(nics, owner="dpdk0", attach=(), persist=True)
     Reboots(host).start()
@@ -65,3 +66,14 @@ def test_sixty_four_vfs_cost_no_more_of_what_is_dear_than_four(folder, monkeypat
         assert many[what] == few[what] <= 4, what
     assert many["writes to sysfs"] - few["writes to sysfs"] == 60 * sysfs
     assert many["files opened"] - few["files opened"] <= 60 * 120
+
+
+def test_settings_of_sixty_four_vfs_are_read_together(folder, monkeypatch):
+    def with_settings(number):
+        vfs = {vf: {"mac": f"52:54:00:aa:00:{vf:02x}", "vlan": 100 + vf, "spoof_check": True} for vf in range(number)}
+        return cost(folder / str(number), number, monkeypatch, every={"trust": True}, vfs=vfs)
+
+    few, many = with_settings(4), with_settings(64)
+    assert [counts["settings of a VF"] for counts in (few, many)] == [4 * 5, 64 * 5]
+    other = [counts["programs started"] - counts["settings of a VF"] for counts in (few, many)]
+    assert other[0] == other[1] <= 6

@@ -15,14 +15,28 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.func
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import MARK
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import device_path, rules
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, device, holding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.rules import (
+    device_path,
+    disk_places,
+    rules,
+    strangers,
+)
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import WEB, claim, device, holding, inventory
 
 IDS = (
     'ATTR{vendor}=="0x8086", ATTR{device}=="0x10d3", ATTR{subsystem_vendor}=="0x1af4", '
     'ATTR{subsystem_device}=="0x1100", ATTR{class}=="0x020000", '
 )
-REST = 'DRIVER=="", TEST!="physfn", TEST=="/etc/kvm.hostdev/restore.pyz", ATTR{driver_override}="kvm-hostdev"\n'
+WHERE = (
+    'TEST=="/etc/kvm.hostdev/restore.pyz", '
+    'TEST=="/etc/systemd/system/multi-user.target.wants/kvm-hostdev-restore.service", '
+)
+REST = f'DRIVER=="", TEST!="physfn", {WHERE}ATTR{{driver_override}}="kvm-hostdev"\n'
+LEFT_ALONE = (
+    f'{WHERE}TEST!="/run/kvm.hostdev.settled", ENV{{UDEV_DISABLE_PERSISTENT_STORAGE_RULES_FLAG}}="1", '
+    'ENV{DM_UDEV_DISABLE_OTHER_RULES_FLAG}="1", ENV{SYSTEMD_READY}="0", OPTIONS+="nowatch"'
+)
+DISK = "0000:04:00.0"
 
 
 def tracker(*identities, adopted=False, original=None):
@@ -53,6 +67,47 @@ def identity(address, stable_path):
 def test_the_text_of_a_rule(address, stable_path, path):
     begin = f'ACTION=="add", SUBSYSTEM=="pci", DEVPATH=="{path}", '
     assert rules(tracker(identity(address, stable_path))) == f"{MARK}\n{begin}{IDS}{REST}"
+
+
+def disk_rules(**fields):
+    _address, known = identity(DISK, "0000_00_13.0-00_00.0")
+    known |= {"vendor_id": "1b36", "product_id": "0010", "class_id": "010802", **fields}
+    return [line for line in rules(tracker((DISK, known))).splitlines() if 'SUBSYSTEM=="block"' in line]
+
+
+def test_udev_leaves_the_disks_of_a_function_alone_whatever_driver_has_it_until_the_restore_is_through():
+    """Its driver may have been in the initramfs. One of another model in its place is seen at once."""
+    path = 'DEVPATH=="/devices/*pci0000:00/0000:00:13.0/0000:??:00.0/*"'
+    ids = (
+        'ATTRS{vendor}=="0x1b36", ATTRS{device}=="0x0010", ATTRS{subsystem_vendor}=="0x1af4", '
+        'ATTRS{subsystem_device}=="0x1100", ATTRS{class}=="0x010802"'
+    )
+    begin = 'ACTION!="remove", SUBSYSTEM=="block"'
+    assert disk_rules() == [f'{begin}, {path}, SUBSYSTEMS=="pci", {ids}, {LEFT_ALONE}']
+    head = 'DEVPATH=="/devices/virtual/nvme-subsystem/*", SUBSYSTEMS=="nvme-subsystem", ATTRS{serial}=="LABNVME0"'
+    assert disk_rules(serial="LABNVME0")[1:] == [f"{begin}, {head}, {LEFT_ALONE}"]
+
+
+@pytest.mark.parametrize("serial", ["*", 'A"B', "A, B", "A\nB", ""])
+def test_a_serial_number_that_says_something_else_to_udev_makes_no_rule(serial):
+    assert len(disk_rules(serial=serial)) == 1
+
+
+def test_what_has_no_disks_has_none_that_are_left_alone():
+    assert disk_rules(class_id="020000", serial="LABNVME0") == []
+
+
+def test_a_stranger_is_who_is_in_the_place_of_a_disk_and_does_not_come_back(recordings):
+    host = inventory(*read_devices(recordings["lab-trixie"]))
+    there, other = host.devices["0000:04:00.0"], host.devices["0000:81:00.0"]
+    own = tracker((DISK, there.identity))
+    assert strangers(disk_places(own), own, host) == []
+    gone = tracker((DISK, {**there.identity, "serial": "GONE"}))
+    assert strangers(disk_places(gone), gone, host) == [there]
+    moved = tracker((other.address, other.identity))
+    assert strangers(disk_places(own), moved, host) == [there]
+    nic = tracker(("0000:01:00.0", host.devices["0000:01:00.0"].identity))
+    assert disk_places(nic) == []
 
 
 def test_what_an_older_record_does_not_know_is_not_asked():
