@@ -20,7 +20,7 @@ from ..._model.host.device import host_driven
 from ..._model.persistence.hook import REFUSED
 from ..change.host import ChangingHost
 from ..reading.host_facts import machine_id
-from ..reading.pci.functions import read_device
+from ..reading.pci.functions import read_identified
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
 
@@ -93,7 +93,7 @@ def _moved(held: Holding) -> str:
 
 def _why_not(tree: Tree, claim: Claim, held: Holding) -> t.Iterator[str]:
     address = held.address
-    device = read_device(tree, address)
+    device = read_identified(tree, address)
     claimed = described(held.identity)
     if device is None:
         yield f"its device {address} ({claimed}) is not on the host"

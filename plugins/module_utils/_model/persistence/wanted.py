@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
+from ..claims.same_card import is_same, pf_identity
 from ..claims.unmade_vf import bridges_of, place_below
 from ..host.device import named_vfio
 
@@ -61,10 +62,13 @@ def storage_claimed(tracker: Tracker) -> bool:
 def may_be_vf_of(made: MadeVfs, held: Holding) -> bool:
     """Whether a held device may be one of a PF's VFs, by what is on record of both.
 
-    A VF has no serial, and its PF's vendor id and class (SR-IOV 1.1, 3.4.1.1 and 3.4.1.6); it lies behind the same
-    bridges and after its PF. Two ports of one card have one serial number and one model.
+    Where it does not tell the device's PF: a VF has no serial, and its PF's vendor id and class (SR-IOV 1.1, 3.4.1.1
+    and 3.4.1.6); it lies behind the same bridges and after its PF. Two ports of one card have one serial number and
+    one model.
     """
     pf, vf = made.identity, held.identity
+    if pf_identity(vf):
+        return is_same(pf_identity(vf), pf)
     if vf.get("serial") is not None or any(pf[key] != vf[key] for key in ("vendor_id", "class_id")):
         return False
     ours, its = pf.get("stable_path") or "", vf.get("stable_path") or ""
