@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ..host.device import VF_NUMBER
+from .identity import held_device
 from .same_card import is_same, pf_identity
 
 if t.TYPE_CHECKING:
@@ -26,7 +28,8 @@ def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
     identity, pf = held.identity, pf_identity(held.identity)
     lacking = [device for device in inventory.devices.values() if device.total_vfs > device.num_vfs]
     if pf:
-        return [device for device in lacking if is_same(pf, device.identity)]
+        number = int(identity[VF_NUMBER] or 0)
+        return [device for device in lacking if is_same(pf, device.identity) and number >= device.num_vfs]
     if identity.get("serial") is not None:
         return []
     bridges = bridges_of(identity.get("stable_path") or "")
@@ -46,7 +49,7 @@ def unmade_vfs(inventory: Inventory, tracker: Tracker) -> dict[str, UnmadeVf]:
     return {
         pf.address: UnmadeVf(holding.address, owner)
         for owner, holding in held
-        if holding.address not in inventory.devices
+        if held_device(inventory, holding) is None
         for pf in pfs_of_unmade(inventory, holding)
     }
 

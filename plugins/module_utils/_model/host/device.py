@@ -230,8 +230,9 @@ _VF_FORM = forms.mapping({**_with_pf(_NEEDED), VF_NUMBER: forms.decimal}, _with_
 
 
 def _identity_form(value: object, path: str) -> None:
-    """What PciDevice.identity gives; without a number a VF is like any other function."""
-    (_VF_FORM if isinstance(value, dict) and VF_NUMBER in value else _FUNCTION_FORM)(value, path)
+    """What PciDevice.identity gives: a VF's PF and its number, or neither."""
+    of_vf = isinstance(value, dict) and any(key.startswith((VF_NUMBER, OF_PF)) for key in value)
+    (_VF_FORM if of_vf else _FUNCTION_FORM)(value, path)
 
 
 # Of a device whose ids were null any other would be taken for it. One whose ids no device can have would pass for gone:
