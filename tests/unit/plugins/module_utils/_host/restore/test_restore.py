@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -15,12 +16,13 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
-from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored, standing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import Killed, killed_at, vfs
 
 NVME, OTHER, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.{}"
@@ -212,6 +214,22 @@ def test_vfs_of_another_card_of_the_model_are_strangers(replaced_host):
     assert "VF 1 of 8086:10c9, serial 52:54:00:99:99:99" in told[VF.format(2)]
     assert "VF 1 of 8086:10c9, serial 52:54:00:12:34:57" in told[VF.format(2)]
     assert [binding(replaced_host, VF.format(number)) for number in (0, 2)] == before
+
+
+def test_the_pf_of_vfs_is_waited_for_until_it_shows_its_serial(replaced_host, monkeypatch):
+    """Its VFs may be there before its interface is."""
+    (mac,) = replaced_host.root.glob(MAC.lstrip("/"))
+    serial = mac.read_text()
+    mac.write_text("")
+    monkeypatch.setattr(boot.time, "sleep", lambda _seconds: mac.write_text(serial))
+    restore = Restore(
+        dataclasses.replace(replaced_host.system, domains=None),
+        standing(replaced_host),
+        driver_seconds=0,
+        device_seconds=5,
+    )
+    restore.run()
+    assert sorted(reasons(restore)) == [VF.format(0), VF.format(2)]
 
 
 def test_a_release_takes_nothing_from_vfs_of_another_card(replaced_host):
