@@ -398,6 +398,14 @@ devices:
         class_id: "020000"
         serial: null
         stable_path: 0000_00_04.0-00_10.0
+        vf_number: "0"
+        pf_vendor_id: "8086"
+        pf_product_id: 10c9
+        pf_subsystem_vendor_id: "8086"
+        pf_subsystem_product_id: a03c
+        pf_class_id: "020000"
+        pf_serial: 00:1b:21:5a:10:c4
+        pf_stable_path: 0000_00_04.0-00_00.0
 node_devices:
   description: The USB and SCSI devices that the owner holds now, with the request each serves.
   returned: success

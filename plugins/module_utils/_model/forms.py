@@ -66,6 +66,12 @@ def digits(count: int) -> Check:
     return check
 
 
+def decimal(value: object, path: str) -> None:
+    """A whole number as a text."""
+    if not isinstance(value, str) or not re.fullmatch("0|[1-9][0-9]*", value, re.ASCII):
+        raise wrong(path, value, "a whole number as a text")
+
+
 def flag(value: object, path: str) -> None:
     """True or false."""
     if not isinstance(value, bool):

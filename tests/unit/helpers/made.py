@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, parse_layout
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding, PciDevice, VfOf
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import DomainUse, HostUse
@@ -81,6 +81,9 @@ def inventory(
     part_uses: t.Iterable[tuple[str, DomainUse]] = (),
     **host_fields: t.Any,
 ) -> Inventory:
+    """A host with these functions; a VF is told by its PF where that is among them."""
+    vfs = {vf: VfOf(pf.identity, number) for pf in devices for number, vf in enumerate(pf.virtual_functions)}
+    devices = tuple(device._replace(vf_of=vfs.get(device.address)) for device in devices)
     return Inventory(host(**host_fields), devices, host_uses=host_uses, domain_uses=domain_uses, part_uses=part_uses)
 
 

@@ -41,18 +41,20 @@ class Reboots:
         self,
         buses: t.Mapping[str, str] | None = None,
         *,
+        ports: t.Mapping[str, str] | None = None,
         gone: t.Sequence[str] = (),
         files: t.Mapping[str, str] | None = None,
         kept_off: bool = True,
     ) -> None:
         """Start it with these numbers for buses, without cards that are `gone`, and with `files` of other content.
 
+        `ports` are root ports by those in whose places they are: what is behind these has come to another slot.
         Nobody has made VFs yet. With `kept_off` functions have no driver that the rules on it keep the drivers off.
         """
         host, buses, files = self._host, buses or {}, files or {}
         at = {address: _renumbered(address, buses) for address in self._at}
         moved = {self._at[address]: now for address, now in at.items()}
-        host.reboot(_laid_out(without(entries(), *gone), buses), moved)
+        host.reboot(_laid_out(_behind(without(entries(), *gone), ports or {}), buses), moved)
         self._at = at
         host.write("/proc/sys/kernel/random/boot_id", f"boot-{next(self._number)}\n")
         if host.igb_pf in os.listdir(host.root / "sys/bus/pci/devices"):
@@ -94,6 +96,17 @@ def _fits(rule: str, host: FakeHost, address: str) -> bool:
     return fnmatch.fnmatchcase(path, devpath.group(1)) and all(
         (folder / name).read_text().strip() == value for name, value in known
     )
+
+
+def _behind(laid_out: Entries, ports: t.Mapping[str, str]) -> Entries:
+    for was, now in ports.items():
+        laid_out = {
+            path.replace(was, now): {
+                key: value.replace(was, now) if isinstance(value, str) else value for key, value in entry.items()
+            }
+            for path, entry in laid_out.items()
+        }
+    return laid_out
 
 
 def _laid_out(laid_out: Entries, buses: t.Mapping[str, str]) -> Entries:

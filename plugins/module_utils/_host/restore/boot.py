@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from ..._model.claims.by_hand import keeping_places
 from ..._model.claims.found_again import Finder, followed, is_nowhere, moved_in_all
+from ..._model.claims.identity import pf_not_told
 from ..._model.decision.reconciling import held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.host.device import host_driven
@@ -226,7 +227,7 @@ class Restore:
         """The host once all held devices are there, or as it is when none is waited for any more.
 
         A function without a driver has our rule's override once udev has come to it: whoever binds it before that has
-        the rule write over what was bound.
+        the rule write over what was bound. A VF is told by its PF's serial, once that shows it.
         """
         end = time.monotonic() + self._device_seconds
         held = [one for claim in persistent_claims(record.tracker) for one in claim.holdings.values()]
@@ -234,10 +235,12 @@ class Restore:
         while True:
             inventory = self._inventory()
             finder = Finder(inventory)
-            found = {one.address: finder.device(finder.address_of(one) or "") for one in held}
+            found = [(one, finder.device(finder.address_of(one) or "")) for one in held]
             if time.monotonic() >= end or all(
-                device is not None and (address not in ruled or device.driver or device.driver_override)
-                for address, device in found.items()
+                device is not None
+                and (one.address not in ruled or device.driver or device.driver_override)
+                and not pf_not_told(device, one)
+                for one, device in found
             ):
                 return inventory
             time.sleep(_PAUSE)

@@ -20,7 +20,7 @@ from ..._model.host.device import host_driven
 from ..._model.persistence.hook import REFUSED
 from ..change.host import ChangingHost
 from ..reading.host_facts import machine_id
-from ..reading.pci.functions import read_device
+from ..reading.pci.functions import read_identified
 from ..record.record_file import RecordFile
 from ..sysfs import Tree
 
@@ -107,7 +107,7 @@ def _moved_of(owner: Owner, held: Holding) -> str:
 
 def _why_not(tree: Tree, claim: Claim, held: Holding) -> t.Iterator[str]:
     address = held.address
-    device = read_device(tree, address)
+    device = read_identified(tree, address)
     claimed = described(held.identity)
     # Of a free owner a definition has it by hand.
     free = claim.owner.kind == "name"

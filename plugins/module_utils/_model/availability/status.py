@@ -9,7 +9,7 @@ import contextlib
 import functools
 import typing as t
 
-from ..claims.identity import moved_devices, waiting_device
+from ..claims.identity import held_device, moved_devices, waiting_device
 from ..guards.blocker import Blocker
 from ..guards.consent import Consent
 from ..guards.group import Known, blockers
@@ -106,7 +106,8 @@ class Statuses:
 
     @functools.cached_property
     def _unmade_vfs(self) -> t.Mapping[str, UnmadeVf]:
-        if all(address in self._inventory.devices for claim in self._tracker for address in claim.holdings):
+        held = (holding for claim in self._tracker for holding in claim.holdings.values())
+        if all(held_device(self._inventory, holding) is not None for holding in held):
             return {}
         from ..claims.unmade_vf import unmade_vfs
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from ..address import PciAddress
 from ..elements import sourced
-from .same_card import SERIALS, is_marked, same_model
+from ..host.device import OF_PF, VF_NUMBER
+from .same_card import SERIALS, is_same, pf_identity
 from .tracker import Tracker
 
 if t.TYPE_CHECKING:
@@ -23,13 +24,17 @@ if t.TYPE_CHECKING:
     from .claim import Holding
 
 
+_Mark = tuple[str, str, t.Optional[str]]
+"""A serial number or path, by its key in an identity; of a VF these are its PF's, and its number comes with them."""
+
+
 class Finder:
     """Finds the devices of a host by what they are."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._devices = inventory.devices
-        self._by_path: dict[str, PciDevice] | None = None
-        self._by_serial: dict[tuple[str, str], list[PciDevice]] | None = None
+        self._by_path: dict[_Mark, PciDevice] | None = None
+        self._by_serial: dict[_Mark, list[PciDevice]] | None = None
 
     def device(self, address: str) -> PciDevice | None:
         """What is at an address now."""
@@ -45,10 +50,11 @@ class Finder:
         if self.at_home(held):
             return held.address
         if self._by_path is None:
-            self._by_path = {device.stable_path: device for device in self._devices.values()}
-        there = self._by_path.get(held.identity.get("stable_path") or "")
-        if there is not None and self._is(there, held):
-            return there.address
+            self._by_path = {path: device for device in self._devices.values() for path in _paths(device.identity)}
+        for path in _paths(held.identity):
+            there = self._by_path.get(path)
+            if there is not None and self._is(there, held):
+                return there.address
         # It has come to another slot: only a serial number tells that.
         return next((device.address for device in self._with_serial(held) if self._is(device, held)), None)
 
@@ -75,21 +81,35 @@ class Finder:
         return [device for mark in _serial_numbers(held.identity) for device in self._by_serial.get(mark, ())]
 
 
-def _serial_numbers(identity: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
-    """The serial numbers of a card, each with what kind of number it is."""
-    return [(key, serial) for key in SERIALS if (serial := identity.get(key)) is not None]
+def _serial_numbers(identity: t.Mapping[str, str | None]) -> list[_Mark]:
+    """The serial numbers of a card."""
+    return _marks(pf_identity(identity) or identity, SERIALS, identity.get(VF_NUMBER))
+
+
+def _paths(identity: t.Mapping[str, str | None]) -> list[_Mark]:
+    """A function's own path, and that of a VF's PF: its VFs have other places where it counts them otherwise."""
+    return [
+        *_marks(identity, ("stable_path",), None),
+        *_marks(pf_identity(identity), ("stable_path",), identity.get(VF_NUMBER)),
+    ]
+
+
+def _marks(identity: t.Mapping[str, str | None], keys: t.Iterable[str], number: str | None) -> list[_Mark]:
+    return [(key, mark, number) for key in keys if (mark := identity.get(key)) is not None]
 
 
 def is_it(device: PciDevice, held: Holding) -> bool:
     """Whether a device is surely the one that was claimed, as far as anything tells."""
-    return same_model(held.identity, device.identity) and is_marked(held.identity, device.identity)
+    return is_same(held.identity, device.identity)
 
 
 def described(identity: t.Mapping[str, str | None]) -> str:
     """What a card is, and where it sits, for who has to tell two of them apart."""
     serial = identity.get("pcie_serial") or identity.get("serial")
     marked = "" if serial is None else f", serial {serial}"
-    return f"{identity['vendor_id']}:{identity['product_id']}{marked} at {identity.get('stable_path')}"
+    told = f"{identity['vendor_id']}:{identity['product_id']}{marked} at {identity.get('stable_path')}"
+    pf = pf_identity(identity)
+    return f"{told}, VF {identity[VF_NUMBER]} of {described(pf)}" if pf else told
 
 
 @dataclass(frozen=True)
@@ -155,12 +175,13 @@ def _at(held: Holding, address: str | None, inventory: Inventory, *, defined: bo
     if address is None:
         return held
     device = inventory.devices.get(address)
-    path = held.identity.get("stable_path") if device is None else device.stable_path
+    now = {} if device is None else device.identity
+    paths = {key: now[key] for key in ("stable_path", f"{OF_PF}stable_path") if key in held.identity and key in now}
     defined_at = held.moved_from or held.address
     return replace(
         held,
         address=address,
-        identity={**held.identity, "stable_path": path},
+        identity={**held.identity, **paths},
         stood_before={place: sourced(xml, address) for place, xml in held.stood_before.items()},
         moved_from=None if defined_at == address or not defined else defined_at,
     )

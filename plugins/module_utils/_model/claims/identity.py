@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .same_card import SERIALS, function_of, pf_identity
+
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
@@ -28,14 +30,17 @@ def identity_mismatch(device: PciDevice, held: Holding | Waiting) -> str | None:
     """How the device at a held address differs from the one that was claimed, None when it is the same.
 
     A serial counts only when both are known: a disk's is not readable while the disk is with a guest. The path is
-    no part of it, since a card may move.
+    no part of it, since a card may move. A VF differs where its PF does, or its number among the PF's VFs.
     """
     identity = device.identity
     for key, wanted in held.identity.items():
-        if key == "stable_path" or wanted is None or identity.get(key) is None:
+        if key.endswith("stable_path") or wanted is None or identity.get(key) is None:
             continue
         if identity[key] != wanted:
             return f"{key} is {identity[key]}, claimed was {wanted}"
+    pf, claimed = pf_identity(identity), pf_identity(held.identity)
+    if pf and claimed and function_of(pf) != function_of(claimed):
+        return f"its PF is function {function_of(pf)} of the card, claimed was one of function {function_of(claimed)}"
     return None
 
 
@@ -49,9 +54,17 @@ def may_be_another(device: PciDevice, held: Holding) -> bool:
 
 def not_told(device: PciDevice, held: Holding) -> bool:
     """Whether a claimed device had a serial, and nothing shows one now that could be compared with it."""
-    serials = ("serial", "pcie_serial")
-    told = any(held.identity.get(key) is not None and device.identity.get(key) is not None for key in serials)
-    return held.identity.get("serial") is not None and not told
+    return _untold(held.identity, device.identity)
+
+
+def pf_not_told(device: PciDevice, held: Holding) -> bool:
+    """The same of a VF's PF, whose interface may show its serial after the VFs have come (igb with max_vfs)."""
+    return _untold(pf_identity(held.identity), pf_identity(device.identity))
+
+
+def _untold(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
+    told = any(wanted.get(key) is not None and found.get(key) is not None for key in SERIALS)
+    return wanted.get("serial") is not None and not told
 
 
 def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
@@ -77,7 +90,7 @@ def moved_devices(inventory: Inventory, tracker: Tracker) -> dict[str, Moved]:
     """By present address, the held devices that are no longer where they were claimed.
 
     A device is found again by its serial, and where it has none by its path through the bridges, which keeps still
-    when buses are numbered anew; ids must agree as well. A VF is found by its path alone.
+    when buses are numbered anew; ids must agree as well. A VF is found through its PF.
     """
     lost = [
         (claim.owner, held)
@@ -87,19 +100,12 @@ def moved_devices(inventory: Inventory, tracker: Tracker) -> dict[str, Moved]:
     ]
     if not lost:
         return {}
-    by_mark: dict[tuple[str | None, ...], str] = {}
-    for address, device in inventory.devices.items():
-        if tracker.holder(address) is None:
-            by_mark[_mark(device.identity)] = address
-    moved = {}
-    for owner, held in lost:
-        present = by_mark.get(_mark(held.identity))
-        if present is not None:
-            moved[present] = Moved(owner, held.address)
-    return moved
+    from .found_again import Finder
 
-
-def _mark(identity: t.Mapping[str, str | None]) -> tuple[str | None, ...]:
-    ids = (identity.get("vendor_id"), identity.get("product_id"), identity.get("class_id"))
-    serial = identity.get("serial")
-    return (*ids, "serial", serial) if serial is not None else (*ids, "path", identity.get("stable_path"))
+    finder = Finder(inventory)
+    found = ((owner, held, finder.address_of(held)) for owner, held in lost)
+    return {
+        present: Moved(owner, held.address)
+        for owner, held, present in found
+        if present is not None and tracker.holder(present) is None
+    }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .. import forms
 from ..host.device import IDENTITY_FORM
 from ..sriov.state import PfState
-from .same_card import is_marked, same_model, told_apart
+from .same_card import is_same, same_model, told_apart
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -67,12 +67,11 @@ class MadeVfs:
         """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""
         here = inventory.devices.get(self.address)
         at_home = here is not None and same_model(self.identity, here.identity)
-        if here is not None and at_home and is_marked(self.identity, here.identity):
+        if here is not None and is_same(self.identity, here.identity):
             return self.address
         # Another one of its model may have come to its address.
         for address, device in inventory.devices.items():
-            found = device.identity
-            if device.total_vfs and same_model(self.identity, found) and is_marked(self.identity, found):
+            if device.total_vfs and is_same(self.identity, device.identity):
                 return address
         if here is not None and at_home and not told_apart(self.identity, here.identity):
             return self.address

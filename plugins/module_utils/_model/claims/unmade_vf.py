@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ..host.device import VF_NUMBER
+from .identity import held_device
+from .same_card import is_same, pf_identity
+
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
@@ -17,18 +21,22 @@ if t.TYPE_CHECKING:
 def pfs_of_unmade(inventory: Inventory, held: Holding) -> list[PciDevice]:
     """The PFs of which a held VF that is gone may be one: they have fewer than they can have.
 
-    Empty of what was no VF, or was pulled out with its PF. A VF has no serial and its PF's vendor id, and lies behind
-    the same bridge, after its PF (SR-IOV 1.1, 2.1.2 and 3.4.1.1). Of a card with several PFs it may be any one's.
+    Empty of what was no VF, or was pulled out with its PF. Where the record does not tell the PF: a VF has no serial
+    and its PF's vendor id, and lies behind the same bridge, after its PF (SR-IOV 1.1, 2.1.2 and 3.4.1.1). Of a card
+    with several PFs it may be any one's then.
     """
-    identity = held.identity
+    identity, pf = held.identity, pf_identity(held.identity)
+    lacking = [device for device in inventory.devices.values() if device.total_vfs > device.num_vfs]
+    if pf:
+        number = int(identity[VF_NUMBER] or 0)
+        return [device for device in lacking if is_same(pf, device.identity) and number >= device.num_vfs]
     if identity.get("serial") is not None:
         return []
     bridges = bridges_of(identity.get("stable_path") or "")
     return [
         device
-        for device in inventory.devices.values()
-        if device.total_vfs > device.num_vfs
-        and device.vendor_id == identity["vendor_id"]
+        for device in lacking
+        if device.vendor_id == identity["vendor_id"]
         and device.vf_product_id in (None, identity["product_id"])
         and bridges_of(device.stable_path) == bridges
         and place_below(device.stable_path) < place_below(identity.get("stable_path") or "")
@@ -41,7 +49,7 @@ def unmade_vfs(inventory: Inventory, tracker: Tracker) -> dict[str, UnmadeVf]:
     return {
         pf.address: UnmadeVf(holding.address, owner)
         for owner, holding in held
-        if holding.address not in inventory.devices
+        if held_device(inventory, holding) is None
         for pf in pfs_of_unmade(inventory, holding)
     }
 

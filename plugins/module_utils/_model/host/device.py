@@ -18,6 +18,9 @@ DEVICE_TYPES = (TYPE_PCI, TYPE_PF, TYPE_VF, TYPE_VDPA)
 
 KindKey = tuple[str, str, str, str, t.Optional[int]]
 
+VF_NUMBER = "vf_number"
+OF_PF = "pf_"
+"""What the keys of its PF's identity begin with in a VF's own."""
 
 NO_DRIVER = "kvm-hostdev"
 """The driver_override of a function that our rules hold back at boot: the name of no driver, so that none binds it."""
@@ -102,6 +105,13 @@ class PciDetails(t.NamedTuple):
     d3cold_allowed: bool | None = None
 
 
+class VfOf(t.NamedTuple):
+    """Of which PF a VF is one, told by the PF's identity, and which one, counted from 0 as virtfn0 is."""
+
+    pf: t.Mapping[str, str | None]
+    number: int
+
+
 class PciDevice(t.NamedTuple):
     """One PCI function as sysfs shows it. A tuple, since a host may have ten thousand of them to make.
 
@@ -111,6 +121,7 @@ class PciDevice(t.NamedTuple):
     they are shown. `responding` is false of a device whose config space reads all ones. `manages_fabric`
     is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has made none there.
     `vf_product_id` is the one that a PF's VFs have or would have, None where the kernel does not tell (before 4.15).
+    `vf_of` is of a VF that was read together with its PF.
     """
 
     address: str
@@ -143,6 +154,7 @@ class PciDevice(t.NamedTuple):
     vgpu_type: int | None = None
     vf_product_id: str | None = None
     pcie_serial: str | None = None
+    vf_of: VfOf | None = None
 
     @property
     def device_type(self) -> str:
@@ -181,7 +193,11 @@ class PciDevice(t.NamedTuple):
 
     @property
     def identity(self) -> dict[str, str | None]:
-        """What must still be true of a claimed device; the address is only a hint."""
+        """What must still be true of a claimed device; the address is only a hint.
+
+        A VF has no serial number: it is the one with its number of its PF, whose own identity is there with `pf_`
+        before each key.
+        """
         return {
             "vendor_id": self.vendor_id,
             "product_id": self.product_id,
@@ -191,18 +207,38 @@ class PciDevice(t.NamedTuple):
             "serial": self.serial,
             **({} if self.pcie_serial is None else {"pcie_serial": self.pcie_serial}),
             "stable_path": self.stable_path,
+            **({} if self.vf_of is None else _vf_identity(self.vf_of)),
         }
+
+
+def _vf_identity(vf: VfOf) -> dict[str, str | None]:
+    return {VF_NUMBER: str(vf.number), **{f"{OF_PF}{key}": value for key, value in vf.pf.items()}}
+
+
+_NEEDED = {"vendor_id": forms.digits(4), "product_id": forms.digits(4), "class_id": forms.digits(6)}
+_OPTIONAL = {
+    "subsystem_vendor_id": forms.digits(4),
+    "subsystem_product_id": forms.digits(4),
+    "serial": forms.nullable(forms.text),
+    "pcie_serial": forms.text,
+    "stable_path": forms.text,
+}
+
+
+def _with_pf(keys: t.Mapping[str, forms.Check]) -> dict[str, forms.Check]:
+    return {**keys, **{f"{OF_PF}{key}": form for key, form in keys.items()}}
+
+
+_FUNCTION_FORM = forms.mapping(_NEEDED, _OPTIONAL)
+_VF_FORM = forms.mapping({**_with_pf(_NEEDED), VF_NUMBER: forms.decimal}, _with_pf(_OPTIONAL))
+
+
+def _identity_form(value: object, path: str) -> None:
+    """What PciDevice.identity gives: a VF's PF and its number, or neither."""
+    of_vf = isinstance(value, dict) and any(key.startswith((VF_NUMBER, OF_PF)) for key in value)
+    (_VF_FORM if of_vf else _FUNCTION_FORM)(value, path)
 
 
 # Of a device whose ids were null any other would be taken for it. One whose ids no device can have would pass for gone:
 # its release would drop the claim and leave the device with vfio-pci.
-IDENTITY_FORM = forms.mapping(
-    {"vendor_id": forms.digits(4), "product_id": forms.digits(4), "class_id": forms.digits(6)},
-    {
-        "subsystem_vendor_id": forms.digits(4),
-        "subsystem_product_id": forms.digits(4),
-        "serial": forms.nullable(forms.text),
-        "pcie_serial": forms.text,
-        "stable_path": forms.text,
-    },
-)
+IDENTITY_FORM = _identity_form

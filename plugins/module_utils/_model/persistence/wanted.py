@@ -8,8 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
+from ..claims.same_card import is_same, pf_identity
 from ..claims.unmade_vf import bridges_of, place_below
-from ..host.device import named_vfio
+from ..host.device import VF_NUMBER, named_vfio
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
@@ -46,11 +47,7 @@ def persistent_functions(tracker: Tracker) -> list[Holding]:
     modprobe.d), and stays with that.
     """
     made = tracker.made_vfs.values()
-    return [
-        holding
-        for holding in _holdings(tracker)
-        if not _bound_by_others(holding) and not any(_is_vf_of(vfs, holding) for vfs in made)
-    ]
+    return [holding for holding in _holdings(tracker) if not _bound_by_others(holding) and not _is_vf(holding, made)]
 
 
 def storage_claimed(tracker: Tracker) -> bool:
@@ -61,10 +58,13 @@ def storage_claimed(tracker: Tracker) -> bool:
 def may_be_vf_of(made: MadeVfs, held: Holding) -> bool:
     """Whether a held device may be one of a PF's VFs, by what is on record of both.
 
-    A VF has no serial, and its PF's vendor id and class (SR-IOV 1.1, 3.4.1.1 and 3.4.1.6); it lies behind the same
-    bridges and after its PF. Two ports of one card have one serial number and one model.
+    Where it does not tell the device's PF: a VF has no serial, and its PF's vendor id and class (SR-IOV 1.1, 3.4.1.1
+    and 3.4.1.6); it lies behind the same bridges and after its PF. Two ports of one card have one serial number and
+    one model.
     """
     pf, vf = made.identity, held.identity
+    if pf_identity(vf):
+        return is_same(pf_identity(vf), pf)
     if vf.get("serial") is not None or any(pf[key] != vf[key] for key in ("vendor_id", "class_id")):
         return False
     ours, its = pf.get("stable_path") or "", vf.get("stable_path") or ""
@@ -74,9 +74,11 @@ def may_be_vf_of(made: MadeVfs, held: Holding) -> bool:
     return not (twins and pf.get("pcie_serial") is not None)
 
 
-def _is_vf_of(made: MadeVfs, held: Holding) -> bool:
+def _is_vf(held: Holding, made_vfs: t.Iterable[MadeVfs]) -> bool:
     """Whether it is none but a VF. A second port without a serial number looks like a VF that has its PF's model."""
-    return may_be_vf_of(made, held) and made.identity["product_id"] != held.identity["product_id"]
+    return VF_NUMBER in held.identity or any(
+        may_be_vf_of(made, held) and made.identity["product_id"] != held.identity["product_id"] for made in made_vfs
+    )
 
 
 def _bound_by_others(held: Holding) -> bool:

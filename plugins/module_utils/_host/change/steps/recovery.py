@@ -19,7 +19,7 @@ from ...._model.errors import HostdevError
 from ...._model.guards.again import found_blockers
 from ...._model.host.device import host_driven
 from ...._model.plan.domain.unheld import unheld_steps
-from ...reading.pci.functions import read_device
+from ...reading.pci.functions import read_identified
 from ...reading.usb_scsi import read_usb_and_scsi
 from .asked_again import AskedAgain
 
@@ -151,7 +151,7 @@ class _Now:
         self._host = host
 
     def function(self, address: str) -> PciDevice | None:
-        return read_device(self._host.tree, address)
+        return read_identified(self._host.tree, address)
 
     def nodes(self) -> t.Mapping[str, NodeDevice]:
         return read_usb_and_scsi(self._host.tree)

@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from ...._model.host.config_space import ConfigSpace, config_space
-from ...._model.host.device import UNREADABLE, Child, PciDevice, named_vfio
+from ...._model.host.device import UNREADABLE, Child, PciDevice, VfOf, named_vfio
 from ...sysfs import as_hexadecimal, as_number, as_text
 from ..iommu_groups import groups_without_iommu
 from .overrides import read_overrides
@@ -85,16 +85,31 @@ def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
 
 
 def read_devices_at(tree: Tree, addresses: t.Sequence[str], *, details: bool = False) -> list[PciDevice]:
-    """Those of the functions (given in sysfs spelling) that are there now."""
+    """Those of the functions (given in sysfs spelling) that are there now; VFs are told by those PFs among them."""
     if not addresses:
         return []
     reader = _Reader(tree, addresses, details=details)
-    return [device for device in map(reader.read, addresses) if device is not None]
+    devices = [device for device in map(reader.read, addresses) if device is not None]
+    vfs = {vf: of for device in devices if device.virtual_functions for vf, of in _vfs_of(device)}
+    return [device._replace(vf_of=vfs.get(device.address)) if vfs else device for device in devices]
 
 
 def read_device(tree: Tree, address: str) -> PciDevice | None:
     """One function as it is now, None when there is none at the address (given in sysfs spelling)."""
     return next(iter(read_devices_at(tree, [address])), None)
+
+
+def read_identified(tree: Tree, address: str) -> PciDevice | None:
+    """The same, with all that tells it from others: for a VF its PF is read as well, which may take some time."""
+    device = read_device(tree, address)
+    pf = None if device is None or device.physical_function is None else read_device(tree, device.physical_function)
+    return device if device is None or pf is None else device._replace(vf_of=dict(_vfs_of(pf)).get(address))
+
+
+def _vfs_of(pf: PciDevice) -> t.Iterator[tuple[str, VfOf]]:
+    """The VFs of a PF, each with its number."""
+    identity = pf.identity
+    return ((address, VfOf(identity, number)) for number, address in enumerate(pf.virtual_functions))
 
 
 def read_devices_below(tree: Tree, device: PciDevice) -> list[PciDevice]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ...claims.identity import held_device
 from ...claims.unmade_vf import pfs_of_unmade
 from ...errors import HostdevError, few
 from ...guards.function import use_blockers
@@ -104,7 +105,7 @@ def check_made_again(snapshot: Snapshot, pf: PciDevice, made: MadeVfs | None, nu
         holding.address: [f"held by {claim.owner}"]
         for claim in snapshot.tracker
         for holding in claim.holdings.values()
-        if holding.address not in inventory.devices and pf in pfs_of_unmade(inventory, holding)
+        if held_device(inventory, holding) is None and pf in pfs_of_unmade(inventory, holding)
     }
     if not held:
         return

@@ -357,6 +357,19 @@ def test_vfs_with_another_bus_number_are_made_there(off_host):
     assert [made["address"] for made in off_host.record["vfs"]] == ["0000:06:00.0"]
 
 
+def test_vfs_of_a_card_in_another_slot_are_made_there_and_their_domain_follows(off_host):
+    off_host.set_vfs(4, take_over=True)
+    off_host.claim(NIC)
+    (element,) = elements(off_host).values()
+    Reboots(off_host).start({"01": "06"}, ports={"0000:00:10.0": "0000:00:1d.0"})
+    outcome = off_host.flow().reconcile()
+    assert not outcome.failed
+    assert outcome.moved == {VF.format(0): "0000:06:10.0"}
+    assert binding(off_host, "0000:06:10.0") == VFIO
+    assert elements(off_host) == {"0000:06:10.0": element}
+    assert not off_host.flow().reconcile().changed
+
+
 class VfsRuns:
     """Has each PF on record by another address once its VFs are made."""
 

@@ -19,11 +19,11 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main imp
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.hook import REFUSED
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS, RECORD
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS, IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
 
-NVME, OTHER = "0000:04:00.0", "0000:81:00.0"
+NVME, OTHER, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.0"
 DISK = {"name": "disk", "address": NVME}
 SERIAL = f"/sys/devices/*/*/{NVME}/nvme/nvme*/serial"
 
@@ -92,6 +92,16 @@ def test_one_of_its_model_that_came_to_its_address(libvirt):
     assert "1b36:0010" in libvirt.told
     assert "at 0000_80_00.0-00_00.0" in libvirt.told
     assert "at 0000_00_13.0-00_00.0" in libvirt.told
+
+
+def test_a_vf_of_another_card_of_the_model(libvirt):
+    libvirt.host.release()
+    libvirt.host.claim({"name": "nic", "address": VF}, persist=True)
+    for mac, status in (("52:54:00:12:34:57", 0), ("52:54:00:99:99:99", REFUSED)):
+        Reboots(libvirt.host).start(files={f"/sys/devices/*/*/{IGB_PF}/net/*/address": f"{mac}\n"})
+        libvirt.host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "4")
+        assert libvirt.ask() == status
+    assert "VF 0 of 8086:10c9, serial 52:54:00:99:99:99" in libvirt.told
 
 
 def test_a_definition_that_has_not_followed(libvirt):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -15,12 +16,13 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore, told_when_time_is_up
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
-from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored, standing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import Killed, killed_at, vfs
 
 NVME, OTHER, VF = "0000:04:00.0", "0000:81:00.0", "0000:01:10.{}"
@@ -174,6 +176,73 @@ def test_vfs_with_another_bus_number_are_made_and_bound_there(vfs_host):
     assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
     assert [made["address"] for made in vfs_host.record["vfs"]] == ["0000:06:00.0"]
     assert vfs_host.links.settings["enp1s0"][0]["vlan"] == 7
+
+
+OTHER_SLOT = {"0000:00:10.0": "0000:00:1d.0"}
+MAC = f"/sys/devices/*/*/{IGB_PF}/net/*/address"
+
+
+def test_vfs_of_a_card_in_another_slot_are_made_and_bound_there(vfs_host):
+    Reboots(vfs_host).start({"01": "06"}, ports=OTHER_SLOT)
+    restore = restored(vfs_host)
+    assert not restore.failed
+    assert held(vfs_host) == ["0000:06:10.0", "0000:06:10.2"]
+    assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
+    identity = vfs_host.record["claims"][0]["devices"][0]["identity"]
+    assert (identity["stable_path"], identity["pf_stable_path"]) == ("0000_00_1d.0-00_10.0", "0000_00_1d.0-00_00.0")
+
+
+def test_vfs_of_a_card_in_another_slot_at_the_same_addresses_are_bound(vfs_host):
+    Reboots(vfs_host).start(ports=OTHER_SLOT)
+    assert not restored(vfs_host).failed
+    assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
+
+
+@pytest.fixture
+def replaced_host(lab_host):
+    """Somebody else made its VFs, two of which are claimed; then another card of the model came, with as many."""
+    lab_host.claim(NICS, persist=True)
+    Reboots(lab_host).start(files={MAC: "52:54:00:99:99:99\n"})
+    lab_host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "4")
+    return lab_host
+
+
+def test_vfs_of_another_card_of_the_model_are_strangers(replaced_host):
+    before = [binding(replaced_host, VF.format(number)) for number in (0, 2)]
+    told = reasons(restored(replaced_host))
+    assert sorted(told) == [VF.format(0), VF.format(2)]
+    assert "there is another device by now" in told[VF.format(2)]
+    assert "VF 1 of 8086:10c9, serial 52:54:00:99:99:99" in told[VF.format(2)]
+    assert "VF 1 of 8086:10c9, serial 52:54:00:12:34:57" in told[VF.format(2)]
+    assert [binding(replaced_host, VF.format(number)) for number in (0, 2)] == before
+
+
+def test_the_pf_of_vfs_is_waited_for_until_it_shows_its_serial(replaced_host, monkeypatch):
+    """Its VFs may be there before its interface is."""
+    (mac,) = replaced_host.root.glob(MAC.lstrip("/"))
+    serial = mac.read_text()
+    mac.write_text("")
+    monkeypatch.setattr(boot.time, "sleep", lambda _seconds: mac.write_text(serial))
+    restore = Restore(
+        dataclasses.replace(replaced_host.system, domains=None),
+        standing(replaced_host),
+        driver_seconds=0,
+        device_seconds=5,
+    )
+    restore.run()
+    assert sorted(reasons(restore)) == [VF.format(0), VF.format(2)]
+
+
+def test_a_release_takes_nothing_from_vfs_of_another_card(replaced_host):
+    for number in (0, 2):
+        replaced_host.kernel.store(f"/sys/bus/pci/devices/{VF.format(number)}/driver_override", "vfio-pci")
+    replaced_host.kernel.log.clear()
+    outcome = replaced_host.release()
+    assert [warning.partition(":10.")[2][:31] for warning in outcome.warnings] == [
+        f"{number} is only taken from the record" for number in (0, 2)
+    ]
+    assert (replaced_host.kernel.log, replaced_host.record["claims"]) == ([], [])
+    assert binding(replaced_host, VF.format(0))[1] == "vfio-pci"
 
 
 def test_a_chain_of_buses(lab_host):

@@ -103,6 +103,22 @@ def test_a_vf_on_a_further_bus_lies_after_its_pf():
     assert may_be_vf_of(made(), further) is True
 
 
+def test_a_vf_on_record_with_its_pf_is_a_vf_of_that_alone():
+    known = {"vf_number": "0", **{f"pf_{key}": value for key, value in identity(PF, serial="X").items()}}
+    holding = held(VF, product_id="10c9", **known)  # as VFs of NVMe disks have their PF's product id
+    ours, another = (
+        tracker(persisted(holding), vfs=[made(serial="X")]),
+        tracker(persisted(holding), vfs=[made(serial="Y")]),
+    )
+    assert (persistent_vfs(ours), persistent_vfs(another)) == ([made(serial="X")], [])
+    assert (
+        persistent_functions(ours)
+        == persistent_functions(another)
+        == persistent_functions(tracker(persisted(holding)))
+        == []
+    )
+
+
 def test_the_second_port_of_a_card_is_no_vf_of_the_first():
     numbered = tracker(persisted(held(PORT, pcie_serial="a")), vfs=[made(pcie_serial="a")])
     assert persistent_vfs(numbered) == []

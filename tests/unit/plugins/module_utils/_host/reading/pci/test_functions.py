@@ -13,6 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.func
     pci_addresses,
     read_device,
     read_devices,
+    read_identified,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.serials import vpd_serial
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
@@ -23,6 +24,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device imp
     PciDetails,
     PciDevice,
     PcieLink,
+    VfOf,
 )
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
@@ -123,6 +125,11 @@ def test_the_sr_iov_nic_and_its_vfs(either):
     assert (pf.vf_product_id, read_device(either, pf.virtual_functions[0]).vf_product_id) == ("10ca", None)
     vf = read_device(either, "0000:01:10.2")
     assert (vf.device_type, vf.total_vfs, vf.num_vfs, vf.physical_function) == ("type-VF", 0, 0, "0000:01:00.0")
+    assert (vf.vf_of, pf.vf_of, read_identified(either, "0000:01:00.0")) == (None, None, pf)
+    assert read_identified(either, "0000:01:10.2") == vf._replace(vf_of=VfOf(pf.identity, 1))
+    together = {device.address: device for device in read_devices(either)}
+    assert [together[address].vf_of for address in pf.virtual_functions] == [VfOf(pf.identity, n) for n in range(4)]
+    assert vf.identity.items() <= together["0000:01:10.2"].identity.items()
     nvme = read_device(either, "0000:02:00.0")
     assert (nvme.device_type, nvme.total_vfs, nvme.num_vfs, nvme.virtual_functions) == ("type-PF", 4, 0, ())
 
