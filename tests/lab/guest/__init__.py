@@ -17,6 +17,8 @@ DOMAINS = {
     # Starts, but has no port for a device: what libvirt reports as "No more available PCI slots".
     "plain1": ("6b766d00-0000-4000-8000-000000000003", 0),
 }
+#: A NIC with the first MAC address is given the second one by a guest, as soon as its host allows that.
+RESTLESS, RESTED = "52:54:00:6d:61:63", "52:54:00:6d:61:64"
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,25 @@ import json
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from tests.lab import topology
+from tests.lab import guest, topology
 from tests.lab.machine import Lab
 from tests.lab.play import play, tasks
 from tests.lab.state import HostState, read_state, reading, state_at
 
 VF = topology.IGB_VFS[1]
-MAC = "52:54:00:12:34:56"
+MAC, OTHER_MAC = "52:54:00:12:34:56", "52:54:00:12:34:57"
 CLAIM = "kvm.hostdev.pci_passthrough_claim"
 RELEASE = {"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}}
+_SHOW = f"ip -j -d link show dev $(ls /sys/bus/pci/devices/{topology.IGB_PF}/net)"
 
 
 def vf_info(lab: Lab) -> dict[str, Any]:
     """What iproute2 says of the VF: the second one."""
-    interface = lab.sh(f"ls /sys/bus/pci/devices/{topology.IGB_PF}/net").stdout.strip()
-    (link,) = json.loads(lab.sh(f"ip -j -d link show {interface}").stdout)
+    return _vf_info(lab.sh(_SHOW).stdout)
+
+
+def _vf_info(said: str) -> dict[str, Any]:
+    (link,) = (link for link in json.loads(said) if link)
     info = next(vf for vf in link["vfinfo_list"] if vf["vf"] == 1)
     vlans = info.get("vlan_list") or [{}]
     return {
@@ -37,7 +41,9 @@ def elements(state: HostState, place: str, path: str, domain: str = "web1") -> l
     return [element.attrib for element in ET.fromstring(state.domains[domain, place]).iterfind(f"devices/{path}")]
 
 
-def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab: Lab, before: HostState) -> None:
+def test_a_vf_is_an_interface_with_its_network_settings_then_another_owner_s_and_all_is_put_back(
+    lab: Lab, before: HostState
+) -> None:
     guest_before = lab.guest_pci("web1")
     lab.sh(f"ip link set $(ls /sys/bus/pci/devices/{topology.IGB_PF}/net) up")
     settings_before = vf_info(lab)
@@ -53,17 +59,36 @@ def test_a_vf_is_an_interface_with_its_network_settings_and_all_is_put_back(lab:
     for place in ("config", "live"):
         assert elements(state, place, "interface[@type='hostdev']/mac") == [{"address": MAC}]
         assert elements(state, place, "interface/vlan/tag") == [{"id": "42"}]
-    guest = lab.wait_guest_pci("web1", lambda devices: len(devices) > len(guest_before))
-    assert [(device.ids, device.driver) for device in guest if device not in guest_before] == [("8086:10ca", "igbvf")]
+    seen = lab.wait_guest_pci("web1", lambda devices: len(devices) > len(guest_before))
+    assert [(device.ids, device.driver) for device in seen if device not in guest_before] == [("8086:10ca", "igbvf")]
 
-    released = play(lab.inventory(), tasks(RELEASE))
+    # The next owner has it by the time that the first one's play cleans up once more.
+    other = {"mac": OTHER_MAC, "vlan": 43, "trust": False, "spoof_check": True}
+    of_other = {"requests": [{"name": "nic", "address": VF, "network": other}], "attach": ["config"]}
+    lab.sh("virsh -q define /dev/stdin", text=guest.domain_xml("db1", kernel=False))
+    try:
+        released = play(
+            lab.inventory(),
+            tasks(
+                RELEASE,
+                {"name": "claim for db1", CLAIM: {"domain": "db1", **of_other}},
+                {**RELEASE, "name": "late"},
+                {"name": "with db1", "ansible.builtin.raw": f"virsh -q start db1 && {_SHOW}"},
+                {"name": "stop", "ansible.builtin.raw": "virsh -q destroy db1"},
+                {"name": "release db1", "kvm.hostdev.pci_passthrough_release": {"domain": "db1"}},
+            ),
+        )
+    finally:
+        lab.sh("virsh -q destroy db1 2> /dev/null; virsh -q define /dev/stdin", text=guest.domain_xml("db1"))
     assert released.code == 0, released.output
+    assert [released.of(name).status for name in ("release", "late", "release db1")] == ["changed", "ok", "changed"]
+    assert _vf_info(released.of("with db1").result["stdout"]) == other
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
     settings = vf_info(lab)
     # A VF without a MAC address that was set for it gets one by chance whenever its driver binds it.
     assert {**settings, "mac": ""} == {**settings_before, "mac": ""}
-    assert settings["mac"] != MAC
+    assert settings["mac"] not in (MAC, OTHER_MAC)
     assert lab.wait_guest_pci("web1", lambda devices: len(devices) == len(guest_before)) == guest_before
 
 

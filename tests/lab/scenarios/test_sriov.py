@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.lab import topology
+from tests.lab import guest, topology
+from tests.lab.guest import RESTED, RESTLESS
 from tests.lab.machine import Lab
+from tests.lab.patience import stretched
 from tests.lab.play import PlayResult, play, tasks
-from tests.lab.state import HostState, read_state
+from tests.lab.scenarios.names import FUNCTIONS
+from tests.lab.state import RECORD, HostState, read_state
 
 PF, VFS = topology.IGB_PF, topology.IGB_VFS
 _FOLDER = f"/sys/bus/pci/devices/{PF}"
@@ -41,8 +44,14 @@ def shown(name: str) -> dict[str, Any]:
 
 def kernel(result: PlayResult, name: str) -> dict[int, dict[str, Any]]:
     """Return what it has read of the VFs, by their numbers."""
-    (link,) = (link for link in json.loads(result.of(name).result["stdout"]) if link)
+    (link,) = (link for link in json.loads(lines(result, name)[0]) if link)
     return {vf["vf"]: vf for vf in link.get("vfinfo_list", ())}
+
+
+def lines(result: PlayResult, name: str) -> list[str]:
+    """Return what it has read, line by line; `ip` writes one."""
+    said: str = result.of(name).result["stdout"]
+    return said.splitlines()
 
 
 def error(result: PlayResult, name: str) -> dict[str, str]:
@@ -54,6 +63,13 @@ def error(result: PlayResult, name: str) -> dict[str, str]:
 
 def statuses(result: PlayResult, *names: str) -> dict[str, str]:
     return {name: result.of(name).status for name in names}
+
+
+def source(address: str) -> str:
+    """Return where a domain's XML has the function at ADDRESS."""
+    segment, bus, slot, function = address.replace(".", ":").split(":")
+    place = f"type='pci' domain='0x{segment}' bus='0x{bus}' slot='0x{slot}' function='0x{function}'"
+    return f"<source><address {place}/></source>"
 
 
 def count(lab: Lab) -> int:
@@ -97,10 +113,30 @@ def test_vfs_of_others_stay_theirs_until_they_are_taken_over(lab: Lab, before: H
     assert read_state(lab).bindings == before.bindings
 
 
+#: VLANs that the driver of a VF on the host asks for: with 28 of them igb has room for three more, of all VFs.
+_VLANS = 28
+_MTUS = f"cat {_FOLDER}/virtfn[0-4]/net/*/mtu"
+_CROWDED = f"""
+{FUNCTIONS}
+echo {VFS[2]} > /sys/bus/pci/drivers/igbvf/unbind
+vf=$(interface {VFS[4]})
+seq {_VLANS} | sed "s/.*/link add link $vf name lab& type vlan id 20&/" | ip -batch -
+{_SHOW}
+{_MTUS}
+"""
+
+
 def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: Lab, before: HostState) -> None:
-    """The rows of the kernel's own answers: igb knows no link state, no least rate, no 802.1ad, no e-switch."""
+    """The rows of the kernel's own answers: igb knows no link state, no least rate, no 802.1ad, no e-switch.
+
+    libvirt has VLANs without a priority. An MTU is of VFs with interfaces on the host, and VLANs may become too many.
+    """
     tagged = {"vf": 1, "vlan": 1, "qos": 2}
+    interface = f"<interface type='hostdev' managed='yes'>{source(VFS[1])}</interface>"
+    deaf = guest.domain_xml("db1", kernel=False).replace("</devices>", f"{interface}</devices>")
+    mtus = [{"vf": vf, "mtu": 2000} for vf in range(2)]
     try:
+        lab.sh("virsh -q define /dev/stdin", text=deaf)
         result = play(
             lab.inventory(),
             tasks(
@@ -113,6 +149,10 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
                 vfs("switchdev", 5, eswitch_mode="switchdev"),
                 vfs("set", 5, vfs=[tagged, {"vf": 0, "spoof_check": False, "max_tx_rate": 100}]),
                 vfs("set again", 5, vfs=[tagged, {"vf": 0, "spoof_check": False, "max_tx_rate": 100}]),
+                shell("started", f"virsh -q start db1 && {_SHOW}"),
+                vfs("while it runs", 5, check=True),
+                shell("stopped", f"virsh -q destroy db1; virsh -q undefine db1; {_SHOW}"),
+                vfs("put back", 5),
                 shown("as set"),
                 vfs("least", 5, vfs=[{"vf": 0, "min_tx_rate": 40}]),
                 vfs("too fast", 5, vfs=[{"vf": 0, "max_tx_rate": 2000}]),
@@ -122,16 +162,21 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
                 shown("two left"),
                 vfs("no vlan", 2, vfs=[{"vf": 1, "vlan": 0}]),
                 vfs("all", "max"),
+                vfs("with drivers", 5, autoprobe=True, vfs=mtus),
+                vfs("with drivers again", 5, autoprobe=True, vfs=mtus),
+                shell("crowded", _CROWDED),
+                vfs("no interface", 5, autoprobe=True, vfs=[{"vf": 3, "trust": True}, {"vf": 2, "mtu": 2000}]),
+                vfs("too many", 5, autoprobe=True, vfs=[{"vf": vf, "vlan": 100 + vf} for vf in range(4)]),
+                shell("as before", f"{_SHOW}; {_MTUS}; grep -c vfs_journal {RECORD} || true"),
                 vfs("back", None),
                 shell("down", f"cat /sys/class/net/$(ls {_FOLDER}/net)/operstate"),
             ),
         )
         assert result.code == 0, result.output
-        changing = ("five", "five again", "set", "set again", "two", "no vlan", "all", "back")
-        changed, ok = "changed", "ok"
-        assert statuses(result, *changing) == dict(
-            zip(changing, (changed, ok, changed, ok, changed, changed, changed, changed), strict=True)
-        )
+        changed = ("five", "set", "put back", "two", "no vlan", "all", "with drivers", "back")
+        assert statuses(result, *changed) == dict.fromkeys(changed, "changed")
+        unchanged = ("five again", "set again", "while it runs", "with drivers again")
+        assert statuses(result, *unchanged) == dict.fromkeys(unchanged, "ok")
         assert [step["kind"] for step in result.of("five").result["plan"]] == ["autoprobe", "up", "number"]
         assert "here and in vfs[0]" in error(result, "twice")["found"]
         assert "VF 5" in error(result, "beyond")["found"]
@@ -142,21 +187,58 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
         assert as_set[1]["vlan_list"] == [{"vlan": 1, "qos": 2}]
         assert as_set[2]["vlan_list"] == [{}]
         assert (as_set[0]["spoofchk"], as_set[0]["rate"]["max_tx"]) == (False, 100)
+        assert kernel(result, "started")[1]["vlan_list"] == [{}]
+        assert f"of VF 1 of {PF} is libvirt's" in result.of("while it runs").result["warnings"][0]
+        assert kernel(result, "stopped")[1]["vlan_list"] == [{"vlan": 1}]
+        assert [(step["vf"], step["name"]) for step in result.of("put back").result["plan"]] == [(1, "qos")]
         for refused in ("least", "too fast", "802.1ad"):
             assert "igb" in error(result, refused)["found"], refused
         assert kernel(result, "still so") == as_set
         two = kernel(result, "two left")
         assert (set(two), two[1]["vlan_list"], two[0]["rate"]["max_tx"]) == ({0, 1}, [{"vlan": 1, "qos": 2}], 100)
         assert result.of("all").result["pfs"][0]["number"] == topology.IGB_TOTAL_VFS
+        without = error(result, "no interface")
+        assert (without["code"], without["found"]) == ("vf_without_interface", "it has no driver")
+        assert f"{VFS[2]}, VF 2 of {PF}" in without["subject"]
+        assert error(result, "too many")["subject"].startswith(f"vlan of {VFS[3]}, VF 3 of {PF}")
+        assert lines(result, "crowded")[1:] == ["2000", "2000", "1500", "1500"]
+        assert lines(result, "as before") == [*lines(result, "crowded"), "0"]
         assert result.of("down").result["stdout"].strip() == "down"
         assert count(lab) == 0
     finally:
+        lab.sh("virsh -q destroy db1 2> /dev/null; virsh -q define /dev/stdin", text=guest.domain_xml("db1"))
         lab.sh(f"ip link set dev $(ls {_FOLDER}/net) up; {_FOUR}")
-    assert read_state(lab).bindings == before.bindings
+    after = read_state(lab)
+    assert (after.bindings, after.domains) == (before.bindings, before.domains)
+
+
+_MAC_OF_VF_3 = f"""
+{FUNCTIONS}
+refused() {{ dmesg | grep 'VF 3 attempted to override'; }}
+has() {{ ip link show dev $(ls {_FOLDER}/net) | grep "vf 3 .*$1"; }}
+"""
+#: VF 2 is in a guest that does not answer, and somebody writes to the PF: the kernel waits for the guest.
+_STUCK = f"""
+{FUNCTIONS}
+virsh -q start db1
+virsh -q attach-device db1 /run/lab-vf.xml
+setsid sh -c 'echo 0 > {_FOLDER}/sriov_numvfs' < /dev/null > /dev/null 2>&1 &
+await test ! -e {_FOLDER}/virtfn2
+ls {_FOLDER}
+"""
+_LET_GO = f"""
+{FUNCTIONS}
+virsh -q destroy db1
+no_vfs() {{ ! ls -d {_FOLDER}/virtfn* && cat {_FOLDER}/sriov_numvfs; }}
+await no_vfs
+"""
 
 
 def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, before: HostState) -> None:
-    """A guest's, and one whose interface is in another namespace; and the PF over which the host's route leads."""
+    """A guest's, whose MAC address stays what it was set to unless it is trusted; and one in another namespace.
+
+    One that somebody removes by hand from a guest that does not answer; and the PF over which the host's route leads.
+    """
     claim = {"domain": "web1", "requests": [{"name": "nic", "address": VFS[3]}], "attach": ["live"]}
     elsewhere = (
         f"echo igbvf > /sys/bus/pci/devices/{VFS[1]}/driver_override; echo {VFS[1]} > /sys/bus/pci/drivers_probe; "
@@ -164,13 +246,19 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
     )
     interface = f"$(ls {_FOLDER}/net)"
     routed = f"ip addr add 192.0.2.1/24 dev {interface}; ip route add default via 192.0.2.254 metric 9999"
+    hostdev = f"<hostdev mode='subsystem' type='pci' managed='yes'>{source(VFS[2])}</hostdev>"
     try:
         lab.sh(_BY_HAND)
+        lab.put(hostdev, "/run/lab-vf.xml")
+        lab.sh("virsh -q define /dev/stdin", text=guest.domain_xml("db1", kernel=False))
         result = play(
             lab.inventory(),
             tasks(
-                vfs("five", 5),
+                vfs("five", 5, vfs=[{"vf": 3, "mac": RESTLESS}]),
                 {"name": "claim", "kvm.hostdev.pci_passthrough_claim": claim},
+                shell("not trusted", f"{_MAC_OF_VF_3} await refused && has {RESTLESS}"),
+                vfs("trust", 5, vfs=[{"vf": 3, "trust": True}]),
+                shell("trusted", f"{_MAC_OF_VF_3} await has {RESTED}"),
                 vfs("guest, more", 7),
                 vfs("guest, none", 0),
                 vfs("guest, back", None),
@@ -183,6 +271,10 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
                     f"ip netns delete lab-vf; echo {VFS[1]} > /sys/bus/pci/drivers/igbvf/unbind; "
                     f"echo > /sys/bus/pci/devices/{VFS[1]}/driver_override",
                 ),
+                shell("stuck", _STUCK),
+                {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["devices"], "fields": ["blockers"]}},
+                vfs("stuck, five", 5),
+                shell("let go", _LET_GO),
                 shell("routed", routed),
                 vfs("host's route", 2),
                 vfs("host's route, accepted", 2, allow=["default_route"], mtu=2000),
@@ -197,7 +289,16 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
             told = error(result, name)
             assert told["code"] == "vfs_in_use", name
             assert f"VF 3 ({VFS[3]}): held by domain web1" in told["found"], name
+        assert result.of("trust").status == "changed"
         assert f"VF 1 ({VFS[1]}): other_netns" in error(result, "namespace")["found"]
+        assert error(result, "stuck, five")["code"] == "vfs_hang"
+        devices = result.of("facts").result["ansible_facts"]["hostdev"]["devices"]
+        (of_vf,) = (str(device["blockers"]) for device in devices if device.get("address") == VFS[2])
+        for said in (of_vf, error(result, "stuck, five")["found"]):
+            for name in (VFS[2], "domain db1", "(sh) writes to", "/sriov_numvfs"):
+                assert name in said, (name, said)
+        for name in ("facts", "stuck, five"):
+            assert result.of(name).seconds < stretched(60), name
         assert error(result, "host's route")["code"] == "pf_in_use"
         assert "allow: [default_route]" in error(result, "host's route")["remedy"]
         assert result.of("host's route, accepted").status == "changed"
@@ -205,6 +306,7 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
         assert (result.of("back").status, result.of("mtu").result["stdout"].strip()) == ("changed", "1500")
         assert count(lab) == 0
     finally:
+        lab.sh("virsh -q destroy db1 2> /dev/null; virsh -q define /dev/stdin", text=guest.domain_xml("db1"))
         lab.sh(f"ip netns delete lab-vf 2> /dev/null; {_FOUR}", check=False)
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
