@@ -83,6 +83,8 @@ notes:
   - With unified kernel images an addon of our own is built with C(ukify). Where the image's stub knows no addons
     (systemd before 254), or Secure Boot is on and C(/etc/kernel/uki.conf) has no keys, images are built anew from
     C(/etc/kernel/cmdline) beside the old ones, for which the partition needs the space.
+  - What follows a lone C(--) on a command line the kernel gives to init. Arguments are put before it, and what stands
+    behind it is not there. Where only appending is possible, with C(rpm-ostree), such a line is an error.
   - Entries and images of another system on the same partition are left alone, where they say whose they are. An addon
     counts for all unified kernel images of its partition.
   - Of SUSE's snapshots the running one's entries get the arguments. An older one boots with what it had.

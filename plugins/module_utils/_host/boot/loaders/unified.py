@@ -182,9 +182,8 @@ class UnifiedImages(Loader):
             made = f"{stage}/EFI/Linux/{names[0]}" if len(names) == 1 else f"{stage}/EFI/Linux"
             old = self.host.files.read(path) or b""
             new = (self.host.files.read(made) or b"") if names else b""
-            before = kernels_own(words(command_line(old) or b""))
-            asked = [word for word in kernels_own(words(line)) if word not in before or word.startswith("root=")]
-            self._check_image(made, command_line(new), asked)
+            # All of the old image's as well: a host may not boot without what its source does not have any more.
+            self._check_image(made, command_line(new), kernels_own(words(line)))
             if is_signed(old) and not is_signed(new):
                 raise self._wrong_image(made, "the image that was built is not signed, as the one before it is")
             self.host.files.adopt(path, made)
@@ -228,7 +227,8 @@ class UnifiedImages(Loader):
             subject=made,
             found=found,
             wanted="an image that boots this host with the arguments asked for",
-            remedy=f"see what is in {KERNEL_CMDLINE} and /etc/kernel/uki.conf; the old image stays",
+            remedy=f"see what is in {KERNEL_CMDLINE} and /etc/kernel/uki.conf; the old image stays. Where a word is to "
+            "go, build the image by hand with kernel-install, then run the task again",
         )
 
     def _key_options(self) -> t.Iterator[tuple[str, str]]:

@@ -51,12 +51,6 @@ def host(request, folder, monkeypatch):
         assert old in text
         host.write(path, text.replace(old, new), (host.root / path.lstrip("/")).stat().st_mode & 0o777)
     _generate(host)
-    if host.programs.has("kernel-install"):
-        for version in ("6.12.118-amd64", "6.12.90-amd64"):
-            image = portable_executable(
-                f"{host.read('/etc/kernel/cmdline').strip()}\0".encode(), f"kernel {version}".encode()
-            )
-            host.write(f"/efi/EFI/Linux/{MACHINE}-{version}.efi", image, 0o700)
     if host.programs.has("sdbootutil"):
         host.programs.functions["sdbootutil"]("update-all-entries")
     host.paths = tuple(CASES[request.param])
@@ -64,7 +58,13 @@ def host(request, folder, monkeypatch):
 
 
 def _generate(host):
-    """grub-mkconfig by hand."""
+    """grub-mkconfig or kernel-install by hand."""
+    if host.programs.has("kernel-install"):
+        for version in ("6.12.118-amd64", "6.12.90-amd64"):
+            image = portable_executable(
+                f"{host.read('/etc/kernel/cmdline').strip()}\0".encode(), f"kernel {version}".encode()
+            )
+            host.write(f"/efi/EFI/Linux/{MACHINE}-{version}.efi", image, 0o700)
     for name in ("grub-mkconfig", "grub2-mkconfig"):
         if host.programs.has(name):
             path = "/boot/real/grub.cfg" if host.exists("/boot/real") else f"/boot/{name.partition('-')[0]}/grub.cfg"

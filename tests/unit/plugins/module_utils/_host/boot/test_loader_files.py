@@ -437,6 +437,17 @@ def test_a_signed_image_is_not_replaced_by_one_that_is_not(host_of, monkeypatch)
     assert host.whole() == before
 
 
+def test_an_image_is_not_replaced_by_one_that_lacks_a_word_of_it(host_of):
+    host = host_of("unified_rebuilt")
+    line = f"{ROOT} rw quiet rd.luks.uuid=luks-1\0".encode()
+    host.write(f"/efi/EFI/Linux/{MACHINE}-6.12.90-amd64.efi", portable_executable(line, b"kernel 6.12.90-amd64"), 0o700)
+    before = host.whole()
+    with pytest.raises(HostdevError, match=r"has no rd\.luks\.uuid=luks-1") as caught:
+        host.run(*ASKED)
+    assert "/etc/kernel/cmdline" in caught.value.remedy
+    assert host.whole() == before
+
+
 def test_a_full_partition_leaves_the_images_as_they_are(host_of):
     from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Ended
 
