@@ -64,13 +64,17 @@ options:
       - C(mac) is the MAC address (zeros let the VF choose), C(vlan) and C(qos) are the VLAN and its priority,
         C(vlan_protocol) is V(802.1Q) or V(802.1ad), C(min_tx_rate) and C(max_tx_rate) are in Mbit/s and 0 for none,
         C(spoof_check), C(trust) and C(query_rss) are booleans, C(link_state) is V(auto), V(enable) or V(disable).
+      - C(mtu) is the MTU of the VF's own interface on the host, in bytes. It wants O(autoprobe=true), or another driver
+        of the host that has the VF, and is refused for a VF without such an interface. A guest sets the MTU of a VF
+        that it has.
       - Not every driver has each of them. What is known to be refused is refused before anything is written.
     type: dict
   vfs:
     description:
       - What is set for single VFs, each by its number C(vf), 0 for the first, with the keys of O(settings).
       - While a guest has a VF as C(<interface type='hostdev'>) its MAC address and VLAN are libvirt's, and what a claim
-        has set (C(network) of its request) is the claim's. These are set once the guest has let it go.
+        has set (C(network) of its request) is the claim's. These are set once the guest has let it go. So is an C(mtu)
+        that was set before.
     type: list
     elements: dict
     default: []
@@ -83,7 +87,7 @@ options:
   mtu:
     description:
       - The least MTU of the PF's interface, in bytes. A larger one is left. Some drivers restart the PF to change it,
-        and with it all VFs, so that none may be in use.
+        and with it all VFs, so that none may be in use. Those of VFs are C(mtu) of O(settings) and O(vfs).
     type: int
   eswitch_mode:
     description:
@@ -152,6 +156,15 @@ EXAMPLES = r"""
     vfs:
       - {vf: 0, mac: "52:54:00:12:34:56", vlan: 100, qos: 2}
       - {vf: 1, trust: true}
+
+- name: Keep two VFs for the host itself, one with jumbo frames
+  become: true
+  kvm.hostdev.pci_sriov:
+    address: "0000:01:00.0"
+    number: 2
+    autoprobe: true
+    vfs:
+      - {vf: 0, mtu: 9000}
 
 - name: Take over VFs that a script made, and make them at each boot in its place
   become: true

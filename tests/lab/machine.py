@@ -29,10 +29,7 @@ from .ssh import HOST, Ssh
 MEMORY = 2560
 #: Seconds in which a host that boots neither says a word on its console nor answers on ssh; a boot takes 30 to 60.
 SILENCE = 90
-KERNEL_ARGUMENTS = (
-    "root=/dev/vda rw console=ttyS0,115200 intel_iommu=on fsck.mode=skip mitigations=off apparmor=0 audit=0 panic=10 "
-    "init_on_alloc=0"  # clearing each page before it is given out slows down everything under emulation
-)
+KERNEL_ARGUMENTS = f"root=/dev/vda rw intel_iommu=on {accelerator.KERNEL_ARGUMENTS}"
 
 _serial = itertools.count(1)
 

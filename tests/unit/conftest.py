@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import importlib
@@ -104,12 +105,19 @@ def lab_host(folder: Path) -> FakeHost:
 
 
 @pytest.fixture
-def full_disk() -> t.Iterator[t.Callable[[int], None]]:
-    """Sets how many bytes a file can take, which the kernel itself refuses beyond that."""
-    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+def full_disk() -> t.Callable[[int], t.ContextManager[None]]:
+    """Within it a file can take so many bytes, which the kernel itself refuses beyond that.
 
-    def limit(size: int) -> None:
+    That counts for pytest's own output, too: not longer than for what is tested.
+    """
+
+    @contextlib.contextmanager
+    def limited(size: int) -> t.Iterator[None]:
+        former = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    return limited

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.lab import emulator
+from tests.lab import accelerator, emulator
 
 #: What a host has that boots by it. The unsigned package carries the image that needs no grub-install.
 PACKAGES = {
@@ -24,7 +24,7 @@ _EFI_ID = "4B564D01"
 #: by one of these, since Debian 13's kernel switches it on by itself.
 ARGUMENTS = (
     ROOT_UUID,
-    "console=ttyS0,115200 fsck.mode=skip mitigations=off apparmor=0 audit=0 panic=10 init_on_alloc=0",
+    accelerator.KERNEL_ARGUMENTS,
     "intel_iommu=off",
 )
 

@@ -59,7 +59,7 @@ _FUNCTIONS = (
 )
 _FILES = re.compile(
     r"uevent|power_state|irq|local_cpulist|d3cold_allowed|ari_enabled|enable|subsystem|resource\d|iommu|sriov_(?!.*vfs|drivers).*"
-    r"|dev_.*|flags|if.*|mtu|type|hwmon\d|ng\dn1|ro|range|ext_range|hidden|nsid|wwid|subsysnqn|cntl.*|state|transport"
+    r"|dev_.*|flags|if.*|type|hwmon\d|ng\dn1|ro|range|ext_range|hidden|nsid|wwid|subsysnqn|cntl.*|state|transport"
 )
 
 
@@ -86,6 +86,7 @@ class FakeHost:
         expand(entries(), self.root)
         self.kernel = FakeKernel(self.root)
         self.links = FakeIp(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
+        self.links.others = self.root / "sys/class/net"
         self.libvirt = FakeLibvirt(self.kernel, self.links, self._is_express)
         self.tree = Tree(str(self.root))
         self.domain = self.libvirt.define(config=domain_xml(), live=domain_xml() if running else None)

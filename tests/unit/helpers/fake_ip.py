@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import typing as t
+from pathlib import Path
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.iproute import Answer
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.link_settings import NO_MAC
@@ -51,6 +52,8 @@ class FakeIp:
         self.interface = interface
         self.online = True
         self.mtu = 1500
+        self.others: Path | None = None
+        """Where the interfaces are that other functions have: /sys/class/net."""
         self.eswitch: str | None = None
         """The mode of the PF's e-switch, None of one without, as igb has."""
         self.settings = {interface: {number: dict(FRESH) for number in range(vfs)}}
@@ -195,6 +198,11 @@ class FakeIp:
         self.log.append(f"{interface} {word} {value}".rstrip())
         if word in self.refused:
             return refusal(self.refused[word])
+        if interface not in self.settings:
+            if self.others is None or not (self.others / interface / word).exists():
+                return Answer(1, "", f'Cannot find device "{interface}"')
+            (self.others / interface / word).write_text(f"{value}\n")
+            return Answer(0)
         if word == "mtu":
             self.mtu = int(value)
         else:

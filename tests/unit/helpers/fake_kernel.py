@@ -66,6 +66,8 @@ class FakeKernel:
         self._order = sorted(os.listdir(root / "sys/bus/pci/drivers"))
         self._guests: dict[int, frozenset[str]] = {}
         self._hanging: dict[str, tuple[str, str]] = {}
+        self._leaving: dict[str, dict[int, str]] = {}
+        """By PF the VF that the kernel waits for before it removes it."""
         self._vfs = FakeVfs(root, self._stash)
         for address in self._addresses():
             driver = self.driver(address)
@@ -101,7 +103,7 @@ class FakeKernel:
         for address, driver in pending:
             self._bind(address, driver)
         for address, (path, text) in list(self._hanging.items()):
-            if not self.held(address):
+            if not any(map(self.held, [address, *self._leaving.get(address, {}).values()])):
                 del self._hanging[address]
                 self._store(path, text)
 
@@ -114,6 +116,7 @@ class FakeKernel:
         self._stash.clear()
         self._guests.clear()
         self._hanging.clear()
+        self._leaving.clear()
         self._pending.clear()
         for address in self._addresses():
             choice, driver = self.first_choice(address), self.driver(address)
@@ -183,10 +186,10 @@ class FakeKernel:
 
     def memory(self) -> tuple[t.Any, ...]:
         """What it knows beside the tree, for another process (`restore`) that goes on with the same tree."""
-        return self._order, self._fitting, self._refusals, self._guests, self._hanging
+        return self._order, self._fitting, self._refusals, self._guests, self._hanging, self._leaving
 
     def restore(self, memory: tuple[t.Any, ...]) -> None:
-        self._order, self._fitting, self._refusals, self._guests, self._hanging = memory
+        self._order, self._fitting, self._refusals, self._guests, self._hanging, self._leaving = memory
 
     def modprobe(self, name: str) -> bool:
         """Load a module: its driver registers last, and takes every function without a driver that it fits."""
@@ -331,13 +334,15 @@ class FakeKernel:
                 (device / "vfio-dev/vfio0").mkdir(parents=True)
         else:
             self._stash.back(f"{address}/{driver}")
+            for mtu in device.glob("net/*/mtu"):
+                mtu.write_text("1500\n")
 
     def _detach(self, address: str, driver: str, path: str) -> None:
         """What `unbind` does: it waits in the kernel for as long as a process has the function, or a VF of it, open."""
         if not self._device(address).exists() or self.driver(address) != driver:
             raise error(errno.ENODEV, driver)
         gone = self._vfs.gone_with(address, driver)
-        if self.held(address) or any(self.held(vf) for vf in gone):
+        if self.held(address) or any(self.held(vf) for vf in gone.values()):
             self._hanging[address] = (path, address)
             raise TimeoutError(path)
         self._remove_vfs(address, gone)
@@ -365,26 +370,33 @@ class FakeKernel:
 
     def _set_vfs(self, address: str, text: str, path: str) -> None:
         number = self._vfs.asked_for(address, text, self.driver(address))
-        vfs = self._vfs.of(address)
-        if number is None:
+        if number is None and not self._leaving.get(address):
             return
         if not number:
-            if any(self.held(vf) for vf in vfs):
-                self._hanging[address] = (path, text)
-                raise TimeoutError(path)
-            self._remove_vfs(address, vfs)
+            self._remove_all(address, path, text)
             return
         for vf in self._vfs.add(address, min(number, self.makes_at_most)):
             self._probe(vf)
         self.on_vfs(address, min(number, self.makes_at_most))
 
-    def _remove_vfs(self, address: str, vfs: t.Sequence[str]) -> None:
-        for vf in vfs:
+    def _remove_all(self, address: str, path: str, text: str) -> None:
+        """One after another, until one is held: that has lost its links by then, and the lower ones are gone."""
+        vfs = {**self._leaving.pop(address, {}), **self._vfs.numbered(address)}
+        for number, vf in vfs.items():
+            if self.held(vf):
+                self._vfs.part(address, number, vf)
+                self._leaving[address] = {number: vf}
+                self._hanging[address] = (path, text)
+                raise TimeoutError(path)
+            self._remove_vfs(address, {number: vf})
+
+    def _remove_vfs(self, address: str, vfs: t.Mapping[int, str]) -> None:
+        for vf in vfs.values():
             driver = self.driver(vf)
             if driver is not None:
                 self._unbind(vf, driver)
         self._vfs.remove(address, vfs)
-        if vfs:
+        if vfs and not self._vfs.of(address):
             self.on_vfs(address, 0)
 
     def _group_node(self, address: str) -> str:

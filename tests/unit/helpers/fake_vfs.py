@@ -30,18 +30,22 @@ class FakeVfs:
 
     def of(self, address: str) -> list[str]:
         """The function's VFs in the order of their numbers."""
+        return list(self.numbered(address).values())
+
+    def numbered(self, address: str) -> dict[int, str]:
+        """The function's VFs by their numbers, in order."""
         device = self._device(address)
-        links = [device / name for name in os.listdir(device) if name.startswith("virtfn")]
-        return [os.path.basename(os.readlink(link)) for link in sorted(links, key=lambda link: int(link.name[6:]))]
+        numbers = sorted(int(name[6:]) for name in os.listdir(device) if name.startswith("virtfn"))
+        return {number: os.path.basename(os.readlink(device / f"virtfn{number}")) for number in numbers}
 
     def is_left_alone(self, address: str) -> bool:
         """Whether it is a VF that no driver but one of driver_override gets (sriov_drivers_autoprobe of its PF)."""
         autoprobe = self._device(address) / "physfn/sriov_drivers_autoprobe"
         return autoprobe.exists() and autoprobe.read_text().strip() == "0"
 
-    def gone_with(self, address: str, driver: str) -> list[str]:
+    def gone_with(self, address: str, driver: str) -> dict[int, str]:
         """The VFs that are removed when the driver lets the function go."""
-        return [] if driver in _LEAVE_THEM else self.of(address)
+        return {} if driver in _LEAVE_THEM else self.numbered(address)
 
     def asked_for(self, address: str, text: str, driver: str | None) -> int | None:
         """How many VFs a write to sriov_numvfs asks for, None when there are so many. Raises OSError."""
@@ -69,14 +73,19 @@ class FakeVfs:
         self._tell(address, number)
         return made
 
-    def remove(self, address: str, vfs: t.Iterable[str]) -> None:
+    def part(self, address: str, number: int, vf: str) -> None:
+        """Take away the links between a function and its VF, which go first."""
+        links = (self._device(address) / f"virtfn{number}", Path(os.path.realpath(self._device(vf))) / "physfn")
+        self._stash.put(f"{address}/virtfn{number}", [link for link in links if link.is_symlink()])
+
+    def remove(self, address: str, vfs: t.Mapping[int, str]) -> None:
         """Take away functions that have no driver any more."""
-        device = self._device(address)
-        for index, vf in enumerate(vfs):
+        for number, vf in vfs.items():
+            self.part(address, number, vf)
             link, folder = self._device(vf), Path(os.path.realpath(self._device(vf)))
             group = Path(os.path.realpath(folder / "iommu_group")) / "devices" / vf
-            parts = [device / f"virtfn{index}", *([group] if group.is_symlink() else []), link, folder]
-            self._stash.put(f"{address}/virtfn{index}", parts)
+            parts = [*([group] if group.is_symlink() else []), link, folder]
+            self._stash.put(f"{address}/virtfn{number}", parts)
             self._tell(address, 0)
 
     def _tell(self, address: str, number: int) -> None:

@@ -429,6 +429,23 @@ def test_a_vf_of_a_guest_keeps_the_write_that_removes_it_in_the_kernel(host, pat
     assert vfs(host) == []
 
 
+def test_a_vf_that_the_kernel_waits_for_has_lost_its_links_and_the_lower_ones_are_gone(host):
+    (host.root / f"sys/bus/pci/devices/{PF}/sriov_drivers_autoprobe").write_text("0\n")
+    host.pin(VF2)
+    host.kernel.opens(31, "qemu-system-x86", [VF2])
+    host.hangs(host.write, f"devices/{PF}/sriov_numvfs", "0")
+    devices = host.root / "sys/bus/pci/devices"
+    assert sorted(name for name in os.listdir(devices / PF) if name.startswith("virtfn")) == ["virtfn2", "virtfn3"]
+    assert not (devices / VF).exists()
+    assert (devices / VF2).exists()
+    assert not (devices / VF2 / "physfn").is_symlink()
+    host.hangs(host.write, f"devices/{PF}/sriov_numvfs", "4")
+    host.kernel.ends(31)
+    assert vfs(host) == []
+    host.write(f"devices/{PF}/sriov_numvfs", "4")
+    assert os.readlink(devices / VF2 / "physfn").endswith(PF)
+
+
 # A worker of the kernel, and a new start.
 
 

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0)
 """Seconds between attempts at what a driver refuses for the moment."""
 
-_FOR_THE_MOMENT = (errno.EAGAIN, errno.EBUSY)
+FOR_THE_MOMENT = (errno.EAGAIN, errno.EBUSY)
 # An e-switch gives its PF's folder the interfaces of all VFs as well: pf0vf3. A PF's own is p0, or has no such name.
 _PORT = re.compile(r"(p\d+)?")
 _VF_LINK = re.compile(r"virtfn(\d+)")
@@ -193,7 +193,7 @@ class PfLink:
         words = ["link", "set", "dev", self.interface, "vf", str(number), *change.words]
         answer = self._ask(words, str(change))
         for pause in self._pauses:
-            if answer.code == 0 or errno_in(answer.complaint) not in _FOR_THE_MOMENT:
+            if answer.code == 0 or errno_in(answer.complaint) not in FOR_THE_MOMENT:
                 break
             self._sleep(pause)
             answer = self._ask(words, str(change))

@@ -19,6 +19,7 @@ from ..reading.kernel_log import lines_about
 from ..reading.pci.functions import DEVICES
 from .eswitch import Eswitch
 from .pf_link import PAUSES, PfLink, vfs_of
+from .vf_interface import VfInterface
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.changes import PfChange
@@ -31,6 +32,8 @@ if t.TYPE_CHECKING:
 # The kernel takes 0.1 s, and what the VFs' drivers take one after the other; to remove them at least 1 s.
 _SECONDS, _SECONDS_EACH = 60.0, 2.0
 _LINK = 15.0
+"""How long a link is waited for, and the interfaces that VFs get: their driver's module may still have to be loaded."""
+
 _LATE = 5.0
 """Seconds in which links may still come: on s390 they are late (k8snetworkplumbingwg/sriov-network-operator#1019)."""
 
@@ -58,8 +61,15 @@ class PhysicalFunctions:
         if not self._tree.names(f"{DEVICES}/{pf}/net"):
             return bare
         link = self._link(pf).read_all(number)
-        vfs = {vf: settings.given() for vf, settings in link.vfs.items() if vf < number}
+        vfs: dict[int, dict[str, t.Any]] = {vf: settings.given() for vf, settings in link.vfs.items() if vf < number}
+        for vf, address in vfs_of(self._tree, pf).items():
+            mtu = self._interface(address).mtu
+            if mtu is not None:
+                vfs.setdefault(vf, {})["mtu"] = mtu
         return replace(bare, up=link.up, mtu=link.mtu, vfs=vfs)
+
+    def _interface(self, vf: str) -> VfInterface:
+        return VfInterface(self._tree, vf, self._ip, self._pauses)
 
     def _link(self, pf: str) -> PfLink:
         return PfLink(self._tree, pf, self._ip, self._pauses)
@@ -70,32 +80,45 @@ class PhysicalFunctions:
         target: PfState,
         administered: t.Mapping[int, Settings],
         ask: t.Callable[[], None],
-    ) -> None:
+    ) -> list[int]:
         """Bring the PF and its VFs to the target from whatever they are, and see that they are so.
 
-        `ask` is called right before VFs are removed, or the PF stops with them, and may refuse. Raises HostdevError,
-        with some of it done.
+        Returns the VFs whose MTU could not be set since they have no interface. `ask` is called right before VFs are
+        removed, or the PF stops with them, and may refuse. Raises HostdevError, with some of it done.
         """
         eswitch = target.eswitch is not None
         present = self.state(pf, eswitch=eswitch)
         todo = changes(pf, present, target, administered, driver=self._driver(pf))
         settings: dict[int, dict[str, t.Any]] = {}
+        left: list[int] = []
         for change in todo:
             if change.vf is None:
-                self._set_settings(pf, settings)
+                left.extend(self._set_settings(pf, settings))
                 self._apply(change, ask)
             else:
                 settings.setdefault(change.vf, {})[str(change.name)] = change.after
-        self._set_settings(pf, settings)
+        left.extend(self._set_settings(pf, settings))
         if todo:
-            self._verify(pf, target)
+            self._verify(pf, target.without_mtu(left))
+        return left
 
-    def _set_settings(self, pf: str, settings: dict[int, dict[str, t.Any]]) -> None:
+    def _set_settings(self, pf: str, settings: dict[int, dict[str, t.Any]]) -> list[int]:
+        """Set them; returns the VFs that have no interface whose MTU could be set."""
         if any(wanted.get(name) for wanted in settings.values() for name in ("max_tx_rate", "min_tx_rate")):
             self._await_link(pf)
+        mtus = {vf: wanted.pop("mtu") for vf, wanted in settings.items() if "mtu" in wanted}
         for vf, wanted in settings.items():
-            self._link(pf).bring(vf, LinkSettings(**wanted), anew=list(wanted))
+            if wanted:
+                self._link(pf).bring(vf, LinkSettings(**wanted), anew=list(wanted))
         settings.clear()
+        return self._set_mtus(pf, mtus)
+
+    def _set_mtus(self, pf: str, mtus: t.Mapping[int, int]) -> list[int]:
+        """Set them once the VFs have interfaces, which no driver of the host makes them where it is not asked to."""
+        addresses = vfs_of(self._tree, pf)
+        comes = self._tree.may_hang and self._tree.number(f"{DEVICES}/{pf}/sriov_drivers_autoprobe") != 0
+        end = time.monotonic() + (_LINK if comes else 0)
+        return [vf for vf, mtu in mtus.items() if not self._interface(addresses.get(vf, "")).set_mtu(mtu, end)]
 
     def _await_link(self, pf: str) -> None:
         """Drivers take rates while there is a link alone, which is gone for seconds after another number of VFs."""
@@ -142,8 +165,9 @@ class PhysicalFunctions:
         try:
             self._write(path, text, _SECONDS)
         except TimeoutError as error:
-            there = self._number(pf)
-            raise self._hangs(NumberWrite(pf, self._driver(pf), there, there, there), error) from error
+            vfs = vfs_of(self._tree, pf)
+            write = NumberWrite(pf, self._driver(pf), len(vfs), len(vfs), len(vfs))
+            raise self._hangs(write, error, vfs) from error
         except OSError as error:
             raise HostdevError(
                 "vfs_failed",
@@ -156,14 +180,15 @@ class PhysicalFunctions:
     def _set_number(self, pf: str, number: int) -> None:
         """Write the number, and wait until there are so many. Raises HostdevError."""
         path = f"{DEVICES}/{pf}/sriov_numvfs"
-        there = self._number(pf)
+        vfs = vfs_of(self._tree, pf)
+        there = len(vfs)
         names = self._tree.names(f"{DEVICES}/{pf}/net")
         total = self._tree.number(f"{DEVICES}/{pf}/sriov_totalvfs") or 0
         write = NumberWrite(pf, self._driver(pf), number, there, total, names[0] if names else None)
         try:
             self._write(path, str(number), _SECONDS + _SECONDS_EACH * max(number, there))
         except TimeoutError as error:
-            raise self._hangs(write, error) from error
+            raise self._hangs(write, error, vfs) from error
         except OSError as error:
             why = refused(write, error.errno or 0, lines_about(self._tree, pf))
             raise HostdevError("vfs_failed", subject=pf, **why._asdict()) from error
@@ -174,9 +199,13 @@ class PhysicalFunctions:
                 raise HostdevError("vfs_failed", subject=pf, **({} if other is None else other._asdict()))
             time.sleep(0.05)
 
-    def _hangs(self, write: NumberWrite, error: TimeoutError) -> HostdevError:
-        """The kernel's log names the VF that is waited for by its own address."""
-        left = {vf: address for vf, address in vfs_of(self._tree, write.pf).items() if address}
+    def _hangs(self, write: NumberWrite, error: TimeoutError, vfs: t.Mapping[int, str]) -> HostdevError:
+        """The kernel's log names the VF that is waited for by its own address; `vfs` are those of before.
+
+        That one is there, and its PF has no link to it any more (drivers/pci/iov.c, pci_iov_remove_virtfn).
+        """
+        known = {**vfs, **vfs_of(self._tree, write.pf)}
+        left = {vf: address for vf, address in known.items() if self._tree.exists(f"{DEVICES}/{address}")}
         log = [line for address in left.values() for line in lines_about(self._tree, address)]
         process = re.search(r"process (\d+)", str(error))
         why = hangs(write, int(process.group(1)) if process else None, log)

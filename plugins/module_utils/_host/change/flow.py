@@ -139,7 +139,7 @@ class Flow:
             files = run.files(decisions, record)
             with self._kept(record, outcome, prepare=wish.persist):
                 if not self._check_mode:
-                    run.carry_out(decisions, record)
+                    outcome.warnings.extend(run.carry_out(decisions, record))
                 note(decisions, files, outcome)
         return outcome
 

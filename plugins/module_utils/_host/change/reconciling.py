@@ -92,7 +92,7 @@ class Reconciling:
                 if self._check_mode:
                     self._made.update(one.pf.address for one in decisions if one.changes)
                 else:
-                    run.carry_out(decisions, self._record)
+                    self._outcome.warnings.extend(run.carry_out(decisions, self._record))
                     # By now the record may have other PFs by other addresses as well.
                     snapshot = replace(snapshot, tracker=self._record.tracker.copy())
                 note(decisions, files, self._outcome)

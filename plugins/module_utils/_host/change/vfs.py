@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from ..._model.claims.made_vfs import VfsJournal
 from ..._model.decision.vfs.decision import Pf, VfsDecision
-from ..._model.decision.vfs.in_use import check_idle
+from ..._model.decision.vfs.in_use import check_idle, check_not_changing
+from ..._model.decision.vfs.interfaces import WithoutInterface, refuse_asked
 from ..._model.decision.vfs.pfs import choose_pfs, made_of
 from ..._model.decision.vfs.vfs import decide_vfs
 from ..._model.errors import HostdevError
@@ -55,6 +56,8 @@ class VfsRun:
     def decide(self, snapshot: Snapshot, wish: VfsWish) -> list[VfsDecision]:
         """What is to be done, PF by PF. Raises HostdevError."""
         devices = choose_pfs(snapshot, wish)
+        for device in devices:
+            check_not_changing(snapshot, device)
         made_vfs = snapshot.tracker.made_vfs.values()
         self._now = {made.address: made.pf_in(snapshot.inventory) for made in made_vfs}
         decisions = [
@@ -112,11 +115,15 @@ class VfsRun:
         made = self._ended(record.tracker.made_vfs, ends)
         return keep_off(self._host.tree, made.values(), check=True)
 
-    def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> None:
-        """Do all, or nothing. Raises HostdevError after what was done is undone, as far as that can be."""
+    def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> list[str]:
+        """Do all, or nothing; returns warnings.
+
+        Raises HostdevError after what was done is undone, as far as that can be.
+        """
         changing = [decision for decision in decisions if decision.changed]
+        told: list[str] = []
         if not changing:
-            return
+            return told
         record.vfs_journal = [
             VfsJournal(one.pf.address, record.boot_id, one.way_back, one.before, one.after) for one in changing
         ]
@@ -129,14 +136,25 @@ class VfsRun:
             for decision in changing:
                 begun.append(decision)
                 if decision.changes:
-                    self._drive(decision, record)
+                    told.extend(self._drive(decision, record))
             self._close(record, {one.pf.address: (one.before, one.after) for one in changing})
         except HostdevError as error:
             raise self._undo(begun, record, error) from error
+        return told
 
-    def _drive(self, decision: VfsDecision, record: Record) -> None:
+    def _drive(self, decision: VfsDecision, record: Record) -> list[str]:
+        """Do it; returns what is to be said of VFs that got no interface. Raises HostdevError."""
         pf = decision.pf.address
-        self._pfs.drive(pf, decision.target, decision.administered, lambda: self._ask(pf, record))
+        left = self._pfs.drive(pf, decision.target, decision.administered, lambda: self._ask(pf, record))
+        if not left:
+            return []
+        device = read_device(self._host.tree, pf)
+        vfs = () if device is None else device.virtual_functions
+        without = [
+            WithoutInterface(pf, vf, None if vf >= len(vfs) else read_device(self._host.tree, vfs[vf])) for vf in left
+        ]
+        refuse_asked(without, decision.mtu_asked)
+        return [one.warning(again=decision.after is not None) for one in without]
 
     def _ask(self, pf: str, record: Record) -> None:
         """Ask again who uses the VFs, right before they are removed. Raises HostdevError."""

@@ -10,6 +10,7 @@ the next start does the same again. A journal that an earlier run left is settle
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 import typing as t
 from dataclasses import replace
@@ -54,14 +55,34 @@ DEVICE_SECONDS = 5.0
 _PAUSE = 0.1
 
 
+class StoppedError(Exception):
+    """Systemd ends the unit, whose time is up."""
+
+
 def boot(facts: str) -> int:
     """Bring all back, tell what could not be, and return 1 then."""
     tree = Tree()
     restore = Restore(restored_host(tree), StandingRecord(facts))
-    restore.run()
+    with told_when_time_is_up():
+        restore.run()
     tell(restore.failed, restore.warnings, restore.done)
     note(tree, read_host(tree).boot_id, restore.failed)
     return 1 if restore.failed else 0
+
+
+@contextlib.contextmanager
+def told_when_time_is_up() -> t.Iterator[None]:
+    """Have StoppedError raised, once, when systemd ends the unit."""
+
+    def stopped(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is left to do is short
+        raise StoppedError
+
+    former = signal.signal(signal.SIGTERM, stopped)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 class Restore:
@@ -103,6 +124,8 @@ class Restore:
                 self.warnings.extend([] if stale is None else [stale])
         except HostdevError as error:
             self.failed.append(Failure(self._file.path, None, error))
+        except StoppedError:
+            self.failed.append(Failure(self._file.path, None, _out_of_time()))
         except Exception as error:  # a defect of ours, or a host unlike any we know: say so, and leave the note
             told = HostdevError("unexpected", subject=f"Unexpected {type(error).__name__}", found=str(error))
             self.failed.append(Failure(self._file.path, None, told))
@@ -152,7 +175,7 @@ class Restore:
             try:
                 snapshot = read_snapshot(self._host, record.tracker)
                 decisions = run.decide(snapshot, vfs_wish(made, device.address))
-                run.carry_out(decisions, record)
+                self.warnings.extend(run.carry_out(decisions, record))
                 break
             except HostdevError as error:
                 # While udev renames the PF's interface nobody finds it by either name.
@@ -274,3 +297,13 @@ class Restore:
                 self.done.append(f"{step.address} is no device of the record, and goes to the host's drivers")
             except HostdevError as error:
                 self.failed.append(Failure(step.address, None, error))
+
+
+def _out_of_time() -> HostdevError:
+    return HostdevError(
+        "not_restored",
+        subject="The restore of devices",
+        found="it was stopped before it was through",
+        wanted="all devices on record within the time that its unit has",
+        remedy="see the journal for which device took so long, mend that, then run the playbook kvm.hostdev.reconcile",
+    )

@@ -22,6 +22,10 @@ KindKey = tuple[str, str, str, str, t.Optional[int]]
 NO_DRIVER = "kvm-hostdev"
 """The driver_override of a function that our rules hold back at boot: the name of no driver, so that none binds it."""
 
+UNREADABLE = "unreadable"
+"""In place of a driver_override that can't be read, since somebody keeps the function's lock; not as it was, so that
+nobody forgets it."""
+
 
 def named_vfio(driver: str) -> bool:
     """Whether a driver is one of VFIO, by its name: before kernel 6.1 there is no vfio-dev/ folder to tell by."""

@@ -23,7 +23,8 @@ def restore_unit(python: str, *, storage: bool) -> str:
 
     network-pre.target is reached at once unless a unit wants it and is before it (systemd.special(7)). Who has
     `storage` claimed has each mount wait as well: local-fs-pre.target. Of file systems only / and /usr are there, so it
-    wants none of the default dependencies. A oneshot waits for ever unless it is told otherwise.
+    wants none of the default dependencies. A oneshot waits for ever unless it is told otherwise; the program alone is
+    told that its time is up, not whoever writes to sysfs for it.
     """
     storage_target = " local-fs-pre.target" if storage else ""
     return f"""{MARK}
@@ -40,6 +41,7 @@ Before=shutdown.target
 Type=oneshot
 RemainAfterExit=yes
 TimeoutStartSec=180
+KillMode=mixed
 ExecStart={_word(python)} -I {PROGRAM} boot
 
 [Install]

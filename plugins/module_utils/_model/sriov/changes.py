@@ -79,6 +79,8 @@ class PfChange:
             return f"devlink dev eswitch set pci/{self.pf} mode {shlex.quote(str(self.after))}"
         words = {True: "on", False: "off"}
         value = words[self.after] if isinstance(self.after, bool) else shlex.quote(str(self.after))
+        if self.name == MTU:
+            return f'ip link set dev "$(ls {device}/virtfn{self.vf}/net | head -n 1)" mtu {value}'
         return f"ip link set dev {interface} vf {self.vf} {_IP_WORDS.get(str(self.name), self.name)} {value}"
 
     def __str__(self) -> str:
@@ -173,5 +175,6 @@ ORDER = (
     "query_rss",
     "trust",
     "link_state",
+    "mtu",
 )
 """In this order settings are made: a driver may take a MAC address only while spoof check is as it was."""

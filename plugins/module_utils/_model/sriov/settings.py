@@ -1,7 +1,10 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a PF has set for one of its VFs: the names of the settings, their values as options and on record."""
+"""What is set for one VF: the names of the settings, their values as options and on record.
+
+All but the MTU are the PF's. That one is of the VF's own interface, while a driver of the host has the VF.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,9 @@ DEFAULTS: t.Mapping[str, t.Any] = {
     "link_state": "auto",
 }
 """What a VF has that was just made, whatever its driver. Spoof check is on with some drivers and off with others."""
+
+ORDINARY_MTU = 1500
+"""What an Ethernet driver makes an interface with (net/ethernet/eth.c, ether_setup)."""
 
 _MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -73,6 +79,9 @@ def _word_of(words: t.Sequence[str]) -> t.Callable[[object, str], str]:
     return read
 
 
+# 68 is the least that IPv4 takes (RFC 791); the most is each driver's own.
+read_mtu = _whole(68, 65535, "an MTU of 68 to 65535 bytes")
+
 _READERS: t.Mapping[str, t.Callable[[object, str], t.Any]] = {
     "mac": _mac,
     # 4095 is reserved (IEEE 802.1Q, table 9-2), but iproute2 and the kernel take it.
@@ -85,6 +94,7 @@ _READERS: t.Mapping[str, t.Callable[[object, str], t.Any]] = {
     "trust": _flag,
     "query_rss": _flag,
     "link_state": _word_of(LINK_STATES),
+    "mtu": read_mtu,
 }
 NAMES = tuple(_READERS)
 
@@ -102,6 +112,7 @@ FORM = forms.mapping(
         "trust": forms.flag,
         "query_rss": forms.flag,
         "link_state": forms.one_of(*LINK_STATES),
+        "mtu": forms.number(0),
     },
 )
 """Of settings on record."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .. import forms
 from .settings import FORM as SETTINGS_FORM
@@ -51,6 +51,14 @@ class PfState:
             "vfs": _vfs_form,
         },
     )
+
+    def without_mtu(self, vfs: t.Container[int]) -> PfState:
+        """The same, but for the MTU of these VFs."""
+        kept = {
+            vf: {name: value for name, value in settings.items() if name != "mtu"} if vf in vfs else settings
+            for vf, settings in self.vfs.items()
+        }
+        return replace(self, vfs={vf: settings for vf, settings in kept.items() if settings})
 
     def as_dict(self) -> dict[str, t.Any]:
         """Without what is unknown or empty."""

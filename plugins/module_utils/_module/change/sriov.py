@@ -11,7 +11,7 @@ from ..._host.change.flow import Flow
 from ..._model.decision.vfs.in_use import NEEDS_CARRIER
 from ..._model.errors import HostdevError
 from ..._model.requests.specs.device_spec import parse_device_specs
-from ..._model.sriov.settings import parse_settings
+from ..._model.sriov.settings import parse_settings, read_mtu
 from ..._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
 from .changing import changing_system, keeper, tell_warnings
@@ -37,7 +37,7 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
         every=parse_settings(options["settings"] or {}, "settings"),
         vfs=parse_vfs(options["vfs"], number),
         autoprobe=options["autoprobe"],
-        mtu=_mtu(options["mtu"]),
+        mtu=None if options["mtu"] is None else read_mtu(options["mtu"], "mtu"),
         eswitch=options["eswitch_mode"],
         take_over=options["take_over"],
         allow=parse_allow(options["allow"], NEEDS_CARRIER),
@@ -127,10 +127,3 @@ def _number(options: t.Mapping[str, t.Any], *, absent: bool) -> int | None:
         wanted="how many VFs the PF shall have, or max",
         remedy="set number, or state: absent",
     )
-
-
-def _mtu(value: int | None) -> int | None:
-    # 68 is the least that IPv4 takes (RFC 791); the most is each driver's own.
-    if value is not None and not 68 <= value <= 65535:
-        raise HostdevError("invalid_option", subject="mtu", found=f"found {value}", wanted="68 to 65535 bytes")
-    return value

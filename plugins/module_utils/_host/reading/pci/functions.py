@@ -11,10 +11,10 @@ import re
 import typing as t
 
 from ...._model.host.config_space import ConfigSpace, config_space
-from ...._model.host.device import Child, PciDevice, named_vfio
+from ...._model.host.device import UNREADABLE, Child, PciDevice, named_vfio
 from ...sysfs import as_hexadecimal, as_number, as_text
 from ..iommu_groups import groups_without_iommu
-from .overrides import UNREADABLE, read_overrides
+from .overrides import read_overrides
 from .serials import serials
 
 if t.TYPE_CHECKING:

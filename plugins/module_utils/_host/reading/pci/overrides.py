@@ -12,15 +12,13 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from ...._model.host.device import UNREADABLE
 from ...hung_writes import all_hung_writes, note_hung_write
 from ...sysfs import as_text
 from ..bounded import read_bounded
 
 if t.TYPE_CHECKING:
     from ...sysfs import Tree
-
-UNREADABLE = "unreadable"
-"""In place of an override that can't be read; it is not as it was, so that nobody forgets it."""
 
 _DEVICES = "/sys/bus/pci/devices"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ...sriov.changes import NUMBER, changes
 from ...sriov.link_settings import NO_MAC
-from ...sriov.settings import DEFAULTS
+from ...sriov.settings import DEFAULTS, ORDINARY_MTU
 
 if t.TYPE_CHECKING:
     from ...claims.made_vfs import MadeVfs
@@ -67,6 +67,11 @@ class VfsDecision:
         return {} if self.before is None else self.before.wanted.vfs
 
     @property
+    def mtu_asked(self) -> set[int]:
+        """The VFs of which an MTU is asked for that is not on record yet."""
+        return mtu_asked(self.administered, {} if self.after is None else self.after.wanted.vfs)
+
+    @property
     def way_back(self) -> PfState:
         """What an undo leads to: of the settings those that the way there touches, or that went with the VFs."""
         present = self.pf.present
@@ -91,6 +96,11 @@ class VfsDecision:
         return bool(self.changes) or before != after
 
 
+def mtu_asked(before: t.Mapping[int, Settings], after: t.Mapping[int, Settings]) -> set[int]:
+    """The VFs that have an MTU after, and had another one or none before."""
+    return {vf for vf, settings in after.items() if settings.get("mtu") not in (None, before.get(vf, {}).get("mtu"))}
+
+
 def _touched(settings: t.Collection[str]) -> set[str]:
     """The settings that are written for these: the spoof check is off while an address changes."""
     return {*settings, *(["spoof_check"] if "mac" in settings else [])}
@@ -108,6 +118,8 @@ def set_already(present: PfState, made: MadeVfs | None, vf: int) -> dict[str, t.
     mac = (present if made is None else made.original).vfs.get(vf, {}).get("mac", NO_MAC)
     if mac != NO_MAC and mac == there.get("mac"):
         others["mac"] = mac
+    if there.get("mtu", ORDINARY_MTU) != ORDINARY_MTU:
+        others["mtu"] = there["mtu"]
     if "vlan" in others or "qos" in others or "vlan_protocol" in others:
         others.update({name: there[name] for name in ("vlan", "qos", "vlan_protocol") if name in there})
     return {**others, **({} if made is None else made.wanted.vfs.get(vf, {}))}

@@ -10,11 +10,12 @@ import typing as t
 from ...errors import HostdevError
 from ...sriov.changes import SWITCHDEV, mode_of_settings
 from ...sriov.driver_settings import refusals
-from ...sriov.link_settings import LinkSettings
+from ...sriov.link_settings import SETTINGS, LinkSettings
 from ...sriov.refusals import NumberWrite, not_by_number
 from ...sriov.settings import DEFAULTS
 
 if t.TYPE_CHECKING:
+    from ...sriov.settings import Settings
     from ...sriov.state import PfState
     from ...sriov.wish import VfsWish
     from .decision import Pf
@@ -57,7 +58,7 @@ def check_driver(pf: Pf, target: PfState) -> None:
     anew = target.number != pf.present.number
     for vf, settings in target.vfs.items():
         present = {**DEFAULTS, **({} if anew else pf.present.vfs.get(vf, {}))}
-        wanted, there = LinkSettings(**settings), LinkSettings(**present)
+        wanted, there = _of_pf(settings), _of_pf(present)
         for name, reason in refusals(pf.device.driver, wanted, there, switchdev=switchdev).items():
             raise HostdevError(
                 "vf_setting_failed",
@@ -67,3 +68,8 @@ def check_driver(pf: Pf, target: PfState) -> None:
                 remedy=f"leave {name} out",
                 details={"setting": name},
             )
+
+
+def _of_pf(settings: Settings) -> LinkSettings:
+    """Without what the driver of the PF is not asked about."""
+    return LinkSettings(**{name: value for name, value in settings.items() if name in SETTINGS})

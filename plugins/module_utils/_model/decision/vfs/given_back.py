@@ -11,6 +11,7 @@ from dataclasses import replace
 from ...sriov.state import PfState
 from .decision import VfsDecision, set_already
 from .in_use import check_made_again, check_unused, uses_of_vfs
+from .interfaces import mtu_left
 
 if t.TYPE_CHECKING:
     from ...claims.made_vfs import MadeVfs
@@ -45,8 +46,9 @@ def given_back(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         names = {vf: [*set_already(original, None, vf), "mac", "spoof_check"] for vf in range(original.number)}
     vfs = {vf: {name: value for name, value in original.vfs.get(vf, {}).items() if name in names[vf]} for vf in names}
     target = replace(original, vfs={vf: settings for vf, settings in vfs.items() if settings})
+    target, without = mtu_left(snapshot, pf, target)
     check_unused(snapshot, pf, target, wish)
-    return VfsDecision(pf, target, made, None, tuple(told))
+    return VfsDecision(pf, target, made, None, (*told, *(one.warning(again=False) for one in without)))
 
 
 def _can_be_put_back(pf: Pf, made: MadeVfs) -> tuple[PfState, list[str]]:

@@ -10,6 +10,7 @@ import typing as t
 from ...claims.unmade_vf import pfs_of_unmade
 from ...errors import HostdevError, few
 from ...guards.function import use_blockers
+from ...host.device import UNREADABLE
 
 if t.TYPE_CHECKING:
     from ...claims.made_vfs import MadeVfs
@@ -59,6 +60,35 @@ def check_idle(snapshot: Snapshot, pf: PciDevice, change: str) -> None:
         remedy="release them with kvm.hostdev.pci_passthrough_release, take them out of their domains, and out of the "
         "host's use; or leave the number as it is",
         details={"vfs_in_use": uses},
+    )
+
+
+def check_not_changing(snapshot: Snapshot, pf: PciDevice) -> None:
+    """Refuse a PF with a VF that the kernel is about to remove and that somebody keeps: all wait for that one.
+
+    Such a VF is on no list of the PF any more (drivers/pci/iov.c, pci_iov_remove_virtfn). Raises HostdevError with code
+    vfs_hang.
+    """
+    if pf.driver_override != UNREADABLE:
+        return
+    folder = pf.path.rpartition("/")[0]
+    devices = snapshot.inventory.devices
+    beside = [
+        device
+        for device in devices.values()
+        if device.driver_override == UNREADABLE and device.path.rpartition("/")[0] == folder and device is not pf
+    ]
+    if not beside:
+        return
+    vfs = {device.address: list(_uses(snapshot, device.address)) for device in beside}
+    raise HostdevError(
+        "vfs_hang",
+        subject=pf.address,
+        found="a change of its VFs hangs in the kernel, and waits for "
+        + few([f"{vf} ({', '.join(reasons)})" for vf, reasons in vfs.items()], separator="; "),
+        wanted="a PF whose VFs nobody is changing",
+        remedy=f"end the guest or program that has {few(list(vfs))}: the kernel goes on then; and run the task again",
+        details={"vfs": list(vfs)},
     )
 
 

@@ -15,10 +15,11 @@ from dataclasses import replace
 from ...claims.made_vfs import MadeVfs
 from ...errors import HostdevError, few
 from ...sriov.state import PfState
-from .decision import VfsDecision, as_found, set_already
+from .decision import VfsDecision, as_found, mtu_asked, set_already
 from .drivers import check_driver, check_interface, check_way
 from .given_back import given_back
 from .in_use import check_made_again, check_unused
+from .interfaces import mtu_left, refuse_asked
 from .pfs import check_own_addresses, check_pf, check_rates
 
 if t.TYPE_CHECKING:
@@ -46,12 +47,15 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         return given_back(snapshot, wish, pf, made)
     check_made_again(snapshot, pf.device, made, number)
     target, notes = _target(pf, made, wish, number)
-    check_interface(pf, target, wish)
-    check_driver(pf, target)
-    check_unused(snapshot, pf, target, wish)
-    told = [*notes, *_others(pf), *_without_resources(pf, target)]
     kept = {} if made is None else made.wanted.vfs
     settings = {vf: {**kept.get(vf, {}), **wish.settings_of(vf)} for vf in range(number)}
+    asked = mtu_asked(kept, settings)
+    check_interface(pf, target, wish)
+    target, without = mtu_left(snapshot, pf, target)
+    refuse_asked(without, asked)
+    check_driver(pf, target)
+    check_unused(snapshot, pf, target, wish)
+    told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_without_resources(pf, target)]
     check_own_addresses(pf.device, settings)
     check_rates(pf.device, settings)
     wanted = PfState(
@@ -62,13 +66,16 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
         wish.eswitch,
         {vf: values for vf, values in settings.items() if values},
     )
-    original = _original(pf, made, wish)
+    original = _original(pf, made, wish, asked)
     after = MadeVfs(pf.address, pf.device.identity, wanted, original, wish.persist, wish.allow)
     return VfsDecision(pf, target, made, after, tuple(told))
 
 
-def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish) -> PfState:
-    """How the PF was before we came. Of what is asked for only now it is how that is now."""
+def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish, mtu_of: t.Collection[int]) -> PfState:
+    """How the PF was before we came. Of what is asked for only now it is how that is now.
+
+    Of the VFs of which an MTU is asked for now one may have had no interface then.
+    """
     if made is None:
         return as_found(pf)
     original = made.original
@@ -76,7 +83,9 @@ def _original(pf: Pf, made: MadeVfs | None, wish: VfsWish) -> PfState:
         original = replace(original, mtu=pf.present.mtu)
     if wish.eswitch is not None and original.eswitch is None:
         original = replace(original, eswitch=pf.present.eswitch)
-    return original
+    mtus = {vf: {"mtu": pf.present.vfs.get(vf, {}).get("mtu")} for vf in mtu_of if vf < original.number}
+    late = {vf: {**mtu, **original.vfs.get(vf, {})} for vf, mtu in mtus.items() if mtu["mtu"] is not None}
+    return replace(original, vfs={**original.vfs, **late}) if late else original
 
 
 def _others(pf: Pf) -> t.Iterator[str]:

@@ -213,6 +213,33 @@ def test_who_waits_for_a_devices_lock_is_noted_and_nobody_waits_a_second_time(lo
         SysfsWriter(locked.tree)(UNBIND, VF1, 0.05)
 
 
+def write_of(root, process, path, flags):
+    """A process (sh) that has the file open with these flags of open(2)."""
+    folder = root / f"proc/{process}"
+    (folder / "fd").mkdir(parents=True)
+    (folder / "fdinfo").mkdir()
+    (folder / "comm").write_text("sh\n")
+    os.symlink(path, folder / "fd/1")
+    (folder / "fdinfo/1").write_text(f"pos:\t0\nflags:\t{flags:08o}\nmnt_id:\t30\n")
+
+
+def test_whoever_writes_to_the_pf_of_a_locked_vf_or_to_a_driver_is_named(locked):
+    device = read_device(locked.tree, VF1)
+    folder = device.path.rpartition("/")[0]
+    other = device.path.replace(VF1, "0000:01:00.0").replace("0000:00:10.0", "0000:00:13.0")
+    write_of(locked.root, 81, f"{folder}/0000:01:00.0/sriov_numvfs", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    write_of(locked.root, 82, f"{folder}/0000:01:00.0/sriov_numvfs", os.O_RDONLY)
+    write_of(locked.root, 83, f"{other}/sriov_numvfs", os.O_WRONLY)
+    write_of(locked.root, 84, UNBIND, os.O_RDWR)
+    write_of(locked.root, 85, f"{folder}/0000:01:00.0/config", os.O_RDWR)
+    (use,) = hung_uses(locked.tree, [device])
+    told = [part for part in use.detail.split("; ") if "writes to" in part]
+    assert told == [
+        f"process 81 (sh) writes to {folder}/0000:01:00.0/sriov_numvfs",
+        f"process 84 (sh) writes to {UNBIND}",
+    ]
+
+
 def test_a_device_whose_lock_is_let_go_is_as_any_other(locked):
     assert read_device(locked.tree, VF1).driver_override == "unreadable"
     let_go(locked.root / f"sys/bus/pci/devices/{VF1}/driver_override")

@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import physical_functions
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.vfs import VfsRun
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import (
     FOLDER,
@@ -29,6 +31,26 @@ def host(tmp_path):
 @pytest.fixture
 def bare(host):
     return without_vfs(host)
+
+
+def test_a_write_that_hangs_names_the_vf_that_has_lost_its_links(bare, monkeypatch):
+    """Somebody opens it once all have been asked; the kernel says in its log which one it waits for."""
+    bare.set_vfs(4)
+
+    def opened(_run, _pf, _record):
+        bare.kernel.load_module("vfio-pci")
+        bare.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
+        bare.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
+        bare.kernel.opens(77, "dpdk-testpmd", [VF.format(2)])
+
+    line = f"vfio-pci {VF.format(2)}: Relaying device request to user (#0)"
+    monkeypatch.setattr(VfsRun, "_ask", opened)
+    monkeypatch.setattr(physical_functions, "lines_about", lambda _tree, device: [line] if device in line else [])
+    error = refused(lambda: bare.set_vfs(2))
+    assert error.code == "vfs_hang"
+    assert f"hangs in the kernel until VF {VF.format(2)} is let go" in error.found
+    assert error.details["vfs"] == [VF.format(number) for number in (2, 4, 6)]
+    assert made(bare)[IGB_PF]["wanted"]["number"] == 2
 
 
 def test_vfs_of_others_are_left_and_told(host):

@@ -373,6 +373,7 @@ class VfsRuns:
     def carry_out(self, _decisions, record):
         elsewhere = (replace(made, address=f"{address[:-1]}7") for address, made in record.tracker.made_vfs.items())
         record.tracker.made_vfs = {made.address: made for made in elsewhere}
+        return []
 
 
 def test_each_pf_is_decided_on_with_the_record_as_it_is_by_then():

@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import shlex
 import socket
 import stat
@@ -131,9 +130,8 @@ def test_what_is_being_written_has_a_name_by_which_the_next_run_knows_it_as_left
 
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(file, tmp_path, full_disk):
     file.write(whole())
-    full_disk(100)
-    error = refused(file.write, Record())
-    full_disk(resource.RLIM_INFINITY)
+    with full_disk(100):
+        error = refused(file.write, Record())
     assert (error.code, error.subject, error.found) == ("record_unwritable", file.path, "[Errno 27] File too large")
     assert Path(file.path).read_bytes() == Path(file.copy_path).read_bytes() == whole().as_bytes()
     assert sorted(os.listdir(tmp_path / "facts.d")) == ["hostdev.fact", "hostdev.fact.last-good"]
@@ -142,9 +140,8 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(file, tmp_
 def test_a_full_disk_stops_a_claim_before_its_first_step(lab_host, full_disk):
     lab_host.claim(NIC, owner="dpdk0")
     before, log = lab_host.kept_state(), list(lab_host.kernel.log)
-    full_disk(100)  # the lock's file is smaller
-    error = refused(lab_host.claim, NIC)
-    full_disk(resource.RLIM_INFINITY)
+    with full_disk(100):  # the lock's file is smaller
+        error = refused(lab_host.claim, NIC)
     assert (error.code, error.found) == ("record_unwritable", "[Errno 27] File too large")
     assert lab_host.kept_state() == before
     assert lab_host.kernel.log == log

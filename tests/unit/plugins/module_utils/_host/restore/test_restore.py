@@ -9,13 +9,13 @@ import contextlib
 import itertools
 import json
 import os
-import resource
+import signal
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore, told_when_time_is_up
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
@@ -391,8 +391,8 @@ def test_the_journal_of_vfs_is_told_and_what_is_on_record_comes_back(lab_host, m
 
 def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, full_disk):
     Reboots(disk_host).start({"04": "06"})
-    full_disk(400)
-    restore = restored(disk_host)
+    with full_disk(400):
+        restore = restored(disk_host)
     assert [failure.error.code for failure in restore.failed] == ["record_unwritable"]
     assert binding(disk_host, "0000:06:00.0") == VFIO
 
@@ -400,8 +400,8 @@ def test_a_record_that_cannot_be_written_keeps_no_device(disk_host, full_disk):
 def test_a_record_that_cannot_be_written_keeps_no_vfs(vfs_host, full_disk):
     Reboots(vfs_host).start()
     before = vfs_host.record
-    full_disk(400)
-    restore = restored(vfs_host)
+    with full_disk(400):
+        restore = restored(vfs_host)
     assert not restore.failed
     assert any("File too large" in warning for warning in restore.warnings)
     assert [binding(vfs_host, VF.format(number)) for number in (0, 2)] == [VFIO, VFIO]
@@ -413,10 +413,10 @@ def test_a_journal_of_vfs_that_cannot_be_settled_keeps_no_vfs(lab_host, monkeypa
     lab_host.set_vfs(4, take_over=True, persist=True)
     killed_at(lab_host, monkeypatch, "drive", 2)
     Reboots(lab_host).start()
-    full_disk(400)
-    assert not restored(lab_host).failed
+    with full_disk(400):
+        restore = restored(lab_host)
+    assert not restore.failed
     assert len(vfs(lab_host)) == 4
-    full_disk(resource.RLIM_INFINITY)
     assert lab_host.flow().reconcile().failed == []
     assert "vfs_journal" not in lab_host.record
 
@@ -489,3 +489,21 @@ def test_a_defect_of_ours_is_told_and_strangers_are_let_go_all_the_same(disk_hos
     told = reasons(restored(disk_host))
     assert [text for text in told.values() if "ZeroDivisionError: nobody thought of this" in text]
     assert binding(disk_host, NVME) == OWN
+
+
+def test_a_restore_whose_time_is_up_says_so_and_lets_strangers_go(disk_host, monkeypatch):
+    def slow(*_arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it went on")
+
+    Reboots(disk_host).start()
+    (path,) = disk_host.root.glob(f"sys/devices/*/*/{NVME}/subsystem_device")
+    path.write_text("0x1999\n")
+    monkeypatch.setattr(Restore, "_bring_back", slow)
+    before = signal.getsignal(signal.SIGTERM)
+    with told_when_time_is_up():
+        restore = restored(disk_host)
+    assert [failure.error.code for failure in restore.failed] == ["not_restored"]
+    assert "stopped before it was through" in restore.failed[0].error.message
+    assert binding(disk_host, NVME) == OWN
+    assert signal.getsignal(signal.SIGTERM) == before

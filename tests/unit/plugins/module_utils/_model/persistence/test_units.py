@@ -31,6 +31,7 @@ Before=shutdown.target
 Type=oneshot
 RemainAfterExit=yes
 TimeoutStartSec=180
+KillMode=mixed
 ExecStart=/usr/bin/python3 -I /etc/kvm.hostdev/restore.pyz boot
 
 [Install]

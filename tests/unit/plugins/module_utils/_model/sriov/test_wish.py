@@ -31,6 +31,7 @@ def test_settings_are_read_into_one_spelling():
             "trust": False,
             "link_state": "Enable",
             "query_rss": None,
+            "mtu": "9000",
         },
         "settings",
     )
@@ -43,6 +44,7 @@ def test_settings_are_read_into_one_spelling():
         "spoof_check": True,
         "trust": False,
         "link_state": "enable",
+        "mtu": 9000,
     }
     FORM(settings, "settings")
 
@@ -58,6 +60,8 @@ def test_a_vlan_brings_its_priority_and_protocol_along():
         ({"mac": "52:54:00:12:34"}, "vfs[1].mac", "52:54:00:12:34"),
         ({"mac": "01:54:00:12:34:56"}, "vfs[1].mac", "01:54:00:12:34:56"),
         ({"mac": 525400123456}, "vfs[1].mac", "525400123456"),
+        ({"mtu": 67}, "vfs[1].mtu", "67"),
+        ({"mtu": 65536}, "vfs[1].mtu", "65536"),
         ({"vlan": 4095}, "vfs[1].vlan", "4095"),
         ({"vlan": -1}, "vfs[1].vlan", "-1"),
         ({"vlan": True}, "vfs[1].vlan", "True"),

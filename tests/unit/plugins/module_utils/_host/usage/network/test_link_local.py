@@ -30,7 +30,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made_network import (
 )
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
-from .test_kernel_links import Generic, attribute, endpoint
+from .kernel.test_links import Generic, attribute, endpoint
 
 A, B = "0000:01:00.0", "0000:02:00.0"
 EVERYWHERE = [(("eth0",), "fe80::/64"), (("eth1",), "fe80::/64")]
