@@ -24,8 +24,8 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 367,
-    "facts, libvirt": 416,
+    "facts": 369,
+    "facts, libvirt": 418,
     "unchanged claim": 323,
     "release of nothing": 281,
 }

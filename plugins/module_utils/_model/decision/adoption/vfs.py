@@ -12,6 +12,7 @@ from ...claims.made_vfs import MadeVfs
 from ...errors import few
 from ...guards.function import use_blockers
 from ...sriov.driver_settings import SPOOF_CHECK
+from ...sriov.settings import ORDINARY_MTU
 from ..vfs.decision import as_found, set_already
 
 if t.TYPE_CHECKING:
@@ -22,8 +23,8 @@ if t.TYPE_CHECKING:
     from ..vfs.decision import Pf
     from .adoption import AdoptWish
 
-# What a PF has that nobody has changed: its e-switch, and its MTU where it is of Ethernet (ETH_DATA_LEN).
-_PLAIN_ESWITCH, _PLAIN_MTU = "legacy", 1500
+_PLAIN_ESWITCH = "legacy"
+"""The mode of an e-switch that nobody has changed."""
 _ETHERNET = "0200"
 
 
@@ -61,7 +62,7 @@ def adopt_vfs(snapshot: Snapshot, wish: AdoptWish, pf: Pf) -> tuple[MadeVfs | No
     checks = _spoof_checks(pf, found)
     settings = {vf: {**set_already(found, None, vf), **(checks or {}).get(vf, {})} for vf in range(found.number)}
     ethernet = pf.device.class_id.startswith(_ETHERNET)
-    mtu = found.mtu if ethernet and found.mtu != _PLAIN_MTU else None
+    mtu = found.mtu if ethernet and found.mtu != ORDINARY_MTU else None
     wanted = replace(found, mtu=mtu, vfs={vf: values for vf, values in settings.items() if values})
     untold = (
         f"the spoof check of VFs of {pf.address} is not written down: whether the driver {pf.device.driver} makes them "
