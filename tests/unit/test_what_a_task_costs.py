@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 367,
-    "facts, libvirt": 415,
-    "unchanged claim": 323,
-    "release of nothing": 281,
+    "facts": 372,
+    "facts, libvirt": 421,
+    "unchanged claim": 326,
+    "release of nothing": 282,
 }
 
 
