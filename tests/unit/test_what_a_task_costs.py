@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 369,
-    "facts, libvirt": 418,
-    "unchanged claim": 323,
-    "release of nothing": 281,
+    "facts": 374,
+    "facts, libvirt": 424,
+    "unchanged claim": 328,
+    "release of nothing": 282,
 }
 
 

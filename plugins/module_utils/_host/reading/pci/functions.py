@@ -85,13 +85,11 @@ def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
 
 
 def read_devices_at(tree: Tree, addresses: t.Sequence[str], *, details: bool = False) -> list[PciDevice]:
-    """Those of the functions (given in sysfs spelling) that are there now; VFs are told by those PFs among them."""
+    """Those of the functions (given in sysfs spelling) that are there now; VFs are told by PFs that come before them."""
     if not addresses:
         return []
     reader = _Reader(tree, addresses, details=details)
-    devices = [device for device in map(reader.read, addresses) if device is not None]
-    vfs = {vf: of for device in devices if device.virtual_functions for vf, of in _vfs_of(device)}
-    return [device._replace(vf_of=vfs.get(device.address)) if vfs else device for device in devices]
+    return [device for device in map(reader.read, addresses) if device is not None]
 
 
 def read_device(tree: Tree, address: str) -> PciDevice | None:
@@ -103,13 +101,12 @@ def read_identified(tree: Tree, address: str) -> PciDevice | None:
     """The same, with all that tells it from others: for a VF its PF is read as well, which may take some time."""
     device = read_device(tree, address)
     pf = None if device is None or device.physical_function is None else read_device(tree, device.physical_function)
-    return device if device is None or pf is None else device._replace(vf_of=dict(_vfs_of(pf)).get(address))
+    return device if device is None or pf is None else device._replace(vf_of=_vfs_of(pf).get(address))
 
 
-def _vfs_of(pf: PciDevice) -> t.Iterator[tuple[str, VfOf]]:
-    """The VFs of a PF, each with its number."""
+def _vfs_of(pf: PciDevice) -> dict[str, VfOf]:
     identity = pf.identity
-    return ((address, VfOf(identity, number)) for number, address in enumerate(pf.virtual_functions))
+    return {address: VfOf(identity, number) for number, address in enumerate(pf.virtual_functions)}
 
 
 def read_devices_below(tree: Tree, device: PciDevice) -> list[PciDevice]:
@@ -163,6 +160,8 @@ class _Reader:
         self._without_iommu = groups_without_iommu(tree)
         self._vdpa = frozenset(tree.names(VDPA_DEVICES))
         self._overrides = read_overrides(tree, addresses)
+        self._vfs: dict[str, VfOf] = {}
+        """Of the PFs that were read, which lie before their VFs on the bus (SR-IOV 1.1, 3.3.9)."""
 
     def read(self, address: str) -> PciDevice | None:
         target = self._tree.link_target(f"{DEVICES}/{address}") or address
@@ -172,9 +171,12 @@ class _Reader:
             bus = self._buses[above] = self._bus(above)
         try:
             with self._tree.folder(f"{bus.path}/{name}") as folder:
-                return self._read(address, bus, name, folder)
+                device = self._read(address, bus, name, folder)
         except OSError:
             return None
+        if device is not None and device.virtual_functions:
+            self._vfs.update(_vfs_of(device))
+        return device
 
     def _read(self, address: str, bus: _Bus, name: str, folder: Folder) -> PciDevice | None:
         override = self._overrides.get(address)
@@ -223,6 +225,7 @@ class _Reader:
             self._tree.number(f"{path}/nvidia/current_vgpu_type") if "nvidia" in others else None,
             as_hexadecimal(folder.data("sriov_vf_device"), 4) if "sriov_vf_device" in names else None,
             pcie_serial,
+            self._vfs.get(address),
         )
 
     def _bus(self, above: str) -> _Bus:

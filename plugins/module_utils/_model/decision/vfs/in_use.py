@@ -77,7 +77,7 @@ def check_not_changing(snapshot: Snapshot, pf: PciDevice) -> None:
     beside = [
         device
         for device in devices.values()
-        if device.driver_override == UNREADABLE and device.path.rpartition("/")[0] == folder and device is not pf
+        if device.driver_override == UNREADABLE and device.path.rpartition("/")[0] == folder and device.address != pf.address
     ]
     if not beside:
         return
