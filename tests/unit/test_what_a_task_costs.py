@@ -27,7 +27,7 @@ _MOST_IMPORTED = {
     "facts": 374,
     "facts, libvirt": 424,
     "unchanged claim": 328,
-    "release of nothing": 282,
+    "release of nothing": 283,
 }
 
 

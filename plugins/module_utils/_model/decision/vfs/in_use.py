@@ -77,7 +77,9 @@ def check_not_changing(snapshot: Snapshot, pf: PciDevice) -> None:
     beside = [
         device
         for device in devices.values()
-        if device.driver_override == UNREADABLE and device.path.rpartition("/")[0] == folder and device.address != pf.address
+        if device.driver_override == UNREADABLE
+        and device.path.rpartition("/")[0] == folder
+        and device.address != pf.address
     ]
     if not beside:
         return
