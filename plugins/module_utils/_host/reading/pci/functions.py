@@ -85,7 +85,7 @@ def read_devices(tree: Tree, *, details: bool = False) -> list[PciDevice]:
 
 
 def read_devices_at(tree: Tree, addresses: t.Sequence[str], *, details: bool = False) -> list[PciDevice]:
-    """Those of the functions (given in sysfs spelling) that are there now; VFs are told by PFs that come before them."""
+    """Those of the functions (given in sysfs spelling) that are there now; VFs are told by PFs that come before."""
     if not addresses:
         return []
     reader = _Reader(tree, addresses, details=details)
