@@ -111,6 +111,7 @@ FILES: tuple[str, ...] = (
     "_host/usage/network/wireguard.py",
     "_host/usage/processes/device_nodes.py",
     "_host/usage/processes/hung.py",
+    "_host/usage/processes/locked.py",
     "_host/usage/processes/mappings.py",
     "_host/usage/processes/mediated.py",
     "_host/usage/processes/open_files.py",
