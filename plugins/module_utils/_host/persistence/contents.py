@@ -114,6 +114,7 @@ FILES: tuple[str, ...] = (
     "_host/usage/network/uses.py",
     "_host/usage/processes/device_nodes.py",
     "_host/usage/processes/hung.py",
+    "_host/usage/processes/locked.py",
     "_host/usage/processes/mappings.py",
     "_host/usage/processes/mediated.py",
     "_host/usage/processes/open_files.py",
