@@ -22,19 +22,20 @@ def restore_unit(python: str, *, storage: bool) -> str:
     """The unit that makes VFs and binds devices, before the network is set up and before libvirt.
 
     network-pre.target is reached at once unless a unit wants it and is before it (systemd.special(7)). Who has
-    `storage` claimed has each mount wait as well: local-fs-pre.target. Of file systems only / and /usr are there, so it
-    wants none of the default dependencies. A oneshot waits for ever unless it is told otherwise; the program alone is
-    told that its time is up, not whoever writes to sysfs for it.
+    `storage` claimed has each mount wait as well: local-fs-pre.target, and what looks for pools by itself. Of file
+    systems only / and /usr are there, so it wants none of the default dependencies. A oneshot waits for ever unless it
+    is told otherwise; the program alone is told that its time is up, not whoever writes to sysfs for it.
     """
-    storage_target = " local-fs-pre.target" if storage else ""
+    target = " local-fs-pre.target" if storage else ""
+    importers = " zfs-import-cache.service zfs-import-scan.service" if storage else ""
     return f"""{MARK}
 [Unit]
 Description=Bring claimed PCI devices back (kvm.hostdev)
 DefaultDependencies=no
 Conflicts=shutdown.target
-Wants=network-pre.target{storage_target}
+Wants=network-pre.target{target}
 After={_AFTER}
-Before={_BEFORE}{storage_target}
+Before={_BEFORE}{target}{importers}
 Before=shutdown.target
 
 [Service]

@@ -32,13 +32,10 @@ class Interface:
 
     def __call__(self, words):
         self.asked.append(words[3])
-        mood = self.moods.pop(0) if self.moods else None
-        if isinstance(mood, Exception):
-            raise mood
+        mood = self.moods.pop(0) if self.moods else lambda: None
         if isinstance(mood, str):
             return Answer(2, "", mood)
-        if mood is not None:
-            mood()
+        mood()
         if not (self.net / words[3]).exists():
             return Answer(1, "", f'Cannot find device "{words[3]}"')
         (self.net / words[3] / "mtu").write_text(f"{words[5]}\n")
@@ -73,12 +70,19 @@ def test_an_interface_that_goes_meanwhile_is_no_failure(interface, ip):
     assert interface.mtu is None
 
 
+def raising(error):
+    def mood():
+        raise error
+
+    return mood
+
+
 @pytest.mark.parametrize(
     ("mood", "found"),
     [
         ("Error: mtu greater than device maximum.", "mtu greater than device maximum"),
-        (TimeoutError("process 4711 has been running ip"), "process 4711"),
-        (FileNotFoundError("no program ip"), "no program ip"),
+        (raising(TimeoutError("process 4711 has been running ip")), "process 4711"),
+        (raising(FileNotFoundError("no program ip")), "no program ip"),
     ],
 )
 def test_a_refusal_names_the_vf_and_is_not_asked_again(interface, ip, mood, found):

@@ -360,7 +360,7 @@ def test_vfs_with_another_bus_number_are_made_there(off_host):
 def test_vfs_of_a_card_in_another_slot_are_made_there_and_their_domain_follows(off_host):
     off_host.set_vfs(4, take_over=True)
     off_host.claim(NIC)
-    (element,) = elements(off_host).values()
+    element = elements(off_host)[VF.format(0)]
     Reboots(off_host).start({"01": "06"}, ports={"0000:00:10.0": "0000:00:1d.0"})
     outcome = off_host.flow().reconcile()
     assert not outcome.failed

@@ -72,7 +72,11 @@ def test_mounts_wait_only_where_storage_is_claimed():
     unit, still = (section(restore_unit("/usr/bin/python3", storage=storage), "Unit") for storage in (True, False))
     assert [key for key in unit if unit[key] != still[key]] == ["Wants", "Before"]
     assert set(unit["Wants"]) - set(still["Wants"]) == {"local-fs-pre.target"}
-    assert set(unit["Before"]) - set(still["Before"]) == {"local-fs-pre.target"}
+    assert set(unit["Before"]) - set(still["Before"]) == {
+        "local-fs-pre.target",
+        "zfs-import-cache.service",
+        "zfs-import-scan.service",
+    }
 
 
 def test_nothing_that_it_waits_for_waits_for_it():
