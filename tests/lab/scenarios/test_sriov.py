@@ -113,14 +113,14 @@ def test_vfs_of_others_stay_theirs_until_they_are_taken_over(lab: Lab, before: H
     assert read_state(lab).bindings == before.bindings
 
 
-#: VLANs that the driver of a VF on the host asks for: with 28 of them igb has room for three more, of all VFs.
-_VLANS = 28
+#: VLANs that the driver of a VF on the host asks for: with these igb has room for three more, of all VFs.
+_VLANS = "seq 28 | sed 's/.*/link {} name lab&{}/' | ip -batch -"
 _MTUS = f"cat {_FOLDER}/virtfn[0-4]/net/*/mtu"
 _CROWDED = f"""
 {FUNCTIONS}
 echo {VFS[2]} > /sys/bus/pci/drivers/igbvf/unbind
 vf=$(interface {VFS[4]})
-seq {_VLANS} | sed "s/.*/link add link $vf name lab& type vlan id 20&/" | ip -batch -
+{_VLANS.format("add link '$vf'", " type vlan id 20&")}
 {_SHOW}
 {_MTUS}
 """
@@ -167,7 +167,7 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
                 shell("crowded", _CROWDED),
                 vfs("no interface", 5, autoprobe=True, vfs=[{"vf": 3, "trust": True}, {"vf": 2, "mtu": 2000}]),
                 vfs("too many", 5, autoprobe=True, vfs=[{"vf": vf, "vlan": 100 + vf} for vf in range(4)]),
-                shell("as before", f"{_SHOW}; {_MTUS}; grep -c vfs_journal {RECORD} || true"),
+                shell("as before", f"{_SHOW}; {_MTUS}; grep -c vfs_journal {RECORD}; {_VLANS.format('del', '')}"),
                 vfs("back", None),
                 shell("down", f"cat /sys/class/net/$(ls {_FOLDER}/net)/operstate"),
             ),
@@ -201,6 +201,7 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
         assert (without["code"], without["found"]) == ("vf_without_interface", "it has no driver")
         assert f"{VFS[2]}, VF 2 of {PF}" in without["subject"]
         assert error(result, "too many")["subject"].startswith(f"vlan of {VFS[3]}, VF 3 of {PF}")
+        assert "room for 31 VLANs" in error(result, "too many")["found"]
         assert lines(result, "crowded")[1:] == ["2000", "2000", "1500", "1500"]
         assert lines(result, "as before") == [*lines(result, "crowded"), "0"]
         assert result.of("down").result["stdout"].strip() == "down"
