@@ -10,6 +10,7 @@ from typing import Any
 from tests.lab import guest, topology
 from tests.lab.guest import RESTED, RESTLESS
 from tests.lab.machine import Lab
+from tests.lab.patience import stretched
 from tests.lab.play import PlayResult, play, tasks
 from tests.lab.scenarios.names import FUNCTIONS
 from tests.lab.state import RECORD, HostState, read_state
@@ -112,14 +113,23 @@ def test_vfs_of_others_stay_theirs_until_they_are_taken_over(lab: Lab, before: H
     assert read_state(lab).bindings == before.bindings
 
 
+#: VLANs that the driver of a VF on the host asks for: with these igb has room for three more, of all VFs.
+_VLANS = "seq 28 | sed 's/.*/link {} name lab&{}/' | ip -batch -"
 _MTUS = f"cat {_FOLDER}/virtfn[0-4]/net/*/mtu"
-_WITHOUT = f"echo {VFS[2]} > /sys/bus/pci/drivers/igbvf/unbind; {_SHOW}; {_MTUS}"
+_CROWDED = f"""
+{FUNCTIONS}
+echo {VFS[2]} > /sys/bus/pci/drivers/igbvf/unbind
+vf=$(interface {VFS[4]})
+{_VLANS.format("add link '$vf'", " type vlan id 20&")}
+{_SHOW}
+{_MTUS}
+"""
 
 
 def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: Lab, before: HostState) -> None:
     """The rows of the kernel's own answers: igb knows no link state, no least rate, no 802.1ad, no e-switch.
 
-    libvirt has VLANs without a priority. An MTU is of VFs with interfaces on the host.
+    libvirt has VLANs without a priority. An MTU is of VFs with interfaces on the host, and VLANs may become too many.
     """
     tagged = {"vf": 1, "vlan": 1, "qos": 2}
     interface = f"<interface type='hostdev' managed='yes'>{source(VFS[1])}</interface>"
@@ -154,9 +164,10 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
                 vfs("all", "max"),
                 vfs("with drivers", 5, autoprobe=True, vfs=mtus),
                 vfs("with drivers again", 5, autoprobe=True, vfs=mtus),
-                shell("without", _WITHOUT),
+                shell("crowded", _CROWDED),
                 vfs("no interface", 5, autoprobe=True, vfs=[{"vf": 3, "trust": True}, {"vf": 2, "mtu": 2000}]),
-                shell("as before", f"{_SHOW}; {_MTUS}; grep -c vfs_journal {RECORD} || true"),
+                vfs("too many", 5, autoprobe=True, vfs=[{"vf": vf, "vlan": 100 + vf} for vf in range(4)]),
+                shell("as before", f"{_SHOW}; {_MTUS}; grep -c vfs_journal {RECORD}; {_VLANS.format('del', '')}"),
                 vfs("back", None),
                 shell("down", f"cat /sys/class/net/$(ls {_FOLDER}/net)/operstate"),
             ),
@@ -189,8 +200,10 @@ def test_settings_are_read_back_and_what_igb_refuses_leaves_all_as_it_was(lab: L
         without = error(result, "no interface")
         assert (without["code"], without["found"]) == ("vf_without_interface", "it has no driver")
         assert f"{VFS[2]}, VF 2 of {PF}" in without["subject"]
-        assert lines(result, "without")[1:] == ["2000", "2000", "1500", "1500"]
-        assert lines(result, "as before") == [*lines(result, "without"), "0"]
+        assert error(result, "too many")["subject"].startswith(f"vlan of {VFS[3]}, VF 3 of {PF}")
+        assert "room for 31 VLANs" in error(result, "too many")["found"]
+        assert lines(result, "crowded")[1:] == ["2000", "2000", "1500", "1500"]
+        assert lines(result, "as before") == [*lines(result, "crowded"), "0"]
         assert result.of("down").result["stdout"].strip() == "down"
         assert count(lab) == 0
     finally:
@@ -205,12 +218,27 @@ _MAC_OF_VF_3 = f"""
 refused() {{ dmesg | grep 'VF 3 attempted to override'; }}
 has() {{ ip link show dev $(ls {_FOLDER}/net) | grep "vf 3 .*$1"; }}
 """
+#: VF 2 is in a guest that does not answer, and somebody writes to the PF: the kernel waits for the guest.
+_STUCK = f"""
+{FUNCTIONS}
+virsh -q start db1
+virsh -q attach-device db1 /run/lab-vf.xml
+setsid sh -c 'echo 0 > {_FOLDER}/sriov_numvfs' < /dev/null > /dev/null 2>&1 &
+await test ! -e {_FOLDER}/virtfn2
+ls {_FOLDER}
+"""
+_LET_GO = f"""
+{FUNCTIONS}
+virsh -q destroy db1
+no_vfs() {{ ! ls -d {_FOLDER}/virtfn* && cat {_FOLDER}/sriov_numvfs; }}
+await no_vfs
+"""
 
 
 def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, before: HostState) -> None:
     """A guest's, whose MAC address stays what it was set to unless it is trusted; and one in another namespace.
 
-    And the PF over which the host's route leads.
+    One that somebody removes by hand from a guest that does not answer; and the PF over which the host's route leads.
     """
     claim = {"domain": "web1", "requests": [{"name": "nic", "address": VFS[3]}], "attach": ["live"]}
     elsewhere = (
@@ -219,8 +247,11 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
     )
     interface = f"$(ls {_FOLDER}/net)"
     routed = f"ip addr add 192.0.2.1/24 dev {interface}; ip route add default via 192.0.2.254 metric 9999"
+    hostdev = f"<hostdev mode='subsystem' type='pci' managed='yes'>{source(VFS[2])}</hostdev>"
     try:
         lab.sh(_BY_HAND)
+        lab.put(hostdev, "/run/lab-vf.xml")
+        lab.sh("virsh -q define /dev/stdin", text=guest.domain_xml("db1", kernel=False))
         result = play(
             lab.inventory(),
             tasks(
@@ -241,6 +272,10 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
                     f"ip netns delete lab-vf; echo {VFS[1]} > /sys/bus/pci/drivers/igbvf/unbind; "
                     f"echo > /sys/bus/pci/devices/{VFS[1]}/driver_override",
                 ),
+                shell("stuck", _STUCK),
+                {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["devices"], "fields": ["blockers"]}},
+                vfs("stuck, five", 5),
+                shell("let go", _LET_GO),
                 shell("routed", routed),
                 vfs("host's route", 2),
                 vfs("host's route, accepted", 2, allow=["default_route"], mtu=2000),
@@ -257,6 +292,14 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
             assert f"VF 3 ({VFS[3]}): held by domain web1" in told["found"], name
         assert result.of("trust").status == "changed"
         assert f"VF 1 ({VFS[1]}): other_netns" in error(result, "namespace")["found"]
+        assert error(result, "stuck, five")["code"] == "vfs_hang"
+        devices = result.of("facts").result["ansible_facts"]["hostdev"]["devices"]
+        (of_vf,) = (str(device["blockers"]) for device in devices if device.get("address") == VFS[2])
+        for said in (of_vf, error(result, "stuck, five")["found"]):
+            for name in (VFS[2], "domain db1", "(sh) writes to", "/sriov_numvfs"):
+                assert name in said, (name, said)
+        for name in ("facts", "stuck, five"):
+            assert result.of(name).seconds < stretched(60), name
         assert error(result, "host's route")["code"] == "pf_in_use"
         assert "allow: [default_route]" in error(result, "host's route")["remedy"]
         assert result.of("host's route, accepted").status == "changed"
@@ -264,6 +307,7 @@ def test_vfs_in_use_keep_their_number_and_are_named_with_their_users(lab: Lab, b
         assert (result.of("back").status, result.of("mtu").result["stdout"].strip()) == ("changed", "1500")
         assert count(lab) == 0
     finally:
+        lab.sh("virsh -q destroy db1 2> /dev/null; virsh -q define /dev/stdin", text=guest.domain_xml("db1"))
         lab.sh(f"ip netns delete lab-vf 2> /dev/null; {_FOUR}", check=False)
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)

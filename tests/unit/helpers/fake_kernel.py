@@ -178,7 +178,7 @@ class FakeKernel:
 
         Of a process that is no guest, and has the group's node open, all of the group is taken to be.
         """
-        if not self.has_vfio(address):
+        if not self.has_vfio(address) and not any(address in vfs.values() for vfs in self._leaving.values()):
             return False
         if any(address in addresses for addresses in self._guests.values()):
             return True
@@ -381,10 +381,14 @@ class FakeKernel:
 
     def _remove_all(self, address: str, path: str, text: str) -> None:
         """One after another, until one is held: that has lost its links by then, and the lower ones are gone."""
-        vfs = {**self._leaving.pop(address, {}), **self._vfs.numbered(address)}
+        left = self._leaving.pop(address, {})
+        for vf in left.values():
+            shutil.rmtree(Path(os.path.realpath(self._device(vf))) / "vfio-dev", ignore_errors=True)
+        vfs = {**left, **self._vfs.numbered(address)}
         for number, vf in vfs.items():
             if self.held(vf):
                 self._vfs.part(address, number, vf)
+                os.unlink(self._device(vf) / "driver")
                 self._leaving[address] = {number: vf}
                 self._hanging[address] = (path, text)
                 raise TimeoutError(path)

@@ -201,6 +201,7 @@ FILES: tuple[str, ...] = (
     "_model/host/device.py",
     "_model/host/host_facts.py",
     "_model/host/inventory.py",
+    "_model/host/leaving.py",
     "_model/host/node_device.py",
     "_model/host/node_kinds.py",
     "_model/host/uses.py",

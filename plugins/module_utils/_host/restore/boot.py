@@ -56,6 +56,8 @@ DEVICE_SECONDS = 5.0
 """How long a device is waited for that is not there: the kernel has found all long before."""
 
 _PAUSE = 0.1
+# While udev renames the PF's interface nobody finds it by either name; and somebody else may be making VFs.
+_FOR_THE_MOMENT = ("vf_setting_failed", "vfs_failed", "vfs_not_as_set", "vfs_hang")
 
 
 class StoppedError(Exception):
@@ -187,8 +189,7 @@ class Restore:
                 self.warnings.extend(run.carry_out(decisions, record))
                 break
             except HostdevError as error:
-                # While udev renames the PF's interface nobody finds it by either name.
-                if attempt == 2 or error.code not in ("vf_setting_failed", "vfs_failed", "vfs_not_as_set"):
+                if attempt == 2 or error.code not in _FOR_THE_MOMENT:
                     raise
                 time.sleep(1.0)
         for decision in decisions:

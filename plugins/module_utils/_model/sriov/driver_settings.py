@@ -59,6 +59,8 @@ _ODDITIES: t.Mapping[str, tuple[Oddity, ...]] = {
         _NO_MIN_RATE,
         _NO_802_1AD,
         Oddity(("max_tx_rate",), "it has rates on the 82576 only, up to the link's speed, while the link is up"),
+        # E1000_VLVF_ARRAY_SIZE, of which one is for VLAN 0: "File exists" is what the errno reads as.
+        Oddity(("vlan",), "it has room for 31 VLANs, of all VFs and of what their own drivers ask for together"),
     ),
     "ixgbe": (
         _NO_MIN_RATE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...._model.host.device import UNREADABLE
+from ...._model.host.leaving import leaving_vfs
 from ...._model.host.uses import HostUse
 from ...hung_writes import all_hung_writes, where
 
@@ -22,14 +23,14 @@ def hung_uses(tree: Tree, devices: t.Sequence[PciDevice]) -> list[HostUse]:
     hangs: dict[str, HungWrite | None] = {one.address: None for one in devices if one.driver_override == UNREADABLE}
     hangs.update(all_hung_writes(tree))
     ours = {address: hung for address, hung in hangs.items() if hung is not None and not hung.reading}
-    details = {address: _detail(hung) for address, hung in ours.items()}
-    if len(ours) < len(hangs):
-        from .locked import locked
+    details = [(address, _detail(hung)) for address, hung in ours.items()]
+    leaving = leaving_vfs(devices)
+    if leaving or len(ours) < len(hangs):
+        from .locked import of_others
 
-        paths = {one.address: one.path for one in devices}
         others = {address: hung for address, hung in hangs.items() if address not in ours}
-        details.update(locked(tree, others, paths))
-    return [HostUse("held_by_process", address, detail) for address, detail in details.items()]
+        details.extend(of_others(tree, {one.address: one.path for one in devices}, others, leaving))
+    return [HostUse("held_by_process", address, detail) for address, detail in details]
 
 
 def _detail(hung: HungWrite) -> str:

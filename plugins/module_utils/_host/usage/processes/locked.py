@@ -11,6 +11,7 @@ import typing as t
 from ...reading.pci.functions import pci_addresses
 
 if t.TYPE_CHECKING:
+    from ...._model.host.device import PciDevice
     from ...hung_writes import HungWrite
     from ...sysfs import Tree
 
@@ -24,11 +25,22 @@ _CONTROL = re.compile(
 _FLAGS = re.compile(r"^flags:\s*([0-7]+)$", re.MULTILINE)
 
 
-def locked(
-    tree: Tree, hangs: t.Mapping[str, HungWrite | None], paths: t.Mapping[str, str]
+def of_others(
+    tree: Tree,
+    paths: t.Mapping[str, str],
+    hangs: t.Mapping[str, HungWrite | None],
+    leaving: t.Mapping[str, t.Sequence[PciDevice]],
 ) -> t.Iterator[tuple[str, str]]:
-    """In words who keeps the lock of functions, and who waits for it; `paths` are the functions' in sysfs."""
+    """By address in words who keeps the lock of functions, and who waits for it; `paths` are the functions' in sysfs.
+
+    `leaving` are by PF the VFs that come or go, if somebody writes the number of that one's VFs.
+    """
     writers = _writers(tree)
+    for pf, vfs in leaving.items():
+        for writer in writers:
+            if writer.path.endswith(f"/{pf}/sriov_numvfs"):
+                yield pf, f"{writer}, and has {', '.join(vf.address for vf in vfs)} before it"
+                yield from ((vf.address, f"the kernel adds or removes it at this moment: {writer}") for vf in vfs)
     for address, hung in hangs.items():
         told = [_LOCKED, *(str(writer) for writer in writers if writer.may_keep(paths.get(address, "")))]
         if hung is not None:

@@ -11,7 +11,7 @@ from ...claims.identity import held_device
 from ...claims.unmade_vf import pfs_of_unmade
 from ...errors import HostdevError, few
 from ...guards.function import use_blockers
-from ...host.device import UNREADABLE
+from ...host.leaving import leaving_vfs
 
 if t.TYPE_CHECKING:
     from ...claims.made_vfs import MadeVfs
@@ -65,25 +65,16 @@ def check_idle(snapshot: Snapshot, pf: PciDevice, change: str) -> None:
 
 
 def check_not_changing(snapshot: Snapshot, pf: PciDevice) -> None:
-    """Refuse a PF with a VF that the kernel is about to remove and that somebody keeps: all wait for that one.
+    """Refuse a PF of which the kernel is about to remove a VF that somebody keeps: whoever changes it waits as well.
 
-    Such a VF is on no list of the PF any more (drivers/pci/iov.c, pci_iov_remove_virtfn). Raises HostdevError with code
-    vfs_hang.
+    Raises HostdevError with code vfs_hang.
     """
-    if pf.driver_override != UNREADABLE:
+    leaving = leaving_vfs(snapshot.inventory.devices.values()).get(pf.address, ())
+    uses = snapshot.inventory.host_uses if leaving else {}
+    kept = [vf.address for vf in leaving if any(use.code == "held_by_process" for use in uses.get(vf.address, ()))]
+    if not kept:
         return
-    folder = pf.path.rpartition("/")[0]
-    devices = snapshot.inventory.devices
-    beside = [
-        device
-        for device in devices.values()
-        if device.driver_override == UNREADABLE
-        and device.path.rpartition("/")[0] == folder
-        and device.address != pf.address
-    ]
-    if not beside:
-        return
-    vfs = {device.address: list(_uses(snapshot, device.address)) for device in beside}
+    vfs = {vf: list(_uses(snapshot, vf)) for vf in kept}
     raise HostdevError(
         "vfs_hang",
         subject=pf.address,

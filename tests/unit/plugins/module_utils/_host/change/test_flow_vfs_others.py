@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -51,6 +52,35 @@ def test_a_write_that_hangs_names_the_vf_that_has_lost_its_links(bare, monkeypat
     assert f"hangs in the kernel until VF {VF.format(2)} is let go" in error.found
     assert error.details["vfs"] == [VF.format(number) for number in (2, 4, 6)]
     assert made(bare)[IGB_PF]["wanted"]["number"] == 2
+
+
+def test_a_vf_that_somebody_removes_from_a_program_that_keeps_it_is_named_with_both(bare):
+    bare.set_vfs(4)
+    bare.kernel.load_module("vfio-pci")
+    bare.kernel.store(f"/sys/bus/pci/devices/{VF.format(2)}/driver_override", "vfio-pci")
+    bare.kernel.store("/sys/bus/pci/drivers_probe", VF.format(2))
+    bare.kernel.opens(77, "dpdk-testpmd", [VF.format(2)])
+    with pytest.raises(TimeoutError):
+        bare.kernel.store(f"{FOLDER}/sriov_numvfs", "0")
+    path = f"{os.path.realpath(f'{bare.root}{FOLDER}')[len(str(bare.root)) :]}/sriov_numvfs"
+    bare.write("/proc/81/comm", "sh\n")
+    bare.write("/proc/81/fdinfo/1", "pos:\t0\nflags:\t0100001\n")
+    (bare.root / "proc/81/fd").mkdir()
+    os.symlink(path, bare.root / "proc/81/fd/1")
+
+    uses = {use.detail for use in bare.system.inventory().host_uses[IGB_PF]}
+    assert f"process 81 (sh) writes to {path}, and has {VF.format(2)} before it" in uses
+    bare.kernel.log.clear()
+    for number in (4, 2, None):
+        error = refused(lambda number=number: bare.set_vfs(number, check_mode=True))
+        assert (error.code, error.details["vfs"]) == ("vfs_hang", [VF.format(2)])
+        assert f"process 81 (sh) writes to {path}" in error.found
+        assert "process 77 (dpdk-testpmd) has /dev/vfio/" in error.found
+    assert bare.kernel.log == []
+    bare.kernel.ends(77)
+    bare.kernel.ends(81)
+    assert vfs(bare) == []
+    assert bare.set_vfs(4).changed
 
 
 def test_vfs_of_others_are_left_and_told(host):

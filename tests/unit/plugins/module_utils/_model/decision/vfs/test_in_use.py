@@ -16,7 +16,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.in
     check_pf_may_restart,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import UNREADABLE
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device, inventory, pf
@@ -45,33 +44,34 @@ def test_what_is_not_accepted_of_several_is_named():
     assert caught.value.found == "default_route: eth0"
 
 
+VF, PORT = "0000:01:10.4", "0000:00:10.0"
+WRITTEN = "the kernel adds or removes it at this moment: process 81 (sh) writes to /sys/devices/x/sriov_numvfs"
+
+
 def below(port, address, made=device, **fields):
     return made(address, path=f"/sys/devices/pci0000:00/{port}/{address}", **fields)
 
 
-VF, PORT = "0000:01:10.4", "0000:00:10.0"
-LOCKED = "somebody keeps the device's lock in the kernel; process 81 (sh) writes to /sys/devices/x/sriov_numvfs"
-
-
 @pytest.mark.parametrize(
-    ("pf_override", "vf_override", "port", "refused"),
+    ("port", "fields", "uses", "refused"),
     [
-        (UNREADABLE, UNREADABLE, PORT, True),
-        (UNREADABLE, "vfio-pci", PORT, False),  # such as while its driver's probe takes its time
-        (None, UNREADABLE, PORT, False),
-        (UNREADABLE, UNREADABLE, "0000:00:11.0", False),
+        (PORT, {}, [HostUse("held_by_process", VF, WRITTEN)], True),
+        (PORT, {}, [], False),  # such as in a guest that has both
+        (PORT, {"product_id": "10d3"}, [HostUse("held_by_process", VF, WRITTEN)], False),
+        (PORT, {"driver": "vfio-pci"}, [HostUse("held_by_process", VF, WRITTEN)], False),
+        (PORT, {"physical_function": "0000:01:00.0"}, [HostUse("held_by_process", VF, WRITTEN)], False),
+        ("0000:00:11.0", {}, [HostUse("held_by_process", VF, WRITTEN)], False),
     ],
 )
-def test_a_pf_with_a_vf_that_the_kernel_waits_for_is_left_and_all_are_named(pf_override, vf_override, port, refused):
+def test_a_pf_with_a_vf_that_the_kernel_waits_for_is_left_and_all_are_named(port, fields, uses, refused):
     """The VF has no link to its PF any more, so that it is known by what it has in common with that one."""
-    card = below(PORT, "0000:01:00.0", pf, driver_override=pf_override)
-    leaving = below(port, VF, driver=None, driver_override=vf_override)
-    there = inventory(card, leaving, host_uses=[HostUse("held_by_process", VF, LOCKED)])
+    card = below(PORT, "0000:01:00.0", pf, vf_product_id="10ca")
+    leaving = below(port, VF, **{"driver": None, "product_id": "10ca", **fields})
+    there = inventory(card, leaving, host_uses=uses)
     if not refused:
         return check_not_changing(Snapshot(there, Tracker()), card)
     with pytest.raises(HostdevError) as caught:
         check_not_changing(Snapshot(there, Tracker()), card)
     assert (caught.value.code, caught.value.subject) == ("vfs_hang", card.address)
-    assert f"waits for {VF} (held_by_process: somebody keeps" in caught.value.found
-    assert "process 81 (sh)" in caught.value.found
+    assert f"waits for {VF} (held_by_process: {WRITTEN})" in caught.value.found
     return None
