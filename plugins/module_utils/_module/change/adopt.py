@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._host.change.flow import Flow
 from ..._model.decision.adoption.adoption import AdoptWish
 from ..._model.errors import HostdevError
 from ..._model.values import is_unicode
-from .changing import changing_system, keeper, tell_warnings
+from .changing import flow, tell_warnings
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -36,15 +35,7 @@ def adopt(module: AnsibleModule) -> dict[str, t.Any]:
         unattached_owner=owner,
         persist=options["persist"],
     )
-    system, file = changing_system(module, needs_libvirt=bool(domains))
-    flow = Flow(
-        system,
-        file,
-        check_mode=module.check_mode,
-        lock_timeout=options["lock_timeout"],
-        keeper=keeper(module, system.tree),
-    )
-    outcome = flow.adopt(wish)
+    outcome = flow(module, needs_libvirt=bool(domains)).adopt(wish)
     tell_warnings(module, outcome)
     result = _result(outcome, check_mode=module.check_mode)
     return {**result, "diff": outcome.diff} if module._diff else result

@@ -142,14 +142,14 @@ def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
 def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
     """The flow of a module that changes the host. Raises HostdevError when it must not or cannot."""
     system, file = changing_system(module, needs_libvirt=needs_libvirt)
+    detaching = {name: module.params[name] for name in ("detach_timeout", "on_detach_timeout") if name in module.params}
     return Flow(
         system,
         file,
         check_mode=module.check_mode,
         lock_timeout=module.params["lock_timeout"],
-        detach_timeout=module.params["detach_timeout"],
-        on_detach_timeout=module.params["on_detach_timeout"],
         keeper=keeper(module, system.tree),
+        **detaching,
     )
 
 

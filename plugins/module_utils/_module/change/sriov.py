@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._host.change.flow import Flow
 from ..._model.decision.vfs.in_use import NEEDS_CARRIER
 from ..._model.errors import HostdevError
 from ..._model.requests.specs.device_spec import parse_device_specs
 from ..._model.sriov.settings import parse_settings, read_mtu
 from ..._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
-from .changing import changing_system, keeper, tell_warnings
+from .changing import flow, tell_warnings
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -43,15 +42,7 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
         allow=parse_allow(options["allow"], NEEDS_CARRIER),
         persist=options["persist"],
     )
-    system, file = changing_system(module, needs_libvirt=False)
-    flow = Flow(
-        system,
-        file,
-        check_mode=module.check_mode,
-        lock_timeout=options["lock_timeout"],
-        keeper=keeper(module, system.tree),
-    )
-    outcome = flow.set_vfs(wish)
+    outcome = flow(module, needs_libvirt=False).set_vfs(wish)
     tell_warnings(module, outcome)
     result = {
         "changed": outcome.changed,
