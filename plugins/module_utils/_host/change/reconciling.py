@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.claims.by_hand import keeping_places
-from ..._model.claims.found_again import Finder, followed, moved_in_all
+from ..._model.claims.cards.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
 from ..._model.decision.reconciling import (
     defined_functions,

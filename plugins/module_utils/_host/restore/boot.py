@@ -16,8 +16,8 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.claims.by_hand import keeping_places
-from ..._model.claims.found_again import Finder, followed, is_nowhere, moved_in_all
-from ..._model.claims.identity import pf_not_told
+from ..._model.claims.cards.found_again import Finder, followed, is_nowhere, moved_in_all
+from ..._model.claims.cards.identity import pf_not_told
 from ..._model.decision.reconciling import held_back, missing, no_pf, reconciled, vfs_wish
 from ..._model.errors import HostdevError
 from ..._model.host.device import host_driven

@@ -12,7 +12,7 @@ import sys
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ..._model.claims.found_again import described, is_it, is_nowhere
+from ..._model.claims.cards.found_again import described, is_it, is_nowhere
 from ..._model.errors import HostdevError, one_line
 from ..._model.guards.again import check_unused
 from ..._model.guest.domain import parse_layout

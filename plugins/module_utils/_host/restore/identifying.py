@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ..._model.claims.identity import not_told
+from ..._model.claims.cards.identity import not_told
 from ..._model.errors import HostdevError
 from ..._model.host.device import Binding, named_vfio
 from ..._model.plan.steps import DriverStep
@@ -22,8 +22,8 @@ from ..reading.pci.functions import read_device
 from .disks import unsettled
 
 if t.TYPE_CHECKING:
+    from ..._model.claims.cards.found_again import Finder
     from ..._model.claims.claim import Holding
-    from ..._model.claims.found_again import Finder
     from ..._model.host.device import PciDevice
     from ..change.host import ChangingHost
 

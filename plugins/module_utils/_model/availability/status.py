@@ -9,7 +9,7 @@ import contextlib
 import functools
 import typing as t
 
-from ..claims.identity import held_device, moved_devices, waiting_device
+from ..claims.cards.identity import held_device, moved_devices, waiting_device
 from ..guards.blocker import Blocker
 from ..guards.consent import Consent
 from ..guards.group import Known, blockers

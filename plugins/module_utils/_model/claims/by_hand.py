@@ -11,8 +11,8 @@ from dataclasses import replace
 from .tracker import Tracker
 
 if t.TYPE_CHECKING:
+    from .cards.found_again import Followed
     from .claim import Claim
-    from .found_again import Followed
 
 
 def keeping_places(before: Tracker, there: Followed, defined: t.Container[str]) -> Tracker:

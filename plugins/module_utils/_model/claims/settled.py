@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..host.device import host_driven, named_vfio
-from .identity import identity_mismatch
+from .cards.identity import identity_mismatch
 
 if t.TYPE_CHECKING:
     from ..host.inventory import Inventory

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..host.device import VF_NUMBER
-from .identity import held_device
+from .cards.identity import held_device
 from .same_card import is_same, pf_identity
 
 if t.TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ..address import address_order
-from ..claims.identity import as_claimed, held_device, may_be_another
+from ..claims.cards.identity import as_claimed, held_device, may_be_another
 from ..errors import few
 from ..plan.glance import at_rest
 from ..plan.plan import CLAIM, Change, Steps

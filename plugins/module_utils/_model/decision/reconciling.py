@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from ..claims.by_hand import without_places
-from ..claims.found_again import Finder, described, is_nowhere
+from ..claims.cards.found_again import Finder, described, is_nowhere
 from ..errors import HostdevError
 from ..guest.domain_uses import uses_by_address
 from ..host.device import NO_DRIVER, Binding

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.identity import identity_mismatch
+from ..claims.cards.identity import identity_mismatch
 from .blocker import Blocker, blocker
 from .registry import guards_in
 
 if t.TYPE_CHECKING:
+    from ..claims.cards.identity import Moved
     from ..claims.claim import Claim
-    from ..claims.identity import Moved
     from ..claims.set_aside import SetAside
     from ..claims.unmade_vf import UnmadeVf
     from ..host.device import PciDevice

@@ -9,7 +9,7 @@ import re
 import typing as t
 from fnmatch import fnmatchcase
 
-from ..claims.found_again import Finder
+from ..claims.cards.found_again import Finder
 from ..host.device import NO_DRIVER
 from .paths import ENABLED, MARK, PROGRAM, SETTLED
 from .wanted import STORAGE, persistent_claims, persistent_functions

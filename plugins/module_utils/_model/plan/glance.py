@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.identity import held_device
+from ..claims.cards.identity import held_device
 from ..guest.domain import PLACES
 from ..requests.guest_options import NO_OPTIONS
 from .plan import CLAIM

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..claims.identity import held_device
+from ..claims.cards.identity import held_device
 from ..errors import HostdevError
 from ..guest.domain import LIVE
 from ..host.device import NO_DRIVER, Binding, host_driven

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..availability.status import Statuses
-from ..claims.identity import identity_mismatch
+from ..claims.cards.identity import identity_mismatch
 from ..guards.function import SILENT
 from ..guest.domain import CONFIG, LIVE, PLACES
 from .differences import difference, orphaned

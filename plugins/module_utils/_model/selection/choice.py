@@ -13,7 +13,7 @@ from ..requests.wish import ClaimWish
 from .nearness import ANYWHERE, Guest
 
 if t.TYPE_CHECKING:
-    from ..claims.identity import Moved
+    from ..claims.cards.identity import Moved
     from ..claims.tracker import Tracker
     from ..guards.consent import Consent
     from ..host.inventory import Inventory

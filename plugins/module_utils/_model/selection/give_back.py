@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
+from ..claims.cards.identity import held_device
 from ..claims.claim import Claim
-from ..claims.identity import held_device
 from .group_closure import group_members, members_on_record, reassigned
 
 if t.TYPE_CHECKING:

@@ -9,8 +9,8 @@ import typing as t
 from dataclasses import replace
 
 from ..address import address_order
+from ..claims.cards.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..claims.claim import Claim, Holding
-from ..claims.identity import as_claimed, held_device, identity_mismatch, moved_devices
 from ..guards.consent import Consent
 from ..guest.domain import LIVE
 from .choice import Selection
@@ -109,7 +109,7 @@ def _holdings(
         holdings[address] = replace(held, attach=places) if held.request in named else held
         if not chosen.inventory.devices[address].vfio:
             # A held device that went back to the host, say by a reboot, may be in use there again.
-            from .refusals import check_rebind
+            from .refused.refusals import check_rebind
 
             check_rebind(chosen, address)
     return {address: holdings[address] for address in sorted(holdings, key=address_order)}
@@ -128,7 +128,7 @@ def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
         if misfit is None and device is not None:
             fit.append(address)
         elif not chosen.terms.replace_misfits:
-            from .misfits import held_device_mismatch
+            from .refused.misfits import held_device_mismatch
 
             raise held_device_mismatch(chosen, claim, request, address, misfit)
     # What an earlier run had to leave with its guest, see left_with_guest, is the first to be given back.

@@ -12,14 +12,14 @@ from ..availability.states import DeviceStates, TransitionError
 from ..errors import HostdevError
 from .group_closure import group_members
 from .matching import claim_some
-from .refusals import not_enough, refusal
+from .refused.refusals import not_enough, refusal
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.uses import DomainUse
     from ..requests.request import Request
     from .choice import Selection
-    from .remedies import Refusal
+    from .refused.remedies import Refusal
 
 
 def take(chosen: Selection, requests: t.Iterable[Request], missing: t.Mapping[str, int]) -> None:

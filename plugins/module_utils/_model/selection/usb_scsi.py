@@ -14,7 +14,7 @@ from ..errors import HostdevError, few
 from ..guards.usb_scsi import PCI_PARENT, node_guards
 from ..guest.sources import device_marks
 from ..guest.usb_scsi_xml import node_elements
-from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, listed
+from .refused.remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, listed
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner

@@ -13,8 +13,8 @@ import typing as t
 from dataclasses import replace
 
 from ...address import address_order
+from ...claims.cards.identity import moved_devices, waiting_device
 from ...claims.claim import Claim, Holding, Owner
-from ...claims.identity import moved_devices, waiting_device
 from ...guards.function import use_blockers
 from ...guest.domain import CONFIG, LIVE, PLACES
 from ...host.device import host_driven

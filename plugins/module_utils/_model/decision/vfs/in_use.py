@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...claims.identity import held_device
+from ...claims.cards.identity import held_device
 from ...claims.unmade_vf import pfs_of_unmade
 from ...errors import HostdevError, few
 from ...guards.function import use_blockers

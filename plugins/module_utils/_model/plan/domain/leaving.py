@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from ...address import address_order
-from ...claims.found_again import is_nowhere
+from ...claims.cards.found_again import is_nowhere
 from ...elements import parse_element, same_xml, sourced
 from ...guest.domain import CONFIG, LIVE, PLACES, parse_layout
 from ...guest.pci_xml import guest_place, unplaced

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ...address import address_order
-from ...claims.identity import identity_mismatch
+from ...claims.cards.identity import identity_mismatch
 from ...guest.domain import LIVE
 from ..plan import RELEASE, Change
 from ..steps import DriverStep, HostdevStep

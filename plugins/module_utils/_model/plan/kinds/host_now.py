@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...claims.identity import identity_mismatch
+from ...claims.cards.identity import identity_mismatch
 from ...guest.domain import LIVE
 
 if t.TYPE_CHECKING:

@@ -10,8 +10,15 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.found_again import Finder, described, followed
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import identity_mismatch, moved_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.cards.found_again import (
+    Finder,
+    described,
+    followed,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.cards.identity import (
+    identity_mismatch,
+    moved_devices,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.made_vfs import MadeVfs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.unmade_vf import pfs_of_unmade

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.cards.identity import identity_mismatch
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import identity_mismatch
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding

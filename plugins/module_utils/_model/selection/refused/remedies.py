@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ..errors import few
+from ...errors import few
 
 if t.TYPE_CHECKING:
-    from ..guards.blocker import Blocker
+    from ...guards.blocker import Blocker
 
 RELEASE = "`kvm.hostdev.pci_passthrough_release`"
 

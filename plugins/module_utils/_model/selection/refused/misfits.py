@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.unmade_vf import pfs_of_unmade, unmade
-from ..errors import HostdevError
-from .making_vfs import make_again
+from ...claims.unmade_vf import pfs_of_unmade, unmade
+from ...errors import HostdevError
+from ..making_vfs import make_again
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Claim
-    from ..requests.request import Request
-    from .choice import Selection
+    from ...claims.claim import Claim
+    from ...requests.request import Request
+    from ..choice import Selection
 
 _REPLACE = "set on_mismatch to replace, or release the request first"
 

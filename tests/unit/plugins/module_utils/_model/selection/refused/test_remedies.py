@@ -14,7 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses impor
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Asked
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import ANYWHERE, Guest
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.remedies import NextStep, advice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.refused.remedies import NextStep, advice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.select import select
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import (

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.identity import moved_devices
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.cards.identity import moved_devices
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift as differences
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot

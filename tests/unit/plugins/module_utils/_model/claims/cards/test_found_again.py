@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Holding
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.found_again import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.cards.found_again import (
     Finder,
     followed,
     is_nowhere,
     moved_in_all,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Holding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.elements import (
     assigned_function,

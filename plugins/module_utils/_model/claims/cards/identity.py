@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .same_card import SERIALS, function_of, pf_identity
+from ..same_card import SERIALS, function_of, pf_identity
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
-    from ..host.inventory import Inventory
-    from .claim import Holding, Owner, Waiting
-    from .tracker import Tracker
+    from ...host.device import PciDevice
+    from ...host.inventory import Inventory
+    from ..claim import Holding, Owner, Waiting
+    from ..tracker import Tracker
 
 
 class Moved(t.NamedTuple):

@@ -8,23 +8,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..claims.identity import waiting_device
-from ..claims.settled import aside_device
-from ..errors import HostdevError
-from ..guards.group import blockers
-from ..guards.record import OnRecord, record_blockers
-from ..guards.registry import GUARDS, STAYS
-from ..guards.request import request_blockers
-from ..host.device import TYPE_PF, TYPE_VDPA
-from .group_closure import consent_to, group_members
-from .making_vfs import more_vfs
-from .nearness import too_far
+from ...claims.cards.identity import waiting_device
+from ...claims.settled import aside_device
+from ...errors import HostdevError
+from ...guards.group import blockers
+from ...guards.record import OnRecord, record_blockers
+from ...guards.registry import GUARDS, STAYS
+from ...guards.request import request_blockers
+from ...host.device import TYPE_PF, TYPE_VDPA
+from ..group_closure import consent_to, group_members
+from ..making_vfs import more_vfs
+from ..nearness import too_far
 from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, listed
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
-    from ..requests.request import Request
-    from .choice import Selection
+    from ...host.device import PciDevice
+    from ...requests.request import Request
+    from ..choice import Selection
 
 _OWN_GROUP = "or put the card into a slot with a group of its own"
 _UNASKED = {TYPE_PF: "is a PF", TYPE_VDPA: "carries a vDPA device"}
@@ -82,7 +82,7 @@ def _relative_taken(chosen: Selection, device: PciDevice) -> Refusal | None:
             return Refusal(f"its {kind} {relative} is held by {whose}", [release])
     if device.total_vfs <= device.num_vfs:
         return None
-    from ..claims.unmade_vf import unmade_vfs
+    from ...claims.unmade_vf import unmade_vfs
 
     unmade = unmade_vfs(chosen.inventory, chosen.tracker).get(device.address)
     if unmade is None:

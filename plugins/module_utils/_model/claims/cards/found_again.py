@@ -12,16 +12,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ..address import PciAddress
-from ..elements import sourced
-from ..host.device import OF_PF, VF_NUMBER
-from .same_card import SERIALS, is_same, pf_identity
-from .tracker import Tracker
+from ...address import PciAddress
+from ...elements import sourced
+from ...host.device import OF_PF, VF_NUMBER
+from ..same_card import SERIALS, is_same, pf_identity
+from ..tracker import Tracker
 
 if t.TYPE_CHECKING:
-    from ..host.device import PciDevice
-    from ..host.inventory import Inventory
-    from .claim import Holding
+    from ...host.device import PciDevice
+    from ...host.inventory import Inventory
+    from ..claim import Holding
 
 
 _Mark = tuple[str, str, t.Optional[str]]
