@@ -92,7 +92,10 @@ class VfsRun:
             return pf
         others = self._host.vf_makers(device)
         max_vfs = self._host.tree.exists(f"/sys/module/{device.driver}/parameters/max_vfs")
-        return replace(pf, makers=others.makers, unread=others.unread, max_vfs=max_vfs)
+        # Several are those of its VFs in an e-switch as well.
+        own = device.interfaces if len(device.interfaces) == 1 else ()
+        addresses = [self._host.tree.text(f"{device.path}/net/{name}/address") or "" for name in own]
+        return replace(pf, makers=others.makers, unread=others.unread, max_vfs=max_vfs, addresses=addresses)
 
     def _theirs(self, snapshot: Snapshot, device: PciDevice) -> t.Iterator[tuple[int, set[str]]]:
         """By VF the settings that are libvirt's while a guest has it, and those that a claim has set."""

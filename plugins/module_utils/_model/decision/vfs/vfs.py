@@ -56,7 +56,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     check_driver(pf, target)
     check_unused(snapshot, pf, target, wish)
     told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_without_resources(pf, target)]
-    check_own_addresses(pf.device, settings)
+    check_own_addresses(pf.device, settings, pf.addresses)
     check_rates(pf.device, settings)
     wanted = PfState(
         number,
