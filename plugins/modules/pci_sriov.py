@@ -82,6 +82,8 @@ options:
     description:
       - Whether the host's own drivers take the VFs. Without, VFs have no network interface on the host, so that nothing
         there can come to use them.
+      - It is of VFs that are made. Those that are there keep the driver and the interface that they have, and a warning
+        says so.
     type: bool
     default: false
   mtu:

@@ -29,6 +29,14 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
     where, specs = _specs(options)
     absent = options["state"] == "absent"
     number = _number(options, absent=absent)
+    if absent and options["vfs"]:
+        raise HostdevError(
+            "invalid_option",
+            subject="vfs",
+            found="found it with state: absent",
+            wanted="one of the two: absent gives back the settings that there were",
+            remedy="take vfs out",
+        )
     wish = VfsWish(
         specs,
         where,

@@ -55,7 +55,8 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     refuse_asked(without, asked)
     check_driver(pf, target)
     check_unused(snapshot, pf, target, wish)
-    told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_without_resources(pf, target)]
+    told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_interfaces_left(pf, target)]
+    told.extend(_without_resources(pf, target))
     check_own_addresses(pf.device, settings, pf.addresses)
     check_rates(pf.device, settings)
     wanted = PfState(
@@ -96,6 +97,18 @@ def _others(pf: Pf) -> t.Iterator[str]:
         yield f"{maker}: it {of_it} {pf.address}{perhaps} and may change them again: take it out there"
     for path, why in pf.unread.items():
         yield f"{path} can't be read ({why}): whether it makes VFs is not known"
+
+
+def _interfaces_left(pf: Pf, target: PfState) -> t.Iterator[str]:
+    """VFs that are there keep the driver that they have; without autoprobe no rule keeps others off its interface."""
+    if not pf.present.autoprobe or target.autoprobe is not False or target.number != pf.present.number:
+        return
+    left = [f"VF {vf}" for vf, settings in sorted(pf.present.vfs.items()) if "mtu" in settings]
+    if left:
+        yield (
+            f"{few(left)} of {pf.address} have interfaces on the host, and keep them, since autoprobe: false is of VFs "
+            "that are made anew: its network services may use them until they are claimed"
+        )
 
 
 def _without_resources(pf: Pf, target: PfState) -> t.Iterator[str]:

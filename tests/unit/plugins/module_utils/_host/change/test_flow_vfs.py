@@ -293,8 +293,18 @@ def test_the_host_s_network_services_are_kept_off_vfs_that_have_interfaces(bare)
 
 def test_vfs_without_interfaces_need_no_rules(bare):
     bare.set_vfs(2, autoprobe=True)
-    bare.set_vfs(2, autoprobe=False)
+    outcome = bare.set_vfs(3, autoprobe=False)
     assert not (bare.root / RULES).exists()
+    assert outcome.warnings == []
+
+
+def test_vfs_that_keep_their_interfaces_are_told(host):
+    """The host's drivers have them from before, and autoprobe is asked as they are made alone."""
+    outcome = host.set_vfs(4, take_over=True, check_mode=True)
+    assert "VF 0, VF 1" in outcome.warnings[0]
+    assert "autoprobe: false is of VFs that are made anew" in outcome.warnings[0]
+    assert host.set_vfs(4, take_over=True).warnings == outcome.warnings
+    assert host.set_vfs(4).warnings == []
 
 
 def test_rules_of_a_change_that_is_led_back_are_gone(bare):
