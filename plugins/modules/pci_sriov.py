@@ -84,6 +84,10 @@ options:
         there can come to use them.
       - It is of VFs that are made. Those that are there keep the driver and the interface that they have, and a warning
         says so.
+      - With it NetworkManager and systemd-networkd are kept off the interfaces of all VFs of the PF, which are to be
+        given away, by C(/etc/udev/rules.d/90-kvm-hostdev-vfs.rules) and
+        C(/etc/systemd/network/00-kvm-hostdev-vfs.network). Both files go with the VFs. An interface that the host is to
+        use itself is configured without these two.
     type: bool
     default: false
   mtu:

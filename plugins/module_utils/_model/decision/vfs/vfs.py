@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 
 _CLASS_NVME = "0108"
+_OF_THE_NETWORK = ("ip_configured", "default_route", "mgmt_nic", "ssh_nic", "network_storage", "enslaved")
 
 
 def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) -> VfsDecision:
@@ -56,7 +57,7 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     check_driver(pf, target)
     check_unused(snapshot, pf, target, wish)
     told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_interfaces_left(pf, target)]
-    told.extend(_without_resources(pf, target))
+    told += [*_without_resources(pf, target), *_services_kept_off(snapshot, pf, made, target)]
     check_own_addresses(pf.device, settings, pf.addresses)
     check_rates(pf.device, settings)
     wanted = PfState(
@@ -109,6 +110,20 @@ def _interfaces_left(pf: Pf, target: PfState) -> t.Iterator[str]:
             f"{few(left)} of {pf.address} have interfaces on the host, and keep them, since autoprobe: false is of VFs "
             "that are made anew: its network services may use them until they are claimed"
         )
+
+
+def _services_kept_off(snapshot: Snapshot, pf: Pf, made: MadeVfs | None, target: PfState) -> t.Iterator[str]:
+    """VFs that the host has in its network, as rules of ours come to keep its services off all of the PF."""
+    if not target.autoprobe or (made is not None and made.wanted.autoprobe and made.wanted.number):
+        return
+    for number, vf in enumerate(pf.device.virtual_functions):
+        uses = [use.code for use in snapshot.inventory.host_uses.get(vf, ()) if use.code in _OF_THE_NETWORK]
+        if uses:
+            yield (
+                f"VF {number} of {pf.address} is in the host's network ({', '.join(dict.fromkeys(uses))}), and "
+                "NetworkManager and systemd-networkd are kept off all its VFs by now: have it configured without them "
+                "before the next boot, or give these VFs back with state: absent"
+            )
 
 
 def _without_resources(pf: Pf, target: PfState) -> t.Iterator[str]:

@@ -307,6 +307,15 @@ def test_vfs_that_keep_their_interfaces_are_told(host):
     assert host.set_vfs(4).warnings == []
 
 
+def test_a_vf_in_the_host_s_network_that_its_services_are_kept_off_from_now_on_is_told(host, monkeypatch):
+    use = HostUse("ip_configured", VF.format(2), "IPv4 address 192.0.2.5 on enp1s0v1")
+    monkeypatch.setattr(type(host.system.inventory()), "host_uses", {VF.format(2): [use]})
+    outcome = host.set_vfs(4, take_over=True, autoprobe=True)
+    assert "VF 1 of" in outcome.warnings[0]
+    assert "(ip_configured)" in outcome.warnings[0]
+    assert host.set_vfs(4, take_over=True, autoprobe=True).warnings == []
+
+
 def test_rules_of_a_change_that_is_led_back_are_gone(bare):
     bare.links.refused["trust"] = errno.EPERM
     refused(lambda: bare.set_vfs(2, autoprobe=True, every={"trust": True}))
