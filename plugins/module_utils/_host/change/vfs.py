@@ -126,6 +126,8 @@ class VfsRun:
         changing = [decision for decision in decisions if decision.changed]
         told: list[str] = []
         if not changing:
+            # Somebody may have removed the files meanwhile, or edited them.
+            keep_off(self._host.tree, self._ended(record.tracker.made_vfs, {}).values())
             return told
         record.vfs_journal = [
             VfsJournal(one.pf.address, record.boot_id, one.way_back, one.before, one.after) for one in changing
@@ -253,6 +255,7 @@ class VfsRun:
 def note(decisions: t.Iterable[VfsDecision], files: t.Sequence[dict[str, str]], outcome: Outcome) -> None:
     """Add decisions, and the diff of files, to what came of a run."""
     outcome.diff.extend(files)
+    outcome.kept_off.extend(files)
     for decision in decisions:
         outcome.vfs.append(decision)
         outcome.warnings.extend(decision.warnings)

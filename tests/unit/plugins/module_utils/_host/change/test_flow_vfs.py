@@ -291,6 +291,22 @@ def test_the_host_s_network_services_are_kept_off_vfs_that_have_interfaces(bare)
     assert not (bare.root / NETWORK).exists()
 
 
+@pytest.mark.parametrize("path", [RULES, NETWORK])
+def test_rules_that_somebody_removed_or_edited_are_there_again(bare, path):
+    bare.set_vfs(2, autoprobe=True)
+    text = (bare.root / path).read_text()
+    (bare.root / path).unlink()
+    foretold = bare.set_vfs(2, autoprobe=True, check_mode=True)
+    assert not (bare.root / path).exists()
+    done = bare.set_vfs(2, autoprobe=True)
+    assert (foretold.changed, foretold.diff) == (True, done.diff)
+    assert (bare.root / path).read_text() == text
+    (bare.root / path).write_text(f"#{text}")
+    assert bare.set_vfs(2, autoprobe=True).changed
+    assert (bare.root / path).read_text() == text
+    assert not bare.set_vfs(2, autoprobe=True).changed
+
+
 def test_vfs_without_interfaces_need_no_rules(bare):
     bare.set_vfs(2, autoprobe=True)
     outcome = bare.set_vfs(3, autoprobe=False)
