@@ -132,12 +132,14 @@ class VfsRun:
         record.vfs_journal = [
             VfsJournal(one.pf.address, record.boot_id, one.way_back, one.before, one.after) for one in changing
         ]
-        if any(decision.changes for decision in changing):
+        begins = any(decision.changes for decision in changing)
+        if begins:
             self._file.write(record)
-            coming = [one.after for one in changing if one.after is not None]
-            keep_off(self._host.tree, [*record.tracker.made_vfs.values(), *coming])
         begun: list[VfsDecision] = []
         try:
+            if begins:
+                coming = [one.after for one in changing if one.after is not None]
+                keep_off(self._host.tree, [*record.tracker.made_vfs.values(), *coming])
             for decision in changing:
                 begun.append(decision)
                 if decision.changes:

@@ -307,6 +307,16 @@ def test_rules_that_somebody_removed_or_edited_are_there_again(bare, path):
     assert not bare.set_vfs(2, autoprobe=True).changed
 
 
+def test_rules_that_can_t_be_written_leave_nothing_begun(bare):
+    bare.write("/etc/udev/rules.d", "no folder")
+    before = bare.host_state()
+    error = refused(lambda: bare.set_vfs(2, autoprobe=True))
+    assert (error.code, error.subject) == ("vfs_failed", f"/{RULES}")
+    assert bare.host_state() == before
+    assert "vfs_journal" not in bare.record
+    assert bare.set_vfs(2).warnings == []
+
+
 def test_vfs_without_interfaces_need_no_rules(bare):
     bare.set_vfs(2, autoprobe=True)
     outcome = bare.set_vfs(3, autoprobe=False)
