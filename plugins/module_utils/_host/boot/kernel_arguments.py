@@ -136,14 +136,14 @@ def _nothing_of_ours(loader: Loader, request: ArgumentRequest, book: Book, runni
 def _agreed(book: Book) -> frozenset[str]:
     """The words that an earlier task was told to replace: that stays as long as its arguments do."""
     edits = [version.edit for record in book.files for version in record.versions]
-    return frozenset(old for edit in edits for old, _new in edit.replaced)
+    return frozenset(" ".join(old.split()) for edit in edits for old, _new in edit.replaced)
 
 
 def _may_go(book: Book, plan: ArgumentPlan, wanted: Wanted) -> frozenset[str]:
     """The words that are ours or will be, and those of others that ours stand in for: whichever way it goes."""
     replaced = (old for change in plan.changes for old, _new in change.edit.replaced)
     known = (*book.arguments, *wanted.arguments, *replaced, *_agreed(book))
-    return frozenset(word for argument in known for word in argument.split(" "))
+    return frozenset(word for argument in known for word in argument.split())
 
 
 def _present(request: ArgumentRequest, running: list[str]) -> tuple[str, ...]:

@@ -96,8 +96,21 @@ def contradictions(line: t.Sequence[str], arguments: t.Sequence[str]) -> list[tu
         if against:
             name = f"{word.partition('=')[0]}="
             pairs.append((word, next((argument for argument in against if argument.startswith(name)), against[0])))
-    pages = ((word, argument) for argument in without_force for word in pages_against(argument, line))
-    return [*pairs, *pages]
+    pages = [(word, argument) for argument in without_force for word in pages_against(argument, line)]
+    return [*pairs, *_in_their_order(pages, line)]
+
+
+def _in_their_order(pairs: t.Iterable[tuple[str, str]], line: t.Sequence[str]) -> list[tuple[str, str]]:
+    """As the words stand on the line, since in that order they are replaced, and put back."""
+    taken: set[int] = set()
+    placed: list[tuple[int, tuple[str, str]]] = []
+    for pair in sorted(pairs, key=lambda pair: " " not in pair[0]):  # which may be a part of others
+        parts = pair[0].split(" ")
+        starts = (start for start in range(len(line)) if list(line[start : start + len(parts)]) == parts)
+        place = next((start for start in starts if taken.isdisjoint(range(start, start + len(parts)))), len(line))
+        taken.update(range(place, place + len(parts)))
+        placed.append((place, pair))
+    return [pair for _place, pair in sorted(placed, key=lambda entry: entry[0])]
 
 
 def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) -> tuple[bytes, Edit]:
@@ -107,10 +120,10 @@ def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) ->
     """
     replaced: list[tuple[str, str]] = []
     for word, argument in contradictions(form.lines(data).words(data), wanted.arguments):
-        span = _find_word(data, form.lines(data).regions, word)
+        span = _find_word(data, form.lines(data).regions, word, first=is_about_pages(word))
         if span is not None and wanted.may_replace(word):
+            replaced.append((data[slice(*span)].decode("utf-8", "surrogateescape"), argument))
             data = data[: span[0]] + argument.encode("ascii") + data[span[1] :]
-            replaced.append((word, argument))
     lines = form.lines(data)
     line = lines.words(data)
     missing = tuple(argument for argument in wanted.arguments if place(argument, line) is None) if insert else ()

@@ -21,11 +21,15 @@ _ORDINARY = str(2 << 20)
 
 
 class Pages(t.NamedTuple):
-    """A number of pages: of which size, None of the default one, and the words that say so."""
+    """A number of pages: of which size, None of the default one, and the words that say so.
+
+    `of_default` says that the size is the default one, by a word or none.
+    """
 
     size: str | None
     number: str
     word: str
+    of_default: bool = False
 
 
 def is_about_pages(argument: str) -> bool:
@@ -36,14 +40,15 @@ def pages_in(line: t.Sequence[str]) -> list[Pages]:
     """All numbers of pages; that of a size right before it has both words."""
     found: list[Pages] = []
     size: str | None = None
+    of_default = True
     for index, word in enumerate(line):
         name, _equals, value = word.partition("=")
         if name in _SIZES:
-            size = _canonical(value)
+            size, of_default = _canonical(value), name == "default_hugepagesz"
         elif name == "hugepages":
             before = line[index - 1] if index else ""
             own = before.startswith("hugepagesz=")
-            found.append(Pages(size, value, f"{before} {word}" if own else word))
+            found.append(Pages(size, value, f"{before} {word}" if own else word, of_default))
     return found
 
 
@@ -61,12 +66,13 @@ def pages_against(asked: str, line: t.Sequence[str]) -> list[str]:
     if name == "default_hugepagesz":
         wanted = _canonical(value)
         other_sizes = [word for word in line if wanted not in (_default_sizes([word]) or [wanted])]
-        return other_sizes + [pages.word for pages in pages_in(line) if pages.size is None]
+        # These would be of the size asked for.
+        return other_sizes + [pages.word for pages in pages_in(line) if pages.of_default and pages.size != wanted]
     mine = pages_in(asked.split(" "))
     if not mine:
         return []
     there = pages_in(line)
-    size, number, _word = mine[0]
+    size, number = mine[0].size, mine[0].number
     if size is None:
         # Behind a size it would be of that one.
         return [pages.word for pages in there if pages.size is not None or pages.number != number]
@@ -83,7 +89,7 @@ def pages_in_force(asked: str, line: t.Sequence[str]) -> bool:
     mine = pages_in(asked.split(" "))
     if not mine:
         return True
-    size, number, _word = mine[0]
+    size, number = mine[0].size, mine[0].number
     numbers = numbers_by_size(line)
     if size is None:
         return any(pages.number == number == numbers[pages.size] for pages in pages_in(line))

@@ -34,7 +34,8 @@ def test_the_first_number_of_a_size_counts(line, numbers):
     ("asked", "line", "against"),
     [
         ("default_hugepagesz=1G", "hugepages=512", ["hugepages=512"]),
-        ("default_hugepagesz=1G", "default_hugepagesz=2M hugepages=8", ["default_hugepagesz=2M"]),
+        ("default_hugepagesz=1G", "default_hugepagesz=2M hugepages=8", ["default_hugepagesz=2M", "hugepages=8"]),
+        ("default_hugepagesz=1G", "default_hugepagesz=2M hugepagesz=2M hugepages=8", ["default_hugepagesz=2M"]),
         ("default_hugepagesz=1G", "default_hugepagesz=1024M hugepagesz=2M hugepages=8", []),
         ("hugepagesz=1G hugepages=16", "hugepagesz=1G hugepages=4", ["hugepagesz=1G hugepages=4"]),
         ("hugepagesz=1G hugepages=16", "hugepagesz=1G quiet hugepages=4", ["hugepages=4"]),
