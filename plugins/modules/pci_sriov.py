@@ -71,7 +71,8 @@ options:
     type: dict
   vfs:
     description:
-      - What is set for single VFs, each by its number C(vf), 0 for the first, with the keys of O(settings).
+      - What is set for single VFs, each by its number C(vf), 0 for the first, with the keys of O(settings). Of a VLAN's
+        number, priority and protocol what an entry leaves out is what O(settings) has.
       - While a guest has a VF as C(<interface type='hostdev'>) its MAC address and VLAN are libvirt's, and what a claim
         has set (C(network) of its request) is the claim's. These are set once the guest has let it go. So is an C(mtu)
         that was set before.
