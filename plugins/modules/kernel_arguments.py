@@ -60,6 +60,9 @@ options:
         C(intel_iommu=on). C(off), C(0), C(n), C(no) and C(false) are against what switches on, C(nopt) against C(pt),
         and C(iommu=off) against C(intel_iommu) and C(amd_iommu). Other arguments of the same name, such as a second
         C(console=), are no contradiction.
+      - Of huge pages the kernel takes the first word. So another C(default_hugepagesz=), another number of pages of the
+        same size, and a C(hugepages=) without a size where one is asked for by C(default_hugepagesz=), of which these
+        pages would be then, are against it too.
       - V(refuse) fails, and names the argument and the file that it stands in. Of two the kernel takes the last one,
         so that to add another would only be in somebody's way.
       - V(replace) puts what is asked for in its place. O(state=absent) puts the old one back there.

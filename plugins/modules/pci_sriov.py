@@ -71,7 +71,8 @@ options:
     type: dict
   vfs:
     description:
-      - What is set for single VFs, each by its number C(vf), 0 for the first, with the keys of O(settings).
+      - What is set for single VFs, each by its number C(vf), 0 for the first, with the keys of O(settings). Of a VLAN's
+        number, priority and protocol what an entry leaves out is what O(settings) has.
       - While a guest has a VF as C(<interface type='hostdev'>) its MAC address and VLAN are libvirt's, and what a claim
         has set (C(network) of its request) is the claim's. These are set once the guest has let it go. So is an C(mtu)
         that was set before.
@@ -82,6 +83,12 @@ options:
     description:
       - Whether the host's own drivers take the VFs. Without, VFs have no network interface on the host, so that nothing
         there can come to use them.
+      - It is of VFs that are made. Those that are there keep the driver and the interface that they have, and a warning
+        says so.
+      - With it NetworkManager and systemd-networkd are kept off the interfaces of all VFs of the PF, which are to be
+        given away, by C(/etc/udev/rules.d/90-kvm-hostdev-vfs.rules) and
+        C(/etc/systemd/network/00-kvm-hostdev-vfs.network). Both files go with the VFs. An interface that the host is to
+        use itself is configured without these two.
     type: bool
     default: false
   mtu:

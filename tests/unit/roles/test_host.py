@@ -144,6 +144,10 @@ CASES = {
     "own-arguments": case(
         iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages=[{"size": "2M", "count": 8}, {"size": "1G", "count": 8}]
     ),
+    "own-pages": case(kernel_arguments=["hugepagesz=1G", "hugepages=8", "hugepagesz=2M", "hugepages=8"]),
+    "default-in-words": case(
+        hugepages=[{"size": "2M", "count": 8, "default": "no"}, {"size": "1G", "count": 8, "default": "yes"}]
+    ),
     "one-argument": case(iommu_arguments="intel_iommu=on", kernel_arguments="console=ttyS0"),
     "absent": case(
         {"kernel_arguments": NEEDED, "iommu_info": IS_OFF},
@@ -315,6 +319,16 @@ def test_all_variables_reach_the_modules(outcomes):
 def test_own_arguments_for_the_iommu_take_the_place_of_the_recommended_ones(outcomes):
     arguments = outcomes["own-arguments"].options("kernel_arguments")["arguments"]
     assert arguments == ["amd_iommu=pgtbl_v2", "hugepagesz=2M", "hugepages=8", "hugepagesz=1G", "hugepages=8"]
+
+
+def test_two_sizes_of_pages_may_have_the_same_number_among_own_arguments(outcomes):
+    arguments = outcomes["own-pages"].options("kernel_arguments")["arguments"]
+    assert arguments[-4:] == ["hugepagesz=1G", "hugepages=8", "hugepagesz=2M", "hugepages=8"]
+
+
+def test_a_word_for_false_makes_no_size_the_default(outcomes):
+    arguments = outcomes["default-in-words"].options("kernel_arguments")["arguments"]
+    assert [word for word in arguments if word.startswith("default")] == ["default_hugepagesz=1G"]
 
 
 def test_one_argument_may_stand_without_a_list(outcomes):

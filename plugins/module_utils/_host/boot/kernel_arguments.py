@@ -11,6 +11,7 @@ import typing as t
 from ..._model.boot.arguments import contradicts, in_force, kernels_own, place, words
 from ..._model.boot.book import Book
 from ..._model.boot.editing import Wanted
+from ..._model.boot.huge_pages import pages_against
 from ..._model.boot.planning import plan_arguments
 from ..._model.errors import HostdevError
 from .carrying_out import Change, read_book, remove_book, unwritable
@@ -108,7 +109,8 @@ def _check_earlier(request: ArgumentRequest, book: Book) -> None:
         return
     for argument in request.arguments:
         for earlier in book.arguments:
-            if contradicts(argument, earlier) or contradicts(earlier, argument):
+            pages = pages_against(argument, earlier.split(" "))
+            if pages or contradicts(argument, earlier) or contradicts(earlier, argument):
                 raise HostdevError(
                     "argument_contradicted",
                     subject="arguments",
@@ -134,14 +136,14 @@ def _nothing_of_ours(loader: Loader, request: ArgumentRequest, book: Book, runni
 def _agreed(book: Book) -> frozenset[str]:
     """The words that an earlier task was told to replace: that stays as long as its arguments do."""
     edits = [version.edit for record in book.files for version in record.versions]
-    return frozenset(old for edit in edits for old, _new in edit.replaced)
+    return frozenset(" ".join(old.split()) for edit in edits for old, _new in edit.replaced)
 
 
 def _may_go(book: Book, plan: ArgumentPlan, wanted: Wanted) -> frozenset[str]:
     """The words that are ours or will be, and those of others that ours stand in for: whichever way it goes."""
-    ours = {word for argument in (*book.arguments, *wanted.arguments) for word in argument.split(" ")}
-    replaced = {old for change in plan.changes for old, _new in change.edit.replaced}
-    return frozenset(ours | replaced | _agreed(book))
+    replaced = (old for change in plan.changes for old, _new in change.edit.replaced)
+    known = (*book.arguments, *wanted.arguments, *replaced, *_agreed(book))
+    return frozenset(word for argument in known for word in argument.split())
 
 
 def _present(request: ArgumentRequest, running: list[str]) -> tuple[str, ...]:

@@ -41,7 +41,8 @@ class Outcome:
     and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for. `moved` are the present
     addresses by those that were on record, `failed` what could not be brought back to the record, `kept` the diff of
     the files that bring devices back, `adoption` what was written down of a host where that was done by hand.
-    `let_go` are functions that were kept from the host's drivers at boot for nobody.
+    `let_go` are functions that were kept from the host's drivers at boot for nobody, `kept_off` is the diff of
+    the files that keep the host's network services off VFs.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Outcome:
     kept: list[dict[str, str]] = field(default_factory=list)
     adoption: Adoption | None = None
     let_go: list[DriverStep] = field(default_factory=list)
+    kept_off: list[dict[str, str]] = field(default_factory=list)
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
@@ -73,5 +75,6 @@ class Outcome:
     @property
     def changed(self) -> bool:
         done = self.recovered or self.mended or bool(self.cleaned or self.stopped or self.moved)
-        done = done or bool(self.let_go or self.kept) or (self.adoption is not None and self.adoption.changed)
+        done = done or bool(self.let_go or self.kept or self.kept_off)
+        done = done or (self.adoption is not None and self.adoption.changed)
         return done or any(plan.changed for plan in self.plans) or any(pf.changed for pf in self.vfs)

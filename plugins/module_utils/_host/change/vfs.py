@@ -92,7 +92,10 @@ class VfsRun:
             return pf
         others = self._host.vf_makers(device)
         max_vfs = self._host.tree.exists(f"/sys/module/{device.driver}/parameters/max_vfs")
-        return replace(pf, makers=others.makers, unread=others.unread, max_vfs=max_vfs)
+        # Several are those of its VFs in an e-switch as well.
+        own = device.interfaces if len(device.interfaces) == 1 else ()
+        addresses = [self._host.tree.text(f"{device.path}/net/{name}/address") or "" for name in own]
+        return replace(pf, makers=others.makers, unread=others.unread, max_vfs=max_vfs, addresses=addresses)
 
     def _theirs(self, snapshot: Snapshot, device: PciDevice) -> t.Iterator[tuple[int, set[str]]]:
         """By VF the settings that are libvirt's while a guest has it, and those that a claim has set."""
@@ -123,16 +126,20 @@ class VfsRun:
         changing = [decision for decision in decisions if decision.changed]
         told: list[str] = []
         if not changing:
+            # Somebody may have removed the files meanwhile, or edited them.
+            keep_off(self._host.tree, self._ended(record.tracker.made_vfs, {}).values())
             return told
         record.vfs_journal = [
             VfsJournal(one.pf.address, record.boot_id, one.way_back, one.before, one.after) for one in changing
         ]
-        if any(decision.changes for decision in changing):
+        begins = any(decision.changes for decision in changing)
+        if begins:
             self._file.write(record)
-            coming = [one.after for one in changing if one.after is not None]
-            keep_off(self._host.tree, [*record.tracker.made_vfs.values(), *coming])
         begun: list[VfsDecision] = []
         try:
+            if begins:
+                coming = [one.after for one in changing if one.after is not None]
+                keep_off(self._host.tree, [*record.tracker.made_vfs.values(), *coming])
             for decision in changing:
                 begun.append(decision)
                 if decision.changes:
@@ -250,6 +257,7 @@ class VfsRun:
 def note(decisions: t.Iterable[VfsDecision], files: t.Sequence[dict[str, str]], outcome: Outcome) -> None:
     """Add decisions, and the diff of files, to what came of a run."""
     outcome.diff.extend(files)
+    outcome.kept_off.extend(files)
     for decision in decisions:
         outcome.vfs.append(decision)
         outcome.warnings.extend(decision.warnings)

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ..errors import HostdevError
+from .huge_pages import pages_against, pages_in_force
 
 # What boot loaders' files take without quotes. Values go raw into a script of GRUB, and through a shell on the way.
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:=/@+-]+")
@@ -41,17 +42,23 @@ def check_arguments(words: t.Sequence[str]) -> tuple[str, ...]:
             )
         for other in arguments:
             if contradicts(word, other) or contradicts(other, word):
-                raise HostdevError(
-                    "invalid_argument",
-                    subject=f"arguments[{index}]",
-                    found=f"{word} contradicts {other}",
-                    wanted="one of the two",
-                )
+                raise _contradiction(index, word, other)
         if word.startswith("hugepages=") and index and words[index - 1].startswith("hugepagesz="):
-            arguments[-1] = f"{words[index - 1]} {word}"
-        else:
-            arguments.append(word)
+            word = f"{arguments.pop()} {word}"
+        against = pages_against(word, " ".join(arguments).split(" "))
+        if against:
+            raise _contradiction(index, word, against[0])
+        arguments.append(word)
     return tuple(dict.fromkeys(arguments))
+
+
+def _contradiction(index: int, word: str, other: str) -> HostdevError:
+    return HostdevError(
+        "invalid_argument",
+        subject=f"arguments[{index}]",
+        found=f"{word} contradicts {other}",
+        wanted="one of the two",
+    )
 
 
 def place(argument: str, line: t.Sequence[str]) -> int | None:
@@ -83,9 +90,9 @@ def contradicts(asked: str, other: str) -> bool:
 
 
 def in_force(asked: str, line: t.Sequence[str]) -> bool:
-    """Whether a kernel that is booted with the line goes by the argument: the last of a name wins."""
+    """Whether a kernel booted with the line goes by the argument: the last of a name wins, of pages the first."""
     last = place(asked, line)
-    if last is None:
+    if last is None or not pages_in_force(asked, line):
         return False
     name = _parts(asked)[0]
     return not any(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ..errors import HostdevError
 from .arguments import contradicts, in_force, place, words
+from .huge_pages import is_about_pages, pages_against
 
 _FOR_INIT = re.compile(rb"(?<![^ \t\r\n\0])--(?![^ \t\r\n\0])")  # parse_args() in kernel/params.c
 _PART_OF_A_WORD = re.compile(rb"[A-Za-z0-9_.,:=/@+$-]")
@@ -95,7 +96,21 @@ def contradictions(line: t.Sequence[str], arguments: t.Sequence[str]) -> list[tu
         if against:
             name = f"{word.partition('=')[0]}="
             pairs.append((word, next((argument for argument in against if argument.startswith(name)), against[0])))
-    return pairs
+    pages = [(word, argument) for argument in without_force for word in pages_against(argument, line)]
+    return [*pairs, *_in_their_order(pages, line)]
+
+
+def _in_their_order(pairs: t.Iterable[tuple[str, str]], line: t.Sequence[str]) -> list[tuple[str, str]]:
+    """As the words stand on the line, since in that order they are replaced, and put back."""
+    taken: set[int] = set()
+    placed: list[tuple[int, tuple[str, str]]] = []
+    for pair in sorted(pairs, key=lambda pair: " " not in pair[0]):  # which may be a part of others
+        parts = pair[0].split(" ")
+        starts = (start for start in range(len(line)) if list(line[start : start + len(parts)]) == parts)
+        place = next((start for start in starts if taken.isdisjoint(range(start, start + len(parts)))), len(line))
+        taken.update(range(place, place + len(parts)))
+        placed.append((place, pair))
+    return [pair for _place, pair in sorted(placed, key=lambda entry: entry[0])]
 
 
 def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) -> tuple[bytes, Edit]:
@@ -105,10 +120,10 @@ def edited(form: Format, data: bytes, wanted: Wanted, *, insert: bool = True) ->
     """
     replaced: list[tuple[str, str]] = []
     for word, argument in contradictions(form.lines(data).words(data), wanted.arguments):
-        span = _find_word(data, form.lines(data).regions, word)
+        span = _find_word(data, form.lines(data).regions, word, first=is_about_pages(word))
         if span is not None and wanted.may_replace(word):
+            replaced.append((data[slice(*span)].decode("utf-8", "surrogateescape"), argument))
             data = data[: span[0]] + argument.encode("ascii") + data[span[1] :]
-            replaced.append((word, argument))
     lines = form.lines(data)
     line = lines.words(data)
     missing = tuple(argument for argument in wanted.arguments if place(argument, line) is None) if insert else ()
@@ -145,8 +160,10 @@ def restored(form: Format, data: bytes, edit: Edit) -> bytes:
     else:
         for argument in reversed(edit.added):
             data = _without(form, data, argument)
-    for old, new in reversed(edit.replaced):
-        span = _find_word(data, form.lines(data).regions, new)
+    # Of pages the first word counts, and was replaced; of others the last one.
+    pages = [pair for pair in edit.replaced if is_about_pages(pair[1])]
+    for old, new in (*pages, *(pair for pair in reversed(edit.replaced) if pair not in pages)):
+        span = _find_word(data, form.lines(data).regions, new, first=is_about_pages(new))
         if span is not None:
             data = data[: span[0]] + old.encode("utf-8", "surrogateescape") + data[span[1] :]
     return data if data == before else form.finished(data)
@@ -166,13 +183,17 @@ def _without(form: Format, data: bytes, argument: str) -> bytes:
     return data[:start] + data[end:]
 
 
-def _find_word(data: bytes, regions: t.Iterable[tuple[int, int]], word: str) -> tuple[int, int] | None:
-    """Where a word, or several one behind the other, stands last in the regions."""
+def _find_word(
+    data: bytes, regions: t.Iterable[tuple[int, int]], word: str, *, first: bool = False
+) -> tuple[int, int] | None:
+    """Where a word, or several one behind the other, stands last in the regions, or first."""
     pattern = rb"[ \t]+".join(re.escape(part.encode("utf-8", "surrogateescape")) for part in word.split(" "))
     found = None
     for start, end in regions:
         for match in re.finditer(rb"(?<![^ \t\r\n\0])" + pattern + rb"(?![^ \t\r\n\0])", data[start:end]):
             found = start + match.start(), start + match.end()
+            if first:
+                return found
     return found
 
 

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
 MAX = "max"
 _VF_KEYS = ("vf", *NAMES)
+_VLAN = ("vlan", "qos", "vlan_protocol")
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,13 @@ def parse_number(value: object) -> int | None:
     return values.number(value, "number", f"a number of VFs, 0 or more, or {MAX}", 0, "invalid_option")
 
 
-def parse_vfs(entries: t.Sequence[t.Mapping[t.Any, object]], number: int | None) -> dict[int, Settings]:
-    """Settings by the VF's number. Raises HostdevError for one that is there twice, or is none of so many."""
+def parse_vfs(
+    entries: t.Sequence[t.Mapping[t.Any, object]], number: int | None, every: Settings | None = None
+) -> dict[int, Settings]:
+    """Settings by the VF's number, over `every`, those of all. Raises HostdevError.
+
+    So it does for a VF that is there twice, or is none of so many.
+    """
     vfs: dict[int, Settings] = {}
     places: dict[int, str] = {}
     for index, entry in enumerate(entries):
@@ -84,10 +90,17 @@ def parse_vfs(entries: t.Sequence[t.Mapping[t.Any, object]], number: int | None)
                 wanted=f"a VF from 0 to {number - 1}" if number else "no VF, since there shall be none",
                 remedy=f"set number to {vf + 1} or more, or take {path} out",
             )
-        settings = parse_settings({key: value for key, value in entry.items() if key != "vf"}, path)
-        vfs[vf], places[vf] = settings, path
+        given = {key: value for key, value in entry.items() if key != "vf" and value is not None}
+        vfs[vf], places[vf] = parse_settings({**_vlan_of(every or {}, given), **given}, path), path
     _check_macs(vfs, places)
     return vfs
+
+
+def _vlan_of(every: Settings, given: t.Mapping[t.Any, object]) -> Settings:
+    """What an entry about its VF's VLAN leaves out of the three that the kernel takes together, if it takes one."""
+    if str(given.get("vlan")) == "0" or not given.keys() & _VLAN:
+        return {}
+    return {name: every[name] for name in _VLAN if name in every}
 
 
 def _check_macs(vfs: t.Mapping[int, Settings], places: t.Mapping[int, str]) -> None:

@@ -28,13 +28,22 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
     where, specs = _specs(options)
     absent = options["state"] == "absent"
     number = _number(options, absent=absent)
+    if absent and options["vfs"]:
+        raise HostdevError(
+            "invalid_option",
+            subject="vfs",
+            found="found it with state: absent",
+            wanted="one of the two: absent gives back the settings that there were",
+            remedy="take vfs out",
+        )
+    every = parse_settings(options["settings"] or {}, "settings")
     wish = VfsWish(
         specs,
         where,
         number=number,
         absent=absent,
-        every=parse_settings(options["settings"] or {}, "settings"),
-        vfs=parse_vfs(options["vfs"], number),
+        every=every,
+        vfs=parse_vfs(options["vfs"], number, every),
         autoprobe=options["autoprobe"],
         mtu=None if options["mtu"] is None else read_mtu(options["mtu"], "mtu"),
         eswitch=options["eswitch_mode"],

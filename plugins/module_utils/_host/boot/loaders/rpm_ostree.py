@@ -95,7 +95,9 @@ def _changes(now: list[str], wanted: list[str]) -> list[str]:
         else:
             new.append(word)
     options = []
-    for word in list(gone):
+    # A number of pages goes behind its size, which is appended.
+    sized = any(word.startswith("hugepagesz=") for word in new)
+    for word in [word for word in gone if not (sized and word.startswith("hugepages="))]:
         name = word.partition("=")[0]
         substitute = next((other for other in new if other.partition("=")[0] == name and "=" in other), None)
         if substitute is not None and "=" in word:

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ..arguments import kernels_own, words
+from ..huge_pages import numbers_by_size
 
 # Not 30_os-prober, whose kernels are other systems', nor 20_linux_xen, whose lines are Xen's.
 _BEGIN = re.compile(rb"### BEGIN (?:\S*/)?\d+_linux(?:_zfs|_proxmox)? ###")
@@ -67,6 +68,20 @@ def lost_word(old: bytes, new: bytes, may_go: t.Collection[str]) -> tuple[str, s
             found_out = name in _FOUND_OUT and any(other.startswith(name) for other in now)
             if word not in now and word not in may_go and not found_out and word not in ("ro", "rw"):
                 return line.kernel, word
+        lost = _lost_pages(line, lines, may_go)
+        if lost is not None:
+            return line.kernel, lost
+    return None
+
+
+def _lost_pages(line: LinuxLine, lines: t.Iterable[LinuxLine], may_go: t.Collection[str]) -> str | None:
+    """A number of pages that is no more what it was, or none at all, since a size stands before it now."""
+    if line.recovery:
+        return None
+    for size, number in numbers_by_size(line.arguments).items():
+        now = [numbers_by_size(other.arguments) for other in lines if other.kernel == line.kernel]
+        if f"hugepages={number}" not in may_go and any(numbers.get(size) != number for numbers in now):
+            return f"hugepages={number}{' of the default size' if size is None else ''}"
     return None
 
 

@@ -26,7 +26,8 @@ class Pf:
     """A PF as it was found: `most` VFs may be made now, `theirs` are by VF the settings that libvirt or a claim has.
 
     `makers` are others that make its VFs or set them, `unread` the files that may be of such, with why they could not
-    be read. `max_vfs` says whether its module has a parameter of that name.
+    be read. `max_vfs` says whether its module has a parameter of that name. `addresses` are the MAC addresses of
+    its own interface.
     """
 
     device: PciDevice
@@ -36,6 +37,7 @@ class Pf:
     makers: t.Sequence[VfMaker] = ()
     unread: t.Mapping[str, str] = field(default_factory=dict)
     max_vfs: bool = False
+    addresses: t.Collection[str] = ()
 
     @property
     def address(self) -> str:

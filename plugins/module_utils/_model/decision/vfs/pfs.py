@@ -77,20 +77,25 @@ def _check_addresses(wish: VfsWish, pfs: t.Sequence[PciDevice]) -> None:
         )
 
 
-def check_own_addresses(pf: PciDevice, settings: t.Mapping[int, Settings]) -> None:
-    """The same of what one task asks for and earlier ones did: what a task leaves out stays."""
-    seen: dict[str, int] = {}
+def check_own_addresses(
+    pf: PciDevice, settings: t.Mapping[int, Settings], pf_addresses: t.Collection[str] = ()
+) -> None:
+    """The same of what one task asks for and earlier ones did: what a task leaves out stays.
+
+    `pf_addresses` are those of the PF's own interfaces, whose frames a VF with one of them would take from the host.
+    """
+    seen = dict.fromkeys(pf_addresses, "the PF itself has")
     for vf, asked in settings.items():
         mac = asked.get("mac", NO_MAC)
         if mac != NO_MAC and mac in seen:
             raise HostdevError(
                 "invalid_option",
                 subject=f"mac of VF {vf} of {pf.address}",
-                found=f"found {mac}, which VF {seen[mac]} has, by this task or an earlier one",
+                found=f"found {mac}, which {seen[mac]}",
                 wanted="an address of its own for each VF",
                 remedy=f"give one of the two another one, or {NO_MAC} to let it choose",
             )
-        seen[mac] = vf
+        seen[mac] = f"VF {vf} has, by this task or an earlier one"
 
 
 def check_rates(pf: PciDevice, settings: t.Mapping[int, Settings]) -> None:

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 
 _CLASS_NVME = "0108"
+_OF_THE_NETWORK = ("ip_configured", "default_route", "mgmt_nic", "ssh_nic", "network_storage", "enslaved")
 
 
 def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) -> VfsDecision:
@@ -55,8 +56,9 @@ def decide_vfs(snapshot: Snapshot, wish: VfsWish, pf: Pf, made: MadeVfs | None) 
     refuse_asked(without, asked)
     check_driver(pf, target)
     check_unused(snapshot, pf, target, wish)
-    told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_without_resources(pf, target)]
-    check_own_addresses(pf.device, settings)
+    told = [*notes, *(one.warning(again=True) for one in without), *_others(pf), *_interfaces_left(pf, target)]
+    told += [*_without_resources(pf, target), *_services_kept_off(snapshot, pf, made, target)]
+    check_own_addresses(pf.device, settings, pf.addresses)
     check_rates(pf.device, settings)
     wanted = PfState(
         number,
@@ -96,6 +98,32 @@ def _others(pf: Pf) -> t.Iterator[str]:
         yield f"{maker}: it {of_it} {pf.address}{perhaps} and may change them again: take it out there"
     for path, why in pf.unread.items():
         yield f"{path} can't be read ({why}): whether it makes VFs is not known"
+
+
+def _interfaces_left(pf: Pf, target: PfState) -> t.Iterator[str]:
+    """VFs that are there keep the driver that they have; without autoprobe no rule keeps others off its interface."""
+    if not pf.present.autoprobe or target.autoprobe is not False or target.number != pf.present.number:
+        return
+    left = [f"VF {vf}" for vf, settings in sorted(pf.present.vfs.items()) if "mtu" in settings]
+    if left:
+        yield (
+            f"{few(left)} of {pf.address} have interfaces on the host, and keep them, since autoprobe: false is of VFs "
+            "that are made anew: its network services may use them until they are claimed"
+        )
+
+
+def _services_kept_off(snapshot: Snapshot, pf: Pf, made: MadeVfs | None, target: PfState) -> t.Iterator[str]:
+    """VFs that the host has in its network, as rules of ours come to keep its services off all of the PF."""
+    if not target.autoprobe or (made is not None and made.wanted.autoprobe and made.wanted.number):
+        return
+    for number, vf in enumerate(pf.device.virtual_functions):
+        uses = [use.code for use in snapshot.inventory.host_uses.get(vf, ()) if use.code in _OF_THE_NETWORK]
+        if uses:
+            yield (
+                f"VF {number} of {pf.address} is in the host's network ({', '.join(dict.fromkeys(uses))}), and "
+                "NetworkManager and systemd-networkd are kept off all its VFs by now: have it configured without them "
+                "before the next boot, or give these VFs back with state: absent"
+            )
 
 
 def _without_resources(pf: Pf, target: PfState) -> t.Iterator[str]:

@@ -164,3 +164,95 @@ def test_what_an_earlier_task_asked_for_is_not_taken_back_beside_it(folder, monk
     assert host.whole() == after
     host.absent()
     assert host.run(later).changed is True
+
+
+def test_another_number_of_pages_than_an_earlier_task_s_is_refused_until_it_is_taken_out(folder, monkeypatch):
+    host = made("grub_debian", folder, monkeypatch)
+    host.run("hugepagesz=1G", "hugepages=4")
+    with pytest.raises(HostdevError, match="exclusive=true"):
+        host.run("hugepagesz=1G", "hugepages=8")
+    host.run("hugepagesz=1G", "hugepages=8", exclusive=True)
+    assert "hugepagesz=1G hugepages=8" in host.read("/boot/grub/grub.cfg")
+    assert "hugepages=4" not in host.read("/boot/grub/grub.cfg")
+
+
+PAGES = ("default_hugepagesz=1G", "hugepagesz=1G", "hugepages=16")
+_QUIET = {
+    "grub_debian": (_CLOUD, "ttyS0  quiet", "ttyS0  {} quiet"),
+    "grub_generated": (_GRUB, "LINUX=quiet", "LINUX='{} quiet'"),
+    "systemd_boot_with_cmdline": ("/etc/kernel/cmdline", "\nquiet\n", "\nquiet {}\n"),
+}
+
+
+@pytest.mark.parametrize("name", _QUIET)
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        # 1 GiB of pages of 2M, which were 512 GiB of pages of 1G: such a host would not boot.
+        ("hugepages=512", PAGES),
+        ("hugepages=512", ("hugepagesz=2M", "hugepages=16")),
+        ("hugepages=512  hugepages=512", PAGES),
+        ("default_hugepagesz=2M", PAGES),
+        ("default_hugepagesz=2M hugepages=512", PAGES),
+        ("hugepagesz=1G   hugepages=4", PAGES),
+        ("hugepages=512 default_hugepagesz=2M", PAGES),
+        ("hugepagesz=1G hugepages=4", PAGES),
+    ],
+)
+def test_pages_that_others_set_aside_are_refused_or_replaced_and_put_back(folder, monkeypatch, name, there, asked):
+    host = made(name, folder, monkeypatch)
+    path, old, new = _QUIET[name]
+    host.write(path, host.read(path).replace(old, new.format(there)))
+    _generate(host)
+    before = host.whole()
+    with pytest.raises(HostdevError, match="contradictions=replace") as caught:
+        host.run(*asked)
+    assert caught.value.code == "argument_contradicted"
+    assert f"{there.split()[0]}" in caught.value.found
+    assert host.whole() == before
+    assert host.run(*asked, replace=True).changed
+    assert there not in host.read(path)
+    assert not host.run(*asked, replace=True).changed
+    host.absent()
+    assert host.whole() == before
+
+
+def test_a_number_of_pages_is_not_put_before_its_size_by_rpm_ostree(folder, monkeypatch):
+    host = made("rpm_ostree", folder, monkeypatch)
+    line = host.read("/ostree/kargs")
+    host.write("/ostree/kargs", f"hugepages=512 {line}")
+    host.run(*PAGES, replace=True)
+    assert host.read("/ostree/kargs") == f"{line} {' '.join(PAGES)}"
+    assert not host.run(*PAGES, replace=True).changed
+    host.absent()
+    assert host.read("/ostree/kargs") == f"{line} hugepages=512"
+
+
+def test_pages_of_others_that_ours_would_come_before_are_told_and_all_stays(folder, monkeypatch):
+    host = made("grub_debian", folder, monkeypatch)
+    host.write(_CLOUD, host.read(_CLOUD).replace("ttyS0  quiet", "ttyS0 hugepages=512 quiet"))
+    _generate(host)
+    before = host.whole()
+    with pytest.raises(HostdevError) as caught:
+        host.run("hugepagesz=1G", "hugepages=16")
+    assert caught.value.code == "boot_files"
+    assert "would have hugepages=512 of the default size no more" in caught.value.found
+    assert host.whole() == before
+    host.write(_CLOUD, host.read(_CLOUD).replace("hugepages=512", "hugepagesz=2M hugepages=512"))
+    _generate(host)
+    assert host.run("hugepagesz=1G", "hugepages=16").changed
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("hugepages=512", "default_hugepagesz=1G"),
+        ("hugepagesz=1G", "hugepages=4", "hugepagesz=1024M", "hugepages=8"),
+        ("default_hugepagesz=1G", "default_hugepagesz=2M"),
+    ],
+)
+def test_pages_of_one_task_that_contradict_each_other_are_refused(folder, monkeypatch, asked):
+    host = made("grub_debian", folder, monkeypatch)
+    with pytest.raises(HostdevError, match="contradicts") as caught:
+        host.run(*asked)
+    assert caught.value.code == "invalid_argument"

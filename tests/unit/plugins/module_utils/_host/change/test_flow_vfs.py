@@ -291,10 +291,55 @@ def test_the_host_s_network_services_are_kept_off_vfs_that_have_interfaces(bare)
     assert not (bare.root / NETWORK).exists()
 
 
+@pytest.mark.parametrize("path", [RULES, NETWORK])
+def test_rules_that_somebody_removed_or_edited_are_there_again(bare, path):
+    bare.set_vfs(2, autoprobe=True)
+    text = (bare.root / path).read_text()
+    (bare.root / path).unlink()
+    foretold = bare.set_vfs(2, autoprobe=True, check_mode=True)
+    assert not (bare.root / path).exists()
+    done = bare.set_vfs(2, autoprobe=True)
+    assert (foretold.changed, foretold.diff) == (True, done.diff)
+    assert (bare.root / path).read_text() == text
+    (bare.root / path).write_text(f"#{text}")
+    assert bare.set_vfs(2, autoprobe=True).changed
+    assert (bare.root / path).read_text() == text
+    assert not bare.set_vfs(2, autoprobe=True).changed
+
+
+def test_rules_that_can_t_be_written_leave_nothing_begun(bare):
+    bare.write("/etc/udev/rules.d", "no folder")
+    before = bare.host_state()
+    error = refused(lambda: bare.set_vfs(2, autoprobe=True))
+    assert (error.code, error.subject) == ("vfs_failed", f"/{RULES}")
+    assert bare.host_state() == before
+    assert "vfs_journal" not in bare.record
+    assert bare.set_vfs(2).warnings == []
+
+
 def test_vfs_without_interfaces_need_no_rules(bare):
     bare.set_vfs(2, autoprobe=True)
-    bare.set_vfs(2, autoprobe=False)
+    outcome = bare.set_vfs(3, autoprobe=False)
     assert not (bare.root / RULES).exists()
+    assert outcome.warnings == []
+
+
+def test_vfs_that_keep_their_interfaces_are_told(host):
+    """The host's drivers have them from before, and autoprobe is asked as they are made alone."""
+    outcome = host.set_vfs(4, take_over=True, check_mode=True)
+    assert "VF 0, VF 1" in outcome.warnings[0]
+    assert "autoprobe: false is of VFs that are made anew" in outcome.warnings[0]
+    assert host.set_vfs(4, take_over=True).warnings == outcome.warnings
+    assert host.set_vfs(4).warnings == []
+
+
+def test_a_vf_in_the_host_s_network_that_its_services_are_kept_off_from_now_on_is_told(host, monkeypatch):
+    use = HostUse("ip_configured", VF.format(2), "IPv4 address 192.0.2.5 on enp1s0v1")
+    monkeypatch.setattr(type(host.system.inventory()), "host_uses", {VF.format(2): [use]})
+    outcome = host.set_vfs(4, take_over=True, autoprobe=True)
+    assert "VF 1 of" in outcome.warnings[0]
+    assert "(ip_configured)" in outcome.warnings[0]
+    assert host.set_vfs(4, take_over=True, autoprobe=True).warnings == []
 
 
 def test_rules_of_a_change_that_is_led_back_are_gone(bare):

@@ -21,7 +21,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import (
     without_vfs,
 )
 
-MAC, OTHER_MAC = "52:54:00:12:34:56", "52:54:00:12:34:57"
+MAC, OTHER_MAC = "52:54:00:12:34:56", "52:54:00:12:34:58"
 NO_MAC = "00:00:00:00:00:00"
 
 
@@ -191,6 +191,15 @@ def test_an_address_that_another_vf_was_given_before_is_refused(bare):
     error = refused(lambda: bare.set_vfs(2, vfs={1: {"mac": MAC}}))
     assert "VF 0" in error.found
     assert bare.set_vfs(2, vfs={0: {"mac": OTHER_MAC}, 1: {"mac": MAC}}).changed
+
+
+def test_the_address_of_the_pf_itself_is_refused(bare):
+    """The card would give the VF what is sent to the host."""
+    own = (bare.root / f"sys/bus/pci/devices/{IGB_PF}/net/{bare.links.interface}/address").read_text().strip()
+    error = refused(lambda: bare.set_vfs(2, vfs={1: {"mac": own}}))
+    assert (error.code, error.subject) == ("invalid_option", f"mac of VF 1 of {IGB_PF}")
+    assert f"{own}, which the PF itself has" in error.found
+    assert bare.kernel.log == []
 
 
 def test_an_undo_gives_addresses_back_to_vfs_of_others(host):

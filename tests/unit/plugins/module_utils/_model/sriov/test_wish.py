@@ -143,3 +143,18 @@ def test_what_is_asked_of_one_vf_goes_before_what_is_asked_of_all():
     wish = VfsWish((), "specs", 2, every={"trust": True, "vlan": 3}, vfs={1: {"trust": False}})
     assert wish.settings_of(0) == {"trust": True, "vlan": 3}
     assert wish.settings_of(1) == {"trust": False, "vlan": 3}
+
+
+def test_the_parts_of_a_vlan_that_an_entry_leaves_out_are_those_of_all():
+    every = parse_settings({"vlan": 100, "qos": 3, "trust": True}, "settings")
+
+    vfs = parse_vfs(
+        [{"vf": 0, "vlan": 200}, {"vf": 1, "qos": 5}, {"vf": 2, "vlan": 0}, {"vf": 3, "mac": None}], 4, every
+    )
+
+    assert vfs == {
+        0: {"vlan": 200, "qos": 3, "vlan_protocol": "802.1Q"},
+        1: {"vlan": 100, "qos": 5, "vlan_protocol": "802.1Q"},
+        2: {"vlan": 0, "qos": 0, "vlan_protocol": "802.1Q"},
+        3: {},
+    }

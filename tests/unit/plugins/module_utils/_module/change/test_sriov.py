@@ -21,3 +21,11 @@ def test_a_template_that_came_out_empty_does_not_mean_all_cards(option, empty, s
     with pytest.raises(HostdevError) as caught:
         set_vfs(types.SimpleNamespace(params=params))
     assert (caught.value.subject, caught.value.found) == (option, "it is empty")
+
+
+@pytest.mark.parametrize(("option", "value"), [("number", 4), ("vfs", [{"vf": 0, "vlan": 5}])])
+def test_what_absent_can_t_be_told_is_refused_by_its_name(option, value):
+    params = {"address": "0000:01:00.0", "specs": None, "state": "absent", "number": None, "vfs": [], option: value}
+    with pytest.raises(HostdevError, match="with state: absent") as caught:
+        set_vfs(types.SimpleNamespace(params=params))
+    assert (caught.value.subject, caught.value.remedy.startswith(f"take {option} out")) == (option, True)

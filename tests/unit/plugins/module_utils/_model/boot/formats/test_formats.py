@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.arguments import in_force
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.editing import Edit, Wanted, edited, restored
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.bls_entry import (
     is_of_a_kernel,
@@ -220,6 +221,26 @@ def test_whatever_bytes_a_file_has_come_back(form):
         assert restored(FORMATS[form], after, edit) == before, (before, after, edit)
         assert edited(FORMATS[form], after, wanted)[1] == Edit()
     assert refused < 1000
+
+
+_OF_PAGES = [
+    *("hugepages=512", "hugepages=4", "hugepagesz=1G hugepages=4", "hugepagesz=1G  hugepages=8", "quiet", "x=off"),
+    *("hugepagesz=2M\thugepages=8", "default_hugepagesz=2M", "hugepagesz=1G", "--"),
+]
+
+
+@pytest.mark.parametrize("form", _FRAMES)
+def test_whatever_pages_a_line_has_come_back_and_ours_are_in_force(form):
+    chance = random.Random(f"pages of {form}")
+    wanted = Wanted(("default_hugepagesz=1G", "hugepagesz=1G hugepages=16"), replace=True)
+    start, end = _FRAMES[form]
+    for _number in range(500):
+        line = " ".join(chance.choice(_OF_PAGES) for _number in range(chance.randrange(5)))
+        before = f"{start}{line}{end}".encode()
+        after, edit = edited(FORMATS[form], before, wanted)
+        assert restored(FORMATS[form], after, edit) == before, (before, after)
+        words = FORMATS[form].lines(after).words(after)
+        assert all(in_force(argument, words) for argument in wanted.arguments), (before, after)
 
 
 def test_the_shell_reads_what_was_put_in():
