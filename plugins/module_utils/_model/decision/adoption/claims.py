@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import replace
 
 from ...address import address_order
-from ...claims.claim import Claim, Holding, Owner
+from ...claims.claim import Holding, Owner
 from ...claims.identity import moved_devices, waiting_device
 from ...guards.function import use_blockers
 from ...guest.domain import CONFIG, LIVE, PLACES
@@ -26,6 +26,7 @@ from ...selection.group_closure import group_members
 from .adoption import Adopted
 
 if t.TYPE_CHECKING:
+    from ...claims.claim import Claim
     from ...guest.domain import Domain
     from ...host.device import PciDevice
     from ...snapshot import Snapshot
@@ -104,7 +105,7 @@ class _Adopting:
             holdings[mate.address] = self._holding(domain, mate.address, None, ())
         persist = before.persist or self._wish.persist
         ordered = {address: holdings[address] for address in sorted(holdings, key=address_order)}
-        after = Claim(owner, requests, ordered, before.node_devices, persist)
+        after = replace(before, requests=requests, holdings=ordered, persist=persist)
         if domain is not None:
             after = with_what_stood(before, after, domain)
             after = with_guest_addresses(after if domain.active else _left_to_its_guest(before, after), domain)

@@ -238,6 +238,14 @@ def test_what_is_adopted_joins_the_claim_that_there_is(lab_host):
     assert holdings(host)[0] == first
 
 
+def test_what_was_accepted_of_a_claim_is_so_with_what_joins_it(lab_host):
+    lab_host.claim({"name": "nic0", "address": VF}, allow=frozenset({"mgmt_nic"}), persist=True)
+    lab_host.domain.xml[CONFIG] = domain_xml(*(hostdev_xml(address, managed=True) for address in (VF, NVME)))
+    adopt(lab_host)
+    (claim,) = lab_host.record["claims"]
+    assert (len(claim["devices"]), claim["allow"], claim["persist"]) == (2, ["mgmt_nic"], True)
+
+
 def test_a_device_of_another_owner_stays_that_ones(lab_host):
     host = by_hand(lab_host)
     host.claim({"name": "nic", "address": VF}, owner="dpdk0")
