@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from ...address import address_order
 from ...claims.claim import Holding, Owner
+from ...claims.found_again import is_nowhere
 from ...claims.identity import moved_devices, waiting_device
 from ...guards.function import use_blockers
 from ...guest.domain import CONFIG, LIVE, PLACES
@@ -136,6 +137,9 @@ class _Adopting:
         """Why a function that a domain has is not written down for it; None where it is."""
         if holder is not None:
             return f"it is on record for {holder}; release it there, or take it out of the domain"
+        behind = self._definition_behind(domain, address)
+        if behind is not None:
+            return behind
         if address in self._tracker.set_aside:
             return f"it is {self._tracker.set_aside[address].told()}"
         device = self._inventory.devices.get(address)
@@ -156,6 +160,18 @@ class _Adopting:
         if device.virtual_functions and not device.vfio:
             return f"it has {device.num_vfs} VFs, which go when the domain starts"
         return self._anothers(domain, address)
+
+    def _definition_behind(self, domain: Domain, address: str) -> str | None:
+        """Whether a definition means a device on record that was there, and not what is there since a boot."""
+        for claim in self._tracker:
+            held = next((held for held in claim.holdings.values() if held.moved_from == address), None)
+            if held is not None and claim.owner.id == domain.uuid:
+                now = "gone" if is_nowhere(held.address) else f"at {held.address} now"
+                return (
+                    f"the device on record for it was there, and is {now}: the definition has not followed; run "
+                    "kvm.hostdev.reconcile first"
+                )
+        return None
 
     def _anothers(self, domain: Domain, address: str) -> str | None:
         """Who else has it, or chose it: libvirt, of the VFs of a network, anew with each start."""

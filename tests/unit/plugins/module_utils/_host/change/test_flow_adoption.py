@@ -18,7 +18,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import FOLDER, made, vfs
 
-VF, SECOND_VF, NVME = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0"
+VF, SECOND_VF, NVME, OTHER = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0", "0000:81:00.0"
 GONE = "0000:09:00.0"
 UNIT = "/etc/systemd/system/vfs.service"
 MAKES = f"[Service]\nExecStart=/bin/sh -c 'echo 4 > {FOLDER}/sriov_numvfs'\n"
@@ -244,6 +244,25 @@ def test_what_was_accepted_of_a_claim_is_so_with_what_joins_it(lab_host):
     adopt(lab_host)
     (claim,) = lab_host.record["claims"]
     assert (len(claim["devices"]), claim["allow"], claim["persist"]) == (2, ["mgmt_nic"], True)
+
+
+@pytest.mark.parametrize("gone", [[], [NVME]])
+def test_what_has_come_to_the_place_of_a_moved_device_is_not_what_the_definition_means(lab_host, gone):
+    """Until the definition has followed it names the place, where there may be a device of somebody else by now."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim({"name": "disk", "address": NVME}, persist=True)
+    if gone:
+        lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(lab_host).start({"04": "81", "81": "04"}, gone=gone)
+    restored(lab_host)
+    if gone:
+        lab_host.release(owner="dpdk0")
+    before = lab_host.record
+    outcome = adopt(lab_host)
+    (told,) = [warning for warning in outcome.warnings if "is not adopted" in warning]
+    assert NVME in told
+    assert ("gone" if gone else f"at {OTHER} now") in told
+    assert lab_host.record == before
 
 
 def test_a_device_of_another_owner_stays_that_ones(lab_host):
