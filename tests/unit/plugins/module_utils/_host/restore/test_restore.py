@@ -340,6 +340,18 @@ def test_nothing_is_bound_by_the_record_of_another_machine(disk_host):
     assert binding(disk_host, NVME) == KEPT_OFF
 
 
+def test_nothing_is_bound_or_let_go_where_the_record_is_gone_with_its_copy(disk_host):
+    """The unit is there because of it: an empty one would give the disk to the host, and its guest another one."""
+    Reboots(disk_host).start()
+    for path in (disk_host.file.path, disk_host.file.copy_path):
+        os.unlink(path)
+    restore = restored(disk_host)
+    assert [(failure.error.code, failure.address) for failure in restore.failed] == [
+        ("record_missing", disk_host.file.path)
+    ]
+    assert binding(disk_host, NVME) == KEPT_OFF
+
+
 def test_what_was_kept_off_and_is_held_by_nobody_is_let_go(lab_host):
     lab_host.claim(DISK, persist=True)
     lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
