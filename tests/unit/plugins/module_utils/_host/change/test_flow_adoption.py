@@ -336,6 +336,20 @@ def test_a_host_without_libvirt_has_no_domains_and_says_so(folder):
     assert "libvirt could not be asked: what domains have is not known" in outcome.warnings
 
 
+@pytest.mark.parametrize("path", ["/etc/libvirt/qemu/web9.xml", "/run/libvirt/qemu/web9.xml"])
+def test_what_a_domain_may_have_is_given_to_nobody_while_libvirt_is_silent(folder, path):
+    host = FakeHost(folder, libvirt=False)
+    bind(host, NVME)
+    host.write(path, domain_xml(hostdev_xml(NVME, managed=False)))
+    with pytest.raises(HostdevError) as caught:
+        adopt(host, unattached_owner="spdk0")
+    assert (caught.value.code, caught.value.subject) == ("no_libvirt", "unattached_owner")
+    assert host.record_or_none() is None
+    assert adopt(host).adoption.unattached == (NVME,)
+    os.unlink(f"{host.root}{path}")
+    assert adopt(host, unattached_owner="spdk0").changed
+
+
 def test_what_is_to_come_back_says_so_and_names_what_acts_at_boot(lab_host):
     host = by_hand(lab_host, VF)
     host.write(f"/etc/driverctl.d/pci-{VF}", "vfio-pci\n")
