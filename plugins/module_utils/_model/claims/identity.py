@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .same_card import SERIALS, function_of, pf_identity
+from .same_card import SERIALS, function_of, is_same, pf_identity
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -74,9 +74,18 @@ def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
 
 
 def waiting_device(tracker: Tracker, device: PciDevice) -> Waiting | None:
-    """What the record says of a device that waits to be cleaned; None for another one that sits at its address now."""
+    """What the record says of a device that waits to be cleaned; None for another one that sits at its address now.
+
+    One that has moved since waits as well, as far as anything tells that it is the one.
+    """
     waiting = tracker.waiting.get(device.address)
-    return waiting if waiting is not None and identity_mismatch(device, waiting) is None else None
+    if waiting is not None and identity_mismatch(device, waiting) is None:
+        return waiting
+    model = device.vendor_id, device.product_id  # before all else, as the host may have ten thousand
+    alike = [
+        one for one in tracker.waiting.values() if (one.identity["vendor_id"], one.identity["product_id"]) == model
+    ]
+    return next((one for one in alike if is_same(one.identity, device.identity)), None)
 
 
 def as_claimed(device: PciDevice, held: Holding | None) -> PciDevice:
