@@ -68,9 +68,18 @@ def _untold(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None
 
 
 def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
-    """The device that was claimed, None when it is no longer on the host or another one sits at its address."""
+    """The device that was claimed, None when it is no longer on the host or another one sits at its address.
+
+    Of two cards of one model without serial numbers the path tells which it is, where both are on the host.
+    """
     device = inventory.devices.get(held.address)
-    return None if device is None or identity_mismatch(device, held) is not None else device
+    if device is None or identity_mismatch(device, held) is not None:
+        return None
+    if is_same(held.identity, device.identity):
+        return device
+    from .found_again import Finder
+
+    return device if Finder(inventory).address_of(held) is None else None
 
 
 def waiting_device(tracker: Tracker, device: PciDevice) -> Waiting | None:
