@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..claims.identity import waiting_device
 from ..errors import HostdevError
 
 if t.TYPE_CHECKING:
@@ -99,6 +98,8 @@ def asides_concerned(tracker: Tracker, wish: ReleaseWish) -> list[SetAside]:
 
 def _is_named(snapshot: Snapshot, wish: ReleaseWish, waiting: Waiting) -> bool:
     """Whether the wish names it by the address that it has now."""
+    from ..claims.identity import waiting_device
+
     devices = snapshot.inventory.devices
     named = [devices[address] for address in wish.addresses if address in devices]
     return any(waiting_device(snapshot.tracker, device) is waiting for device in named)
