@@ -179,8 +179,8 @@ class Restore:
             if time.monotonic() >= end or (device is None and self._waited_for_devices(end)):
                 break
             time.sleep(_PAUSE)
-        if device is None:
-            raise no_pf(made.address)
+        if device is None or not made.is_of(device):
+            raise no_pf(made, device)
         run = VfsRun(self._host, self._file, lambda _tracker: record.pools)
         for attempt in range(3):
             try:

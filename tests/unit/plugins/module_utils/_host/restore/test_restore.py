@@ -198,6 +198,23 @@ def test_vfs_of_a_card_in_another_slot_at_the_same_addresses_are_bound(vfs_host)
     assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
 
 
+def test_no_vfs_are_made_of_a_card_of_the_model_in_another_place_where_no_serial_tells_them_apart(lab_host):
+    """The one on record is gone, and bus numbers gave this one its address."""
+    own = {MAC.replace("address", "addr_assign_type"): "3\n"}
+    for path in own:
+        for local in lab_host.root.glob(path[1:]):
+            local.write_text(own[path])
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    assert lab_host.record["vfs"][0]["identity"]["serial"] is None
+    Reboots(lab_host).start(ports=OTHER_SLOT, files=own)
+    told = reasons(restored(lab_host))
+    assert "in another place: 8086:10c9 at 0000_00_1d.0-00_00.0" in told[IGB_PF]
+    assert vfs(lab_host) == []
+    (failure,) = lab_host.flow().reconcile().failed
+    assert (failure.address, failure.error.code) == (IGB_PF, "not_restored")
+    assert vfs(lab_host) == []
+
+
 @pytest.fixture
 def replaced_host(lab_host):
     """Somebody else made its VFs, two of which are claimed; then another card of the model came, with as many."""
