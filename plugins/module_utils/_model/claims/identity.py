@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .same_card import SERIALS, function_of, is_same, pf_identity
+from .same_card import function_of, is_same, pf_identity, untold
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -54,17 +54,12 @@ def may_be_another(device: PciDevice, held: Holding) -> bool:
 
 def not_told(device: PciDevice, held: Holding) -> bool:
     """Whether a claimed device had a serial, and nothing shows one now that could be compared with it."""
-    return _untold(held.identity, device.identity)
+    return untold(held.identity, device.identity)
 
 
 def pf_not_told(device: PciDevice, held: Holding) -> bool:
     """The same of a VF's PF, whose interface may show its serial after the VFs have come (igb with max_vfs)."""
-    return _untold(pf_identity(held.identity), pf_identity(device.identity))
-
-
-def _untold(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
-    told = any(wanted.get(key) is not None and found.get(key) is not None for key in SERIALS)
-    return wanted.get("serial") is not None and not told
+    return untold(pf_identity(held.identity), pf_identity(device.identity))
 
 
 def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .. import forms
 from ..host.device import IDENTITY_FORM
 from ..sriov.state import PfState
-from .same_card import is_same, same_model, told_apart
+from .same_card import is_same, same_model, told_apart, untold
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -66,6 +66,10 @@ class MadeVfs:
     def is_of(self, device: PciDevice) -> bool:
         """Whether a device is surely the card, as far as anything tells."""
         return is_same(self.identity, device.identity)
+
+    def is_untold(self, device: PciDevice) -> bool:
+        """Whether the card had a serial, and the device shows none that could be compared with it."""
+        return untold(self.identity, device.identity)
 
     def pf_in(self, inventory: Inventory) -> str | None:
         """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""

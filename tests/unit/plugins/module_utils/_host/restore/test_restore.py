@@ -250,6 +250,25 @@ def test_the_pf_of_vfs_is_waited_for_until_it_shows_its_serial(replaced_host, mo
     assert sorted(reasons(restore)) == [VF.format(0), VF.format(2)]
 
 
+def test_no_vfs_are_made_before_the_card_shows_its_serial(lab_host, monkeypatch):
+    """Its driver is seen a moment earlier, and the card in its place is another one of the model."""
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    Reboots(lab_host).start(files={MAC: ""})
+    (mac,) = lab_host.root.glob(MAC.lstrip("/"))
+    monkeypatch.setattr(boot.time, "sleep", lambda _seconds: mac.write_text("52:54:00:99:99:99\n"))
+    restore = Restore(lab_host.system, standing(lab_host), driver_seconds=0.2, device_seconds=0.2)
+    restore.run()
+    assert "not on the host" in reasons(restore)[IGB_PF]
+    assert vfs(lab_host) == []
+
+
+def test_a_card_that_does_not_show_its_serial_is_told_by_its_place(lab_host):
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    Reboots(lab_host).start(files={MAC: ""})
+    assert not restored(lab_host).failed
+    assert len(vfs(lab_host)) == 4
+
+
 def test_a_release_takes_nothing_from_vfs_of_another_card(replaced_host):
     for number in (0, 2):
         replaced_host.kernel.store(f"/sys/bus/pci/devices/{VF.format(number)}/driver_override", "vfio-pci")
