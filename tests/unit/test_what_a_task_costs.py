@@ -26,7 +26,7 @@ _CHANGING = (
 _MOST_IMPORTED = {
     "facts": 374,
     "facts, libvirt": 424,
-    "unchanged claim": 329,
+    "unchanged claim": 335,
     "release of nothing": 284,
 }
 

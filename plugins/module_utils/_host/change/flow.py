@@ -175,11 +175,16 @@ class Flow:
         It would start without them else, or not at all. Raises HostdevError where they are to, and can't.
         """
         domains, domain = self._system.domains, snapshot.named
-        if self._make_keeper is None:
-            return wish
         persist = wish.persist
         if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
             persist = True
+        if self._make_keeper is None:
+            if persist and wish.persist is None:
+                outcome.warnings.append(
+                    f"domain {wish.domain} starts with the host, and its devices do not come back then: nothing is "
+                    "kept for that with a record in another folder than the default one"
+                )
+            return wish
         if persist and self._keeper is not None:
             try:
                 self._keeper.prepare(check=True)

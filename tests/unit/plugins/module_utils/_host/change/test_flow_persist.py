@@ -77,6 +77,15 @@ def test_a_claim_comes_back_where_its_domain_starts_with_the_host(lab_host, keep
     assert keeper.words == (["prepare", "prepare", "keep"] if autostarts else [])
 
 
+@pytest.mark.parametrize(("autostarts", "persist", "told"), [(True, None, 1), (True, False, 0), (False, None, 0)])
+def test_where_nothing_is_kept_a_domain_that_starts_with_the_host_is_told_of_it(lab_host, autostarts, persist, told):
+    """As with a record in a folder that no unit reads."""
+    lab_host.domain.autostarts = autostarts
+    outcome = lab_host.claim(DISK, persist=persist)
+    assert len([text for text in outcome.warnings if "do not come back" in text and "web1" in text]) == told
+    assert comes_back(lab_host) == [False]
+
+
 def test_a_claim_of_no_domain_comes_back_where_that_is_asked_for(lab_host, keeper):
     lab_host.claim(DISK, owner="dpdk0")
     assert comes_back(lab_host) == [False]
