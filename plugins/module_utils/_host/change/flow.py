@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.errors import HostdevError
-from ..._model.persistence.paths import PROGRAM
+from ..._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from ..._model.requests.wish import FAIL
 from ..reading.host_facts import machine_id, read_host
 from ..record.lock import LOCK, locked
@@ -222,7 +222,9 @@ class Flow:
             if outcome.adoption is not None:
                 outcome.adoption.put_into(tracker)
         needed = any(claim.persist for claim in tracker) or any(made.persist for made in tracker.made_vfs.values())
-        if not (needed or self._system.tree.exists(PROGRAM)) or self._keeper is None:
+        # The folders that were made are the last to go: a removal that was cut off is taken up again.
+        left = any(self._system.tree.exists(path) for path in (PROGRAM, MADE_FOLDERS))
+        if not (needed or left) or self._keeper is None:
             return
         try:
             outcome.kept = self._keeper.keep(tracker, self._check_mode)

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import PROGRAM
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.wanted import persistent
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import refused, without_vfs
@@ -170,6 +170,14 @@ def test_a_release_removes_what_nothing_needs(lab_host, keeper):
     assert any(entry["after_header"] == PROGRAM for entry in told.diff)
     lab_host.release()
     assert not lab_host.tree.exists(PROGRAM)
+
+
+@pytest.mark.parametrize("left", [[PROGRAM, MADE_FOLDERS], [MADE_FOLDERS], []])
+def test_a_removal_that_was_cut_off_is_taken_up_again(lab_host, keeper, left):
+    for path in left:
+        lab_host.write(path, "")
+    lab_host.release(owner="dpdk0")
+    assert keeper.words == (["remove"] if left else [])
 
 
 def test_vfs_come_back_where_that_is_asked_for(lab_host, keeper):
