@@ -349,6 +349,7 @@ def test_one_whose_address_another_one_got_is_found_when_it_is_back(lab_host):
     assert held(lab_host) == [NVME, f"ffff0000{NVME[4:]}"]
     assert binding(lab_host, NVME) == VFIO
     reboots.start(SWAPPED)
+    assert [binding(lab_host, address) for address in (NVME, OTHER)] == [KEPT_OFF, KEPT_OFF]
     assert not restored(lab_host).failed
     assert held(lab_host) == [NVME, OTHER]
     assert {claim["owner"]["label"]: claim["devices"][0]["address"] for claim in lab_host.record["claims"]} == {
