@@ -18,10 +18,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.tra
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore, told_when_time_is_up
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored, standing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import Killed, killed_at, vfs
 
@@ -356,6 +358,43 @@ def test_one_whose_address_another_one_got_is_found_when_it_is_back(lab_host):
         "web1": OTHER,
         "dpdk0": NVME,
     }
+
+
+def aside(host, address):
+    """What a run leaves on record of a device that it could neither finish nor undo."""
+    host.claim({"name": "disk", "address": address}, owner="aside")
+    record = host.record
+    (claim,) = [claim for claim in record["claims"] if claim["owner"]["id"] == "aside"]
+    record["claims"].remove(claim)
+    entry = {"owner": claim["owner"], "device": {**claim["devices"][0], "request": None, "role": "group_member"}}
+    record["set_aside"] = [{**entry, "code": "bind_failed", "reason": "it hung", "since": "now", "commands": []}]
+    host.write(RECORD, json.dumps(record))
+
+
+@pytest.mark.parametrize("gone", [[], [NVME]])
+def test_a_device_may_come_to_the_address_of_one_that_is_set_aside(lab_host, gone):
+    """That one is elsewhere then, or gone, and so is settled."""
+    aside(lab_host, NVME)
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(lab_host).start(SWAPPED, gone=gone)
+    assert not restored(lab_host).failed
+    assert held(lab_host) == [NVME]
+    assert lab_host.file.read().tracker.set_aside == {}
+
+
+@pytest.mark.parametrize(("gone", "now"), [([], OTHER), ([NVME], f"ffff0000{NVME[4:]}")])
+def test_what_waits_to_be_cleaned_does_so_when_another_device_comes_to_its_address(lab_host, gone, now):
+    lab_host.claim(DISK, allow_list=allow({"one_time_use": "yes"}))
+    lab_host.release()
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    reboots = Reboots(lab_host)
+    reboots.start(SWAPPED, gone=gone)
+    assert not restored(lab_host).failed
+    assert held(lab_host) == [NVME]
+    assert [device["address"] for device in lab_host.record["needs_cleaning"]] == [now]
+    reboots.start(SWAPPED)
+    with pytest.raises(HostdevError, match="needs_cleaning"):
+        lab_host.claim({"name": "disk", "address": OTHER})
 
 
 @pytest.mark.parametrize("damage", ["{", '{"schema": 99}'])
