@@ -136,7 +136,7 @@ def followed(tracker: Tracker, inventory: Inventory) -> Followed:
     if not moves:
         return Followed(tracker, {})
     for address in sorted(set(moves.values()) & {address for address, now in found.items() if now is None}):
-        moves[address] = _nowhere(address, {*found, *moves.values()})
+        moves[address] = nowhere(address, {*found, *moves.values()})
     now_held = {moves.get(address, address) for address in found}
     # Of what is set aside another one is at its address then: it is settled, see is_settled.
     asides = [aside for aside in tracker.set_aside.values() if aside.address not in now_held]
@@ -157,7 +157,7 @@ def _waiting(every: t.Iterable[Waiting], finder: Finder, held: t.Collection[str]
     for waiting in every:
         address = finder.address_of(waiting) or waiting.address
         if address in held or address in found:
-            address = _nowhere(address, {*held, *found})
+            address = nowhere(address, {*held, *found})
         found[address] = replace(waiting, address=address)
     return list(found.values())
 
@@ -178,7 +178,8 @@ def is_nowhere(address: str) -> bool:
     return PciAddress.parse(address).domain >= _NOWHERE
 
 
-def _nowhere(address: str, known: t.Collection[str]) -> str:
+def nowhere(address: str, known: t.Container[str]) -> str:
+    """An address that no host has, and none of the `known`, for what is gone and whose own one another one got."""
     place = PciAddress.parse(address)
     return next(
         free for number in range(_NOWHERE, 1 << 32) if (free := str(place._replace(domain=number))) not in known

@@ -332,6 +332,22 @@ def test_a_pf_that_is_gone_keeps_no_other_device(vfs_host):
     assert binding(vfs_host, NVME) == VFIO
 
 
+def test_a_pf_that_is_gone_stays_on_record_where_another_one_got_its_address(vfs_host):
+    record = vfs_host.record
+    (made,) = record["vfs"]
+    gone = {**made, "address": "0000:06:00.0", "identity": {**made["identity"], "product_id": "1572"}, "persist": True}
+    vfs_host.write(RECORD, json.dumps({**record, "vfs": [made, gone]}))
+    Reboots(vfs_host).start({"01": "06"})
+    assert list(reasons(restored(vfs_host))) == ["0000:06:00.0"]
+    assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
+    assert sorted((entry["address"], entry["identity"]["product_id"]) for entry in vfs_host.record["vfs"]) == [
+        ("0000:06:00.0", "10c9"),
+        ("ffff0000:06:00.0", "1572"),
+    ]
+    assert list(reasons(restored(vfs_host))) == ["ffff0000:06:00.0"]
+    assert len(vfs_host.record["vfs"]) == 2
+
+
 def test_a_pf_that_makes_no_vfs_keeps_no_other_device(vfs_host):
     vfs_host.claim({"name": "disk", "address": NVME}, owner="dpdk0", persist=True)
     Reboots(vfs_host).start()
