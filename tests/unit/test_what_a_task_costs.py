@@ -26,8 +26,8 @@ _CHANGING = (
 _MOST_IMPORTED = {
     "facts": 374,
     "facts, libvirt": 424,
-    "unchanged claim": 328,
-    "release of nothing": 283,
+    "unchanged claim": 335,
+    "release of nothing": 284,
 }
 
 

@@ -13,9 +13,10 @@ from ..._model.binders.fighter import of_maker
 from ..._model.decision.adoption.adoption import Adoption
 from ..._model.decision.adoption.claims import adopt_claims
 from ..._model.decision.adoption.vfs import adopt_vfs, pfs_to_adopt
-from ..._model.errors import HostdevError
+from ..._model.errors import HostdevError, few
 from ..._model.sriov.wish import VfsWish
 from ..reading.binders.binders import read_binders
+from ..reading.definitions import kept_by_libvirt
 
 if t.TYPE_CHECKING:
     from ..._model.binders.fighter import Fighter
@@ -26,10 +27,14 @@ if t.TYPE_CHECKING:
     from ..._model.record.record import Record
     from ..._model.snapshot import Snapshot
     from ..record.record_file import RecordFile
+    from ..sysfs import Tree
     from .host import ChangingHost
     from .vfs import VfsRun
 
     Pools = t.Callable[[Tracker], list[dict[str, t.Any]]]
+
+_RUNNING = "/run/libvirt/qemu"
+"""Where libvirt keeps what it knows of guests that run (src/qemu/qemu_conf.c, stateDir)."""
 
 
 class Adopting:
@@ -50,6 +55,8 @@ class Adopting:
             if wish.domains is not None:
                 named = [self._host.domains.find(name, "name one of these in domains") for name in wish.domains]
                 wish = replace(wish, domains=frozenset(domain.uuid for domain in named))
+        elif wish.unattached_owner is not None:
+            _check_no_domains(self._host.tree)
         claims = adopt_claims(snapshot, wish)
         binders = read_binders(self._host.tree)
         vfs, told = self._vfs(snapshot, wish, vfs_run) if wish.vfs else ([], [])
@@ -99,3 +106,19 @@ class Adopting:
         with contextlib.suppress(HostdevError):
             record.pools = self._pools(tracker)
         self._file.write(record)
+
+
+def _check_no_domains(tree: Tree) -> None:
+    """Refuse to give what no domain has to an owner, where libvirt could not be asked and has domains with devices."""
+    named = sorted(kept_by_libvirt(tree))
+    running = [name for name in tree.names(_RUNNING) if name.endswith(".xml")]
+    if named or running:
+        raise HostdevError(
+            "no_libvirt",
+            subject="unattached_owner",
+            found="libvirt could not be asked which devices no domain has, and it has domains: "
+            + few([*named, *(f"{_RUNNING}/{name}" for name in running)]),
+            wanted="a connection to libvirt",
+            remedy="see whether libvirtd or virtqemud runs on the host, and install its Python binding; or leave "
+            "unattached_owner out",
+        )

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 
 from ..._model.errors import HostdevError
-from ..._model.persistence.paths import PROGRAM
+from ..._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from ..._model.requests.wish import FAIL
 from ..reading.host_facts import machine_id, read_host
 from ..record.lock import LOCK, locked
@@ -175,11 +175,16 @@ class Flow:
         It would start without them else, or not at all. Raises HostdevError where they are to, and can't.
         """
         domains, domain = self._system.domains, snapshot.named
-        if self._make_keeper is None:
-            return wish
         persist = wish.persist
         if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
             persist = True
+        if self._make_keeper is None:
+            if persist and wish.persist is None:
+                outcome.warnings.append(
+                    f"domain {wish.domain} starts with the host, and its devices do not come back then: nothing is "
+                    "kept for that with a record in another folder than the default one"
+                )
+            return wish
         if persist and self._keeper is not None:
             try:
                 self._keeper.prepare(check=True)
@@ -217,7 +222,9 @@ class Flow:
             if outcome.adoption is not None:
                 outcome.adoption.put_into(tracker)
         needed = any(claim.persist for claim in tracker) or any(made.persist for made in tracker.made_vfs.values())
-        if not (needed or self._system.tree.exists(PROGRAM)) or self._keeper is None:
+        # The folders that were made are the last to go: a removal that was cut off is taken up again.
+        left = any(self._system.tree.exists(path) for path in (PROGRAM, MADE_FOLDERS))
+        if not (needed or left) or self._keeper is None:
             return
         try:
             outcome.kept = self._keeper.keep(tracker, self._check_mode)

@@ -34,6 +34,7 @@ def opened(
         record = file.read(machine)
         _mend(file, outcome, check_mode=check_mode)
         if (record.journal is not None or record.vfs_journal) and check_mode:
+            outcome.recovered = True
             for unfinished in _unfinished(record):
                 outcome.warnings.append(f"{unfinished} is on record; a run without check mode settles it first")
         elif record.journal is not None or record.vfs_journal:

@@ -36,6 +36,7 @@ class Failure(t.NamedTuple):
 class Outcome:
     """What a run did, or in check mode would do: a plan for each owner, and the diff in Ansible's form.
 
+    `recovered` says that an interrupted run was settled, in check mode that one is on record.
     `cleaned` are one-time-use devices that may be used again, `stopped` names of domains that were stopped hard,
     `mended` says that the record's mode was put right. `vfio_again` are devices that were to go to the host's driver,
     and for which the kernel chose a VFIO driver. `vfs` are the PFs whose VFs were asked for. `moved` are the present

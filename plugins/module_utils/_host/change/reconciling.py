@@ -85,9 +85,10 @@ class Reconciling:
         for made in persistent_vfs(tracker) if persistent else list(tracker.made_vfs.values()):
             address = made.pf_in(snapshot.inventory)
             try:
-                if address is None:
-                    raise no_pf(made.address)
-                decisions = run.decide(snapshot, vfs_wish(made, address))
+                device = None if address is None else snapshot.inventory.devices[address]
+                if device is None or not made.is_of(device):
+                    raise no_pf(made, device)
+                decisions = run.decide(snapshot, vfs_wish(made, device.address))
                 files = run.files(decisions, self._record)
                 if self._check_mode:
                     self._made.update(one.pf.address for one in decisions if one.changes)

@@ -9,6 +9,7 @@ import contextlib
 import typing as t
 from dataclasses import replace
 
+from ..._model.claims.cards.found_again import nowhere
 from ..._model.claims.made_vfs import VfsJournal
 from ..._model.decision.vfs.decision import Pf, VfsDecision
 from ..._model.decision.vfs.in_use import check_idle, check_not_changing
@@ -221,15 +222,24 @@ class VfsRun:
             keep_off(self._host.tree, tracker.made_vfs.values())
 
     def _ended(self, made_vfs: t.Mapping[str, MadeVfs], ends: t.Mapping[str, Ends]) -> dict[str, MadeVfs]:
-        """The entries in the end. Cards may have changed places: none takes the entry of another that moved on."""
+        """The entries in the end. Cards may have changed places: none takes the entry of another that moved on.
+
+        Nor that of one which is gone, and whose address it has.
+        """
         ended = {before.address for before, _after in ends.values() if before is not None}
-        kept = [
+        kept = {address: made for address, made in made_vfs.items() if address not in ended}
+        gone = [address for address in kept if address in self._now and self._now[address] is None]
+        there = [
             replace(made, address=self._now.get(address) or address)
-            for address, made in made_vfs.items()
-            if address not in ended
+            for address, made in kept.items()
+            if address not in gone
         ]
         after = [after for _before, after in ends.values() if after is not None]
-        return {made.address: made for made in [*kept, *after]}
+        found = {made.address: made for made in [*there, *after]}
+        for address in gone:
+            free = nowhere(address, found) if address in found else address
+            found[free] = replace(kept[address], address=free)
+        return found
 
     def recover(self, record: Record, boot_id: str) -> list[str]:
         """Undo what an interrupted run began, and say so. VFs that somebody uses by now stay, and are on record."""

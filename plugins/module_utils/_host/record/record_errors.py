@@ -25,6 +25,18 @@ def missing(path: str, copy_path: str, known: str | None) -> HostdevError:
     )
 
 
+def all_gone(path: str) -> HostdevError:
+    """The record is gone with its copy, on a host where something of it was to come back."""
+    return HostdevError(
+        "record_missing",
+        subject=path,
+        found="it is gone, and so is its copy",
+        wanted="the record, which says what comes back when the host is started",
+        remedy="put it back from a backup of the host; if nothing is to come back, run the playbook "
+        "kvm.hostdev.reconcile, which removes what asks for it",
+    )
+
+
 def of_another_machine(path: str, copy_path: str, found: str, here: str) -> HostdevError:
     """The record was written on another machine, of which this one may be a clone."""
     files = f"{shlex.quote(path)} {shlex.quote(copy_path)}"

@@ -45,6 +45,7 @@ from .standing_record import StandingRecord
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
     from ..._model.claims.made_vfs import MadeVfs
+    from ..._model.host.device import PciDevice
     from ..._model.plan.plan import Change, Plan
     from ..._model.record.record import Record
     from ..change.host import ChangingHost
@@ -174,13 +175,13 @@ class Restore:
             inventory = self._inventory()
             address = made.pf_in(inventory)
             device = None if address is None else inventory.devices[address]
-            if device is not None and device.driver and (device.interfaces or not device.class_id.startswith("0200")):
+            if device is not None and self._is_ready(made, device, end):
                 break
             if time.monotonic() >= end or (device is None and self._waited_for_devices(end)):
                 break
             time.sleep(_PAUSE)
-        if device is None:
-            raise no_pf(made.address)
+        if device is None or not made.is_of(device):
+            raise no_pf(made, device)
         run = VfsRun(self._host, self._file, lambda _tracker: record.pools)
         for attempt in range(3):
             try:
@@ -195,6 +196,12 @@ class Restore:
         for decision in decisions:
             self.warnings.extend(decision.warnings)
             self.done.append(f"{decision.pf.address} has {decision.target.number} VFs")
+
+    def _is_ready(self, made: MadeVfs, device: PciDevice, end: float) -> bool:
+        """Whether its driver has a PF. That is seen a moment before it shows the card's serial, as a disk is asked."""
+        if not device.driver or (device.class_id.startswith("0200") and not device.interfaces):
+            return False
+        return self._waited_for_devices(end) or not made.is_untold(device)
 
     def _waited_for_devices(self, end: float) -> bool:
         return time.monotonic() >= end - self._driver_seconds + self._device_seconds

@@ -18,6 +18,7 @@ from ..sysfs import Tree
 from .host import restored_host
 from .journal import note, tell
 from .rules_followed import have_rules_follow
+from .standing_record import StandingRecord
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim
@@ -31,7 +32,7 @@ def domains(facts: str) -> int:
     tree = Tree()
     file = RecordFile(facts)
     try:
-        claims = persistent_claims(file.read(machine_id(tree)).tracker)
+        claims = persistent_claims(StandingRecord(facts).read(machine_id(tree)).tracker)
         if not any(claim.owner.kind == "domain" for claim in claims):
             return 0
         work = Domains(restored_host(tree, _connect()), file)

@@ -21,8 +21,8 @@ from ..._model.persistence.hook import REFUSED
 from ..change.host import ChangingHost
 from ..reading.host_facts import machine_id
 from ..reading.pci.functions import read_identified
-from ..record.record_file import RecordFile
 from ..sysfs import Tree
+from .standing_record import StandingRecord
 
 if t.TYPE_CHECKING:
     from ..._model.claims.claim import Claim, Holding, Owner
@@ -38,7 +38,7 @@ def hook(facts: str, words: t.Sequence[str], xml: str) -> int:
         return 0
     tree = Tree()
     try:
-        tracker = RecordFile(facts).read(machine_id(tree)).tracker
+        tracker = StandingRecord(facts).read(machine_id(tree)).tracker
     except HostdevError as error:
         # The record may have any of them for somebody else, or another card at the address.
         given = list(_assigned(xml))

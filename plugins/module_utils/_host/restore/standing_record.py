@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ..._model.errors import HostdevError
@@ -23,6 +24,15 @@ class StandingRecord(RecordFile):
 
     unwritten: HostdevError | None = None
     """Why it could not be written the last time that was tried."""
+
+    def read(self, machine: str = "") -> Record:
+        """As RecordFile.read, but that one is there: what asks for it would not be on the host without one."""
+        record = super().read(machine)
+        if not os.path.lexists(self.path):
+            from ..record.record_errors import all_gone
+
+            raise all_gone(self.path)
+        return record
 
     def write(self, record: Record) -> None:
         """As RecordFile.write, but that nothing is raised."""

@@ -40,7 +40,7 @@ class Statuses:
 
     def status(self, address: str) -> str:
         """Nova's word for the device's state, or needs_cleaning."""
-        if address in self._tracker.waiting and waiting_device(self._tracker, self._inventory.devices[address]):
+        if self._tracker.waiting and waiting_device(self._tracker, self._inventory.devices[address]):
             return "needs_cleaning"
         return self._states[address].status if address in self._states else AVAILABLE
 

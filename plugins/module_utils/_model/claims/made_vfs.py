@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .. import forms
 from ..host.device import IDENTITY_FORM
 from ..sriov.state import PfState
-from .same_card import is_same, same_model, told_apart
+from .same_card import is_same, same_model, told_apart, untold
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -63,15 +63,23 @@ class MadeVfs:
         """Whether nothing tells the card from a device."""
         return same_model(self.identity, device.identity) and not told_apart(self.identity, device.identity)
 
+    def is_of(self, device: PciDevice) -> bool:
+        """Whether a device is surely the card, as far as anything tells."""
+        return is_same(self.identity, device.identity)
+
+    def is_untold(self, device: PciDevice) -> bool:
+        """Whether the card had a serial, and the device shows none that could be compared with it."""
+        return untold(self.identity, device.identity)
+
     def pf_in(self, inventory: Inventory) -> str | None:
         """Where the card is now: at its address, or where its serial or path tells; None where it is gone."""
         here = inventory.devices.get(self.address)
         at_home = here is not None and same_model(self.identity, here.identity)
-        if here is not None and is_same(self.identity, here.identity):
+        if here is not None and self.is_of(here):
             return self.address
         # Another one of its model may have come to its address.
         for address, device in inventory.devices.items():
-            if device.total_vfs and is_same(self.identity, device.identity):
+            if device.total_vfs and self.is_of(device):
                 return address
         if here is not None and at_home and not told_apart(self.identity, here.identity):
             return self.address

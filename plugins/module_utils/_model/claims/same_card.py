@@ -28,6 +28,12 @@ def told_apart(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | N
     )
 
 
+def untold(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
+    """Whether the one had a serial, and nothing shows one of the other that could be compared with it."""
+    told = any(wanted.get(key) is not None and found.get(key) is not None for key in SERIALS)
+    return wanted.get("serial") is not None and not told
+
+
 def is_same(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
     """Whether it is surely the same, as far as anything tells."""
     return same_model(wanted, found) and is_marked(wanted, found)

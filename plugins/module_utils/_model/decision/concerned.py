@@ -11,7 +11,7 @@ from ..address import address_order
 from ..errors import HostdevError
 
 if t.TYPE_CHECKING:
-    from ..claims.claim import Claim, Owner
+    from ..claims.claim import Claim, Owner, Waiting
     from ..claims.set_aside import SetAside
     from ..claims.tracker import Tracker
     from ..plan.plan import Plan
@@ -96,6 +96,15 @@ def asides_concerned(tracker: Tracker, wish: ReleaseWish) -> list[SetAside]:
     ]
 
 
+def _is_named(snapshot: Snapshot, wish: ReleaseWish, waiting: Waiting) -> bool:
+    """Whether the wish names it by the address that it has now."""
+    from ..claims.cards.identity import waiting_device
+
+    devices = snapshot.inventory.devices
+    named = [devices[address] for address in wish.addresses if address in devices]
+    return any(waiting_device(snapshot.tracker, device) is waiting for device in named)
+
+
 def decide_cleaned(snapshot: Snapshot, wish: ReleaseWish, plans: t.Iterable[Plan]) -> Cleaned:
     """One-time-use devices that the wish says are clean, given back by these plans or before; else that they wait."""
     given_back = {
@@ -115,6 +124,7 @@ def decide_cleaned(snapshot: Snapshot, wish: ReleaseWish, plans: t.Iterable[Plan
     owners = {("name", wish.owner), *(("domain", name) for name in (wish.domain, *uuids))}
     for address, waiting in snapshot.tracker.waiting.items():
         owner = waiting.owner
-        if address in wish.addresses or owners & {(owner.kind, owner.id), (owner.kind, owner.label)}:
+        named = address in wish.addresses or _is_named(snapshot, wish, waiting)
+        if named or owners & {(owner.kind, owner.id), (owner.kind, owner.label)}:
             given_back.add(address)
     return Cleaned(tuple(sorted(given_back, key=address_order)))

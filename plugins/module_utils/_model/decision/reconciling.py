@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Holding
     from ..claims.made_vfs import MadeVfs
     from ..guest.domain import Domain
+    from ..host.device import PciDevice
     from ..plan.steps import HostdevStep
     from ..snapshot import Snapshot
 
@@ -149,14 +150,17 @@ def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
     )
 
 
-def no_pf(address: str) -> HostdevError:
-    """That a PF whose VFs are on record is gone."""
+def no_pf(made: MadeVfs, stranger: PciDevice | None) -> HostdevError:
+    """That a PF whose VFs are on record is gone; `stranger` is one of its model that has come to its address."""
+    found = "the physical function whose VFs were made is not on the host"
+    if stranger is not None:
+        found += f", and at its address there is one of its model in another place: {described(stranger.identity)}"
     return HostdevError(
         "not_restored",
-        subject=address,
-        found="the physical function whose VFs were made is not on the host",
-        wanted="the card that is on record",
-        remedy=f"put it back, or run kvm.hostdev.pci_sriov with address: {address} and state: absent",
+        subject=made.address,
+        found=found,
+        wanted=f"the card that is on record, {described(made.identity)}",
+        remedy=f"put it back, or run kvm.hostdev.pci_sriov with address: {made.address} and state: absent",
     )
 
 

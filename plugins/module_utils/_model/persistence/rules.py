@@ -9,7 +9,7 @@ import re
 import typing as t
 from fnmatch import fnmatchcase
 
-from ..claims.cards.found_again import Finder
+from ..claims.cards.found_again import Finder, is_nowhere
 from ..host.device import NO_DRIVER
 from .paths import ENABLED, MARK, PROGRAM, SETTLED
 from .wanted import STORAGE, persistent_claims, persistent_functions
@@ -61,7 +61,8 @@ def device_path(stable_path: str, address: str) -> str | None:
     slash (udev matches by fnmatch(3) without FNM_PATHNAME). Before the root bus there may be a platform's own folders,
     as on Arm. What lies in another domain than its path begins in is behind a volume management device (Intel's VMD,
     drivers/pci/controller/vmd.c): an endpoint on the root bus, with a root bus of its own behind it, whose domain, of
-    five digits, is counted at each boot. Of the path's other parts the domain is the one of the record's `address`.
+    five digits, is counted at each boot. Of the path's other parts the domain is the one of the record's `address`; one
+    that no host has, of a device that is gone, tells nothing of that.
     """
     first, *others = stable_path.split("-")
     root, below = _ROOT.fullmatch(first), [_BELOW.fullmatch(other) for other in others]
@@ -69,7 +70,7 @@ def device_path(stable_path: str, address: str) -> str | None:
         return None
     domain, bus, place = root.groups()
     parts = [f"/devices/*pci{domain}:{bus}/{domain}:{bus}:{place}"]
-    behind = domain if address.partition(":")[0] == domain else "?????"
+    behind = domain if is_nowhere(address) or address.partition(":")[0] == domain else "?????"
     if behind != domain:
         parts.append("pci?????:??")
     for found in below:
@@ -82,7 +83,7 @@ def device_path(stable_path: str, address: str) -> str | None:
 def disk_places(tracker: Tracker) -> list[str]:
     """The patterns of DEVPATH of the functions whose disks the rules have udev leave alone."""
     held = (one for one in persistent_functions(tracker) if _has_disks(one))
-    paths = (device_path(one.identity.get("stable_path") or "", one.address) for one in held)
+    paths = (_path(one) for one in held)
     return [path for path in paths if path is not None]
 
 
@@ -100,13 +101,18 @@ def strangers(places: t.Collection[str], tracker: Tracker, inventory: Inventory)
     ]
 
 
+def _path(held: Holding) -> str | None:
+    known = held.moved_from if held.moved_from is not None and is_nowhere(held.address) else held.address
+    return device_path(held.identity.get("stable_path") or "", known)
+
+
 def _has_disks(held: Holding) -> bool:
     return (held.identity["class_id"] or "").startswith(STORAGE)
 
 
 def _rules(held: Holding) -> t.Iterator[str]:
     """That of the function, and for one with disks those of what may be a disk of it."""
-    path = device_path(held.identity.get("stable_path") or "", held.address)
+    path = _path(held)
     if path is None:
         return
     model = [(name, value) for name, key in _ATTRIBUTES if (value := held.identity.get(key)) is not None]

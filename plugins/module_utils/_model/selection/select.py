@@ -121,6 +121,8 @@ def _keep(chosen: Selection, claim: Claim, request: Request) -> list[str]:
     for address in claim.serving(request.name):
         device, held = chosen.inventory.devices.get(address), claim.holdings[address]
         misfit = None if device is None else identity_mismatch(device, held)
+        if misfit is None and address not in chosen.held:
+            device = None  # the one that is there is another one of its model
         if misfit is None and device is not None and not request.wants(as_claimed(device, held), chosen.allow_list):
             misfit = "it does not fit the request, or the device_spec does not permit it"
         if misfit is None and device is not None:
@@ -140,7 +142,7 @@ def _holding(chosen: Selection, claim: Claim, address: str, found: t.Callable[[P
     """The device as the claim shall hold it: as before when it is the same device, else as it is now."""
     device, request = chosen.inventory.devices[address], chosen.serving.get(address)
     held = claim.holdings.get(address)
-    if held is not None and identity_mismatch(device, held) is None:
+    if held is not None and address in chosen.held:
         return reassigned(held, request)
     tags = chosen.allow_list.tags_of(device) or {}
     managed = tags.get("managed")

@@ -120,7 +120,8 @@ def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
     Raises HostdevError where it was asked for.
     """
     path = module.params["facts_path"]
-    if path != FACTS_PATH and module.params.get("persist"):
+    elsewhere = os.path.normpath(path) != FACTS_PATH
+    if elsewhere and module.params.get("persist"):
         raise HostdevError(
             "persist_failed",
             subject=f"facts_path {path}",
@@ -128,7 +129,7 @@ def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
             wanted=f"the record in {FACTS_PATH}, which is the one that is read when the host is started",
             remedy="leave facts_path out, or set persist: false",
         )
-    if path != FACTS_PATH:
+    if elsewhere:
         return None
 
     def made() -> Keeper:

@@ -21,7 +21,7 @@ from ..tracker import Tracker
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
     from ...host.inventory import Inventory
-    from ..claim import Holding
+    from ..claim import Holding, Waiting
 
 
 _Mark = tuple[str, str, t.Optional[str]]
@@ -40,12 +40,12 @@ class Finder:
         """What is at an address now."""
         return self._devices.get(address)
 
-    def at_home(self, held: Holding) -> bool:
+    def at_home(self, held: Holding | Waiting) -> bool:
         """Whether the claimed device is at the address that the record has."""
         device = self._devices.get(held.address)
         return device is not None and self._is(device, held)
 
-    def address_of(self, held: Holding) -> str | None:
+    def address_of(self, held: Holding | Waiting) -> str | None:
         """Where the claimed device is; None where it is nowhere on the host."""
         if self.at_home(held):
             return held.address
@@ -58,7 +58,7 @@ class Finder:
         # It has come to another slot: only a serial number tells that.
         return next((device.address for device in self._with_serial(held) if self._is(device, held)), None)
 
-    def _is(self, device: PciDevice, held: Holding) -> bool:
+    def _is(self, device: PciDevice, held: Holding | Waiting) -> bool:
         """As `is_it`. A path is no proof where another device has the serial number: cards have changed places.
 
         A disk's is not read without its driver, so that the one at the path may have none to tell for now.
@@ -71,7 +71,7 @@ class Finder:
             return device.stable_path == held.identity.get("stable_path")
         return not marked or device.address in marked
 
-    def _with_serial(self, held: Holding) -> list[PciDevice]:
+    def _with_serial(self, held: Holding | Waiting) -> list[PciDevice]:
         """The devices that have a serial number of a held one, in the order of their addresses."""
         if self._by_serial is None:
             self._by_serial = {}
@@ -98,7 +98,7 @@ def _marks(identity: t.Mapping[str, str | None], keys: t.Iterable[str], number: 
     return [(key, mark, number) for key in keys if (mark := identity.get(key)) is not None]
 
 
-def is_it(device: PciDevice, held: Holding) -> bool:
+def is_it(device: PciDevice, held: Holding | Waiting) -> bool:
     """Whether a device is surely the one that was claimed, as far as anything tells."""
     return is_same(held.identity, device.identity)
 
@@ -136,8 +136,12 @@ def followed(tracker: Tracker, inventory: Inventory) -> Followed:
     if not moves:
         return Followed(tracker, {})
     for address in sorted(set(moves.values()) & {address for address, now in found.items() if now is None}):
-        moves[address] = _nowhere(address, {*found, *moves.values()})
-    made = Tracker((), tracker.waiting.values(), tracker.set_aside.values(), tracker.made_vfs.values())
+        moves[address] = nowhere(address, {*found, *moves.values()})
+    now_held = {moves.get(address, address) for address in found}
+    # Of what is set aside another one is at its address then: it is settled, see is_settled.
+    asides = [aside for aside in tracker.set_aside.values() if aside.address not in now_held]
+    waiting = _waiting(tracker.waiting.values(), finder, now_held)
+    made = Tracker((), waiting, asides, tracker.made_vfs.values())
     for claim in tracker:
         defined = claim.owner.kind == "domain"
         holdings = {
@@ -145,6 +149,17 @@ def followed(tracker: Tracker, inventory: Inventory) -> Followed:
         }
         made.put(replace(claim, holdings={one.address: one for one in holdings.values()}))
     return Followed(made, moves)
+
+
+def _waiting(every: t.Iterable[Waiting], finder: Finder, held: t.Collection[str]) -> list[Waiting]:
+    """What waits to be cleaned, where it is now; at an address that no host has where a held device has its own."""
+    found: dict[str, Waiting] = {}
+    for waiting in every:
+        address = finder.address_of(waiting) or waiting.address
+        if address in held or address in found:
+            address = nowhere(address, {*held, *found})
+        found[address] = replace(waiting, address=address)
+    return list(found.values())
 
 
 def moved_in_all(first: t.Mapping[str, str], then: t.Mapping[str, str]) -> dict[str, str]:
@@ -163,7 +178,8 @@ def is_nowhere(address: str) -> bool:
     return PciAddress.parse(address).domain >= _NOWHERE
 
 
-def _nowhere(address: str, known: t.Collection[str]) -> str:
+def nowhere(address: str, known: t.Container[str]) -> str:
+    """An address that no host has, and none of the `known`, for what is gone and whose own one another one got."""
     place = PciAddress.parse(address)
     return next(
         free for number in range(_NOWHERE, 1 << 32) if (free := str(place._replace(domain=number))) not in known

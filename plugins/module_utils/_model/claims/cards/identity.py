@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..same_card import SERIALS, function_of, pf_identity
+from ..same_card import function_of, is_same, pf_identity, untold
 
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
@@ -54,29 +54,42 @@ def may_be_another(device: PciDevice, held: Holding) -> bool:
 
 def not_told(device: PciDevice, held: Holding) -> bool:
     """Whether a claimed device had a serial, and nothing shows one now that could be compared with it."""
-    return _untold(held.identity, device.identity)
+    return untold(held.identity, device.identity)
 
 
 def pf_not_told(device: PciDevice, held: Holding) -> bool:
     """The same of a VF's PF, whose interface may show its serial after the VFs have come (igb with max_vfs)."""
-    return _untold(pf_identity(held.identity), pf_identity(device.identity))
-
-
-def _untold(wanted: t.Mapping[str, str | None], found: t.Mapping[str, str | None]) -> bool:
-    told = any(wanted.get(key) is not None and found.get(key) is not None for key in SERIALS)
-    return wanted.get("serial") is not None and not told
+    return untold(pf_identity(held.identity), pf_identity(device.identity))
 
 
 def held_device(inventory: Inventory, held: Holding) -> PciDevice | None:
-    """The device that was claimed, None when it is no longer on the host or another one sits at its address."""
+    """The device that was claimed, None when it is no longer on the host or another one sits at its address.
+
+    Of two cards of one model without serial numbers the path tells which it is, where both are on the host.
+    """
     device = inventory.devices.get(held.address)
-    return None if device is None or identity_mismatch(device, held) is not None else device
+    if device is None or identity_mismatch(device, held) is not None:
+        return None
+    if is_same(held.identity, device.identity):
+        return device
+    from .found_again import Finder
+
+    return device if Finder(inventory).address_of(held) is None else None
 
 
 def waiting_device(tracker: Tracker, device: PciDevice) -> Waiting | None:
-    """What the record says of a device that waits to be cleaned; None for another one that sits at its address now."""
+    """What the record says of a device that waits to be cleaned; None for another one that sits at its address now.
+
+    One that has moved since waits as well, as far as anything tells that it is the one.
+    """
     waiting = tracker.waiting.get(device.address)
-    return waiting if waiting is not None and identity_mismatch(device, waiting) is None else None
+    if waiting is not None and identity_mismatch(device, waiting) is None:
+        return waiting
+    model = device.vendor_id, device.product_id  # before all else, as the host may have ten thousand
+    alike = [
+        one for one in tracker.waiting.values() if (one.identity["vendor_id"], one.identity["product_id"]) == model
+    ]
+    return next((one for one in alike if is_same(one.identity, device.identity)), None)
 
 
 def as_claimed(device: PciDevice, held: Holding | None) -> PciDevice:

@@ -13,8 +13,9 @@ import typing as t
 from dataclasses import replace
 
 from ...address import address_order
+from ...claims.cards.found_again import is_nowhere
 from ...claims.cards.identity import moved_devices, waiting_device
-from ...claims.claim import Claim, Holding, Owner
+from ...claims.claim import Holding, Owner
 from ...guards.function import use_blockers
 from ...guest.domain import CONFIG, LIVE, PLACES
 from ...host.device import host_driven
@@ -26,6 +27,7 @@ from ...selection.group_closure import group_members
 from .adoption import Adopted
 
 if t.TYPE_CHECKING:
+    from ...claims.claim import Claim
     from ...guest.domain import Domain
     from ...host.device import PciDevice
     from ...snapshot import Snapshot
@@ -104,7 +106,7 @@ class _Adopting:
             holdings[mate.address] = self._holding(domain, mate.address, None, ())
         persist = before.persist or self._wish.persist
         ordered = {address: holdings[address] for address in sorted(holdings, key=address_order)}
-        after = Claim(owner, requests, ordered, before.node_devices, persist)
+        after = replace(before, requests=requests, holdings=ordered, persist=persist)
         if domain is not None:
             after = with_what_stood(before, after, domain)
             after = with_guest_addresses(after if domain.active else _left_to_its_guest(before, after), domain)
@@ -135,6 +137,9 @@ class _Adopting:
         """Why a function that a domain has is not written down for it; None where it is."""
         if holder is not None:
             return f"it is on record for {holder}; release it there, or take it out of the domain"
+        behind = self._definition_behind(domain, address)
+        if behind is not None:
+            return behind
         if address in self._tracker.set_aside:
             return f"it is {self._tracker.set_aside[address].told()}"
         device = self._inventory.devices.get(address)
@@ -155,6 +160,18 @@ class _Adopting:
         if device.virtual_functions and not device.vfio:
             return f"it has {device.num_vfs} VFs, which go when the domain starts"
         return self._anothers(domain, address)
+
+    def _definition_behind(self, domain: Domain, address: str) -> str | None:
+        """Whether a definition means a device on record that was there, and not what is there since a boot."""
+        for claim in self._tracker:
+            held = next((held for held in claim.holdings.values() if held.moved_from == address), None)
+            if held is not None and claim.owner.id == domain.uuid:
+                now = "gone" if is_nowhere(held.address) else f"at {held.address} now"
+                return (
+                    f"the device on record for it was there, and is {now}: the definition has not followed; run "
+                    "kvm.hostdev.reconcile first"
+                )
+        return None
 
     def _anothers(self, domain: Domain, address: str) -> str | None:
         """Who else has it, or chose it: libvirt, of the VFs of a network, anew with each start."""

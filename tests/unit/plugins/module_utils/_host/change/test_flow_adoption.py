@@ -18,7 +18,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, restored
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import FOLDER, made, vfs
 
-VF, SECOND_VF, NVME = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0"
+VF, SECOND_VF, NVME, OTHER = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0", "0000:81:00.0"
 GONE = "0000:09:00.0"
 UNIT = "/etc/systemd/system/vfs.service"
 MAKES = f"[Service]\nExecStart=/bin/sh -c 'echo 4 > {FOLDER}/sriov_numvfs'\n"
@@ -238,6 +238,33 @@ def test_what_is_adopted_joins_the_claim_that_there_is(lab_host):
     assert holdings(host)[0] == first
 
 
+def test_what_was_accepted_of_a_claim_is_so_with_what_joins_it(lab_host):
+    lab_host.claim({"name": "nic0", "address": VF}, allow=frozenset({"mgmt_nic"}), persist=True)
+    lab_host.domain.xml[CONFIG] = domain_xml(*(hostdev_xml(address, managed=True) for address in (VF, NVME)))
+    adopt(lab_host)
+    (claim,) = lab_host.record["claims"]
+    assert (len(claim["devices"]), claim["allow"], claim["persist"]) == (2, ["mgmt_nic"], True)
+
+
+@pytest.mark.parametrize("gone", [[], [NVME]])
+def test_what_has_come_to_the_place_of_a_moved_device_is_not_what_the_definition_means(lab_host, gone):
+    """Until the definition has followed it names the place, where there may be a device of somebody else by now."""
+    lab_host.domain.xml[LIVE] = None
+    lab_host.claim({"name": "disk", "address": NVME}, persist=True)
+    if gone:
+        lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(lab_host).start({"04": "81", "81": "04"}, gone=gone)
+    restored(lab_host)
+    if gone:
+        lab_host.release(owner="dpdk0")
+    before = lab_host.record
+    outcome = adopt(lab_host)
+    (told,) = [warning for warning in outcome.warnings if "is not adopted" in warning]
+    assert NVME in told
+    assert ("gone" if gone else f"at {OTHER} now") in told
+    assert lab_host.record == before
+
+
 def test_a_device_of_another_owner_stays_that_ones(lab_host):
     host = by_hand(lab_host)
     host.claim({"name": "nic", "address": VF}, owner="dpdk0")
@@ -307,6 +334,20 @@ def test_a_host_without_libvirt_has_no_domains_and_says_so(folder):
     outcome = adopt(host)
     assert not outcome.changed
     assert "libvirt could not be asked: what domains have is not known" in outcome.warnings
+
+
+@pytest.mark.parametrize("path", ["/etc/libvirt/qemu/web9.xml", "/run/libvirt/qemu/web9.xml"])
+def test_what_a_domain_may_have_is_given_to_nobody_while_libvirt_is_silent(folder, path):
+    host = FakeHost(folder, libvirt=False)
+    bind(host, NVME)
+    host.write(path, domain_xml(hostdev_xml(NVME, managed=False)))
+    with pytest.raises(HostdevError) as caught:
+        adopt(host, unattached_owner="spdk0")
+    assert (caught.value.code, caught.value.subject) == ("no_libvirt", "unattached_owner")
+    assert host.record_or_none() is None
+    assert adopt(host).adoption.unattached == (NVME,)
+    os.unlink(f"{host.root}{path}")
+    assert adopt(host, unattached_owner="spdk0").changed
 
 
 def test_what_is_to_come_back_says_so_and_names_what_acts_at_boot(lab_host):

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow import Flow
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import PROGRAM
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.wanted import persistent
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import refused, without_vfs
@@ -75,6 +75,15 @@ def test_a_claim_comes_back_where_its_domain_starts_with_the_host(lab_host, keep
     assert lab_host.claim(DISK).changed
     assert comes_back(lab_host) == [autostarts]
     assert keeper.words == (["prepare", "prepare", "keep"] if autostarts else [])
+
+
+@pytest.mark.parametrize(("autostarts", "persist", "told"), [(True, None, 1), (True, False, 0), (False, None, 0)])
+def test_where_nothing_is_kept_a_domain_that_starts_with_the_host_is_told_of_it(lab_host, autostarts, persist, told):
+    """As with a record in a folder that no unit reads."""
+    lab_host.domain.autostarts = autostarts
+    outcome = lab_host.claim(DISK, persist=persist)
+    assert len([text for text in outcome.warnings if "do not come back" in text and "web1" in text]) == told
+    assert comes_back(lab_host) == [False]
 
 
 def test_a_claim_of_no_domain_comes_back_where_that_is_asked_for(lab_host, keeper):
@@ -161,6 +170,14 @@ def test_a_release_removes_what_nothing_needs(lab_host, keeper):
     assert any(entry["after_header"] == PROGRAM for entry in told.diff)
     lab_host.release()
     assert not lab_host.tree.exists(PROGRAM)
+
+
+@pytest.mark.parametrize("left", [[PROGRAM, MADE_FOLDERS], [MADE_FOLDERS], []])
+def test_a_removal_that_was_cut_off_is_taken_up_again(lab_host, keeper, left):
+    for path in left:
+        lab_host.write(path, "")
+    lab_host.release(owner="dpdk0")
+    assert keeper.words == (["remove"] if left else [])
 
 
 def test_vfs_come_back_where_that_is_asked_for(lab_host, keeper):

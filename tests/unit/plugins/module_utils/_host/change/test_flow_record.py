@@ -13,6 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
+from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots
 
 NVME, NUMA_NVME = "0000:04:00.0", "0000:81:00.0"
 VF1 = "0000:01:10.0"
@@ -124,6 +125,19 @@ def test_a_device_for_one_time_use_waits_until_it_was_cleaned(lab_host):
     assert status(lab_host, NVME) == "available"
     assert not lab_host.release(addresses=(NVME,), cleaned=True).changed
     assert list(addresses(lab_host.claim(DISK, allow_list=ONCE))) == [NVME]
+
+
+def test_a_device_that_moved_since_waits_where_it_is(lab_host):
+    lab_host.claim(DISK, allow_list=ONCE)
+    lab_host.release()
+    Reboots(lab_host).start({"04": "06"})
+    assert status(lab_host, "0000:06:00.0") == "needs_cleaning"
+    assert status(lab_host, NUMA_NVME) == "available"
+    with pytest.raises(HostdevError, match="needs_cleaning: domain web1"):
+        lab_host.claim({"name": "disk", "address": "0000:06:00.0"})
+    assert lab_host.release(addresses=("0000:06:00.0",), cleaned=True).cleaned == [NVME]
+    assert lab_host.record["needs_cleaning"] == []
+    assert lab_host.claim({"name": "disk", "address": "0000:06:00.0"}).changed
 
 
 @pytest.mark.parametrize("at_once", [True, False])

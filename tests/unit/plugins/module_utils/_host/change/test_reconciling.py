@@ -409,3 +409,27 @@ def test_what_was_held_back_for_nobody_is_let_go(lab_host):
     assert lab_host.flow().reconcile().changed
     assert (lab_host.kernel.driver(OTHER), lab_host.kernel.override(OTHER)) == ("nvme", None)
     assert not lab_host.flow().reconcile().changed
+
+
+UNMARKED = {"/sys/devices/*/*/*/nvme/nvme*/serial": "\n"}
+
+
+@pytest.mark.parametrize("wanted", [[DISK], [{"name": "disk", "specs": [{"class": "0108"}]}], [NIC]])
+def test_a_claim_does_not_take_one_of_its_model_for_a_device_that_is_elsewhere_by_its_path(off_host, wanted):
+    """Both have no serial number; also a claim of something else for the owner binds all that it holds."""
+    for path in UNMARKED:
+        for local in off_host.root.glob(path[1:]):
+            local.write_text("\n")
+    off_host.claim(DISK)
+    reboots = Reboots(off_host)
+    reboots.start(SWAPPED, files=UNMARKED)
+    if wanted == [NIC]:
+        off_host.kernel.store(f"/sys/bus/pci/devices/{IGB_PF}/sriov_numvfs", "4")
+        off_host.claim(*wanted)
+    else:
+        with pytest.raises(HostdevError, match=f"moved to {OTHER}.*kvm.hostdev.reconcile") as caught:
+            off_host.claim(*wanted)
+        assert caught.value.code == "held_device_mismatch"
+    assert binding(off_host, NVME) == OWN
+    assert not off_host.flow().reconcile().failed
+    assert (binding(off_host, NVME), binding(off_host, OTHER)) == (OWN, VFIO)

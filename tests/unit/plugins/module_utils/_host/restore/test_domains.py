@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -135,6 +136,14 @@ def test_what_is_not_back_fails_the_unit_and_is_in_the_facts(host, program, caps
     ]
     assert [(entry["address"], entry["owner"]["label"]) for entry in entries] == [(NVME, "web1")]
     assert "no such device" in entries[0]["detail"]
+
+
+@pytest.mark.parametrize("word", ["boot", "domains"])
+def test_a_record_that_is_gone_with_its_copy_fails_the_unit(host, program, capsys, word):
+    for path in (host.file.path, host.file.copy_path):
+        os.unlink(path)
+    assert program(word) == 1
+    assert "<3>" in capsys.readouterr().err
 
 
 def test_what_is_back_by_now_is_no_drift(host):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -155,6 +156,14 @@ def test_nor_with_the_record_of_another_machine(libvirt):
     libvirt.host.write(RECORD, json.dumps({**libvirt.host.record, "machine_id": "a" * 32}))
     assert libvirt.ask() == REFUSED
     assert "another machine" in libvirt.told
+
+
+def test_nor_where_the_record_is_gone_with_its_copy(libvirt):
+    for path in (libvirt.host.file.path, libvirt.host.file.copy_path):
+        os.unlink(path)
+    assert libvirt.ask() == REFUSED
+    assert f"web1 is not started with {NVME}: " in libvirt.told
+    assert "so is its copy" in libvirt.told
 
 
 def test_a_host_without_a_record(lab_host, monkeypatch, capsys):

@@ -18,10 +18,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.tra
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore, told_when_time_is_up
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots, reasons, restored, standing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import Killed, killed_at, vfs
 
@@ -198,6 +200,23 @@ def test_vfs_of_a_card_in_another_slot_at_the_same_addresses_are_bound(vfs_host)
     assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
 
 
+def test_no_vfs_are_made_of_a_card_of_the_model_in_another_place_where_no_serial_tells_them_apart(lab_host):
+    """The one on record is gone, and bus numbers gave this one its address."""
+    own = {MAC.replace("address", "addr_assign_type"): "3\n"}
+    for path in own:
+        for local in lab_host.root.glob(path[1:]):
+            local.write_text(own[path])
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    assert lab_host.record["vfs"][0]["identity"]["serial"] is None
+    Reboots(lab_host).start(ports=OTHER_SLOT, files=own)
+    told = reasons(restored(lab_host))
+    assert "in another place: 8086:10c9 at 0000_00_1d.0-00_00.0" in told[IGB_PF]
+    assert vfs(lab_host) == []
+    (failure,) = lab_host.flow().reconcile().failed
+    assert (failure.address, failure.error.code) == (IGB_PF, "not_restored")
+    assert vfs(lab_host) == []
+
+
 @pytest.fixture
 def replaced_host(lab_host):
     """Somebody else made its VFs, two of which are claimed; then another card of the model came, with as many."""
@@ -231,6 +250,25 @@ def test_the_pf_of_vfs_is_waited_for_until_it_shows_its_serial(replaced_host, mo
     )
     restore.run()
     assert sorted(reasons(restore)) == [VF.format(0), VF.format(2)]
+
+
+def test_no_vfs_are_made_before_the_card_shows_its_serial(lab_host, monkeypatch):
+    """Its driver is seen a moment earlier, and the card in its place is another one of the model."""
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    Reboots(lab_host).start(files={MAC: ""})
+    (mac,) = lab_host.root.glob(MAC.lstrip("/"))
+    monkeypatch.setattr(boot.time, "sleep", lambda _seconds: mac.write_text("52:54:00:99:99:99\n"))
+    restore = Restore(lab_host.system, standing(lab_host), driver_seconds=0.2, device_seconds=0.2)
+    restore.run()
+    assert "not on the host" in reasons(restore)[IGB_PF]
+    assert vfs(lab_host) == []
+
+
+def test_a_card_that_does_not_show_its_serial_is_told_by_its_place(lab_host):
+    lab_host.set_vfs(4, take_over=True, persist=True)
+    Reboots(lab_host).start(files={MAC: ""})
+    assert not restored(lab_host).failed
+    assert len(vfs(lab_host)) == 4
 
 
 def test_a_release_takes_nothing_from_vfs_of_another_card(replaced_host):
@@ -294,6 +332,22 @@ def test_a_pf_that_is_gone_keeps_no_other_device(vfs_host):
     assert binding(vfs_host, NVME) == VFIO
 
 
+def test_a_pf_that_is_gone_stays_on_record_where_another_one_got_its_address(vfs_host):
+    record = vfs_host.record
+    (made,) = record["vfs"]
+    gone = {**made, "address": "0000:06:00.0", "identity": {**made["identity"], "product_id": "1572"}, "persist": True}
+    vfs_host.write(RECORD, json.dumps({**record, "vfs": [made, gone]}))
+    Reboots(vfs_host).start({"01": "06"})
+    assert list(reasons(restored(vfs_host))) == ["0000:06:00.0"]
+    assert [binding(vfs_host, address) for address in held(vfs_host)] == [VFIO, VFIO]
+    assert sorted((entry["address"], entry["identity"]["product_id"]) for entry in vfs_host.record["vfs"]) == [
+        ("0000:06:00.0", "10c9"),
+        ("ffff0000:06:00.0", "1572"),
+    ]
+    assert list(reasons(restored(vfs_host))) == ["ffff0000:06:00.0"]
+    assert len(vfs_host.record["vfs"]) == 2
+
+
 def test_a_pf_that_makes_no_vfs_keeps_no_other_device(vfs_host):
     vfs_host.claim({"name": "disk", "address": NVME}, owner="dpdk0", persist=True)
     Reboots(vfs_host).start()
@@ -313,12 +367,50 @@ def test_one_whose_address_another_one_got_is_found_when_it_is_back(lab_host):
     assert held(lab_host) == [NVME, f"ffff0000{NVME[4:]}"]
     assert binding(lab_host, NVME) == VFIO
     reboots.start(SWAPPED)
+    assert [binding(lab_host, address) for address in (NVME, OTHER)] == [KEPT_OFF, KEPT_OFF]
     assert not restored(lab_host).failed
     assert held(lab_host) == [NVME, OTHER]
     assert {claim["owner"]["label"]: claim["devices"][0]["address"] for claim in lab_host.record["claims"]} == {
         "web1": OTHER,
         "dpdk0": NVME,
     }
+
+
+def aside(host, address):
+    """What a run leaves on record of a device that it could neither finish nor undo."""
+    host.claim({"name": "disk", "address": address}, owner="aside")
+    record = host.record
+    (claim,) = [claim for claim in record["claims"] if claim["owner"]["id"] == "aside"]
+    record["claims"].remove(claim)
+    entry = {"owner": claim["owner"], "device": {**claim["devices"][0], "request": None, "role": "group_member"}}
+    record["set_aside"] = [{**entry, "code": "bind_failed", "reason": "it hung", "since": "now", "commands": []}]
+    host.write(RECORD, json.dumps(record))
+
+
+@pytest.mark.parametrize("gone", [[], [NVME]])
+def test_a_device_may_come_to_the_address_of_one_that_is_set_aside(lab_host, gone):
+    """That one is elsewhere then, or gone, and so is settled."""
+    aside(lab_host, NVME)
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    Reboots(lab_host).start(SWAPPED, gone=gone)
+    assert not restored(lab_host).failed
+    assert held(lab_host) == [NVME]
+    assert lab_host.file.read().tracker.set_aside == {}
+
+
+@pytest.mark.parametrize(("gone", "now"), [([], OTHER), ([NVME], f"ffff0000{NVME[4:]}")])
+def test_what_waits_to_be_cleaned_does_so_when_another_device_comes_to_its_address(lab_host, gone, now):
+    lab_host.claim(DISK, allow_list=allow({"one_time_use": "yes"}))
+    lab_host.release()
+    lab_host.claim({"name": "disk", "address": OTHER}, owner="dpdk0", persist=True)
+    reboots = Reboots(lab_host)
+    reboots.start(SWAPPED, gone=gone)
+    assert not restored(lab_host).failed
+    assert held(lab_host) == [NVME]
+    assert [device["address"] for device in lab_host.record["needs_cleaning"]] == [now]
+    reboots.start(SWAPPED)
+    with pytest.raises(HostdevError, match="needs_cleaning"):
+        lab_host.claim({"name": "disk", "address": OTHER})
 
 
 @pytest.mark.parametrize("damage", ["{", '{"schema": 99}'])
@@ -337,6 +429,18 @@ def test_nothing_is_bound_by_the_record_of_another_machine(disk_host):
     disk_host.write(RECORD, json.dumps({**disk_host.record, "machine_id": "a" * 32}))
     restore = restored(disk_host)
     assert [failure.error.code for failure in restore.failed] == ["record_of_another_machine"]
+    assert binding(disk_host, NVME) == KEPT_OFF
+
+
+def test_nothing_is_bound_or_let_go_where_the_record_is_gone_with_its_copy(disk_host):
+    """The unit is there because of it: an empty one would give the disk to the host, and its guest another one."""
+    Reboots(disk_host).start()
+    for path in (disk_host.file.path, disk_host.file.copy_path):
+        os.unlink(path)
+    restore = restored(disk_host)
+    assert [(failure.error.code, failure.address) for failure in restore.failed] == [
+        ("record_missing", disk_host.file.path)
+    ]
     assert binding(disk_host, NVME) == KEPT_OFF
 
 

@@ -69,6 +69,21 @@ def test_the_text_of_a_rule(address, stable_path, path):
     assert rules(tracker(identity(address, stable_path))) == f"{MARK}\n{begin}{IDS}{REST}"
 
 
+@pytest.mark.parametrize(
+    ("stable_path", "moved_from"),
+    [
+        ("0000_00_11.0-00_00.0", None),
+        ("0000_00_11.0-00_00.0", "0000:02:00.0"),
+        ("0000_00_0e.0-00_06.0-00_00.0", "10000:02:00.0"),
+    ],
+)
+def test_one_that_is_gone_and_whose_address_another_one_got_has_its_rule_for_when_it_is_back(stable_path, moved_from):
+    address, known = identity("ffff0000:02:00.0", stable_path)
+    gone = holding(address, identity=known, moved_from=moved_from, original=Binding("e1000e", None))
+    there = rules(tracker(identity(moved_from or "0000:02:00.0", stable_path)))
+    assert rules(Tracker([replace(claim(WEB, gone), persist=True)])) == there
+
+
 def disk_rules(**fields):
     _address, known = identity(DISK, "0000_00_13.0-00_00.0")
     known |= {"vendor_id": "1b36", "product_id": "0010", "class_id": "010802", **fields}

@@ -289,6 +289,15 @@ def test_check_mode_only_tells_of_an_interrupted_run(host):
     assert host.whole_state() == before
 
 
+def test_an_interrupted_run_is_a_difference_for_an_audit(host):
+    """Nothing else tells of it: the devices of a claim that was cut off in its end are on record of nobody."""
+    host.kernel.fail(3, Killed())
+    kill(host.claim, WANTED)
+    assert host.flow(check_mode=True).reconcile().changed
+    assert host.flow().reconcile().changed
+    assert not host.flow(check_mode=True).reconcile().changed
+
+
 def test_a_recovery_that_fails_for_a_device_sets_that_aside_and_the_run_goes_on(host):
     host.kernel.fail(3, Killed())
     kill(host.claim, WANTED)
