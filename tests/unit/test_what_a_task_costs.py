@@ -26,8 +26,8 @@ _CHANGING = (
 _MOST_IMPORTED = {
     "facts": 374,
     "facts, libvirt": 424,
-    "unchanged claim": 335,
-    "release of nothing": 284,
+    "unchanged claim": 336,
+    "release of nothing": 285,
 }
 
 
