@@ -29,8 +29,9 @@ def is_function(device: Device) -> bool:
 
 
 def is_bridge(device: Device) -> bool:
-    """A bridge of any kind, by its class: what is behind it is shown, it is not."""
-    return str(device.get("class") or "").startswith("06")
+    """A bridge that can be nobody's: what is behind it is shown, it is not. An NVSwitch is of class 0680, and is none."""
+    pci_class = str(device.get("class") or "")
+    return bool(device.get("header_type")) or (pci_class.startswith("06") and not pci_class.startswith("0680"))
 
 
 def state(device: Device) -> str:
