@@ -467,7 +467,12 @@ error:
         remedy: "it stays with the host: ask for another device"
 """
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import CHANGE_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import (
+    ALLOW_LIST_OPTIONS,
+    CHANGE_OPTIONS,
+    REQUEST_OPTIONS,
+    TERMS_OPTIONS,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
@@ -486,23 +491,9 @@ def main() -> None:
                 **CHANGE_OPTIONS,
                 "domain": {"type": "str"},
                 "owner": {"type": "str"},
-                "requests": {"type": "list", "elements": "raw", "required": True},
-                "device_spec": {"type": "list", "elements": "raw"},
-                "aliases": {"type": "list", "elements": "raw", "default": []},
-                "group_members": {"type": "raw", "default": "refuse"},
-                "allow": {"type": "list", "elements": "str", "default": []},
-                "attach": {
-                    "type": "list",
-                    "elements": "str",
-                    "choices": ["config", "live"],
-                    "default": ["config", "live"],
-                },
-                "managed": {"type": "bool", "default": True},
-                "persist": {"type": "bool"},
-                "numa_cells": {"type": "list", "elements": "int"},
-                "ensure_root_ports": {"type": "int"},
-                "require_reset": {"type": "bool", "default": False},
-                "on_mismatch": {"type": "str", "choices": ["fail", "replace"], "default": "fail"},
+                **REQUEST_OPTIONS,
+                **ALLOW_LIST_OPTIONS,
+                **TERMS_OPTIONS,
             },
             mutually_exclusive=[("domain", "owner")],
             required_one_of=[("domain", "owner")],

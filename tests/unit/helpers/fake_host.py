@@ -28,7 +28,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_fi
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, ReleaseWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, ReleaseWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
@@ -138,6 +138,32 @@ class FakeHost:
             persist,
         )
         return self.flow(check_mode=check_mode).claim(wish)
+
+    def passthrough(
+        self,
+        claims: t.Mapping[str, t.Sequence[dict[str, t.Any]]],
+        *,
+        check_mode: bool = False,
+        purge: bool = False,
+        orphans: bool = False,
+        persist: bool | None = None,
+        **terms: t.Any,
+    ) -> Outcome:
+        """All claims by their owners, which are domains where there is one of that name."""
+        names = {domain.name() for domain in self.libvirt.domains}
+        wishes = tuple(
+            ClaimWish(
+                whose if whose in names else None,
+                None if whose in names else whose,
+                requests(*wanted),
+                AllowList(None),
+                Terms(**terms),
+                ("config", "live"),
+                persist=persist,
+            )
+            for whose, wanted in claims.items()
+        )
+        return self.flow(check_mode=check_mode).passthrough(HostWish(wishes, purge=purge, orphans=orphans))
 
     def release(self, *, check_mode: bool = False, **wish: t.Any) -> Outcome:
         return self.flow(check_mode=check_mode).release(ReleaseWish(**(wish or {"domain": "web1"})))

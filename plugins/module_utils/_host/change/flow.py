@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import typing as t
 from dataclasses import replace
 
 from ..._model.errors import HostdevError
-from ..._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from ..._model.requests.wish import FAIL
 from ..reading.host_facts import machine_id, read_host
 from ..record.lock import LOCK, locked
+from .kept import Kept
 from .opening import opened
 from .outcome import Outcome
 from .snapshot import read_snapshot, with_vf_states
@@ -28,7 +27,7 @@ if t.TYPE_CHECKING:
     from ..._model.plan.plan import Plan
     from ..._model.record.record import Record
     from ..._model.requests.request import Request
-    from ..._model.requests.wish import ClaimWish, ReleaseWish
+    from ..._model.requests.wish import ClaimWish, HostWish, ReleaseWish
     from ..._model.snapshot import Snapshot
     from ..._model.sriov.wish import VfsWish
     from ..persistence.keeping import Keeper
@@ -65,7 +64,7 @@ class Flow:
         self._lock_timeout = lock_timeout
         self._detach_timeout = detach_timeout
         self._on_detach_timeout = on_detach_timeout
-        self._make_keeper = keeper
+        self._kept = Kept(system, keeper, check_mode=check_mode)
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
@@ -75,13 +74,35 @@ class Flow:
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
             snapshot = self._followed(snapshot, record, outcome)
-            wish = self._persisting(wish, snapshot, outcome)
+            wish = self._kept.persisting(wish, snapshot, outcome)
             choice = choose(snapshot, wish)
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
             # Of devices that come back already nobody asks that now, so that it fails nothing.
-            with self._kept(record, outcome, prepare=bool(wish.persist)):
+            with self._kept.around(record, outcome, prepare=bool(wish.persist)):
                 self._carry_out(decision, record, snapshot, outcome)
+        return outcome
+
+    def passthrough(self, wish: HostWish) -> Outcome:
+        """Make the claims of a host what they shall be, all or none. Raises HostdevError with the host as it was."""
+        from ..._model.decision.claim import for_owner
+        from .owners.passthrough import Passthrough
+
+        outcome = Outcome()
+        if wish.orphans and self._system.domains is not None:
+            self._system.domains.check_complete()
+        with self._opened(outcome, "all claims of the host") as record:
+            run = Passthrough(self._system, record, outcome)
+            requests = [request for claim in wish.claims for request in claim.requests]
+            snapshot, wish = run.named(self._read(record, outcome, requests=requests), wish)
+            for claim in wish.claims:
+                snapshot = self._followed(for_owner(snapshot, claim), record, outcome)
+            wish = replace(wish, claims=run.each(snapshot, wish, self._kept.persisting))
+            plans = run.decide(snapshot, wish)
+            with self._kept.around(record, outcome, prepare=any(claim.persist for claim in wish.claims)):
+                if not self._check_mode and any(plan.changed for plan in plans):
+                    plans = self._act_all(plans, record, snapshot, outcome)
+                run.note(plans, snapshot, check_mode=self._check_mode)
         return outcome
 
     def release(self, wish: ReleaseWish) -> Outcome:
@@ -112,7 +133,7 @@ class Flow:
                     if not wish.orphans or record.journal is not None:
                         break
             if failed:
-                from .several_owners import told
+                from .owners.retaken import told
 
                 retake = [] if wish.orphans or self._check_mode else [*outcome.plans]
                 raise told(failed, retake, outcome, record, self._transaction(record))
@@ -123,7 +144,7 @@ class Flow:
                 settling = Settling(self._system, self._file, self._detach_timeout, check_mode=self._check_mode)
                 settling.try_again(snapshot, wish, record, outcome)
             self._clean(decide_cleaned(snapshot, wish, outcome.plans), record, outcome)
-            self._keep(record, outcome)
+            self._kept.keep(record, outcome)
         return outcome
 
     def set_vfs(self, wish: VfsWish) -> Outcome:
@@ -137,7 +158,7 @@ class Flow:
             if not decisions:
                 outcome.warnings.append(f"{wish.where}: no device of this host fits, and nothing is given back")
             files = run.files(decisions, record)
-            with self._kept(record, outcome, prepare=wish.persist):
+            with self._kept.around(record, outcome, prepare=wish.persist):
                 if not self._check_mode:
                     outcome.warnings.extend(run.carry_out(decisions, record))
                 note(decisions, files, outcome)
@@ -162,76 +183,8 @@ class Flow:
 
             reconciling = Reconciling(self._system, self._file, record, outcome, check_mode=self._check_mode)
             reconciling.run(self._vfs_run(), read, carry_out, persistent=persistent)
-            self._keep(record, outcome)
+            self._kept.keep(record, outcome)
         return outcome
-
-    @functools.cached_property
-    def _keeper(self) -> Keeper | None:
-        return None if self._make_keeper is None else self._make_keeper()
-
-    def _persisting(self, wish: ClaimWish, snapshot: Snapshot, outcome: Outcome) -> ClaimWish:
-        """The wish with whether the devices come back, where nobody says it: they do for a domain that autostarts.
-
-        It would start without them else, or not at all. Raises HostdevError where they are to, and can't.
-        """
-        domains, domain = self._system.domains, snapshot.named
-        persist = wish.persist
-        if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
-            persist = True
-        if self._make_keeper is None:
-            if persist and wish.persist is None:
-                outcome.warnings.append(
-                    f"domain {wish.domain} starts with the host, and its devices do not come back then: nothing is "
-                    "kept for that with a record in another folder than the default one"
-                )
-            return wish
-        if persist and self._keeper is not None:
-            try:
-                self._keeper.prepare(check=True)
-            except HostdevError as error:
-                if wish.persist:
-                    raise
-                persist = None
-                outcome.warnings.append(f"the devices do not come back when the host is started anew: {error.message}")
-        return replace(wish, persist=persist)
-
-    @contextlib.contextmanager
-    def _kept(self, record: Record, outcome: Outcome, *, prepare: bool) -> t.Iterator[None]:
-        """Have on the host what brings devices back that are on record: what can fail before they are touched."""
-        if prepare and self._keeper is not None:
-            self._keeper.prepare(self._check_mode)
-        try:
-            yield
-        except HostdevError:
-            if prepare:
-                self._keep(record, Outcome())
-            raise
-        self._keep(record, outcome)
-
-    def _keep(self, record: Record, outcome: Outcome) -> None:
-        """Have what the record needs, and nothing else. What can't be written now is told; the next run writes it."""
-        tracker = record.tracker
-        if self._check_mode:
-            tracker = tracker.copy()
-            for plan in outcome.plans:
-                tracker.put(plan.after)
-            for decision in outcome.vfs:
-                tracker.made_vfs.pop(decision.pf.address, None)
-                if decision.after is not None:
-                    tracker.made_vfs[decision.pf.address] = decision.after
-            if outcome.adoption is not None:
-                outcome.adoption.put_into(tracker)
-        needed = any(claim.persist for claim in tracker) or any(made.persist for made in tracker.made_vfs.values())
-        # The folders that were made are the last to go: a removal that was cut off is taken up again.
-        left = any(self._system.tree.exists(path) for path in (PROGRAM, MADE_FOLDERS))
-        if not (needed or left) or self._keeper is None:
-            return
-        try:
-            outcome.kept = self._keeper.keep(tracker, self._check_mode)
-        except HostdevError as error:
-            outcome.warnings.append(f"devices do not come back when the host is started anew: {error.message}")
-        outcome.warnings.extend(self._keeper.warnings)
-        outcome.diff.extend(outcome.kept)
 
     def adopt(self, wish: AdoptWish) -> Outcome:
         """Write down what somebody did by hand. Nothing else of the host is changed. Raises HostdevError."""
@@ -243,7 +196,7 @@ class Flow:
             adoption = outcome.adoption = run.decide(self._read(record, outcome), wish, self._vfs_run)
             outcome.warnings.extend(adoption.warnings)
             outcome.diff.extend(adoption.diff(self._file.path))
-            with self._kept(record, outcome, prepare=wish.persist and adoption.changed):
+            with self._kept.around(record, outcome, prepare=wish.persist and adoption.changed):
                 if adoption.changed and not self._check_mode:
                     run.write_down(adoption, record)
         return outcome
@@ -255,7 +208,8 @@ class Flow:
         if claim is None or all(held.moved_from is None for held in claim.holdings.values()):
             return snapshot
         from ..._model.decision.decision import Decision
-        from ..._model.decision.reconciling import followed_plan, foretold
+        from ..._model.decision.foretold import foretold
+        from ..._model.decision.reconciling import followed_plan
 
         plan = followed_plan(snapshot, claim)
         if plan is None:
@@ -345,6 +299,22 @@ class Flow:
         outcome.warnings.extend([*transaction.notes, *guest.warnings])
         outcome.stopped.extend(guest.stopped)
         return replace(plan, after=record.tracker.claim_of(plan.after.owner))
+
+    def _act_all(
+        self, plans: t.Sequence[Plan], record: Record, snapshot: Snapshot, outcome: Outcome
+    ) -> t.Sequence[Plan]:
+        """Run the plans of several owners, all or none; they come back as they were done."""
+        from .steps.stubborn_guest import StubbornGuest
+
+        guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
+        transaction = self._transaction(record)
+        try:
+            done = transaction.run_all(plans, guest)
+        except HostdevError as error:
+            raise guest.told(error) from error
+        outcome.warnings.extend([*transaction.notes, *guest.warnings])
+        outcome.stopped.extend(guest.stopped)
+        return done
 
     def _clean(self, cleaned: Cleaned, record: Record, outcome: Outcome) -> None:
         outcome.warnings.extend(cleaned.warnings)

@@ -43,7 +43,8 @@ class Outcome:
     addresses by those that were on record, `failed` what could not be brought back to the record, `kept` the diff of
     the files that bring devices back, `adoption` what was written down of a host where that was done by hand.
     `let_go` are functions that were kept from the host's drivers at boot for nobody, `kept_off` is the diff of
-    the files that keep the host's network services off VFs.
+    the files that keep the host's network services off VFs. `stale` are owners and requests that the host's data no
+    longer names.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Outcome:
     adoption: Adoption | None = None
     let_go: list[DriverStep] = field(default_factory=list)
     kept_off: list[dict[str, str]] = field(default_factory=list)
+    stale: list[tuple[str, str]] = field(default_factory=list)
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""

@@ -11,10 +11,10 @@ from dataclasses import replace
 from ..._model.claims.by_hand import keeping_places
 from ..._model.claims.cards.found_again import Finder, followed, moved_in_all
 from ..._model.claims.unmade_vf import pfs_of_unmade
+from ..._model.decision.foretold import foretold
 from ..._model.decision.reconciling import (
     defined_functions,
     followed_plan,
-    foretold,
     held_back,
     missing,
     no_pf,

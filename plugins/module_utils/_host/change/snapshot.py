@@ -56,6 +56,19 @@ def read_snapshot(
     )
 
 
+def with_named(host: ChangingHost, snapshot: Snapshot, domain: str) -> tuple[Snapshot, Domain | None]:
+    """The snapshot with a domain, by whichever spelling libvirt knows it; None where libvirt could not be asked.
+
+    Raises HostdevError as read_snapshot does.
+    """
+    if host.domains is None or snapshot.domains is None:
+        return snapshot, None
+    host.domains.check_hypervisor()
+    domains = list(snapshot.domains)
+    named = _named(host.domains, domains, domain)
+    return (snapshot if len(domains) == len(snapshot.domains) else replace(snapshot, domains=tuple(domains))), named
+
+
 def _usb_and_scsi(host: ChangingHost) -> Nodes:
     from ..reading.usb_scsi import read_usb_and_scsi
 

@@ -194,6 +194,10 @@ def _claim_form(value: object, path: str) -> None:
     for key in ("devices", "node_devices"):
         for index, held in enumerate(claim.get(key, ())):
             _check_request(claim["requests"], held, f"{path}.{key}[{index}].request")
+    names = [request["name"] for request in claim["requests"]]
+    for index, name in enumerate(claim.get("declared", ())):
+        if name not in names:
+            raise forms.wrong(f"{path}.declared[{index}]", name, f"a request of the claim ({', '.join(names)})")
 
 
 def _check_request(requests: list[dict[str, t.Any]], held: dict[str, t.Any], path: str) -> None:
@@ -221,6 +225,7 @@ _CLAIM_FIELDS = forms.mapping(
         "node_devices": forms.listed(_node_holding_form, unique="name", least=1),
         "persist": forms.flag,
         "allow": forms.listed(forms.name),
+        "declared": forms.listed(forms.name, least=1),
     },
 )
 
@@ -231,6 +236,8 @@ class Claim:
 
     `node_devices` are its USB and SCSI devices by libvirt's names. `persist` says that its PCI functions come back when
     the host is started anew; `allow` are then the blocker codes that were accepted of them, as they are then, too.
+    `declared` are the requests that the host's data named: a purge gives back those of them that it no longer names,
+    and no others.
     """
 
     owner: Owner
@@ -239,6 +246,7 @@ class Claim:
     node_devices: t.Mapping[str, NodeHolding] = field(default_factory=dict)
     persist: bool = False
     allow: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
 
     FORM: t.ClassVar[forms.Check] = _claim_form
 
@@ -255,6 +263,7 @@ class Claim:
         return NO_OPTIONS if request is None else request.guest
 
     def as_dict(self) -> dict[str, t.Any]:
+        declared = sorted(self.declared & self.requests.keys())
         return {
             "owner": self.owner.as_dict(),
             "requests": [request.as_dict() for _name, request in sorted(self.requests.items())],
@@ -266,6 +275,7 @@ class Claim:
             ),
             **({"persist": True} if self.persist else {}),
             **({"allow": sorted(self.allow)} if self.allow else {}),
+            **({"declared": declared} if declared else {}),
         }
 
     @classmethod
@@ -283,6 +293,7 @@ class Claim:
             {held.name: held for held in nodes},
             data.get("persist", False),
             frozenset(data.get("allow", ())),
+            frozenset(data.get("declared", ())),
         )
 
 

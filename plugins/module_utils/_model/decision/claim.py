@@ -30,8 +30,7 @@ if t.TYPE_CHECKING:
 
 def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
     """The owner's claim as it is and as it shall be. Raises HostdevError when the requests can't be served."""
-    domain = _domain(snapshot, wish)
-    asked = Asked(wish, _owner(domain, wish.owner), _guest(snapshot, domain, wish.numa_cells))
+    asked = asking(snapshot, wish)
     before = after = snapshot.tracker.claim_of(asked.owner)
     for kind in KINDS:
         after = kind.select(snapshot, asked, after)
@@ -51,6 +50,18 @@ def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
     return Choice(
         change, tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
     )
+
+
+def for_owner(snapshot: Snapshot, wish: ClaimWish) -> Snapshot:
+    """The snapshot as the claim of one of several owners takes it; `wish.domain` is the domain's name."""
+    named = next((domain for domain in snapshot.domains or () if domain.name == wish.domain), None)
+    return replace(snapshot, named=named)
+
+
+def asking(snapshot: Snapshot, wish: ClaimWish) -> Asked:
+    """Who asks, and where that one runs. Raises HostdevError where that is a domain and there is no libvirt."""
+    domain = _domain(snapshot, wish)
+    return Asked(wish, _owner(domain, wish.owner), _guest(snapshot, domain, wish.numa_cells))
 
 
 def decide_claim(snapshot: Snapshot, choice: Choice) -> Decision:

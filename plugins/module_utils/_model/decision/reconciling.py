@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import copy
 import typing as t
-from dataclasses import replace
 
 from ..claims.by_hand import without_places
 from ..claims.cards.found_again import Finder, described, is_nowhere
 from ..errors import HostdevError
-from ..guest.domain_uses import uses_by_address
 from ..host.device import NO_DRIVER, Binding
-from ..plan.domain.following import followed_claim, followed_domain, following
+from ..plan.domain.following import followed_claim, following
 from ..plan.plan import CLAIM, Change, Plan
 from ..plan.steps import DriverStep
 from ..requests.specs.device_spec import parse_device_specs
@@ -26,7 +23,6 @@ if t.TYPE_CHECKING:
     from ..claims.made_vfs import MadeVfs
     from ..guest.domain import Domain
     from ..host.device import PciDevice
-    from ..plan.steps import HostdevStep
     from ..snapshot import Snapshot
 
 
@@ -83,35 +79,6 @@ def places_by_hand(snapshot: Snapshot) -> t.Iterator[str]:
                     f"the definition of domain {domain.name} has {held.moved_from}, where the device of {owner} was, "
                     f"which is {now}: change the address there (virsh edit)"
                 )
-
-
-def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
-    """The snapshot once a definition has followed."""
-    domain = snapshot.domain_of(plan.after.owner)
-    tracker = snapshot.tracker.copy()
-    tracker.put(plan.after)
-    if domain is None:
-        return replace(snapshot, tracker=tracker)
-    moved = followed_domain(domain, t.cast("t.Sequence[HostdevStep]", plan.steps))
-    domains = tuple(moved if other is domain else other for other in snapshot.domains or ())
-    uses, known = uses_by_address([moved]), snapshot.inventory.domain_uses
-    now = {
-        step.address: [
-            *(use for use in known.get(step.address, ()) if use.uuid != moved.uuid),
-            *uses.get(step.address, ()),
-        ]
-        for step in plan.steps
-        if step.address is not None
-    }
-    inventory = copy.copy(snapshot.inventory)
-    inventory.domain_uses = {**known, **now}
-    return replace(
-        snapshot,
-        inventory=inventory,
-        domains=domains,
-        named=moved if snapshot.named is domain else snapshot.named,
-        tracker=tracker,
-    )
 
 
 def reconciled(snapshot: Snapshot, claim: Claim, vf_states: t.Callable[[Snapshot, Change], Snapshot]) -> Plan:

@@ -35,6 +35,7 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
         after = kind.keep(snapshot, wish, claim, after)
     if after.holdings:
         after = replace(after, persist=claim.persist, allow=claim.allow)
+    after = replace(after, declared=claim.declared)
     return Choice(Change(RELEASE, claim, after, to_host=wish.to_host))
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import functools
 import typing as t
 from dataclasses import replace
@@ -80,6 +81,10 @@ class Inventory:
         return list(self._host_uses)
 
     @functools.cached_property
+    def _all_part_uses(self) -> list[tuple[str, DomainUse]]:
+        return list(self._part_uses)
+
+    @functools.cached_property
     def host_uses(self) -> t.Mapping[str, t.Sequence[HostUse]]:
         uses: dict[str, list[HostUse]] = {}
         for use in self._all_host_uses:
@@ -90,7 +95,7 @@ class Inventory:
     @functools.cached_property
     def part_uses(self) -> t.Mapping[str, t.Sequence[DomainUse]]:
         uses: dict[str, list[DomainUse]] = {}
-        for address, use in self._part_uses:
+        for address, use in self._all_part_uses:
             uses.setdefault(address, []).append(use)
         return self._with_uses_below(uses, lambda use: use)
 
@@ -104,6 +109,16 @@ class Inventory:
         # "0" is what follows "/" in ASCII.
         first, end = (bisect.bisect_left(self._by_path, (path + bound,)) for bound in "/0")
         return [use for _path, use in self._by_path[first:end]]
+
+    def with_changes(
+        self, devices: t.Mapping[str, PciDevice], domain_uses: t.Mapping[str, t.Sequence[DomainUse]]
+    ) -> Inventory:
+        """The inventory with some functions and uses by domains as they will be; the host uses what it used."""
+        changed = copy.copy(self)
+        changed._host_uses, changed._part_uses = self._all_host_uses, self._all_part_uses
+        changed.devices = {**self.devices, **devices}
+        changed.domain_uses = {**self.domain_uses, **domain_uses}
+        return changed
 
     def group_mates(self, address: str) -> list[PciDevice]:
         """The other functions of the same IOMMU group, in address order."""

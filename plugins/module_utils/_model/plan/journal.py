@@ -18,12 +18,16 @@ from .steps import NodeStep, step_form, step_from_dict
 
 
 def _journal_form(value: object, path: str) -> None:
-    """As every journal's, and that each step is about a device or the domain of this owner.
-
-    What another step did would stay, or be undone to somebody else: nothing else is looked at to undo or finish it.
-    """
+    """As every journal's, and that each step is about a device or the domain of its plan's owner."""
     _FIELDS(value, path)
     journal = t.cast("dict[str, t.Any]", value)
+    _check_steps(journal, path)
+    for index, plan in enumerate(journal.get("done", ())):
+        _check_steps(plan, f"{path}.done[{index}]")
+
+
+def _check_steps(journal: dict[str, t.Any], path: str) -> None:
+    """What another step did would stay, or be undone to somebody else: nothing else is looked at to undo it."""
     owner = Owner.from_dict(journal["claim_after"]["owner"])
     devices = set().union(*(devices_of(journal[key]) for key in CLAIMS))
     for index, step in enumerate(journal["steps"]):
@@ -52,31 +56,55 @@ _FIELDS = journal_form(step_form)
 
 @dataclass(frozen=True)
 class Journal:
-    """A plan as written into the record: of its first `begun` steps all but the last are done, that one maybe."""
+    """A plan as written into the record: of its first `begun` steps all but the last are done, that one maybe.
+
+    `done` are the plans that the same run has carried out before it: all are done, or none. None for a run of one plan.
+    """
 
     plan: Plan
     boot_id: str
     begun: int = 0
+    done: tuple[Plan, ...] | None = None
 
     FORM: t.ClassVar[forms.Check] = _journal_form
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
-            "operation": self.plan.operation,
+            **_plan_dict(self.plan),
             "boot_id": self.boot_id,
-            "steps": [step.as_dict() for step in self.plan.steps],
-            "claim_before": self.plan.before.as_dict(),
-            "claim_after": self.plan.after.as_dict(),
             "begun": self.begun,
+            **({} if self.done is None else {"done": [_plan_dict(plan) for plan in self.done]}),
         }
+
+    @property
+    def before_that(self) -> Journal | None:
+        """The journal once its plan is undone: the one that was carried out before it is next, None without one."""
+        if not self.done:
+            return None
+        return Journal(self.done[-1], self.boot_id, len(self.done[-1].steps), self.done[:-1])
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "journal") -> Journal:
         """The journal in a document of its form; `path` is its place there. Raises DocumentError."""
-        plan = Plan(
-            data["operation"],
-            tuple(step_from_dict(step) for step in data["steps"]),
-            Claim.from_dict(data["claim_before"], f"{path}.claim_before"),
-            Claim.from_dict(data["claim_after"], f"{path}.claim_after"),
-        )
-        return cls(plan, data["boot_id"], data["begun"])
+        done = None
+        if "done" in data:
+            done = tuple(_plan(plan, f"{path}.done[{index}]") for index, plan in enumerate(data["done"]))
+        return cls(_plan(data, path), data["boot_id"], data["begun"], done)
+
+
+def _plan_dict(plan: Plan) -> dict[str, t.Any]:
+    return {
+        "operation": plan.operation,
+        "steps": [step.as_dict() for step in plan.steps],
+        "claim_before": plan.before.as_dict(),
+        "claim_after": plan.after.as_dict(),
+    }
+
+
+def _plan(data: t.Mapping[str, t.Any], path: str) -> Plan:
+    return Plan(
+        data["operation"],
+        tuple(step_from_dict(step) for step in data["steps"]),
+        Claim.from_dict(data["claim_before"], f"{path}.claim_before"),
+        Claim.from_dict(data["claim_after"], f"{path}.claim_after"),
+    )

@@ -11,7 +11,7 @@ touched back to its `before`.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
@@ -62,6 +62,10 @@ class Plan:
     after: Claim
     allow: frozenset[str] = frozenset()
 
+    def then(self, other: Plan) -> Plan:
+        """Both plans of one owner in one, where `other` goes on from where this one ends."""
+        return replace(other, steps=(*self.steps, *other.steps), before=self.before)
+
     @property
     def changes_record(self) -> bool:
         return self.before.as_dict() != self.after.as_dict()
@@ -69,3 +73,12 @@ class Plan:
     @property
     def changed(self) -> bool:
         return bool(self.steps) or self.changes_record
+
+
+def of_each_owner(plans: t.Iterable[Plan]) -> list[Plan]:
+    """One plan for each owner, in the order of their first ones."""
+    made: dict[str, Plan] = {}
+    for plan in plans:
+        before = made.get(plan.after.owner.key)
+        made[plan.after.owner.key] = plan if before is None else before.then(plan)
+    return list(made.values())

@@ -66,6 +66,19 @@ class ReleaseWish:
     to_host: bool = False
 
 
+@dataclass(frozen=True)
+class HostWish:
+    """All claims of a host, one for each owner, in the order in which they are served.
+
+    With `purge` the requests on record go that the host's data named before and no longer names, with `orphans` all
+    claims of domains that no longer exist.
+    """
+
+    claims: tuple[ClaimWish, ...]
+    purge: bool = False
+    orphans: bool = False
+
+
 # What is done where a guest does not let a device go.
 FAIL = "fail"
 DEFINITION = "definition"

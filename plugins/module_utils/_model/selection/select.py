@@ -34,16 +34,8 @@ def select(snapshot: Snapshot, asked: Asked) -> Claim:
     and what blocks it.
     """
     claim = snapshot.tracker.claim_of(asked.owner)
-    chosen = _selection(snapshot, asked, claim)
-    check_members(chosen, claim.holdings)
-    requests = [request.resolved(chosen.inventory, chosen.held) for request in _requests(asked)]
+    chosen, requests = _keeping(snapshot, asked, claim)
     named = {request.name for request in requests}
-    for address, held in claim.holdings.items():
-        if held.request is not None and held.request not in named:
-            chosen.serving[address] = held.request
-    for request in requests:
-        for address in _keep(chosen, claim, request):
-            chosen.serving[address] = request.name
     missing = {
         request.name: request.count - sum(1 for name in chosen.serving.values() if name == request.name)
         for request in requests
@@ -60,6 +52,31 @@ def select(snapshot: Snapshot, asked: Asked) -> Claim:
         return as_found(snapshot, snapshot.domain_of(asked.owner), device)
 
     return Claim(asked.owner, written, _holdings(chosen, claim, asked.places, named, found), claim.node_devices)
+
+
+def given_back(snapshot: Snapshot, asked: Asked) -> set[str]:
+    """The held devices that serve a request of the owner and will not any more: a smaller count leaves them over.
+
+    Raises HostdevError as `select` does for a held device that no longer fits.
+    """
+    claim = snapshot.tracker.claim_of(asked.owner)
+    chosen, _requests = _keeping(snapshot, asked, claim)
+    return {address for address, held in claim.holdings.items() if held.request is not None} - chosen.serving.keys()
+
+
+def _keeping(snapshot: Snapshot, asked: Asked, claim: Claim) -> tuple[Selection, list[Request]]:
+    """The selection with what is held and stays, and the requests for PCI functions. Raises HostdevError."""
+    chosen = _selection(snapshot, asked, claim)
+    check_members(chosen, claim.holdings)
+    requests = [request.resolved(chosen.inventory, chosen.held) for request in _requests(asked)]
+    named = {request.name for request in requests}
+    for address, held in claim.holdings.items():
+        if held.request is not None and held.request not in named:
+            chosen.serving[address] = held.request
+    for request in requests:
+        for address in _keep(chosen, claim, request):
+            chosen.serving[address] = request.name
+    return chosen, requests
 
 
 def _requests(asked: Asked) -> list[Request]:

@@ -24,16 +24,29 @@ if t.TYPE_CHECKING:
 def claim(module: AnsibleModule) -> dict[str, t.Any]:
     """The claim module's work."""
     options = module.params
+    wish = claim_wish(options, parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"]))
+    outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)
+    plan = outcome.plans[0]
+    return {
+        **result(module, outcome),
+        "claim": plan.after.as_dict(),
+        "devices": devices(plan),
+        "node_devices": node_devices(plan),
+    }
+
+
+def claim_wish(options: t.Mapping[str, t.Any], aliases: Aliases, allow_list: AllowList) -> ClaimWish:
+    """What the options ask for one owner. Raises HostdevError."""
     for name in ("domain", "owner"):
         label = options[name]
         if label is not None and (not label.strip() or "\0" in label or not is_unicode(label)):
             raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
     whole_group, members = parse_group_members(options["group_members"])
-    wish = ClaimWish(
+    return ClaimWish(
         domain=options["domain"],
         owner=options["owner"],
-        requests=parse_requests(options["requests"], _aliases(options["aliases"])),
-        allow_list=_allow_list(options["device_spec"]),
+        requests=parse_requests(options["requests"], aliases),
+        allow_list=allow_list,
         terms=Terms(
             allow=parse_allow(options["allow"]),
             whole_group=whole_group,
@@ -47,17 +60,10 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
         persist=options["persist"],
         numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
     )
-    outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)
-    plan = outcome.plans[0]
-    return {
-        **result(module, outcome),
-        "claim": plan.after.as_dict(),
-        "devices": devices(plan),
-        "node_devices": node_devices(plan),
-    }
 
 
-def _aliases(entries: list[object]) -> Aliases:
+def parse_alias_entries(entries: list[object]) -> Aliases:
+    """What requests may name by `alias`. Raises HostdevError."""
     if not entries:
         return {}
     from ..._model.requests.aliases import parse_aliases
@@ -65,7 +71,8 @@ def _aliases(entries: list[object]) -> Aliases:
     return parse_aliases(entries)
 
 
-def _allow_list(entries: list[object] | None) -> AllowList:
+def parse_allow_list(entries: list[object] | None) -> AllowList:
+    """The allow list of a task; without any all devices may be taken. Raises HostdevError."""
     if entries is None:
         return AllowList(None)
     from ..._model.requests.specs.device_spec import parse_device_specs

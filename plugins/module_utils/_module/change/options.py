@@ -16,3 +16,31 @@ CHANGE_OPTIONS: dict[str, t.Any] = {
     "detach_timeout": {"type": "int", "default": 30},
     "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
 }
+
+REQUEST_OPTIONS: dict[str, t.Any] = {
+    "requests": {"type": "list", "elements": "raw", "required": True},
+    "numa_cells": {"type": "list", "elements": "int"},
+    "ensure_root_ports": {"type": "int"},
+}
+"""What one owner wants."""
+
+ALLOW_LIST_OPTIONS: dict[str, t.Any] = {
+    "device_spec": {"type": "list", "elements": "raw"},
+    "aliases": {"type": "list", "elements": "raw", "default": []},
+}
+
+TERMS_OPTIONS: dict[str, t.Any] = {
+    "group_members": {"type": "raw", "default": "refuse"},
+    "allow": {"type": "list", "elements": "str", "default": []},
+    "attach": {"type": "list", "elements": "str", "choices": ["config", "live"], "default": ["config", "live"]},
+    "managed": {"type": "bool", "default": True},
+    "persist": {"type": "bool"},
+    "require_reset": {"type": "bool", "default": False},
+    "on_mismatch": {"type": "str", "choices": ["fail", "replace"], "default": "fail"},
+}
+"""How an owner gets it."""
+
+
+def without_defaults(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The same options, None where nobody says anything."""
+    return {name: {key: part for key, part in spec.items() if key != "default"} for name, spec in options.items()}

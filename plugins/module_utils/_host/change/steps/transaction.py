@@ -16,7 +16,7 @@ from ...._model.plan.aside import set_aside
 from ...._model.plan.domain.attaching import with_guest_addresses
 from ...._model.plan.journal import Journal
 from ...._model.plan.partial import without_devices
-from ...._model.plan.plan import CLAIM, Plan
+from ...._model.plan.plan import CLAIM, RELEASE, Plan
 from .asked_again import AskedAgain
 from .recovery import Recovery
 
@@ -52,6 +52,8 @@ class Transaction:
         self._domains = executors.host.domains
         self._pools = pools
         self._rebooted = False
+        self._done: tuple[Plan, ...] | None = None
+        self._left: t.Sequence[Plan] = ()
         self.notes: list[str] = []
 
     def run(self, plan: Plan, guest: StubbornGuest | None = None) -> Plan:
@@ -60,13 +62,13 @@ class Transaction:
         Where the undo fails too, the journal stays in the record for the next run and the error says what is left.
         Returns the plan as it was done: `guest` may ease it where that does not let a device go.
         """
-        journal = Journal(plan, self._record.boot_id)
+        journal = self._journal(plan, 0)
         again = AskedAgain(plan, self._executors.host, _taken(plan))
         if plan.steps:
             self._save(journal)
         index = 0
         while index < len(plan.steps):
-            journal = Journal(plan, journal.boot_id, index + 1)
+            journal = self._journal(plan, index + 1)
             try:
                 self._save(journal)
                 eased = self._do(plan, index, guest, again)
@@ -78,34 +80,74 @@ class Transaction:
                 raise
             index += 1 if eased is plan else 0
             plan = eased
-        journal = Journal(plan, journal.boot_id, len(plan.steps))
+        journal = self._journal(plan, len(plan.steps))
         try:
             again.about_all()
-            self._close(plan, kept=True)
+            self._close(plan, self._following(plan), kept=True)
         except HostdevError as error:
             self._undo_after(journal, error)
             raise
         return plan
 
+    def run_all(self, plans: t.Sequence[Plan], guest: StubbornGuest | None = None) -> list[Plan]:
+        """Do all plans, one after the other, or nothing of any: raises HostdevError as `run` does."""
+        self._done, done = (), []
+        for number, plan in enumerate(plans):
+            self._left = plans[number + 1 :]
+            try:
+                done.append(self.run(plan, guest))
+            except HostdevError as error:
+                whose = error.but(subject=f"{plan.after.owner.label}: {error.subject}")
+                raise self._undo_done(whose) from error
+            self._done = (*self._done, done[-1])
+        return done
+
+    def _undo_done(self, error: HostdevError) -> HostdevError:
+        """Undo the plans before the one that failed, which is undone; the error comes back with what was not."""
+        while self._done and self._record.journal is not None and self._record.journal.plan is self._done[-1]:
+            journal = self._record.journal
+            self._done = self._done[:-1]
+            try:
+                self._undo_after(journal, error)
+            except HostdevError as told:
+                error = told
+        return error
+
+    def _journal(self, plan: Plan, begun: int) -> Journal:
+        return Journal(plan, self._record.boot_id, begun, self._done)
+
+    def _following(self, plan: Plan) -> Journal | None:
+        """What is in the record once a plan is carried out: the next one, with nothing of it begun."""
+        if self._done is None or not self._left:
+            return None
+        return Journal(self._left[0], self._record.boot_id, 0, (*self._done, plan))
+
     def recover(self, boot_id: str) -> list[str] | None:
         """Undo or finish the journal that an earlier run left, and say what was done; None when there is none.
 
         A claim that did not come to its end is undone, a release is finished: both give devices back to the host. A
-        release that can't be finished is undone. `boot_id` is the host's as it runs now. Raises HostdevError, and the
+        release that can't be finished is undone, and so are all plans of a run for several owners: a device may be on
+        its way from one of them to another. `boot_id` is the host's as it runs now. Raises HostdevError, and the
         journal stays, when a claim or such a release can't be undone.
         """
-        journal = self._record.journal
-        if journal is None:
+        if self._record.journal is None:
             return None
+        self._rebooted = boot_id != self._record.journal.boot_id
+        told: list[str] = []
+        while self._record.journal is not None:
+            told.extend(self._settle(self._record.journal))
+        return told
+
+    def _settle(self, journal: Journal) -> list[str]:
+        """Undo or finish one plan, so that the record has the one before it, or none."""
         plan = journal.plan
-        self._rebooted = boot_id != journal.boot_id
         busy = self._await_jobs(plan)
-        if plan.operation != "release":
+        if plan.operation != RELEASE or journal.done is not None:
             recovery = self._recovery(plan, settle=True, undo=True)
             notes = recovery.drive(_inverses(journal))
-            self._close(plan, kept=False, recovery=recovery)
+            self._close(plan, journal.before_that, kept=False, recovery=recovery)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
-            return [f"undid an interrupted claim of {plan.after.owner} ({begun})", *busy, *notes]
+            return [f"undid an interrupted {plan.operation} of {plan.after.owner} ({begun})", *busy, *notes]
         recovery = self._recovery(plan)
         try:
             notes = recovery.drive(plan.steps)
@@ -114,7 +156,7 @@ class Transaction:
             notes = self._undo_after(journal, error, settle=True)
             undone = f"undid an interrupted release for {plan.before.owner}, which can't be finished: {error.message}"
             return [undone, *busy, *notes]
-        self._close(plan, kept=True, recovery=recovery)
+        self._close(plan, None, kept=True, recovery=recovery)
         return [f"finished an interrupted release for {plan.before.owner}", *busy, *notes]
 
     def _await_jobs(self, plan: Plan) -> list[str]:
@@ -169,7 +211,7 @@ class Transaction:
                 details={"undo_failed": undo_error.as_result(), "commands": commands},
             ) from error
         try:
-            self._close(journal.plan, kept=False, recovery=recovery)
+            self._close(journal.plan, journal.before_that, kept=False, recovery=recovery)
         except HostdevError as record_error:
             raise error.but(
                 found=f"{error.found}; all was undone, but the record could not say so: {record_error.message}",
@@ -192,7 +234,8 @@ class Transaction:
         self._record.journal = journal
         self._file.write(self._record)
 
-    def _close(self, plan: Plan, *, kept: bool, recovery: Recovery | None = None) -> None:
+    def _close(self, plan: Plan, then: Journal | None, *, kept: bool, recovery: Recovery | None = None) -> None:
+        """Have the claim on record as it is by now; `then` is the journal that is left."""
         claim = self._noted(plan.after) if kept else plan.before
         tracker = self._record.tracker
         if recovery is not None:
@@ -205,8 +248,9 @@ class Transaction:
                 tracker.set_aside[address] = aside
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
-            self._record.pools = self._pools(self._record.tracker)
-        self._save(None)
+            if then is None:
+                self._record.pools = self._pools(self._record.tracker)
+        self._save(then)
 
     def _noted(self, claim: Claim) -> Claim:
         """The claim with the guest addresses that libvirt chose; as it is where they can't be read."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from ...elements import sourced
 from ...guest.domain import CONFIG
 from ..steps import HostdevStep
-from .leaving import layout_after
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Holding
@@ -53,8 +52,3 @@ def _moved(claim: Claim, there: t.Collection[str]) -> list[Holding]:
         for address, held in claim.holdings.items()
         if held.moved_from is not None and (address in there or held.moved_from in there)
     ]
-
-
-def followed_domain(domain: Domain, steps: t.Sequence[HostdevStep]) -> Domain:
-    """The domain once its definition has followed."""
-    return domain if domain.config is None else replace(domain, config=layout_after(domain.config, steps))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.errors import HostdevError
-from ..._model.plan.plan import CLAIM, Plan
+from ...._model.errors import HostdevError
+from ...._model.plan.plan import CLAIM, Plan
 
 if t.TYPE_CHECKING:
-    from ..._model.record.record import Record
-    from .outcome import Outcome
-    from .steps.transaction import Transaction
+    from ...._model.record.record import Record
+    from ..outcome import Outcome
+    from ..steps.transaction import Transaction
 
 
 def told(

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All claims of a host in one run: the parts that are about several owners."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ...._model.decision.claim import for_owner
+from ...._model.decision.concerned import decide_cleaned
+from ...._model.decision.passthrough.decision import decide_passthrough
+from ...._model.plan.plan import CLAIM, of_each_owner
+from ...._model.requests.wish import ReleaseWish
+from ..snapshot import with_named, with_vf_states
+
+if t.TYPE_CHECKING:
+    from ...._model.plan.plan import Change, Plan
+    from ...._model.record.record import Record
+    from ...._model.requests.wish import ClaimWish, HostWish
+    from ...._model.snapshot import Snapshot
+    from ..host import ChangingHost
+    from ..outcome import Outcome
+
+    Persisting = t.Callable[[ClaimWish, Snapshot, Outcome], ClaimWish]
+
+
+class Passthrough:
+    """The parts of one run; what comes of them goes to the outcome."""
+
+    def __init__(self, host: ChangingHost, record: Record, outcome: Outcome) -> None:
+        self._host = host
+        self._record = record
+        self._outcome = outcome
+
+    def named(self, snapshot: Snapshot, wish: HostWish) -> tuple[Snapshot, HostWish]:
+        """The snapshot with all domains that are named, and the wish with their names. Raises HostdevError."""
+        claims = []
+        for claim in wish.claims:
+            domain = None
+            if claim.domain is not None:
+                snapshot, domain = with_named(self._host, snapshot, claim.domain)
+            claims.append(claim if domain is None else replace(claim, domain=domain.name))
+        return snapshot, replace(wish, claims=tuple(claims))
+
+    def each(self, snapshot: Snapshot, wish: HostWish, persisting: Persisting) -> tuple[ClaimWish, ...]:
+        """The claims with whether their devices come back when the host is started anew. Raises HostdevError."""
+        return tuple(persisting(claim, for_owner(snapshot, claim), self._outcome) for claim in wish.claims)
+
+    def decide(self, snapshot: Snapshot, wish: HostWish) -> t.Sequence[Plan]:
+        """The plans of all owners. Raises HostdevError where one can't be served."""
+
+        def states(of: Snapshot, change: Change) -> Snapshot:
+            return with_vf_states(self._host, of, change)
+
+        decision = decide_passthrough(snapshot, wish, states)
+        self._outcome.warnings.extend(decision.warnings)
+        self._outcome.stale.extend(decision.stale)
+        return decision.plans
+
+    def note(self, plans: t.Sequence[Plan], snapshot: Snapshot, *, check_mode: bool) -> None:
+        """What was done, or would be, with one diff of all."""
+        if not check_mode:
+            tracker = self._record.tracker
+            plans = [
+                replace(plan, after=tracker.claim_of(plan.after.owner)) if plan.operation == CLAIM else plan
+                for plan in plans
+            ]
+        self._outcome.plans.extend(plans)
+        self._outcome.warnings.extend(decide_cleaned(snapshot, ReleaseWish(), plans).warnings)
+        steps = [step for plan in plans for step in plan.steps]
+        if not steps:
+            return
+        from ...._model.plan.diff import domain_diff, host_diff
+
+        self._outcome.diff.extend(host_diff(replace(plans[0], steps=tuple(steps))))
+        for plan in of_each_owner(plans):
+            domain = snapshot.domain_of(plan.after.owner)
+            if domain is None or not plan.steps:
+                continue
+            ask = None if check_mode else self._host.domains
+            self._outcome.diff.extend(domain_diff(plan, domain, None if ask is None else ask.find(domain.uuid)))

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a snapshot of the host and the wish for all its claims to the plans of all owners: all are served, or none.
+
+First what goes back does, of every owner, then each owner gets what it asks for, on the host as it will be by then: so
+a device may go from one owner to another in one run, whoever is named first.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ...errors import HostdevError
+from ..claim import asking, choose, decide_claim, for_owner
+from ..decision import Choice, Decision
+
+if t.TYPE_CHECKING:
+    from ...claims.claim import Owner
+    from ...plan.plan import Change, Plan
+    from ...requests.wish import ClaimWish, HostWish, ReleaseWish
+    from ...selection.choice import Asked
+    from ...snapshot import Snapshot
+
+States = t.Callable[["Snapshot", "Change"], "Snapshot"]
+"""The snapshot with what PFs have of the VFs that a change is about, see decision.claim."""
+
+
+@dataclass(frozen=True)
+class HostDecision:
+    """The plans in their order, an owner's give-back and its claim apart, and what is to be said of them.
+
+    `stale` are owners and requests that the data named before and no longer names, and that nothing was asked of.
+    """
+
+    plans: tuple[Plan, ...]
+    warnings: tuple[str, ...]
+    stale: tuple[tuple[str, str], ...] = ()
+
+
+def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> HostDecision:
+    """All plans. Raises HostdevError where an owner can't be served, with the owners that compete with it."""
+    from .given_back import give_backs, stale
+
+    owners = [asking(for_owner(snapshot, claim), claim) for claim in wish.claims]
+    _check_once(owners)
+    left = () if wish.purge else stale(snapshot, owners)
+    given: list[Decision] = []
+    for release, owner in give_backs(snapshot, wish, owners):
+        decision = _given_back(snapshot, release, owner, states)
+        given.append(decision)
+        if decision.plan.changed:
+            snapshot = _foretold(snapshot, decision.plan)
+    free = snapshot
+    claimed: list[Decision] = []
+    for asked in owners:
+        try:
+            decision = _claimed(snapshot, asked.wish, states, [one.plan for one in given])
+        except HostdevError as error:
+            from .competing import competing
+
+            raise competing(free, asked, [one.plan for one in claimed], error) from error
+        claimed.append(decision)
+        if decision.plan.changed:
+            snapshot = _foretold(snapshot, decision.plan)
+    plans = [decision.plan for decision in (*given, *claimed)]
+    if any(decision.plan.steps for decision in given):
+        from .handed_over import handed_over
+
+        plans = handed_over(plans)
+    told = [warning for decision in (*given, *claimed) for warning in decision.warnings]
+    return HostDecision(tuple(plans), tuple(dict.fromkeys(told)), left)
+
+
+def _check_once(owners: t.Sequence[Asked]) -> None:
+    keys = [asked.owner.key for asked in owners]
+    for index, asked in enumerate(owners):
+        if asked.owner.key in keys[:index]:
+            raise HostdevError(
+                "invalid_option",
+                subject=f"claims[{index}]",
+                found=f"{asked.owner} is in claims[{keys.index(asked.owner.key)}] already",
+                wanted="each owner once",
+                remedy="put its requests together",
+            )
+
+
+def _given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
+    from ..release import decide_release, give_back
+
+    try:
+        choice = give_back(snapshot, release, snapshot.tracker.claim_of(owner))
+        return decide_release(states(snapshot, choice.change), release, choice)
+    except HostdevError as error:
+        raise error.but(subject=f"{owner.label}: {error.subject}") from error
+
+
+def _claimed(snapshot: Snapshot, wish: ClaimWish, states: States, given: t.Sequence[Plan]) -> Decision:
+    snapshot = for_owner(snapshot, wish)
+    choice = choose(snapshot, wish)
+    before, after = choice.change.before, choice.change.after
+    names = {request.name for request in wish.requests}
+    change = replace(choice.change, after=replace(after, declared=before.declared | names))
+    snapshot = states(snapshot, change)
+    if snapshot.vf_states and given:
+        from .handed_over import with_settings_after
+
+        snapshot = with_settings_after(snapshot, given)
+    return decide_claim(snapshot, Choice(change, choice.warnings))
+
+
+def _foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
+    from ..foretold import foretold
+
+    return foretold(snapshot, plan)

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All claims of a host in one run: served together or not at all, and what the data no longer names goes back."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, LibvirtError, domain_xml
+
+NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
+NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
+DISK = {"name": "disk", "address": NVME}
+
+
+@pytest.fixture
+def host(lab_host):
+    xml = domain_xml(name="db1", uuid=OTHER_UUID)
+    lab_host.db = lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
+    return lab_host
+
+
+def at(number):
+    return {"name": "nic", "address": (VF1, VF2, VF3)[number]}
+
+
+def refused(call, *arguments, **keywords):
+    with pytest.raises(HostdevError) as caught:
+        call(*arguments, **keywords)
+    return caught.value
+
+
+def held(host):
+    """The addresses that each owner holds, by its label and request."""
+    return {
+        claim["owner"]["label"]: {device["address"]: device["request"] for device in claim["devices"]}
+        for claim in host.record["claims"]
+    }
+
+
+def in_guest(domain, address):
+    bus, slot, function = address[5:7], address[8:10], address[11]
+    source = f'bus="0x{bus}" slot="0x{slot}" function="0x{function}"'
+    return {place for place in (CONFIG, LIVE) if source in (domain.xml[place] or "").replace("'", '"')}
+
+
+DATA = {"web1": [NIC, DISK], "db1": [NIC], "dpdk0": [NIC]}
+SERVED = {"web1": {VF1: "nic", NVME: "disk"}, "db1": {VF2: "nic"}, "dpdk0": {VF3: "nic"}}
+
+
+def test_all_owners_get_what_they_ask_for_and_a_second_run_changes_nothing(host):
+    outcome = host.passthrough(DATA)
+    assert outcome.changed
+    assert held(host) == SERVED
+    assert in_guest(host.domain, VF1) == in_guest(host.db, VF2) == {CONFIG, LIVE}
+    assert {host.kernel.driver(address) for address in (VF1, VF2, VF3, NVME)} == {"vfio-pci"}
+    assert host.record["journal"] is None
+    before = host.kept_state()
+    again = host.passthrough(DATA, purge=True)
+    assert not again.changed
+    assert (again.diff, [plan.steps for plan in again.plans]) == ([], [(), (), ()])
+    assert host.kept_state() == before
+
+
+def test_check_mode_tells_what_a_run_does_and_does_nothing(host):
+    before = host.whole_state()
+    told = host.passthrough(DATA, check_mode=True)
+    assert host.whole_state() == before
+    done = host.passthrough(DATA)
+    assert [plan.steps for plan in told.plans] == [plan.steps for plan in done.plans]
+    headers = [entry["before_header"] for entry in told.diff]
+    assert headers == [entry["before_header"] for entry in done.diff]
+    assert headers == ["drivers", *(f"domain {name} ({place})" for name in ("web1", "db1") for place in ("config", "live"))]
+
+
+def test_a_claim_alone_makes_the_same_as_one_among_all(host):
+    host.claim(NIC)
+    alone = host.host_state()
+    host.release()
+    host.passthrough({"web1": [NIC]})
+    assert host.host_state() == alone
+
+
+def test_a_purge_gives_back_what_the_data_named_and_no_longer_does(host):
+    before = host.domains_state()
+    host.passthrough(DATA)
+    stale = host.passthrough({"web1": [NIC]})
+    assert not stale.changed
+    assert stale.stale == [("web1", "disk"), ("db1", "nic"), ("dpdk0", "nic")]
+    host.passthrough({"web1": [NIC]}, purge=True)
+    assert held(host) == {"web1": {VF1: "nic"}}
+    assert host.kernel.driver(NVME) == "nvme"
+    host.passthrough({}, purge=True)
+    assert held(host) == {}
+    assert host.domains_state() == before
+    assert {host.kernel.driver(address) for address in (VF1, VF2, VF3)} == {"igbvf"}
+
+
+def test_a_purge_leaves_what_others_claimed(host):
+    host.claim(NIC)
+    host.passthrough({"web1": [DISK], "db1": [NIC]})
+    host.claim(NIC, owner="by hand")
+    host.passthrough({}, purge=True)
+    assert held(host) == {"web1": {VF1: "nic"}, "by hand": {VF3: "nic"}}
+
+
+def test_what_others_claimed_is_the_datas_once_it_names_it(host):
+    host.claim(NIC)
+    taken_over = host.passthrough({"web1": [NIC]})
+    assert taken_over.changed
+    assert not host.passthrough({"web1": [NIC]}).changed
+    host.claim(NIC)  # says nothing about the data
+    host.passthrough({}, purge=True)
+    assert held(host) == {}
+
+
+def test_a_device_goes_from_one_owner_to_another_and_stays_bound_on_the_way(host):
+    host.passthrough({"web1": [at(0)]})
+    host.kernel.log.clear()
+    host.passthrough({"db1": [at(0)]}, purge=True)
+    assert held(host) == {"db1": {VF1: "nic"}}
+    assert (in_guest(host.domain, VF1), in_guest(host.db, VF1)) == (set(), {CONFIG, LIVE})
+    assert [line for line in host.kernel.log if "bind" in line] == []
+    host.passthrough({}, purge=True)
+    assert host.kernel.driver(VF1) == "igbvf"
+
+
+def test_two_owners_change_devices_with_each_other(host):
+    host.passthrough({"web1": [{**at(0), "name": "a"}], "db1": [{**at(1), "name": "b"}]})
+    swapped = {"web1": [{**at(1), "name": "b"}], "db1": [{**at(0), "name": "a"}]}
+    host.passthrough(swapped, purge=True)
+    assert held(host) == {"web1": {VF2: "b"}, "db1": {VF1: "a"}}
+    assert (in_guest(host.domain, VF2), in_guest(host.db, VF1)) == ({CONFIG, LIVE}, {CONFIG, LIVE})
+    assert not host.passthrough(swapped, purge=True).changed
+
+
+def test_what_a_smaller_count_leaves_goes_to_an_owner_that_is_named_first(host):
+    host.passthrough({"db1": [NIC], "web1": [{**NIC, "count": 2}]})
+    asked = {"db1": [{**NIC, "count": 2}], "web1": [{**NIC, "count": 1}]}
+    host.passthrough(asked)
+    assert {owner: len(devices) for owner, devices in held(host).items()} == {"db1": 2, "web1": 1}
+    assert not host.passthrough(asked).changed
+
+
+def test_owners_that_compete_are_named_and_nothing_is_changed(host):
+    host.passthrough({"db1": [at(2)]})
+    before = host.kept_state()
+    error = refused(host.passthrough, {"web1": [{**NIC, "count": 2}], "db1": [at(2)], "spdk": [at(1)]})
+    assert (error.code, error.details["owners"]) == ("owners_compete", ["spdk", "web1"])
+    assert error.details["unserved"]["code"] == "device_blocked"
+    assert VF2 in error.found
+    assert host.kept_state() == before
+
+
+def test_an_owner_that_could_not_be_served_alone_either_competes_with_nobody(host):
+    error = refused(host.passthrough, {"web1": [NIC], "db1": [{**NIC, "count": 20}]})
+    assert error.code == "not_enough_devices"
+    assert error.subject.startswith("db1: ")
+    assert host.record_or_none() is None
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_what_fails_for_one_owner_is_undone_for_all(host, number):
+    host.passthrough({"web1": [at(0)], "dpdk0": [DISK]})
+    before, claims = host.host_state(), held(host)
+    host.libvirt.fail(number, LibvirtError("no"))
+    wanted = {"web1": [{**at(1), "name": "other"}], "db1": [at(0)]}
+    error = refused(host.passthrough, wanted, purge=True)
+    assert error.subject.split(":")[0] in ("web1", "db1")
+    assert host.host_state() == before
+    assert held(host) == claims
+    assert host.record["journal"] is None
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_a_driver_that_does_not_come_for_one_owner_is_no_change_for_all(host, number):
+    host.claim(NIC, owner="loads the driver")
+    before, claims = host.host_state(), held(host)
+    host.kernel.fail(number, error(errno.EIO, "write"))
+    failed = refused(host.passthrough, {"web1": [at(1)], "db1": [at(2)]})
+    assert failed.subject.split(":")[0] in ("web1", "db1")
+    assert host.host_state() == before
+    assert (held(host), host.record["journal"]) == (claims, None)
+
+
+def test_orphans_go_back_whoever_claimed_them(host):
+    host.claim(NIC, domain="db1")
+    host.db.destroy()
+    host.libvirt.domains.remove(host.db)
+    outcome = host.passthrough({"web1": [at(0)]}, orphans=True)
+    assert outcome.changed
+    assert held(host) == {"web1": {VF1: "nic"}}
