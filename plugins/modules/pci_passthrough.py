@@ -11,7 +11,7 @@ short_description: Make all claims of a host what its data says, and give back w
 version_added: 0.1.0
 description:
   - Sees to it that each owner that O(claims) names holds the devices that its requests ask for, as
-    M(kvm.hostdev.pci_passthrough_claim) does for one owner. The host is read once, all owners are decided on at once,
+    M(kvm.hostdev.pci_passthrough_claim) does for one owner. The host is read once, owners are decided on together,
     and all of it is done or none.
   - First what goes back does, of every owner, then each gets its own, in the order of O(claims). So a device may go from
     one owner to another in one task. It stays bound on the way.

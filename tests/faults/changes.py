@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, scsi, usb
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import allow
 
@@ -21,6 +21,8 @@ ADOPTED = {"name": "nic", "address": VF1, "boot_order": 1, "network": {"vlan": 4
 SLOT = [{"name": address, "address": address} for address in ("0000:03:00.0", "0000:03:00.1", "0000:03:00.2")]
 STICK = {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666", "serial": "STICK1"}}
 DISK = {"name": "scsi disk", "scsi": {"adapter": "scsi_host2", "lun": 0}}
+VF1_NIC, VF2_NIC = {"name": "nic", "address": VF1}, {"name": "nic", "address": "0000:01:10.2"}
+DISK_AT = {"name": "disk", "address": NVME}
 ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
 
@@ -202,7 +204,36 @@ def _made_vfs(host: FakeHost) -> None:
     host.set_vfs(3, vfs=TAGGED, mtu=2000)
 
 
+def _with_other(host: FakeHost) -> None:
+    """A second domain, which runs."""
+    xml = domain_xml(name="db1", uuid=OTHER_UUID)
+    host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
+
+
+def _all_claimed(host: FakeHost) -> None:
+    _with_other(host)
+    host.passthrough({"web1": [VF1_NIC], "db1": [VF2_NIC], "dpdk0": [DISK_AT]})
+
+
 CHANGES = (
+    Change(
+        "claim for three owners at once",
+        lambda host: host.passthrough({"web1": [VF], "db1": [VF], "dpdk0": [DISK_AT]}),
+        _with_other,
+    ),
+    Change("purge of two owners", lambda host: host.passthrough({"db1": [VF2_NIC]}, purge=True), _all_claimed),
+    Change(
+        "hand over to another owner",
+        lambda host: host.passthrough({"db1": [VF2_NIC, {**VF1_NIC, "name": "second"}]}, purge=True),
+        _all_claimed,
+    ),
+    Change(
+        "two owners change devices",
+        lambda host: host.passthrough(
+            {"web1": [{**VF2_NIC, "name": "b"}], "db1": [{**VF1_NIC, "name": "a"}], "dpdk0": [DISK_AT]}, purge=True
+        ),
+        _all_claimed,
+    ),
     Change("claim a VF", lambda host: host.claim(VF)),
     Change("claim two VFs", lambda host: host.claim(VFS)),
     Change("claim a VF, definition only", lambda host: host.claim(VF, attach=("config",))),

@@ -28,7 +28,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_fi
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, ReleaseWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import (
+    ClaimWish,
+    HostWish,
+    ReleaseWish,
+    Terms,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.wish import VfsWish
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_ip import FakeIp
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel

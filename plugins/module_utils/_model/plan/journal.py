@@ -13,6 +13,7 @@ from ..claims.claim import Claim, Owner
 from ..claims.unfinished import CLAIMS, devices_of, journal_form
 from ..elements import parse_element
 from ..guest.usb_scsi_xml import hostdev_elements
+from .partial import plan_without
 from .plan import Plan
 from .steps import NodeStep, step_form, step_from_dict
 
@@ -76,12 +77,15 @@ class Journal:
             **({} if self.done is None else {"done": [_plan_dict(plan) for plan in self.done]}),
         }
 
-    @property
-    def before_that(self) -> Journal | None:
-        """The journal once its plan is undone: the one that was carried out before it is next, None without one."""
+    def before_that(self, not_held: t.Collection[str] = ()) -> Journal | None:
+        """The journal once its plan is undone: the one that was carried out before it is next, None without one.
+
+        Devices in `not_held` are nobody's any more, whatever the plans say.
+        """
         if not self.done:
             return None
-        return Journal(self.done[-1], self.boot_id, len(self.done[-1].steps), self.done[:-1])
+        done = tuple(plan_without(plan, not_held) for plan in self.done) if not_held else self.done
+        return Journal(done[-1], self.boot_id, len(done[-1].steps), done[:-1])
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "journal") -> Journal:

@@ -80,3 +80,13 @@ def without_devices(claim: Claim, addresses: t.Collection[str]) -> Claim:
         else:
             del requests[name]
     return replace(claim, requests=requests, holdings=holdings, node_devices=nodes)
+
+
+def plan_without(plan: Plan, addresses: t.Collection[str]) -> Plan:
+    """The plan without all that is about these devices."""
+    return replace(
+        plan,
+        steps=tuple(step for step in plan.steps if step.address not in addresses),
+        before=without_devices(plan.before, addresses),
+        after=without_devices(plan.after, addresses),
+    )

@@ -65,7 +65,7 @@ class Transaction:
         journal = self._journal(plan, 0)
         again = AskedAgain(plan, self._executors.host, _taken(plan))
         if plan.steps:
-            self._save(journal)
+            self._begin(journal)
         index = 0
         while index < len(plan.steps):
             journal = self._journal(plan, index + 1)
@@ -104,14 +104,21 @@ class Transaction:
 
     def _undo_done(self, error: HostdevError) -> HostdevError:
         """Undo the plans before the one that failed, which is undone; the error comes back with what was not."""
-        while self._done and self._record.journal is not None and self._record.journal.plan is self._done[-1]:
-            journal = self._record.journal
-            self._done = self._done[:-1]
+        while (journal := self._record.journal) is not None and len(journal.done or ()) < len(self._done or ()):
+            self._done = journal.done
             try:
                 self._undo_after(journal, error)
             except HostdevError as told:
                 error = told
         return error
+
+    def _begin(self, journal: Journal) -> None:
+        try:
+            self._save(journal)
+        except HostdevError as error:
+            if self._done:
+                self._undo_after(journal, error)
+            raise
 
     def _journal(self, plan: Plan, begun: int) -> Journal:
         return Journal(plan, self._record.boot_id, begun, self._done)
@@ -145,7 +152,7 @@ class Transaction:
         if plan.operation != RELEASE or journal.done is not None:
             recovery = self._recovery(plan, settle=True, undo=True)
             notes = recovery.drive(_inverses(journal))
-            self._close(plan, journal.before_that, kept=False, recovery=recovery)
+            self._close(plan, journal.before_that(recovery.not_held), kept=False, recovery=recovery)
             begun = f"{journal.begun} of {len(plan.steps)} steps begun"
             return [f"undid an interrupted {plan.operation} of {plan.after.owner} ({begun})", *busy, *notes]
         recovery = self._recovery(plan)
@@ -211,7 +218,7 @@ class Transaction:
                 details={"undo_failed": undo_error.as_result(), "commands": commands},
             ) from error
         try:
-            self._close(journal.plan, journal.before_that, kept=False, recovery=recovery)
+            self._close(journal.plan, journal.before_that(recovery.not_held), kept=False, recovery=recovery)
         except HostdevError as record_error:
             raise error.but(
                 found=f"{error.found}; all was undone, but the record could not say so: {record_error.message}",
@@ -241,6 +248,8 @@ class Transaction:
         if recovery is not None:
             claim = without_devices(claim, recovery.not_held)
         tracker.put(claim)
+        if then is not None and not kept:
+            tracker.put(then.plan.before)
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         for address, error in ({} if recovery is None else recovery.set_aside).items():
             aside = set_aside(plan, address, error, since)

@@ -11,7 +11,13 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, OTHER_UUID, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
+    CONFIG,
+    LIVE,
+    OTHER_UUID,
+    LibvirtError,
+    domain_xml,
+)
 
 NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
 NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
@@ -75,7 +81,10 @@ def test_check_mode_tells_what_a_run_does_and_does_nothing(host):
     assert [plan.steps for plan in told.plans] == [plan.steps for plan in done.plans]
     headers = [entry["before_header"] for entry in told.diff]
     assert headers == [entry["before_header"] for entry in done.diff]
-    assert headers == ["drivers", *(f"domain {name} ({place})" for name in ("web1", "db1") for place in ("config", "live"))]
+    assert headers == [
+        "drivers",
+        *(f"domain {name} ({place})" for name in ("web1", "db1") for place in ("config", "live")),
+    ]
 
 
 def test_a_claim_alone_makes_the_same_as_one_among_all(host):
