@@ -58,7 +58,7 @@ def keeper(lab_host, monkeypatch):
 
     def flow(**options):
         flow = plain(**options)
-        flow._make_keeper = lambda: made
+        flow._kept._make = lambda: made
         return flow
 
     monkeypatch.setattr(lab_host, "flow", flow)
