@@ -13,8 +13,8 @@ description:
   - Sees to it that each owner that O(claims) names holds the devices that its requests ask for, as
     M(kvm.hostdev.pci_passthrough_claim) does for one owner. The host is read once, owners are decided on together,
     and all of it is done or none.
-  - First what goes back does, of every owner, then each gets its own, in the order of O(claims). So a device may go from
-    one owner to another in one task. It stays bound on the way.
+  - First what goes back does, of every owner, then each gets its own, in the order of O(claims). So a device may go
+    from one owner to another in one task. It stays bound on the way.
   - Where not all owners can be served, nothing is changed, and the error names those that compete for a device.
   - A run that fails undoes what it did for all owners, and so does the next run for one that was killed.
 extends_documentation_fragment:
@@ -83,8 +83,8 @@ options:
   purge:
     description:
       - Whether to give back the requests that O(claims) no longer names, and all of owners that it no longer names.
-      - Only what O(claims) named in an earlier run is given back, be it that somebody else claimed it before that. What
-        others claimed, with M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt), stays.
+      - Only what O(claims) named in an earlier run is given back, whoever claimed it first. What others claimed, with
+        M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt), and O(claims) never named, stays.
       - Without it RV(stale) tells what would be given back.
     type: bool
     default: false

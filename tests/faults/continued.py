@@ -60,5 +60,6 @@ def _state(host: FakeHost, files: dict[str, str]) -> Any:
     below = f"/{host.root.name}/sys"
     tree = {path[len(below) :]: what for path, what in files.items() if path.startswith(f"{below}/")}
     tree.pop("/bus/pci/drivers/vfio-pci", None)  # the module stays loaded, nothing is taken from anybody by that
-    kept = (record["claims"], record["needs_cleaning"], record["vfs"])
+    claims = sorted(record["claims"], key=lambda claim: claim["owner"]["id"])  # which was written last is no difference
+    kept = (claims, record["needs_cleaning"], record["vfs"])
     return (({**tree, **host.links.picture()}, host.domains_state()), *kept)

@@ -37,7 +37,7 @@ class Record:
             "schema": SCHEMA,
             "boot_id": self.boot_id,
             **({"machine_id": self.machine_id} if self.machine_id else {}),
-            "claims": [claim.as_dict() for claim in sorted(self.tracker, key=lambda claim: claim.owner.key)],
+            "claims": [claim.as_dict() for claim in self.tracker],
             "journal": None if self.journal is None else self.journal.as_dict(),
             "needs_cleaning": [waiting.as_dict() for _address, waiting in sorted(self.tracker.waiting.items())],
             "pools": self.pools,

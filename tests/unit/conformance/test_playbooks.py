@@ -1,0 +1,89 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Playbooks and roles reach every option of the modules that they call, and say so."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.kvm.hostdev.plugins.doc_fragments import _host
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import guest_values, request, usb_scsi
+
+ROOT = Path(__file__).resolve().parents[3]
+CALLS = {
+    "passthrough": "pci_passthrough",
+    "claim": "pci_passthrough_claim",
+    "release": "pci_passthrough_release",
+    "reconcile": "pci_reconcile",
+    "adopt": "pci_adopt",
+}
+
+
+def options(module: str) -> set[str]:
+    """The documented options of a module, with those of its fragments."""
+    doc = yaml.safe_load(
+        importlib.import_module(f"ansible_collections.kvm.hostdev.plugins.modules.{module}").DOCUMENTATION
+    )
+    fragments = {
+        "kvm.hostdev._host": _host.ModuleDocFragment.DOCUMENTATION,
+        "kvm.hostdev._host.change": _host.ModuleDocFragment.CHANGE,
+    }
+    texts = [fragments[name] for name in doc["extends_documentation_fragment"] if name in fragments]
+    return set().union(doc["options"], *(yaml.safe_load(text)["options"] for text in texts))
+
+
+def said(part: t.Any, module: str) -> set[str]:
+    """The options that anything in a play or role says of a module."""
+    if isinstance(part, list):
+        return set().union(*(said(one, module) for one in part))
+    if not isinstance(part, dict):
+        return set()
+    own = part.get(f"kvm.hostdev.{module}") or {}
+    return set(own) | set().union(*(said(one, module) for one in part.values()))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_playbook_reaches_every_option_of_its_module(name):
+    text = (ROOT / "playbooks" / f"{name}.yml").read_text()
+    assert said(yaml.safe_load(text), CALLS[name]) == options(CALLS[name])
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_playbook_has_one_prefix_of_variables(name):
+    text = (ROOT / "playbooks" / f"{name}.yml").read_text()
+    asked = {line.split("{{")[1].split("|")[0].strip() for line in text.splitlines() if "| default(omit)" in line}
+    assert asked
+    assert {variable for variable in asked if not variable.startswith("hostdev_")} == set()
+
+
+ROLE = ROOT / "roles" / "passthrough"
+
+
+def spec() -> dict[str, t.Any]:
+    return yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+
+
+def test_the_role_passes_every_option_of_its_module_and_describes_it():
+    tasks = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())
+    assert said(tasks, "pci_passthrough") == options("pci_passthrough")
+    assert {name[len("passthrough_") :] for name in spec()} == options("pci_passthrough")
+    readme = (ROLE / "README.md").read_text()
+    assert [name for name in spec() if f"`{name}`" not in readme] == []
+
+
+def test_the_role_describes_each_key_of_a_claim_and_of_a_request():
+    module = importlib.import_module("ansible_collections.kvm.hostdev.plugins.modules.pci_passthrough")
+    claims = spec()["passthrough_claims"]["options"]
+    assert claims.keys() == yaml.safe_load(module.DOCUMENTATION)["options"]["claims"]["suboptions"].keys()
+    wanted = claims["requests"]["options"]
+    assert wanted.keys() == set(request.KEYS)
+    assert wanted["rom"]["options"].keys() == set(guest_values._ROM_KEYS)
+    assert wanted["network"]["options"].keys() == set(guest_values._NETWORK_KEYS)
+    assert wanted["usb"]["options"].keys() == set(usb_scsi.NODE_KEYS["usb"])
+    assert wanted["scsi"]["options"].keys() == set(usb_scsi.NODE_KEYS["scsi"])
