@@ -385,6 +385,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description:
+    - What was done, in one line, each request with its devices. Of more than four devices the first four are named. In
+      check mode it says what the task C(would change).
+  returned: success
+  type: str
+  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
 devices:
   description: The devices that the owner holds now, with the request each serves; group members serve none.
   returned: success
@@ -436,14 +443,15 @@ plan:
       before: {driver: igbvf, driver_override: null}
       after: {driver: vfio-pci, driver_override: vfio-pci}
 claim:
-  description: The owner's claim as it is on record.
+  description:
+    - Whose devices RV(devices) and RV(node_devices) are, and what was asked for. C(persist) is there where they come
+      back when the host is started anew, C(allow) where blockers were accepted.
   returned: success
   type: dict
   sample:
     owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
     requests:
       - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
-    devices: []
 stopped:
   description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
   returned: success

@@ -26,5 +26,6 @@ def reconcile(module: AnsibleModule) -> dict[str, t.Any]:
     }
     if outcome.failed and not module.check_mode:
         errors = [failure.error for failure in outcome.failed]
+        del told["msg"]
         module.fail_json(msg=" ".join(error.message for error in errors), error=errors[0].as_result(), **told)
     return told
