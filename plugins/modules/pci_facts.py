@@ -168,6 +168,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: How much was gathered, in one line.
+  returned: success
+  type: str
+  sample: 60 PCI functions, 12 claimable, 31 other devices, 24 IOMMU groups, 4 pools, 2 claims, no drift
 ansible_facts:
   description: Facts to add to ansible_facts.
   returned: always

@@ -197,7 +197,9 @@ def beside_plans(outcome: Outcome, *, check_mode: bool) -> t.Iterator[str]:
         yield f"{few([step.address for step in outcome.let_go])} {would}given to the host's drivers"
     if outcome.mended:
         yield f"the record {would}mended"
-    if (outcome.kept or outcome.kept_off) and not any(done.changed for done in (*outcome.plans, *outcome.vfs)):
+    adopted = outcome.adoption is not None and outcome.adoption.changed
+    done = adopted or any(part.changed for part in (*outcome.plans, *outcome.vfs))
+    if (outcome.kept or outcome.kept_off) and not done:
         yield f"what keeps devices over a reboot {would}written anew"
 
 
