@@ -141,6 +141,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What was done, in one line, or in check mode would be.
+  returned: success
+  type: str
+  sample: intel_iommu=on, iommu=pt written (grub_debian); a reboot is needed
 loader:
   description:
     - The boot loader. Null where nothing was to be put in or taken out, and it is an unknown one.

@@ -59,6 +59,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What was done, in one line, or in check mode would be.
+  returned: success
+  type: str
+  sample: memory lock of 64G written (libvirtd, virtqemud)
 files:
   description: The files that are there for it, or would be.
   returned: success

@@ -119,7 +119,7 @@ msg:
   description: What was written down, or would be, in one line.
   returned: success
   type: str
-  sample: 1 devices of 1 owners and VFs of 1 physical functions written down
+  sample: "1 device of web1 and the VFs of 0000:01:00.0 written down"
 lines:
   description: What was written down, or would be, one line each.
   returned: success

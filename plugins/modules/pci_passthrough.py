@@ -172,6 +172,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: One line that says what was done for whom, or in check mode would be.
+  returned: success
+  type: str
+  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest | 2 owners as before"
 owners:
   description: The owners that the task was about, in the order in which they are served, with what each holds now.
   returned: success
@@ -184,6 +189,9 @@ owners:
     changed:
       description: Whether anything was changed for it.
       type: bool
+    msg:
+      description: What was done for it, in one line.
+      type: str
     devices:
       description: The PCI functions that it holds now, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
       type: list
@@ -199,6 +207,7 @@ owners:
   sample:
     - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
       changed: true
+      msg: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
       devices:
         - address: "0000:01:10.0"
           request: nic

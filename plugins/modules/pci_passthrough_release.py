@@ -134,6 +134,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description:
+    - What was given back, in one line, the owners with C(|) between them. Of more than four devices the first four are
+      named. In check mode it says what the task C(would change).
+  returned: success
+  type: str
+  sample: "web1: 0000:01:10.0 (8086:10ca) given back, vfio-pci to igbvf"
 still_bound:
   description:
     - The addresses of devices that were given back and stay with a VFIO driver, since they had it before they were
@@ -172,7 +179,7 @@ plan:
       before: {driver: vfio-pci, driver_override: vfio-pci}
       after: {driver: igbvf, driver_override: null}
 claims:
-  description: What the owners concerned hold afterwards.
+  description: What the owners concerned still hold afterwards.
   returned: success
   type: list
   elements: dict

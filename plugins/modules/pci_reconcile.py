@@ -61,6 +61,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description:
+    - What was done, in one line, the owners with C(|) between them; in check mode what the task C(would change).
+  returned: success
+  type: str
+  sample: "web1: nic = 0000:01:10.0 (8086:10ca), no driver to vfio-pci"
 moved:
   description: The present addresses of devices that have moved, by those that were on record.
   returned: success

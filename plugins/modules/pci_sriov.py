@@ -196,6 +196,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What was done, in one line, the PFs with C(|) between them; in check mode what the task C(would change).
+  returned: success
+  type: str
+  sample: "enp1s0 (0000:01:00.0): 0 to 4 VFs, autoprobe off, trust on of VF 1"
 pfs:
   description: The PFs, as they are afterwards, or would be.
   returned: success

@@ -118,6 +118,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: What was done, in one line, or in check mode would be.
+  returned: success
+  type: str
+  sample: VFIO at boot written (/etc/modules-load.d/kvm-hostdev.conf)
 files:
   description: The files that are there for it, or would be.
   returned: success

@@ -19,16 +19,13 @@ def one_line(text: str) -> str:
     )
 
 
-def few(names: t.Collection[str], none: str = "", separator: str = ", ") -> str:
-    """The first five names in one text, then how many more there are; `none` without any.
+def few(names: t.Collection[str], none: str = "", separator: str = ", ", most: int = 5) -> str:
+    """The first of the names in one text, then how many more there are; `none` without any.
 
     A message stays one readable line, on a host with thousands of devices too.
     """
-    named = separator.join(list(names)[:_FEW]) or none
-    return f"{named}{separator}and {len(names) - _FEW} more" if len(names) > _FEW else named
-
-
-_FEW = 5
+    named = separator.join(list(names)[:most]) or none
+    return f"{named}{separator}and {len(names) - most} more" if len(names) > most else named
 
 
 class HostdevError(Exception):

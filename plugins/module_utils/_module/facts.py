@@ -43,7 +43,9 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     gathered, warnings = gather(System(Tree(), environ=os.environ), libvirt, reason, record, wish)
     for warning in warnings:
         module.warn(one_line(warning))
-    return {"changed": False, "ansible_facts": {"hostdev": gathered}}
+    from .._model.report.words import gathered_told
+
+    return {"changed": False, "msg": gathered_told(gathered), "ansible_facts": {"hostdev": gathered}}
 
 
 def _read_record(module: AnsibleModule) -> Record:

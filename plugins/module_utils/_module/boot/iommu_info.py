@@ -10,6 +10,7 @@ import typing as t
 from ..._host.boot.iommu import group_types, lockdown, read_boot, units
 from ..._host.sysfs import Tree
 from ..._model.boot.platform import kernel_default, missing, recommended_arguments
+from ..._model.boot.words import iommu_told
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -19,8 +20,10 @@ def iommu_info(module: AnsibleModule) -> dict[str, t.Any]:
     """What firmware and kernel have; never changes the host."""
     tree = Tree()
     boot = read_boot(tree)
+    lacking = missing(boot)
     return {
         "changed": False,
+        "msg": iommu_told(boot, lacking),
         "platform": boot.platform,
         "machine": boot.machine,
         "virtual": boot.virtual,
@@ -39,5 +42,5 @@ def iommu_info(module: AnsibleModule) -> dict[str, t.Any]:
         "lockdown": lockdown(tree),
         "virtualization": {"flag": boot.processor_flag, "kvm": boot.kvm},
         "recommended_arguments": recommended_arguments(boot, identity=module.params["identity"]),
-        "missing": missing(boot),
+        "missing": lacking,
     }

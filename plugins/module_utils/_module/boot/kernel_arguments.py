@@ -16,6 +16,7 @@ from ..._host.boot.programs import Programs
 from ..._host.record.lock import locked
 from ..._host.sysfs import Tree
 from ..._model.boot.arguments import check_arguments
+from ..._model.boot.words import Doing, arguments_told
 from ..._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
@@ -43,8 +44,10 @@ def kernel_arguments(module: AnsibleModule) -> dict[str, t.Any]:
             outcome = change_arguments(host, request)
     for note in outcome.notes:
         module.warn(note)
+    doing = Doing(outcome.changed, request.absent, request.check)
     result = {
         "changed": outcome.changed,
+        "msg": arguments_told(doing, request.arguments, outcome.loader, reboot_needed=outcome.reboot_needed),
         "loader": outcome.loader,
         "files": list(outcome.files),
         "present": list(outcome.present),

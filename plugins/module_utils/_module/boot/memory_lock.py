@@ -12,6 +12,7 @@ from ..._host.boot.ours import check_ours
 from ..._host.boot.own_files import OwnFiles
 from ..._host.sysfs import Tree
 from ..._model.boot.memory_lock_files import MARK, SERVICES, drop_in, drop_in_path
+from ..._model.boot.words import Doing, memory_lock_told
 from .own_files import check_root, unwritable
 
 if t.TYPE_CHECKING:
@@ -36,5 +37,10 @@ def memory_lock(module: AnsibleModule) -> dict[str, t.Any]:
                 files.remove_folder(os.path.dirname(path))
     except OSError as error:
         raise unwritable(error) from error
-    result = {"changed": bool(files.changed), "files": [] if data is None else paths}
+    doing = Doing(bool(files.changed), data is None, module.check_mode)
+    result = {
+        "changed": doing.changed,
+        "msg": memory_lock_told(doing, None if data is None else options["limit"], SERVICES),
+        "files": [] if data is None else paths,
+    }
     return {**result, "diff": files.diff} if module._diff else result

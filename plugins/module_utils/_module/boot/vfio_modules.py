@@ -22,6 +22,7 @@ from ..._model.boot.modules import (
     softdep_lines,
 )
 from ..._model.boot.vfio_files import MODPROBE, OF_INITRAMFS, files_for
+from ..._model.boot.words import Doing, modules_told
 from ..._model.errors import HostdevError, one_line
 from .own_files import check_root, unwritable
 
@@ -66,12 +67,15 @@ def _work(module: AnsibleModule) -> dict[str, t.Any]:
         raise unwritable(error) from error
     for warning in warnings:
         module.warn(one_line(warning))
+    reboot_needed = bool({MODPROBE, *OF_INITRAMFS} & {*files.changed}) or rebuilt or at_boot.since_boot()
+    doing = Doing(bool(files.changed), module.params["state"] == "absent", check)
     result = {
-        "changed": bool(files.changed),
+        "changed": doing.changed,
+        "msg": modules_told(doing, files.changed, rebuilt=rebuilt, reboot_needed=reboot_needed),
         "files": sorted(wanted),
         "initramfs": {"generator": generator, "rebuilt": rebuilt},
         "kernels": {kernel.release: {name: kernel.state(name) for name in SHOWN} for kernel in kernels},
-        "reboot_needed": bool({MODPROBE, *OF_INITRAMFS} & {*files.changed}) or rebuilt or at_boot.since_boot(),
+        "reboot_needed": reboot_needed,
     }
     return {**result, "diff": files.diff} if module._diff else result
 

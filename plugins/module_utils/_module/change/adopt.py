@@ -8,9 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.decision.adoption.adoption import AdoptWish
+from ..._model.decision.adoption.words import told
 from ..._model.errors import HostdevError
 from ..._model.values import is_unicode
-from .changing import flow, tell_warnings
+from .changing import flow, tell_warnings, words
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -37,31 +38,21 @@ def adopt(module: AnsibleModule) -> dict[str, t.Any]:
     )
     outcome = flow(module, needs_libvirt=bool(domains)).adopt(wish)
     tell_warnings(module, outcome)
-    result = _result(outcome, check_mode=module.check_mode)
+    result = _result(module, outcome)
     return {**result, "diff": outcome.diff} if module._diff else result
 
 
-def _result(outcome: Outcome, *, check_mode: bool) -> dict[str, t.Any]:
+def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
     adoption = t.cast("Adoption", outcome.adoption)
     return {
         "changed": outcome.changed,
-        "msg": _told(adoption, check_mode=check_mode),
+        "msg": words(module, outcome, [told(adoption, check_mode=module.check_mode)]),
         "claims": [_claim(adopted) for adopted in adoption.claims],
         "vfs": [_vfs(made, adoption) for made in adoption.vfs],
         "unattached": list(adoption.unattached),
         "fighters": [fighter.as_dict() for fighter in adoption.fighters],
         "lines": adoption.lines,
     }
-
-
-def _told(adoption: Adoption, *, check_mode: bool) -> str:
-    """All of it in one line."""
-    devices = sum(len(adopted.holdings) for adopted in adoption.claims)
-    parts = [f"{devices} devices of {len(adoption.claims)} owners", f"VFs of {len(adoption.vfs)} physical functions"]
-    done = "would be written down" if check_mode else "written down"
-    said = f"{' and '.join(parts)} {done}" if adoption.changed else "nothing is to be written down"
-    fighters = f"{len(adoption.fighters)} places bind devices or make VFs beside the record, see fighters"
-    return f"{said}; {fighters}" if adoption.fighters else said
 
 
 def _claim(adopted: Adopted) -> dict[str, t.Any]:

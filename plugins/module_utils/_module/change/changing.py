@@ -13,7 +13,7 @@ from ..._host.change.flow import Flow
 from ..._host.change.host import ChangingHost
 from ..._host.record.record_file import RecordFile
 from ..._host.sysfs import Tree
-from ..._model.errors import HostdevError, one_line
+from ..._model.errors import HostdevError, few, one_line
 from ..libvirt import check_local, connect
 from ..options import FACTS_PATH
 
@@ -159,11 +159,12 @@ def tell_warnings(module: AnsibleModule, outcome: Outcome) -> None:
         module.warn(one_line(warning))
 
 
-def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
-    """What both modules return."""
+def result(module: AnsibleModule, outcome: Outcome, *, also: t.Iterable[str] = (), none: str = "") -> dict[str, t.Any]:
+    """What these modules return; `also` is what the plans do not tell, `none` what is said where all is as it was."""
     tell_warnings(module, outcome)
     told: dict[str, t.Any] = {
         "changed": outcome.changed,
+        "msg": words(module, outcome, also) or none,
         "stopped": outcome.stopped,
         "plan": [step.as_dict() for plan in outcome.plans for step in plan.steps]
         + [step.as_dict() for step in outcome.let_go],
@@ -171,6 +172,40 @@ def result(module: AnsibleModule, outcome: Outcome) -> dict[str, t.Any]:
     if module._diff:
         told["diff"] = outcome.diff
     return told
+
+
+def words(module: AnsibleModule, outcome: Outcome, also: t.Iterable[str] = ()) -> str:
+    """What was done, or in check mode would be, in one line, empty where nothing was asked for."""
+    if not outcome.plans and not outcome.changed and not also:
+        return ""
+    from ..._model.plan.words import told_of
+
+    beside = beside_plans(outcome, check_mode=module.check_mode)
+    return told_of(outcome.plans, check_mode=module.check_mode, also=[*beside, *also])
+
+
+def beside_plans(outcome: Outcome, *, check_mode: bool) -> t.Iterator[str]:
+    """What was done, or would be, that is in nobody's plan."""
+    would = "would be " if check_mode else ""
+    if outcome.recovered:
+        yield f"an interrupted run {would}settled"
+    if outcome.stopped:
+        yield f"{few(outcome.stopped)} {would}stopped hard"
+    if outcome.cleaned:
+        yield f"{few(outcome.cleaned)} {would}free to claim again"
+    if outcome.let_go:
+        yield f"{few([step.address for step in outcome.let_go])} {would}given to the host's drivers"
+    if outcome.mended:
+        yield f"the record {would}mended"
+    adopted = outcome.adoption is not None and outcome.adoption.changed
+    done = adopted or any(part.changed for part in (*outcome.plans, *outcome.vfs))
+    if (outcome.kept or outcome.kept_off) and not done:
+        yield f"what keeps devices over a reboot {would}written anew"
+
+
+def claim_of(plan: Plan) -> dict[str, t.Any]:
+    """The owner's claim after a plan, without its devices, which `devices` and `node_devices` have."""
+    return {key: value for key, value in plan.after.as_dict().items() if key not in ("devices", "node_devices")}
 
 
 def devices(plan: Plan) -> list[dict[str, t.Any]]:

@@ -13,7 +13,7 @@ from ..._model.requests.specs.allow_list import AllowList
 from ..._model.requests.wish import ClaimWish, Terms
 from ..._model.values import is_unicode
 from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
-from .changing import devices, flow, node_devices, result
+from .changing import claim_of, devices, flow, node_devices, result
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -26,10 +26,10 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     options = module.params
     wish = claim_wish(options, parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"]))
     outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)
-    plan = outcome.plans[0]
+    plan = outcome.plans[-1]  # before it the definition may have followed devices that moved
     return {
         **result(module, outcome),
-        "claim": plan.after.as_dict(),
+        "claim": claim_of(plan),
         "devices": devices(plan),
         "node_devices": node_devices(plan),
     }

@@ -9,6 +9,7 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.plan.plan import of_each_owner
+from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish
 from .changing import flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
@@ -37,7 +38,7 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     )
     return {
         **result(module, outcome),
-        "owners": [_owner(plan) for plan in of_each_owner(outcome.plans)],
+        "owners": [_owner(plan, check_mode=module.check_mode) for plan in of_each_owner(outcome.plans)],
         "stale": [{"owner": owner, "request": request} for owner, request in outcome.stale],
     }
 
@@ -56,12 +57,13 @@ def _claim_wish(path: str, claim: t.Mapping[str, t.Any], aliases: Aliases, allow
         raise error.but(subject=f"{path} ({whose}): {error.subject}") from error
 
 
-def _owner(plan: Plan) -> dict[str, t.Any]:
+def _owner(plan: Plan, *, check_mode: bool) -> dict[str, t.Any]:
     before, after = plan.before, plan.after
     held = {*after.holdings, *after.node_devices}
     return {
         "owner": after.owner.as_dict(),
         "changed": plan.changed,
+        "msg": told(plan, check_mode=check_mode),
         "devices": [one.as_dict() for one in after.holdings.values()],
         "node_devices": [one.as_dict() for one in after.node_devices.values()],
         "given_back": [name for name in (*before.holdings, *before.node_devices) if name not in held],

@@ -33,7 +33,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
     )
     outcome = flow(module, needs_libvirt=False).release(wish)
     return {
-        **result(module, outcome),
+        **result(module, outcome, none="nothing to give back"),
         "claims": [plan.after.as_dict() for plan in outcome.plans],
         "devices": [device for plan in outcome.plans for device in devices(plan)],
         "node_devices": [device for plan in outcome.plans for device in node_devices(plan)],

@@ -8,12 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.decision.vfs.in_use import NEEDS_CARRIER
+from ..._model.decision.vfs.words import told_of
 from ..._model.errors import HostdevError
 from ..._model.requests.specs.device_spec import parse_device_specs
 from ..._model.sriov.settings import parse_settings, read_mtu
 from ..._model.sriov.wish import VfsWish, parse_number, parse_vfs
 from .arguments import parse_allow
-from .changing import flow, tell_warnings
+from .changing import flow, tell_warnings, words
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -53,8 +54,10 @@ def set_vfs(module: AnsibleModule) -> dict[str, t.Any]:
     )
     outcome = flow(module, needs_libvirt=False).set_vfs(wish)
     tell_warnings(module, outcome)
+    told = told_of(outcome.vfs, check_mode=module.check_mode)
     result = {
         "changed": outcome.changed,
+        "msg": words(module, outcome, [told] if told else ()) or f"{wish.where}: nothing to give back",
         "pfs": [_shown(decision) for decision in outcome.vfs],
         "plan": [change.as_dict() for decision in outcome.vfs for change in decision.changes],
     }

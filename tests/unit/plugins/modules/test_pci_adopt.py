@@ -34,8 +34,8 @@ def test_it_returns_what_it_writes_down(runner):
     assert runner.host.host_state() == before
     assert result["changed"] is True
     assert result["msg"] == (
-        "1 devices of 1 owners and VFs of 1 physical functions written down; 1 places bind devices or make VFs beside "
-        "the record, see fighters"
+        f"1 device of web1 and the VFs of {IGB_PF} written down; 1 place binds devices or makes VFs beside the record, "
+        "see fighters"
     )
     (claim,) = result["claims"]
     assert claim["owner"]["label"] == "web1"
@@ -67,7 +67,7 @@ def test_a_second_run_has_nothing_to_do(runner):
     runner.done(ADOPT)
     again = runner.done(ADOPT)
     assert again["changed"] is False
-    assert again["msg"].startswith("nothing is to be written down; 1 places")
+    assert again["msg"].startswith("nothing is to be written down; 1 place")
     assert (again["claims"], again["vfs"], again["lines"]) == ([], [], [])
 
 

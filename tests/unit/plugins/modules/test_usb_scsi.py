@@ -48,7 +48,11 @@ def test_a_claim_and_its_release_tell_the_devices_and_the_facts_have_the_claim(r
         ("node", "usb_3_1", "live"),
     ]
     facts = runner.done("pci_facts", gather_subset=["claims"])["ansible_facts"]["hostdev"]
-    assert facts["claims"] == [claimed["claim"]]
+    assert facts["claims"] == [{**claimed["claim"], "devices": [], "node_devices": claimed["node_devices"]}]
+    assert claimed["msg"] == (
+        "web1: disk = scsi_2_0_0_0 (SEAGATE ST4000NM0023), attached to definition and guest; "
+        "stick = usb_3_1 (0951:1666), attached to definition and guest"
+    )
     assert facts["claims"][0]["node_devices"] == claimed["node_devices"]
     released = runner.done(RELEASE, domain="web1", names=["disk"])
     assert [device["name"] for device in released["node_devices"]] == ["scsi_2_0_0_0"]
