@@ -176,7 +176,7 @@ msg:
   description: One line that says what was done for whom, or in check mode would be.
   returned: success
   type: str
-  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest | 2 owners as before"
+  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition | 2 owners as before"
 owners:
   description: The owners that the task was about, in the order in which they are served, with what each holds now.
   returned: success

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, UUID, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
+
+MODULE, CLAIM = "pci_passthrough", "pci_passthrough_claim"
+VF1, VF2 = "0000:01:10.0", "0000:01:10.2"
+NIC = {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca"}]}
+
+
+@pytest.fixture
+def runner(lab_host, monkeypatch, capsys):
+    xml = domain_xml(name="db1", uuid=OTHER_UUID)
+    lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
+    return Runner(lab_host, monkeypatch, capsys)
+
+
+def addresses(result):
+    return {one["owner"]["label"]: [device["address"] for device in one["devices"]] for one in result["owners"]}
+
+
+def test_the_result_has_a_part_for_each_owner_and_a_line_for_all(runner):
+    claims = [{"domain": "web1", "requests": [NIC]}, {"owner": "dpdk0", "requests": [NIC]}]
+    done = runner.done(MODULE, claims=claims, diff=True)
+    assert done["changed"] is True
+    assert addresses(done) == {"web1": [VF1], "dpdk0": [VF2]}
+    assert [one["changed"] for one in done["owners"]] == [True, True]
+    assert done["owners"][0]["msg"].startswith(f"web1: nic = {VF1} (8086:10ca), igbvf to vfio-pci")
+    assert done["msg"] == " | ".join(one["msg"] for one in done["owners"])
+    assert [entry["before_header"] for entry in done["diff"]][0] == "drivers"
+    again = runner.done(MODULE, claims=claims)
+    assert (again["changed"], again["plan"]) == (False, [])
+    fewer = runner.done(MODULE, claims=claims[:1])
+    assert (fewer["changed"], fewer["stale"]) == (False, [{"owner": "dpdk0", "request": "nic"}])
+    purged = runner.done(MODULE, claims=claims[:1], purge=True)
+    assert addresses(purged) == {"dpdk0": [], "web1": [VF1]}
+    assert purged["owners"][0]["given_back"] == [VF2]
+
+
+def test_what_an_entry_says_goes_before_what_is_said_of_all(runner):
+    claims = [{"domain": "web1", "requests": [NIC]}, {"domain": "db1", "requests": [NIC], "attach": ["config", "live"]}]
+    runner.done(MODULE, claims=claims, attach=["config"], managed=False)
+    places = {claim["owner"]["label"]: claim["devices"][0]["attach"] for claim in runner.host.record["claims"]}
+    assert places == {"web1": ["config"], "db1": ["config", "live"]}
+    assert runner.host.domain.xml[2].count("managed='no'") + runner.host.domain.xml[2].count('managed="no"') == 1
+
+
+def test_a_domain_that_is_named_twice_by_name_and_uuid_is_refused(runner):
+    claims = [{"domain": "web1", "requests": [NIC]}, {"domain": UUID, "requests": [{**NIC, "name": "other"}]}]
+    error = runner.failed(MODULE, claims=claims)["error"]
+    assert (error["code"], error["subject"]) == ("invalid_option", "claims[1]")
+    assert runner.host.record_or_none() is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "subject"),
+    [
+        (
+            {"requests": [{"name": "nic", "specs": [{"vendor": "8086"}]}]},
+            "claims[0] (web1): requests[0].specs[0].vendor",
+        ),
+        ({"requests": [NIC], "allow": ["root_disc"]}, "claims[0] (web1): allow"),
+        ({"requests": [NIC], "numa_cells": [-1]}, "claims[0] (web1): numa_cells[0]"),
+        ({"requests": [NIC], "group_members": {"a": 1}}, "claims[0] (web1): group_members"),
+    ],
+)
+def test_a_mistake_is_told_by_the_entry_and_its_owner(runner, claim, subject):
+    error = runner.failed(MODULE, claims=[{"domain": "web1", **claim}])["error"]
+    assert error["subject"] == subject
+    assert runner.host.record_or_none() is None
+
+
+def test_an_entry_needs_an_owner_and_only_one(runner):
+    assert "one of the following is required" in runner.failed(MODULE, claims=[{"requests": [NIC]}])["msg"]
+    both = runner.failed(MODULE, claims=[{"domain": "web1", "owner": "x", "requests": [NIC]}])
+    assert "mutually exclusive" in both["msg"]
+
+
+def test_a_domain_that_there_is_not_changes_nothing_for_others(runner):
+    claims = [{"domain": "web1", "requests": [NIC]}, {"domain": "web11", "requests": [NIC]}]
+    error = runner.failed(MODULE, claims=claims)["error"]
+    assert error["code"] == "unknown_domain"
+    assert runner.host.record_or_none() is None
+
+
+def test_orphans_and_domains_need_libvirt_and_free_owners_do_not(runner):
+    runner.without_binding()
+    assert runner.failed(MODULE, claims=[], orphans=True)["error"]["code"] == "libvirt_python_missing"
+    assert runner.done(MODULE, claims=[{"owner": "dpdk0", "requests": [NIC]}], purge=True)["changed"] is True
