@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ..guest.domain import PLACES
 from ..guest.domain_uses import uses_by_address
 from ..host.device import named_vfio
 from ..plan.domain.leaving import layout_after
@@ -58,10 +59,12 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
 
 
 def _after(domain: Domain, plan: Plan) -> Domain:
-    layouts = {
-        place: layout_after(layout, plan.steps, place)
-        for place in {step.place for step in plan.steps if step.place is not None}
-        if (layout := domain.layout(place)) is not None
-    }
-    changed = {place: layout for place, layout in layouts.items() if layout is not domain.layout(place)}
-    return replace(domain, **changed) if changed else domain
+    """The domain with what the plan's steps make of its two XMLs; itself where they touch none."""
+    places = {step.place for step in plan.steps}
+    if places.isdisjoint(PLACES):
+        return domain
+    config, live = (
+        None if (layout := domain.layout(place)) is None else layout_after(layout, plan.steps, place)
+        for place in PLACES
+    )
+    return replace(domain, config=config, live=live)

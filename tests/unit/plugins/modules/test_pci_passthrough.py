@@ -32,7 +32,7 @@ def test_the_result_has_a_part_for_each_owner_and_a_line_for_all(runner):
     assert [one["changed"] for one in done["owners"]] == [True, True]
     assert done["owners"][0]["msg"].startswith(f"web1: nic = {VF1} (8086:10ca), igbvf to vfio-pci")
     assert done["msg"] == " | ".join(one["msg"] for one in done["owners"])
-    assert [entry["before_header"] for entry in done["diff"]][0] == "drivers"
+    assert done["diff"][0]["before_header"] == "drivers"
     again = runner.done(MODULE, claims=claims)
     assert (again["changed"], again["plan"]) == (False, [])
     fewer = runner.done(MODULE, claims=claims[:1])
