@@ -12,45 +12,70 @@ from ..claim import choose, for_owner
 
 if t.TYPE_CHECKING:
     from ...host.inventory import Inventory
-    from ...plan.plan import Plan
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
 
 
-def competing(free: Snapshot, asked: Asked, claimed: t.Sequence[Plan], error: HostdevError) -> HostdevError:
-    """The error of an owner, with those that compete with it where it would be served alone.
+def competing(
+    free: Snapshot, served: Snapshot, asked: Asked, owners: t.Iterable[Asked], error: HostdevError
+) -> HostdevError:
+    """The error of an owner, with those of the same run who have, or would get, what it asks for.
 
-    `free` is the host before anybody of this run got something, `claimed` are the plans of those that did.
+    `free` is the host before anybody of this run got something, `served` with what those before this owner got.
+    Where the host has too few devices for this owner alone, nobody competes with it.
     """
     label = asked.owner.label
     told = error.but(subject=f"{label}: {error.subject}")
-    try:
-        alone = choose(for_owner(free, asked.wish), asked.wish).change
-    except HostdevError:
+    alone = _alone(free, asked)
+    fitting = _Fitting(free, asked)
+    if not alone and not fitting.enough:
         return told
-    wanted = {*alone.after.holdings, *alone.after.node_devices} - {*alone.before.holdings, *alone.before.node_devices}
-    near = _with_relatives(free.inventory, wanted)
-    rivals = {}
-    for plan in claimed:
-        taken = [name for name in _taken(plan) if name in near or _fits(free, asked, name)]
-        if taken:
-            rivals[plan.after.owner.label] = sorted(taken)
+    near = _with_relatives(free.inventory, alone)
+    rivals: dict[str, list[str]] = {}
+    for other in owners:
+        claim = served.tracker.claim_of(other.owner)
+        has = [name for name in (*claim.holdings, *claim.node_devices) if name in near or name in fitting]
+        if has and other.owner.key != asked.owner.key:
+            rivals[other.owner.label] = has
     if not rivals:
         return told
-    gets = "; ".join(f"{rival} gets {few(taken)}" for rival, taken in rivals.items())
+    gets = "; ".join(f"{rival} gets {few(has)}" for rival, has in rivals.items())
+    advice = f"; alone {label} would get {few(sorted(alone))}" if alone else ""
     return HostdevError(
         "owners_compete",
         subject=f"{label} and {', '.join(rivals)}",
         found=f"{gets}, and then for {label}: {error.found} ({error.subject})",
         wanted="devices for all of them",
-        remedy=f"ask for fewer, or for other devices, for one of them; alone {label} would get {few(sorted(wanted))}",
+        remedy=f"ask for fewer, or for other devices, for one of them{advice}",
         details={"owners": [label, *rivals], "unserved": error.as_result()},
     )
 
 
-def _taken(plan: Plan) -> set[str]:
-    before, after = plan.before, plan.after
+def _alone(free: Snapshot, asked: Asked) -> set[str]:
+    """What the owner would get if it were the only one of this run, beside what it holds."""
+    try:
+        change = choose(for_owner(free, asked.wish), asked.wish).change
+    except HostdevError:
+        return set()
+    before, after = change.before, change.after
     return {*after.holdings, *after.node_devices} - {*before.holdings, *before.node_devices}
+
+
+class _Fitting:
+    """The functions of the host that fit a request of an owner; `enough` that each request could have its count."""
+
+    def __init__(self, snapshot: Snapshot, asked: Asked) -> None:
+        devices = snapshot.inventory.devices
+        allow_list = asked.wish.allow_list.resolved(snapshot.inventory, devices.keys())
+        requests = [one.resolved(snapshot.inventory, devices.keys()) for one in asked.wish.requests if one.node is None]
+        of_each = [
+            [device.address for device in devices.values() if request.wants(device, allow_list)] for request in requests
+        ]
+        self.enough = all(len(fit) >= request.count for fit, request in zip(of_each, requests))
+        self._addresses = {address for fit in of_each for address in fit}
+
+    def __contains__(self, address: str) -> bool:
+        return address in self._addresses
 
 
 def _with_relatives(inventory: Inventory, addresses: t.Collection[str]) -> set[str]:
@@ -63,12 +88,3 @@ def _with_relatives(inventory: Inventory, addresses: t.Collection[str]) -> set[s
             near.update(device.virtual_functions)
             near.update([] if device.physical_function is None else [device.physical_function])
     return near
-
-
-def _fits(snapshot: Snapshot, asked: Asked, address: str) -> bool:
-    device = snapshot.inventory.devices.get(address)
-    allow_list = asked.wish.allow_list.resolved(snapshot.inventory, frozenset())
-    requests = [request for request in asked.wish.requests if request.node is None]
-    return device is not None and any(
-        request.resolved(snapshot.inventory, frozenset()).wants(device, allow_list) for request in requests
-    )

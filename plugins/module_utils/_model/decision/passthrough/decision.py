@@ -60,7 +60,7 @@ def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> Ho
         except HostdevError as error:
             from .competing import competing
 
-            raise competing(free, asked, [one.plan for one in claimed], error) from error
+            raise competing(free, snapshot, asked, owners, error) from error
         claimed.append(decision)
         if decision.plan.changed:
             snapshot = _foretold(snapshot, decision.plan)

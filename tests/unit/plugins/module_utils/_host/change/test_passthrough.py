@@ -166,6 +166,22 @@ def test_owners_that_compete_are_named_and_nothing_is_changed(host):
     assert host.kept_state() == before
 
 
+def test_owners_compete_for_what_one_of_them_holds_already(host):
+    host.passthrough(DATA)
+    before = host.kept_state()
+    error = refused(host.passthrough, {**DATA, "spdk": [{**NIC, "count": 2}]})
+    assert (error.code, error.details["owners"]) == ("owners_compete", ["spdk", "web1", "db1", "dpdk0"])
+    assert (VF1 in error.found, NVME in error.found) == (True, False)
+    assert host.kept_state() == before
+
+
+def test_who_is_not_in_the_data_is_no_competitor_but_named(host):
+    host.claim({**NIC, "count": 4}, owner="by hand")
+    error = refused(host.passthrough, {"web1": [DISK], "db1": [NIC]})
+    assert error.code == "not_enough_devices"
+    assert "held by owner by hand" in error.found
+
+
 def test_an_owner_that_could_not_be_served_alone_either_competes_with_nobody(host):
     error = refused(host.passthrough, {"web1": [NIC], "db1": [{**NIC, "count": 20}]})
     assert error.code == "not_enough_devices"
