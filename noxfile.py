@@ -32,11 +32,14 @@ CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13
 # Rules that know neither a host nor Ansible, and behave alike on every Python on which they run at all.
 PURE = ("tests/unit/plugins/module_utils/_model/", "tests/unit/plugins/module_utils/test_no_shell.py")
 MODULES = "tests/unit/plugins/modules/"
-# All tests of what imports Ansible, or what Ansible makes of a module.
+CONFORMANCE = "tests/unit/conformance/"
+# All tests of what imports Ansible, of what Ansible makes of a module, and of what it reads in the documentation.
 OF_ANSIBLE = (
     MODULES,
     *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
+    "tests/unit/roles/",
     "tests/unit/test_what_a_task_costs.py",
+    f"{CONFORMANCE}test_guides.py",
 )
 # Of the collection, and of what no host is needed for in our own tools.
 UNITS = ("tests/unit", "tests/reboots")
@@ -114,8 +117,8 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session
 def units(session: nox.Session) -> None:
-    """Unit tests on one Python, in seconds; arguments go to pytest."""
-    tools = venv("ansible")
+    """Unit tests on the newest Python that ansible-core 2.19 runs on; arguments go to pytest."""
+    tools = venv("ansible", pythons.interpreters()[newest_of_units()])
     with collection_copy() as tree:
         pytest = [str(tools / "python"), "-m", "pytest", "-o", f"cache_dir={CACHE / 'pytest'}"]
         arguments = session.posargs if names_a_test(session.posargs) else [*UNITS, *session.posargs]
@@ -132,9 +135,9 @@ def sanity(session: nox.Session) -> None:
 def ansible_units(session: nox.Session) -> None:
     """ansible-test units on ansible-core 2.19 with every Python there is, and on 2.21; arguments go to ansible-test.
 
-    All on the oldest and on the newest Python, and on those between the whole modules; pure rules on the oldest one of
-    managed hosts only. Where 2.19 has the Python that 2.21 runs on, what imports nothing of Ansible runs there on 2.21
-    alone. The conformance cases, which ansible-test runs on controllers' Pythons only, are in `units` and here on 2.21.
+    All on the oldest Python, on those between the whole modules. On the newest one `units` has all, and here is what has
+    to do with Ansible, on each ansible-core; what `units` cannot run on, but 2.21 does, has all but the pure rules. The
+    other conformance cases, which ansible-test runs on controllers' Pythons only, are in `units`.
     """
     newest = pythons.first(CORES["core-2.21"])
     own = ["--python", pythons.text(newest or (0, 0))]
@@ -142,14 +145,12 @@ def ansible_units(session: nox.Session) -> None:
         runs: dict[str, list[list[str]]] = {"core-2.19": [[]], "core-2.21": [own]}
     else:
         versions = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
-        each = {version: ["--python", pythons.text(version)] for version in versions}
-        conformance = excluding("tests/unit/conformance/")
         scopes = {version: [MODULES] for version in versions}
-        scopes[versions[-1]] = list(OF_ANSIBLE) if versions[-1] == newest else [*excluding(*PURE), *conformance]
-        scopes[versions[0]] = conformance
+        scopes[versions[-1]] = list(OF_ANSIBLE)
+        scopes[versions[0]] = excluding(CONFORMANCE)
         runs = {
-            "core-2.19": [[*each[version], *scopes[version]] for version in versions],
-            "core-2.21": [[*own, *excluding(*PURE)]],
+            "core-2.19": [["--python", pythons.text(version), *scopes[version]] for version in versions],
+            "core-2.21": [[*own, *(OF_ANSIBLE if newest == newest_of_units() else excluding(*PURE, CONFORMANCE))]],
         }
     on_cores(session, "units", ["--venv", "--color", "no"], runs)
 
@@ -293,6 +294,13 @@ def on_cores(
             wrong += [f"{core}: {fault}" for fault in faults]
     if wrong:
         session.error("; ".join(wrong))
+
+
+def newest_of_units() -> pythons.Version:
+    """The Python of `units`, which need not be the one that runs the sessions."""
+    version = pythons.first(tuple(sorted(CORES["core-2.19"], reverse=True)))
+    assert version, "./run has found a Python 3.11 to 3.13 before"
+    return version
 
 
 def excluding(*targets: str) -> list[str]:

@@ -34,6 +34,7 @@ from .effects import (
     has_fault,
     in_process_of_its_own,
 )
+from .start import Start
 from .used import Use, UseByDomain, UseByHost, held
 
 _NOBODY: dict[str, Any] = {"owner": "nobody"}
@@ -63,11 +64,15 @@ def try_all(change: Change) -> Report:
 
 def _try_each(change: Change, report: Report) -> None:
     with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
-        host = _host(change, Path(folder))
-        effects = Effects(host)
-        change.change(host)
-        report.effects = len(effects.seen)
-    ends = _Ends(change, reset=False), _Ends(change, reset=True)
+        _try_from(Start(change, Path(folder)), change, report)
+
+
+def _try_from(start: Start, change: Change, report: Report) -> None:
+    host = start.host()
+    effects = Effects(host)
+    change.change(host)
+    report.effects = len(effects.seen)
+    ends = _Ends(start, change, reset=False), _Ends(start, change, reset=True)
     if ends[0].before == ends[0].after:
         report.wrong.append(f"{change.name} changes nothing")
     continued = Continued()
@@ -76,18 +81,17 @@ def _try_each(change: Change, report: Report) -> None:
             kind, _colon, what = name.partition(": ")
             if not has_fault(kind, what, mode):
                 continue
-            with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
-                try:
-                    host = _host(change, Path(folder))
-                    if mode in USED:
-                        end = _try_used(host, change, number, mode, continued)
-                    else:
-                        end = _try(host, change, number, mode, ends[mode == RESET], continued)
-                except NoSuchFaultError:
-                    continue
-                except Exception as error:
-                    report.wrong.append(f"{change.name}, {mode} at {number} ({name}): {type(error).__name__}: {error}")
-                    continue
+            try:
+                host = start.host()
+                if mode in USED:
+                    end = _try_used(host, change, number, mode, continued)
+                else:
+                    end = _try(host, change, number, mode, ends[mode == RESET], continued)
+            except NoSuchFaultError:
+                continue
+            except Exception as error:
+                report.wrong.append(f"{change.name}, {mode} at {number} ({name}): {type(error).__name__}: {error}")
+                continue
             report.modes[mode] += 1
             report.ends[end] += 1
 
@@ -99,34 +103,26 @@ class _Ends:
     `reset` the host is rebooted before it is asked for once more, which takes held devices from vfio-pci.
     """
 
-    def __init__(self, change: Change, *, reset: bool) -> None:
+    def __init__(self, start: Start, change: Change, *, reset: bool) -> None:
+        self._start = start
         self.before = self._reached(change, reset, 0)
         self.stopped = self._reached(change, reset, 0, stopped=True) if change.stops else self.before
         self.after = self._reached(change, reset, 1)
         self.made_anew = self._reached(change, reset, 2, first=False)
         self.again = self._reached(change, reset, 2)
 
-    @staticmethod
-    def _reached(change: Change, reset: bool, times: int, *, first: bool = True, stopped: bool = False) -> Any:
-        with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
-            host = _host(change, Path(folder))
-            if stopped:
-                host.domain.xml[LIVE] = None
-            if times and first:
-                change.change(host)
-            if reset:
-                host.reboot()
-                change.after_reset(host)
-            if times > 1:
-                change.change(host)
-            return Moment(host).state
-
-
-def _host(change: Change, folder: Path) -> FakeHost:
-    host = FakeHost(folder)
-    host.lock_timeout = 10.0  # what outlives a killed run has the lock until it is done
-    change.before(host)
-    return host
+    def _reached(self, change: Change, reset: bool, times: int, *, first: bool = True, stopped: bool = False) -> Any:
+        host = self._start.host()
+        if stopped:
+            host.domain.xml[LIVE] = None
+        if times and first:
+            change.change(host)
+        if reset:
+            host.reboot()
+            change.after_reset(host)
+        if times > 1:
+            change.change(host)
+        return Moment(host).state
 
 
 def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends, continued: Continued) -> str:

@@ -35,7 +35,8 @@ _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Where each test is run in a fork, as ansible-test does, import before what ours imports only where it needs it.
 
-    What a fork imports is compiled there and gone with it, so that each test would import the same again.
+    What a fork imports is compiled there and gone with it, so that each test would import the same again. So it is with
+    what all tests of a module look at and takes long to be made: the module's `before_forks`.
     """
     if session.items and session.config.pluginmanager.hasplugin("ansible_forked"):
         ours = Path(__file__).resolve().parents[2]
@@ -43,6 +44,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             parts = path.relative_to(ours).with_suffix("").parts
             importlib.import_module(".".join(("ansible_collections.kvm.hostdev", *parts)))
         entries()
+        for module in {item.getparent(pytest.Module) for item in session.items}:
+            getattr(module.obj, "before_forks", lambda: None)()
         gc.freeze()  # a collection in a fork would copy all pages that objects are on
 
 

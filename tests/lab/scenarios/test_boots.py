@@ -10,6 +10,7 @@ from typing import Any
 from tests.lab import guest, topology
 from tests.lab.play import PlayResult, play
 from tests.lab.self_booting import SelfBooting
+from tests.lab.warm import warm
 
 _BOOTS = "/proc/sys/kernel/random/boot_id"
 #: The files of loaders and of all that is configured, but for what a boot itself changes.
@@ -72,6 +73,7 @@ def test_grub_one_play_with_one_reboot_gives_a_vf_to_a_guest_and_the_role_takes_
     self_booting: Callable[[str], SelfBooting],
 ) -> None:
     host = self_booting("grub")
+    warm(host)
     files, boot = host.sh(_FILES).stdout, host.get(_BOOTS)
     assert "intel_iommu=off" in _arguments(host)
     assert _groups(host) == 0
@@ -110,6 +112,7 @@ def test_systemd_boot_the_reboot_may_be_the_administrator_s_bus_numbers_may_move
     self_booting: Callable[[str], SelfBooting],
 ) -> None:
     host = self_booting("systemd-boot")
+    warm(host)
     files, boot = host.sh(_FILES).stdout, host.get(_BOOTS)
     assert _groups(host) == 0
     wish = {"contradictions": "replace"}

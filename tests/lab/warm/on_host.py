@@ -13,10 +13,13 @@ import marshal
 import os
 import sys
 import zipimport
-from types import CodeType
-from typing import Any
 
-_FOLDER = "/run/kvm-hostdev-lab"  # in memory: a host that is reset keeps no half a file
+TYPE_CHECKING = False  # typing's own would have typing loaded
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+_FOLDER = "/var/lib/kvm-hostdev-lab/bytecode"
 _compile: Any = zipimport._compile_source  # type: ignore[attr-defined]
 
 
@@ -27,7 +30,7 @@ def _compiled_once(path: str, source: bytes) -> CodeType:
             code: CodeType = marshal.loads(file.read())
         _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]
         return code
-    except OSError:
+    except (OSError, EOFError, ValueError, TypeError):  # not there, or cut short when the host was reset
         pass
     code = _compile(path, source)
     try:

@@ -9,12 +9,14 @@ the case has them say, before the reboot and after it; the reboot is one, too.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -232,9 +234,21 @@ def _lay_out(folder: Path) -> None:
     (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, Outcome]:
-    folder = tmp_path_factory.mktemp("role")
+@functools.cache
+def play_all() -> dict[str, Outcome]:
+    with tempfile.TemporaryDirectory(prefix="kvm.hostdev-role-") as folder:
+        return _play_in(Path(folder).resolve())
+
+
+before_forks = play_all  # see tests/unit/conftest.py
+
+
+@pytest.fixture
+def outcomes() -> dict[str, Outcome]:
+    return play_all()
+
+
+def _play_in(folder: Path) -> dict[str, Outcome]:
     _lay_out(folder)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
