@@ -90,9 +90,10 @@ options:
   specs:
     description:
       - Returns only PCI functions that fit one of these device specs. They are written like the device specs in
-        O(kvm.hostdev.pci_passthrough_claim#module:device_spec); tags do not count.
+        O(kvm.hostdev.pci_passthrough_claim#module:device_spec); tags do not count. V(10de:20b2)
+        is one too.
     type: list
-    elements: dict
+    elements: raw
   fields:
     description:
       - Which fields of each device are returned. C(name), C(address) and C(capability) always are.
@@ -129,6 +130,12 @@ EXAMPLES = r"""
       - {vendor_id: "8086", device_type: type-VF}
     fields: [numa_node, physical_function, iommu_group]
   register: free_functions
+
+- name: Gather the A100s, with the ids that lspci -nn prints
+  become: true
+  kvm.hostdev.pci_facts:
+    gather_subset: [devices]
+    specs: ["10de:20b2"]
 
 - name: Gather USB sticks and SCSI disks that no domain has
   become: true
@@ -390,7 +397,7 @@ def main() -> None:
                 "passthrough": {"type": "bool", "default": False},
                 "available": {"type": "bool", "default": False},
                 "affected_by": {"type": "str"},
-                "specs": {"type": "list", "elements": "dict"},
+                "specs": {"type": "list", "elements": "raw"},
                 "fields": {"type": "list", "elements": "str"},
             },
             supports_check_mode=True,

@@ -56,14 +56,14 @@ options:
         default: 1
       specs:
         description:
-          - Device specs, of which a device must fit one. See O(device_spec) for their keys.
+          - Device specs, of which a device must fit one. See O(device_spec) for how they are written.
           - A physical function is only taken when a spec asks for C(device_type=type-PF), or has its address, serial
             or stable path. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
           - Tags in a spec are demands for the tags that O(device_spec) gives a device.
           - Exactly one of O(requests[].specs), O(requests[].address), O(requests[].alias), O(requests[].usb) and
             O(requests[].scsi) is needed.
         type: list
-        elements: dict
+        elements: raw
       address:
         description: The address of the one device wanted, such as V(0000:3b:00.0).
         type: str
@@ -181,7 +181,8 @@ options:
     description:
       - The allow list. A device may be taken when it fits one of these device specs; the first that it fits gives it
         its tags. When omitted every device may be taken that has no blocker.
-      - An entry is a mapping, or Nova's JSON text of a mapping or of a list of mappings.
+      - An entry is a mapping; or both ids in one text as C(lspci -nn) prints them, such as V(10de:20b2); or Nova's JSON
+        text of a mapping or of a list of mappings.
       - Criteria are C(address) (an address, which for a physical function includes its virtual functions; a pattern
         such as V(*:3b:*.0); or a mapping of regular expressions for C(domain), C(bus), C(slot), C(function)),
         C(devname) (a network interface), C(parent_ifname) (that of a virtual function's physical function),
@@ -308,6 +309,13 @@ EXAMPLES = r"""
       - name: nic
         specs:
           - {vendor_id: "8086", product_id: "10ca", device_type: type-VF}
+
+- name: Give two A100s to a domain, by the ids that lspci -nn prints
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: train1
+    requests:
+      - {name: gpu, specs: ["10de:20b2"], count: 2}
 
 - name: Give two GPUs and the disk of NUMA node 1 to a domain, from an allow list
   become: true

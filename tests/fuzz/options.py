@@ -37,6 +37,7 @@ _WORDS = (
     "off",
     "a100",
     "a100:2",
+    "10de:20b2",
     "pci",
 )
 _GUEST_WORDS = (

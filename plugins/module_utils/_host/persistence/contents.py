@@ -251,6 +251,7 @@ FILES: tuple[str, ...] = (
     "_model/requests/specs/around.py",
     "_model/requests/specs/device_spec.py",
     "_model/requests/specs/remote_managed.py",
+    "_model/requests/specs/shorthand.py",
     "_model/requests/usb_scsi.py",
     "_model/requests/usb_scsi_values.py",
     "_model/requests/wish.py",

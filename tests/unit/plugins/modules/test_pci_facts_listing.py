@@ -113,6 +113,9 @@ def test_filters_choose_devices(runner):
     assert names(runner, capability=["usb_device"]) == ["usb_2_1", "usb_usb1", "usb_usb2"]
     assert names(runner, capability=["usb_device"], passthrough=True) == ["usb_2_1"]
     assert names(runner, capability=["phys_function"], specs=[{"address": VF1}]) == ["pci_0000_01_10_0"]
+    assert names(runner, capability=["virt_functions"], specs=["8086:10c9"]) == names(
+        runner, capability=["virt_functions"]
+    )
     eligible = names(runner, passthrough=True, capability=["pci"])
     assert "pci_0000_01_10_0" in eligible
     assert "pci_0000_01_00_0" not in eligible
@@ -216,6 +219,7 @@ def test_each_part_is_the_same_alone_as_with_all(runner):
         ({"fields": ["drivers"]}, "unknown_field"),
         ({"gather_subset": ["min"]}, "unknown_subset"),
         ({"specs": [{"vendor": "8086"}]}, "invalid_spec"),
+        ({"specs": ["8086"]}, "invalid_spec"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_a_code(runner, options, code):

@@ -3,7 +3,8 @@
 
 """Device specs: which devices an allow list permits, and which a request wants.
 
-Both are mappings with the same keys. Tags are labels in the allow list, and demands for those labels in a request.
+Both are mappings with the same keys, or in short a text with both ids. Tags are labels in the allow list, and demands
+for those labels in a request.
 """
 
 from __future__ import annotations
@@ -229,7 +230,9 @@ def _met(wanted: object, tag: object) -> bool:
 
 
 def parse_device_specs(value: object, path: str) -> tuple[DeviceSpec, ...]:
-    """Read a list of specs, where a text is JSON of one or of a list of them; `path` is the option's name for errors.
+    """Read a list of specs, where a text is both ids, or JSON of one spec or of a list of them.
+
+    `path` is the option's name for errors.
 
     Raises HostdevError as parse_device_spec does.
     """
@@ -249,7 +252,9 @@ def parse_device_specs(value: object, path: str) -> tuple[DeviceSpec, ...]:
 def parse_device_spec(value: object, path: str) -> DeviceSpec:
     """Read one spec. Raises HostdevError: invalid_spec, invalid_address, with the option's path and what is allowed."""
     if not isinstance(value, t.Mapping):
-        raise values.invalid(path, value, "a mapping with some of " + ", ".join(KEYS))
+        from .shorthand import both_ids
+
+        value = both_ids(value, path, KEYS)
     values.check_keys(value, KEYS, path)
     criteria = {
         "class_prefix" if key == "class" else key: read(value[key], f"{path}.{key}")

@@ -51,6 +51,14 @@ def test_requests_ask_by_address_by_specs_and_by_alias():
     ]
 
 
+def test_a_request_with_ids_in_short_is_the_one_written_out():
+    short, written = (
+        [{"name": "gpu", "specs": [spec]}] for spec in ("10de:20b2", {"vendor_id": "10DE", "product_id": "20b2"})
+    )
+    assert parse_requests(short, {}) == parse_requests(written, {})
+    assert parse_requests(short, {})[0].as_dict()["specs"] == [{"vendor_id": "10de", "product_id": "20b2"}]
+
+
 @pytest.mark.parametrize(
     ("entry", "subject", "found", "wanted"),
     [

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
@@ -513,6 +514,59 @@ def test_an_entry_by_interface_is_looked_up_with_the_list():
     host = inventory(pf(PF, VF1, children=(ETH0,)), vf(VF1, PF), DEVICE)
     permitted = allow({"devname": "eth0", "tags": {"net": "blue"}}).resolved(host)
     assert [address for address, function in host.devices.items() if permitted.tags_of(function)] == [PF, VF1]
+
+
+def test_both_ids_in_short_are_the_spec_that_is_written_out():
+    specs = parse_device_specs(["10de:20b2", '["8086:10ca", {"class": "02"}]', "8086:1016", "1e10:0000"], "specs")
+    assert [spec.as_dict() for spec in specs] == [
+        {"vendor_id": "10de", "product_id": "20b2"},
+        {"vendor_id": "8086", "product_id": "10ca"},
+        {"class": "02"},
+        {"vendor_id": "8086", "product_id": "1016"},
+        {"vendor_id": "1e10", "product_id": "0000"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("10DE:20B2", '"10de:20b2"'),
+        ("0x10de:0x20b2", '"10de:20b2"'),
+        ("[10de:20b2]", '"10de:20b2"'),
+        (" 10de:20b2", '"10de:20b2"'),
+        ("10de: 20b2", '"10de:20b2"'),
+        ("10de:2b2", '"10de:02b2"'),
+        ("10de:20b2@node1", '{vendor_id: "10de", product_id: "20b2", numa_node: 1}'),
+        ("10DE:20b2@0", '{vendor_id: "10de", product_id: "20b2", numa_node: 0}'),
+        ("10de", '{vendor_id: "10de"} for all devices of a vendor'),
+        ("10de:", '{vendor_id: "10de"} for all devices of a vendor'),
+        ("10de:*", '{vendor_id: "10de"} for all devices of a vendor'),
+        ("0000:3b:00.0", '{address: "0000:3b:00.0"}'),
+        ("3b:00.0", '{address: "3b:00.0"}'),
+    ],
+)
+def test_a_text_that_is_nearly_both_ids_says_what_to_write(text, meant):
+    error = refused(text)
+    assert (error.subject, error.found) == ("device_spec[1]", f"found {text!r}")
+    assert error.wanted.endswith('; or both ids as lspci -nn prints them, such as "10de:20b2"')
+    assert error.remedy == f"write {meant}"
+
+
+@pytest.mark.parametrize("text", ["10de:20b20", "10de:20g2", "10de-20b2", "10de:20b2\n10de:20b5", "nic", ":20b2", ""])
+def test_a_text_that_is_like_nothing_is_refused_without_a_guess(text):
+    assert refused(text).remedy == "give that instead"
+
+
+def test_ids_that_yaml_read_as_a_number_of_base_60_are_shown():
+    assert yaml.safe_load("[10:20, 8086:1016, 10de:20b2]") == [620, "8086:1016", "10de:20b2"]
+    error = refused(620)
+    assert error.found == "found 620, which is 10:20 without quotes"
+    assert error.remedy == 'write four digits for each id, in quotes: "0010:0020"'
+
+
+@pytest.mark.parametrize("value", [True, 8, None, 10.5, ["10de:20b2"]])
+def test_what_is_no_text_and_no_mapping_is_refused(value):
+    assert (refused(value).found, refused(value).remedy) == (f"found {value!r}", "give that instead")
 
 
 def test_json_with_brackets_without_end_is_refused():
