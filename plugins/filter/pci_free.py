@@ -39,9 +39,9 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_free | map(attribute='address') }}"
 
-- name: Stop where no network function is free on NUMA node 1
+- name: Stop where no 3D controller is free on NUMA node 1
   ansible.builtin.assert:
-    that: ansible_facts.hostdev | kvm.hostdev.pci_free({'class':'02', 'numa_node':1}) | length > 0
+    that: ansible_facts.hostdev | kvm.hostdev.pci_free({'class':'0302', 'numa_node':1}) | length > 0
 """
 
 RETURN = r"""

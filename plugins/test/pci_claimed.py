@@ -42,9 +42,9 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.address }}"
 
-- name: Show what web1 holds
+- name: Show what dpdk0 holds
   ansible.builtin.debug:
-    msg: "{{ ansible_facts.hostdev.devices | select('kvm.hostdev.pci_claimed', 'web1') | map(attribute='address') }}"
+    msg: "{{ ansible_facts.hostdev.devices | select('kvm.hostdev.pci_claimed', 'dpdk0') | map(attribute='address') }}"
 """
 
 RETURN = r"""

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Three hosts with their facts, as the collection gathers them on fake roots; run as a program it writes a fact cache.
+"""Three hosts with their facts, as the collection gathers them on fake roots; run as a program it writes them.
 
 Each is the lab host of Debian 13, whose PF is enp1s0 and of whose VFs dpdk0 holds one, with A100 besides: kvm1 has
-none, kvm2 two on one NUMA node and one on the other, kvm3 one on each.
+none, kvm2 three on one NUMA node, one of which train1 holds, and one on the other, kvm3 one on each.
 """
 
 from __future__ import annotations
@@ -19,31 +19,37 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering impo
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, expand
 
-GPUS = {
+GPUS: dict[str, dict[str, int]] = {
     "kvm1": {},
-    "kvm2": {"0000:3b:00.0": 0, "0000:5e:00.0": 0, "0000:af:00.0": 1},
+    "kvm2": {"0000:3b:00.0": 0, "0000:5e:00.0": 0, "0000:60:00.0": 0, "0000:af:00.0": 1},
     "kvm3": {"0000:3b:00.0": 0, "0000:af:00.0": 1},
 }
 """The NUMA nodes of the A100 of each host, by their addresses."""
 
-HELD = "0000:01:10.0"
+HELD = {
+    "kvm1": {"dpdk0": "0000:01:10.0"},
+    "kvm2": {"dpdk0": "0000:01:10.0", "train1": "0000:3b:00.0"},
+    "kvm3": {"dpdk0": "0000:01:10.0"},
+}
+"""Who holds what on each host."""
 
 
-def gathered(folder: Path, gpus: t.Mapping[str, int]) -> dict[str, t.Any]:
-    """The value of `ansible_facts.hostdev` on a host with these A100."""
+def gathered(folder: Path, gpus: t.Mapping[str, int], held: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """The value of `ansible_facts.hostdev` on a host with these A100, where owners hold these addresses."""
     host = FakeHost(folder, libvirt=False)
     for number, (address, node) in enumerate(gpus.items()):
         expand(_gpu(address, node, 60 + number), host.root)
     net = host.root / f"sys/bus/pci/devices/{IGB_PF}/net"
     assert [interface.name for interface in net.iterdir()] == ["enp1s0"]
-    host.claim({"name": "port", "address": HELD}, owner="dpdk0", attach=())
+    for owner, address in held.items():
+        host.claim({"name": "device", "address": address}, owner=owner, attach=())
     facts, _warnings = gather(host.system, None, "libvirt is not installed", host.file.read(), FactsWish())
     return t.cast("dict[str, t.Any]", json.loads(json.dumps(facts)))
 
 
 def fleet(folder: Path) -> dict[str, dict[str, t.Any]]:
     """The facts of each host by its name."""
-    return {name: gathered(folder / name, gpus) for name, gpus in GPUS.items()}
+    return {name: gathered(folder / name, gpus, HELD[name]) for name, gpus in GPUS.items()}
 
 
 def _gpu(address: str, node: int, group: int) -> Entries:
@@ -67,12 +73,12 @@ def _gpu(address: str, node: int, group: int) -> Entries:
     }
 
 
-def write_cache(target: Path) -> None:
-    """A folder as `ansible.builtin.jsonfile` keeps it."""
+def write(target: Path) -> None:
+    """A file NAME.json for each host."""
     with tempfile.TemporaryDirectory() as folder:
         for name, facts in fleet(Path(folder)).items():
-            (target / name).write_text(json.dumps({"hostdev": facts}), encoding="utf-8")
+            (target / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_cache(Path(sys.argv[1]))
+    write(Path(sys.argv[1]))
