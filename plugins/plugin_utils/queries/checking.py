@@ -20,14 +20,18 @@ Node = t.Mapping[str, t.Any]
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 # Functions that return what they are given: all of it, or one of its items.
 _SAME = frozenset("fits free reverse sort sort_by sort_addresses to_array".split())
-_ITEM = frozenset("max_by min_by device".split())
+_ITEM = frozenset(("max_by", "min_by"))
 
 
 class Checker:
-    """Walks an expression along the shape of what it looks at; `functions` are the names of those that there are."""
+    """Walks an expression along the shape of what it looks at.
 
-    def __init__(self, functions: t.Collection[str]) -> None:
+    `functions` are the names of those that there are, `device` is the shape of a device.
+    """
+
+    def __init__(self, functions: t.Collection[str], device: Shape) -> None:
         self._functions = functions
+        self._device = device
 
     def shape(self, node: Node, here: Shape) -> Shape:
         """The shape of a node's value, when it looks at a value of shape `here`.
@@ -139,6 +143,8 @@ class Checker:
             return NUMBER
         if name in _SAME:
             return first if isinstance(first, list) else None
+        if name == "device":
+            return self._device
         return item if name in _ITEM else None
 
 

@@ -46,7 +46,7 @@ class Facts:
 
 
 def is_function(device: Device) -> bool:
-    return device.get("capability") == "pci" and "address" in device
+    return device.get("capability") == "pci"
 
 
 def read_facts(value: t.Any) -> Facts:
@@ -104,7 +104,11 @@ def kind_of(value: t.Any) -> str:
 def _check_devices(value: t.Any, subject: str) -> t.Any:
     devices = value if isinstance(value, list) else [value]
     for device in devices:
-        if not isinstance(device, dict) or "capability" not in device:
+        if (
+            not isinstance(device, dict)
+            or "capability" not in device
+            or (is_function(device) and "address" not in device)
+        ):
             wanted = "devices as kvm.hostdev.pci_facts returns them"
             raise wrong(
                 subject, f"found {kind_of(device)}", wanted, "give ansible_facts.hostdev, or devices chosen of it"

@@ -48,7 +48,10 @@ def search(facts: Facts, expression: str, values: t.Mapping[str, t.Any]) -> t.An
     language = _All(facts, values)
     try:
         compiled = jmespath.compile(expression)
-        Checker(language.FUNCTION_TABLE).shape(compiled.parsed, shape_of(facts))
+        shape = shape_of(facts)
+        devices = shape["devices"] if facts.whole else shape
+        device = devices[0] if isinstance(devices, list) else None
+        Checker(language.FUNCTION_TABLE, device).shape(compiled.parsed, shape)
         data = facts.parts if facts.whole else facts.devices
         return compiled.search(data, options=jmespath.Options(custom_functions=language))
     except JMESPathError as error:

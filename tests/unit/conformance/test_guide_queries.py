@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
-import ansible_collections
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
 
 from ansible_collections.kvm.hostdev.plugins.filter.pci_query import pci_query
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import write
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import GPUS, write
+from ansible_collections.kvm.hostdev.tests.unit.helpers.playing import Site
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs/docsite/rst/guide_queries.rst").read_text(encoding="utf-8")
@@ -29,18 +27,20 @@ PLUGINS = [
     f"{kind}.{path.stem}" for kind in ("filter", "test") for path in sorted((ROOT / "plugins" / kind).glob("*.py"))
 ]
 READER = "kvm2"
-VFS = ["0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]
 CACHE = {
     "name": "Keep in the cache what was gathered",
     "ansible.builtin.set_fact": {
         "cacheable": True,
-        "hostdev": "{{ lookup('ansible.builtin.file', playbook_dir ~ '/gathered/' ~ inventory_hostname ~ '.json') | from_json }}",
+        "hostdev": "{{ lookup('ansible.builtin.file', 'gathered/' ~ inventory_hostname ~ '.json') | from_json }}",
     },
 }
 
 
-def content(language):
-    return [yaml.safe_load(text) for kind, text in BLOCKS if kind == language]
+def asked():
+    """The plays of each block of tasks, with the block that follows: language and text."""
+    for number, (language, text) in enumerate(BLOCKS):
+        if language == "yaml" and isinstance(yaml.safe_load(text), list):
+            yield plays_of(yaml.safe_load(text)), BLOCKS[number + 1]
 
 
 def plays_of(tasks_or_plays):
@@ -50,86 +50,60 @@ def plays_of(tasks_or_plays):
     return [{"hosts": READER, "gather_facts": False, "tasks": tasks_or_plays}]
 
 
+def examples(plugin):
+    return yaml.safe_load(importlib.import_module(f"ansible_collections.kvm.hostdev.plugins.{plugin}").EXAMPLES)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A folder with the guide's own settings and inventory, where what was gathered on fake roots is in the cache."""
     folder = tmp_path_factory.mktemp("site")
-    for name in ("gathered", "inventory"):
-        (folder / name).mkdir()
-    write(folder / "gathered")
     (settings,) = [text for language, text in BLOCKS if language == "ini"]
-    (folder / "ansible.cfg").write_text(settings.replace("/var/cache/ansible", str(folder)), encoding="utf-8")
-    (folder / "inventory/hosts.yml").write_text(
-        yaml.safe_dump({"kvm_hosts": {"hosts": dict.fromkeys(("kvm1", "kvm2", "kvm3"))}}), encoding="utf-8"
-    )
-    (constructed,) = [block for block in content("yaml") if isinstance(block, dict)]
-    (folder / "inventory/models.yml").write_text(yaml.safe_dump(constructed), encoding="utf-8")
-    run(folder, [{"hosts": "kvm_hosts", "gather_facts": False, "tasks": [CACHE]}])
-    return folder
-
-
-def ansible(site, program, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", f"ansible.cli.{program}", "-i", "inventory", *arguments],
-        cwd=site,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(os.path.dirname, ansible_collections.__path__)),
-            "ANSIBLE_CONFIG": "ansible.cfg",
-            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/unit/helpers/callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "answers",
-            "ANSWERS": str(site / "answers"),
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-def run(site, plays):
-    """What the tasks returned, in their order."""
-    (site / "answers").unlink(missing_ok=True)
-    (site / "playbook.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
-    output = ansible(site, "playbook", "playbook.yml").stdout
-    assert "skipping" not in output
-    return [json.loads(line) for line in (site / "answers").read_text(encoding="utf-8").splitlines()]
+    made = Site(folder, settings.replace("/var/cache/ansible", str(folder)))
+    made.write("inventory/hosts.yml", {"kvm_hosts": {"hosts": dict.fromkeys(GPUS)}})
+    (folder / "gathered").mkdir()
+    write(folder / "gathered")
+    made.play([{"hosts": "kvm_hosts", "gather_facts": False, "tasks": [CACHE]}])
+    return made
 
 
 def test_the_answers_of_the_guide_are_those_that_come(site):
-    asked = [
-        (plays_of(yaml.safe_load(text)), BLOCKS[number + 1])
-        for number, (language, text) in enumerate(BLOCKS)
-        if language == "yaml" and isinstance(yaml.safe_load(text), list)
-    ]
-    assert len(asked) >= 12
-    come = run(site, [play for plays, _answer in asked for play in plays])
-    for plays, (language, answer) in asked:
+    come = site.play([play for plays, _answer in asked() for play in plays])
+    compared = 0
+    for plays, (language, answer) in asked():
         names = [task["name"] for play in plays for task in play["tasks"]]
         messages = [told["result"]["msg"] for told in come if told["task"] in names and "msg" in told["result"]]
-        assert language == "json", names
-        assert messages[-1] == json.loads(answer), names
+        assert (names, language) == (names, "json")
+        assert (names, messages[-1]) == (names, json.loads(answer))
+        compared += 1
+    assert compared >= 12
 
 
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_the_examples_of_a_plugin_run_and_find_something(site, plugin):
-    examples = yaml.safe_load(importlib.import_module(f"ansible_collections.kvm.hostdev.plugins.{plugin}").EXAMPLES)
-    come = run(site, plays_of(examples))
-    assert [told["task"] for told in come] == [task["name"] for task in examples]
+def test_the_examples_of_the_plugins_run_and_find_something(site):
+    tasks = [task for plugin in PLUGINS for task in examples(plugin)]
+    come = site.play(plays_of(tasks))
+    assert [told["task"] for told in come] == [task["name"] for task in tasks]
     for told in come:
         results = told["result"].get("results", [told["result"]])
         assert results, told
-        assert all(result.get("msg", True) or result.get("ansible_facts") for result in results), told
+        assert all(result.get("msg") or result.get("ansible_facts") for result in results), told
+
+
+def test_each_plugin_has_examples():
+    assert {plugin: bool(examples(plugin)) for plugin in PLUGINS} == dict.fromkeys(PLUGINS, True)
+    assert len(PLUGINS) == 7
 
 
 def test_the_inventory_of_the_guide_has_the_groups(site):
-    groups = json.loads(ansible(site, "inventory", "--list").stdout)
+    (constructed,) = [text for language, text in BLOCKS if language == "yaml" and text.startswith("plugin:")]
+    site.write("inventory/models.yml", yaml.safe_load(constructed))
+    groups = json.loads(site.ansible("inventory", "--list"))
     members = {name: sorted(group["hosts"]) for name, group in groups.items() if group.get("hosts")}
     assert members["gpu_free"] == members["free_10de_20b2"] == ["kvm2", "kvm3"]
     assert members["free_8086_10ca"] == ["kvm1", "kvm2", "kvm3"]
     assert "hostdev_unknown" not in members
-    assert re.findall(r"0000:01:10\.\d", str(groups["_meta"]["hostvars"]["kvm1"]["hostdev_free"])) == VFS
+    free = str(groups["_meta"]["hostvars"]["kvm1"]["hostdev_free"])
+    assert re.findall(r"0000:01:10\.\d", free) == ["0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]
 
 
 def mistakes():
@@ -139,10 +113,10 @@ def mistakes():
 
 @pytest.mark.parametrize("expression", mistakes())
 def test_the_mistakes_of_the_guide_are_errors(site, expression):
-    facts = json.loads((site / f"gathered/{READER}.json").read_text(encoding="utf-8"))
-    with pytest.raises(Exception, match="pci_query: .*what to do|pci_query: .*wanted"):
+    facts = json.loads((site.folder / f"gathered/{READER}.json").read_text(encoding="utf-8"))
+    with pytest.raises(AnsibleFilterError, match="^pci_query: .*; wanted: "):
         pci_query(facts, expression)
 
 
-def test_the_guide_has_mistakes_and_they_are_of_different_kinds():
+def test_the_guide_has_mistakes_of_many_kinds():
     assert len(mistakes()) == len(set(mistakes())) >= 10

@@ -13,7 +13,12 @@ def test_hosts_with_enough_are_ranked_from_the_fewest_free_devices_on():
 
 
 def test_to_spread_is_to_rank_from_the_most_on():
-    assert rank_hosts({"c": [8], "b": [4], "a": [4], "many": [5000], "few": [1]}, 2, "spread") == ["many", "c", "a", "b"]
+    assert rank_hosts({"c": [8], "b": [4], "a": [4], "many": [5000], "few": [1]}, 2, "spread") == [
+        "many",
+        "c",
+        "a",
+        "b",
+    ]
 
 
 def test_one_place_must_have_enough_and_the_best_place_of_a_host_counts():
