@@ -35,7 +35,7 @@ MODULES = "tests/unit/plugins/modules/"
 # All tests of what imports Ansible, or what Ansible makes of a module.
 OF_ANSIBLE = (
     MODULES,
-    *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
+    *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter", "plugin_utils")),
     "tests/unit/test_what_a_task_costs.py",
 )
 # Of the collection, and of what no host is needed for in our own tools.
