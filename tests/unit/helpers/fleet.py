@@ -34,22 +34,27 @@ HELD = {
 """Who holds what on each host."""
 
 
-def gathered(folder: Path, gpus: t.Mapping[str, int], held: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """The value of `ansible_facts.hostdev` on a host with these A100, where owners hold these addresses."""
+def made(folder: Path, name: str) -> FakeHost:
+    """The host of this name, as a fake root in a folder."""
     host = FakeHost(folder, libvirt=False)
-    for number, (address, node) in enumerate(gpus.items()):
+    for number, (address, node) in enumerate(GPUS[name].items()):
         expand(_gpu(address, node, 60 + number), host.root)
     net = host.root / f"sys/bus/pci/devices/{IGB_PF}/net"
     assert [interface.name for interface in net.iterdir()] == ["enp1s0"]
-    for owner, address in held.items():
+    for owner, address in HELD[name].items():
         host.claim({"name": "device", "address": address}, owner=owner, attach=())
-    facts, _warnings = gather(host.system, None, "libvirt is not installed", host.file.read(), FactsWish())
+    return host
+
+
+def gathered(host: FakeHost, wish: FactsWish | None = None) -> dict[str, t.Any]:
+    """The value of `ansible_facts.hostdev`, as it comes to the controller."""
+    facts, _warnings = gather(host.system, None, "libvirt is not installed", host.file.read(), wish or FactsWish())
     return t.cast("dict[str, t.Any]", json.loads(json.dumps(facts)))
 
 
 def fleet(folder: Path) -> dict[str, dict[str, t.Any]]:
     """The facts of each host by its name."""
-    return {name: gathered(folder / name, gpus, HELD[name]) for name, gpus in GPUS.items()}
+    return {name: gathered(made(folder / name, name)) for name in GPUS}
 
 
 def _gpu(address: str, node: int, group: int) -> Entries:

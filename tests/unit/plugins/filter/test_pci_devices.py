@@ -13,9 +13,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.kvm.hostdev.plugins.filter import pci_fits as fits_plugin
 from ansible_collections.kvm.hostdev.plugins.filter import pci_free as free_plugin
 from ansible_collections.kvm.hostdev.plugins.filter import pci_pools as pools_plugin
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import FactsWish
 from ansible_collections.kvm.hostdev.plugins.test import pci_claimable as claimable_plugin
 from ansible_collections.kvm.hostdev.plugins.test import pci_claimed as claimed_plugin
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import GPUS, HELD, gathered
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import gathered, made
 
 fits = fits_plugin.FilterModule().filters()["pci_fits"]
 free = free_plugin.FilterModule().filters()["pci_free"]
@@ -30,8 +33,13 @@ NODE_DEVICE = {"capability": "usb_device", "name": "usb_1", "blockers": []}
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory):
-    return gathered(tmp_path_factory.mktemp("host"), GPUS["kvm2"], HELD["kvm2"])
+def host(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("host"), "kvm2")
+
+
+@pytest.fixture(scope="module")
+def facts(host):
+    return gathered(host)
 
 
 def addresses(devices):
@@ -57,8 +65,11 @@ def addresses(devices):
         ('{"vendor_id": "8086", "product_id": "10c9"}', [PF]),
     ],
 )
-def test_what_fits_is_what_pci_facts_chooses(facts, specs, fitting):
-    assert sorted(addresses(fits(facts, specs))) == sorted(fitting)
+def test_what_fits_is_what_pci_facts_chooses(host, facts, specs, fitting):
+    chosen = parse_device_specs(specs if isinstance(specs, list) else [specs], "specs")
+    by_module = gathered(host, FactsWish(parts=frozenset({"devices"}), filters=Filters(specs=chosen)))
+    assert addresses(fits(facts, specs)) == sorted(fitting)
+    assert fits(facts, specs) == by_module["devices"]
 
 
 def test_the_order_is_that_of_the_addresses(facts):

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 from jmespath.functions import Functions
 
 from ansible_collections.kvm.hostdev.plugins.filter.pci_query import FilterModule
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import GPUS, HELD, gathered
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import gathered, made
 from ansible_collections.kvm.hostdev.tests.unit.helpers.playing import Site
 
 query = FilterModule().filters()["pci_query"]
@@ -19,7 +19,7 @@ query = FilterModule().filters()["pci_query"]
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
-    return gathered(tmp_path_factory.mktemp("host"), GPUS["kvm2"], HELD["kvm2"])
+    return gathered(made(tmp_path_factory.mktemp("host"), "kvm2"))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability import states
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.schema import FACTS, FUNCTION, STATUS, Kind
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import GPUS, HELD, gathered
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import gathered, made
 
 ROOT = Path(__file__).resolve().parents[5]
 RETURN = yaml.safe_load(importlib.import_module("ansible_collections.kvm.hostdev.plugins.modules.pci_facts").RETURN)
@@ -24,7 +24,7 @@ DOCUMENTED = RETURN["ansible_facts"]["contains"]["hostdev"]["contains"]
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
-    return gathered(tmp_path_factory.mktemp("host"), GPUS["kvm2"], HELD["kvm2"])
+    return gathered(made(tmp_path_factory.mktemp("host"), "kvm2"))
 
 
 def misfits(shape, value, where):
