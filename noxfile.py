@@ -36,7 +36,7 @@ CONFORMANCE = "tests/unit/conformance/"
 # All tests of what imports Ansible, of what Ansible makes of a module, and of what it reads in the documentation.
 OF_ANSIBLE = (
     MODULES,
-    *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
+    *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter", "plugin_utils")),
     "tests/unit/roles/",
     "tests/unit/test_what_a_task_costs.py",
     f"{CONFORMANCE}test_guides.py",

@@ -2,15 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Chooses hosts by the free devices in their records."""
+"""Chooses hosts by the devices that are free on them."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability import placement
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import number
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers, one_of, wrong
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.ranking import (
+    HOST,
+    PLACES,
+    Supply,
+    hosts_facts,
+    read_wanted,
+    supply,
+)
 
 DOCUMENTATION = r"""
 name: rank_hosts
@@ -18,42 +29,82 @@ short_description: Rank hosts by the devices that are free on them
 version_added: 0.1.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns the hosts on which enough devices are free, the best one first.
-  - The best host is the one with the fewest free devices, as with OpenStack Nova. So hosts with many free devices keep
-    them for those who want many. Among equal hosts the order is the one of their names.
-positional: _input
+  - Returns the hosts on which enough devices are free for a claim, the best one first.
+  - A device counts where a claim with the same specs could take it. So a physical function counts only where a spec has
+    C(device_type=type-PF). A warning tells how many free devices fit and do not count where no host has enough.
+positional: _input, specs
 options:
   _input:
     description:
-      - The pools of each host, by the host's name. These are C(pools) of the facts or of the record, see
-        M(kvm.hostdev.pci_facts).
+      - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
+        and without that the pools of the record in C(ansible_facts.ansible_local.hostdev).
+      - The value may be C(ansible_facts.hostdev) itself, or its C(pools). Pools tell no more than C(vendor_id),
+        C(product_id), C(class), C(device_type) and C(numa_node); other keys of a spec need C(devices).
     type: dict
     required: true
-  wanted:
+  specs:
     description:
-      - Values that a pool must have to count, such as C(vendor_id), C(product_id), C(class), C(device_type) and
-        C(numa_node). With several entries a pool must have all the values of one of them. Without any all pools count.
+      - The devices that are wanted, a device spec or a list of them, written as in
+        O(kvm.hostdev.pci_passthrough_claim#module:requests[].specs). Without any all devices count.
+      - Tags need O(device_spec).
     type: list
-    elements: dict
+    elements: raw
     default: []
   count:
     description: How many devices must be free.
     type: int
     default: 1
+  per:
+    description:
+      - Where so many must be, on the V(host) or on one V(numa_node).
+      - Devices whose node is not known count as on one node where that is true of all that fit on the host.
+    type: str
+    choices: [host, numa_node]
+    default: host
+  strategy:
+    description:
+      - With V(pack) the best host is the one with the fewest free devices of this kind, as with OpenStack Nova. So
+        hosts with many keep them for those who want many; from 99 on hosts are equal.
+      - With V(spread) it is the one with the most.
+      - Among equal hosts the order is the one of their names.
+    type: str
+    choices: [pack, spread]
+    default: pack
+  hosts:
+    description: Names of the hosts to look at. Without it these are all.
+    type: list
+    elements: str
+  missing:
+    description:
+      - What to do about hosts whose facts are not there. With V(refuse) it is an error that names them, with V(skip) a
+        warning.
+    type: str
+    choices: [refuse, skip]
+    default: refuse
+  device_spec:
+    description:
+      - The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Only what it permits
+        counts, with the tags that it gives.
+    type: list
+    elements: raw
 seealso:
   - module: kvm.hostdev.pci_facts
+  - plugin: kvm.hostdev.pci_pools
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
-# All hosts have been gathered from: the records are among their local facts.
-- name: Choose a host with two free virtual functions
+- name: Choose a host with two free A100 on one NUMA node
   ansible.builtin.set_fact:
-    target: "{{ pools | kvm.hostdev.rank_hosts(wanted=[{'product_id': '10ca', 'device_type': 'type-VF'}], count=2)
-      | first }}"
+    target: "{{ hostvars | kvm.hostdev.rank_hosts({'vendor_id': '10de', 'product_id': '20b2', 'device_type': 'type-PF'},
+      count=2, per='numa_node', hosts=groups['kvm_hosts']) | first }}"
+
+- name: Show hosts with a free virtual function, those first that have most of them
+  ansible.builtin.debug:
+    msg: "{{ hostvars | kvm.hostdev.rank_hosts(specs, strategy='spread', hosts=groups['kvm_hosts'], missing='skip') }}"
   vars:
-    names: "{{ groups['kvm_hosts'] }}"
-    pools: "{{ dict(names | zip(names | map('extract', hostvars, ['ansible_facts', 'ansible_local', 'hostdev',
-      'pools']))) }}"
+    specs:
+      - {vendor_id: "8086", device_type: type-VF}
 """
 
 RETURN = r"""
@@ -61,20 +112,53 @@ _value:
   description: Names of the hosts on which enough devices are free, the best one first.
   type: list
   elements: str
+  sample: [kvm2, kvm1]
 """
 
 
-def rank_hosts(pools: t.Any, wanted: t.Sequence[t.Mapping[str, t.Any]] = (), count: int = 1) -> list[str]:
-    """Check the input and rank."""
-    if not isinstance(pools, t.Mapping):
-        raise AnsibleFilterError(f"rank_hosts: found {type(pools).__name__}, wanted the pools of each host by its name")
-    for host, host_pools in pools.items():
-        if not isinstance(host_pools, (list, tuple)) or not all(isinstance(pool, t.Mapping) for pool in host_pools):
-            raise AnsibleFilterError(f"rank_hosts: what is given for {host} are no pools: gather its facts first")
-    try:
-        return placement.rank_hosts(pools, wanted, int(count))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnsibleFilterError(f"rank_hosts: {type(error).__name__}: {error}") from error
+@answers("rank_hosts")
+def rank_hosts(
+    known: t.Any,
+    specs: t.Any = (),
+    count: t.Any = 1,
+    per: str = HOST,
+    strategy: str = placement.PACK,
+    hosts: t.Any = None,
+    missing: str = "refuse",
+    device_spec: t.Any = None,
+) -> list[str]:
+    """Eight parameters: they are the options of the filter."""
+    least = number(count, "count", "a number of devices, 1 or more", 1)
+    one_of(per, PLACES, "per")
+    one_of(strategy, placement.STRATEGIES, "strategy")
+    wanted = read_wanted(specs, least, device_spec)
+    facts = hosts_facts(known, hosts)
+    _tell_missing([name for name in facts if facts[name] is None], one_of(missing, ("refuse", "skip"), "missing"))
+    supplies = {name: supply(of_host, wanted, per) for name, of_host in facts.items() if of_host is not None}
+    ranked = placement.rank_hosts({name: found.places for name, found in supplies.items()}, least, strategy)
+    if not ranked:
+        _tell_why_none(supplies)
+    return ranked
+
+
+def _tell_missing(names: list[str], missing: str) -> None:
+    if names and missing == "refuse":
+        remedy = "gather them with kvm.hostdev.pci_facts, name others in hosts, or leave them out with missing='skip'"
+        raise wrong(few(names), "there are no facts of devices", "those of all hosts", remedy)
+    if names:
+        Display().warning(f"rank_hosts: skipped, since there are no facts of devices: {few(names)}")
+
+
+def _tell_why_none(supplies: t.Mapping[str, Supply]) -> None:
+    """No empty list in silence: ids that no device has may be misspelt, and a claim takes a PF by its type alone."""
+    if supplies and all(found.there == 0 for found in supplies.values()):
+        Display().warning(f"rank_hosts: no device fits, free or not, on {few(list(supplies))}: are the specs right?")
+    left = [f"{found.not_asked_for} on {name}" for name, found in supplies.items() if found.not_asked_for]
+    if left:
+        Display().warning(
+            f"rank_hosts: no host has enough, but free devices fit ({few(left)}) that a claim takes only when it is "
+            "asked for them, such as a physical function: add their device_type to the spec"
+        )
 
 
 class FilterModule:

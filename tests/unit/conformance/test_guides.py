@@ -111,6 +111,8 @@ def playbooks() -> dict[str, list[t.Any]]:
     for guide in sorted(GUIDES.glob("*.rst")):
         for number, block in enumerate(BLOCK.findall(guide.read_text(encoding="utf-8"))):
             content = yaml.safe_load(textwrap.dedent(block))
+            if isinstance(content, dict):  # a part of a task, or an inventory
+                continue
             plays = content if "hosts" in content[0] else [{"hosts": "all", "tasks": content}]
             files[f"{guide.stem}-{number}.yml"] = plays
     return files

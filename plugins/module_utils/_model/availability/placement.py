@@ -1,13 +1,15 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which of several hosts a domain that wants devices goes to, by the pools in their records."""
+"""Which of several hosts a domain that wants devices goes to, by what is free on them."""
 
 from __future__ import annotations
 
 import typing as t
 
-Pools = t.Iterable[t.Mapping[str, t.Any]]
+PACK = "pack"
+SPREAD = "spread"
+STRATEGIES = (PACK, SPREAD)
 
 # With more free devices than this one host is as good as another (Nova's PCIWeigher, nova/scheduler/weights/pci.py).
 _MANY = 99
@@ -18,18 +20,13 @@ def weight(free: int) -> int:
     return _MANY + 1 - min(free, _MANY)
 
 
-def free_devices(pools: Pools, wanted: t.Sequence[t.Mapping[str, t.Any]] = ()) -> int:
-    """How many devices are free in pools that have all the values of one of those wanted; in all pools without any."""
-    return sum(
-        int(pool["count"])
-        for pool in pools
-        if not wanted or any(all(pool.get(key) == value for key, value in criteria.items()) for criteria in wanted)
-    )
+def rank_hosts(free: t.Mapping[str, t.Sequence[int]], count: int = 1, strategy: str = PACK) -> list[str]:
+    """The hosts with at least so many free devices in one place, the best first; equals by name.
 
-
-def rank_hosts(
-    pools: t.Mapping[str, Pools], wanted: t.Sequence[t.Mapping[str, t.Any]] = (), count: int = 1
-) -> list[str]:
-    """The hosts with at least so many free devices, the best first; equals by name."""
-    free = {host: free_devices(host_pools, wanted) for host, host_pools in pools.items()}
-    return sorted((host for host in free if free[host] >= count), key=lambda host: (-weight(free[host]), host))
+    `free` tells how many are free in each place of a host: in all of it, or on each of its NUMA nodes. Of the places
+    that suffice the best one counts: to pack that with the fewest, as in Nova, to spread that with the most.
+    """
+    enough = {host: [number for number in places if number >= count] for host, places in free.items()}
+    if strategy == SPREAD:
+        return sorted((host for host in enough if enough[host]), key=lambda host: (-max(enough[host]), host))
+    return sorted((host for host in enough if enough[host]), key=lambda host: (-weight(min(enough[host])), host))

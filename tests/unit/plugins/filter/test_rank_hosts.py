@@ -5,27 +5,134 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.kvm.hostdev.plugins.filter.rank_hosts import FilterModule
+from ansible_collections.kvm.hostdev.tests.unit.helpers import fleet
 
 rank = FilterModule().filters()["rank_hosts"]
 
+A100 = {"vendor_id": "10de", "product_id": "20b2", "device_type": "type-PF"}
+VFS = "8086:10ca"
 
-def test_hosts_are_ranked_by_what_is_free_on_them():
-    pools = {"kvm1": [{"product_id": "10ca", "count": 7}], "kvm2": [{"product_id": "10ca", "count": 2}], "kvm3": []}
-    assert rank(pools, wanted=[{"product_id": "10ca"}], count="2") == ["kvm2", "kvm1"]
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    """kvm1 has no A100 free, kvm2 three, two of them on one node, and kvm3 two on two nodes."""
+    facts = fleet.fleet(tmp_path_factory.mktemp("fleet"))
+    return {name: {"ansible_facts": {"hostdev": of_host}} for name, of_host in facts.items()}
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    told = []
+    monkeypatch.setattr(Display, "warning", lambda _display, text: told.append(text))
+    return told
 
 
 @pytest.mark.parametrize(
-    ("pools", "options", "told"),
+    ("specs", "options", "ranked"),
     [
-        ([], {}, "found list, wanted the pools of each host"),
-        ({"kvm1": None}, {}, "what is given for kvm1 are no pools: gather its facts first"),
-        ({"kvm1": ["x"]}, {}, "what is given for kvm1 are no pools"),
-        ({"kvm1": [{"vendor_id": "8086"}]}, {}, "KeyError: 'count'"),
-        ({"kvm1": []}, {"count": "many"}, "ValueError"),
+        (A100, {}, ["kvm3", "kvm2"]),
+        ([A100], {"strategy": "spread"}, ["kvm2", "kvm3"]),
+        (A100, {"count": 2}, ["kvm3", "kvm2"]),
+        (A100, {"count": "3"}, ["kvm2"]),
+        (A100, {"count": 2, "per": "numa_node"}, ["kvm2"]),
+        (A100, {"per": "numa_node", "hosts": ["kvm3", "kvm1"]}, ["kvm3"]),
+        (VFS, {"count": 3, "per": "numa_node"}, ["kvm1", "kvm2", "kvm3"]),
+        ({"parent_ifname": "enp1s0"}, {"count": 3}, ["kvm1", "kvm2", "kvm3"]),
+        ((), {"count": 6}, ["kvm3", "kvm2"]),
+        ((), {"count": 6, "strategy": "spread"}, ["kvm2", "kvm3"]),
+        ({**A100, "numa_node": 0}, {"count": 2}, ["kvm2"]),
+        (A100, {"device_spec": [{"address": "*:af:*.*"}]}, ["kvm2", "kvm3"]),
+        (
+            {**A100, "tags": {"pool": "ai"}},
+            {"device_spec": [{"class": "0302", "tags": {"pool": "ai"}}]},
+            ["kvm3", "kvm2"],
+        ),
+        ({**A100, "tags": {"pool": "ai"}}, {"device_spec": [{"class": "0302", "tags": {"pool": "web"}}]}, []),
+        (A100, {"count": 9}, []),
     ],
 )
-def test_what_is_no_input_is_an_error(pools, options, told):
-    with pytest.raises(AnsibleFilterError, match=told):
-        rank(pools, **options)
+def test_hosts_are_ranked_by_what_a_claim_could_take_on_them(hosts, warnings, specs, options, ranked):
+    assert rank(hosts, specs, **options) == ranked
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda facts: facts,
+        lambda facts: {"hostdev": facts},
+        lambda facts: {"pools": facts["pools"]},
+        lambda facts: facts["pools"],
+        lambda facts: {"ansible_facts": {"ansible_local": {"hostdev": {"pools": facts["pools"], "claims": []}}}},
+    ],
+)
+def test_facts_and_pools_of_hosts_give_the_same(hosts, form):
+    given = {name: form(of_host["ansible_facts"]["hostdev"]) for name, of_host in hosts.items()}
+    assert rank(given, A100, count=2, per="numa_node") == ["kvm2"]
+    assert rank(given, VFS) == ["kvm1", "kvm2", "kvm3"]
+
+
+def test_nodes_that_are_not_known_are_one_only_where_that_is_true_of_all():
+    pool = {"vendor_id": "8086", "product_id": "10ca", "class": "020000", "device_type": "type-VF"}
+    unknown, known = {**pool, "numa_node": None, "count": 2}, {**pool, "numa_node": 0, "count": 1}
+    given = {"mixed": [unknown, known], "unknown": [unknown], "known": [known, {**known, "numa_node": 1}]}
+    assert rank(given, VFS, count=2, per="numa_node") == ["unknown"]
+    assert rank(given, VFS, count=2) == ["known", "unknown", "mixed"]
+
+
+def test_hosts_without_facts_are_named_or_left_out(hosts, warnings):
+    more = {**hosts, "kvm4": {"ansible_facts": {}}, "kvm5": {}, "kvm6": None, "kvm7": {"ansible_local": {}}}
+    with pytest.raises(
+        AnsibleFilterError, match="rank_hosts: kvm4, kvm5, kvm6, kvm7: there are no facts.*missing='skip'"
+    ):
+        rank(more, A100)
+    assert rank(more, A100, missing="skip") == ["kvm3", "kvm2"]
+    assert warnings == ["rank_hosts: skipped, since there are no facts of devices: kvm4, kvm5, kvm6, kvm7"]
+    assert rank(more, A100, hosts=["kvm2"]) == ["kvm2"]
+
+
+@pytest.mark.parametrize(
+    ("specs", "told"),
+    [
+        (
+            {"vendor_id": "10de", "product_id": "20b2"},
+            "no host has enough, but free devices fit (3 on kvm2, 2 on kvm3)",
+        ),
+        ("10de:20b3", "no device fits, free or not, on kvm1, kvm2, kvm3: are the specs right"),
+    ],
+)
+def test_no_list_is_empty_in_silence(hosts, warnings, specs, told):
+    assert rank(hosts, specs) == []
+    (warning,) = warnings
+    assert warning.startswith("rank_hosts: ")
+    assert told in warning
+
+
+@pytest.mark.parametrize(
+    ("given", "specs", "options", "told"),
+    [
+        ([], (), {}, "the hosts: found a value of type list; wanted: what is known of each host"),
+        ({"kvm1": "no"}, (), {}, "kvm1: found the text 'no'; wanted: .*gather devices or pools"),
+        ({"kvm1": ["x"]}, (), {}, "kvm1: found a value of type list"),
+        ({"kvm1": [{"vendor_id": "8086"}]}, (), {}, "kvm1: found a value of type list"),
+        ({"kvm1": {"hostdev": {"host": {}}}}, (), {}, "kvm1: found a mapping with host"),
+        ({"kvm1": []}, (), {"count": "many"}, "count: found 'many'; wanted: a number of devices"),
+        ({"kvm1": []}, (), {"count": 0}, "count: found 0"),
+        ({"kvm1": []}, (), {"per": "node"}, "per: found 'node'; .*did you mean numa_node"),
+        ({"kvm1": []}, (), {"strategy": "spraed"}, "strategy: found 'spraed'; .*did you mean spread"),
+        ({"kvm1": []}, (), {"missing": "skipp"}, "missing: found 'skipp'; .*did you mean skip"),
+        ({"kvm1": []}, (), {"hosts": ["kmv1"]}, "hosts: found 'kmv1'; .*did you mean kvm1"),
+        ({"kvm1": []}, (), {"hosts": "kvm1"}, "hosts: found the text 'kvm1'; wanted: a list of names"),
+        ({"kvm1": []}, {"vendr_id": "8086"}, {}, r"specs\[0\].vendr_id: .*did you mean vendor_id"),
+        ({"kvm1": []}, {"physical_network": "x"}, {}, r"specs\[0\].physical_network: found a tag.*give device_spec"),
+        ({"kvm1": []}, (), {"device_spec": [{"vendr_id": "8086"}]}, r"device_spec\[0\].vendr_id: "),
+        ({"kvm1": []}, {"driver": "igb"}, {}, "driver: found pools alone"),
+        ({"kvm1": []}, {"address": "3b:"}, {}, "address: found pools alone"),
+        ({"kvm1": []}, (), {"device_spec": [{"devname": "eth0"}]}, "devname: found pools alone"),
+    ],
+)
+def test_what_can_not_be_answered_is_an_error(given, specs, options, told):
+    with pytest.raises(AnsibleFilterError, match=f"^rank_hosts: {told}"):
+        rank(given, specs, **options)

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asks the facts by JMESPath."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers, wrong
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.facts import kind_of, read_facts
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.language import search
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.plain import plain
+
+DOCUMENTATION = r"""
+name: pci_query
+short_description: Query the facts of a host with JMESPath
+version_added: 0.1.0
+author: kvm.hostdev contributors (@kvm-hostdev)
+description:
+  - Evaluates a JMESPath expression over the facts of a host, gathered or cached.
+  - The facts are made plain first, so that each function of JMESPath works with each ansible-core.
+  - A field that facts do not have, one that was not gathered, a function that there is not, and a comparison that can
+    never be true are errors. JMESPath itself would answer with nothing.
+  - JMESPath's own functions are there, and these besides.
+  - C(fits(devices, spec)) returns the PCI functions of a list that fit a device spec or a list of them. Of one device,
+    as in C(devices[?fits(@, `{"class":"0302"}`)]), it tells whether it does. Specs are read as by
+    P(kvm.hostdev.pci_fits#filter).
+  - C(free(devices)) returns those that could be claimed, or tells of one device whether it could.
+  - C(sort_addresses(items)) sorts addresses, or devices by theirs, by the numbers in them.
+  - C(device('3b:00.0')) is the device with this address in any spelling, or with this name. It is an error when there
+    is none.
+  - C(var('name')) is a value that was given to the filter by this name.
+positional: _input, expression
+requirements:
+  - jmespath (Python library, on the controller)
+options:
+  _input:
+    description:
+      - The facts of a host, see O(kvm.hostdev.pci_fits#filter:_input). The expression looks at
+        C(ansible_facts.hostdev), so that it begins with C(devices) for example.
+      - Of a list of devices it looks at the list, so that it begins with C([]).
+    type: raw
+    required: true
+  expression:
+    description: What is asked, in JMESPath. Texts stand in single quotes, numbers and booleans in backticks.
+    type: str
+    required: true
+  _values:
+    description:
+      - Further keywords are values that the expression gets by C(var('name')). What comes from elsewhere belongs here
+        and not into the text of the expression, where a quote in it would change the question.
+    type: dict
+notes:
+  - See L(the specification of JMESPath,https://jmespath.org/specification.html).
+seealso:
+  - module: kvm.hostdev.pci_facts
+  - plugin: kvm.hostdev.pci_fits
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show what blocks each function that is no bridge
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(query) }}"
+  vars:
+    query: "devices[?header_type==`0` && !claimable].{address: address, why: blockers[].code}"
+
+- name: Show free functions, by address
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query('sort_addresses(free(devices))[].address') }}"
+
+- name: Show who holds a function that a variable names
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(\"device(var('which')).owner.label\", which=function) }}"
+  vars:
+    function: "0000:01:10.0"
+"""
+
+RETURN = r"""
+_value:
+  description: What the expression gives; null where it points at nothing.
+  type: raw
+"""
+
+
+@answers("pci_query")
+def pci_query(facts: t.Any, expression: t.Any, **values: t.Any) -> t.Any:
+    if not isinstance(expression, str) or not expression.strip():
+        raise wrong(
+            "the query", f"found {kind_of(expression)}", "an expression", "write one, such as devices[].address"
+        )
+    return search(read_facts(facts), plain(expression), plain(values, "the values"))
+
+
+class FilterModule:
+    """Ansible's entry."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"pci_query": pci_query}

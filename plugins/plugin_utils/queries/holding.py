@@ -1,0 +1,45 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which devices of the facts are free, who holds the others, and pools of the free ones."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
+
+from .facts import Device, Facts, is_function, told
+from .fitting import Functions, read_specs
+
+
+def claimable(device: Device) -> bool:
+    """Whether anybody could claim the function when it was gathered; of what is no PCI function nobody can say so."""
+    if not is_function(device):
+        return False
+    told(device, "claimable")
+    return bool(device["claimable"])
+
+
+def claimed(device: Device, owner: str | None = None) -> bool:
+    """Whether an owner on record holds the function, or the owner with this name or UUID does."""
+    if not is_function(device):
+        return False
+    told(device, "owner")
+    holder = device["owner"] or {}
+    return bool(holder) if owner is None else owner in (holder.get("label"), holder.get("id"))
+
+
+def free(facts: Facts, specs: t.Any = None) -> list[Device]:
+    """The functions that could be claimed, of those that fit `specs` unless that is None."""
+    fitting = facts.functions if specs is None else Functions(facts).fitting(read_specs(specs))
+    return [device for device in fitting if claimable(device)]
+
+
+def free_pools(facts: Facts, specs: t.Any = None) -> list[dict[str, t.Any]]:
+    """Those in pools, as in the facts."""
+    functions = Functions(facts)
+    chosen = free(facts, specs)
+    for device in chosen:
+        told(device, "vendor_id", "product_id", "class", "device_type", "numa_node", "physical_function", "children")
+    return pools(functions.inventory, [device["address"] for device in chosen])

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+import sys
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from jmespath.functions import Functions
+
+from ansible_collections.kvm.hostdev.plugins.filter.pci_query import FilterModule
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fleet import gathered, made
+from ansible_collections.kvm.hostdev.tests.unit.helpers.playing import Site
+
+query = FilterModule().filters()["pci_query"]
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory):
+    return gathered(made(tmp_path_factory.mktemp("host"), "kvm2"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ("devices[?fits(@, '10de:20b2') && numa_node == `1`].address", ["0000:af:00.0"]),
+        ("fits(devices, ['10de:20b2', '8086:10c9'])[].address | length(@)", 5),
+        ('fits(devices, `{"parent_ifname": "enp1s0"}`)[].address | [0]', "0000:01:10.0"),
+        ('fits(devices, `{"iommu_group_size": 3}`)[].iommu_group', [12, 17, 17, 17, 12, 12]),
+        ('fits(devices, `{"address": "*:3b:*.*"}`)[].owner.label', ["train1"]),
+        ("free(fits(devices, '10de:20b2'))[].address", ["0000:5e:00.0", "0000:60:00.0", "0000:af:00.0"]),
+        ("free(device('3b:00.0'))", False),
+        ("device('pci_0000_5e_00_0') | [free(@), fits(@, '10de:20b2'), fits(@, '10de:20b3')]", [True, True, False]),
+        ("devices[].numa_node | max(@)", 1),
+        ("devices[?owner].owner.label | sort(@)", ["dpdk0", "train1"]),
+        ("devices[?blockers[?code=='boot_vga']].address | [0]", "0000:00:01.0"),
+        ("devices[?contains(blockers[].code, 'root_disk')].children[].name", ["vda"]),
+        ("max_by(devices, &iommu_group).address", "0000:af:00.0"),
+        ("sort_by(devices, &iommu_group)[-1].address", "0000:af:00.0"),
+        ("map(&address, free(devices))[0]", "0000:01:10.2"),
+        ("device(var('which')).owner.label", "train1"),
+        ("iommu_groups[?length(devices) > `2`].id", [12, 17]),
+        ("[host.iommu, claims[0].owner.kind, drift]", [True, "name", []]),
+        ("devices[?vendor_id != '8086' && header_type == `0`].vendor_id | [0]", "1234"),
+        ("devices[].{a: address, b: numa_node} | [?b == `1`].a", ["0000:80:00.0", "0000:81:00.0", "0000:af:00.0"]),
+        ("devices[].children[?kind == 'net'][].name | [-1]", "ens1"),
+        ("devices[*].virtual_functions[]", ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]),
+        ("(devices[?!claimable] || devices)[0].address", "0000:00:00.0"),
+        ("devices[:2].address", ["0000:00:00.0", "0000:00:01.0"]),
+        ("host.* | length(@) > `3`", True),
+    ],
+)
+def test_what_is_asked_is_answered(facts, expression, answer):
+    assert query(facts, expression, which="0000:3B:00.0") == answer
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("devcies[].address", "devcies in the query: there is no such field; .*did you mean devices"),
+        ("devices[].adress", "adress in the query.*did you mean address"),
+        ("devices[?!claimable].adress", "adress in the query"),
+        ("devices[?claimable].{where: adress}", "adress in the query"),
+        ("devices[].[address, drivr]", "drivr in the query.*did you mean driver"),
+        ("sort_by(devices, &adress)", "adress in the query"),
+        ("map(&adress, devices)", "adress in the query"),
+        ("devices[].blockers[].cod", "cod in the query.*did you mean code"),
+        ("devices[?owner.lable == 'x']", "lable in the query.*did you mean label"),
+        ("max_by(devices, &iommu_group).adress", "adress in the query"),
+        ("devices[].{a: address} | [0].b", "b in the query"),
+        ("device('3b:00.0').adress", "adress in the query"),
+        ("devices.address", r"address in the query: found a list.*write \[\].address"),
+        ("devices[].driver.name", "name in the query: what stands before it has no fields"),
+        ("host[].kernel", "found something with the fields .*; wanted: a list"),
+        ("devices[?fre(@)]", r"fre\(\) in the query.*did you mean free"),
+        ("devices[?device_type == 'type-vf']", "device_type == in the query: found 'type-vf'.*did you mean type-VF"),
+        ("devices[?status == 'claimd']", "did you mean claimed"),
+        ("devices[?capability == 'pic']", "did you mean"),
+        ("devices[?blockers[?code == 'root_dsk']]", "did you mean root_disk"),
+        ('devices[?vendor_id == "10de"]', "or '10de' in single quotes"),
+        ("devices[?vendor_id == `8086`]", "found 8086, which it never is"),
+        ("devices[?'10DE' == vendor_id]", "found '10DE', which it never is"),
+        ("devices[?class == '0302']", "starts_with"),
+        ("devices[?address == '3b:00.0']", "'0000:3b:00.0'"),
+        ("devices[?numa_node == '0']", "in backticks"),
+        ("devices[?claimable == 'true']", "in backticks"),
+        ("devices[?address > '0000:3b:00.0']", "address > in the query: that compares numbers alone"),
+        ("device('0000:3c:00.0')", "no device is '0000:3c:00.0'.*did you mean 0000:3b:00.0"),
+        ("device('pci_0000_3b_00_1')", "did you mean pci_0000_3b_00_0|did you mean"),
+        ("var('whihc')", "did you mean which"),
+        ('fits(devices, `{"vendr_id": "10de"}`)', "did you mean vendor_id"),
+        ("fits(devices, '10de')", r"specs\[0\]: found '10de'"),
+        ("fits(pools, '10de:20b2')", "something else in place of a device"),
+        ("free(pools)", "something else in place of a device"),
+        ("fits(devices[].{capability: capability}, '10de:20b2')", "devices with their address"),
+        ("devices[].{a: address}.a", r"a in the query: found a list.*write \[\].a"),
+        ("devices[].link[?max_speed]", "found something with the fields .*; wanted: a list"),
+        ("sort_addresses(devices[].driver)", r"sort_addresses\(\) in the query: found 'bochs-drm'"),
+        ("devices[", "Incomplete expression"),
+        ("devices[].starts_with(numa_node, 'x')", "starts_with"),
+        ("length(devices, devices)", "length"),
+        ("", "found the text ''; wanted: an expression"),
+    ],
+)
+def test_a_mistake_is_an_error_that_says_what_is_meant(facts, expression, told):
+    with pytest.raises(AnsibleFilterError, match=f"^pci_query: .*{told}"):
+        query(facts, expression, which="3b:00.0")
+
+
+def test_addresses_are_sorted_by_their_numbers(facts):
+    addresses = ["10000:00:01.0", "0000:af:00.0", "0001:00:00.0"]
+    expression = "sort_addresses(var('addresses'))"
+    assert query(facts, expression, addresses=addresses) == ["0000:af:00.0", "0001:00:00.0", "10000:00:01.0"]
+    assert query(facts["devices"][::-1], "sort_addresses(@)") == facts["devices"]
+
+
+def test_a_value_is_none_of_the_expression(facts):
+    hostile = "x' || '1' == '1"
+    assert query(facts, "claims[?owner.label == var('who')]", who=hostile) == []
+
+
+def test_what_was_not_gathered_is_an_error(facts):
+    without = {**facts, "devices": [{**device} for device in facts["devices"]]}
+    del without["pools"]
+    for device in without["devices"]:
+        del device["driver"]
+    assert query(without, "devices[0].address") == "0000:00:00.0"
+    with pytest.raises(AnsibleFilterError, match="driver in the query: it is not in these facts.*option fields"):
+        query(without, "devices[?driver]")
+    with pytest.raises(AnsibleFilterError, match="pools in the query: it is not in these facts.*gather_subset"):
+        query(without, "pools")
+
+
+def test_fields_of_other_devices_are_known_too(facts):
+    nodes = [
+        {"capability": "net", "name": "net_a", "address": "52:54:00:12:34:56", "interface": "a", "odd": 1},
+        {"capability": "usb_device", "name": "usb_1", "class": 9, "blockers": []},
+    ]
+    wider = {**facts, "devices": [*facts["devices"], *nodes]}
+    assert query(wider, "devices[?odd == `1`].interface") == ["a"]
+    assert query(wider, "devices[?class == `9`].name") == ["usb_1"]
+    assert query(wider, "devices[?address == '52:54:00:12:34:56'].name") == ["net_a"]
+    with pytest.raises(AnsibleFilterError, match="cod in the query"):
+        query(wider, "devices[].blockers[].cod")
+
+
+def test_a_missing_library_is_named(facts, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jmespath", None)
+    with pytest.raises(
+        AnsibleFilterError, match="library jmespath: the controller's .* lacks it; .*pip install jmespath"
+    ):
+        query(facts, "devices")
+
+
+def test_facts_are_left_as_they_are(facts):
+    before = copy.deepcopy(facts)
+    query(facts, "sort_addresses(free(fits(devices, '10de:20b2')))")
+    assert facts == before
+
+
+OF_EACH_FUNCTION = {
+    "abs": ("abs(devices[0].iommu_group)", 0),
+    "avg": ("avg([`1`, `3`])", 2),
+    "ceil": ("ceil(`1.5`)", 2),
+    "contains": ("contains(devices[0].address, '00')", True),
+    "device": ("device('3b:00.0').owner.label", "train1"),
+    "ends_with": ("ends_with(devices[0].address, '.0')", True),
+    "fits": ("fits(devices, '10de:20b2')[0].address", "0000:3b:00.0"),
+    "floor": ("floor(`1.5`)", 1),
+    "free": ("free(devices)[0].address", "0000:01:10.2"),
+    "join": ("join('-', devices[:2].vendor_id)", "8086-1234"),
+    "keys": ("keys(host) | contains(@, 'iommu')", True),
+    "length": ("length(devices[0].address)", 12),
+    "map": ("map(&address, devices)[0]", "0000:00:00.0"),
+    "max": ("max(devices[].vendor_id)", "8086"),
+    "max_by": ("max_by(devices, &address).address", "0000:af:00.0"),
+    "merge": ("merge(host, claims[0].owner).label", "dpdk0"),
+    "min": ("min(devices[].iommu_group)", 0),
+    "min_by": ("min_by(devices, &iommu_group).address", "0000:00:00.0"),
+    "not_null": ("not_null(devices[0].owner, devices[0].address)", "0000:00:00.0"),
+    "reverse": ("reverse(devices)[0].address", "0000:af:00.0"),
+    "sort": ("sort(devices[].address)[0]", "0000:00:00.0"),
+    "sort_addresses": ("sort_addresses(devices[].address)[0]", "0000:00:00.0"),
+    "sort_by": ("sort_by(devices, &address)[0].address", "0000:00:00.0"),
+    "starts_with": ("devices[?starts_with(class, '0302')].address | [0]", "0000:3b:00.0"),
+    "sum": ("sum(pools[].count)", 8),
+    "to_array": ("to_array(devices[0].address)", ["0000:00:00.0"]),
+    "to_number": ("to_number(devices[0].vendor_id)", 8086),
+    "to_string": ("to_string(devices[0].address)", "0000:00:00.0"),
+    "type": ("type(devices[0].address)", "string"),
+    "values": ("length(values(claims[0].owner))", 3),
+    "var": ("var('which')", "3b:00.0"),
+}
+"""Of each function a query over facts that a template hands over, with the answer."""
+
+
+def test_each_function_works_with_what_ansible_hands_over(facts, tmp_path):
+    domain = {"device", "fits", "free", "sort_addresses", "var"}
+    assert OF_EACH_FUNCTION.keys() - domain == Functions.FUNCTION_TABLE.keys()
+    site = Site(tmp_path)
+    site.write("inventory/hosts.yml", {"all": {"hosts": {"kvm2": {"given": facts}}}})
+    tasks = [
+        {
+            "name": name,
+            "ansible.builtin.debug": {"msg": "{{ given | kvm.hostdev.pci_query(asked, which='3b:00.0') }}"},
+            "vars": {"asked": expression},
+        }
+        for name, (expression, _answer) in OF_EACH_FUNCTION.items()
+    ]
+    come = site.play([{"hosts": "all", "gather_facts": False, "tasks": tasks}])
+    assert {told["task"]: told["result"]["msg"] for told in come} == {
+        name: answer for name, (_expression, answer) in OF_EACH_FUNCTION.items()
+    }
