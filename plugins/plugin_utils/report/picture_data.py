@@ -81,7 +81,7 @@ def _glance(device: states.Device) -> dict[str, t.Any]:
         "vendor": device.get("vendor_name"),
         "kind": kind(device.get("class")),
         "class": device.get("class_name"),
-        "vf": device.get("device_type") == "type-VF",
+        "vf": bool(device.get("physical_function")),
         "node": device.get("numa_node"),
         "owner": owner.get("label") if state == states.HELD else None,
         "why": [blocker.get("code") for blocker in blockers] if state in (states.KEPT, states.ASIDE) else [],

@@ -3,7 +3,7 @@
 
 // All that the facts say of one device, in a dialog.
 
-const SECTIONS = ["what it is", "where it is", "how it stands", "what else is known"];
+const SECTIONS = ["What it is", "Where it is", "How it stands", "What else is known"];
 let opener = null;
 
 function openDetails(device) {

@@ -99,14 +99,25 @@ function rootBus({root, children}, tree) {
     return el(
         "div",
         {class: "root"},
-        el("span", {class: "square", "aria-hidden": "true"}),
-        el("span", {class: "root-name"}, `PCI ${shown}`),
+        el("span", {class: "bridge"}, el("span", {class: "square"}), el("span", {class: "address"}, `PCI ${shown}`)),
         branches(children, tree),
     );
 }
 
 function branches(children, tree) {
-    return el("ul", {class: "bus"}, arranged(children, tree.groups).map((part) => branch(part, tree)));
+    const platform = children.filter((item) => item.isPlatform);
+    const others = children.filter((item) => !item.isPlatform);
+    const parts = arranged(others, tree.groups).map((part) => branch(part, tree));
+    return el("ul", {class: "bus"}, parts, platform.length ? el("li", null, fold(platform, tree)) : null);
+}
+
+// Parts of the platform that hang on one bus, drawn when they are looked at.
+function fold(items, tree) {
+    const functions = functionsOf(items);
+    const {free} = countsOf(functions);
+    const summary = [plural(functions.length, "part"), " of the platform", free ? `, ${free} free` : ""];
+    const drawn = () => el("ul", {class: "bus"}, arranged(items, tree.groups).map((part) => branch(part, tree)));
+    return lazily("details", {class: "fold", "data-count": functions.length}, el("span", null, summary), drawn);
 }
 
 function branch({group, entries}, tree) {
@@ -180,7 +191,10 @@ function box(device, tree) {
 function groupIn(device, tree) {
     const group = device.where.iommu_group;
     const badge = tree.badges.get(group);
-    return group === null || group === undefined ? " no group" : [` group ${group}`, badge ? [" ", el("b", {class: "badge"}, badge)] : null].flat();
+    if (group === null || group === undefined) {
+        return " no group";
+    }
+    return el("span", {class: "in-group"}, ` group ${group}`, badge ? [" ", el("b", {class: "badge"}, badge)] : null);
 }
 
 // The state in words: held by whom, kept for which reason.
@@ -193,7 +207,7 @@ function stateLine(device) {
         told.push(" by ", name(owner || "?"));
     } else if (state !== "free" && blockers.length) {
         const first = blockers.find((blocker) => blocker.code === "set_aside") || blockers[0];
-        told.push(": ", name(first.code), first.detail ? [" (", name(first.detail), ")"] : "");
+        told.push(": ", name(first.code), first.detail && !first.code.startsWith("group_") ? [" (", name(first.detail), ")"] : "");
         if (blockers.length > 1) {
             told.push(` and ${blockers.length - 1} more`);
         }

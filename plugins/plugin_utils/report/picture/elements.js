@@ -35,17 +35,17 @@ function swatch(state) {
 }
 
 // A mark for each function, or for many a bar, by state.
-function pips(counts) {
+function pips(counts, most = 16) {
     const total = STATES.reduce((sum, state) => sum + counts[state], 0);
     const made = el("span", {class: "pips", "aria-hidden": "true"});
     for (const state of STATES) {
-        if (total <= 16) {
+        if (total <= most) {
             for (let pip = 0; pip < counts[state]; pip++) {
                 made.append(swatch(state));
             }
         } else if (counts[state]) {
             const part = swatch(state);
-            part.style.width = `${Math.max(4, (150 * counts[state]) / total)}px`;
+            part.style.width = `${Math.max(4, (8 * most * counts[state]) / total)}px`;
             made.append(part);
         }
     }

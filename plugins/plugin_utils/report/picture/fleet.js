@@ -157,14 +157,18 @@ function modelTable(query, rows) {
                     {type: "button", class: "plain", "data-model": model.ids, onclick: () => ask({q: query.q === model.ids ? "" : model.ids})},
                     name(model.label),
                 ),
-                el("code", null, name(model.ids)),
+                what(model),
             ),
-            el("td", null, freeOf(free, counts), pips(counts)),
+            el("td", {class: "count"}, freeOf(free, counts), pips(counts, 8)),
             el("td", {class: "number"}, hosts.toLocaleString("en")),
         );
-    return tableOf(["Model", "Free", "Hosts with some free"].map((text) => [null, text]), order, line, {
+    return tableOf(["Model", "Free", "On hosts"].map((text) => [null, text]), order, line, {
         atOnce: MODELS_AT_ONCE, query,
     });
+}
+
+function what(model) {
+    return el("span", {class: "what"}, model.kind, model.vf ? " VF " : " ", el("code", null, name(model.ids)));
 }
 
 function freeOf(free, counts) {
@@ -183,8 +187,8 @@ function hostLine(query, row) {
         "tr",
         {class: free ? "" : "none", "data-host": host.reference, "data-ids": model.ids},
         el("th", {scope: "row"}, el("a", {href: link({host: host.reference, q: model.ids})}, name(host.name))),
-        el("td", null, name(model.label), " ", el("code", null, name(model.ids)), model.vf ? " VF" : null),
-        el("td", {"data-free": free, "data-total": counts.total}, freeOf(free, counts), pips(counts)),
+        el("td", {class: "model"}, name(model.label), what(model)),
+        el("td", {class: "count", "data-free": free, "data-total": counts.total}, freeOf(free, counts), pips(counts)),
         el("td", null, perNode(row)),
         el("td", {class: "quiet"}, others(row)),
     );

@@ -10,6 +10,7 @@ class Item {
         this.device = device;
         this.children = [];
         this.vfs = [];
+        this.isPlatform = false;
     }
 
     get isFunction() {
@@ -46,10 +47,28 @@ function treeOf(host) {
     }
     const hidden = [];
     const kept = roots.filter((item) => prune(item, hidden));
+    roots.forEach((item) => findPlatform(item, groups, items));
     const short = [...items.keys()].every((address) => address.startsWith("0000:"));
     const spread = [...places].filter(([, parents]) => parents.size > 1).map(([group]) => group);
     const badges = new Map(spread.map((group, place) => [group, letters(place)]));
     return {nodes: byNode(kept), hidden, groups, badges, short};
+}
+
+// What hardly anybody looks for and nobody holds, with all that hangs on it and all of its group: drawn folded.
+function findPlatform(item, groups, items) {
+    const below = [...item.children, ...item.vfs].map((child) => findPlatform(child, groups, items)).every(Boolean);
+    const dull = ({device, vfs}) => {
+        const {kind, state} = device.glance;
+        return kind === OTHER && (state === "free" || state === "kept") && !vfs.length && !device.children.some(isShown);
+    };
+    const mates = item.isFunction && item.group !== null ? groups.get(item.group) : [];
+    const own = !item.isFunction || (dull(item) && mates.every((mate) => dull(items.get(mate))));
+    item.isPlatform = own && below;
+    return item.isPlatform;
+}
+
+function functionsOf(items) {
+    return items.flatMap((item) => [...(item.isFunction ? [item] : []), ...functionsOf(item.children), ...functionsOf(item.vfs)]);
 }
 
 // A to Z, then AA and so on.
