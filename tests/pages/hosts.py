@@ -125,8 +125,11 @@ def gpu_host(
         gpu("0000:03:00.0", "0000:02:00.0", iommu_group=30, numa_node=0),
         gpu("0000:04:00.0", "0000:02:01.0", iommu_group=31, numa_node=0),
         gpu("0000:05:00.0", "0000:02:02.0", iommu_group=31, numa_node=0),
+        bridge("0000:00:03.0", numa_node=0),
+        gpu("0000:06:00.0", "0000:00:03.0", iommu_group=32, numa_node=0),
+        gpu("0000:07:00.0", "0000:00:03.0", iommu_group=33, numa_node=0),
         bridge("0000:40:01.0", **node),
-        gpu("0000:42:00.0", "0000:40:01.0", iommu_group=42, **node),
+        gpu("0000:42:00.0", "0000:40:01.0", iommu_group=42, driver="vfio-pci", vfio=True, driver_override="vfio-pci", **node),
         gpu("0000:43:00.0", "0000:40:01.0", iommu_group=43, **node),
         made.pf(
             pf, *vfs, parent="0000:40:01.0", iommu_group=41, children=(Child("net", interface, {"operstate": "up"}),), **node
