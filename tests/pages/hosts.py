@@ -129,10 +129,23 @@ def gpu_host(
         gpu("0000:06:00.0", "0000:00:03.0", iommu_group=32, numa_node=0),
         gpu("0000:07:00.0", "0000:00:03.0", iommu_group=33, numa_node=0),
         bridge("0000:40:01.0", **node),
-        gpu("0000:42:00.0", "0000:40:01.0", iommu_group=42, driver="vfio-pci", vfio=True, driver_override="vfio-pci", **node),
+        gpu(
+            "0000:42:00.0",
+            "0000:40:01.0",
+            iommu_group=42,
+            driver="vfio-pci",
+            vfio=True,
+            driver_override="vfio-pci",
+            **node,
+        ),
         gpu("0000:43:00.0", "0000:40:01.0", iommu_group=43, **node),
         made.pf(
-            pf, *vfs, parent="0000:40:01.0", iommu_group=41, children=(Child("net", interface, {"operstate": "up"}),), **node
+            pf,
+            *vfs,
+            parent="0000:40:01.0",
+            iommu_group=41,
+            children=(Child("net", interface, {"operstate": "up"}),),
+            **node,
         ),
         *(made.vf(vf, pf, parent="0000:40:01.0", **node) for vf in vfs),
         made.device(
@@ -145,7 +158,14 @@ def gpu_host(
             **node,
         ),
         *(
-            made.device(f"0000:40:05.{number}", class_id="088000", product_id="09a2", driver=None, iommu_group=90 + number, **node)
+            made.device(
+                f"0000:40:05.{number}",
+                class_id="088000",
+                product_id="09a2",
+                driver=None,
+                iommu_group=90 + number,
+                **node,
+            )
             for number in range(4)
         ),
     )
@@ -157,7 +177,11 @@ def gpu_host(
     identities = {address: device.identity for address, device in inventory.devices.items()}
     claims = [made.claim(owner, *(made.holding(a, identity=identities[a]) for a in ("0000:03:00.0", vfs[0])))]
     aside = SetAside(
-        made.holding("0000:42:00.0", identity=identities["0000:42:00.0"]), made.DPDK, "bind_failed", "it hangs", "2026-11-28T07:00:00Z"
+        made.holding("0000:42:00.0", identity=identities["0000:42:00.0"]),
+        made.DPDK,
+        "bind_failed",
+        "it hangs",
+        "2026-11-28T07:00:00Z",
     )
     named = {"10de:20b2": A100, "8086:10ca": BLUE, "8086:10c9": "82576 Gigabit", **(products or {})}
     return facts_of(inventory, Tracker(claims, set_aside=[aside]), named)

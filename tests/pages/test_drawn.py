@@ -50,7 +50,7 @@ def test_each_function_is_drawn_once_with_its_state(picture: Opener, name: str) 
     assert {box["address"]: box["state"] for box in boxes} == expected
     assert set(expected.values()) >= {"free", "held", "kept"}
     assert name != "gpu" or "set_aside" in expected.values()
-    drawn = {bridge for bridge in page.locator("[data-bridge]").evaluate_all("all => all.map((b) => b.dataset.bridge)")}
+    drawn = set(page.locator("[data-bridge]").evaluate_all("all => all.map((b) => b.dataset.bridge)"))
     assert drawn == {d["address"] for d in facts["devices"] if d["capability"] == "pci"} - set(expected)
 
 
@@ -86,9 +86,12 @@ def test_numa_nodes_hold_their_devices(picture: Opener, name: str) -> None:
     page = shown.go(f"host={name}")
     shown.open_all()
     drawn = page.evaluate(
-        "() => [...document.querySelectorAll('[data-address]')].map((b) => [b.dataset.address, b.closest('.numa').dataset.node])"
+        "() => [...document.querySelectorAll('[data-address]')]"
+        ".map((b) => [b.dataset.address, b.closest('.numa').dataset.node])"
     )
-    expected = {a: "-" if device["numa_node"] is None else str(device["numa_node"]) for a, device in functions(facts).items()}
+    expected = {
+        a: "-" if device["numa_node"] is None else str(device["numa_node"]) for a, device in functions(facts).items()
+    }
     assert dict(drawn) == expected
 
 
@@ -115,8 +118,11 @@ def test_groups_of_recorded_hosts_are_outlined(picture: Opener, name: str) -> No
             groups[device["iommu_group"]].append(address)
     drawn: dict[str, list[str]] = collections.defaultdict(list)
     for group, members in page.evaluate(
-        "() => [...document.querySelectorAll('.group')].map((g) => [g.dataset.group,"
-        " [...g.querySelectorAll(':scope > .member > .twig > .own > [data-address], :scope > .member > .stack [data-address]')].map((b) => b.dataset.address)])"
+        """() => [...document.querySelectorAll('.group')].map((group) => {
+            const own = ':scope > .member > .twig > .own > [data-address]';
+            const boxes = group.querySelectorAll(`${own}, :scope > .member > .stack [data-address]`);
+            return [group.dataset.group, [...boxes].map((box) => box.dataset.address)];
+        })"""
     ):
         drawn[group] += members
     assert {int(group): sorted(members) for group, members in drawn.items()} == {
@@ -128,7 +134,11 @@ def test_boxes_say_who_holds_a_device_and_why_the_host_keeps_it(picture: Opener)
     shown = picture({"gpu": made.gpu_host()})
     page = shown.go("host=gpu")
     shown.open_all()
-    said = dict(page.evaluate("() => [...document.querySelectorAll('[data-address]')].map((b) => [b.dataset.address, b.innerText])"))
+    said = dict(
+        page.evaluate(
+            "() => [...document.querySelectorAll('[data-address]')].map((b) => [b.dataset.address, b.innerText])"
+        )
+    )
     assert "held by web1" in said["0000:03:00.0"]
     assert "kept: root_disk (/dev/nvme0n1p2 is mounted at /)" in said["0000:44:00.0"]
     assert "nvme0n1" in said["0000:44:00.0"].splitlines()[2]
@@ -163,7 +173,12 @@ def test_all_fields_of_a_device_are_shown(picture: Opener, name: str) -> None:
     shown = picture({name: facts})
     device = next(device for device in functions(facts).values() if device["children"])
     page = shown.go(f"host={name}&device={device['address']}")
-    rows = dict(page.evaluate("() => [...document.querySelectorAll('.fields tr')].map((r) => [r.cells[0].innerText, r.cells[1].innerText])"))
+    rows = dict(
+        page.evaluate(
+            "() => [...document.querySelectorAll('.fields tr')]"
+            ".map((row) => [row.cells[0].innerText, row.cells[1].innerText])"
+        )
+    )
     assert rows.keys() == device.keys() - {"blockers"}
     assert rows["address"] == device["address"]
     assert rows["path"] == device["path"]

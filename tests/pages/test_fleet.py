@@ -65,7 +65,10 @@ def test_a_model_is_found_by_its_ids(picture: Opener, hosts: dict[str, t.Any]) -
     shown = picture(hosts)
     shown.go()
     shown.page.get_by_label("Find").fill("10de:20b2")
-    assert {tuple(row) for row in shown.page.evaluate(ROWS)} == {("kvm9", "10de:20b2", 7, 7), ("kvm10", "10de:20b2", 2, 7)}
+    assert {tuple(row) for row in shown.page.evaluate(ROWS)} == {
+        ("kvm9", "10de:20b2", 7, 7),
+        ("kvm10", "10de:20b2", 2, 7),
+    }
     assert shown.page.evaluate("() => document.activeElement.id") == "q"
 
 

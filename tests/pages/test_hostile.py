@@ -12,8 +12,8 @@ from ansible_collections.kvm.hostdev.tests.pages import hosts as made
 from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener
 
 ELEMENTS = {
-    *("a b bdi button caption code details dialog div form h1 h2 h3 header html input label li main meta option".split()),
-    *("body head noscript p script section select span style summary table tbody td th thead title tr ul".split()),
+    *"a b bdi body button caption code details dialog div form h1 h2 h3 head header html input label li main".split(),
+    *"meta noscript option p script section select span style summary table tbody td th thead title tr ul".split(),
 }
 """All that the page itself makes."""
 
@@ -36,16 +36,22 @@ def test_names_of_hosts_stay_text(picture: Opener) -> None:
     page = shown.go()
     for more in page.locator(".more:visible").all():
         more.click()
-    written = page.evaluate("() => JSON.stringify([...document.querySelectorAll('tr[data-host] th .name')].map((n) => n.textContent))")
+    written = page.evaluate(
+        "() => JSON.stringify([...document.querySelectorAll('tr[data-host] th .name')].map((n) => n.textContent))"
+    )
     assert set(json.loads(written)) == set(made.HOSTILE)
-    assert {name.lower() for name in page.evaluate("() => [...document.querySelectorAll('*')].map((e) => e.localName)")} <= ELEMENTS
+    assert {
+        name.lower() for name in page.evaluate("() => [...document.querySelectorAll('*')].map((e) => e.localName)")
+    } <= ELEMENTS
     assert page.title() == f"PCI devices of {len(hosts)} hosts"
 
 
 def test_each_host_opens_with_names_of_owners_devices_and_interfaces_as_text(picture: Opener) -> None:
     shown = picture(made.hostile_hosts())
     page = shown.go()
-    references = page.evaluate("() => [...new Set([...document.querySelectorAll('tr[data-host] a')].map((a) => a.getAttribute('href')))]")
+    references = page.evaluate(
+        "() => [...new Set([...document.querySelectorAll('tr[data-host] a')].map((a) => a.getAttribute('href')))]"
+    )
     assert len(references) >= len(made.HOSTILE)
     seen = set()
     for reference in references:
@@ -54,10 +60,16 @@ def test_each_host_opens_with_names_of_owners_devices_and_interfaces_as_text(pic
         shown.open_all()
         name = json.loads(page.evaluate("() => JSON.stringify(document.querySelector('h1').textContent)"))
         seen.add(name)
-        boxes = json.loads(page.evaluate("() => JSON.stringify([...document.querySelectorAll('[data-address]')].map((b) => b.textContent))"))
+        boxes = json.loads(
+            page.evaluate(
+                "() => JSON.stringify([...document.querySelectorAll('[data-address]')].map((b) => b.textContent))"
+            )
+        )
         assert sum(name in box for box in boxes) >= 12  # seven GPUs, four VFs, an interface
         assert any(f"held by {name}" in box for box in boxes)
-        assert {e.lower() for e in page.evaluate("() => [...document.querySelectorAll('*')].map((e) => e.localName)")} <= ELEMENTS
+        assert {
+            e.lower() for e in page.evaluate("() => [...document.querySelectorAll('*')].map((e) => e.localName)")
+        } <= ELEMENTS
         page.locator("[data-address='0000:03:00.0']").click()
         fields = json.loads(page.evaluate("() => JSON.stringify(document.querySelector('dialog').textContent)"))
         assert f"Held by {name}." in fields

@@ -8,7 +8,10 @@ from __future__ import annotations
 from ansible_collections.kvm.hostdev.tests.pages import hosts as made
 from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener, Picture
 
-FOCUSED = "() => { const f = document.activeElement; return f.dataset.address || f.dataset.bridge || f.id || f.localName; }"
+NAME = "(e) => e.dataset.address || e.dataset.bridge || e.innerText"
+FOCUSED = (
+    "() => { const f = document.activeElement; return f.dataset.address || f.dataset.bridge || f.id || f.localName; }"
+)
 
 
 def tab_to(shown: Picture, wanted: str, most: int = 60) -> None:
@@ -42,12 +45,12 @@ def test_from_the_filter_to_a_device_and_back(picture: Opener) -> None:
 def test_each_box_bridge_and_stack_is_reached_in_the_order_of_the_drawing(picture: Opener) -> None:
     shown = picture({"gpu": made.gpu_host()})
     page = shown.go("host=gpu")
-    expected = page.evaluate("() => [...document.querySelectorAll('.drawing button, .drawing summary')].map((e) => e.dataset.address || e.dataset.bridge || e.innerText)")
+    expected = page.evaluate(f"() => [...document.querySelectorAll('.drawing button, .drawing summary')].map({NAME})")
     assert len(expected) > 12
     page.locator(".drawing button").first.focus()
     reached = []
     for _each in expected:
-        reached.append(page.evaluate("() => document.activeElement.dataset.address || document.activeElement.dataset.bridge || document.activeElement.innerText"))
+        reached.append(page.evaluate(f"() => ({NAME})(document.activeElement)"))
         page.keyboard.press("Tab")
     assert reached == expected
 
@@ -70,7 +73,12 @@ def test_more_rows_go_on_where_they_were_added(picture: Opener) -> None:
     page.locator("section[aria-labelledby=where] .more").focus()
     page.keyboard.press("Enter")
     assert rows.count() == 200
-    assert page.evaluate("() => [...document.querySelectorAll('tr[data-host]')].indexOf(document.activeElement.closest('tr'))") == 100
+    assert (
+        page.evaluate(
+            "() => [...document.querySelectorAll('tr[data-host]')].indexOf(document.activeElement.closest('tr'))"
+        )
+        == 100
+    )
 
 
 def test_the_browser_goes_back_from_a_device_to_the_host_to_the_fleet(picture: Opener) -> None:

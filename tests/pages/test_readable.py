@@ -37,7 +37,9 @@ def three() -> dict[str, made.Facts]:
     }
 
 
-@pytest.mark.parametrize("media", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"media": "print"}], ids=["light", "dark", "print"])
+@pytest.mark.parametrize(
+    "media", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"media": "print"}], ids=["light", "dark", "print"]
+)
 def test_axe_finds_nothing_serious(picture: Opener, three: dict[str, t.Any], axe: str, media: dict[str, t.Any]) -> None:
     shown = picture(three)
     shown.page.emulate_media(**media)
@@ -82,7 +84,9 @@ def test_states_differ_in_more_than_colour(picture: Opener) -> None:
 def test_forced_colours_keep_patterns_and_words(picture: Opener) -> None:
     shown = picture({"gpu": made.gpu_host()}, forced_colors="active")
     page = shown.go("host=gpu")
-    assert "gradient" in page.evaluate("() => getComputedStyle(document.querySelector('.box.kept'), '::before').backgroundImage")
+    assert "gradient" in page.evaluate(
+        "() => getComputedStyle(document.querySelector('.box.kept'), '::before').backgroundImage"
+    )
     assert "held by web1" in page.locator("[data-address='0000:03:00.0']").inner_text()
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.page import page as make_page
@@ -20,7 +19,6 @@ def test_a_thousand_hosts_are_a_small_page_with_few_elements(picture: Opener) ->
     assert sum(len(facts["devices"]) for facts in hosts.values()) == 60_000
     shown = picture(hosts)
     size = shown.file.stat().st_size
-    raw = len(json.dumps(hosts))
     begun = time.monotonic()
     page = shown.go()
     page.wait_for_function("() => document.querySelector('tr[data-host]')")
@@ -33,7 +31,7 @@ def test_a_thousand_hosts_are_a_small_page_with_few_elements(picture: Opener) ->
     page.wait_for_function("() => document.querySelector('.drawing')")
     drawn = time.monotonic() - begun
     assert page.evaluate(NODES) < 2_500
-    print(f"\n{size / 1e6:.1f} MB of {raw / 1e6:.1f} MB of facts, opened in {opened:.1f} s, a host drawn in {drawn:.1f} s")
+    print(f"\n{size / 1e6:.1f} MB, opened in {opened:.1f} s, a host drawn in {drawn:.1f} s")
 
 
 def test_a_host_more_costs_no_more_than_what_is_new_of_it() -> None:

@@ -18,17 +18,18 @@ import string
 import typing as t
 from pathlib import Path
 
-from .picture_data import encode
+from .picture.encode import encode
 
-_FOLDER = Path(__file__).resolve().parent / "picture"
+_FOLDER = Path(__file__).resolve().parent / "picture" / "assets"
 _SCRIPTS = ("data", "elements", "query", "fleet", "tree", "drawing", "details", "start")
+_STYLES = ("page", "fleet", "drawing")
 
 
 def page(hosts: t.Mapping[str, t.Any], *, generated: str) -> str:
     """The page as a text of ASCII characters.
 
     `hosts` are the values of `ansible_facts.hostdev` by host name, None for a host without facts, which is shown as
-    such. `generated` says when they were gathered, as it shall be shown.
+    such. `generated` says when the page was made, as it shall be shown.
     """
     data = json.dumps(encode(hosts, generated), ensure_ascii=True, separators=(",", ":"))
     return _frame().substitute(data=data.replace("<", r"\u003c"))
@@ -38,7 +39,7 @@ def page(hosts: t.Mapping[str, t.Any], *, generated: str) -> str:
 def _frame() -> string.Template:
     """The page, with `$data` where the data belongs."""
     script = "\n" + "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
-    style = "\n" + _read("page.css")
+    style = "\n" + "\n".join(_read(f"{name}.css") for name in _STYLES)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     )

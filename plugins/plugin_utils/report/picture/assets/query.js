@@ -6,8 +6,9 @@
 // host, device: which host is drawn, and of which device the details are open
 // q: words, each of which must be there; kind: one of KINDS; node: a NUMA node, or "one" for any single one
 // free: how many must be free; other: 1 for parts of the platform too; sort: a column, with - the other way round
+// mark: the vendor:product that is marked on a host
 
-const KEYS = ["host", "device", "q", "kind", "node", "free", "other", "sort"];
+const KEYS = ["host", "device", "q", "kind", "node", "free", "other", "sort", "mark"];
 
 function asked() {
     const given = new URLSearchParams(location.hash.slice(1));

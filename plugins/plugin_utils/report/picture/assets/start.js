@@ -13,7 +13,9 @@ function show() {
     if (query.host && !host) {
         drawn = {host: null};
         head.replaceChildren(el("h1", null, "No such host"));
-        main.replaceChildren(el("p", null, name(query.host), " is not in this report. ", el("a", {href: "#"}, "See all hosts")));
+        main.replaceChildren(
+            el("p", null, name(query.host), " is not in this report. ", el("a", {href: "#"}, "See all hosts")),
+        );
     } else if (host) {
         if (drawn.host !== host) {
             document.title = `${host.name}: PCI devices`;
@@ -21,7 +23,7 @@ function show() {
             main.replaceChildren(...hostPage(host, query));
             const came = drawn.host !== null || drawn.fleet;
             drawn = {host};
-            mark(query.q);
+            mark(query.mark);
             if (came && !query.device) {
                 main.focus({preventScroll: true});
             }
@@ -40,7 +42,11 @@ function show() {
 // The answer anew, and in the controls what was not typed there.
 function refreshFleet(query) {
     const focused = document.activeElement;
-    const again = focused && ["kind", "sort", "model"].map((key) => focused.dataset[key] && `[data-${key}="${CSS.escape(focused.dataset[key])}"]`).find(Boolean);
+    const again =
+        focused &&
+        ["kind", "sort", "model"]
+            .map((key) => focused.dataset[key] && `[data-${key}="${CSS.escape(focused.dataset[key])}"]`)
+            .find(Boolean);
     for (const key of ["q", "free", "node"]) {
         const control = document.getElementById(key);
         if (control !== focused) {
@@ -79,18 +85,26 @@ function openForPrint(printing) {
     if (drawn.fleet) {
         printHosts();
     }
-    closedBefore = [...document.querySelectorAll("main details:not([open])")];
-    for (const one of closedBefore) {
-        one.makeAll?.();
-        one.open = true;
+    for (let shut = shutOnes(); shut.length; shut = shutOnes()) {
+        for (const one of shut) {
+            one.makeAll?.();
+            one.open = true;
+        }
+        closedBefore.push(...shut);
     }
+}
+
+function shutOnes() {
+    return [...document.querySelectorAll("main details:not([open])")];
 }
 
 // Few hosts are drawn below the tables.
 function printHosts() {
     const hosts = [...new Set(chosenRows(asked()).map((row) => row.host))];
     if (hosts.length <= PRINTED_HOSTS) {
-        const drawings = hosts.map((host) => el("section", {class: "printed"}, el("h2", null, name(host.name)), legend(), drawing(host)));
+        const drawings = hosts.map((host) =>
+            el("section", {class: "printed"}, el("h2", null, name(host.name)), legend(), drawing(host)),
+        );
         document.getElementById("main").append(...drawings);
     }
 }

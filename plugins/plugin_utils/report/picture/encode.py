@@ -14,8 +14,8 @@ import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from . import states
-from .kinds import KINDS, kind
+from .. import states
+from ..kinds import KINDS, kind
 
 _IS = frozenset(
     "vendor_id vendor_name product_id product_name subsystem_vendor_id subsystem_product_id subsystem_name revision "
@@ -27,7 +27,8 @@ _WHERE = frozenset(
     "affected".split()
 )
 _STANDS = frozenset("driver driver_override used_by status owner claimable blockers".split())
-_PARTS = (_IS, _WHERE, _STANDS)
+_PART_OF = {key: part for part, keys in enumerate((_IS, _WHERE, _STANDS), 1) for key in keys}
+_REST = 4
 _ADDRESS = re.compile(r"/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=/)")
 
 
@@ -63,7 +64,7 @@ def _host(table: _Table, facts: t.Any) -> list[t.Any]:
 def _device(table: _Table, device: states.Device) -> list[int]:
     parts: list[dict[str, t.Any]] = [_glance(device), {}, {}, {}, {}]
     for key, value in device.items():
-        parts[next((place for place, keys in enumerate(_PARTS, 1) if key in keys), 4)][key] = value
+        parts[_PART_OF.get(key, _REST)][key] = value
     return [table.number(part) for part in parts]
 
 
@@ -72,7 +73,6 @@ def _glance(device: states.Device) -> dict[str, t.Any]:
     function = states.is_function(device)
     state = states.state(device) if function else None
     owner = device.get("owner") or {}
-    blockers = device.get("blockers") or ()
     return {
         "role": "function" if function else "bridge",
         "state": state,
@@ -84,8 +84,15 @@ def _glance(device: states.Device) -> dict[str, t.Any]:
         "vf": bool(device.get("physical_function")),
         "node": device.get("numa_node"),
         "owner": owner.get("label") if state == states.HELD else None,
-        "why": [blocker.get("code") for blocker in blockers] if state in (states.KEPT, states.ASIDE) else [],
+        "why": _why(device) if state in (states.KEPT, states.ASIDE) else [],
     }
+
+
+def _why(device: states.Device) -> list[str]:
+    """Why nobody may have it: the codes of its blockers, its own before those of its group; else its status."""
+    codes = [str(blocker.get("code")) for blocker in device.get("blockers") or ()]
+    first = sorted(codes, key=lambda code: (code != "set_aside", code.startswith("group_")))
+    return first or [str(device.get("status") or "not claimable")]
 
 
 class _Table:
@@ -98,10 +105,14 @@ class _Table:
     def number(self, value: t.Any) -> int:
         """The number of a value, which is put into the table the first time."""
         key: t.Any
-        if isinstance(value, str):
+        if type(value) is str:
+            key = value
+        elif value is None or value is True or value is False:
+            key = (bool, value)
+        elif isinstance(value, int):
+            key = (int, int(value))
+        elif isinstance(value, str):  # one of Ansible's own
             key = str.__str__(value)
-        elif value is None or isinstance(value, (bool, int)):
-            key = (type(value), value)
         elif isinstance(value, Mapping):
             shape = self._shapes.setdefault(tuple(map(str, value)), len(self._shapes) + 1)
             key = (shape, *[self.number(item) for item in value.values()])

@@ -8,12 +8,14 @@ function hostHead(host) {
     const told = [
         facts.kernel && ["kernel ", name(facts.kernel)],
         facts.iommu_reason && ["IOMMU ", name(facts.iommu_reason)],
-        facts.libvirt_version ? ["libvirt ", name(facts.libvirt_version)] : facts.libvirt_reason && ["libvirt ", name(facts.libvirt_reason)],
+        facts.libvirt_version
+            ? ["libvirt ", name(facts.libvirt_version)]
+            : facts.libvirt_reason && ["libvirt ", name(facts.libvirt_reason)],
     ].filter(Boolean);
     return el(
         "div",
         {class: "head"},
-        el("a", {class: "back", href: link({...asked(), host: "", device: ""})}, "\u2190 all hosts"),
+        el("a", {class: "back", href: link({...asked(), host: "", device: "", mark: ""})}, "\u2190 all hosts"),
         el("h1", null, name(host.name)),
         el("p", null, told.map((parts) => [...parts, " \u00b7 "]).flat(), gathered()),
     );
@@ -34,11 +36,17 @@ function hostModels(host, query) {
         el(
             "button",
             {
-                type: "button", class: `chip${row.counts.free ? "" : " none"}`, "data-ids": row.model.ids,
-                "aria-pressed": String(query.q === row.model.ids),
-                onclick: () => mark(asked().q === row.model.ids ? "" : row.model.ids),
+                type: "button",
+                class: `chip${row.counts.free ? "" : " none"}`,
+                "data-ids": row.model.ids,
+                "aria-pressed": String(query.mark === row.model.ids),
+                onclick: () => mark(asked().mark === row.model.ids ? "" : row.model.ids),
             },
-            pips(row.counts), name(row.model.label), " ", el("code", null, name(row.model.ids)), " ",
+            pips(row.counts),
+            name(row.model.label),
+            " ",
+            el("code", null, name(row.model.ids)),
+            " ",
             el("span", {class: "free-of"}, el("b", null, String(row.counts.free)), ` free of ${row.counts.total}`),
         );
     return el("div", {class: "chips", role: "group", "aria-label": "Models on this host"}, rows.map(chip));
@@ -46,14 +54,17 @@ function hostModels(host, query) {
 
 // Mark the functions of one model, and bring the first free one into view.
 function mark(ids) {
-    history.replaceState(null, "", link({...asked(), q: ids}));
+    history.replaceState(null, "", link({...asked(), mark: ids}));
     for (const chip of document.querySelectorAll(".chip[data-ids]")) {
         chip.setAttribute("aria-pressed", String(chip.dataset.ids === ids));
     }
     const boxes = [...document.querySelectorAll(".drawing [data-ids]")];
     boxes.forEach((box) => box.classList.toggle("marked", ids !== "" && box.dataset.ids === ids));
     const marked = boxes.filter((box) => box.classList.contains("marked"));
-    (marked.find((box) => box.dataset.state === "free") || marked[0])?.scrollIntoView({block: "center", inline: "nearest"});
+    (marked.find((box) => box.dataset.state === "free") || marked[0])?.scrollIntoView({
+        block: "center",
+        inline: "nearest",
+    });
 }
 
 function drawing(host) {
@@ -64,7 +75,11 @@ function drawing(host) {
             "section",
             {class: "numa", "data-node": node, "aria-label": title},
             el("h2", null, title),
-            el("div", {class: "buses"}, buses.map((bus) => rootBus(bus, tree))),
+            el(
+                "div",
+                {class: "buses"},
+                buses.map((bus) => rootBus(bus, tree)),
+            ),
         );
     });
     return el(
@@ -77,8 +92,11 @@ function drawing(host) {
 
 function hiddenBridges(tree) {
     const list = tree.hidden.map((device) => el("li", null, square(device, tree, true)));
-    return lazily("details", {class: "note"}, `${plural(tree.hidden.length, "bridge")} with nothing behind, not drawn`, () =>
-        el("ul", {class: "bridges"}, list),
+    return lazily(
+        "details",
+        {class: "note"},
+        `${plural(tree.hidden.length, "bridge")} with nothing behind, not drawn`,
+        () => el("ul", {class: "bridges"}, list),
     );
 }
 
@@ -116,7 +134,12 @@ function fold(items, tree) {
     const functions = functionsOf(items);
     const {free} = countsOf(functions);
     const summary = [plural(functions.length, "part"), " of the platform", free ? `, ${free} free` : ""];
-    const drawn = () => el("ul", {class: "bus"}, arranged(items, tree.groups).map((part) => branch(part, tree)));
+    const drawn = () =>
+        el(
+            "ul",
+            {class: "bus"},
+            arranged(items, tree.groups).map((part) => branch(part, tree)),
+        );
     return lazily("details", {class: "fold", "data-count": functions.length}, el("span", null, summary), drawn);
 }
 
@@ -163,8 +186,12 @@ function square(device, tree, full = false) {
     return el(
         "button",
         {
-            type: "button", class: "bridge", "data-bridge": device.address, "aria-haspopup": "dialog",
-            title: label, onclick: () => openDetails(device),
+            type: "button",
+            class: "bridge",
+            "data-bridge": device.address,
+            "aria-haspopup": "dialog",
+            title: label,
+            onclick: () => openDetails(device),
         },
         el("span", {class: "square", "aria-hidden": "true"}),
         el("span", {class: "address"}, el("span", {class: "hidden"}, "Bridge "), name(addressIn(tree, device.address))),
@@ -178,11 +205,23 @@ function box(device, tree) {
     return el(
         "button",
         {
-            type: "button", class: `box ${glance.state}`, "data-address": device.address, "data-state": glance.state,
-            "data-ids": glance.ids, "aria-haspopup": "dialog", onclick: () => openDetails(device),
+            type: "button",
+            class: `box ${glance.state}`,
+            "data-address": device.address,
+            "data-state": glance.state,
+            "data-ids": glance.ids,
+            "aria-haspopup": "dialog",
+            onclick: () => openDetails(device),
         },
         el("span", {class: "label"}, name(glance.label)),
-        el("span", {class: "meta"}, el("code", null, name(addressIn(tree, device.address))), " ", el("code", null, name(glance.ids)), groupIn(device, tree)),
+        el(
+            "span",
+            {class: "meta"},
+            el("code", null, name(addressIn(tree, device.address))),
+            " ",
+            el("code", null, name(glance.ids)),
+            groupIn(device, tree),
+        ),
         carried.length ? el("span", {class: "carried"}, carried.map((child) => [name(child.name), " "]).flat()) : null,
         stateLine(device),
     );
@@ -199,18 +238,16 @@ function groupIn(device, tree) {
 
 // The state in words: held by whom, kept for which reason.
 function stateLine(device) {
-    const {state, owner} = device.glance;
+    const {state, owner, why} = device.glance;
     const blockers = device.stands.blockers || [];
     const word = el("b", null, state === "kept" ? "kept" : WORDS[state]);
     const told = [];
     if (state === "held") {
         told.push(" by ", name(owner || "?"));
-    } else if (state !== "free" && blockers.length) {
-        const first = blockers.find((blocker) => blocker.code === "set_aside") || blockers[0];
-        told.push(": ", name(first.code), first.detail && !first.code.startsWith("group_") ? [" (", name(first.detail), ")"] : "");
-        if (blockers.length > 1) {
-            told.push(` and ${blockers.length - 1} more`);
-        }
+    } else if (state !== "free") {
+        const first = blockers.find((blocker) => blocker.code === why[0]);
+        const detail = first?.detail && !why[0].startsWith("group_") ? [" (", name(first.detail), ")"] : "";
+        told.push(": ", name(why[0]), detail, why.length > 1 ? ` and ${why.length - 1} more` : "");
     }
     return el("span", {class: "state"}, swatch(state), word, told.flat());
 }
@@ -224,13 +261,22 @@ function countsOf(items) {
 // Functions that look the same, as one box until it is opened.
 function stack(items, tree) {
     const {label, ids} = items[0].device.glance;
-    const summary = el("span", {class: "label"}, `${items.length} \u00d7 `, name(label), " ", el("code", null, name(ids)));
+    const summary = el(
+        "span",
+        {class: "label"},
+        `${items.length} \u00d7 `,
+        name(label),
+        " ",
+        el("code", null, name(ids)),
+    );
     return stacked(items, tree, [summary, stateLine(items[0].device)]);
 }
 
 function vfStack(pf, tree) {
     const counts = countsOf(pf.vfs);
-    const others = STATES.filter((state) => state !== "free" && counts[state]).map((state) => `, ${counts[state]} ${WORDS[state]}`);
+    const others = STATES.filter((state) => state !== "free" && counts[state]).map(
+        (state) => `, ${counts[state]} ${WORDS[state]}`,
+    );
     const summary = [pips(counts), el("b", null, `${counts.free} free of ${pf.vfs.length}`), " VFs", others.join("")];
     const made = stacked(pf.vfs, tree, summary);
     made.classList.add("vfs");
@@ -241,7 +287,15 @@ function vfStack(pf, tree) {
 function stacked(items, tree, summary) {
     const {state, ids} = items[0].device.glance;
     const count = items.length;
-    return lazily("details", {class: `stack ${state}`, "data-count": count, "data-ids": ids}, el("span", null, summary), () =>
-        el("div", {class: "stacked"}, items.map((item) => twig(item, tree))),
+    return lazily(
+        "details",
+        {class: `stack ${state}`, "data-count": count, "data-ids": ids},
+        el("span", null, summary),
+        () =>
+            el(
+                "div",
+                {class: "stacked"},
+                items.map((item) => twig(item, tree)),
+            ),
     );
 }

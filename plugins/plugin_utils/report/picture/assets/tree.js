@@ -23,9 +23,9 @@ class Item {
     }
 }
 
-// `{nodes: [{node, buses: [{root, children}]}], hidden, groups, badges, short}`. `hidden` are the bridges with no function
-// behind them, `groups` of each IOMMU group its functions, `badges` the letters of groups whose functions hang in several
-// places, `short` says whether all are in PCI domain 0000.
+// `{nodes: [{node, buses: [{root, children}]}], hidden, groups, badges, short}`. `hidden` are the bridges with no
+// function behind them, `groups` of each IOMMU group its functions, `badges` the letters of groups whose functions hang
+// in several places, `short` says whether all are in PCI domain 0000.
 function treeOf(host) {
     const items = new Map(host.devices.map((device) => [device.address, new Item(device)]));
     const roots = [];
@@ -59,7 +59,9 @@ function findPlatform(item, groups, items) {
     const below = [...item.children, ...item.vfs].map((child) => findPlatform(child, groups, items)).every(Boolean);
     const dull = ({device, vfs}) => {
         const {kind, state} = device.glance;
-        return kind === OTHER && (state === "free" || state === "kept") && !vfs.length && !device.children.some(isShown);
+        return (
+            kind === OTHER && (state === "free" || state === "kept") && !vfs.length && !device.children.some(isShown)
+        );
     };
     const mates = item.isFunction && item.group !== null ? groups.get(item.group) : [];
     const own = !item.isFunction || (dull(item) && mates.every((mate) => dull(items.get(mate))));
@@ -68,7 +70,11 @@ function findPlatform(item, groups, items) {
 }
 
 function functionsOf(items) {
-    return items.flatMap((item) => [...(item.isFunction ? [item] : []), ...functionsOf(item.children), ...functionsOf(item.vfs)]);
+    return items.flatMap((item) => [
+        ...(item.isFunction ? [item] : []),
+        ...functionsOf(item.children),
+        ...functionsOf(item.vfs),
+    ]);
 }
 
 // A to Z, then AA and so on.
@@ -138,10 +144,15 @@ function unstacked(part) {
 }
 
 function alike(a, b) {
-    return [a, b].every((item) => item.isFunction && !item.children.length && !item.vfs.length && !item.device.children.some(isShown))
-        && a.device.glance.kind === OTHER
-        && a.device.glance === b.device.glance
-        && ["subsystem_vendor_id", "subsystem_product_id"].every((key) => a.device.is[key] === b.device.is[key]);
+    return (
+        [a, b].every(
+            (item) =>
+                item.isFunction && !item.children.length && !item.vfs.length && !item.device.children.some(isShown),
+        ) &&
+        a.device.glance.kind === OTHER &&
+        a.device.glance === b.device.glance &&
+        ["subsystem_vendor_id", "subsystem_product_id"].every((key) => a.device.is[key] === b.device.is[key])
+    );
 }
 
 // The interfaces, disks and so on that are named in a box.

@@ -3,7 +3,7 @@
 
 "use strict";
 
-// The data of the page, decoded when it is looked at. See picture_data.py for how it is written.
+// The data of the page, decoded when it is looked at. See encode.py for how it is written.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const KINDS = DATA.kinds;

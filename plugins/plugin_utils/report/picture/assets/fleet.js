@@ -21,7 +21,7 @@ function fleetHead() {
 }
 
 function gathered() {
-    return el("span", {class: "quiet"}, "Gathered ", name(DATA.generated), ".");
+    return el("span", {class: "quiet"}, "Report of ", name(DATA.generated), ".");
 }
 
 function fleetPage(query) {
@@ -40,7 +40,11 @@ function withoutFacts(hosts) {
 
 // The controls stay while the answer below them changes, so that who types keeps the focus.
 function filterBar(query) {
-    const nodes = new Set(allRows().flatMap((row) => [...row.nodes.keys()]).filter((node) => node !== "-"));
+    const nodes = new Set(
+        allRows()
+            .flatMap((row) => [...row.nodes.keys()])
+            .filter((node) => node !== "-"),
+    );
     const choices = [
         ["", "all NUMA nodes together"],
         ["one", "any one NUMA node"],
@@ -56,13 +60,30 @@ function filterBar(query) {
     return el(
         "form",
         {role: "search", onsubmit: (event) => event.preventDefault()},
-        field("q", "Find", el("input", {
-            id: "q", type: "search", value: query.q, oninput: on("q"), autocomplete: "off",
-            placeholder: "10de:20b2, A100, host, owner",
-        })),
-        field("free", "free at least", el("input", {
-            id: "free", type: "number", min: "0", value: query.free, oninput: on("free"), placeholder: "0",
-        })),
+        field(
+            "q",
+            "Find",
+            el("input", {
+                id: "q",
+                type: "search",
+                value: query.q,
+                oninput: on("q"),
+                autocomplete: "off",
+                placeholder: "10de:20b2, A100, host, owner",
+            }),
+        ),
+        field(
+            "free",
+            "free at least",
+            el("input", {
+                id: "free",
+                type: "number",
+                min: "0",
+                value: query.free,
+                oninput: on("free"),
+                placeholder: "0",
+            }),
+        ),
         field("node", "on", select),
         el(
             "label",
@@ -98,7 +119,7 @@ function answer(query) {
 }
 
 function summary(query, rows) {
-    const hosts = new Set(rows.map((row) => row.host)).size;
+    const hosts = new Set(rows.filter((row) => row.free(query)).map((row) => row.host)).size;
     const free = rows.reduce((sum, row) => sum + row.free(query), 0);
     const told = `${plural(free, "device")} free on ${plural(hosts, "host")}.`;
     if (rows.length) {
@@ -124,10 +145,14 @@ function kindChips(query, rows) {
         return el(
             "button",
             {
-                type: "button", class: "chip", "data-kind": kind, "aria-pressed": String(pressed),
+                type: "button",
+                class: "chip",
+                "data-kind": kind,
+                "aria-pressed": String(pressed),
                 onclick: () => ask({kind: pressed ? "" : kind}, {replace: true}),
             },
-            el("b", null, kind === OTHER ? "platform" : kind), ` ${free.toLocaleString("en")} free of ${total.toLocaleString("en")}`,
+            el("b", null, kind === OTHER ? "platform" : kind),
+            ` ${free.toLocaleString("en")} free of ${total.toLocaleString("en")}`,
         );
     };
     return el("div", {class: "chips", role: "group", "aria-label": "Kinds"}, shown.map(chip));
@@ -154,7 +179,12 @@ function modelTable(query, rows) {
                 {scope: "row"},
                 el(
                     "button",
-                    {type: "button", class: "plain", "data-model": model.ids, onclick: () => ask({q: query.q === model.ids ? "" : model.ids})},
+                    {
+                        type: "button",
+                        class: "plain",
+                        "data-model": model.ids,
+                        onclick: () => ask({q: query.q === model.ids ? "" : model.ids}),
+                    },
                     name(model.label),
                 ),
                 what(model),
@@ -162,9 +192,15 @@ function modelTable(query, rows) {
             el("td", {class: "count"}, freeOf(free, counts), pips(counts, 8)),
             el("td", {class: "number"}, hosts.toLocaleString("en")),
         );
-    return tableOf(["Model", "Free", "On hosts"].map((text) => [null, text]), order, line, {
-        atOnce: MODELS_AT_ONCE, query,
-    });
+    return tableOf(
+        ["Model", "Free", "On hosts"].map((text) => [null, text]),
+        order,
+        line,
+        {
+            atOnce: MODELS_AT_ONCE,
+            query,
+        },
+    );
 }
 
 function what(model) {
@@ -172,11 +208,22 @@ function what(model) {
 }
 
 function freeOf(free, counts) {
-    return el("span", {class: "free-of"}, el("b", null, free.toLocaleString("en")), ` of ${counts.total.toLocaleString("en")}`);
+    return el(
+        "span",
+        {class: "free-of"},
+        el("b", null, free.toLocaleString("en")),
+        ` of ${counts.total.toLocaleString("en")}`,
+    );
 }
 
 function hostTable(query, rows) {
-    const heads = [["host", "Host"], ["model", "Device"], ["free", "Free"], [null, "Per NUMA node"], [null, "The others"]];
+    const heads = [
+        ["host", "Host"],
+        ["model", "Device"],
+        ["free", "Free"],
+        [null, "Per NUMA node"],
+        [null, "The others"],
+    ];
     return tableOf(heads, rows, (row) => hostLine(query, row), {atOnce: ROWS_AT_ONCE, query, sortable: true});
 }
 
@@ -186,7 +233,11 @@ function hostLine(query, row) {
     return el(
         "tr",
         {class: free ? "" : "none", "data-host": host.reference, "data-ids": model.ids},
-        el("th", {scope: "row"}, el("a", {href: link({host: host.reference, q: model.ids})}, name(host.name))),
+        el(
+            "th",
+            {scope: "row"},
+            el("a", {href: link({...query, host: host.reference, mark: model.ids})}, name(host.name)),
+        ),
         el("td", {class: "model"}, name(model.label), what(model)),
         el("td", {class: "count", "data-free": free, "data-total": counts.total}, freeOf(free, counts), pips(counts)),
         el("td", null, perNode(row)),
@@ -197,7 +248,13 @@ function hostLine(query, row) {
 function perNode(row) {
     const nodes = [...row.nodes].sort(([a], [b]) => NAMES.compare(a, b));
     return nodes.map(([node, counts]) =>
-        el("span", {class: "node"}, node === "-" ? "no node: " : `node ${node}: `, el("b", null, String(counts.free)), ` of ${counts.total}`),
+        el(
+            "span",
+            {class: "node"},
+            node === "-" ? "no node: " : `node ${node}: `,
+            el("b", null, String(counts.free)),
+            ` of ${counts.total}`,
+        ),
     );
 }
 
@@ -207,7 +264,13 @@ function others(row) {
         el("span", {class: "other"}, swatch("held"), name(owner), number > 1 ? ` \u00d7${number}` : null),
     );
     const kept = [...row.reasons].map(([code, number]) =>
-        el("span", {class: "other"}, swatch(code === "set_aside" ? "set_aside" : "kept"), name(code), number > 1 ? ` \u00d7${number}` : null),
+        el(
+            "span",
+            {class: "other"},
+            swatch(code === "set_aside" ? "set_aside" : "kept"),
+            name(code),
+            number > 1 ? ` \u00d7${number}` : null,
+        ),
     );
     const all = [...held, ...kept];
     return all.length > 4 ? [...all.slice(0, 4), `and ${all.length - 4} more`] : all;
@@ -232,7 +295,13 @@ function tableOf(heads, entries, line, {atOnce, query, sortable = false}) {
     });
     more.makeAll = () => go(entries.length);
     go(atOnce);
-    const head = el("tr", null, heads.map(([column, text]) => (sortable && column ? sortHead(column, text, query) : el("th", {scope: "col"}, text))));
+    const head = el(
+        "tr",
+        null,
+        heads.map(([column, text]) =>
+            sortable && column ? sortHead(column, text, query) : el("th", {scope: "col"}, text),
+        ),
+    );
     return el("div", {class: "table"}, el("table", null, el("thead", null, head), body), more);
 }
 
@@ -248,7 +317,11 @@ function sortHead(column, text, query) {
             "button",
             {type: "button", class: "sort", "data-sort": column, onclick: () => ask({sort: next}, {replace: true})},
             text,
-            el("span", {"aria-hidden": "true"}, direction ? (direction === "ascending" ? " \u25b2" : " \u25bc") : " \u25b5"),
+            el(
+                "span",
+                {"aria-hidden": "true"},
+                direction ? (direction === "ascending" ? " \u25b2" : " \u25bc") : " \u25b5",
+            ),
         ),
     );
 }
