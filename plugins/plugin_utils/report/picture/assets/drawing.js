@@ -285,11 +285,12 @@ function vfStack(pf, tree) {
 }
 
 function stacked(items, tree, summary) {
-    const {state, ids} = items[0].device.glance;
-    const count = items.length;
+    const counts = countsOf(items);
+    const state = STATES.find((each) => counts[each]); // one that is free is what a stack is looked at for
+    const {ids} = items[0].device.glance;
     return lazily(
         "details",
-        {class: `stack ${state}`, "data-count": count, "data-ids": ids},
+        {class: `stack ${state}`, "data-count": items.length, "data-ids": ids},
         el("span", null, summary),
         () =>
             el(

@@ -104,7 +104,7 @@ function byNode(roots) {
         buses.set(root, [...(buses.get(root) || []), item]);
     }
     return [...nodes]
-        .sort(([a], [b]) => NAMES.compare(a, b))
+        .sort(([a], [b]) => (a === "-") - (b === "-") || NAMES.compare(a, b))
         .map(([node, buses]) => ({node, buses: [...buses].map(([root, children]) => ({root, children}))}));
 }
 
