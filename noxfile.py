@@ -26,7 +26,10 @@ from tests.gates.venvs import venv
 nox.options.default_venv_backend = "none"
 nox.options.error_on_external_run = False
 
-TESTS = ("lint", "ansible_lint", "units", "sanity", "ansible_units", "docs", "build", "integration", "faults", "lab")
+TESTS = (
+    *("lint", "ansible_lint", "units", "pages", "sanity", "ansible_units", "docs", "build", "integration", "faults"),
+    "lab",
+)
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
 # Rules that know neither a host nor Ansible, and behave alike on every Python on which they run at all.
@@ -123,6 +126,13 @@ def units(session: nox.Session) -> None:
         pytest = [str(tools / "python"), "-m", "pytest", "-o", f"cache_dir={CACHE / 'pytest'}"]
         arguments = session.posargs if names_a_test(session.posargs) else [*UNITS, *session.posargs]
         run_checks(session, tree, [*pytest, *arguments], **ansible_env(tools, tree.parents[2]))
+
+
+@nox.session
+def pages(session: nox.Session) -> None:
+    """The picture in Debian's Chromium; arguments go to pytest."""
+    arguments = session.posargs if names_a_test(session.posargs) else ["tests/pages", *session.posargs]
+    in_lab_environment(session, "pytest", *arguments, environment="pages")
 
 
 @nox.session
@@ -261,8 +271,9 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Speed, as ratios against a peer in the same run: `facts` (lspci), `lab` (a no-op module), `tracker` (Nova)."""
-    in_lab_environment(session, "tests.bench", *(session.posargs or ["facts"]))
+    """Speed, as ratios in the same run: `facts` (lspci), `lab` (a no-op module), `tracker` (Nova); `page` alone."""
+    environment = "pages" if session.posargs[:1] == ["page"] else "ansible"
+    in_lab_environment(session, "tests.bench", *(session.posargs or ["facts"]), environment=environment)
 
 
 @nox.session(name="fresh")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks, as ratios against a peer in the same run: python3 -m tests.bench facts|lab|owners|tracker."""
+"""Benchmarks, as ratios against a peer in the same run: python3 -m tests.bench facts|lab|owners|page|tracker."""
 
 from __future__ import annotations
 
@@ -29,8 +29,16 @@ def main() -> int:
     against_nova = kinds.add_parser("tracker", help="the tracker against OpenStack Nova's")
     against_nova.add_argument("--sizes", type=int, nargs="+", default=(100, 1_000, 10_000), help="numbers of VFs")
     against_nova.add_argument("--ours-alone", type=int, nargs="*", default=(100_000,), help="sizes without Nova")
+    page = kinds.add_parser("page", help="the picture of many hosts: its size, and seconds in Chromium")
+    page.add_argument("--hosts", type=int, default=1_000)
+    page.add_argument("--functions", type=int, default=60)
+    page.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    if arguments.what == "facts":
+    if arguments.what == "page":
+        from . import pictures  # the others need no browser's driver
+
+        pictures.run(arguments.hosts, arguments.functions, arguments.rounds)
+    elif arguments.what == "facts":
         facts.run(arguments.sizes, arguments.rounds)
         tasks.run(arguments.rounds)
     elif arguments.what == "lab":

@@ -1,0 +1,119 @@
+// Copyright (c) 2026, kvm.hostdev contributors
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+"use strict";
+
+// The data of the page, decoded when it is looked at. See encode.py for how it is written.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const KINDS = DATA.kinds;
+const OTHER = KINDS[KINDS.length - 1];
+const STATES = ["free", "held", "kept", "set_aside"];
+const WORDS = {free: "free", held: "held", kept: "kept by the host", set_aside: "set aside"};
+const MEANINGS = {
+    free: "anybody may claim it now",
+    held: "an owner has it by a claim",
+    kept: "it stays with the host, or with a domain that has it by hand",
+    set_aside: "it could not be settled, and is given to nobody until that is mended",
+};
+
+const decoded = new Array(DATA.values.length);
+
+function value(number) {
+    if (number === null) {
+        return null;
+    }
+    if (decoded[number] === undefined) {
+        const raw = DATA.values[number];
+        if (!Array.isArray(raw)) {
+            decoded[number] = raw;
+        } else if (raw[0] === 0) {
+            decoded[number] = raw.slice(1).map(value);
+        } else {
+            const keys = DATA.shapes[raw[0] - 1];
+            decoded[number] = Object.fromEntries(keys.map((key, place) => [key, value(raw[place + 1])]));
+        }
+    }
+    return decoded[number];
+}
+
+// A host as the page knows it. `facts` is null for a host without facts.
+class Host {
+    constructor([name, facts, devices, behind], index) {
+        this.index = index;
+        this.name = name;
+        this.hasFacts = facts !== null;
+        this._facts = facts;
+        this._devices = devices;
+        this._behind = behind;
+    }
+
+    get facts() {
+        return value(this._facts) || {};
+    }
+
+    // What is shown of each PCI function and bridge at a glance.
+    get glances() {
+        return this._devices.map((parts) => value(parts[0]));
+    }
+
+    get devices() {
+        return this._devices.map((parts) => new Device(this, parts));
+    }
+
+    device(address) {
+        return this.devices.find((device) => device.address === address);
+    }
+
+    // The USB and SCSI devices that hang on a function.
+    behind(address) {
+        return this._behind.filter(([above]) => value(above) === address).map(([, device]) => value(device));
+    }
+
+    // For the fragment of the address. A name that no address can carry is told by its place.
+    get reference() {
+        const carried = typeof this.name.isWellFormed !== "function" || this.name.isWellFormed();
+        return carried && !this.name.startsWith("~") ? this.name : `~${this.index}`;
+    }
+}
+
+class Device {
+    constructor(host, parts) {
+        this.host = host;
+        this._parts = parts;
+    }
+
+    get glance() {
+        return value(this._parts[0]);
+    }
+
+    get is() {
+        return value(this._parts[1]);
+    }
+
+    get where() {
+        return value(this._parts[2]);
+    }
+
+    get stands() {
+        return value(this._parts[3]);
+    }
+
+    get rest() {
+        return value(this._parts[4]);
+    }
+
+    get address() {
+        return this.where.address;
+    }
+
+    get children() {
+        return this.rest.children || [];
+    }
+}
+
+const HOSTS = DATA.hosts.map((host, index) => new Host(host, index));
+
+function hostOf(reference) {
+    return HOSTS.find((host) => host.reference === reference);
+}

@@ -1,0 +1,167 @@
+// Copyright (c) 2026, kvm.hostdev contributors
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// All that the facts say of one device, in a dialog.
+
+const SECTIONS = ["What it is", "Where it is", "How it stands", "What else is known"];
+let opener = null;
+
+function openDetails(device) {
+    ask({host: device.host.reference, device: device.address});
+}
+
+function showDetails(device) {
+    const dialog = document.getElementById("details");
+    const {label, state} = device.glance;
+    const close = el(
+        "button",
+        {type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close()},
+        "\u00d7",
+    );
+    dialog.replaceChildren(
+        el(
+            "div",
+            {class: "dialog-head"},
+            el("h2", {id: "details-title"}, name(label), " ", el("code", null, name(device.address))),
+            close,
+        ),
+        el(
+            "div",
+            {class: "dialog-body", tabindex: "0", role: "region", "aria-label": "All fields"},
+            [
+                state
+                    ? el("p", {class: "state"}, swatch(state), stateWords(device))
+                    : el("p", null, "A bridge, which serves the devices behind it."),
+                blockerList(device.stands.blockers || []),
+                behindList(device),
+                [device.is, device.where, device.stands, device.rest].map((part, place) =>
+                    fieldTable(SECTIONS[place], part),
+                ),
+            ].flat(),
+        ),
+    );
+    if (!dialog.open) {
+        opener = boxOf(device.address) || document.activeElement;
+        dialog.showModal();
+    }
+    close.focus();
+}
+
+function boxOf(address) {
+    const wanted = CSS.escape(address);
+    return document.querySelector(`[data-address="${wanted}"], [data-bridge="${wanted}"]`);
+}
+
+function stateWords(device) {
+    const {state, owner} = device.glance;
+    const {ids} = device.glance;
+    if (state === "free") {
+        return [
+            el("b", null, "Free."),
+            " A request claims it by ",
+            el("code", null, `{address: "${device.address}"}`),
+            ", or any like it by ",
+            el("code", null, `{specs: ["${ids}"]}`),
+            ".",
+        ];
+    }
+    return state === "held"
+        ? [el("b", null, "Held"), " by ", name(owner || "?"), "."]
+        : [el("b", null, WORDS[state]), ":"];
+}
+
+function blockerList(blockers) {
+    const line = ({code, address, detail, remedy, override}) =>
+        el(
+            "li",
+            null,
+            el("b", null, name(code)),
+            " ",
+            el("code", null, name(address ?? "")),
+            detail ? [": ", name(detail)] : null,
+            remedy ? el("span", {class: "remedy"}, "What to do: ", name(remedy)) : null,
+            override ? el("span", {class: "remedy"}, "Accepted by ", el("code", null, name(override))) : null,
+        );
+    return blockers.length ? el("ul", {class: "blockers"}, blockers.map(line)) : null;
+}
+
+function behindList(device) {
+    const behind = device.host.behind(device.address);
+    const line = (node) => {
+        const blockers = node.blockers || [];
+        const what = node.product_name || node.model || node.capability;
+        return el(
+            "li",
+            null,
+            swatch(blockers.length ? "kept" : "free"),
+            name(node.name),
+            " ",
+            name(what ?? ""),
+            blockers.length ? [": ", name(blockers[0].detail || blockers[0].code)] : ": nothing of the host uses it",
+        );
+    };
+    return behind.length
+        ? el("div", null, el("h3", null, "USB and SCSI devices behind it"), el("ul", null, behind.map(line)))
+        : null;
+}
+
+function fieldTable(title, fields) {
+    const keys = Object.keys(fields).filter((key) => key !== "blockers");
+    return keys.length
+        ? el(
+              "table",
+              {class: "fields"},
+              el("caption", null, title),
+              el(
+                  "tbody",
+                  null,
+                  keys.map((key) =>
+                      el("tr", null, el("th", {scope: "row"}, name(key)), el("td", null, shown(fields[key], key))),
+                  ),
+              ),
+          )
+        : null;
+}
+
+// A value as people read it: lists in a line, mappings as `key: value`, sizes with their unit.
+function shown(given, key = "") {
+    if (given === null || given === undefined || given === "") {
+        return el("span", {class: "quiet"}, given === "" ? "empty" : "none");
+    }
+    if (Array.isArray(given)) {
+        if (!given.length) {
+            return el("span", {class: "quiet"}, "none");
+        }
+        const nested = given.some((item) => typeof item === "object" && item !== null);
+        return nested
+            ? el(
+                  "ul",
+                  null,
+                  given.map((item) => el("li", null, shown(item))),
+              )
+            : given.flatMap((item, place) => [place ? ", " : "", name(item)]);
+    }
+    if (typeof given === "object") {
+        return Object.entries(given).flatMap(([inner, item], place) =>
+            [place ? "; " : "", name(inner), ": ", shown(item, inner)].flat(),
+        );
+    }
+    return key === "size" && Number.isInteger(given) ? `${size(given)} (${given})` : name(given);
+}
+
+function size(bytes) {
+    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let place = 0;
+    while (bytes >= 1024 && bytes % 1024 === 0 && place < units.length - 1) {
+        bytes /= 1024;
+        place++;
+    }
+    return `${bytes} ${units[place]}`;
+}
+
+document.getElementById("details").addEventListener("close", () => {
+    const back = boxOf(asked().device) || (opener?.isConnected ? opener : null);
+    opener = null;
+    ask({device: ""}, {replace: true});
+    back?.focus();
+});

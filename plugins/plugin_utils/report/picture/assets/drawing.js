@@ -1,0 +1,302 @@
+// Copyright (c) 2026, kvm.hostdev contributors
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// A host, drawn as lstopo draws it: NUMA nodes as boxes, a bridge as a small square with a line to what hangs on it.
+
+function hostHead(host) {
+    const facts = host.facts;
+    const told = [
+        facts.kernel && ["kernel ", name(facts.kernel)],
+        facts.iommu_reason && ["IOMMU ", name(facts.iommu_reason)],
+        facts.libvirt_version
+            ? ["libvirt ", name(facts.libvirt_version)]
+            : facts.libvirt_reason && ["libvirt ", name(facts.libvirt_reason)],
+    ].filter(Boolean);
+    return el(
+        "div",
+        {class: "head"},
+        el("a", {class: "back", href: link({...asked(), host: "", device: "", mark: ""})}, "\u2190 all hosts"),
+        el("h1", null, name(host.name)),
+        el("p", null, told.map((parts) => [...parts, " \u00b7 "]).flat(), gathered()),
+    );
+}
+
+function hostPage(host, query) {
+    if (!host.hasFacts) {
+        return [el("p", {class: "note"}, "There are no facts of this host. Gather them with kvm.hostdev.pci_facts.")];
+    }
+    return [hostModels(host, query), legend(), drawing(host)];
+}
+
+// What the host has, what is free first; pressing one marks it in the drawing.
+function hostModels(host, query) {
+    const rows = rowsOf(host).filter((row) => row.model.kind !== OTHER);
+    rows.sort((a, b) => a.model.rank - b.model.rank || b.counts.free - a.counts.free);
+    const chip = (row) =>
+        el(
+            "button",
+            {
+                type: "button",
+                class: `chip${row.counts.free ? "" : " none"}`,
+                "data-ids": row.model.ids,
+                "aria-pressed": String(query.mark === row.model.ids),
+                onclick: () => mark(asked().mark === row.model.ids ? "" : row.model.ids),
+            },
+            pips(row.counts),
+            name(row.model.label),
+            " ",
+            el("code", null, name(row.model.ids)),
+            " ",
+            el("span", {class: "free-of"}, el("b", null, String(row.counts.free)), ` free of ${row.counts.total}`),
+        );
+    return el("div", {class: "chips", role: "group", "aria-label": "Models on this host"}, rows.map(chip));
+}
+
+// Mark the functions of one model, and bring the first free one into view.
+function mark(ids) {
+    history.replaceState(null, "", link({...asked(), mark: ids}));
+    for (const chip of document.querySelectorAll(".chip[data-ids]")) {
+        chip.setAttribute("aria-pressed", String(chip.dataset.ids === ids));
+    }
+    const boxes = [...document.querySelectorAll(".drawing [data-ids]")];
+    boxes.forEach((box) => box.classList.toggle("marked", ids !== "" && box.dataset.ids === ids));
+    const marked = boxes.filter((box) => box.classList.contains("marked"));
+    (marked.find((box) => box.dataset.state === "free") || marked[0])?.scrollIntoView({
+        block: "center",
+        inline: "nearest",
+    });
+}
+
+function drawing(host) {
+    const tree = treeOf(host);
+    const nodes = tree.nodes.map(({node, buses}) => {
+        const title = node === "-" ? "No NUMA node" : `NUMA node ${node}`;
+        return el(
+            "section",
+            {class: "numa", "data-node": node, "aria-label": title},
+            el("h2", null, title),
+            el(
+                "div",
+                {class: "buses"},
+                buses.map((bus) => rootBus(bus, tree)),
+            ),
+        );
+    });
+    return el(
+        "div",
+        {class: "drawing"},
+        nodes.length ? nodes : el("p", {class: "note"}, "The facts of this host name no PCI device."),
+        tree.hidden.length ? hiddenBridges(tree) : null,
+    );
+}
+
+function hiddenBridges(tree) {
+    const list = tree.hidden.map((device) => el("li", null, square(device, tree, true)));
+    return lazily(
+        "details",
+        {class: "note"},
+        `${plural(tree.hidden.length, "bridge")} with nothing behind, not drawn`,
+        () => el("ul", {class: "bridges"}, list),
+    );
+}
+
+// What is open or closed, and is made when it is first opened.
+function lazily(tag, attributes, summary, make) {
+    const made = el("details", attributes, el("summary", null, summary));
+    made.makeAll = () => {
+        if (made.children.length === 1) {
+            made.append(make());
+        }
+    };
+    made.addEventListener("toggle", made.makeAll);
+    return made;
+}
+
+function rootBus({root, children}, tree) {
+    const shown = tree.short ? root.replace(/^0000:/, "") : root;
+    return el(
+        "div",
+        {class: "root"},
+        el("span", {class: "bridge"}, el("span", {class: "square"}), el("span", {class: "address"}, `PCI ${shown}`)),
+        branches(children, tree),
+    );
+}
+
+function branches(children, tree) {
+    const platform = children.filter((item) => item.isPlatform);
+    const others = children.filter((item) => !item.isPlatform);
+    const parts = arranged(others, tree.groups).map((part) => branch(part, tree));
+    return el("ul", {class: "bus"}, parts, platform.length ? el("li", null, fold(platform, tree)) : null);
+}
+
+// Parts of the platform that hang on one bus, drawn when they are looked at.
+function fold(items, tree) {
+    const functions = functionsOf(items);
+    const {free} = countsOf(functions);
+    const summary = [plural(functions.length, "part"), " of the platform", free ? `, ${free} free` : ""];
+    const drawn = () =>
+        el(
+            "ul",
+            {class: "bus"},
+            arranged(items, tree.groups).map((part) => branch(part, tree)),
+        );
+    return lazily("details", {class: "fold", "data-count": functions.length}, el("span", null, summary), drawn);
+}
+
+function branch({group, entries}, tree) {
+    const drawn = entries.map((entry) => (entry.length > 1 ? stack(entry, tree) : twig(entry[0], tree)));
+    if (group === null) {
+        return el("li", null, drawn);
+    }
+    const badge = tree.badges.get(group);
+    const members = tree.groups.get(group).length;
+    return el(
+        "li",
+        null,
+        el(
+            "div",
+            {class: "group", role: "group", "data-group": group, "aria-label": `IOMMU group ${group}`},
+            el(
+                "span",
+                {class: "group-name"},
+                badge ? el("b", {class: "badge"}, badge) : null,
+                `IOMMU group ${group}${badge ? `, ${members} in several places` : ""}`,
+            ),
+            drawn.map((one) => el("div", {class: "member"}, one)),
+        ),
+    );
+}
+
+// One function or bridge with what hangs on it.
+function twig(item, tree) {
+    const below = item.children.length ? branches(item.children, tree) : null;
+    if (!item.isFunction) {
+        return el("div", {class: "twig"}, square(item.device, tree), below);
+    }
+    const own = [box(item.device, tree), item.vfs.length ? vfStack(item, tree) : null];
+    return el("div", {class: "twig"}, el("div", {class: "own"}, own), below);
+}
+
+function addressIn(tree, address) {
+    return tree.short ? address.replace(/^0000:/, "") : address;
+}
+
+function square(device, tree, full = false) {
+    const {label} = device.glance;
+    return el(
+        "button",
+        {
+            type: "button",
+            class: "bridge",
+            "data-bridge": device.address,
+            "aria-haspopup": "dialog",
+            title: label,
+            onclick: () => openDetails(device),
+        },
+        el("span", {class: "square", "aria-hidden": "true"}),
+        el("span", {class: "address"}, el("span", {class: "hidden"}, "Bridge "), name(addressIn(tree, device.address))),
+        full ? [" ", name(label)] : null,
+    );
+}
+
+function box(device, tree) {
+    const {glance} = device;
+    const carried = device.children.filter(isShown);
+    return el(
+        "button",
+        {
+            type: "button",
+            class: `box ${glance.state}`,
+            "data-address": device.address,
+            "data-state": glance.state,
+            "data-ids": glance.ids,
+            "aria-haspopup": "dialog",
+            onclick: () => openDetails(device),
+        },
+        el("span", {class: "label"}, name(glance.label)),
+        el(
+            "span",
+            {class: "meta"},
+            el("code", null, name(addressIn(tree, device.address))),
+            " ",
+            el("code", null, name(glance.ids)),
+            groupIn(device, tree),
+        ),
+        carried.length ? el("span", {class: "carried"}, carried.map((child) => [name(child.name), " "]).flat()) : null,
+        stateLine(device),
+    );
+}
+
+function groupIn(device, tree) {
+    const group = device.where.iommu_group;
+    const badge = tree.badges.get(group);
+    if (group === null || group === undefined) {
+        return " no group";
+    }
+    return el("span", {class: "in-group"}, ` group ${group}`, badge ? [" ", el("b", {class: "badge"}, badge)] : null);
+}
+
+// The state in words: held by whom, kept for which reason.
+function stateLine(device) {
+    const {state, owner, why} = device.glance;
+    const blockers = device.stands.blockers || [];
+    const word = el("b", null, state === "kept" ? "kept" : WORDS[state]);
+    const told = [];
+    if (state === "held") {
+        told.push(" by ", name(owner || "?"));
+    } else if (state !== "free") {
+        const first = blockers.find((blocker) => blocker.code === why[0]);
+        const detail = first?.detail && !why[0].startsWith("group_") ? [" (", name(first.detail), ")"] : "";
+        told.push(": ", name(why[0]), detail, why.length > 1 ? ` and ${why.length - 1} more` : "");
+    }
+    return el("span", {class: "state"}, swatch(state), word, told.flat());
+}
+
+function countsOf(items) {
+    const counts = emptyCounts();
+    items.forEach((item) => counts[item.device.glance.state]++);
+    return counts;
+}
+
+// Functions that look the same, as one box until it is opened.
+function stack(items, tree) {
+    const {label, ids} = items[0].device.glance;
+    const summary = el(
+        "span",
+        {class: "label"},
+        `${items.length} \u00d7 `,
+        name(label),
+        " ",
+        el("code", null, name(ids)),
+    );
+    return stacked(items, tree, [summary, stateLine(items[0].device)]);
+}
+
+function vfStack(pf, tree) {
+    const counts = countsOf(pf.vfs);
+    const others = STATES.filter((state) => state !== "free" && counts[state]).map(
+        (state) => `, ${counts[state]} ${WORDS[state]}`,
+    );
+    const summary = [pips(counts), el("b", null, `${counts.free} free of ${pf.vfs.length}`), " VFs", others.join("")];
+    const made = stacked(pf.vfs, tree, summary);
+    made.classList.add("vfs");
+    made.dataset.pf = pf.device.address;
+    return made;
+}
+
+function stacked(items, tree, summary) {
+    const counts = countsOf(items);
+    const state = STATES.find((each) => counts[each]); // one that is free is what a stack is looked at for
+    const {ids} = items[0].device.glance;
+    return lazily(
+        "details",
+        {class: `stack ${state}`, "data-count": items.length, "data-ids": ids},
+        el("span", null, summary),
+        () =>
+            el(
+                "div",
+                {class: "stacked"},
+                items.map((item) => twig(item, tree)),
+            ),
+    );
+}
