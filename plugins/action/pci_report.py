@@ -21,6 +21,7 @@ from ..plugin_utils.report.table import table
 
 _OPTIONS: dict[str, dict[str, str]] = {
     "hosts": {"type": "list", "elements": "str"},
+    "note": {"type": "str"},
     **{form: {"type": "path"} for form in FORMATS},
 }
 
@@ -38,18 +39,19 @@ class ActionModule(ActionBase):
         if paths or options["hosts"] is not None:
             result.update(self._many(variables, options["hosts"], paths))
         else:
-            result.update(self._one(variables))
+            result.update(self._one(variables, options["note"]))
         if not self._task.no_log and _for_people():
             Display().display("\n".join(result["lines"]))
             result["_ansible_verbose_override"] = True  # or -v shows the lines once more, as one long line
         return result
 
-    def _one(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def _one(self, variables: t.Mapping[str, t.Any], note: str | None) -> dict[str, t.Any]:
         """The table of the task's own host."""
         host, facts = variables["inventory_hostname"], facts_of(variables)
         if facts is None:
             raise AnsibleActionFail(f"{host}: {NO_FACTS}")
-        return {"changed": False, "msg": summary(facts), "lines": table(host, facts), "files": [], "without_facts": []}
+        lines = table(host, facts, note or "")
+        return {"changed": False, "msg": summary(facts), "lines": lines, "files": [], "without_facts": []}
 
     def _many(
         self, variables: t.Mapping[str, t.Any], names: t.Sequence[str] | None, paths: t.Mapping[str, str]
@@ -69,7 +71,8 @@ class ActionModule(ActionBase):
         except SaveError as error:
             raise AnsibleActionFail(str(error)) from error
         changed = [file for file in files if file.changed]
-        told = f"; written: {', '.join(file.path for file in changed)}" if changed else ""
+        verb = "to be written" if self._task.check_mode else "written"
+        told = f"; {verb}: {', '.join(file.path for file in changed)}" if changed else ""
         result: dict[str, t.Any] = {
             "changed": bool(changed),
             "msg": overview_summary(hosts) + told,

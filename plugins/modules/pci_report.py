@@ -39,6 +39,9 @@ options:
         is a name that the inventory does not have.
     type: list
     elements: str
+  note:
+    description: What the head of a host's table says besides, such as that the facts are earlier ones.
+    type: str
   html:
     description:
       - Writes a page for browsers to this path of the controller. It needs no other file and no network.
@@ -99,7 +102,7 @@ lines:
   elements: str
   sample:
     - "kvm1: 3 of 12 functions free; 2 held; drift 0"
-    - "  kernel 6.12.48+deb13-amd64; IOMMU on: dmar0; libvirt 11.3.0 (QEMU 10.0.3); 1 claims"
+    - "  kernel 6.12.48+deb13-amd64; IOMMU on: dmar0; libvirt 11.3.0 (QEMU 10.0.3); 1 claim"
 files:
   description: The files that were asked for, whether they changed or not.
   returned: always

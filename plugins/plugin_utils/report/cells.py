@@ -82,8 +82,9 @@ def at_most(lines: list[str], count: int) -> list[str]:
 def wrap_items(items: t.Sequence[str], first: str, hang: int | None = None) -> list[str]:
     """Plain items with commas between, broken into lines between items only; otherwise as `wrap`."""
     lines, line = [], first
+    room = WIDTH - max(width(first), hang or 0) - 1
     for number, item in enumerate(items):
-        text = item + ("," if number < len(items) - 1 else "")
+        text = (_cut(item, room) if width(item) > room else item) + ("," if number < len(items) - 1 else "")
         if line.strip() and number and width(line) + width(text) > WIDTH:
             lines.append(line.rstrip())
             line = " " * (width(first) if hang is None else hang)

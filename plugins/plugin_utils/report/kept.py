@@ -34,7 +34,9 @@ def reasons(device: Device) -> tuple[Reason, ...]:
         return tuple(found)
     status = device.get("status")
     if status == "needs_cleaning":
-        return (Reason(status, "it was given back after one-time use", "clean it as the guide on reboots says"),)
+        detail = "given back after one-time use"
+        remedy = f"clean it, then release it: `addresses: [{device['address']}], cleaned: true`"
+        return (Reason(status, detail, remedy),)
     return (Reason(str(status or "not claimable"), "", ""),)
 
 
@@ -47,21 +49,34 @@ def _reason(blocker: t.Mapping[str, t.Any]) -> Reason:
 
 
 def kept_lines(devices: t.Sequence[Device], columns: int) -> list[str]:
-    """The section; `columns` is the width of an address."""
+    """The section; `columns` is the width of an address. What is true of all of them is said once at its beginning."""
+    kept = {device["address"]: reasons(device) for device in devices if state(device) == KEPT}
+    if not kept:
+        return []
+    common = [reason for reason in next(iter(kept.values())) if all(reason in why for why in kept.values())]
+    if len(kept) == 1:
+        common = []
     together: dict[tuple[Reason, ...], list[Device]] = {}
     for device in devices:
-        if state(device) == KEPT:
-            together.setdefault(reasons(device), []).append(device)
-    if not together:
-        return []
-    lines = [f"STAYS WITH THE HOST  {sum(map(len, together.values()))} functions, with the reason and what to do"]
+        if device["address"] in kept:
+            why = tuple(reason for reason in kept[device["address"]] if reason not in common)
+            together.setdefault(why, []).append(device)
+    title = "1 function, with" if len(kept) == 1 else f"{len(kept)} functions, each with"
+    lines = [f"STAYS WITH THE HOST  {title} the reason and what to do"]
+    if common:
+        lines += ["  all of them", *_told(common)]
     for why, which in sorted(together.items(), key=lambda item: (_rank(item[1]), item[1][0]["address"])):
-        lines += _which(which, columns)
-        for reason in why:
-            detail = f": {reason.detail}" if reason.detail else ""
-            lines += wrap(plain(f"{reason.code}{detail}"), _INDENT, len(_INDENT) + 3)
-            if reason.remedy:
-                lines += wrap(plain(reason.remedy), f"{_INDENT}-> ")
+        lines += [*_which(which, columns), *_told(why)]
+    return lines
+
+
+def _told(why: t.Iterable[Reason]) -> list[str]:
+    lines = []
+    for reason in why:
+        detail = f": {reason.detail}" if reason.detail else ""
+        lines += wrap(plain(f"{reason.code}{detail}"), _INDENT, len(_INDENT) + 3)
+        if reason.remedy:
+            lines += wrap(plain(reason.remedy), f"{_INDENT}-> ")
     return lines
 
 

@@ -45,8 +45,7 @@ def overview_summary(hosts: Hosts) -> str:
         sums.add(totals(facts))
     missing = [name for name in hosts if name not in gathered]
     without = f"; no facts of {len(missing)}: {few(missing)}" if missing else ""
-    counted = "1 host" if len(hosts) == 1 else f"{len(hosts)} hosts"
-    return one_line(f"{counted}: {sums.told(_free_on_hosts(gathered))}{without}")
+    return one_line(f"{_hosts(len(hosts))}: {sums.told(_free_on_hosts(gathered))}{without}")
 
 
 def _free_on_hosts(gathered: t.Mapping[str, Facts]) -> str:
@@ -60,6 +59,10 @@ def _free_on_hosts(gathered: t.Mapping[str, Facts]) -> str:
                 free[model.ids] = free.get(model.ids, 0) + len(model.free)
                 on.setdefault(model.ids, set()).add(host)
                 names.setdefault(model.ids, short_name(model.sample))
-    told = [f"{free[ids]} x {ids}{' ' if names[ids] else ''}{names[ids]} on {len(on[ids])}" for ids in free]
+    told = [f"{free[ids]} x {ids}{' ' if names[ids] else ''}{names[ids]} ({_hosts(len(on[ids]))})" for ids in free]
     more = f", and {len(told) - _MODELS} models more" if len(told) > _MODELS else ""
     return ", ".join(told[:_MODELS]) + more
+
+
+def _hosts(number: int) -> str:
+    return "1 host" if number == 1 else f"{number} hosts"

@@ -8,20 +8,20 @@ from __future__ import annotations
 import typing as t
 
 from .carried import carried, driver, interfaces
-from .cells import WIDTH, at_most, fit, plain, row, some, wrap, wrap_items
+from .cells import WIDTH, at_most, fit, plain, row, some, width, wrap, wrap_items
 from .kept import kept_lines
 from .kinds import OTHER
-from .models import Facts, Model, functions, model_kind, models, totals
+from .models import Facts, Model, functions, model_kind, models, short_name, totals
 from .states import ASIDE, FREE, HELD, KEPT, STATES, Device, ids, label, state
 
 
-def table(host: str, facts: Facts) -> list[str]:
-    """The lines of a host's table."""
+def table(host: str, facts: Facts, note: str = "") -> list[str]:
+    """The lines of a host's table; `note` stands in its head."""
     devices = functions(facts)
     known = {device["address"]: device for device in devices}
     columns = max([12, *(len(address) for address in known)])
     sections = [
-        _head(host, facts),
+        _head(host, facts, note),
         _free(devices, known),
         _held(facts, known, columns),
         _drift(facts),
@@ -35,17 +35,19 @@ def table(host: str, facts: Facts) -> list[str]:
     return lines
 
 
-def _head(host: str, facts: Facts) -> list[str]:
-    """Host, numbers, kernel, IOMMU, libvirt, claims."""
+def _head(host: str, facts: Facts, note: str) -> list[str]:
+    """Host, numbers and note; kernel, IOMMU, libvirt, claims."""
     there = facts.get("host") or {}
     versions = f"libvirt {there.get('libvirt_version')}" if there.get("libvirt") else "no libvirt"
     if there.get("hypervisor"):
         versions += f" ({there['hypervisor']} {there.get('hypervisor_version', '')}".rstrip() + ")"
     if there.get("libvirt_reason"):
         versions += f" ({there['libvirt_reason']})"
-    claims = f"{len(facts.get('claims') or ())} claims"
+    number = len(facts.get("claims") or ())
+    claims = "1 claim" if number == 1 else f"{number} claims"
     parts = [f"kernel {there.get('kernel')}", f"IOMMU {there.get('iommu_reason')}", versions] if there else []
-    return [*wrap(plain(f"{host}: {totals(facts).told()}"), ""), *wrap(plain("; ".join([*parts, claims])), "  ")]
+    told = f"{host}: {totals(facts).told()}" + (f"; {note}" if note else "")
+    return [*wrap(plain(told), ""), *wrap(plain("; ".join([*parts, claims])), "  ")]
 
 
 _FREE_AT = 74
@@ -78,13 +80,13 @@ def _free_model(model: Model, kind: str, known: t.Mapping[str, Device]) -> list[
     """A line for each NUMA node; count and name stand on the first."""
     name = label(model.sample)
     if model.pf is not None:
-        name = f"{_pf_name(model.pf, known)}: {name}"
+        name = f"{_pf_name(model.pf, known)}: {short_name(model.sample) or name}"
     start = "  " + row((kind, 11), (f"{len(model.free)} of {len(model.members)}", 10), (model.ids, 9), (name, 34))
     lines = []
     for number, free in model.free_by_node().items():
         where = row(("-" if number is None else number, -4), (len(free), -3))
         line = f"{fit(start, _FREE_AT)}{where}  "
-        lines.append(line + some([_place(device) for device in free], WIDTH - len(line)))
+        lines.append(line + some([_place(device) for device in free], WIDTH - width(line)))
         start = ""
     return lines
 
