@@ -65,7 +65,9 @@ class ActionModule(ActionBase):
         hosts = facts_of_hosts(hostvars, wanted)
         missing = [name for name, facts in hosts.items() if facts is None]
         if len(missing) == len(hosts):
-            raise AnsibleActionFail(f"hosts: of {len(hosts)} hosts none has facts: gather them with kvm.hostdev.pci_facts")
+            raise AnsibleActionFail(
+                f"hosts: of {len(hosts)} hosts none has facts: gather them with kvm.hostdev.pci_facts"
+            )
         try:
             files = save(paths, hosts, check_mode=self._task.check_mode)
         except SaveError as error:

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Shows the facts that M(kvm.hostdev.pci_facts) gathered as a table, right under the task and at most 120 columns
     wide. What is free to claim comes first, counted by model and NUMA node.
-  - With O(hosts), O(html), O(json) or O(csv) it is about many hosts. It then shows one line for each of them, and writes
+  - With O(hosts), O(html), O(json) or O(csv) it is about many hosts. It then shows a line for each of them, and writes
     the files on the controller. Let such a task run once.
   - Connects to no host. Facts of this run and cached ones will do, those of hosts that are down as well.
 extends_documentation_fragment:
@@ -54,8 +54,8 @@ options:
     type: path
   csv:
     description:
-      - Writes a table for spreadsheets to this path, with a row for each PCI function that is no bridge. Its columns are
-        in R(the guide, ansible_collections.kvm.hostdev.docsite.guide_report.csv).
+      - Writes a table for spreadsheets to this path, with a row for each PCI function that is no bridge. Its columns
+        are in R(the guide, ansible_collections.kvm.hostdev.docsite.guide_report.csv).
     type: path
 notes:
   - The table is printed where Ansible's callback C(default) prints the results, or one that is made of it, such as

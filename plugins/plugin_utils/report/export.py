@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The facts of hosts as JSON and CSV for other programs: documented in the guide on the report, and kept as they are."""
+"""The facts of hosts as JSON and CSV for other programs, in a shape that the guide on the report documents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import csv
 import io
 import json
 import typing as t
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import one_line
 
 from .carried import disks, interfaces
 from .kept import reasons
@@ -41,7 +43,8 @@ COLUMNS = (
 )
 """Of the CSV, and with the host left out the keys of a device in the JSON."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones are the same to a spreadsheet of East Asia (OWASP, CSV Injection).
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def json_text(hosts: Hosts) -> str:
@@ -51,7 +54,7 @@ def json_text(hosts: Hosts) -> str:
 
 
 def csv_text(hosts: Hosts) -> str:
-    """A row for each function, of a host without facts one that says so as its state.
+    """A row for each function, of a host without facts one that says so as its state; each is one line.
 
     A cell that a spreadsheet would take for a formula has an apostrophe before it.
     """
@@ -142,4 +145,7 @@ def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]
 def _cell(value: t.Any) -> t.Any:
     if isinstance(value, list):
         value = "; ".join(map(str, value))
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stays with the host: functions that do so for the same reasons together, the reasons once with their remedies."""
+"""What stays with the host: functions that do so for the same reasons together, with these and their remedies."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ class Reason(t.NamedTuple):
 
 def reasons(device: Device) -> tuple[Reason, ...]:
     """Its reasons, its own before those of its group; all group mates that only had to come along are one."""
-    blockers = sorted(device.get("blockers") or (), key=lambda blocker: _OF_GROUP.index(blocker["code"]) if blocker["code"] in _OF_GROUP else -1)
+    blockers = sorted(
+        device.get("blockers") or (),
+        key=lambda blocker: _OF_GROUP.index(blocker["code"]) if blocker["code"] in _OF_GROUP else -1,
+    )
     found = dict.fromkeys(map(_reason, blockers))
     if found:
         return tuple(found)
     status = device.get("status")
     if status == "needs_cleaning":
         detail = "given back after one-time use"
-        remedy = f"clean it, then release it: `addresses: [{device['address']}], cleaned: true`"
+        release = f"`addresses: [{device['address']}], cleaned: true`"
+        remedy = f"clean it, then run `kvm.hostdev.pci_passthrough_release` with {release}"
         return (Reason(status, detail, remedy),)
     return (Reason(str(status or "not claimable"), "", ""),)
 

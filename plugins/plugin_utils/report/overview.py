@@ -10,8 +10,8 @@ import typing as t
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few, one_line
 
 from .cells import WIDTH, plain, row, width
-from .models import Facts, Totals, free_told, functions, models, short_name, totals
 from .kinds import OTHER
+from .models import Facts, Totals, free_told, functions, models, short_name, totals
 
 Hosts = t.Mapping[str, "Facts | None"]
 """Facts by name of the host, None for a host without."""

@@ -186,4 +186,8 @@ def _vfs(devices: t.Sequence[Device], columns: int) -> list[str]:
         lines.append("  " + row(*cells, (f"{made}; up to {possible}", 50)))
     if not lines:
         return []
-    return ["VIRTUAL FUNCTIONS", "  " + row(("PF", columns), ("INTERFACE", 15), ("IDS", 9), ("DRIVER", 14), ("VFS", 50)), *lines]
+    return [
+        "VIRTUAL FUNCTIONS",
+        "  " + row(("PF", columns), ("INTERFACE", 15), ("IDS", 9), ("DRIVER", 14), ("VFS", 50)),
+        *lines,
+    ]

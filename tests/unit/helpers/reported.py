@@ -22,8 +22,18 @@ REPORTS = DATA / "report"
 
 
 def facts_of(host: str) -> dict[str, t.Any]:
-    """Made-up facts: of `gpu-host` a server with GPUs, VFs and hostile names, of `odd-host` what is seldom or missing."""
+    """Made-up facts: of `gpu-host` with GPUs, VFs and hostile names, of `odd-host` what is seldom or missing."""
     facts: dict[str, t.Any] = json.loads((REPORTS / f"{host}.json").read_text(encoding="utf-8"))
+    return facts
+
+
+def facts_in_guide() -> dict[str, t.Any]:
+    """Those of the sample in the guide: of `gpu-host`, with harmless names."""
+    facts = facts_of("gpu-host")
+    for device in facts["devices"]:
+        if device["product_id"] == "1487":
+            device["product_name"] = "Starship/Matisse HD Audio Controller"
+    next(claim for claim in facts["claims"] if claim["owner"]["id"].endswith("2"))["owner"]["label"] = "db1"
     return facts
 
 

@@ -6,13 +6,24 @@
 from __future__ import annotations
 
 import copy
+import re
+import textwrap
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.cells import WIDTH, width
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.models import summary
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.overview import overview
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.table import table
-from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import REPORTS, facts_of, recorded_facts
+from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import (
+    REPORTS,
+    facts_in_guide,
+    facts_of,
+    recorded_facts,
+)
+
+GUIDE = Path(__file__).resolve().parents[5] / "docs/docsite/rst/guide_report.rst"
 
 
 @pytest.mark.parametrize("host", ["gpu-host", "odd-host"])
@@ -24,6 +35,17 @@ def test_a_host_is_shown_as_it_was_looked_at(host):
 def test_a_recorded_host_is_shown_as_it_was_looked_at(host, tmp_path):
     lines = table(host, recorded_facts(host, tmp_path))
     assert lines == (REPORTS / f"{host}.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_guide_shows_what_is_shown():
+    shown = [
+        table("kvm1", facts_in_guide()),
+        overview({"kvm1": facts_in_guide(), "kvm2": facts_of("odd-host"), "kvm3": None}),
+    ]
+    blocks = re.findall(
+        r"^\.\. code-block:: text\n\n((?: {3}.*\n|\n)+)", GUIDE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [textwrap.dedent(block).strip().splitlines() for block in blocks] == shown
 
 
 def test_no_line_is_wider_than_a_terminal():
