@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
 from ansible.plugins.callback import CallbackBase
 
@@ -22,12 +23,12 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "pci_report_document"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self._results = []
+        self._results: list[t.Any] = []
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: t.Any) -> None:
         self._results.append(json.loads(self._dump_results(result._result)))
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
         self._display.display(json.dumps(self._results))
