@@ -62,14 +62,37 @@ def wrap(text: str, first: str = "", hang: int | None = None) -> list[str]:
     return [*lines, line.rstrip()]
 
 
+def several(texts: t.Sequence[str], columns: int, lines: int) -> list[str]:
+    """Texts on at most so many lines, of which the last says how many more there are."""
+    shown = []
+    while len(shown) < lines - 1 and texts:
+        number = _fitting(texts, columns)
+        shown.append(some(texts[:number], columns))
+        texts = texts[number:]
+    return [*shown, some(texts, columns)] if texts else shown
+
+
 def some(texts: t.Sequence[str], columns: int) -> str:
-    """As many of the texts as fit, the first at least, then how many more there are."""
-    for shown in range(len(texts), 0, -1):
-        more = f" +{len(texts) - shown} more" if shown < len(texts) else ""
-        line = " ".join(texts[:shown]) + more
-        if width(line) <= columns:
-            return line
-    return fit(texts[0], columns).rstrip() if texts else ""
+    """As many of the texts as fit on a line, at least a part of the first, then how many more there are."""
+    number = _fitting(texts, columns)
+    while number:
+        more = f" +{len(texts) - number} more" if number < len(texts) else ""
+        line = " ".join(texts[:number])
+        room = columns - width(more)
+        if number == 1 or width(line) <= room:
+            return fit(line, min(room, width(line))) + more
+        number -= 1
+    return ""
+
+
+def _fitting(texts: t.Sequence[str], columns: int) -> int:
+    """How many of the texts fit on a line, with spaces between; at least one."""
+    room = columns + 1
+    for number, text in enumerate(texts):
+        room -= width(text) + 1
+        if room < 0:
+            return max(number, 1)
+    return len(texts)
 
 
 def at_most(lines: list[str], count: int) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .carried import carried, driver, interfaces
-from .cells import WIDTH, at_most, fit, plain, row, some, width, wrap, wrap_items
+from .cells import WIDTH, at_most, fit, plain, row, several, width, wrap, wrap_items
 from .kept import kept_lines
 from .kinds import OTHER
 from .models import Facts, Model, functions, model_kind, models, short_name, totals
@@ -52,6 +52,8 @@ def _head(host: str, facts: Facts, note: str) -> list[str]:
 
 _FREE_AT = 74
 """Where the NUMA node of what is free stands."""
+_LINES = {"GPU": 4, "accelerator": 4}
+"""How many lines addresses on one node may have; with one the first are there, and how many more."""
 
 
 def _free(devices: t.Sequence[Device], known: t.Mapping[str, Device]) -> list[str]:
@@ -86,7 +88,8 @@ def _free_model(model: Model, kind: str, known: t.Mapping[str, Device]) -> list[
     for number, free in model.free_by_node().items():
         where = row(("-" if number is None else number, -4), (len(free), -3))
         line = f"{fit(start, _FREE_AT)}{where}  "
-        lines.append(line + some([_place(device) for device in free], WIDTH - width(line)))
+        places = several([_place(device) for device in free], WIDTH - width(line), _LINES.get(model.kind, 1))
+        lines += [line + places[0], *(" " * width(line) + more for more in places[1:])]
         start = ""
     return lines
 
