@@ -13,11 +13,11 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import callback_loader
 from ansible.utils.display import Display
 
+from ..plugin_utils.report.documents.saving import FORMATS, SaveError, save
 from ..plugin_utils.report.facts_of_hosts import facts_of, facts_of_hosts
 from ..plugin_utils.report.models import summary
-from ..plugin_utils.report.overview import NO_FACTS, overview, overview_summary
-from ..plugin_utils.report.saving import FORMATS, SaveError, save
-from ..plugin_utils.report.table import table
+from ..plugin_utils.report.terminal.overview import NO_FACTS, overview, overview_summary
+from ..plugin_utils.report.terminal.table import table
 
 _OPTIONS: dict[str, dict[str, str]] = {
     "hosts": {"type": "list", "elements": "str"},

@@ -16,6 +16,8 @@ from .states import ASIDE, FREE, HELD, Device, ids, is_function, state
 
 Facts = t.Mapping[str, t.Any]
 """`ansible_facts.hostdev` of one host, see RETURN of the module pci_facts. Parts may be missing."""
+Hosts = t.Mapping[str, "Facts | None"]
+"""Facts by name of the host, None for a host without."""
 
 
 def functions(facts: Facts) -> list[Device]:

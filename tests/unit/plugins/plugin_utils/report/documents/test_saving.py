@@ -11,8 +11,8 @@ import types
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.report import files, saving
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.saving import SaveError, save
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.documents import files, saving
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.documents.saving import SaveError, save
 from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import facts_of
 
 HOSTS = {"kvm1": facts_of("odd-host")}
@@ -24,7 +24,7 @@ def clock(monkeypatch):
     """The time that it is, in seconds; the page's maker writes it and the hosts."""
     page = types.ModuleType("page")
     page.page = lambda hosts, *, generated: f"{generated}: {sum(len(facts['devices']) for facts in hosts.values())}\n"
-    monkeypatch.setitem(sys.modules, f"{saving.__package__}.page", page)
+    monkeypatch.setitem(sys.modules, f"{saving.__package__.rpartition('.')[0]}.page", page)
     now = [1_000_000_000.5]
     monkeypatch.setattr(saving.time, "time", lambda: now[0])
     return now

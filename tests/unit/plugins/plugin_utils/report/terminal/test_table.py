@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.cells import WIDTH, width
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.models import summary
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.overview import overview
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.table import table
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.cells import WIDTH, width
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.overview import overview
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.table import table
 from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import (
     REPORTS,
     facts_in_guide,
@@ -23,7 +23,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import (
     recorded_facts,
 )
 
-GUIDE = Path(__file__).resolve().parents[5] / "docs/docsite/rst/guide_report.rst"
+GUIDE = Path(__file__).resolve().parents[6] / "docs/docsite/rst/guide_report.rst"
 
 
 @pytest.mark.parametrize("host", ["gpu-host", "odd-host"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.report import cells
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal import cells
 
 
 @pytest.mark.parametrize(

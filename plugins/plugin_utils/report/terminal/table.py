@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .carried import carried, driver, interfaces
+from ..carried import carried, driver, interfaces
+from ..kinds import OTHER
+from ..models import Facts, Model, functions, model_kind, models, short_name, totals
+from ..states import ASIDE, FREE, HELD, KEPT, STATES, Device, ids, label, state
 from .cells import WIDTH, at_most, fit, plain, row, several, width, wrap, wrap_items
 from .kept import kept_lines
-from .kinds import OTHER
-from .models import Facts, Model, functions, model_kind, models, short_name, totals
-from .states import ASIDE, FREE, HELD, KEPT, STATES, Device, ids, label, state
 
 
 def table(host: str, facts: Facts, note: str = "") -> list[str]:
@@ -175,10 +175,12 @@ def _member(device: Device) -> str:
 
 def _vfs(devices: t.Sequence[Device], columns: int) -> list[str]:
     """The PFs with their VFs in numbers."""
+    vfs: dict[str | None, list[Device]] = {}
+    for device in devices:
+        vfs.setdefault(device.get("physical_function"), []).append(device)
     lines = []
     for pf in devices:
-        possible = pf.get("total_vfs") or 0
-        own = [device for device in devices if device.get("physical_function") == pf["address"]]
+        possible, own = pf.get("total_vfs") or 0, vfs.get(pf["address"], [])
         if not own and not possible:
             continue
         states = [state(device) for device in own]

@@ -7,49 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from .carried import carried, driver
+from ..carried import carried, driver
+from ..kinds import KINDS, OTHER
+from ..models import Model, model_kind, models
+from ..reasons import Reason, reasons
+from ..states import KEPT, Device, ids, label, state
 from .cells import WIDTH, at_most, fit, plain, row, some, wrap, wrap_items
-from .kinds import KINDS, OTHER
-from .models import Model, model_kind, models
-from .states import KEPT, Device, ids, label, state
 
 _SINGLY = 4
-_OF_GROUP = ("group_blocked", "group_incomplete")
 _INDENT = " " * 6
-
-
-class Reason(t.NamedTuple):
-    """Why a function stays, and the step that leads on from there."""
-
-    code: str
-    detail: str
-    remedy: str
-
-
-def reasons(device: Device) -> tuple[Reason, ...]:
-    """Its reasons, its own before those of its group; all group mates that only had to come along are one."""
-    blockers = sorted(
-        device.get("blockers") or (),
-        key=lambda blocker: _OF_GROUP.index(blocker["code"]) if blocker["code"] in _OF_GROUP else -1,
-    )
-    found = dict.fromkeys(map(_reason, blockers))
-    if found:
-        return tuple(found)
-    status = device.get("status")
-    if status == "needs_cleaning":
-        detail = "given back after one-time use"
-        release = f"`addresses: [{device['address']}], cleaned: true`"
-        remedy = f"clean it, then run `kvm.hostdev.pci_passthrough_release` with {release}"
-        return (Reason(status, detail, remedy),)
-    return (Reason(str(status or "not claimable"), "", ""),)
-
-
-def _reason(blocker: t.Mapping[str, t.Any]) -> Reason:
-    code, remedy = str(blocker["code"]), str(blocker.get("remedy") or "")
-    if code == "group_incomplete":
-        detail = "its IOMMU group leaves the host as a whole, see the groups below"
-        return Reason(code, detail, "set `group_members: claim`; or put the card into a slot with a group of its own")
-    return Reason(code, str(blocker.get("detail") or ""), remedy)
 
 
 def kept_lines(devices: t.Sequence[Device], columns: int) -> list[str]:

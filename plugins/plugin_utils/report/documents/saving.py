@@ -12,7 +12,7 @@ from . import files
 from .export import csv_text, json_text
 
 if t.TYPE_CHECKING:
-    from .overview import Hosts
+    from ..models import Hosts
 
 FORMATS = ("html", "json", "csv")
 
@@ -36,7 +36,7 @@ def save(paths: t.Mapping[str, str], hosts: Hosts, *, check_mode: bool) -> list[
 
 def _page(path: str, hosts: Hosts, check_mode: bool) -> files.Written:
     """The page says when it was made. One that says nothing else than the file has is not written again."""
-    from .page import page
+    from ..page import page
 
     before = files.written_at(path)
     if before is not None:

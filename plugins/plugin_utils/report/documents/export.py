@@ -12,11 +12,10 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import one_line
 
-from .carried import disks, interfaces
-from .kept import reasons
-from .models import Facts, Model, functions, model_kind, models, node, totals
-from .overview import Hosts
-from .states import FREE, Device, ids, label, state
+from ..carried import disks, interfaces
+from ..models import Facts, Hosts, Model, functions, model_kind, models, node, totals
+from ..reasons import reasons
+from ..states import FREE, Device, ids, label, state
 
 SCHEMA = 1
 """Of the JSON. New keys may come under the same number; one that goes or means something else has another."""

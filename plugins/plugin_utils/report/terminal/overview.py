@@ -9,12 +9,9 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few, one_line
 
+from ..kinds import OTHER
+from ..models import Facts, Hosts, Totals, free_told, functions, models, short_name, totals
 from .cells import WIDTH, plain, row, width
-from .kinds import OTHER
-from .models import Facts, Totals, free_told, functions, models, short_name, totals
-
-Hosts = t.Mapping[str, "Facts | None"]
-"""Facts by name of the host, None for a host without."""
 
 NO_FACTS = "no facts: gather them with kvm.hostdev.pci_facts"
 _MODELS = 4
