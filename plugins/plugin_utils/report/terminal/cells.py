@@ -64,7 +64,7 @@ def wrap(text: str, first: str = "", hang: int | None = None) -> list[str]:
 
 def several(texts: t.Sequence[str], columns: int, lines: int) -> list[str]:
     """Texts on at most so many lines, of which the last says how many more there are."""
-    shown = []
+    shown: list[str] = []
     while len(shown) < lines - 1 and texts:
         number = _fitting(texts, columns)
         shown.append(some(texts[:number], columns))
