@@ -144,8 +144,7 @@ def see_report(demo: Demo, inventory: str | Path) -> dict[str, dict[str, Any]]:
         report = play(inventory, "kvm.hostdev.report")
         facts = report.of("Gather the devices")
         require(facts)
-        print(f"  {report.of('Show the host').result['msg']}")
-        for line in report.of("Show the devices").result["msg"]:
+        for line in report.of("Show them").result["lines"]:
             print(f"  {line}")
         entries = facts.result["ansible_facts"]["hostdev"]["devices"]
         devices = {device["address"]: device for device in entries if device["capability"] == "pci"}

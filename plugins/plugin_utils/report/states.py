@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .classes import class_word
+
 FREE = "free"
 """Anybody may claim it now, without any consent."""
 HELD = "held"
@@ -51,4 +53,5 @@ def ids(device: Device) -> str:
 
 def label(device: Device) -> str:
     """Its name for people: the product's, else what its class is called, else the ids."""
-    return str(device.get("product_name") or device.get("class_name") or ids(device))
+    pci_class = str(device.get("class") or "")
+    return str(device.get("product_name") or device.get("class_name") or class_word(pci_class) or ids(device))

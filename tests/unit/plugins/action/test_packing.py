@@ -13,6 +13,7 @@ from ansible.plugins.action.normal import ActionModule as NormalAction
 
 PLUGINS = Path(__file__).parents[4] / "plugins"
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
+PACKED = [name for name in MODULES if name != "pci_report"]  # which runs on the controller alone
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_each_module_has_an_action_and_each_action_a_module():
     assert sorted(path.stem for path in (PLUGINS / "action").glob("*.py")) == MODULES
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PACKED)
 def test_a_worker_process_does_not_look_for_garbage(name, action, monkeypatch):
     monkeypatch.setattr(multiprocessing, "parent_process", object)
     assert action(name).run(task_vars={"of": "kvm1"}) == {"of": "kvm1", "collected": False}

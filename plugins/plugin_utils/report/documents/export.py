@@ -1,0 +1,150 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The facts of hosts as JSON and CSV for other programs, in a shape that the guide on the report documents."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import typing as t
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import one_line
+
+from ..carried import disks, interfaces
+from ..models import Facts, Hosts, Model, functions, model_kind, models, node, totals
+from ..reasons import reasons
+from ..states import FREE, Device, ids, label, state
+
+SCHEMA = 1
+"""Of the JSON. New keys may come under the same number; one that goes or means something else has another."""
+
+COLUMNS = (
+    "host",
+    "address",
+    "ids",
+    "name",
+    "kind",
+    "class",
+    "type",
+    "state",
+    "owner",
+    "request",
+    "driver",
+    "iommu_group",
+    "numa_node",
+    "physical_function",
+    "interfaces",
+    "disks",
+    "blockers",
+    "remedies",
+)
+"""Of the CSV, and with the host left out the keys of a device in the JSON."""
+
+# The wide ones are the same to a spreadsheet of East Asia (OWASP, CSV Injection).
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def json_text(hosts: Hosts) -> str:
+    """All hosts, sorted by name, with keys sorted."""
+    document = {"schema": SCHEMA, "hosts": [_host(name, hosts[name]) for name in sorted(hosts)]}
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def csv_text(hosts: Hosts) -> str:
+    """A row for each function, of a host without facts one that says so as its state; each is one line.
+
+    A cell that a spreadsheet would take for a formula has an apostrophe before it.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    for name in sorted(hosts):
+        facts = hosts[name]
+        rows = [{"state": "no facts"}] if facts is None else devices_of(facts)
+        writer.writerows({key: _cell(value) for key, value in {"host": name, **row}.items()} for row in rows)
+    return text.getvalue()
+
+
+def devices_of(facts: Facts) -> list[dict[str, t.Any]]:
+    """Each function with the keys of COLUMNS but the host, in order of the addresses."""
+    requests = {
+        held["address"]: held.get("request")
+        for claim in facts.get("claims") or ()
+        for held in claim.get("devices") or ()
+    }
+    return [_device(device, requests) for device in functions(facts)]
+
+
+def _host(name: str, facts: Facts | None) -> dict[str, t.Any]:
+    if facts is None:
+        return {"name": name, "gathered": False}
+    there, sums = facts.get("host") or {}, totals(facts)
+    return {
+        "name": name,
+        "gathered": True,
+        "kernel": there.get("kernel"),
+        "iommu": there.get("iommu"),
+        "libvirt": there.get("libvirt_version"),
+        "functions": sums.functions,
+        "free": sums.free,
+        "held": sums.held,
+        "set_aside": sums.set_aside,
+        "models": [_model(model) for model in models(functions(facts))],
+        "devices": devices_of(facts),
+        "drift": [
+            {
+                "code": entry.get("code"),
+                "address": entry.get("address"),
+                "owner": (entry.get("owner") or {}).get("label"),
+                "detail": entry.get("detail"),
+            }
+            for entry in facts.get("drift") or ()
+        ],
+    }
+
+
+def _model(model: Model) -> dict[str, t.Any]:
+    return {
+        "ids": model.ids,
+        "name": label(model.sample),
+        "kind": model.kind,
+        "physical_function": model.pf,
+        "functions": len(model.members),
+        "free": len(model.free),
+        "free_by_node": [{"numa_node": number, "free": len(on)} for number, on in model.free_by_node().items()],
+    }
+
+
+def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    owner = device.get("owner")
+    why = () if state(device) == FREE or (owner is not None and not device.get("blockers")) else reasons(device)
+    return {
+        "address": device["address"],
+        "ids": ids(device),
+        "name": label(device),
+        "kind": model_kind(device),
+        "class": device.get("class"),
+        "type": device.get("device_type"),
+        "state": state(device),
+        "owner": None if owner is None else owner["label"],
+        "request": requests.get(device["address"]),
+        "driver": device.get("driver"),
+        "iommu_group": device.get("iommu_group"),
+        "numa_node": node(device),
+        "physical_function": device.get("physical_function"),
+        "interfaces": interfaces(device),
+        "disks": disks(device),
+        "blockers": list(dict.fromkeys(reason.code for reason in why)),
+        "remedies": list(dict.fromkeys(reason.remedy for reason in why if reason.remedy)),
+    }
+
+
+def _cell(value: t.Any) -> t.Any:
+    if isinstance(value, list):
+        value = "; ".join(map(str, value))
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The facts as Ansible has them of the play's hosts, gathered in this run or cached."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .models import Facts
+
+
+def facts_of(variables: t.Mapping[str, t.Any]) -> Facts | None:
+    """What a host's variables have as `ansible_facts.hostdev`; None where nothing was gathered."""
+    facts = (variables.get("ansible_facts") or {}).get("hostdev")
+    return facts if isinstance(facts, t.Mapping) and facts else None
+
+
+def facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, Facts | None]:
+    """Those of several hosts, by name, as they lie in Ansible's cache: not to be changed.
+
+    `hostvars` is Ansible's `HostVars`. To look for templates in the facts of a thousand hosts, which hold none, takes
+    minutes, and to copy them half a minute (`namespace_facts` in ansible/vars/clean.py). So the cache of facts is read
+    itself. Ansible keeps no promise of where that is: where it is not, `raw_get` copies.
+    """
+    cache = getattr(getattr(hostvars, "_variable_manager", None), "_fact_cache", None)
+    if cache is None:
+        return {str(name): facts_of(hostvars.raw_get(name)) for name in names}
+    return {str(name): facts_of({"ansible_facts": _cached(cache, name)}) for name in names}
+
+
+def _cached(cache: t.Any, name: str) -> t.Any:
+    try:
+        return cache.get(name)
+    except KeyError:
+        return None

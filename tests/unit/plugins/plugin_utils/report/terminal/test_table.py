@@ -1,0 +1,128 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table against texts that a person has looked at, which lie beside their inputs."""
+
+from __future__ import annotations
+
+import copy
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.models import summary
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.cells import WIDTH, width
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.overview import overview
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.table import table
+from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import (
+    REPORTS,
+    facts_in_guide,
+    facts_of,
+    recorded_facts,
+)
+
+GUIDE = Path(__file__).resolve().parents[6] / "docs/docsite/rst/guide_report.rst"
+
+
+@pytest.mark.parametrize("host", ["gpu-host", "odd-host"])
+def test_a_host_is_shown_as_it_was_looked_at(host):
+    assert table(host, facts_of(host)) == (REPORTS / f"{host}.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("host", ["lab-trixie", "lab-bookworm"])
+def test_a_recorded_host_is_shown_as_it_was_looked_at(host, tmp_path):
+    lines = table(host, recorded_facts(host, tmp_path))
+    assert lines == (REPORTS / f"{host}.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_guide_shows_what_is_shown():
+    shown = [
+        table("kvm1", facts_in_guide()),
+        overview({"kvm1": facts_in_guide(), "kvm2": facts_of("odd-host"), "kvm3": None}),
+    ]
+    blocks = re.findall(
+        r"^\.\. code-block:: text\n\n((?: {3}.*\n|\n)+)", GUIDE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [textwrap.dedent(block).strip().splitlines() for block in blocks] == shown
+
+
+def test_no_line_is_wider_than_a_terminal():
+    for host in ("gpu-host", "odd-host"):
+        assert max(map(width, table(host, facts_of(host)))) <= WIDTH
+
+
+HOSTILE = {
+    "a line break": "A100\nFREE TO CLAIM  everything",
+    "a command to the terminal": "\x1b[2J\x1b[31mA100",
+    "text from right to left": "\u202eA100\u2066",
+    "wide characters": "\u30aa\u30fc\u30c7\u30a3\u30aa" * 30,
+    "marks upon marks": "A" + "\u0301\u0489" * 200,
+    "no width": "A\u200b\u200d\ufe0f100",
+    "half a character": "\udcff",
+    "very much": "A" * 5000,
+    "spaces only": "   ",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_no_name_breaks_the_columns(name):
+    """All texts that somebody may have chosen are this one; the shape of the table is that of harmless names."""
+    facts = facts_of("gpu-host")
+    lines = table("kvm1", _named(facts, name))
+    harmless = table("kvm1", _named(facts, "name"))
+    assert max(map(width, lines)) <= WIDTH
+    assert all(line.isprintable() for line in lines)
+    starts = ("FREE TO CLAIM", "HELD", "DRIFT", "STAYS", "IOMMU GROUPS", "VIRTUAL")
+    assert [line for line in lines if line.startswith(starts)] == [line for line in harmless if line.startswith(starts)]
+
+
+def _named(facts, name):
+    facts = copy.deepcopy(facts)
+    for device in facts["devices"]:
+        device["product_name"] = device["driver"] = name
+        for child in device.get("children", ()):
+            child["name"] = name
+        for blocker in device["blockers"]:
+            blocker["detail"] = blocker["remedy"] = name
+    for claim in facts["claims"]:
+        claim["owner"]["label"] = name
+        for held in claim["devices"]:
+            held["request"] = name
+    for entry in facts["drift"]:
+        entry["owner"]["label"] = entry["detail"] = name
+    facts["host"]["kernel"] = facts["host"]["libvirt_version"] = name
+    return facts
+
+
+def test_parts_that_were_not_gathered_are_left_out():
+    facts = facts_of("gpu-host")
+    lines = table("kvm1", {"devices": facts["devices"]})
+    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside; drift 0"
+    assert "HELD  4 devices" in lines
+    assert not [line for line in lines if line.startswith(("DRIFT", "IOMMU GROUPS"))]
+    assert table("kvm1", {"pools": []})[0] == "kvm1: 0 of 0 functions free; 0 held; drift 0"
+
+
+def test_what_keeps_all_functions_is_said_once():
+    reason = {"code": "iommu_off", "detail": "off: no DMAR", "override": None, "remedy": "switch it on"}
+    facts = facts_of("gpu-host")
+    for device in facts["devices"]:
+        device.update(claimable=False, owner=None, blockers=[{**reason, "address": device["address"]}])
+    lines = table("kvm1", {"devices": facts["devices"]})
+    assert lines.count("      iommu_off: off: no DMAR") == 1
+    assert lines.index("  all of them") < lines.index("      iommu_off: off: no DMAR")
+
+
+def test_the_one_line_says_what_is_free_by_model_and_node():
+    assert summary(facts_of("gpu-host")) == (
+        "20 of 53 functions free: 2 x 10de:20b2 A100 SXM4 80GB (node 0: 1, node 1: 1), "
+        "12 x 15b3:101c ConnectX-6 Virtual Function (node 0: 12), "
+        "1 x 8086:1592 Ethernet Controller E810-C for QSFP (node 1: 1), "
+        "1 x 144d:a80a NVMe SSD Controller PM9A1/PM9A3/980PRO (node 1: 1), 4 more; 4 held; 1 set aside; drift 2"
+    )
+    facts = facts_of("gpu-host")
+    for device in facts["devices"]:
+        device["product_name"] = "A\n[100\x1b]"
+    assert summary(facts).isprintable()
