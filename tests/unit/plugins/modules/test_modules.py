@@ -139,8 +139,7 @@ def test_entries_of_the_allow_list_that_count_for_nothing_are_named(runner):
     runner.done(CLAIM, **WANTED, device_spec=[{"vendor_id": "8086"}, {"product_id": "10ca"}, {"class": "12"}])
     assert runner.warnings == [
         "device_spec[1] (product_id 10ca) never counts on this host: all that it fits is taken by device_spec[0] "
-        "before it",
-        "device_spec[2] (class 12) fits no device of this host",
+        "before it; device_spec[2] (class 12) fits no device of this host",
     ]
 
 
