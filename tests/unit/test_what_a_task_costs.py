@@ -24,9 +24,9 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 374,
-    "facts, libvirt": 424,
-    "unchanged claim": 343,
+    "facts": 376,
+    "facts, libvirt": 426,
+    "unchanged claim": 345,
     "release of nothing": 287,
 }
 

@@ -28,6 +28,11 @@ def few(names: t.Collection[str], none: str = "", separator: str = ", ", most: i
     return f"{named}{separator}and {len(names) - most} more" if len(names) > most else named
 
 
+def of_all(names: t.Collection[str], one: str, many: str) -> list[str]:
+    """One sentence for all of the names, which goes on as `one` or `many` does; none without any."""
+    return [f"{few(names)} {one if len(names) == 1 else many}"] if names else []
+
+
 class HostdevError(Exception):
     """A claim, release or inventory cannot go on.
 

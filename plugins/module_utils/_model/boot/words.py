@@ -31,7 +31,7 @@ class Doing(t.NamedTuple):
 
 def arguments_told(doing: Doing, arguments: t.Collection[str], loader: str | None, *, reboot_needed: bool) -> str:
     """What is done about the kernel's arguments; without any all of ours are meant."""
-    what = few(arguments, "all arguments of ours" if doing.absent else "no arguments")
+    what = few(arguments, "all arguments of ours" if doing.absent and doing.changed else "arguments")
     return one_line(doing.words(what, [loader] if loader else []) + _reboot(needed=reboot_needed))
 
 

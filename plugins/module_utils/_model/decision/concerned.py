@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..errors import HostdevError
+from ..errors import HostdevError, of_all
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim, Owner, Waiting
@@ -114,12 +114,10 @@ def decide_cleaned(snapshot: Snapshot, wish: ReleaseWish, plans: t.Iterable[Plan
         if held.one_time_use and address not in plan.after.holdings
     }
     if not wish.cleaned:
-        return Cleaned(
-            warnings=tuple(
-                f"{address} is for one-time use: nobody gets it until it is released with cleaned: true"
-                for address in sorted(given_back, key=address_order)
-            )
-        )
+        waits = "for one-time use: nobody gets"
+        one = f"is {waits} it until it is released with cleaned: true"
+        many = f"are {waits} them until they are released with cleaned: true"
+        return Cleaned(warnings=tuple(of_all(sorted(given_back, key=address_order), one, many)))
     uuids = {domain.uuid for domain in snapshot.domains or () if domain.name == wish.domain}
     owners = {("name", wish.owner), *(("domain", name) for name in (wish.domain, *uuids))}
     for address, waiting in snapshot.tracker.waiting.items():

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..address import address_order
 from ..claims.cards.identity import as_claimed, held_device, may_be_another
-from ..errors import few
+from ..errors import few, of_all
 from ..plan.glance import at_rest
 from ..plan.plan import CLAIM, Change, Steps
 from ..selection.nearness import affinity_warnings, policy_warnings
@@ -77,11 +77,11 @@ class PciFunctions:
         domain, devices = snapshot.domain_of(plan.after.owner), snapshot.inventory.devices
         still = at_rest(snapshot, Change(CLAIM, plan.before, plan.after)) and not plan.steps
         late = [] if domain is None or still else _late(snapshot, domain, plan)
-        return [*late, *_unmended(snapshot, domain, plan)] + [
-            f"{address} has no reset method: it keeps what one guest left in it for the next"
-            for address in plan.after.holdings
-            if address in devices and devices[address].reset_methods == ()
-        ]
+        new = [address for address in plan.after.holdings if address not in plan.before.holdings]
+        keep = [address for address in new if address in devices and devices[address].reset_methods == ()]
+        told = "no reset method: {} what one guest left in {} for the next"
+        no_reset = of_all(keep, f"has {told.format('it keeps', 'it')}", f"have {told.format('they keep', 'them')}")
+        return [*late, *_unmended(snapshot, domain, plan), *no_reset]
 
     def warnings_of_release(self, snapshot: Snapshot, wish: ReleaseWish, plan: Plan) -> list[str]:
         from ..plan.domain.leaving import stays_in_guest
@@ -89,7 +89,7 @@ class PciFunctions:
 
         before, after, owner = plan.before.holdings, plan.after.holdings, plan.before.owner
         gone = [
-            f"{address} is only taken from the record: the device of {owner} is no longer there"
+            address
             for address, held in before.items()
             if address not in after and held_device(snapshot.inventory, held) is None
         ]
@@ -101,22 +101,31 @@ class PciFunctions:
             and device.binding != before[address].original
         ]
         domain = snapshot.domain_of(owner)
-        stay = [
-            f"{address} stays in the running domain {owner.label} and bound: the domain had it before it was claimed"
-            for address in before
-            if address not in after and stays_in_guest(domain, plan.before, address)
-        ]
-        members = [
-            f"{address} only came along with its IOMMU group: release the devices that are in it for a request"
-            for address in wish.addresses
-            if address in after and before[address].request is None
-        ]
+        stay = [address for address in before if address not in after and stays_in_guest(domain, plan.before, address)]
+        members = [address for address in wish.addresses if address in after and before[address].request is None]
         mates = [
-            f"{address} stays bound as a group member: a mate in its IOMMU group stays with {owner}"
-            for address, held in after.items()
-            if held.request is None and before[address].request is not None
+            address for address, held in after.items() if held.request is None and before[address].request is not None
         ]
-        return [*gone, *sorted(used), *stay, *members, *mates]
+        where, came = f"in the running domain {owner.label} and bound: the domain had", "only came along with"
+        return [
+            *of_all(
+                gone,
+                f"is only taken from the record: the device of {owner} is no longer there",
+                f"are only taken from the record: the devices of {owner} are no longer there",
+            ),
+            *sorted(used),
+            *of_all(stay, f"stays {where} it before it was claimed", f"stay {where} them before they were claimed"),
+            *of_all(
+                members,
+                f"{came} its IOMMU group: release the devices that are in it for a request",
+                f"{came} their IOMMU groups: release the devices that are in them for a request",
+            ),
+            *of_all(
+                mates,
+                f"stays bound as a group member: a mate in its IOMMU group stays with {owner}",
+                f"stay bound as group members: a mate in the IOMMU group of each stays with {owner}",
+            ),
+        ]
 
 
 def _uses(inventory: Inventory, address: str) -> str:
@@ -175,8 +184,9 @@ def _no_mates(inventory: Inventory, asked: Asked, claim: Claim) -> list[str]:
 
 
 def _idle(snapshot: Snapshot, asked: Asked) -> list[str]:
-    """Warnings of entries of the allow list that count for nothing; a held device counts as what it was."""
+    """A warning of entries of the allow list that count for nothing; a held device counts as what it was."""
     held = {address: holding for claim in snapshot.tracker for address, holding in claim.holdings.items()}
     inventory = snapshot.inventory
     devices = (as_claimed(device, held.get(address)) for address, device in inventory.devices.items())
-    return asked.wish.allow_list.resolved(inventory, held).idle(devices)
+    idle = asked.wish.allow_list.resolved(inventory, held).idle(devices)
+    return [few(idle, separator="; ")] if idle else []

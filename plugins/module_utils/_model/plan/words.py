@@ -32,7 +32,7 @@ def told(plan: Plan, *, check_mode: bool) -> str:
     if parts and still:
         parts.append(f"{still} other{'s' if still > 1 else ''} as {_were(still)}")
     if not parts:
-        parts.append(f"{few(requests_told(after), 'nothing', BESIDE)}, {_were_told(after)} but for the record")
+        parts.append(f"{_as_was(after)} but for the record")
     would = " would change" if check_mode else ""
     return one_line(f"{owner}{would}: " + BESIDE.join(parts))
 
@@ -56,15 +56,16 @@ def told_of(plans: t.Iterable[Plan], *, check_mode: bool, also: t.Iterable[str] 
 def _unchanged(plan: Plan) -> str:
     if plan.operation != CLAIM:
         return "nothing given back"
-    requests = requests_told(plan.after)
+    return _as_was(plan.after)
+
+
+def _as_was(claim: Claim) -> str:
+    """All that is held, which stays."""
+    requests = requests_told(claim)
     if not requests:
         return "holds nothing, as before"
-    return f"{few(requests, separator=BESIDE)}, {_were_told(plan.after)}"
-
-
-def _were_told(claim: Claim) -> str:
-    number = len(claim.holdings) + len(claim.node_devices)
-    return f"{'all ' if len(claim.requests) > 1 and number > 1 else ''}as {_were(number)}"
+    every = "all " if len(requests) > 1 else ""
+    return f"{few(requests, separator=BESIDE)}, {every}as {_were(len(claim.holdings) + len(claim.node_devices))}"
 
 
 def _were(number: int) -> str:

@@ -21,12 +21,12 @@ def gathered_told(gathered: t.Mapping[str, t.Any]) -> str:
         functions = [device for device in gathered["devices"] if device.get("address") is not None]
         parts.append(_number(len(functions), "PCI function", "PCI functions"))
         if any("claimable" in function for function in functions):
-            parts.append(f"{sum(1 for function in functions if function['claimable'])} claimable")
+            parts.append(f"{sum(1 for function in functions if function.get('claimable'))} claimable")
         others = len(gathered["devices"]) - len(functions)
         parts += [_number(others, "other device", "other devices")] if others else []
     parts += [_number(len(gathered[part]), *words) for part, words in _WORDS.items() if part in gathered]
     if "drift" in gathered:
-        parts.append(f"{len(gathered['drift']) or 'no'} drift")
+        parts.append(f"{len(gathered['drift'])} of drift" if gathered["drift"] else "no drift")
     return ", ".join(parts) or "facts of the host"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..errors import of_all
 from ..requests.numa_policy import numa_tier
 
 if t.TYPE_CHECKING:
@@ -36,16 +37,23 @@ def too_far(guest: Guest, request: Request, device: PciDevice) -> str | None:
 
 
 def affinity_warnings(devices: t.Iterable[PciDevice], guest: Guest) -> list[str]:
-    """A sentence for each device that serves a guest which is bound to other nodes than the device's."""
+    """A sentence for the devices of each node that serve a guest which is bound to other nodes."""
     if not guest.cells:
         return []
     cells = ", ".join(map(str, sorted(guest.cells)))
+    distant: dict[str, list[str]] = {}
+    for device in devices:
+        if device.numa_node not in guest.cells:
+            node = "no known NUMA node" if device.numa_node is None else f"NUMA node {device.numa_node}"
+            distant.setdefault(node, []).append(device.address)
     return [
-        f"{device.address} is on "
-        + ("no known NUMA node" if device.numa_node is None else f"NUMA node {device.numa_node}")
-        + f", its owner is bound to {cells}: it works without NUMA affinity"
-        for device in devices
-        if device.numa_node not in guest.cells
+        sentence
+        for node, addresses in distant.items()
+        for sentence in of_all(
+            addresses,
+            f"is on {node}, its owner is bound to {cells}: it works without NUMA affinity",
+            f"are on {node}, their owner is bound to {cells}: they work without NUMA affinity",
+        )
     ]
 
 

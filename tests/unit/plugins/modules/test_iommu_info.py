@@ -41,6 +41,7 @@ def test_a_host_that_has_all(info):
     result = info({**INTEL, **ON, **lockdown, "/proc/cmdline": "root=/dev/vda2 ro\n"}, identity=True)
     assert {key: value for key, value in result.items() if key != "invocation"} == {
         "changed": False,
+        "msg": "intel: the IOMMU is on: dmar0; nothing is missing",
         "platform": "intel",
         "machine": "x86_64",
         "virtual": False,

@@ -33,7 +33,11 @@ def test_a_claim_and_its_release(runner):
     assert [(device["address"], device["request"], device["role"]) for device in claimed["devices"]] == [
         (VF1, "nic", "requested")
     ]
-    assert claimed["claim"]["owner"] == {"kind": "domain", "id": UUID, "label": "web1"}
+    assert claimed["msg"] == f"web1: nic = {VF1} (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
+    assert claimed["claim"] == {
+        "owner": {"kind": "domain", "id": UUID, "label": "web1"},
+        "requests": [{**NIC, "count": 1}],
+    }
     assert [step["kind"] for step in claimed["plan"]] == ["driver", "hostdev", "hostdev"]
     assert claimed["plan"][0] == {
         "kind": "driver",
@@ -44,16 +48,21 @@ def test_a_claim_and_its_release(runner):
     assert runner.host.kernel.driver(VF1) == "vfio-pci"
     assert runner.opened == ["qemu:///system"]
 
-    assert runner.done(CLAIM, **WANTED)["changed"] is False
+    again = runner.done(CLAIM, **WANTED)
+    assert (again["changed"], again["msg"]) == (False, f"web1: nic = {VF1} (8086:10ca), as it was")
 
+    foretold = runner.done(RELEASE, domain="web1", check=True)
     released = runner.done(RELEASE, domain="web1")
     assert released["changed"] is True
+    assert released["msg"] == f"web1: {VF1} (8086:10ca) given back, vfio-pci to igbvf"
+    assert foretold["msg"] == released["msg"].replace("web1:", "web1 would change:")
     assert [device["address"] for device in released["devices"]] == [VF1]
     assert released["claims"] == [
         {"owner": {"kind": "domain", "id": UUID, "label": "web1"}, "requests": [], "devices": []}
     ]
     assert runner.host.kernel.driver(VF1) == "igbvf"
-    assert runner.done(RELEASE, domain="web1")["changed"] is False
+    again = runner.done(RELEASE, domain="web1")
+    assert (again["changed"], again["msg"]) == (False, "nothing to give back")
 
 
 def test_a_release_stops_the_domain_of_a_deaf_guest_only_where_force_is_asked_for(runner):
@@ -63,6 +72,7 @@ def test_a_release_stops_the_domain_of_a_deaf_guest_only_where_force_is_asked_fo
     assert runner.failed(RELEASE, **deaf)["error"]["code"] == "detach_timeout"
     result = runner.done(RELEASE, **deaf, on_detach_timeout="force")
     assert (result["stopped"], len(runner.warnings)) == (["web1"], 1)
+    assert result["msg"].endswith(" given back, vfio-pci to igbvf | web1 stopped hard")
     assert runner.host.kernel.driver(VF1) == "igbvf"
 
 
@@ -129,8 +139,7 @@ def test_entries_of_the_allow_list_that_count_for_nothing_are_named(runner):
     runner.done(CLAIM, **WANTED, device_spec=[{"vendor_id": "8086"}, {"product_id": "10ca"}, {"class": "12"}])
     assert runner.warnings == [
         "device_spec[1] (product_id 10ca) never counts on this host: all that it fits is taken by device_spec[0] "
-        "before it",
-        "device_spec[2] (class 12) fits no device of this host",
+        "before it; device_spec[2] (class 12) fits no device of this host",
     ]
 
 

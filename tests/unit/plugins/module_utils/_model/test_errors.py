@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError, few, of_all
 
 
 def test_the_message_holds_all_parts_in_one_line():
@@ -62,3 +62,11 @@ def test_a_copy_has_the_changes_and_the_rest_and_leaves_the_error_as_it_was():
 def test_a_part_that_no_error_has_is_a_mistake_of_ours():
     with pytest.raises(TypeError):
         HostdevError("c", subject="s", found="f").but(fuond="g")
+
+
+def test_one_sentence_is_said_of_all_and_of_many_how_many_more_there_are():
+    assert of_all(["a"], "is one", "are many") == ["a is one"]
+    assert of_all(["a", "b"], "is one", "are many") == ["a, b are many"]
+    assert of_all([*"abcdefg"], "is one", "are many") == ["a, b, c, d, e, and 2 more are many"]
+    assert of_all([], "is one", "are many") == []
+    assert few([*"abcdefg"], most=4) == "a, b, c, d, and 3 more"

@@ -17,6 +17,8 @@ PC = domain_xml(ports=0, machine="pci-root")
 def test_each_express_device_for_a_machine_without_express_is_named():
     (warning,) = machine_warnings(domain(PC), [EXPRESS, CONVENTIONAL])
     assert warning.startswith(f"{A} is a PCI Express device, and the machine of domain web1 has no PCI Express")
+    (of_two,) = machine_warnings(domain(PC), [EXPRESS, device(B, express=True)])
+    assert of_two.startswith(f"{A}, {B} are PCI Express devices, and the machine of domain web1 has no PCI Express")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ def test_each_device_that_is_not_on_its_guests_nodes_is_warned_of():
         f"{A} is on NUMA node 2, its owner is bound to 0, 1: it works without NUMA affinity",
         f"{C} is on no known NUMA node, its owner is bound to 0, 1: it works without NUMA affinity",
     ]
+    assert affinity_warnings([*devices, device("0000:04:00.0", numa_node=2)], GUEST)[0] == (
+        f"{A}, 0000:04:00.0 are on NUMA node 2, their owner is bound to 0, 1: they work without NUMA affinity"
+    )
     assert affinity_warnings(devices, ANYWHERE) == []
 
 

@@ -48,7 +48,13 @@ def test_what_has_moved_and_was_done(task):
     assert result["moved"] == {NVME: "0000:06:00.0"}
     assert {step["kind"] for step in result["plan"]} == {"hostdev", "driver"}
     assert (result["not_restored"], result["pfs"]) == ([], [])
-    assert not task.run()["changed"]
+    assert result["msg"] == (
+        "web1: disks = 0000:06:00.0 (1b36:0010), nvme to vfio-pci, attached to definition; "
+        f"disks = {OTHER} (1b36:0010), nvme to vfio-pci | {NVME} is at 0000:06:00.0 now"
+    )
+    again = task.run()
+    assert not again["changed"]
+    assert again["msg"] == "web1: disks = 0000:06:00.0, 0000:81:00.0 (1b36:0010), as they were"
 
 
 def test_it_fails_in_the_end_where_something_is_not_back(task):
@@ -58,6 +64,7 @@ def test_it_fails_in_the_end_where_something_is_not_back(task):
     (result,) = caught.value.args
     assert [entry["address"] for entry in result["not_restored"]] == [NVME]
     assert (result["error"]["code"], result["changed"]) == ("not_restored", True)
+    assert result["msg"] == result["not_restored"][0]["reason"]
     assert NVME in result["msg"]
     assert task.host.kernel.driver(OTHER) == "vfio-pci"
 
