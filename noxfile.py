@@ -135,9 +135,9 @@ def sanity(session: nox.Session) -> None:
 def ansible_units(session: nox.Session) -> None:
     """ansible-test units on ansible-core 2.19 with every Python there is, and on 2.21; arguments go to ansible-test.
 
-    All on the oldest Python, on those between the whole modules. On the newest one `units` has all, and here is what has
-    to do with Ansible, on each ansible-core; what `units` cannot run on, but 2.21 does, has all but the pure rules. The
-    other conformance cases, which ansible-test runs on controllers' Pythons only, are in `units`.
+    All on the oldest Python, on those between the whole modules. On the newest one `units` has all, and here is what
+    has to do with Ansible, on each ansible-core; what `units` cannot run on, but 2.21 does, has all but the pure rules.
+    The other conformance cases, which ansible-test runs on controllers' Pythons only, are in `units`.
     """
     newest = pythons.first(CORES["core-2.21"])
     own = ["--python", pythons.text(newest or (0, 0))]
