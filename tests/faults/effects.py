@@ -135,10 +135,10 @@ class Effects:
             with mock.patch("os.fsync", killed), mock.patch("os.fchmod", killed):
                 do()
             return
-        parent = os.getpid()
+        reading, writing = os.pipe()
         if os.fork() == 0:
-            while os.getppid() == parent:
-                pass
+            os.close(writing)
+            os.read(reading, 1)  # its end comes with that of the run
             do()
             self.save()
             os._exit(0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.lab import guest, topology
+from tests.lab.patience import stretched
 from tests.lab.play import PlayResult, play
 from tests.lab.self_booting import SelfBooting
 from tests.lab.warm import warm
@@ -85,7 +86,7 @@ def test_grub_one_play_with_one_reboot_gives_a_vf_to_a_guest_and_the_role_takes_
     assert "lab.added" in foretold.output
     assert (host.sh(_FILES).stdout, host.get(_BOOTS)) == (files, boot)
 
-    run(host, *role(**wish, reboot_ok=True, reboot_timeout=300), *giving(topology.IGB_PF, _VF))
+    run(host, *role(**wish, reboot_ok=True, reboot_timeout=round(stretched(300))), *giving(topology.IGB_PF, _VF))
     assert host.get(_BOOTS) != boot
     assert "intel_iommu=off" not in _arguments(host)
     assert "lab.added" in _arguments(host)
