@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 376,
+    "facts": 377,
     "facts, libvirt": 426,
-    "unchanged claim": 345,
-    "release of nothing": 287,
+    "unchanged claim": 353,
+    "release of nothing": 294,
 }
 
 
