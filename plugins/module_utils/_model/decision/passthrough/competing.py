@@ -26,6 +26,8 @@ def competing(
     """
     label = asked.owner.label
     told = error.but(subject=f"{label}: {error.subject}")
+    if error.details.keys().isdisjoint(("refused", "blockers")):
+        return told  # it is about something else than what others have
     alone = _alone(free, asked)
     fitting = _Fitting(free, asked)
     if not alone and not fitting.enough:

@@ -148,6 +148,16 @@ def test_two_owners_change_devices_with_each_other(host):
     assert not host.passthrough(swapped, purge=True).changed
 
 
+def test_a_request_that_names_another_device_by_now_needs_leave_to_change_it(host):
+    host.passthrough({"web1": [at(0)], "db1": [at(1)]})
+    swapped = {"db1": [at(0)], "web1": [at(1)]}
+    error = refused(host.passthrough, swapped)
+    assert (error.code, error.subject.split(":")[0]) == ("held_device_mismatch", "db1")
+    host.passthrough(swapped, replace_misfits=True)
+    assert held(host) == {"db1": {VF1: "nic"}, "web1": {VF2: "nic"}}
+    assert (in_guest(host.db, VF1), in_guest(host.domain, VF2)) == ({CONFIG, LIVE}, {CONFIG, LIVE})
+
+
 def test_what_a_smaller_count_leaves_goes_to_an_owner_that_is_named_first(host):
     host.passthrough({"db1": [NIC], "web1": [{**NIC, "count": 2}]})
     asked = {"db1": [{**NIC, "count": 2}], "web1": [{**NIC, "count": 1}]}
