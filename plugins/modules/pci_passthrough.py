@@ -83,8 +83,8 @@ options:
   purge:
     description:
       - Whether to give back the requests that O(claims) no longer names, and all of owners that it no longer names.
-      - Only what O(claims) named in an earlier run is given back, whoever claimed it first. What others claimed, with
-        M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt), and O(claims) never named, stays.
+      - Only what an earlier run of this module claimed is given back. What others claimed, with
+        M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt), stays, also where O(claims) named it since.
       - Without it RV(stale) tells what would be given back.
     type: bool
     default: false
@@ -178,7 +178,7 @@ msg:
   type: str
   sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition | 2 owners as before"
 owners:
-  description: The owners that the task was about, in the order in which they are served, with what each holds now.
+  description: The owners that the task was about, those that give something back first, with what each holds now.
   returned: success
   type: list
   elements: dict
@@ -218,7 +218,7 @@ owners:
       node_devices: []
       given_back: ["0000:01:10.2"]
 stale:
-  description: What O(claims) named before and no longer does, and what stays since O(purge) is false.
+  description: What an earlier run of this module claimed and O(claims) no longer names, while O(purge) is false.
   returned: success
   type: list
   elements: dict

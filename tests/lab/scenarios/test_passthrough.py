@@ -52,9 +52,9 @@ def test_data_is_made_so_changed_purged_and_given_back(lab: Lab, before: HostSta
             _task("made again", *data),
             _task("compete", *data, _claim("spdk", {**NIC, "count": 2})) | {"ignore_errors": True},
             reading("still claimed"),
-            _task("handed over", *_handed_to_db1(), on_mismatch="replace"),
+            _task("hand over", *_handed_to_db1(), on_mismatch="replace"),
             reading("handed over"),
-            _task("all given back"),
+            _task("give all back"),
             reading("given back"),
         ),
     )
@@ -73,15 +73,15 @@ def test_data_is_made_so_changed_purged_and_given_back(lab: Lab, before: HostSta
     assert error["owners"][0] == "spdk"
     assert state_at(result, "still claimed") == claimed
 
-    assert result.of("handed over").status == "changed", result.output
+    assert result.of("hand over").status == "changed", result.output
     handed = state_at(result, "handed over")
-    assert _held(result, "handed over") == {"web1": [VF1], "db1": [VF0], "dpdk0": []}
+    assert _held(result, "hand over") == {"web1": [VF1], "db1": [VF0], "dpdk0": []}
     assert handed.has_hostdev("web1", "live", VF1)
     assert handed.has_hostdev("db1", "config", VF0)
     assert not handed.has_hostdev("web1", "config", VF0)
     assert (handed.driver(topology.NVME), handed.driver(VF2)) == ("nvme", "igbvf")
 
-    assert result.of("all given back").status == "changed", result.output
+    assert result.of("give all back").status == "changed", result.output
     after = state_at(result, "given back")
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
     assert after.claims() == []

@@ -85,18 +85,14 @@ class Flow:
 
     def passthrough(self, wish: HostWish) -> Outcome:
         """Make the claims of a host what they shall be, all or none. Raises HostdevError with the host as it was."""
-        from ..._model.decision.claim import for_owner
         from .owners.passthrough import Passthrough
 
         outcome = Outcome()
-        if wish.orphans and self._system.domains is not None:
-            self._system.domains.check_complete()
         with self._opened(outcome, "all claims of the host") as record:
             run = Passthrough(self._system, record, outcome)
             requests = [request for claim in wish.claims for request in claim.requests]
             snapshot, wish = run.named(self._read(record, outcome, requests=requests), wish)
-            for claim in wish.claims:
-                snapshot = self._followed(for_owner(snapshot, claim), record, outcome)
+            run.check_gone(snapshot, wish)
             wish = replace(wish, claims=run.each(snapshot, wish, self._kept.persisting))
             plans = run.decide(snapshot, wish)
             with self._kept.around(record, outcome, prepare=any(claim.persist for claim in wish.claims)):
@@ -308,13 +304,15 @@ class Flow:
 
         guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
         transaction = self._transaction(record)
+        changed = [number for number, plan in enumerate(plans) if plan.changed]
         try:
-            done = transaction.run_all(plans, guest)
+            done = dict(zip(changed, transaction.run_all([plans[number] for number in changed], guest)))
         except HostdevError as error:
-            raise guest.told(error) from error
+            found = "; before that: ".join([error.found, *guest.warnings])
+            raise guest.told(error.but(found=found)) from error
         outcome.warnings.extend([*transaction.notes, *guest.warnings])
         outcome.stopped.extend(guest.stopped)
-        return done
+        return [done.get(number, plan) for number, plan in enumerate(plans)]
 
     def _clean(self, cleaned: Cleaned, record: Record, outcome: Outcome) -> None:
         outcome.warnings.extend(cleaned.warnings)

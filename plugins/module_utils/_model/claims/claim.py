@@ -236,8 +236,8 @@ class Claim:
 
     `node_devices` are its USB and SCSI devices by libvirt's names. `persist` says that its PCI functions come back when
     the host is started anew; `allow` are then the blocker codes that were accepted of them, as they are then, too.
-    `declared` are the requests that the host's data named: a purge gives back those of them that it no longer names,
-    and no others.
+    `declared` are the requests that were made for the host's data: a purge gives back those of them that it no longer
+    names, and no others.
     """
 
     owner: Owner

@@ -25,15 +25,17 @@ def foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:
     tracker = snapshot.tracker.copy()
     tracker.put(plan.after)
     bound = {step.address: step.after for step in of_kind(plan.steps, DriverStep)}
-    devices = {
-        address: device._replace(
-            driver=bound[address].driver,
-            driver_override=bound[address].override,
-            vfio=named_vfio(bound[address].driver or ""),
-        )
-        for address, device in snapshot.inventory.devices.items()
-        if address in bound
-    }
+    devices = {}
+    for address in bound.keys() | plan.before.holdings.keys():
+        device, held = snapshot.inventory.devices.get(address), plan.before.holdings.get(address)
+        if device is not None and held is not None:
+            # What only its own driver tells is known of it.
+            device = device._replace(serial=device.serial or held.identity.get("serial"))
+        if device is not None and address in bound:
+            driver, override = bound[address].driver, bound[address].override
+            device = device._replace(driver=driver, driver_override=override, vfio=named_vfio(driver or ""))
+        if device is not None:
+            devices[address] = device
     before = snapshot.domain_of(plan.after.owner)
     domain = None if before is None else _after(before, plan)
     if domain is before:

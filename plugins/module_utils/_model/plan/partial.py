@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ..claims.claim import Claim
+from ..errors import HostdevError
 from ..guest.domain import LIVE
 from .plan import Plan
 from .steps import HostdevStep, NodeStep
@@ -90,3 +91,30 @@ def plan_without(plan: Plan, addresses: t.Collection[str]) -> Plan:
         before=without_devices(plan.before, addresses),
         after=without_devices(plan.after, addresses),
     )
+
+
+def with_left(later: Plan, planned: Plan, done: Plan) -> Plan:
+    """A later plan of the same run, given what an eased one left with its owner beside what was planned.
+
+    Raises HostdevError where the later one is to take such a device.
+    """
+    functions = done.after.holdings.keys() - planned.after.holdings.keys()
+    nodes = done.after.node_devices.keys() - planned.after.node_devices.keys()
+    wanted = [name for name in (*functions, *nodes) if name in {**later.after.holdings, **later.after.node_devices}]
+    if wanted:
+        raise HostdevError(
+            "device_in_use",
+            subject=wanted[0],
+            found=f"the guest of {done.after.owner} did not let it go",
+            wanted=f"to give it to {later.after.owner}",
+            remedy="shut that guest down, or set on_detach_timeout to force, then run the task again",
+        )
+    if later.after.owner.key != done.after.owner.key or not (functions or nodes):
+        return later
+    left = done.after
+    held = {**{name: left.holdings[name] for name in functions}, **later.after.holdings}
+    node_devices = {**{name: left.node_devices[name] for name in nodes}, **later.after.node_devices}
+    names = {one.request for one in (*held.values(), *node_devices.values())} & left.requests.keys()
+    requests = {**{name: left.requests[name] for name in names}, **later.after.requests}
+    after = replace(later.after, requests=requests, holdings=held, node_devices=node_devices)
+    return replace(later, before=left, after=after)

@@ -105,7 +105,7 @@ class _Table:
     def number(self, value: t.Any) -> int:
         """The number of a value, which is put into the table the first time."""
         key: t.Any
-        if type(value) is str:
+        if value.__class__ is str:  # the usual case, and quick
             key = value
         elif value is None or value is True or value is False:
             key = (bool, value)

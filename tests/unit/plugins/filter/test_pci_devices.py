@@ -180,7 +180,7 @@ def only(facts, *fields):
             "0000:01:10.0: the facts do not have its physical function 0000:01:00.0",
         ),
         (lambda facts: claimable("0000:01:10.0"), "pci_claimable: the device: found the text '0000:01:10.0'"),
-        (lambda facts: claimable(facts), "pci_claimable: the device: found a mapping with claims, devices"),
+        (claimable, "pci_claimable: the device: found a mapping with claims, devices"),
         (lambda facts: claimable(only(facts)["devices"][0]), "do not have its claimable"),
         (lambda facts: claimed(only(facts)["devices"][0]), "pci_claimed: .*do not have its owner"),
         (lambda facts: claimed(NODE_DEVICE, 7), "owner: found a value of type int; wanted: the name of an owner"),

@@ -44,6 +44,12 @@ class Passthrough:
             claims.append(claim if domain is None else replace(claim, domain=domain.name))
         return snapshot, replace(wish, claims=tuple(claims))
 
+    def check_gone(self, snapshot: Snapshot, wish: HostWish) -> None:
+        """Where claims of domains that are gone may go, be sure that libvirt tells all. Raises HostdevError."""
+        gone = any(one.owner.kind == "domain" and snapshot.domain_of(one.owner) is None for one in snapshot.tracker)
+        if gone and (wish.purge or wish.orphans) and self._host.domains is not None:
+            self._host.domains.check_complete()
+
     def each(self, snapshot: Snapshot, wish: HostWish, persisting: Persisting) -> tuple[ClaimWish, ...]:
         """The claims with whether their devices come back when the host is started anew. Raises HostdevError."""
         return tuple(persisting(claim, for_owner(snapshot, claim), self._outcome) for claim in wish.claims)

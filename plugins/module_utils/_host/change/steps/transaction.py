@@ -15,7 +15,7 @@ from ...._model.guards.again import found_blockers
 from ...._model.plan.aside import set_aside
 from ...._model.plan.domain.attaching import with_guest_addresses
 from ...._model.plan.journal import Journal
-from ...._model.plan.partial import without_devices
+from ...._model.plan.partial import with_left, without_devices
 from ...._model.plan.plan import CLAIM, RELEASE, Plan
 from .asked_again import AskedAgain
 from .recovery import Recovery
@@ -54,6 +54,7 @@ class Transaction:
         self._rebooted = False
         self._done: tuple[Plan, ...] | None = None
         self._left: t.Sequence[Plan] = ()
+        self._planned: Plan | None = None
         self.notes: list[str] = []
 
     def run(self, plan: Plan, guest: StubbornGuest | None = None) -> Plan:
@@ -91,9 +92,10 @@ class Transaction:
 
     def run_all(self, plans: t.Sequence[Plan], guest: StubbornGuest | None = None) -> list[Plan]:
         """Do all plans, one after the other, or nothing of any: raises HostdevError as `run` does."""
-        self._done, done = (), []
-        for number, plan in enumerate(plans):
-            self._left = plans[number + 1 :]
+        self._done, self._left, done = (), plans, []
+        while self._left:
+            plan, self._left = self._left[0], self._left[1:]
+            self._planned = plan
             try:
                 done.append(self.run(plan, guest))
             except HostdevError as error:
@@ -124,9 +126,13 @@ class Transaction:
         return Journal(plan, self._record.boot_id, begun, self._done)
 
     def _following(self, plan: Plan) -> Journal | None:
-        """What is in the record once a plan is carried out: the next one, with nothing of it begun."""
+        """What is in the record once a plan is carried out: the next one, with nothing of it begun.
+
+        Raises HostdevError where one that is left needs what a guest did not let go.
+        """
         if self._done is None or not self._left:
             return None
+        self._left = [with_left(later, self._planned or plan, plan) for later in self._left]
         return Journal(self._left[0], self._record.boot_id, 0, (*self._done, plan))
 
     def recover(self, boot_id: str) -> list[str] | None:

@@ -32,7 +32,7 @@ def competing(
     fitting = _Fitting(free, asked)
     if not alone and not fitting.enough:
         return told
-    near = _with_relatives(free.inventory, alone)
+    near = _with_relatives(free.inventory, alone) | {one["address"] for one in error.details.get("blockers", ())}
     rivals: dict[str, list[str]] = {}
     for other in owners:
         claim = served.tracker.claim_of(other.owner)

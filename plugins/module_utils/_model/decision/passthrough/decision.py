@@ -45,18 +45,21 @@ def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> Ho
 
     owners = [asking(for_owner(snapshot, claim), claim) for claim in wish.claims]
     _check_once(owners)
-    left = () if wish.purge else stale(snapshot, owners)
+    on_record = snapshot.tracker.copy()
+    followed, snapshot = _followed(snapshot, owners)
     given: list[Decision] = []
     for release, owner in give_backs(snapshot, wish, owners):
         decision = _given_back(snapshot, release, owner, states)
         given.append(decision)
         if decision.plan.changed:
             snapshot = _foretold(snapshot, decision.plan)
+    left = () if wish.purge else stale(snapshot, owners)
     free = snapshot
     claimed: list[Decision] = []
     for asked in owners:
         try:
-            decision = _claimed(snapshot, asked.wish, states, [one.plan for one in given])
+            made = {request.name for request in asked.wish.requests} - on_record.claim_of(asked.owner).requests.keys()
+            decision = _claimed(snapshot, asked.wish, made, states, [one.plan for one in given])
         except HostdevError as error:
             from .competing import competing
 
@@ -64,7 +67,7 @@ def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> Ho
         claimed.append(decision)
         if decision.plan.changed:
             snapshot = _foretold(snapshot, decision.plan)
-    plans = [decision.plan for decision in (*given, *claimed)]
+    plans = [*followed, *(decision.plan for decision in (*given, *claimed))]
     if any(decision.plan.steps for decision in given):
         from .handed_over import handed_over
 
@@ -96,12 +99,29 @@ def _given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: 
         raise error.but(subject=f"{owner.label}: {error.subject}") from error
 
 
-def _claimed(snapshot: Snapshot, wish: ClaimWish, states: States, given: t.Sequence[Plan]) -> Decision:
+def _followed(snapshot: Snapshot, owners: t.Iterable[Asked]) -> tuple[list[Plan], Snapshot]:
+    """The plans by which definitions follow devices that have moved, and the snapshot after them."""
+    plans = []
+    for asked in owners:
+        claim = snapshot.tracker.claim_of(asked.owner)
+        if any(held.moved_from is not None for held in claim.holdings.values()):
+            from ..reconciling import followed_plan
+
+            plan = followed_plan(snapshot, claim)
+            if plan is not None:
+                plans.append(plan)
+                snapshot = _foretold(snapshot, plan)
+    return plans, snapshot
+
+
+def _claimed(
+    snapshot: Snapshot, wish: ClaimWish, made: t.Collection[str], states: States, given: t.Sequence[Plan]
+) -> Decision:
+    """The decision for one owner; `made` are the requests that nobody had claimed for it before."""
     snapshot = for_owner(snapshot, wish)
     choice = choose(snapshot, wish)
     before, after = choice.change.before, choice.change.after
-    names = {request.name for request in wish.requests}
-    change = replace(choice.change, after=replace(after, declared=before.declared | names))
+    change = replace(choice.change, after=replace(after, declared=before.declared | frozenset(made)))
     snapshot = states(snapshot, change)
     if snapshot.vf_states and given:
         from .handed_over import with_settings_after

@@ -31,7 +31,10 @@ def give_backs(snapshot: Snapshot, wish: HostWish, owners: t.Sequence[Asked]) ->
             yield ReleaseWish(), claim.owner
             continue
         names = _unnamed(claim, asked) if wish.purge else ()
-        surplus = () if asked is None else _surplus(snapshot, asked, claim)
+        try:
+            surplus = () if asked is None else _surplus(snapshot, asked, claim)
+        except HostdevError as error:
+            raise error.but(subject=f"{claim.owner.label}: {error.subject}") from error
         if names or surplus:
             yield ReleaseWish(names=names, addresses=surplus), claim.owner
 

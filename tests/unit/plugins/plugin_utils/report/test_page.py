@@ -55,8 +55,8 @@ def test_every_field_is_read_back_as_it_was():
     assert (glance["state"], glance["kind"], glance["ids"]) == ("free", "network", "8086:10c9")
     # 0 and False, 1 and True are not the same, although Python finds them equal.
     assert (parts[0]["boot_vga"], parts[0]["total_vfs"]) == (False, 0)
-    assert type(parts[0]["boot_vga"]) is bool
-    assert type(parts[0]["total_vfs"]) is int
+    assert isinstance(parts[0]["boot_vga"], bool)
+    assert not isinstance(parts[0]["total_vfs"], bool)
 
 
 def test_a_host_that_is_like_another_adds_its_name_alone():

@@ -118,12 +118,17 @@ def test_a_purge_leaves_what_others_claimed(host):
     assert held(host) == {"web1": {VF1: "nic"}, "by hand": {VF3: "nic"}}
 
 
-def test_what_others_claimed_is_the_datas_once_it_names_it(host):
+def test_what_others_claimed_stays_also_where_the_data_named_it_since(host):
     host.claim(NIC)
-    taken_over = host.passthrough({"web1": [NIC]})
-    assert taken_over.changed
     assert not host.passthrough({"web1": [NIC]}).changed
-    host.claim(NIC)  # says nothing about the data
+    host.passthrough({"web1": [NIC, DISK]})
+    host.passthrough({}, purge=True)
+    assert held(host) == {"web1": {VF1: "nic"}}
+
+
+def test_what_the_data_made_is_its_own_whoever_claims_it_once_more(host):
+    host.passthrough({"web1": [NIC]})
+    host.claim(NIC)
     host.passthrough({}, purge=True)
     assert held(host) == {}
 
@@ -221,6 +226,44 @@ def test_a_driver_that_does_not_come_for_one_owner_is_no_change_for_all(host, nu
     assert failed.subject.split(":")[0] in ("web1", "db1")
     assert host.host_state() == before
     assert (held(host), host.record["journal"]) == (claims, None)
+
+
+@pytest.mark.parametrize("data", [{"web1": [at(1) | {"name": "b"}]}, {"web1": [at(1) | {"name": "b"}, DISK]}])
+def test_what_a_guest_does_not_let_go_stays_its_owners(host, data):
+    host.passthrough({"web1": [at(0), {**at(1), "name": "b"}]})
+    host.libvirt.deaf, host.on_detach_timeout = True, "definition"
+    outcome = host.passthrough(data, purge=True)
+    assert any("stays claimed" in warning for warning in outcome.warnings)
+    assert held(host)["web1"][VF1] == "nic"
+    assert host.record["journal"] is None
+    host.domain.destroy()
+    host.passthrough({}, purge=True)
+    assert held(host) == {}
+    assert {host.kernel.driver(address) for address in (VF1, VF2)} == {"igbvf"}
+
+
+def test_what_a_guest_does_not_let_go_is_not_handed_over(host):
+    host.passthrough({"web1": [at(0)]})
+    before = host.host_state()
+    host.libvirt.deaf, host.on_detach_timeout = True, "definition"
+    error = refused(host.passthrough, {"db1": [at(0)]}, purge=True)
+    assert (error.code, error.subject) == ("device_in_use", f"web1: {VF1}")
+    assert "did not let it go" in error.found
+    assert (host.host_state(), held(host)) == (before, {"web1": {VF1: "nic"}})
+
+
+def test_what_only_its_driver_tells_of_a_device_goes_with_it(host):
+    host.passthrough({"web1": [DISK]})
+    host.passthrough({"db1": [{"name": "disk", "specs": [{"serial": "LABNVME0"}]}]}, purge=True)
+    (claim,) = host.record["claims"]
+    assert claim["devices"][0]["identity"]["serial"] == "LABNVME0"
+
+
+def test_orphans_are_not_stale_once_they_went_back(host):
+    host.passthrough({"db1": [NIC], "dpdk0": [NIC]})
+    host.db.destroy()
+    host.libvirt.domains.remove(host.db)
+    assert host.passthrough({}, orphans=True).stale == [("dpdk0", "nic")]
 
 
 def test_orphans_go_back_whoever_claimed_them(host):
