@@ -22,6 +22,7 @@ SLOT = [{"name": address, "address": address} for address in ("0000:03:00.0", "0
 STICK = {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666", "serial": "STICK1"}}
 DISK = {"name": "scsi disk", "scsi": {"adapter": "scsi_host2", "lun": 0}}
 VF1_NIC, VF2_NIC = {"name": "nic", "address": VF1}, {"name": "nic", "address": "0000:01:10.2"}
+OTHER_NIC = {"name": "other", "address": "0000:01:10.4"}
 DISK_AT = {"name": "disk", "address": NVME}
 ONE_OF_GROUP = {"name": "card", "address": "0000:03:00.0"}
 
@@ -215,6 +216,12 @@ def _all_claimed(host: FakeHost) -> None:
     host.passthrough({"web1": [VF1_NIC], "db1": [VF2_NIC], "dpdk0": [DISK_AT]})
 
 
+def _all_claimed_of_a_deaf_guest(host: FakeHost) -> None:
+    _all_claimed(host)
+    host.libvirt.deaf = True
+    host.on_detach_timeout = "definition"
+
+
 CHANGES = (
     Change(
         "claim for three owners at once",
@@ -222,6 +229,12 @@ CHANGES = (
         _with_other,
     ),
     Change("purge of two owners", lambda host: host.passthrough({"db1": [VF2_NIC]}, purge=True), _all_claimed),
+    Change(
+        "purge of a deaf guest, and another owner",
+        lambda host: host.passthrough({"web1": [], "db1": [VF2_NIC], "dpdk0": [DISK_AT, OTHER_NIC]}, purge=True),
+        _all_claimed_of_a_deaf_guest,
+        leaves=True,
+    ),
     Change(
         "hand over to another owner",
         lambda host: host.passthrough({"db1": [VF2_NIC, {**VF1_NIC, "name": "second"}]}, purge=True),

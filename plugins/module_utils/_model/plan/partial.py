@@ -114,7 +114,7 @@ def with_left(later: Plan, planned: Plan, done: Plan) -> Plan:
     left = done.after
     held = {**{name: left.holdings[name] for name in functions}, **later.after.holdings}
     node_devices = {**{name: left.node_devices[name] for name in nodes}, **later.after.node_devices}
-    names = {one.request for one in (*held.values(), *node_devices.values())} & left.requests.keys()
-    requests = {**{name: left.requests[name] for name in names}, **later.after.requests}
+    named = {one.request for one in held.values()} | {one.request for one in node_devices.values()}
+    requests = {**{name: one for name, one in left.requests.items() if name in named}, **later.after.requests}
     after = replace(later.after, requests=requests, holdings=held, node_devices=node_devices)
     return replace(later, before=left, after=after)

@@ -68,11 +68,7 @@ class Passthrough:
     def note(self, plans: t.Sequence[Plan], snapshot: Snapshot, *, check_mode: bool) -> None:
         """What was done, or would be, with one diff of all."""
         if not check_mode:
-            tracker = self._record.tracker
-            plans = [
-                replace(plan, after=tracker.claim_of(plan.after.owner)) if plan.operation == CLAIM else plan
-                for plan in plans
-            ]
+            plans = [self._as_on_record(plan) for plan in plans]
         self._outcome.plans.extend(plans)
         self._outcome.warnings.extend(decide_cleaned(snapshot, ReleaseWish(), plans).warnings)
         steps = [step for plan in plans for step in plan.steps]
@@ -87,3 +83,10 @@ class Passthrough:
                 continue
             ask = None if check_mode else self._host.domains
             self._outcome.diff.extend(domain_diff(plan, domain, None if ask is None else ask.find(domain.uuid)))
+
+    def _as_on_record(self, plan: Plan) -> Plan:
+        """A plan with the claim as it came to be: with guest addresses, and what a guest did not let go."""
+        if plan.operation != CLAIM:
+            return plan
+        now = self._record.tracker.claim_of(plan.after.owner)
+        return replace(plan, before=plan.before if plan.changed else now, after=now)

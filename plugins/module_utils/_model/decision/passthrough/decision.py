@@ -17,7 +17,7 @@ from ..claim import asking, choose, decide_claim, for_owner
 from ..decision import Choice, Decision
 
 if t.TYPE_CHECKING:
-    from ...claims.claim import Owner
+    from ...claims.claim import Claim, Owner
     from ...plan.plan import Change, Plan
     from ...requests.wish import ClaimWish, HostWish, ReleaseWish
     from ...selection.choice import Asked
@@ -58,8 +58,8 @@ def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> Ho
     claimed: list[Decision] = []
     for asked in owners:
         try:
-            made = {request.name for request in asked.wish.requests} - on_record.claim_of(asked.owner).requests.keys()
-            decision = _claimed(snapshot, asked.wish, made, states, [one.plan for one in given])
+            declared = _declared(asked.wish, on_record.claim_of(asked.owner))
+            decision = _claimed(snapshot, asked.wish, declared, states, [one.plan for one in given])
         except HostdevError as error:
             from .competing import competing
 
@@ -114,14 +114,17 @@ def _followed(snapshot: Snapshot, owners: t.Iterable[Asked]) -> tuple[list[Plan]
     return plans, snapshot
 
 
+def _declared(wish: ClaimWish, claim: Claim) -> frozenset[str]:
+    """The requests that were made for the data, when the owner held this claim: those of others stay theirs."""
+    return claim.declared | ({request.name for request in wish.requests} - claim.requests.keys())
+
+
 def _claimed(
-    snapshot: Snapshot, wish: ClaimWish, made: t.Collection[str], states: States, given: t.Sequence[Plan]
+    snapshot: Snapshot, wish: ClaimWish, declared: frozenset[str], states: States, given: t.Sequence[Plan]
 ) -> Decision:
-    """The decision for one owner; `made` are the requests that nobody had claimed for it before."""
     snapshot = for_owner(snapshot, wish)
     choice = choose(snapshot, wish)
-    before, after = choice.change.before, choice.change.after
-    change = replace(choice.change, after=replace(after, declared=before.declared | frozenset(made)))
+    change = replace(choice.change, after=replace(choice.change.after, declared=declared))
     snapshot = states(snapshot, change)
     if snapshot.vf_states and given:
         from .handed_over import with_settings_after

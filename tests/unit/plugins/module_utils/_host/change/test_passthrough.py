@@ -161,6 +161,8 @@ def test_a_request_that_names_another_device_by_now_needs_leave_to_change_it(hos
     host.passthrough(swapped, replace_misfits=True)
     assert held(host) == {"db1": {VF1: "nic"}, "web1": {VF2: "nic"}}
     assert (in_guest(host.db, VF1), in_guest(host.domain, VF2)) == ({CONFIG, LIVE}, {CONFIG, LIVE})
+    host.passthrough({}, purge=True)
+    assert held(host) == {}
 
 
 def test_what_a_smaller_count_leaves_goes_to_an_owner_that_is_named_first(host):
