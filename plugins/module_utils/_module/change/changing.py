@@ -155,7 +155,7 @@ def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
 
 
 def tell_warnings(module: AnsibleModule, outcome: Outcome) -> None:
-    for warning in outcome.warnings:
+    for warning in dict.fromkeys(outcome.warnings):
         module.warn(one_line(warning))
 
 

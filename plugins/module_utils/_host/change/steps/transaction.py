@@ -217,7 +217,9 @@ class Transaction:
         try:
             recovery.drive(_inverses(journal), without_libvirt=True)
         except HostdevError as undo_error:
-            commands = [step.command() for step in recovery.undriven]
+            before_it = [step for plan in journal.done or () for step in plan.steps]
+            left = [*recovery.undriven, *(step.inverse() for step in reversed(before_it))]
+            commands = [step.command() for step in left]
             raise error.but(
                 found=f"{error.found}; undoing the steps before it failed as well: {undo_error.message}",
                 remedy="run the task again, which goes on with the undo; or by hand: " + " && ".join(commands),

@@ -15,6 +15,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
     LIVE,
     OTHER_UUID,
+    UUID,
     LibvirtError,
     domain_xml,
 )
@@ -266,6 +267,18 @@ def test_orphans_are_not_stale_once_they_went_back(host):
     host.db.destroy()
     host.libvirt.domains.remove(host.db)
     assert host.passthrough({}, orphans=True).stale == [("dpdk0", "nic")]
+
+
+def test_what_can_not_be_undone_is_told_with_the_commands_for_all_owners_and_done_by_the_next_run(host):
+    host.passthrough({"web1": [at(0)]})
+    before = host.host_state()
+    for number in range(3, 40):  # after web1 let it go
+        host.libvirt.fail(number, LibvirtError("no"))
+    error = refused(host.passthrough, {"db1": [at(0)]}, purge=True)
+    assert [command for command in error.details["commands"] if "attach-device" in command and UUID in command]
+    host.libvirt._failures.clear()
+    host.passthrough({"web1": [at(0)]})
+    assert (host.host_state(), held(host)) == (before, {"web1": {VF1: "nic"}})
 
 
 def test_orphans_go_back_whoever_claimed_them(host):
