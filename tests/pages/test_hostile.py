@@ -55,7 +55,7 @@ def test_each_host_opens_with_names_of_owners_devices_and_interfaces_as_text(pic
     assert len(references) >= len(made.HOSTILE)
     seen = set()
     for reference in references:
-        page.goto(f"{shown.file.as_uri()}{reference}")
+        shown.go(reference.lstrip("#"))  # from an empty page: the host before it is not taken for this one
         page.wait_for_function("() => document.querySelector('.drawing')")
         shown.open_all()
         name = json.loads(page.evaluate("() => JSON.stringify(document.querySelector('h1').textContent)"))
