@@ -63,9 +63,9 @@ seealso:
 EXAMPLES = r"""
 - name: Show what blocks each function that is no bridge
   ansible.builtin.debug:
-    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(query) }}"
+    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(hostdev_query) }}"
   vars:
-    query: "devices[?header_type==`0` && !claimable].{address: address, why: blockers[].code}"
+    hostdev_query: "devices[?header_type==`0` && !claimable].{address: address, why: blockers[].code}"
 
 - name: Show free functions, by address
   ansible.builtin.debug:

@@ -149,7 +149,7 @@ EXAMPLES = r"""
       - {vendor_id: "10de", class: "0302"}
       - {vendor_id: "8086", product_id: "10ca"}
     aliases:
-      - {name: a100, vendor_id: "10de", product_id: "20b5"}
+      - {name: a100, vendor_id: "10de", product_id: "20b5", device_type: type-PF}
     claims:
       - domain: train1
         requests:

@@ -310,12 +310,12 @@ EXAMPLES = r"""
         specs:
           - {vendor_id: "8086", product_id: "10ca", device_type: type-VF}
 
-- name: Give two A100s to a domain, by the ids that lspci -nn prints
+- name: Give two T4 to a domain, by the ids that lspci -nn prints
   become: true
   kvm.hostdev.pci_passthrough_claim:
     domain: train1
     requests:
-      - {name: gpu, specs: ["10de:20b2"], count: 2}
+      - {name: gpu, specs: ["10de:1eb8"], count: 2}
 
 - name: Give two GPUs and the disk of NUMA node 1 to a domain, from an allow list
   become: true
@@ -325,7 +325,7 @@ EXAMPLES = r"""
       - {vendor_id: "10de", class: "0302", tags: {pool: training}}
       - {class: "0108", numa_node: 1}
     aliases:
-      - {name: a100, vendor_id: "10de", product_id: "20b5"}
+      - {name: a100, vendor_id: "10de", product_id: "20b5", device_type: type-PF}
     requests:
       - {name: gpu, alias: a100, count: 2}
       - {name: disk, specs: [{class: "0108", numa_node: 1}]}
