@@ -37,6 +37,7 @@ def test_the_result_has_a_part_for_each_owner_and_a_line_for_all(runner):
     assert (again["changed"], again["plan"]) == (False, [])
     fewer = runner.done(MODULE, claims=claims[:1])
     assert (fewer["changed"], fewer["stale"]) == (False, [{"owner": "dpdk0", "request": "nic"}])
+    assert fewer["msg"].endswith(" | no longer named, and kept without a purge: dpdk0: nic")
     purged = runner.done(MODULE, claims=claims[:1], purge=True)
     assert addresses(purged) == {"dpdk0": [], "web1": [VF1]}
     assert purged["owners"][0]["given_back"] == [VF2]
