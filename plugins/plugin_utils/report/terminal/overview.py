@@ -13,7 +13,7 @@ from ..kinds import OTHER
 from ..models import Facts, Hosts, Totals, free_told, functions, models, short_name, totals
 from .cells import WIDTH, plain, row, width
 
-NO_FACTS = "no facts: gather them with kvm.hostdev.pci_facts"
+NO_FACTS = "no facts of devices: gather them with kvm.hostdev.pci_facts"
 _MODELS = 4
 
 

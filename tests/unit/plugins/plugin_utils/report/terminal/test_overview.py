@@ -18,7 +18,7 @@ def test_the_overview_has_a_line_for_each_host():
         "kvm2  20 of 53         4      2  2 x 10de:20b2 A100 SXM4 80GB (node 0: 1, node 1: 1), "
         "12 x 15b3:101c ConnectX-6 Vi..",
         "kvm1  0 of 48          0      0  -",
-        "kvm3  no facts: gather them with kvm.hostdev.pci_facts",
+        "kvm3  no facts of devices: gather them with kvm.hostdev.pci_facts",
     ]
     named = overview({"h" * 500: HOSTS["kvm2"], "kvm\u001b[2J\n": None})
     assert max(map(width, named)) <= WIDTH
