@@ -105,7 +105,9 @@ class Checker:
 
     def _value_projection(self, node: Node, here: Shape) -> Shape:
         if isinstance(self.shape(node["children"][0], here), (list, Kind)):
-            raise wrong("* in the query", "what stands before it has no fields", "fields", "write [] for each of a list")
+            raise wrong(
+                "* in the query", "what stands before it has no fields", "fields", "write [] for each of a list"
+            )
         return None
 
     @staticmethod

@@ -9,7 +9,6 @@ import typing as t
 
 from .models import Facts
 
-
 _NEEDED = frozenset("address vendor_id product_id class header_type claimable owner".split())
 
 
