@@ -28,9 +28,8 @@ def overview(hosts: Hosts) -> list[str]:
             continue
         sums = totals(facts)
         free = f"{sums.free} of {sums.functions}"
-        lines.append(
-            row((name, columns), (free, 11), (sums.held, -5), (sums.drift, -5), (free_told(facts) or "-", rest))
-        )
+        drift = "-" if sums.drift is None else sums.drift
+        lines.append(row((name, columns), (free, 11), (sums.held, -5), (drift, -5), (free_told(facts) or "-", rest)))
     return lines
 
 

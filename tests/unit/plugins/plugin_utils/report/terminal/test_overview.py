@@ -25,6 +25,13 @@ def test_the_overview_has_a_line_for_each_host():
     assert all(line.isprintable() for line in named)
 
 
+def test_drift_that_was_not_gathered_is_not_told():
+    facts = {"devices": facts_of("gpu-host")["devices"]}
+    assert overview({"kvm1": facts})[1].startswith("kvm1  20 of 53         4      -  2 x")
+    assert "drift" not in overview_summary({"kvm1": facts})
+    assert "; drift 2" in overview_summary({"kvm1": facts, "kvm2": HOSTS["kvm2"]})
+
+
 def test_all_hosts_together_are_one_line_that_names_those_without_facts():
     twice = {**HOSTS, "kvm4": HOSTS["kvm2"], "kvm5\n": None}
     assert overview_summary(twice) == (
