@@ -196,3 +196,9 @@ def only(facts, *fields):
 def test_what_can_not_be_answered_is_an_error(facts, ask, told):
     with pytest.raises(AnsibleFilterError, match=told):
         ask(facts)
+
+
+@pytest.mark.parametrize("owner", ["", " "])
+def test_an_owner_without_a_name_is_nobody_to_ask_for(facts, owner):
+    with pytest.raises(AnsibleFilterError, match="pci_claimed: owner: found the text .*; wanted: the name of an owner"):
+        claimed(facts["devices"][0], owner)
