@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import callback_loader
 from ansible.utils.display import Display
 
+from ..module_utils._model.errors import few, one_line
 from ..plugin_utils.report.documents.saving import FORMATS, SaveError, save
 from ..plugin_utils.report.facts_of_hosts import facts_of, facts_of_hosts
 from ..plugin_utils.report.models import summary
@@ -61,7 +62,7 @@ class ActionModule(ActionBase):
         wanted = variables["ansible_play_hosts_all"] if names is None else names
         unknown = [name for name in wanted if name not in hostvars]
         if unknown:
-            raise AnsibleActionFail(f"hosts: the inventory has no {', '.join(unknown)}")
+            raise AnsibleActionFail(one_line(f"hosts: the inventory has no {few(unknown)}"))
         hosts = facts_of_hosts(hostvars, wanted)
         missing = [name for name, facts in hosts.items() if facts is None]
         if len(missing) == len(hosts):
@@ -71,7 +72,7 @@ class ActionModule(ActionBase):
         try:
             files = save(paths, hosts, check_mode=self._task.check_mode)
         except SaveError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         changed = [file for file in files if file.changed]
         verb = "to be written" if self._task.check_mode else "written"
         told = f"; {verb}: {', '.join(file.path for file in changed)}" if changed else ""

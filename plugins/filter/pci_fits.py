@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.facts import read_facts
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.fitting import Functions, read_specs
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.fitting import Functions, read_some_specs
 
 DOCUMENTATION = r"""
 name: pci_fits
@@ -68,7 +68,7 @@ _value:
 
 @answers("pci_fits")
 def pci_fits(facts: t.Any, specs: t.Any) -> list[dict[str, t.Any]]:
-    return Functions(read_facts(facts)).fitting(read_specs(specs))
+    return Functions(read_facts(facts)).fitting(read_some_specs(specs))
 
 
 class FilterModule:

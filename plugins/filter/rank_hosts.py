@@ -136,7 +136,9 @@ def rank_hosts(
     _tell_missing([name for name in facts if facts[name] is None], one_of(missing, ("refuse", "skip"), "missing"))
     supplies = {name: supply(of_host, wanted, per) for name, of_host in facts.items() if of_host is not None}
     ranked = placement.rank_hosts({name: found.places for name, found in supplies.items()}, least, strategy)
-    if not ranked:
+    if not facts:
+        Display().warning("rank_hosts: there is no host to look at: is the group right, or empty?")
+    elif not ranked:
         _tell_why_none(supplies)
     return ranked
 
@@ -149,10 +151,14 @@ def _tell_missing(names: list[str], missing: str) -> None:
         Display().warning(f"rank_hosts: skipped, since there are no facts of devices: {few(names)}")
 
 
+_NOWHERE = "no device fits, free or not"
+
+
 def _tell_why_none(supplies: t.Mapping[str, Supply]) -> None:
     """No empty list in silence: ids that no device has may be misspelt, and a claim takes a PF by its type alone."""
-    if supplies and all(found.there == 0 for found in supplies.values()):
-        Display().warning(f"rank_hosts: no device fits, free or not, on {few(list(supplies))}: are the specs right?")
+    if supplies and not any(found.there or found.not_asked_for or any(found.places) for found in supplies.values()):
+        known = "in no pool a device fits" if all(found.there is None for found in supplies.values()) else _NOWHERE
+        Display().warning(f"rank_hosts: {known}, on {few(list(supplies))}: are the specs right?")
     left = [f"{found.not_asked_for} on {name}" for name, found in supplies.items() if found.not_asked_for]
     if left:
         Display().warning(

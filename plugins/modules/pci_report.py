@@ -15,6 +15,7 @@ description:
   - With O(hosts), O(html), O(json) or O(csv) it is about many hosts. It then shows a line for each of them, and writes
     the files on the controller. Let such a task run once.
   - Connects to no host. Facts of this run and cached ones will do, those of hosts that are down as well.
+  - Facts without C(devices), or with some of their fields alone, count as none.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:

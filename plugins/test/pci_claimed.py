@@ -56,7 +56,7 @@ _value:
 
 @answers("pci_claimed")
 def pci_claimed(device: t.Any, owner: t.Any = None) -> bool:
-    if owner is not None and not isinstance(owner, str):
+    if owner is not None and not (isinstance(owner, str) and owner.strip()):
         raise wrong("owner", f"found {kind_of(owner)}", "the name of an owner", "give owner.label of a device or claim")
     return claimed(read_device(device), owner)
 

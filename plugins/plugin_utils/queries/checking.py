@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import did_you_mean
 
 from .errors import wrong
+from .fitting import read_some_specs
 from .schema import FLAG, NUMBER, Kind, NotGathered, Shape
 
 Node = t.Mapping[str, t.Any]
@@ -26,12 +28,17 @@ _ITEM = frozenset(("max_by", "min_by"))
 class Checker:
     """Walks an expression along the shape of what it looks at.
 
-    `functions` are the names of those that there are, `device` is the shape of a device.
+    `functions` are those that there are, as jmespath's table has them, `device` is the shape of a device, `values` are
+    what `var` gives by name. What is wrong with an expression is said of it as it stands: on a host where nothing is
+    free the second half of `free(@) && ...` is never looked at.
     """
 
-    def __init__(self, functions: t.Collection[str], device: Shape) -> None:
+    def __init__(
+        self, functions: t.Mapping[str, t.Mapping[str, t.Any]], device: Shape, values: t.Mapping[str, t.Any]
+    ) -> None:
         self._functions = functions
         self._device = device
+        self._values = values
 
     def shape(self, node: Node, here: Shape) -> Shape:
         """The shape of a node's value, when it looks at a value of shape `here`.
@@ -97,7 +104,10 @@ class Checker:
         return [self.shape(each, item)]
 
     def _value_projection(self, node: Node, here: Shape) -> Shape:
-        self.shape(node["children"][0], here)
+        if isinstance(self.shape(node["children"][0], here), (list, Kind)):
+            raise wrong(
+                "* in the query", "what stands before it has no fields", "fields", "write [] for each of a list"
+            )
         return None
 
     @staticmethod
@@ -124,8 +134,7 @@ class Checker:
         sides = node["children"]
         shapes = [self.shape(side, here) for side in sides]
         for side, shape, other in zip(sides, shapes, reversed(sides)):
-            if isinstance(shape, Kind):
-                _check_comparison(f"{side.get('value') or 'this'} {_SIGNS[node['value']]}", shape, other)
+            _check_comparison(f"{_named(side)} {_SIGNS[node['value']]}", shape, self._told_by(other))
         return FLAG
 
     def _function_expression(self, node: Node, here: Shape) -> Shape:
@@ -133,7 +142,9 @@ class Checker:
         if name not in self._functions:
             remedy = did_you_mean(name, self._functions)
             raise wrong(f"{name}() in the query", "there is no such function", "a function that there is", remedy)
+        self._check_number(name, len(arguments))
         shapes = [self.shape(child, here) for child in arguments if child["type"] != "expref"]
+        self._check_second(name, shapes[0] if shapes else None, arguments)
         first = shapes[0] if shapes else None
         item = first[0] if isinstance(first, list) else None
         of_items = [self.shape(child["children"][0], item) for child in arguments if child["type"] == "expref"]
@@ -147,16 +158,59 @@ class Checker:
             return self._device
         return item if name in _ITEM else None
 
+    def _check_number(self, name: str, given: int) -> None:
+        """Refuse a call with more or fewer arguments than the function takes."""
+        signature = self._functions[name]["signature"]
+        least = len(signature)
+        if given < least or (given > least and not (signature and signature[-1].get("variadic"))):
+            raise wrong(f"{name}() in the query", f"found {given} arguments", f"{least}")
 
-def _check_comparison(comparison: str, kind: Kind, other: Node) -> None:
-    """Refuse one that is never true. `comparison` is its field and sign, `other` what stands on the other side."""
+    def _check_second(self, name: str, first: Shape, arguments: t.Sequence[Node]) -> None:
+        """Refuse a spec that is none, and to look in a list for what is never in it."""
+        second = self._told_by(arguments[1]) if len(arguments) > 1 else None
+        if second is None:
+            return
+        if name == "fits":
+            read_some_specs(second)
+        elif name == "contains" and isinstance(first, list):
+            _check_value("contains() in the query", first[0], second)
+
+    def _told_by(self, node: Node) -> t.Any:
+        """The value that a node has whatever it looks at, None for one that depends on that."""
+        if node["type"] == "literal":
+            return node["value"]
+        if node["type"] == "function_expression" and node["value"] == "var" and node["children"]:
+            name = self._told_by(node["children"][0])
+            return self._values.get(name) if isinstance(name, str) else None
+        return None
+
+
+def _named(node: Node) -> str:
+    """What an expression is called: the last field in it."""
+    last = node["children"][-1] if node["type"] == "subexpression" else node
+    return str(last.get("value") or "this")
+
+
+def _check_comparison(comparison: str, shape: Shape, literal: t.Any) -> None:
+    """Refuse one that is never true. `comparison` is a field and a sign, `literal` what stands on the other side."""
     subject = f"{comparison} in the query"
-    if not kind.ordered and not comparison.endswith(("==", "!=")):
+    if isinstance(shape, Kind) and not shape.ordered and not comparison.endswith(("==", "!=")):
         remedy = "compare by ==, or with starts_with, ends_with or contains"
-        raise wrong(subject, "that compares numbers alone", kind.wanted, remedy)
-    literal = other.get("value") if other["type"] == "literal" else None
-    if literal is not None and not kind.fits(literal):
-        raise wrong(subject, f"found {literal!r}, which it never is", kind.wanted, kind.remedy(literal))
+        raise wrong(subject, "that compares numbers alone", shape.wanted, remedy)
+    if literal is not None:
+        _check_value(subject, shape, literal)
+
+
+def _check_value(subject: str, shape: Shape, literal: t.Any) -> None:
+    """Refuse a value that nothing of this shape ever has."""
+    found = f"found {literal!r}, which it never is"
+    if isinstance(shape, Kind) and not shape.fits(literal):
+        raise wrong(subject, found, shape.wanted, shape.remedy(literal))
+    if isinstance(shape, dict) and not isinstance(literal, dict):
+        raise wrong(subject, found, "one of its fields", f"put a point and {few(list(shape))} behind it")
+    if isinstance(shape, list) and not isinstance(literal, list):
+        remedy = "write contains(LIST, VALUE), or LIST[?FIELD == VALUE]"
+        raise wrong(subject, f"{found}: it is a list", "something that is in it", remedy)
 
 
 def _quotes(name: str, fields: t.Mapping[str, Shape]) -> str:

@@ -54,6 +54,14 @@ def read_specs(value: t.Any, subject: str = "specs") -> tuple[DeviceSpec, ...]:
     return parse_device_specs(specs if isinstance(specs, list) else [specs], subject)
 
 
+def read_some_specs(value: t.Any) -> tuple[DeviceSpec, ...]:
+    """As read_specs, of one spec or more: nothing fits an empty list, which would be no answer to anything."""
+    specs = read_specs(value)
+    if not specs:
+        raise wrong("specs", "found an empty list, which nothing fits", "one device spec or more")
+    return specs
+
+
 def pci_device(facts: t.Mapping[str, t.Any]) -> PciDevice:
     """The function that facts, or a pool, tell of; what they do not tell is as with a function that has none of it."""
     known = {name: facts[name] for name in _SAME_NAME if facts.get(name) is not None}

@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
 
 from .facts import Device, Facts, is_function, told
-from .fitting import Functions, read_specs
+from .fitting import Functions, read_some_specs
 
 
 def claimable(device: Device) -> bool:
@@ -32,7 +32,7 @@ def claimed(device: Device, owner: str | None = None) -> bool:
 
 def free(facts: Facts, specs: t.Any = None) -> list[Device]:
     """The functions that could be claimed, of those that fit `specs` unless that is None."""
-    fitting = facts.functions if specs is None else Functions(facts).fitting(read_specs(specs))
+    fitting = facts.functions if specs is None else Functions(facts).fitting(read_some_specs(specs))
     return [device for device in fitting if claimable(device)]
 
 

@@ -17,7 +17,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import 
 from .checking import Checker
 from .errors import wrong
 from .facts import Device, Facts, is_function
-from .fitting import Functions, read_specs
+from .fitting import Functions, read_some_specs
 from .holding import claimable
 from .schema import shape_of
 
@@ -51,13 +51,13 @@ def search(facts: Facts, expression: str, values: t.Mapping[str, t.Any]) -> t.An
         shape = shape_of(facts)
         devices = shape["devices"] if facts.whole else shape
         device = devices[0] if isinstance(devices, list) else None
-        Checker(language.FUNCTION_TABLE, device).shape(compiled.parsed, shape)
+        Checker(language.FUNCTION_TABLE, device, values).shape(compiled.parsed, shape)
         data = facts.parts if facts.whole else facts.devices
         return compiled.search(data, options=jmespath.Options(custom_functions=language))
-    except JMESPathError as error:
+    except (JMESPathError, ValueError, ArithmeticError, RecursionError) as error:
         remedy = "see https://jmespath.org/specification.html"
         found = " ".join(str(error).split("\n", maxsplit=1)[0].split())
-        raise wrong("the query", found, f"JMESPath that can be evaluated, not {expression!r}", remedy) from None
+        raise wrong("the query", found, f"JMESPath that can be evaluated, not {expression[:200]!r}", remedy) from None
 
 
 def _takes(*types: str) -> t.Callable[[_Function], _Function]:
@@ -87,7 +87,7 @@ class _Domain:
         """Whether a device fits one of the specs; of a list those that do."""
         key = json.dumps(specs)
         if key not in self._specs:
-            self._specs[key] = self._functions.resolved(read_specs(specs))
+            self._specs[key] = self._functions.resolved(read_some_specs(specs))
         return _chosen(devices, lambda device: self._functions.fits(self._known(device), self._specs[key]))
 
     @_takes("array object")

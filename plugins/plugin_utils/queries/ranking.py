@@ -73,7 +73,7 @@ def hosts_facts(hosts: t.Any, names: t.Any = None) -> dict[str, Facts | None]:
     if not isinstance(chosen, list):
         raise wrong("hosts", f"found {kind_of(chosen)}", "a list of names", "give groups['GROUP']")
     for name in chosen:
-        if name not in hosts:
+        if isinstance(name, (list, dict)) or name not in hosts:
             remedy = did_you_mean(str(name), list(map(str, hosts)))
             raise wrong("hosts", f"found {name!r}", "names of hosts that something is known of", remedy)
     return {str(name): _facts_of(hosts[name], str(name)) for name in chosen}

@@ -107,6 +107,15 @@ FUNCTION: dict[str, Shape] = {
 }
 """What pci_facts tells of each PCI function."""
 
+HELD: dict[str, Shape] = {
+    **dict.fromkeys("role identity original stood_before vf_settings".split()),
+    **dict.fromkeys("adopted managed one_time_use".split(), FLAG),
+    **dict.fromkeys("address guest_address moved_from".split(), ADDRESS),
+    "request": TEXT,
+    "attach": [_words("config", "live")],
+}
+"""What the facts tell of each PCI function within a claim."""
+
 FACTS: dict[str, Shape] = {
     "iommu_groups": [{"id": NUMBER, "devices": [ADDRESS], "viable": FLAG}],
     "tree": None,
@@ -127,10 +136,11 @@ FACTS: dict[str, Shape] = {
         {
             "owner": OWNER,
             "requests": [None],
-            "devices": [None],
-            "node_devices": [None],
+            "devices": [HELD],
+            "node_devices": [dict.fromkeys("name capability request identity attach stood_before".split())],
             "persist": FLAG,
             "allow": [TEXT],
+            "declared": [TEXT],
         }
     ],
     "drift": [{"code": TEXT, "address": TEXT, "owner": OWNER, "detail": TEXT}],

@@ -9,11 +9,20 @@ import typing as t
 
 from .models import Facts
 
+_NEEDED = frozenset("address vendor_id product_id class header_type claimable owner".split())
+
 
 def facts_of(variables: t.Mapping[str, t.Any]) -> Facts | None:
-    """What a host's variables have as `ansible_facts.hostdev`; None where nothing was gathered."""
+    """What a host's variables have as `ansible_facts.hostdev`.
+
+    None where no devices were gathered, or without the fields that tell which are free: nothing is not what there is.
+    """
     facts = (variables.get("ansible_facts") or {}).get("hostdev")
-    return facts if isinstance(facts, t.Mapping) and facts else None
+    devices = facts.get("devices") if isinstance(facts, t.Mapping) else None
+    if not isinstance(devices, t.Sequence) or isinstance(devices, str):
+        return None
+    functions = (device for device in devices if device.get("capability") == "pci")
+    return facts if all(device.keys() >= _NEEDED for device in functions) else None
 
 
 def facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, Facts | None]:

@@ -82,13 +82,13 @@ def models(devices: t.Iterable[Device]) -> list[Model]:
 
 @dataclass
 class Totals:
-    """Numbers of functions, and of entries of the drift."""
+    """Numbers of functions, and of entries of the drift; None where that was not gathered."""
 
     functions: int = 0
     free: int = 0
     held: int = 0
     set_aside: int = 0
-    drift: int = 0
+    drift: int | None = None
 
     def add(self, other: Totals) -> None:
         """Count the other's as well."""
@@ -96,21 +96,23 @@ class Totals:
         self.free += other.free
         self.held += other.held
         self.set_aside += other.set_aside
-        self.drift += other.drift
+        if other.drift is not None:
+            self.drift = (self.drift or 0) + other.drift
 
     def told(self, free: str = "") -> str:
         """On one line; `free` says which are free."""
         aside = f"; {self.set_aside} set aside" if self.set_aside else ""
         named = f": {free}" if free else ""
-        return f"{self.free} of {self.functions} functions free{named}; {self.held} held{aside}; drift {self.drift}"
+        drift = "" if self.drift is None else f"; drift {self.drift}"
+        return f"{self.free} of {self.functions} functions free{named}; {self.held} held{aside}{drift}"
 
 
 def totals(facts: Facts) -> Totals:
     """What there is on one host."""
     states = [state(device) for device in functions(facts)]
-    return Totals(
-        len(states), states.count(FREE), states.count(HELD), states.count(ASIDE), len(facts.get("drift") or ())
-    )
+    drift = facts.get("drift")
+    number = None if drift is None else len(drift)
+    return Totals(len(states), states.count(FREE), states.count(HELD), states.count(ASIDE), number)
 
 
 def summary(facts: Facts) -> str:

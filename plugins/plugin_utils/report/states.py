@@ -31,7 +31,12 @@ def is_function(device: Device) -> bool:
 
 
 def is_bridge(device: Device) -> bool:
-    """A bridge that can be nobody's: what is behind it is shown, it is not. An NVSwitch, of class 0680, is none."""
+    """A bridge that can be nobody's: what is behind it is shown, it is not. An NVSwitch, of class 0680, is none.
+
+    One that may be claimed, or is, counts: there are endpoints that call themselves bridges.
+    """
+    if device.get("claimable") or device.get("owner"):
+        return False
     pci_class = str(device.get("class") or "")
     return bool(device.get("header_type")) or (pci_class.startswith("06") and not pci_class.startswith("0680"))
 

@@ -18,7 +18,7 @@ def gathered_told(gathered: t.Mapping[str, t.Any]) -> str:
     """The number of PCI functions, of these that may be claimed now, and of what else was asked for."""
     parts = []
     if "devices" in gathered:
-        functions = [device for device in gathered["devices"] if device.get("address") is not None]
+        functions = [device for device in gathered["devices"] if device["capability"] == "pci"]
         parts.append(_number(len(functions), "PCI function", "PCI functions"))
         if any("claimable" in function for function in functions):
             parts.append(f"{sum(1 for function in functions if function.get('claimable'))} claimable")

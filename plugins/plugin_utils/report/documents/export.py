@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import one_line
@@ -43,7 +44,9 @@ COLUMNS = (
 """Of the CSV, and with the host left out the keys of a device in the JSON."""
 
 # The wide ones are the same to a spreadsheet of East Asia (OWASP, CSV Injection).
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+# Where the comma is a decimal sign a spreadsheet divides cells at each semicolon, whatever quotes are around.
+_STARTS = re.compile(rf"(^|;\s*)(?={_FORMULA})")
 
 
 def json_text(hosts: Hosts) -> str:
@@ -55,7 +58,7 @@ def json_text(hosts: Hosts) -> str:
 def csv_text(hosts: Hosts) -> str:
     """A row for each function, of a host without facts one that says so as its state; each is one line.
 
-    A cell that a spreadsheet would take for a formula has an apostrophe before it.
+    What a spreadsheet would take for a formula has an apostrophe before it, at a cell's begin and after a semicolon.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
@@ -93,15 +96,16 @@ def _host(name: str, facts: Facts | None) -> dict[str, t.Any]:
         "set_aside": sums.set_aside,
         "models": [_model(model) for model in models(functions(facts))],
         "devices": devices_of(facts),
-        "drift": [
-            {
-                "code": entry.get("code"),
-                "address": entry.get("address"),
-                "owner": (entry.get("owner") or {}).get("label"),
-                "detail": entry.get("detail"),
-            }
-            for entry in facts.get("drift") or ()
-        ],
+        "drift": None if facts.get("drift") is None else [_difference(entry) for entry in facts["drift"]],
+    }
+
+
+def _difference(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        "code": entry.get("code"),
+        "address": entry.get("address"),
+        "owner": (entry.get("owner") or {}).get("label"),
+        "detail": entry.get("detail"),
     }
 
 
@@ -146,5 +150,4 @@ def _cell(value: t.Any) -> t.Any:
         value = "; ".join(map(str, value))
     if not isinstance(value, str):
         return value
-    text = one_line(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _STARTS.sub(r"\1'", one_line(value))

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 import typing as t
 
@@ -51,13 +53,29 @@ def written_at(path: str) -> float | None:
 
 
 def write(path: str, text: str, *, check_mode: bool, time: float | None = None) -> Written:
-    """Have the file hold this text, readable by all; `time` is its time where it is written. Raises OSError."""
+    """Have the file hold this text, readable by all; `time` is its time where it is written.
+
+    Raises OSError, in check mode too where the file could not be written.
+    """
     path = os.path.realpath(path)
+    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+        # Root would have a file in place of /dev/null, and wait for ever for what a pipe has.
+        raise OSError(errno.EINVAL, "wanted a file or nothing, found something else")
     before = read(path)
     same = before == text and os.stat(path).st_mode & 0o7777 == MODE
-    if not same and not check_mode:
-        _replace(path, text, time)
+    if not same:
+        _check_folder(os.path.dirname(path))
+        if not check_mode:
+            _replace(path, text, time)
     return Written(path, before or "", text, not same)
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse one into which no file can be written. Raises OSError."""
+    if not os.path.isdir(folder):
+        raise OSError(errno.ENOENT, f"there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(errno.EACCES, f"no file can be written to the folder {folder}")
 
 
 def _replace(path: str, text: str, time: float | None) -> None:

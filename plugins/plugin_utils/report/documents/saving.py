@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 
@@ -23,14 +24,14 @@ class SaveError(Exception):
 
 def save(paths: t.Mapping[str, str], hosts: Hosts, *, check_mode: bool) -> list[files.Written]:
     """Write a file for each format that has a path, in check mode only say what would be. Raises SaveError."""
-    if len(set(paths.values())) < len(paths):
+    if len(set(map(os.path.realpath, paths.values()))) < len(paths):
         raise SaveError("html, json and csv: found one path for two of them, wanted a file of its own for each")
     written = []
     for form, path in paths.items():
         try:
             written.append(_MAKERS[form](path, hosts, check_mode))
         except OSError as error:
-            raise SaveError(f"{form}: {path}: {error.strerror or error}") from error
+            raise SaveError(f"{form}: {path}: {error.strerror or error}") from None
     return written
 
 

@@ -15,7 +15,8 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from .. import states
-from ..kinds import KINDS, kind
+from ..kinds import KINDS
+from ..models import model_kind, node
 
 _IS = frozenset(
     "vendor_id vendor_name product_id product_name subsystem_vendor_id subsystem_product_id subsystem_name revision "
@@ -79,10 +80,10 @@ def _glance(device: states.Device) -> dict[str, t.Any]:
         "label": states.label(device),
         "ids": states.ids(device),
         "vendor": device.get("vendor_name"),
-        "kind": kind(device.get("class")),
+        "kind": model_kind(device),
         "class": device.get("class_name"),
         "vf": bool(device.get("physical_function")),
-        "node": device.get("numa_node"),
+        "node": node(device),
         "owner": owner.get("label") if state == states.HELD else None,
         "why": _why(device) if state in (states.KEPT, states.ASIDE) else [],
     }

@@ -13,7 +13,7 @@ from ..kinds import OTHER
 from ..models import Facts, Hosts, Totals, free_told, functions, models, short_name, totals
 from .cells import WIDTH, plain, row, width
 
-NO_FACTS = "no facts: gather them with kvm.hostdev.pci_facts"
+NO_FACTS = "no facts of devices: gather them with kvm.hostdev.pci_facts"
 _MODELS = 4
 
 
@@ -28,9 +28,8 @@ def overview(hosts: Hosts) -> list[str]:
             continue
         sums = totals(facts)
         free = f"{sums.free} of {sums.functions}"
-        lines.append(
-            row((name, columns), (free, 11), (sums.held, -5), (sums.drift, -5), (free_told(facts) or "-", rest))
-        )
+        drift = "-" if sums.drift is None else sums.drift
+        lines.append(row((name, columns), (free, 11), (sums.held, -5), (drift, -5), (free_told(facts) or "-", rest)))
     return lines
 
 

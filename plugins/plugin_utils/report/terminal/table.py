@@ -44,10 +44,10 @@ def _head(host: str, facts: Facts, note: str) -> list[str]:
     if there.get("libvirt_reason"):
         versions += f" ({there['libvirt_reason']})"
     number = len(facts.get("claims") or ())
-    claims = "1 claim" if number == 1 else f"{number} claims"
+    claims = [f"{number} claim{'' if number == 1 else 's'}"] if "claims" in facts else []
     parts = [f"kernel {there.get('kernel')}", f"IOMMU {there.get('iommu_reason')}", versions] if there else []
     told = f"{host}: {totals(facts).told()}" + (f"; {note}" if note else "")
-    return [*wrap(plain(told), ""), *wrap(plain("; ".join([*parts, claims])), "  ")]
+    return [*wrap(plain(told), ""), *wrap(plain("; ".join([*parts, *claims])), "  ")]
 
 
 _FREE_AT = 74
@@ -70,7 +70,7 @@ def _free(devices: t.Sequence[Device], known: t.Mapping[str, Device]) -> list[st
         if model.kind != OTHER:
             lines += _free_model(model, "" if model.kind == before else model.kind, known)
             before = model.kind
-    others = [f"{len(model.free)} x {model.ids}" for model in free if model.kind == OTHER]
+    others = [f"{len(model.free)} x {plain(model.ids)}" for model in free if model.kind == OTHER]
     if others:
         count = sum(len(model.free) for model in free if model.kind == OTHER)
         start = "  " + fit(OTHER, 11) + f"  {count} of the platform's own: "
@@ -105,14 +105,20 @@ def _pf_name(pf: str, known: t.Mapping[str, Device]) -> str:
     return f"VF of {names[0] if names else pf}"
 
 
+_GONE = ("removed", "moved")
+"""The drift of what is not where it was claimed."""
+
+
 def _held(facts: Facts, known: t.Mapping[str, Device], columns: int) -> list[str]:
     """Who holds what, of PCI functions and others."""
     rows = []
+    gone = {entry.get("address") for entry in facts.get("drift") or () if entry.get("code") in _GONE}
     for claim in facts.get("claims") or ():
         owner = claim["owner"]["label"]
         for held in claim.get("devices") or ():
             device = known.get(held["address"])
-            rows.append(_held_row(owner, held, columns, held["address"], device or held.get("identity") or {}))
+            lacks = "not on the host" if held["address"] in gone else "not among these facts"
+            rows.append(_held_row(owner, held, columns, held["address"], device or held.get("identity") or {}, lacks))
         for held in claim.get("node_devices") or ():
             rows.append(_held_row(owner, held, columns, held.get("name") or held.get("capability"), {}))
     if not rows and (held_ones := [device for device in known.values() if state(device) == HELD]):
@@ -121,12 +127,15 @@ def _held(facts: Facts, known: t.Mapping[str, Device], columns: int) -> list[str
     if not rows:
         return []
     title = row(("OWNER", 24), ("REQUEST", 16), ("ADDRESS", columns), ("IDS", 9), ("DRIVER", 14), ("NAME", 31))
-    return [f"HELD  {len(rows)} devices", "  " + title, *rows]
+    return [f"HELD  {len(rows)} device{'' if len(rows) == 1 else 's'}", "  " + title, *rows]
 
 
-def _held_row(owner: str, held: t.Mapping[str, t.Any], columns: int, address: t.Any, device: Device) -> str:
+def _held_row(
+    owner: str, held: t.Mapping[str, t.Any], columns: int, address: t.Any, device: Device, lacks: str = ""
+) -> str:
+    """`lacks` says of a device that is not there what is the matter."""
     there = bool(device.get("address"))
-    name = label(device) if there else "not on the host"
+    name = label(device) if there else lacks
     if not device:
         name = "USB or SCSI device"
     driven = driver(device) if there else "-"
@@ -160,9 +169,9 @@ def _groups(facts: Facts, known: t.Mapping[str, Device]) -> list[str]:
         if len(members) < 2:
             continue
         if all(model_kind(device) == OTHER for device in members):
-            own.append(str(group["id"]))
+            own.append(plain(group["id"]))
         else:
-            lines += wrap_items([plain(_member(device)) for device in members], f"  {group['id']:>5}  ")
+            lines += wrap_items([plain(_member(device)) for device in members], f"  {plain(group['id']):>5}  ")
     if own:
         lines += at_most(wrap_items(own, f"  {'and ' if lines else ''}of the platform's own: "), 2)
     return ["IOMMU GROUPS OF SEVERAL  their members leave the host together, or none does", *lines] if lines else []

@@ -72,6 +72,13 @@ def test_what_fits_is_what_pci_facts_chooses(host, facts, specs, fitting):
     assert fits(facts, specs) == by_module["devices"]
 
 
+@pytest.mark.parametrize("chosen", [fits, free, pools])
+@pytest.mark.parametrize("specs", [[], "[]"])
+def test_no_spec_at_all_is_no_question(facts, chosen, specs):
+    with pytest.raises(AnsibleFilterError, match="specs: found an empty list, which nothing fits"):
+        chosen(facts, specs)
+
+
 def test_the_order_is_that_of_the_addresses(facts):
     assert addresses(fits(facts["devices"][::-1], "8086:10ca")) == VFS
 
@@ -189,3 +196,9 @@ def only(facts, *fields):
 def test_what_can_not_be_answered_is_an_error(facts, ask, told):
     with pytest.raises(AnsibleFilterError, match=told):
         ask(facts)
+
+
+@pytest.mark.parametrize("owner", ["", " "])
+def test_an_owner_without_a_name_is_nobody_to_ask_for(facts, owner):
+    with pytest.raises(AnsibleFilterError, match="pci_claimed: owner: found the text .*; wanted: the name of an owner"):
+        claimed(facts["devices"][0], owner)

@@ -110,6 +110,27 @@ def test_no_list_is_empty_in_silence(hosts, warnings, specs, told):
     assert told in warning
 
 
+def test_ids_that_no_pool_has_are_told_too(hosts, warnings):
+    pools = {name: of_host["ansible_facts"]["hostdev"]["pools"] for name, of_host in hosts.items()}
+    assert rank(pools, "10de:20b3") == []
+    assert rank({**hosts, "kvm1": pools["kvm1"]}, "10de:20b3") == []
+    assert warnings == [
+        "rank_hosts: in no pool a device fits, on kvm1, kvm2, kvm3: are the specs right?",
+        "rank_hosts: no device fits, free or not, on kvm1, kvm2, kvm3: are the specs right?",
+    ]
+
+
+def test_enough_for_fewer_is_told_by_the_empty_list_alone(hosts, warnings):
+    assert rank(hosts, A100, count=9) == []
+    assert warnings == []
+
+
+@pytest.mark.parametrize(("given", "options"), [({}, {}), ({"kvm1": []}, {"hosts": []})])
+def test_that_there_was_no_host_to_look_at_is_told(warnings, given, options):
+    assert rank(given, A100, **options) == []
+    assert warnings == ["rank_hosts: there is no host to look at: is the group right, or empty?"]
+
+
 @pytest.mark.parametrize(
     ("given", "specs", "options", "told"),
     [
@@ -124,6 +145,7 @@ def test_no_list_is_empty_in_silence(hosts, warnings, specs, told):
         ({"kvm1": []}, (), {"strategy": "spraed"}, "strategy: found 'spraed'; .*did you mean spread"),
         ({"kvm1": []}, (), {"missing": "skipp"}, "missing: found 'skipp'; .*did you mean skip"),
         ({"kvm1": []}, (), {"hosts": ["kmv1"]}, "hosts: found 'kmv1'; .*did you mean kvm1"),
+        ({"kvm1": []}, (), {"hosts": [["kvm1"]]}, r"hosts: found \['kvm1'\]"),
         ({"kvm1": []}, (), {"hosts": "kvm1"}, "hosts: found the text 'kvm1'; wanted: a list of names"),
         ({"kvm1": []}, {"vendr_id": "8086"}, {}, r"specs\[0\].vendr_id: .*did you mean vendor_id"),
         ({"kvm1": []}, {"physical_network": "x"}, {}, r"specs\[0\].physical_network: found a tag.*give device_spec"),

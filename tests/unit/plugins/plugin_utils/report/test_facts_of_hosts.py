@@ -16,7 +16,18 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.facts_of_hosts import facts_of, facts_of_hosts
 
 NAMES = ["kvm1", "kvm2", "kvm3"]
-FACTS = {"devices": [{"address": "0000:01:00.0", "name": "{{ no template }}"}]}
+FUNCTION = {
+    "capability": "pci",
+    "address": "0000:01:00.0",
+    "name": "{{ no template }}",
+    "vendor_id": "8086",
+    "product_id": "10c9",
+    "class": "020000",
+    "header_type": 0,
+    "claimable": True,
+    "owner": None,
+}
+FACTS = {"devices": [FUNCTION, {"capability": "net", "name": "net_a"}]}
 
 
 @pytest.fixture
@@ -40,7 +51,23 @@ def test_without_a_way_to_the_cache_the_variables_are_asked(hostvars):
     assert facts_of_hosts(types.SimpleNamespace(raw_get=hostvars.raw_get), NAMES) == facts_of_hosts(hostvars, NAMES)
 
 
-@pytest.mark.parametrize("facts", [None, {}, "text", []])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        None,
+        {},
+        "text",
+        [],
+        {"host": {"kernel": "6.12"}, "pools": []},
+        {"devices": None},
+        {"devices": [{"capability": "pci", "address": "0000:01:00.0", "driver": "igb"}]},
+        {"devices": [FUNCTION, {key: FUNCTION[key] for key in FUNCTION if key != "claimable"}]},
+    ],
+)
 def test_what_is_no_facts_is_none(facts):
     assert facts_of({"ansible_facts": {"hostdev": facts}}) is None
     assert facts_of({}) is None
+
+
+def test_a_host_may_have_no_devices():
+    assert facts_of({"ansible_facts": {"hostdev": {"devices": []}}}) == {"devices": []}

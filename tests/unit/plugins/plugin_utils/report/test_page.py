@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.models import model_kind, node
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.page import page
 
 PF = {
@@ -57,6 +58,13 @@ def test_every_field_is_read_back_as_it_was():
     assert (parts[0]["boot_vga"], parts[0]["total_vfs"]) == (False, 0)
     assert isinstance(parts[0]["boot_vga"], bool)
     assert not isinstance(parts[0]["total_vfs"], bool)
+
+
+def test_a_function_is_of_the_kind_that_it_is_in_the_table():
+    vf = {**PF, "class": "088000", "physical_function": "0000:01:00.0", "numa_node": -1}
+    known = data(page({"kvm1": {"devices": [vf]}}, generated="now"))
+    glance = value(known, known["hosts"][0][2][0][0])
+    assert (glance["kind"], glance["node"]) == (model_kind(vf), node(vf)) == ("accelerator", None)
 
 
 def test_a_host_that_is_like_another_adds_its_name_alone():

@@ -144,6 +144,25 @@ def test_no_cell_is_a_formula(begin, told):
     assert {row["owner"] for row in read} == {told + text, ""}
 
 
+def test_no_part_of_a_cell_is_a_formula_where_semicolons_divide_cells():
+    facts = copy.deepcopy(facts_of("gpu-host"))
+    for device in facts["devices"]:
+        device["product_name"] = "a;=1; \N{FULLWIDTH EQUALS SIGN}2;b-c"
+    assert {row["name"] for row in rows({"kvm1": facts})} == {"a;'=1; '\N{FULLWIDTH EQUALS SIGN}2;b-c"}
+
+
+def test_a_bridge_that_may_be_claimed_counts_as_it_does_for_the_modules():
+    bridge = {**facts_of("gpu-host")["devices"][0], "class": "060400", "header_type": 0, "owner": None}
+    hosts = {"kvm1": {"devices": [{**bridge, "claimable": True}, {**bridge, "claimable": False}]}}
+    assert [row["state"] for row in rows(hosts)] == ["free"]
+
+
+def test_drift_that_was_not_gathered_is_null():
+    facts = facts_of("gpu-host")
+    hosts = {"kvm1": {"devices": facts["devices"]}, "kvm2": {**facts, "drift": []}}
+    assert [host["drift"] for host in json.loads(json_text(hosts))["hosts"]] == [None, []]
+
+
 def test_the_order_in_which_hosts_come_makes_no_difference():
     turned = dict(reversed(HOSTS.items()))
     assert json_text(turned) == json_text(HOSTS)

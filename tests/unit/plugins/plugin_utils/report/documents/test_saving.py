@@ -94,13 +94,33 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["out.csv"]
 
 
-def test_what_can_not_be_written_is_named(tmp_path):
-    with pytest.raises(SaveError, match=r"json: .*missing/out\.json: No such file or directory"):
-        save({"json": str(tmp_path / "missing/out.json")}, HOSTS, check_mode=False)
-    with pytest.raises(SaveError, match=r"csv: .*: Is a directory"):
-        save({"csv": str(tmp_path)}, HOSTS, check_mode=False)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_can_not_be_written_is_named(tmp_path, check_mode):
+    with pytest.raises(SaveError, match=r"^json: .*missing/out\.json: there is no folder .*/missing$"):
+        save({"json": str(tmp_path / "missing/out.json")}, HOSTS, check_mode=check_mode)
+    with pytest.raises(SaveError, match=r"csv: .*: wanted a file or nothing"):
+        save({"csv": str(tmp_path)}, HOSTS, check_mode=check_mode)
     with pytest.raises(SaveError, match="wanted a file of its own for each"):
-        save({"csv": str(tmp_path / "out"), "json": str(tmp_path / "out")}, HOSTS, check_mode=False)
+        save({"csv": str(tmp_path / "out"), "json": f"{tmp_path}/./out"}, HOSTS, check_mode=check_mode)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_is_no_file_stays(tmp_path, check_mode):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(SaveError, match="wanted a file or nothing, found something else"):
+        save({"json": str(pipe)}, HOSTS, check_mode=check_mode)
+    assert pipe.is_fifo()
+
+
+def test_a_folder_that_can_not_be_written_to_is_named_where_there_is_something_to_write(tmp_path, monkeypatch):
+    path = tmp_path / "out.csv"
+    save({"csv": str(path)}, HOSTS, check_mode=False)
+    monkeypatch.setattr(files.os, "access", lambda _path, _mode: False)
+    (same,) = save({"csv": str(path)}, HOSTS, check_mode=True)
+    assert not same.changed
+    with pytest.raises(SaveError, match=r"out\.csv: no file can be written to the folder"):
+        save({"csv": str(path)}, OTHERS, check_mode=True)
 
 
 def test_a_page_that_differs_only_in_its_time_is_left_alone(tmp_path, clock):

@@ -18,11 +18,18 @@ def test_the_overview_has_a_line_for_each_host():
         "kvm2  20 of 53         4      2  2 x 10de:20b2 A100 SXM4 80GB (node 0: 1, node 1: 1), "
         "12 x 15b3:101c ConnectX-6 Vi..",
         "kvm1  0 of 48          0      0  -",
-        "kvm3  no facts: gather them with kvm.hostdev.pci_facts",
+        "kvm3  no facts of devices: gather them with kvm.hostdev.pci_facts",
     ]
     named = overview({"h" * 500: HOSTS["kvm2"], "kvm\u001b[2J\n": None})
     assert max(map(width, named)) <= WIDTH
     assert all(line.isprintable() for line in named)
+
+
+def test_drift_that_was_not_gathered_is_not_told():
+    facts = {"devices": facts_of("gpu-host")["devices"]}
+    assert overview({"kvm1": facts})[1].startswith("kvm1  20 of 53         4      -  2 x")
+    assert "drift" not in overview_summary({"kvm1": facts})
+    assert "; drift 2" in overview_summary({"kvm1": facts, "kvm2": HOSTS["kvm2"]})
 
 
 def test_all_hosts_together_are_one_line_that_names_those_without_facts():

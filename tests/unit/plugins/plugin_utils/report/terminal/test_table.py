@@ -99,10 +99,23 @@ def _named(facts, name):
 def test_parts_that_were_not_gathered_are_left_out():
     facts = facts_of("gpu-host")
     lines = table("kvm1", {"devices": facts["devices"]})
-    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside; drift 0"
+    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside"
     assert "HELD  4 devices" in lines
     assert not [line for line in lines if line.startswith(("DRIFT", "IOMMU GROUPS"))]
-    assert table("kvm1", {"pools": []})[0] == "kvm1: 0 of 0 functions free; 0 held; drift 0"
+    assert table("kvm1", {"devices": [], "drift": []})[0] == "kvm1: 0 of 0 functions free; 0 held; drift 0"
+
+
+def test_nothing_is_said_of_what_was_not_gathered():
+    facts = facts_of("gpu-host")
+    devices = [device for device in facts["devices"] if device["address"] != "0000:31:00.0"]
+    del facts["drift"]
+    lines = table("kvm1", {**facts, "devices": devices})
+    assert "drift" not in lines[0]
+    assert "3 claims" in lines[1]
+    assert [line.endswith("not among these facts") for line in lines if " 0000:d8:00.0 " in line] == [True]
+    assert not any("not on the host" in line for line in lines)
+    del facts["claims"]
+    assert "claim" not in table("kvm1", facts)[1]
 
 
 def test_what_keeps_all_functions_is_said_once():
