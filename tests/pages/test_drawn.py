@@ -190,7 +190,7 @@ def test_the_dialog_has_every_reason_with_what_to_do(picture: Opener) -> None:
     facts = made.gpu_host()
     shown = picture({"gpu": facts})
     page = shown.go("host=gpu&device=0000:43:00.0")
-    text = page.locator("dialog").inner_text()
+    text = page.locator("dialog[open]").inner_text()
     blockers = functions(facts)["0000:43:00.0"]["blockers"]
     assert blockers
     for blocker in blockers:
@@ -206,9 +206,9 @@ def test_usb_and_scsi_devices_are_told_with_what_they_hang_on(picture: Opener) -
     facts["devices"].append(disk)
     shown = picture({"gpu": facts})
     page = shown.go("host=gpu&device=0000:44:00.0")
-    assert "scsi_0_0_0_0 Drive 9: nothing of the host uses it" in page.locator("dialog").inner_text()
+    assert "scsi_0_0_0_0 Drive 9: nothing of the host uses it" in page.locator("dialog[open]").inner_text()
     page = shown.go("host=gpu&device=0000:43:00.0")
-    assert "Drive 9" not in page.locator("dialog").inner_text()
+    assert "Drive 9" not in page.locator("dialog[open]").inner_text()
 
 
 def test_a_host_without_facts_says_so(picture: Opener) -> None:

@@ -71,6 +71,7 @@ def test_each_host_opens_with_names_of_owners_devices_and_interfaces_as_text(pic
             e.lower() for e in page.evaluate("() => [...document.querySelectorAll('*')].map((e) => e.localName)")
         } <= ELEMENTS
         page.locator("[data-address='0000:03:00.0']").click()
+        page.locator("dialog[open] .close").wait_for()
         fields = json.loads(page.evaluate("() => JSON.stringify(document.querySelector('dialog').textContent)"))
         assert f"Held by {name}." in fields
         page.locator("dialog .close").click()
