@@ -14,6 +14,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_domain import FakeD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_hostdevs import HostDevices
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_pool import FakePool
 from ansible_collections.kvm.hostdev.tests.unit.helpers.libvirt_api import (
+    AUTOSTART,
     CONFIG,
     INTERNAL_ERROR,
     LIVE,
@@ -31,6 +32,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import FakeKernel
 
 __all__ = [
+    "AUTOSTART",
     "CONFIG",
     "INTERNAL_ERROR",
     "LIVE",
@@ -214,9 +216,9 @@ class FakeLibvirt:
 
     # virConnect
 
-    def listAllDomains(self, _flags: int) -> list[FakeDomain]:
+    def listAllDomains(self, flags: int) -> list[FakeDomain]:
         self.called("listAllDomains")
-        return list(self.domains)
+        return [domain for domain in self.domains if domain.autostarts or flags != AUTOSTART]
 
     def lookupByName(self, name: str) -> FakeDomain:
         return self._look_up(lambda domain: domain.name() == name, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 INACTIVE = 2
 LIVE, CONFIG = 1, 2
 RUNNING, PAUSED, SHUT_OFF = 1, 3, 5
+AUTOSTART = 1024
 
 # include/libvirt/virterror.h
 INTERNAL_ERROR = 1

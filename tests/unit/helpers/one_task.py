@@ -65,9 +65,6 @@ class Domain:
     def UUIDString(self) -> str:
         return str(self._told["uuid"])
 
-    def autostart(self) -> bool:
-        return False
-
     def isPersistent(self) -> bool:
         return self._told["config"] is not None
 
@@ -84,8 +81,8 @@ class Connection:
     def __init__(self, domains: t.Sequence[dict[str, t.Any]]) -> None:
         self._domains = [Domain(told) for told in domains]
 
-    def listAllDomains(self, _flags: int) -> list[Domain]:
-        return self._domains
+    def listAllDomains(self, flags: int) -> list[Domain]:
+        return [] if flags else self._domains  # none of them starts with the host
 
     def listAllDevices(self, _flags: int) -> list[t.Any]:
         return []

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import choose
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import asking, choose
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.concerned import concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.release import give_back
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
@@ -76,7 +76,7 @@ class RecordThroughRuns:
         snapshot = Snapshot(
             self.inventory(guest.sockets), self.tracker, (), Domain(owner, domain(owner).id, None, None)
         )
-        return choose(snapshot, wish).change.after
+        return choose(snapshot, asking(snapshot, wish)).change.after
 
     def claim(self, owner: str, requests: t.Sequence[Request], guest: Guest) -> list[str]:
         """Claim, and keep it on record; addresses that the claim did not have before. Raises HostdevError."""

@@ -19,7 +19,7 @@ from .outcome import Outcome
 from .snapshot import read_snapshot, with_vf_states
 
 if t.TYPE_CHECKING:
-    from ..._model.claims.claim import Claim
+    from ..._model.claims.claim import Claim, Owner
     from ..._model.claims.tracker import Tracker
     from ..._model.decision.adoption.adoption import AdoptWish
     from ..._model.decision.concerned import Cleaned
@@ -68,14 +68,14 @@ class Flow:
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
-        from ..._model.decision.claim import choose, decide_claim
+        from ..._model.decision.claim import asking, choose, decide_claim
 
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
             snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
             snapshot = self._followed(snapshot, record, outcome)
-            wish = self._kept.persisting(wish, snapshot, outcome)
-            choice = choose(snapshot, wish)
+            wish = self._kept.persisting(wish, snapshot.named, outcome)
+            choice = choose(snapshot, asking(snapshot, wish))
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
             # Of devices that come back already nobody asks that now, so that it fails nothing.
@@ -91,13 +91,13 @@ class Flow:
         with self._opened(outcome, "all claims of the host") as record:
             run = Passthrough(self._system, record, outcome)
             requests = [request for claim in wish.claims for request in claim.requests]
-            snapshot, wish = run.named(self._read(record, outcome, requests=requests), wish)
+            snapshot, owners = run.asked(self._read(record, outcome, requests=requests), wish)
             run.check_gone(snapshot, wish)
-            wish = replace(wish, claims=run.each(snapshot, wish, self._kept.persisting))
-            plans = run.decide(snapshot, wish)
-            with self._kept.around(record, outcome, prepare=any(claim.persist for claim in wish.claims)):
+            owners = run.persisting(snapshot, owners, self._kept.persisting)
+            plans = run.decide(snapshot, owners, wish)
+            with self._kept.around(record, outcome, prepare=any(asked.wish.persist for asked in owners)):
                 if not self._check_mode and any(plan.changed for plan in plans):
-                    plans = self._act_all(plans, record, snapshot, outcome)
+                    plans = self._act_all(plans, owners.called, record, snapshot, outcome)
                 run.note(plans, snapshot, check_mode=self._check_mode)
         return outcome
 
@@ -297,16 +297,21 @@ class Flow:
         return replace(plan, after=record.tracker.claim_of(plan.after.owner))
 
     def _act_all(
-        self, plans: t.Sequence[Plan], record: Record, snapshot: Snapshot, outcome: Outcome
+        self,
+        plans: t.Sequence[Plan],
+        called: t.Callable[[Owner], str],
+        record: Record,
+        snapshot: Snapshot,
+        outcome: Outcome,
     ) -> t.Sequence[Plan]:
-        """Run the plans of several owners, all or none; they come back as they were done."""
+        """Run the plans of several owners, all or none; they come back as they were done. `called` names an owner."""
         from .steps.stubborn_guest import StubbornGuest
 
         guest = StubbornGuest(self._on_detach_timeout, self._system.domains, snapshot.inventory)
         transaction = self._transaction(record)
         changed = [number for number, plan in enumerate(plans) if plan.changed]
         try:
-            done = dict(zip(changed, transaction.run_all([plans[number] for number in changed], guest)))
+            done = dict(zip(changed, transaction.run_all([plans[number] for number in changed], called, guest)))
         except HostdevError as error:
             found = "; before that: ".join([error.found, *guest.warnings])
             raise guest.told(error.but(found=found)) from error

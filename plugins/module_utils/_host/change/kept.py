@@ -15,9 +15,9 @@ from ..._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from .outcome import Outcome
 
 if t.TYPE_CHECKING:
+    from ..._model.guest.domain import Domain
     from ..._model.record.record import Record
     from ..._model.requests.wish import ClaimWish
-    from ..._model.snapshot import Snapshot
     from ..persistence.keeping import Keeper
     from .host import ChangingHost
 
@@ -34,19 +34,22 @@ class Kept:
     def _keeper(self) -> Keeper | None:
         return None if self._make is None else self._make()
 
-    def persisting(self, wish: ClaimWish, snapshot: Snapshot, outcome: Outcome) -> ClaimWish:
+    @functools.cached_property
+    def _autostarting(self) -> frozenset[str]:
+        return frozenset() if self._host.domains is None else self._host.domains.autostarting()
+
+    def persisting(self, wish: ClaimWish, domain: Domain | None, outcome: Outcome) -> ClaimWish:
         """The wish with whether the devices come back, where nobody says it: they do for a domain that autostarts.
 
         It would start without them else, or not at all. Raises HostdevError where they are to, and can't.
         """
-        domains, domain = self._host.domains, snapshot.named
-        persist = wish.persist
-        if persist is None and domain is not None and domains is not None and domains.autostarts(domain.uuid):
+        persist, whose = wish.persist, f"owner {wish.owner}" if domain is None else f"domain {domain.name}"
+        if persist is None and domain is not None and domain.uuid in self._autostarting:
             persist = True
         if self._make is None:
             if persist and wish.persist is None:
                 outcome.warnings.append(
-                    f"domain {wish.domain} starts with the host, and its devices do not come back then: nothing is "
+                    f"{whose} starts with the host, and its devices do not come back then: nothing is "
                     "kept for that with a record in another folder than the default one"
                 )
             return wish
@@ -57,7 +60,9 @@ class Kept:
                 if wish.persist:
                     raise
                 persist = None
-                outcome.warnings.append(f"the devices do not come back when the host is started anew: {error.message}")
+                outcome.warnings.append(
+                    f"the devices of {whose} do not come back when the host is started anew: {error.message}"
+                )
         return replace(wish, persist=persist)
 
     @contextlib.contextmanager

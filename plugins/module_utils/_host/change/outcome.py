@@ -44,7 +44,7 @@ class Outcome:
     the files that bring devices back, `adoption` what was written down of a host where that was done by hand.
     `let_go` are functions that were kept from the host's drivers at boot for nobody, `kept_off` is the diff of
     the files that keep the host's network services off VFs. `stale` are owners and requests that the host's data no
-    longer names.
+    longer names, `undeclared` those that it never named and that others claimed.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -62,7 +62,8 @@ class Outcome:
     adoption: Adoption | None = None
     let_go: list[DriverStep] = field(default_factory=list)
     kept_off: list[dict[str, str]] = field(default_factory=list)
-    stale: list[tuple[str, str]] = field(default_factory=list)
+    stale: list[tuple[Owner, str]] = field(default_factory=list)
+    undeclared: list[tuple[Owner, str]] = field(default_factory=list)
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""
@@ -74,6 +75,12 @@ class Outcome:
                     f"{address} has {device.driver} by the kernel's own choice: see `vfio-pci.ids` on the kernel's "
                     "command line and `options vfio-pci ids=` in /etc/modprobe.d"
                 )
+
+    @property
+    def owners(self) -> list[Owner]:
+        """The owners that are told of."""
+        named = [owner for owner, _request in (*self.stale, *self.undeclared)]
+        return [*(plan.after.owner for plan in self.plans), *named]
 
     @property
     def changed(self) -> bool:

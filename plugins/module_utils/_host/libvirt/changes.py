@@ -62,11 +62,11 @@ class DomainChanges(Domains):
 
         stop(self._connection, uuid, self._error)
 
-    def autostarts(self, uuid: str) -> bool:
-        """Whether libvirt starts the domain with the host."""
-        from .jobs import autostarts
+    def autostarting(self) -> frozenset[str]:
+        """The UUIDs of the domains that libvirt starts with the host; none where it does not tell."""
+        from .jobs import autostarting
 
-        return autostarts(self._connection, uuid, self._error)
+        return autostarting(self._connection, self._error)
 
     def start_as_the_host_did(self, uuid: str) -> bool:
         """Start the domain if it starts with the host, and return whether it did not run. Raises HostdevError."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting for what libvirt does to a domain for others, and stopping one."""
+"""Waiting for what libvirt does to a domain for others, starting and stopping one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .errors import OPERATION_TIMEOUT, number
 
 if t.TYPE_CHECKING:
     from .connection import LibvirtConnection
+
+_AUTOSTART = 1024  # include/libvirt/libvirt-domain.h, VIR_CONNECT_LIST_DOMAINS_AUTOSTART
 
 
 def await_job(link: LibvirtConnection, uuid: str, error: type[Exception]) -> None:
@@ -56,12 +58,13 @@ def stop(link: LibvirtConnection, uuid: str, error: type[Exception]) -> None:
         ) from why
 
 
-def autostarts(link: LibvirtConnection, uuid: str, error: type[Exception]) -> bool:
-    """See DomainChanges.autostarts; `error` is libvirt's."""
+def autostarting(link: LibvirtConnection, error: type[Exception]) -> frozenset[str]:
+    """See DomainChanges.autostarting; `error` is libvirt's."""
     try:
-        return bool(link.call(lambda connection: connection.lookupByUUIDString(uuid).autostart()))
-    except error:  # of a transient domain, or a driver without it
-        return False
+        handles = link.call(lambda connection: connection.listAllDomains(_AUTOSTART))
+        return frozenset(str(handle.UUIDString()) for handle in handles)
+    except error:  # of a driver without it
+        return frozenset()
 
 
 def start_as_the_host_did(link: LibvirtConnection, uuid: str, error: type[Exception]) -> bool:

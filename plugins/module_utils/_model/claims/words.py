@@ -11,7 +11,7 @@ from ..address import address_order
 from ..errors import few
 
 if t.TYPE_CHECKING:
-    from .claim import Claim, Holding
+    from .claim import Claim, Holding, Owner
     from .usb_scsi import NodeHolding
 
     Held = t.Union[Holding, NodeHolding]
@@ -21,6 +21,13 @@ MOST = 4
 
 BESIDE = "; "
 """What stands between two things of one owner."""
+
+
+def told_apart(owners: t.Iterable[Owner]) -> dict[str, str]:
+    """What each owner is called, by its key: its label, and where several have the same one kind and id as well."""
+    each = {owner.key: owner for owner in owners}
+    labels = [owner.label for owner in each.values()]
+    return {key: str(owner) if labels.count(owner.label) > 1 else owner.label for key, owner in each.items()}
 
 
 def requests_told(claim: Claim) -> list[str]:

@@ -28,9 +28,9 @@ if t.TYPE_CHECKING:
     from ..snapshot import Snapshot
 
 
-def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
+def choose(snapshot: Snapshot, asked: Asked) -> Choice:
     """The owner's claim as it is and as it shall be. Raises HostdevError when the requests can't be served."""
-    asked = asking(snapshot, wish)
+    wish = asked.wish
     before = after = snapshot.tracker.claim_of(asked.owner)
     for kind in KINDS:
         after = kind.select(snapshot, asked, after)
@@ -50,12 +50,6 @@ def choose(snapshot: Snapshot, wish: ClaimWish) -> Choice:
     return Choice(
         change, tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
     )
-
-
-def for_owner(snapshot: Snapshot, wish: ClaimWish) -> Snapshot:
-    """The snapshot as the claim of one of several owners takes it; `wish.domain` is the domain's name."""
-    named = next((domain for domain in snapshot.domains or () if domain.name == wish.domain), None)
-    return replace(snapshot, named=named)
 
 
 def asking(snapshot: Snapshot, wish: ClaimWish) -> Asked:

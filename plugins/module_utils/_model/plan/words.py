@@ -19,9 +19,12 @@ BETWEEN = " | "
 """What stands between two owners, or two other things that are done."""
 
 
-def told(plan: Plan, *, check_mode: bool) -> str:
-    """What one owner's plan does, or in check mode would do; of devices that only stay, that they do."""
-    after, owner = plan.after, plan.after.owner.label
+def told(plan: Plan, owner: str, *, check_mode: bool) -> str:
+    """What one owner's plan does, or in check mode would do; of devices that only stay, that they do.
+
+    `owner` is what the owner is called.
+    """
+    after = plan.after
     if not plan.changed:
         return one_line(f"{owner}: {_unchanged(plan)}")
     from .step_words import changes
@@ -37,17 +40,20 @@ def told(plan: Plan, *, check_mode: bool) -> str:
     return one_line(f"{owner}{would}: " + BESIDE.join(parts))
 
 
-def told_of(plans: t.Iterable[Plan], *, check_mode: bool, also: t.Iterable[str] = ()) -> str:
+def told_of(
+    plans: t.Iterable[Plan], names: t.Mapping[str, str], *, check_mode: bool, also: t.Iterable[str] = ()
+) -> str:
     """What the plans of several owners do, and `also` what else was done; empty without any.
 
+    `names` has what owners are called, by their keys, see told_apart.
     Owners for whom nothing is done are counted, where there are others. One owner may have several plans.
     """
     owners = of_each_owner(plans)
-    changed = [told(plan, check_mode=check_mode) for plan in owners if plan.changed]
+    changed = [told(plan, names[plan.after.owner.key], check_mode=check_mode) for plan in owners if plan.changed]
     still = [plan for plan in owners if not plan.changed]
     parts = [few(changed, separator=BETWEEN)] if changed else []
     if len(owners) == 1 and still:
-        parts.append(told(still[0], check_mode=check_mode))
+        parts.append(told(still[0], names[still[0].after.owner.key], check_mode=check_mode))
     elif still:
         parts.append(f"{len(still)} owner{'s' if len(still) > 1 else ''} as before")
     return BETWEEN.join([*parts, *(one_line(part) for part in also)])

@@ -114,14 +114,9 @@ def load_module(module: AnsibleModule, name: str) -> bool:
         return False
 
 
-def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
-    """What makes what is left on the host so that devices come back; None for a record that no unit would read.
-
-    Raises HostdevError where it was asked for.
-    """
-    path = module.params["facts_path"]
-    elsewhere = os.path.normpath(path) != FACTS_PATH
-    if elsewhere and module.params.get("persist"):
+def check_kept(path: str) -> None:
+    """Refuse that devices come back by a record that is not read when the host is started. Raises HostdevError."""
+    if os.path.normpath(path) != FACTS_PATH:
         raise HostdevError(
             "persist_failed",
             subject=f"facts_path {path}",
@@ -129,7 +124,17 @@ def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
             wanted=f"the record in {FACTS_PATH}, which is the one that is read when the host is started",
             remedy="leave facts_path out, or set persist: false",
         )
-    if elsewhere:
+
+
+def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
+    """What makes what is left on the host so that devices come back; None for a record that no unit would read.
+
+    Raises HostdevError where it was asked for.
+    """
+    path = module.params["facts_path"]
+    if module.params.get("persist"):
+        check_kept(path)
+    if os.path.normpath(path) != FACTS_PATH:
         return None
 
     def made() -> Keeper:
@@ -178,10 +183,11 @@ def words(module: AnsibleModule, outcome: Outcome, also: t.Iterable[str] = ()) -
     """What was done, or in check mode would be, in one line, empty where nothing was asked for."""
     if not outcome.plans and not outcome.changed and not also:
         return ""
+    from ..._model.claims.words import told_apart
     from ..._model.plan.words import told_of
 
     beside = beside_plans(outcome, check_mode=module.check_mode)
-    return told_of(outcome.plans, check_mode=module.check_mode, also=[*beside, *also])
+    return told_of(outcome.plans, told_apart(outcome.owners), check_mode=module.check_mode, also=[*beside, *also])
 
 
 def beside_plans(outcome: Outcome, *, check_mode: bool) -> t.Iterator[str]:

@@ -36,7 +36,8 @@ def test_the_result_has_a_part_for_each_owner_and_a_line_for_all(runner):
     again = runner.done(MODULE, claims=claims)
     assert (again["changed"], again["plan"]) == (False, [])
     fewer = runner.done(MODULE, claims=claims[:1])
-    assert (fewer["changed"], fewer["stale"]) == (False, [{"owner": "dpdk0", "request": "nic"}])
+    dpdk0 = {"kind": "name", "id": "dpdk0", "label": "dpdk0"}
+    assert (fewer["changed"], fewer["stale"]) == (False, [{"owner": dpdk0, "request": "nic"}])
     assert fewer["msg"].endswith(" | no longer named, and kept without a purge: dpdk0: nic")
     purged = runner.done(MODULE, claims=claims[:1], purge=True)
     assert addresses(purged) == {"dpdk0": [], "web1": [VF1]}
@@ -54,7 +55,7 @@ def test_what_an_entry_says_goes_before_what_is_said_of_all(runner):
 def test_a_domain_that_is_named_twice_by_name_and_uuid_is_refused(runner):
     claims = [{"domain": "web1", "requests": [NIC]}, {"domain": UUID, "requests": [{**NIC, "name": "other"}]}]
     error = runner.failed(MODULE, claims=claims)["error"]
-    assert (error["code"], error["subject"]) == ("invalid_option", "claims[1]")
+    assert (error["code"], error["subject"]) == ("invalid_option", f"claims[1] ({UUID})")
     assert runner.host.record_or_none() is None
 
 
@@ -76,6 +77,35 @@ def test_a_mistake_is_told_by_the_entry_and_its_owner(runner, claim, subject):
     assert runner.host.record_or_none() is None
 
 
+def test_devices_that_can_not_come_back_are_told_by_the_entry_and_its_owner(runner):
+    claims = [{"domain": "web1", "requests": [NIC]}, {"owner": "dpdk0", "requests": [NIC], "persist": True}]
+    error = runner.failed(MODULE, claims=claims)["error"]
+    assert (error["code"], error["subject"].split(": ")[0]) == ("persist_failed", "claims[1] (dpdk0)")
+    assert runner.host.record_or_none() is None
+
+
+def test_a_domain_and_a_free_owner_of_one_label_are_told_apart(runner):
+    domain = {"kind": "domain", "id": UUID, "label": "web1"}
+    claims = [{"owner": "web1", "requests": [NIC]}, {"domain": "web1", "requests": [NIC]}]
+    told = runner.done(MODULE, claims=claims)["msg"]
+    assert [part.split(": ")[0] for part in told.split(" | ")] == ["owner web1", f"domain web1 ({UUID})"]
+    fewer = runner.done(MODULE, claims=claims[:1])
+    assert fewer["stale"] == [{"owner": domain, "request": "nic"}]
+    assert fewer["owners"][0]["msg"].startswith("owner web1: ")
+    assert fewer["msg"].endswith(f" | no longer named, and kept without a purge: domain web1 ({UUID}): nic")
+
+
+def test_what_was_claimed_otherwise_and_is_not_in_the_data_is_told_and_stays(runner):
+    runner.done(CLAIM, owner="dpdk0", requests=[NIC])
+    done = runner.done(MODULE, claims=[{"domain": "web1", "requests": [NIC]}], purge=True)
+    dpdk0 = {"kind": "name", "id": "dpdk0", "label": "dpdk0"}
+    assert done["undeclared"] == [{"owner": dpdk0, "request": "nic"}]
+    assert done["msg"].endswith(" | not named, and kept since it was claimed otherwise: dpdk0: nic")
+    assert runner.warnings == []
+    named = runner.done(MODULE, claims=[{"owner": "dpdk0", "requests": [NIC]}])
+    assert named["undeclared"] == []
+
+
 def test_an_entry_needs_an_owner_and_only_one(runner):
     assert "one of the following is required" in runner.failed(MODULE, claims=[{"requests": [NIC]}])["msg"]
     both = runner.failed(MODULE, claims=[{"domain": "web1", "owner": "x", "requests": [NIC]}])
@@ -85,7 +115,7 @@ def test_an_entry_needs_an_owner_and_only_one(runner):
 def test_a_domain_that_there_is_not_changes_nothing_for_others(runner):
     claims = [{"domain": "web1", "requests": [NIC]}, {"domain": "web11", "requests": [NIC]}]
     error = runner.failed(MODULE, claims=claims)["error"]
-    assert error["code"] == "unknown_domain"
+    assert (error["code"], error["subject"]) == ("unknown_domain", "claims[1] (web11): domain web11")
     assert runner.host.record_or_none() is None
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ...._model.decision.claim import for_owner
+from ...._model.decision.claim import asking
 from ...._model.decision.concerned import decide_cleaned
 from ...._model.decision.passthrough.decision import decide_passthrough
+from ...._model.decision.passthrough.owners import Owners
+from ...._model.errors import about
 from ...._model.plan.plan import CLAIM, of_each_owner
 from ...._model.requests.wish import ReleaseWish
 from ..snapshot import with_named, with_vf_states
 
 if t.TYPE_CHECKING:
+    from ...._model.guest.domain import Domain
     from ...._model.plan.plan import Change, Plan
     from ...._model.record.record import Record
     from ...._model.requests.wish import ClaimWish, HostWish
@@ -23,7 +26,7 @@ if t.TYPE_CHECKING:
     from ..host import ChangingHost
     from ..outcome import Outcome
 
-    Persisting = t.Callable[[ClaimWish, Snapshot, Outcome], ClaimWish]
+    Persisting = t.Callable[[ClaimWish, t.Optional[Domain], Outcome], ClaimWish]
 
 
 class Passthrough:
@@ -34,15 +37,16 @@ class Passthrough:
         self._record = record
         self._outcome = outcome
 
-    def named(self, snapshot: Snapshot, wish: HostWish) -> tuple[Snapshot, HostWish]:
-        """The snapshot with all domains that are named, and the wish with their names. Raises HostdevError."""
-        claims = []
-        for claim in wish.claims:
-            domain = None
-            if claim.domain is not None:
-                snapshot, domain = with_named(self._host, snapshot, claim.domain)
-            claims.append(claim if domain is None else replace(claim, domain=domain.name))
-        return snapshot, replace(wish, claims=tuple(claims))
+    def asked(self, snapshot: Snapshot, wish: HostWish) -> tuple[Snapshot, Owners]:
+        """The snapshot with all domains that are named, and who asks. Raises HostdevError."""
+        owners = []
+        for index, claim in enumerate(wish.claims):
+            with about(claim.entry(index)):
+                domain = None
+                if claim.domain is not None:
+                    snapshot, domain = with_named(self._host, snapshot, claim.domain)
+                owners.append(asking(replace(snapshot, named=domain), claim))
+        return snapshot, Owners(owners)
 
     def check_gone(self, snapshot: Snapshot, wish: HostWish) -> None:
         """Where claims of domains that are gone may go, be sure that libvirt tells all. Raises HostdevError."""
@@ -50,19 +54,25 @@ class Passthrough:
         if gone and (wish.purge or wish.orphans) and self._host.domains is not None:
             self._host.domains.check_complete()
 
-    def each(self, snapshot: Snapshot, wish: HostWish, persisting: Persisting) -> tuple[ClaimWish, ...]:
-        """The claims with whether their devices come back when the host is started anew. Raises HostdevError."""
-        return tuple(persisting(claim, for_owner(snapshot, claim), self._outcome) for claim in wish.claims)
+    def persisting(self, snapshot: Snapshot, owners: Owners, persisting: Persisting) -> Owners:
+        """Who asks, with whether the devices come back when the host is started anew. Raises HostdevError."""
+        made = []
+        for asked in owners:
+            with about(owners.called(asked.owner)):
+                wish = persisting(asked.wish, snapshot.domain_of(asked.owner), self._outcome)
+            made.append(asked._replace(wish=wish))
+        return Owners(made)
 
-    def decide(self, snapshot: Snapshot, wish: HostWish) -> t.Sequence[Plan]:
+    def decide(self, snapshot: Snapshot, owners: Owners, wish: HostWish) -> t.Sequence[Plan]:
         """The plans of all owners. Raises HostdevError where one can't be served."""
 
         def states(of: Snapshot, change: Change) -> Snapshot:
             return with_vf_states(self._host, of, change)
 
-        decision = decide_passthrough(snapshot, wish, states)
+        decision = decide_passthrough(snapshot, owners, wish, states)
         self._outcome.warnings.extend(decision.warnings)
         self._outcome.stale.extend(decision.stale)
+        self._outcome.undeclared.extend(decision.undeclared)
         return decision.plans
 
     def note(self, plans: t.Sequence[Plan], snapshot: Snapshot, *, check_mode: bool) -> None:

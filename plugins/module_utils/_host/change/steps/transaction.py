@@ -21,7 +21,7 @@ from .asked_again import AskedAgain
 from .recovery import Recovery
 
 if t.TYPE_CHECKING:
-    from ...._model.claims.claim import Claim
+    from ...._model.claims.claim import Claim, Owner
     from ...._model.claims.tracker import Tracker
     from ...._model.plan.steps import Step
     from ...._model.record.record import Record
@@ -90,8 +90,13 @@ class Transaction:
             raise
         return plan
 
-    def run_all(self, plans: t.Sequence[Plan], guest: StubbornGuest | None = None) -> list[Plan]:
-        """Do all plans, one after the other, or nothing of any: raises HostdevError as `run` does."""
+    def run_all(
+        self, plans: t.Sequence[Plan], called: t.Callable[[Owner], str], guest: StubbornGuest | None = None
+    ) -> list[Plan]:
+        """Do all plans, one after the other, or nothing of any: raises HostdevError as `run` does.
+
+        An error begins with what its owner is `called`.
+        """
         self._done, self._left, done = (), plans, []
         while self._left:
             plan, self._left = self._left[0], self._left[1:]
@@ -99,7 +104,7 @@ class Transaction:
             try:
                 done.append(self.run(plan, guest))
             except HostdevError as error:
-                whose = error.but(subject=f"{plan.after.owner.label}: {error.subject}")
+                whose = error.but(subject=f"{called(plan.after.owner)}: {error.subject}")
                 raise self._undo_done(whose) from error
             self._done = (*self._done, done[-1])
         return done

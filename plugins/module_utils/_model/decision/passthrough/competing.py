@@ -8,24 +8,24 @@ from __future__ import annotations
 import typing as t
 
 from ...errors import HostdevError, few
-from ..claim import choose, for_owner
+from ..claim import choose
 
 if t.TYPE_CHECKING:
+    from ...claims.claim import Owner
     from ...host.inventory import Inventory
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
+    from .owners import Owners
 
 
-def competing(
-    free: Snapshot, served: Snapshot, asked: Asked, owners: t.Iterable[Asked], error: HostdevError
-) -> HostdevError:
+def competing(free: Snapshot, served: Snapshot, asked: Asked, owners: Owners, error: HostdevError) -> HostdevError:
     """The error of an owner, with those of the same run who have, or would get, what it asks for.
 
     `free` is the host before anybody of this run got something, `served` with what those before this owner got.
     Where the host has too few devices for this owner alone, nobody competes with it.
     """
-    label = asked.owner.label
-    told = error.but(subject=f"{label}: {error.subject}")
+    called, name = owners.called(asked.owner), owners.names[asked.owner.key]
+    told = error.but(subject=f"{called}: {error.subject}")
     if error.details.keys().isdisjoint(("refused", "blockers")):
         return told  # it is about something else than what others have
     alone = _alone(free, asked)
@@ -33,30 +33,30 @@ def competing(
     if not alone and not fitting.enough:
         return told
     near = _with_relatives(free.inventory, alone) | {one["address"] for one in error.details.get("blockers", ())}
-    rivals: dict[str, list[str]] = {}
+    rivals: dict[Owner, list[str]] = {}
     for other in owners:
         claim = served.tracker.claim_of(other.owner)
         has = [name for name in (*claim.holdings, *claim.node_devices) if name in near or name in fitting]
         if has and other.owner.key != asked.owner.key:
-            rivals[other.owner.label] = has
+            rivals[other.owner] = has
     if not rivals:
         return told
-    gets = "; ".join(f"{rival} gets {few(has)}" for rival, has in rivals.items())
-    advice = f"; alone {label} would get {few(sorted(alone))}" if alone else ""
+    gets = "; ".join(f"{owners.names[rival.key]} gets {few(has)}" for rival, has in rivals.items())
+    advice = f"; alone {name} would get {few(sorted(alone))}" if alone else ""
     return HostdevError(
         "owners_compete",
-        subject=f"{label} and {', '.join(rivals)}",
-        found=f"{gets}, and then for {label}: {error.found} ({error.subject})",
+        subject=f"{called} and {', '.join(map(owners.called, rivals))}",
+        found=f"{gets}, and then for {name}: {error.found} ({error.subject})",
         wanted="devices for all of them",
         remedy=f"ask for fewer, or for other devices, for one of them{advice}",
-        details={"owners": [label, *rivals], "unserved": error.as_result()},
+        details={"owners": [name, *(owners.names[rival.key] for rival in rivals)], "unserved": error.as_result()},
     )
 
 
 def _alone(free: Snapshot, asked: Asked) -> set[str]:
     """What the owner would get if it were the only one of this run, beside what it holds."""
     try:
-        change = choose(for_owner(free, asked.wish), asked.wish).change
+        change = choose(free, asked).change
     except HostdevError:
         return set()
     before, after = change.before, change.after

@@ -12,16 +12,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ...errors import HostdevError
-from ..claim import asking, choose, decide_claim, for_owner
+from ...errors import HostdevError, about
+from ..claim import choose, decide_claim
 from ..decision import Choice, Decision
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner
     from ...plan.plan import Change, Plan
-    from ...requests.wish import ClaimWish, HostWish, ReleaseWish
+    from ...requests.wish import HostWish, ReleaseWish
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
+    from .owners import Owners
 
 States = t.Callable[["Snapshot", "Change"], "Snapshot"]
 """The snapshot with what PFs have of the VFs that a change is about, see decision.claim."""
@@ -31,25 +32,26 @@ States = t.Callable[["Snapshot", "Change"], "Snapshot"]
 class HostDecision:
     """The plans in their order, an owner's give-back and its claim apart, and what is to be said of them.
 
-    `stale` are owners and requests that the data named before and no longer names, and that nothing was asked of.
+    `stale` are owners and requests that the data named before and no longer names, and that nothing was asked of;
+    `undeclared` those that others claimed, and that the data does not name.
     """
 
     plans: tuple[Plan, ...]
     warnings: tuple[str, ...]
-    stale: tuple[tuple[str, str], ...] = ()
+    stale: tuple[tuple[Owner, str], ...] = ()
+    undeclared: tuple[tuple[Owner, str], ...] = ()
 
 
-def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> HostDecision:
+def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, states: States) -> HostDecision:
     """All plans. Raises HostdevError where an owner can't be served, with the owners that compete with it."""
-    from .given_back import give_backs, stale
+    from .given_back import give_backs, stale, undeclared
 
-    owners = [asking(for_owner(snapshot, claim), claim) for claim in wish.claims]
-    _check_once(owners)
     on_record = snapshot.tracker.copy()
     followed, snapshot = _followed(snapshot, owners)
     given: list[Decision] = []
     for release, owner in give_backs(snapshot, wish, owners):
-        decision = _given_back(snapshot, release, owner, states)
+        with about(owners.called(owner)):
+            decision = _given_back(snapshot, release, owner, states)
         given.append(decision)
         if decision.plan.changed:
             snapshot = _foretold(snapshot, decision.plan)
@@ -58,8 +60,8 @@ def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> Ho
     claimed: list[Decision] = []
     for asked in owners:
         try:
-            declared = _declared(asked.wish, on_record.claim_of(asked.owner))
-            decision = _claimed(snapshot, asked.wish, declared, states, [one.plan for one in given])
+            declared = _declared(asked, on_record.claim_of(asked.owner))
+            decision = _claimed(snapshot, asked, declared, states, [one.plan for one in given])
         except HostdevError as error:
             from .competing import competing
 
@@ -73,33 +75,17 @@ def decide_passthrough(snapshot: Snapshot, wish: HostWish, states: States) -> Ho
 
         plans = handed_over(plans)
     told = [warning for decision in (*given, *claimed) for warning in decision.warnings]
-    return HostDecision(tuple(plans), tuple(dict.fromkeys(told)), left)
-
-
-def _check_once(owners: t.Sequence[Asked]) -> None:
-    keys = [asked.owner.key for asked in owners]
-    for index, asked in enumerate(owners):
-        if asked.owner.key in keys[:index]:
-            raise HostdevError(
-                "invalid_option",
-                subject=f"claims[{index}]",
-                found=f"{asked.owner} is in claims[{keys.index(asked.owner.key)}] already",
-                wanted="each owner once",
-                remedy="put its requests together",
-            )
+    return HostDecision(tuple(plans), tuple(dict.fromkeys(told)), left, undeclared(snapshot, owners))
 
 
 def _given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
     from ..release import decide_release, give_back
 
-    try:
-        choice = give_back(snapshot, release, snapshot.tracker.claim_of(owner))
-        return decide_release(states(snapshot, choice.change), release, choice)
-    except HostdevError as error:
-        raise error.but(subject=f"{owner.label}: {error.subject}") from error
+    choice = give_back(snapshot, release, snapshot.tracker.claim_of(owner))
+    return decide_release(states(snapshot, choice.change), release, choice)
 
 
-def _followed(snapshot: Snapshot, owners: t.Iterable[Asked]) -> tuple[list[Plan], Snapshot]:
+def _followed(snapshot: Snapshot, owners: Owners) -> tuple[list[Plan], Snapshot]:
     """The plans by which definitions follow devices that have moved, and the snapshot after them."""
     plans = []
     for asked in owners:
@@ -107,23 +93,23 @@ def _followed(snapshot: Snapshot, owners: t.Iterable[Asked]) -> tuple[list[Plan]
         if any(held.moved_from is not None for held in claim.holdings.values()):
             from ..reconciling import followed_plan
 
-            plan = followed_plan(snapshot, claim)
+            with about(owners.called(asked.owner)):
+                plan = followed_plan(snapshot, claim)
             if plan is not None:
                 plans.append(plan)
                 snapshot = _foretold(snapshot, plan)
     return plans, snapshot
 
 
-def _declared(wish: ClaimWish, claim: Claim) -> frozenset[str]:
+def _declared(asked: Asked, claim: Claim) -> frozenset[str]:
     """The requests that were made for the data, when the owner held this claim: those of others stay theirs."""
-    return claim.declared | ({request.name for request in wish.requests} - claim.requests.keys())
+    return claim.declared | ({request.name for request in asked.wish.requests} - claim.requests.keys())
 
 
 def _claimed(
-    snapshot: Snapshot, wish: ClaimWish, declared: frozenset[str], states: States, given: t.Sequence[Plan]
+    snapshot: Snapshot, asked: Asked, declared: frozenset[str], states: States, given: t.Sequence[Plan]
 ) -> Decision:
-    snapshot = for_owner(snapshot, wish)
-    choice = choose(snapshot, wish)
+    choice = choose(snapshot, asked)
     change = replace(choice.change, after=replace(choice.change.after, declared=declared))
     snapshot = states(snapshot, change)
     if snapshot.vf_states and given:

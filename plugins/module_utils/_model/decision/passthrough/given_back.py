@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...errors import HostdevError
+from ...errors import HostdevError, about
 from ...requests.wish import ReleaseWish
 from ...selection.select import given_back
 
@@ -16,43 +16,44 @@ if t.TYPE_CHECKING:
     from ...requests.wish import HostWish
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
+    from .owners import Owners
 
 
-def give_backs(snapshot: Snapshot, wish: HostWish, owners: t.Sequence[Asked]) -> t.Iterator[tuple[ReleaseWish, Owner]]:
+def give_backs(snapshot: Snapshot, wish: HostWish, owners: Owners) -> t.Iterator[tuple[ReleaseWish, Owner]]:
     """A release for each owner that gives something back, in the order of the record.
 
     Raises HostdevError for orphans when libvirt could not be asked, and for a held device that no longer fits.
     """
-    asked_of = {asked.owner.key: asked for asked in owners}
     orphans = _orphans(snapshot) if wish.orphans else set()
     for claim in snapshot.tracker:
-        asked = asked_of.get(claim.owner.key)
+        asked = owners.asked(claim.owner)
         if asked is None and claim.owner.key in orphans:
             yield ReleaseWish(), claim.owner
             continue
-        names = _unnamed(claim, asked) if wish.purge else ()
-        try:
+        names = tuple(sorted(claim.declared & owners.unnamed(claim))) if wish.purge else ()
+        with about(owners.called(claim.owner)):
             surplus = () if asked is None else _surplus(snapshot, asked, claim)
-        except HostdevError as error:
-            raise error.but(subject=f"{claim.owner.label}: {error.subject}") from error
         if names or surplus:
             yield ReleaseWish(names=names, addresses=surplus), claim.owner
 
 
-def stale(snapshot: Snapshot, owners: t.Sequence[Asked]) -> tuple[tuple[str, str], ...]:
-    """Owners by their labels, with the requests that a purge would give back."""
-    asked_of = {asked.owner.key: asked for asked in owners}
+def stale(snapshot: Snapshot, owners: Owners) -> tuple[tuple[Owner, str], ...]:
+    """The requests that the data named before and no longer does, which a purge would give back."""
     return tuple(
-        (claim.owner.label, name)
-        for claim in snapshot.tracker
-        for name in _unnamed(claim, asked_of.get(claim.owner.key))
+        (claim.owner, name) for claim in _by_label(snapshot) for name in sorted(claim.declared & owners.unnamed(claim))
     )
 
 
-def _unnamed(claim: Claim, asked: Asked | None) -> tuple[str, ...]:
-    """The requests that the data named before, and no longer does."""
-    named = set() if asked is None else {request.name for request in asked.wish.requests}
-    return tuple(sorted(claim.declared & claim.requests.keys() - named))
+def undeclared(snapshot: Snapshot, owners: Owners) -> tuple[tuple[Owner, str], ...]:
+    """The requests that others claimed and the data does not name, which no purge gives back."""
+    return tuple(
+        (claim.owner, name) for claim in _by_label(snapshot) for name in sorted(owners.unnamed(claim) - claim.declared)
+    )
+
+
+def _by_label(snapshot: Snapshot) -> list[Claim]:
+    """All claims: a run changes their order on record, and what is told twice is told alike."""
+    return sorted(snapshot.tracker, key=lambda claim: (claim.owner.label, claim.owner.key))
 
 
 def _surplus(snapshot: Snapshot, asked: Asked, claim: Claim) -> tuple[str, ...]:

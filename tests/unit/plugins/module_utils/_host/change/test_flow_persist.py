@@ -11,7 +11,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.flow impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.paths import MADE_FOLDERS, PROGRAM
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.persistence.wanted import persistent
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
+    AUTOSTART,
+    OTHER_UUID,
+    LibvirtError,
+    domain_xml,
+)
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import refused, without_vfs
 
 NVME, VF = "0000:04:00.0", "0000:01:10.0"
@@ -109,10 +114,34 @@ def test_what_was_said_stays_where_nothing_is_said(lab_host, keeper):
     assert keeper.words[-1] == "remove"
 
 
-def test_a_libvirt_that_does_not_tell_of_autostart(lab_host, keeper):
-    lab_host.libvirt.fail_call("autostart", LibvirtError("not supported"))
+def test_a_libvirt_that_does_not_tell_of_autostart(lab_host, keeper, monkeypatch):
+    lab_host.domain.autostarts = True
+    listed = lab_host.libvirt.listAllDomains
+
+    def refusing(flags):
+        if flags == AUTOSTART:
+            raise LibvirtError("not supported")
+        return listed(flags)
+
+    monkeypatch.setattr(lab_host.libvirt, "listAllDomains", refusing)
     lab_host.claim(DISK)
     assert comes_back(lab_host) == [False]
+
+
+def test_libvirt_is_asked_once_which_domains_start_with_the_host(lab_host, keeper, monkeypatch):
+    asked, listed = [], lab_host.libvirt.listAllDomains
+    monkeypatch.setattr(lab_host.libvirt, "listAllDomains", lambda flags: asked.append(flags) or listed(flags))
+    db = lab_host.libvirt.define("db1", OTHER_UUID, config=domain_xml(name="db1", uuid=OTHER_UUID))
+    db.autostarts = True
+    lab_host.passthrough({"web1": [DISK], "db1": [{"name": "nic", "address": "0000:01:10.0"}]})
+    assert [claim["owner"]["label"] for claim in lab_host.record["claims"] if claim.get("persist")] == ["db1"]
+    assert asked.count(AUTOSTART) == 1
+
+
+def test_of_several_owners_the_one_is_named_whose_devices_can_not_come_back(lab_host, keeper):
+    keeper.failing = True
+    error = refused(lambda: lab_host.passthrough({"dpdk0": [DISK]}, persist=True))
+    assert (error.code, error.subject) == ("persist_failed", f"claims[0] (dpdk0): {NO_SYSTEMD.subject}")
 
 
 def test_it_fails_before_anything_is_touched(lab_host, keeper):
@@ -129,7 +158,8 @@ def test_where_nobody_asked_for_it_the_claim_is_made_with_a_warning(lab_host, ke
     outcome = lab_host.claim(DISK)
     assert comes_back(lab_host) == [False]
     assert lab_host.kernel.driver(NVME) == "vfio-pci"
-    assert any("no systemd" in warning for warning in outcome.warnings)
+    (told,) = [warning for warning in outcome.warnings if "no systemd" in warning]
+    assert told.startswith("the devices of domain web1 do not come back")
 
 
 def test_where_nobody_asks_for_it_now_a_claim_is_mended_with_a_warning(lab_host, keeper):

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
@@ -19,6 +23,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     LibvirtError,
     domain_xml,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
 
 NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
 NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
@@ -48,6 +53,10 @@ def held(host):
         claim["owner"]["label"]: {device["address"]: device["request"] for device in claim["devices"]}
         for claim in host.record["claims"]
     }
+
+
+def labels(named):
+    return [(owner.label, request) for owner, request in named]
 
 
 def in_guest(domain, address):
@@ -101,7 +110,7 @@ def test_a_purge_gives_back_what_the_data_named_and_no_longer_does(host):
     host.passthrough(DATA)
     stale = host.passthrough({"web1": [NIC]})
     assert not stale.changed
-    assert stale.stale == [("web1", "disk"), ("db1", "nic"), ("dpdk0", "nic")]
+    assert labels(stale.stale) == [("db1", "nic"), ("dpdk0", "nic"), ("web1", "disk")]
     host.passthrough({"web1": [NIC]}, purge=True)
     assert held(host) == {"web1": {VF1: "nic"}}
     assert host.kernel.driver(NVME) == "nvme"
@@ -111,11 +120,14 @@ def test_a_purge_gives_back_what_the_data_named_and_no_longer_does(host):
     assert {host.kernel.driver(address) for address in (VF1, VF2, VF3)} == {"igbvf"}
 
 
-def test_a_purge_leaves_what_others_claimed(host):
+def test_a_purge_leaves_what_others_claimed_and_tells_it(host):
     host.claim(NIC)
     host.passthrough({"web1": [DISK], "db1": [NIC]})
     host.claim(NIC, owner="by hand")
-    host.passthrough({}, purge=True)
+    assert labels(host.passthrough({"web1": [DISK], "db1": [NIC]}).undeclared) == [("by hand", "nic"), ("web1", "nic")]
+    assert labels(host.passthrough({"web1": [NIC]}).undeclared) == [("by hand", "nic")]
+    outcome = host.passthrough({}, purge=True)
+    assert (labels(outcome.undeclared), outcome.stale) == ([("by hand", "nic"), ("web1", "nic")], [])
     assert held(host) == {"web1": {VF1: "nic"}, "by hand": {VF3: "nic"}}
 
 
@@ -158,7 +170,7 @@ def test_a_request_that_names_another_device_by_now_needs_leave_to_change_it(hos
     host.passthrough({"web1": [at(0)], "db1": [at(1)]})
     swapped = {"db1": [at(0)], "web1": [at(1)]}
     error = refused(host.passthrough, swapped)
-    assert (error.code, error.subject.split(":")[0]) == ("held_device_mismatch", "db1")
+    assert (error.code, error.subject.split(":")[0]) == ("held_device_mismatch", "claims[0] (db1)")
     host.passthrough(swapped, replace_misfits=True)
     assert held(host) == {"db1": {VF1: "nic"}, "web1": {VF2: "nic"}}
     assert (in_guest(host.db, VF1), in_guest(host.domain, VF2)) == ({CONFIG, LIVE}, {CONFIG, LIVE})
@@ -179,6 +191,7 @@ def test_owners_that_compete_are_named_and_nothing_is_changed(host):
     before = host.kept_state()
     error = refused(host.passthrough, {"web1": [{**NIC, "count": 2}], "db1": [at(2)], "spdk": [at(1)]})
     assert (error.code, error.details["owners"]) == ("owners_compete", ["spdk", "web1"])
+    assert error.subject == "claims[2] (spdk) and claims[0] (web1)"
     assert error.details["unserved"]["code"] == "device_blocked"
     assert VF2 in error.found
     assert host.kept_state() == before
@@ -200,10 +213,25 @@ def test_who_is_not_in_the_data_is_no_competitor_but_named(host):
     assert "held by owner by hand" in error.found
 
 
+def test_owners_of_one_label_compete_with_each_other(host):
+    host.passthrough({"web1": [at(0)]})
+    wanted = ClaimWish(None, "web1", requests(at(0)), AllowList(None), Terms(), ())
+    held_now = replace(wanted, domain="web1", owner=None, attach=("config", "live"))
+    error = refused(host.flow().passthrough, HostWish((held_now, wanted)))
+    assert (error.code, error.subject) == ("owners_compete", "claims[1] (web1) and claims[0] (web1)")
+    assert error.details["owners"] == ["owner web1", f"domain web1 ({UUID})"]
+
+
+def test_of_several_owners_the_one_is_named_that_needs_libvirt(tmp_path):
+    host = FakeHost(tmp_path, libvirt=False)
+    error = refused(host.passthrough, {"dpdk0": [NIC], "web1": [NIC]})
+    assert (error.code, error.subject) == ("no_libvirt", "claims[1] (web1): domain web1")
+
+
 def test_an_owner_that_could_not_be_served_alone_either_competes_with_nobody(host):
     error = refused(host.passthrough, {"web1": [NIC], "db1": [{**NIC, "count": 20}]})
     assert error.code == "not_enough_devices"
-    assert error.subject.startswith("db1: ")
+    assert error.subject == "claims[1] (db1): request nic"
     assert host.record_or_none() is None
 
 
@@ -214,7 +242,7 @@ def test_what_fails_for_one_owner_is_undone_for_all(host, number):
     host.libvirt.fail(number, LibvirtError("no"))
     wanted = {"web1": [{**at(1), "name": "other"}], "db1": [at(0)]}
     error = refused(host.passthrough, wanted, purge=True)
-    assert error.subject.split(":")[0] in ("web1", "db1")
+    assert error.subject.split(":")[0] in ("claims[0] (web1)", "claims[1] (db1)")
     assert host.host_state() == before
     assert held(host) == claims
     assert host.record["journal"] is None
@@ -226,7 +254,7 @@ def test_a_driver_that_does_not_come_for_one_owner_is_no_change_for_all(host, nu
     before, claims = host.host_state(), held(host)
     host.kernel.fail(number, error(errno.EIO, "write"))
     failed = refused(host.passthrough, {"web1": [at(1)], "db1": [at(2)]})
-    assert failed.subject.split(":")[0] in ("web1", "db1")
+    assert failed.subject.split(":")[0] in ("claims[0] (web1)", "claims[1] (db1)")
     assert host.host_state() == before
     assert (held(host), host.record["journal"]) == (claims, None)
 
@@ -250,7 +278,7 @@ def test_what_a_guest_does_not_let_go_is_not_handed_over(host):
     before = host.host_state()
     host.libvirt.deaf, host.on_detach_timeout = True, "definition"
     error = refused(host.passthrough, {"db1": [at(0)]}, purge=True)
-    assert (error.code, error.subject) == ("device_in_use", f"web1: {VF1}")
+    assert (error.code, error.subject) == ("device_in_use", f"domain web1 ({UUID}): {VF1}")
     assert "did not let it go" in error.found
     assert (host.host_state(), held(host)) == (before, {"web1": {VF1: "nic"}})
 
@@ -266,7 +294,7 @@ def test_orphans_are_not_stale_once_they_went_back(host):
     host.passthrough({"db1": [NIC], "dpdk0": [NIC]})
     host.db.destroy()
     host.libvirt.domains.remove(host.db)
-    assert host.passthrough({}, orphans=True).stale == [("dpdk0", "nic")]
+    assert labels(host.passthrough({}, orphans=True).stale) == [("dpdk0", "nic")]
 
 
 def test_what_can_not_be_undone_is_told_with_the_commands_for_all_owners_and_done_by_the_next_run(host):
@@ -286,5 +314,5 @@ def test_orphans_go_back_whoever_claimed_them(host):
     host.db.destroy()
     host.libvirt.domains.remove(host.db)
     outcome = host.passthrough({"web1": [at(0)]}, orphans=True)
-    assert outcome.changed
+    assert (outcome.changed, outcome.undeclared) == (True, [])
     assert held(host) == {"web1": {VF1: "nic"}}

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import choose, decide_claim
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import asking, choose, decide_claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.concerned import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import USB, NodeDevice
@@ -67,8 +67,12 @@ def wish(*wanted, owner=None, allow_list=PERMIT_ALL, **fields):
     )
 
 
+def chosen(snapshot, wanted):
+    return choose(snapshot, asking(snapshot, wanted))
+
+
 def decide(snapshot, wanted):
-    return decide_claim(snapshot, choose(snapshot, wanted))
+    return decide_claim(snapshot, chosen(snapshot, wanted))
 
 
 def steps(decision):
@@ -127,12 +131,12 @@ def test_an_owner_that_is_named_like_a_domains_uuid_is_not_that_domain():
 
 def test_a_domain_that_libvirt_knows_by_another_spelling_is_the_owner():
     wanted = replace(wish(NICS), domain=UUID.upper())
-    assert choose(seen(device(A)), wanted).change.after.owner == WEB
+    assert chosen(seen(device(A)), wanted).change.after.owner == WEB
 
 
 def test_a_claim_for_a_domain_needs_libvirt():
     with pytest.raises(HostdevError) as caught:
-        choose(seen(device(A), domains=None), wish(NICS))
+        chosen(seen(device(A), domains=None), wish(NICS))
     assert (caught.value.code, caught.value.subject) == ("no_libvirt", "domain web1")
 
 
@@ -189,18 +193,18 @@ def state(index, **settings):
 
 
 def test_only_chosen_vfs_with_network_settings_are_to_be_read():
-    choice = choose(seen(device(A), *vfs()), wish(VFS, {"name": "nic", "address": A}))
+    choice = chosen(seen(device(A), *vfs()), wish(VFS, {"name": "nic", "address": A}))
     assert vfs_concerned(choice.change) == [VF1]
 
 
 def test_vfs_that_had_settings_are_to_be_read_also_when_nobody_asks_for_any_now():
     held = claim(WEB, holding(VF1, "vf", identity=vf(VF1, PF).identity, vf_settings={"trust": False}))
-    choice = choose(seen(*vfs(), claims=[held]), wish({**VFS, "network": None}))
+    choice = chosen(seen(*vfs(), claims=[held]), wish({**VFS, "network": None}))
     assert vfs_concerned(choice.change) == [VF1]
 
 
 def test_settings_are_planned_and_what_was_before_is_noted():
-    choice = choose(seen(*vfs()), wish(VFS))
+    choice = chosen(seen(*vfs()), wish(VFS))
     decision = decide_claim(seen(*vfs(), vf_states={VF1: state(0)}), choice)
     assert steps(decision) == [
         f"driver of {VF1}: igbvf -> vfio-pci",
@@ -212,7 +216,7 @@ def test_settings_are_planned_and_what_was_before_is_noted():
 
 
 def test_a_setting_that_the_driver_does_not_tell_is_refused():
-    choice = choose(seen(*vfs()), wish(VFS))
+    choice = chosen(seen(*vfs()), wish(VFS))
     with pytest.raises(HostdevError) as caught:
         decide_claim(seen(*vfs(), vf_states={VF1: state(0, trust=None)}), choice)
     assert caught.value.code == "vf_setting_failed"

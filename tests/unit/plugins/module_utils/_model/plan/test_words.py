@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.usb_scsi import NodeHolding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.words import told_apart
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import CLAIM, RELEASE, Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
@@ -51,7 +52,11 @@ def moves(place, *, address=NIC, there=True):
 
 
 def said(before, after, *steps, operation=CLAIM, check_mode=False):
-    return told(Plan(operation, steps, before, after), check_mode=check_mode)
+    return told(Plan(operation, steps, before, after), after.owner.label, check_mode=check_mode)
+
+
+def line_of(plans, **keywords):
+    return told_of(plans, told_apart(plan.after.owner for plan in plans), **keywords)
 
 
 TAKEN = (DriverStep(NIC, IGBVF, VFIO), moves("config"), moves("live"))
@@ -195,18 +200,28 @@ def unchanged(owner):
 def test_several_owners_are_told_in_one_line_and_those_without_change_counted():
     changed = Plan(CLAIM, (DriverStep(NIC, IGBVF, VFIO),), Claim(DPDK), holds(nic(), owner=DPDK))
     line = "dpdk0: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci"
-    assert told_of([changed], check_mode=False) == line
-    assert told_of([unchanged(WEB), changed], check_mode=False) == f"{line} | 1 owner as before"
-    assert told_of([unchanged(WEB), changed, unchanged(DB)], check_mode=True) == (
+    assert line_of([changed], check_mode=False) == line
+    assert line_of([unchanged(WEB), changed], check_mode=False) == f"{line} | 1 owner as before"
+    assert line_of([unchanged(WEB), changed, unchanged(DB)], check_mode=True) == (
         f"{line.replace('dpdk0', 'dpdk0 would change')} | 2 owners as before"
     )
-    assert told_of([unchanged(WEB), unchanged(DB)], check_mode=False) == "2 owners as before"
-    assert told_of([unchanged(WEB)], check_mode=False) == "web1: nic = 0000:01:10.0 (8086:10ca), as it was"
+    assert line_of([unchanged(WEB), unchanged(DB)], check_mode=False) == "2 owners as before"
+    assert line_of([unchanged(WEB)], check_mode=False) == "web1: nic = 0000:01:10.0 (8086:10ca), as it was"
+
+
+def test_owners_of_one_label_are_told_apart_by_kind_and_id():
+    web1 = Owner("name", "web1", "web1")
+    plans = [Plan(CLAIM, (), Claim(owner), holds(nic(), owner=owner)) for owner in (WEB, web1, DPDK)]
+    assert [told.split(": ")[0] for told in line_of(plans, check_mode=False).split(" | ")] == [
+        f"domain web1 ({WEB.id})",
+        "owner web1",
+        "dpdk0",
+    ]
 
 
 def test_of_many_owners_five_are_told():
     owners = [Owner("name", f"o{number}", f"o{number}") for number in range(12)]
-    line = told_of([Plan(CLAIM, (), Claim(owner), holds(nic(), owner=owner)) for owner in owners], check_mode=False)
+    line = line_of([Plan(CLAIM, (), Claim(owner), holds(nic(), owner=owner)) for owner in owners], check_mode=False)
     assert line.startswith("o0: nic = ")
     assert line.endswith("o4: nic = 0000:01:10.0 (8086:10ca), taken as it is | and 7 more")
 
@@ -214,12 +229,12 @@ def test_of_many_owners_five_are_told():
 def test_several_plans_of_one_owner_are_told_as_one():
     first = Plan(CLAIM, (moves("config"),), NOTHING, holds(nic()))
     then = Plan(CLAIM, (moves("live"),), holds(nic()), holds(nic()))
-    assert told_of([first, then], check_mode=False) == (
+    assert line_of([first, then], check_mode=False) == (
         "web1: nic = 0000:01:10.0 (8086:10ca), attached to definition and guest"
     )
 
 
 def test_what_else_was_done_stands_at_the_end():
     also = ["an interrupted run settled", "domain a\nb stopped"]
-    assert told_of([], check_mode=False, also=also) == "an interrupted run settled | domain a\\nb stopped"
-    assert told_of([], check_mode=False) == ""
+    assert line_of([], check_mode=False, also=also) == "an interrupted run settled | domain a\\nb stopped"
+    assert line_of([], check_mode=False) == ""

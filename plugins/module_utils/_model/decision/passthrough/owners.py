@@ -1,0 +1,53 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The owners that the data of a host names."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...claims.words import told_apart
+from ...errors import HostdevError
+
+if t.TYPE_CHECKING:
+    from ...claims.claim import Claim, Owner
+    from ...selection.choice import Asked
+
+
+class Owners:
+    """Who asks, in the order of the data."""
+
+    def __init__(self, asked: t.Sequence[Asked]) -> None:
+        """Raises HostdevError where one of them is there twice: a domain has a name and a UUID."""
+        self._asked = asked
+        self._index: dict[str, int] = {}
+        for index, one in enumerate(asked):
+            first = self._index.setdefault(one.owner.key, index)
+            if first != index:
+                raise HostdevError(
+                    "invalid_option",
+                    subject=one.wish.entry(index),
+                    found=f"{one.owner} is in claims[{first}] already",
+                    wanted="each owner once",
+                    remedy="put its requests together",
+                )
+        self.names = told_apart(one.owner for one in asked)
+
+    def __iter__(self) -> t.Iterator[Asked]:
+        return iter(self._asked)
+
+    def called(self, owner: Owner) -> str:
+        """What errors call an owner: `claims[1] (db1)`, and one that the data does not name by its kind."""
+        index = self._index.get(owner.key)
+        return str(owner) if index is None else self._asked[index].wish.entry(index)
+
+    def asked(self, owner: Owner) -> Asked | None:
+        """What an owner asks for, None for one that the data does not name."""
+        index = self._index.get(owner.key)
+        return None if index is None else self._asked[index]
+
+    def unnamed(self, claim: Claim) -> set[str]:
+        """The names of a claim's requests that are not in the data."""
+        asked = self.asked(claim.owner)
+        return claim.requests.keys() - (set() if asked is None else {request.name for request in asked.wish.requests})
