@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 from dataclasses import replace
 
@@ -155,6 +156,29 @@ def test_a_device_goes_from_one_owner_to_another_and_stays_bound_on_the_way(host
     assert [line for line in host.kernel.log if "bind" in line] == []
     host.passthrough({}, purge=True)
     assert host.kernel.driver(VF1) == "igbvf"
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({"trust": True}, []),
+        ({"trust": True, "spoof_check": False}, ["spoofchk off"]),
+        ({"spoof_check": False}, ["spoofchk off", "trust off"]),
+        ({}, ["trust off"]),
+    ],
+)
+def test_a_vf_that_goes_to_another_owner_keeps_the_settings_that_are_asked_for_again(host, settings, written):
+    """And no others: what the first one had of its own goes back, and each knows what was there before."""
+    before = copy.deepcopy(host.links.settings)
+    host.passthrough({"web1": [{**at(0), "network": {"trust": True}}]})
+    host.links.log.clear()
+    network = {"network": settings} if settings else {}
+    host.passthrough({"db1": [{**at(0), **network}]}, purge=True)
+    assert [line.partition(" vf 0 ")[2] for line in host.links.log] == written
+    (device,) = host.record["claims"][0]["devices"]
+    assert device.get("vf_settings", {}) == {name: {"trust": False, "spoof_check": True}[name] for name in settings}
+    host.passthrough({}, purge=True)
+    assert host.links.settings == before
 
 
 def test_two_owners_change_devices_with_each_other(host):
