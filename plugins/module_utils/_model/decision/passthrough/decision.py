@@ -48,6 +48,9 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
 
     on_record = snapshot.tracker.copy()
     followed, snapshot = _followed(snapshot, owners)
+    if wish.purge:
+        renamed, snapshot = _renamed(snapshot, owners)
+        followed += renamed
     given: list[Decision] = []
     for release, owner in give_backs(snapshot, wish, owners):
         with about(owners.called(owner)):
@@ -95,6 +98,21 @@ def _followed(snapshot: Snapshot, owners: Owners) -> tuple[list[Plan], Snapshot]
 
             with about(owners.called(asked.owner)):
                 plan = followed_plan(snapshot, claim)
+            if plan is not None:
+                plans.append(plan)
+                snapshot = _foretold(snapshot, plan)
+    return plans, snapshot
+
+
+def _renamed(snapshot: Snapshot, owners: Owners) -> tuple[list[Plan], Snapshot]:
+    """The plans by which requests get the names that they have in the data by now, and the snapshot after them."""
+    plans = []
+    for asked in owners:
+        claim = snapshot.tracker.claim_of(asked.owner)
+        if claim.declared & owners.unnamed(claim):
+            from .renamed import renamed_plan
+
+            plan = renamed_plan(snapshot, asked, owners.unnamed(claim))
             if plan is not None:
                 plans.append(plan)
                 snapshot = _foretold(snapshot, plan)
