@@ -33,7 +33,10 @@ class VfSettings:
         return self._make_link(self._tree, pf, self._ip)
 
     def states(self, inventory: Inventory, addresses: t.Iterable[str]) -> dict[str, VfState]:
-        """The state of those addresses that are VFs of this host. Raises HostdevError where it can't be read."""
+        """The state of those addresses that are VFs of this host, and of the other VFs that their PFs tell of.
+
+        Raises HostdevError where it can't be read.
+        """
         wanted: dict[str, dict[str, int]] = {}
         for address in addresses:
             device = inventory.devices.get(address)
@@ -45,7 +48,9 @@ class VfSettings:
     def _states(self, pf: str, numbers: t.Mapping[str, int]) -> t.Iterator[tuple[str, VfState]]:
         link = self._link(pf)
         shown = link.showing(numbers.values())
-        for address, number in numbers.items():
+        for number, address in vfs_of(self._tree, pf).items():
+            if number not in shown.vfs:
+                continue
             told = {name: getattr(shown.vfs[number], name) for name in _NAMES}
             yield address, VfState(pf, number, told, link.interface, shown.up)
 

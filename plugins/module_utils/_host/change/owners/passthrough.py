@@ -15,11 +15,11 @@ from ...._model.decision.passthrough.owners import Owners
 from ...._model.errors import about
 from ...._model.plan.plan import CLAIM, of_each_owner
 from ...._model.requests.wish import ReleaseWish
-from ..snapshot import with_named, with_vf_states
+from ..snapshot import VfStates, with_named
 
 if t.TYPE_CHECKING:
     from ...._model.guest.domain import Domain
-    from ...._model.plan.plan import Change, Plan
+    from ...._model.plan.plan import Plan
     from ...._model.record.record import Record
     from ...._model.requests.wish import ClaimWish, HostWish
     from ...._model.snapshot import Snapshot
@@ -65,11 +65,7 @@ class Passthrough:
 
     def decide(self, snapshot: Snapshot, owners: Owners, wish: HostWish) -> t.Sequence[Plan]:
         """The plans of all owners. Raises HostdevError where one can't be served."""
-
-        def states(of: Snapshot, change: Change) -> Snapshot:
-            return with_vf_states(self._host, of, change)
-
-        decision = decide_passthrough(snapshot, owners, wish, states)
+        decision = decide_passthrough(snapshot, owners, wish, VfStates(self._host))
         self._outcome.warnings.extend(decision.warnings)
         self._outcome.stale.extend(decision.stale)
         self._outcome.undeclared.extend(decision.undeclared)

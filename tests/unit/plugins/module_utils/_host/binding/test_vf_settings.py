@@ -89,6 +89,14 @@ def test_the_state_of_a_vf_has_the_number_of_its_link_and_its_pfs_interface(tree
     assert states == {VF: VfState(PF, 1, {"trust": True, "spoof_check": True}, "enp1s0", False)}
 
 
+def test_the_other_vfs_of_its_pf_are_told_of_with_it_as_far_as_they_show(tree, tmp_path, ip):
+    host = inventory(pf(PF, VF), vf(VF, PF))
+    (tmp_path / f"sys/bus/pci/devices/{PF}/virtfn0").symlink_to(f"../{OTHER_VF}")
+    assert settings(tree, ip).states(host, [VF]).keys() == {VF, OTHER_VF}
+    ip.hidden[0] = 99
+    assert settings(tree, ip).states(host, [VF]).keys() == {VF}
+
+
 def test_a_vf_without_a_link_is_an_error(tree, ip):
     host = inventory(pf(PF, OTHER_VF, VF), vf(OTHER_VF, PF), vf(VF, PF))
     with pytest.raises(HostdevError) as caught:

@@ -181,6 +181,18 @@ def test_a_vf_that_goes_to_another_owner_keeps_the_settings_that_are_asked_for_a
     assert host.links.settings == before
 
 
+def test_a_pf_is_asked_once_for_its_vfs_settings_whoever_has_them(host):
+    def trusted(number, trust=True):
+        return [{**at(number), "network": {"trust": trust}}]
+
+    host.passthrough({"web1": trusted(0), "db1": trusted(1), "dpdk0": [at(2)]})
+    host.links.readings = 0
+    assert not host.passthrough({"web1": trusted(0), "db1": trusted(1)}).changed
+    assert host.links.readings == 1
+    told = host.passthrough({"web1": trusted(0, False), "db1": trusted(1, False)}, check_mode=True)
+    assert len([step for plan in told.plans for step in plan.steps if step.kind == "vf_settings"]) == 2
+
+
 def test_two_owners_change_devices_with_each_other(host):
     host.passthrough({"web1": [{**at(0), "name": "a"}], "db1": [{**at(1), "name": "b"}]})
     swapped = {"web1": [{**at(1), "name": "b"}], "db1": [{**at(0), "name": "a"}]}
