@@ -13,10 +13,10 @@ description:
   - Sees to it that each owner that O(claims) names holds the devices that its requests ask for, as
     M(kvm.hostdev.pci_passthrough_claim) does for one owner. The host is read once, owners are decided on together,
     and all of it is done or none.
-  - First what goes back does, of every owner, then each gets its own, in the order of O(claims). So a device may go
-    from one owner to another in one task. It stays bound on the way.
+  - First all owners give back what they are to give back. Then each owner gets its devices, in the order of O(claims).
+    So a device may go from one owner to another in one task. It stays bound on the way.
   - Where not all owners can be served, nothing is changed, and the error names those that compete for a device.
-  - A run that fails undoes what it did for all owners, and so does the next run for one that was killed.
+  - A run that fails undoes what it did for all owners. What a killed run did is undone by the next one.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
@@ -29,14 +29,18 @@ attributes:
 options:
   claims:
     description:
-      - What each owner wants. An owner is named once.
-      - What an entry leaves out of the options below O(device_spec) and O(aliases) is as for the whole task.
+      - What each owner wants, an entry for each. With V([]) nobody wants anything.
+      - An error that is about one entry begins with it, as in C(claims[1] (db1)).
+      - O(group_members), O(allow), O(attach), O(managed), O(persist), O(require_reset) and O(on_mismatch) of the task
+        count for each entry that does not say its own.
     type: list
     elements: dict
     required: true
     suboptions:
       domain:
-        description: Name or UUID of the libvirt domain that gets the devices. This or O(claims[].owner) is needed.
+        description:
+          - Name or UUID of the libvirt domain that gets the devices.
+          - Each entry has either this or O(claims[].owner), and no two entries are for the same one.
         type: str
       owner:
         description: A free name for whoever gets the devices, for use without a domain.
@@ -45,6 +49,8 @@ options:
         description:
           - The requests, with all keys that O(kvm.hostdev.pci_passthrough_claim#module:requests) has.
           - Requests of the owner that are not named here stay, unless O(purge) gives them back.
+          - With O(purge) a request that has another name than before, and is the same for the rest, keeps its devices.
+            A running guest notices nothing.
         type: list
         elements: raw
         required: true
@@ -85,11 +91,13 @@ options:
       - Whether to give back the requests that O(claims) no longer names, and all of owners that it no longer names.
       - Only what an earlier run of this module claimed is given back. What others claimed, with
         M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt), stays, also where O(claims) named it since.
-      - Without it RV(stale) tells what would be given back.
+        RV(undeclared) tells what stays so.
+      - Without O(purge) nothing goes back but what a smaller C(count) or O(on_mismatch) leaves over. RV(stale) tells
+        what a purge would give back.
     type: bool
     default: false
   orphans:
-    description: Whether to give back all that domains hold which no longer exist, whoever claimed it.
+    description: Whether to give back all devices of domains that no longer exist, whoever claimed them.
     type: bool
     default: false
   device_spec:
@@ -176,21 +184,27 @@ msg:
   description: One line that says what was done for whom, or in check mode would be.
   returned: success
   type: str
-  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition | 2 owners as before"
+  sample: >-
+    web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition | 2 owners as before |
+    not named, and kept since it was claimed otherwise: db1: gpu
 owners:
-  description: The owners that the task was about, those that give something back first, with what each holds now.
+  description:
+    - The owners that the task was about, with what each holds now, in check mode what it would hold.
+    - Owners that give something back come first, then the others of O(claims) in their order.
   returned: success
   type: list
   elements: dict
   contains:
     owner:
-      description: The owner, by its kind, id and label.
+      description:
+        - The owner. Its C(kind) is V(domain) or V(name), its C(id) the UUID of the domain or the free name, its
+          C(label) what it is called.
       type: dict
     changed:
       description: Whether anything was changed for it.
       type: bool
     msg:
-      description: What was done for it, in one line.
+      description: What was done for it, or in check mode would be, in one line.
       type: str
     devices:
       description: The PCI functions that it holds now, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
@@ -218,12 +232,27 @@ owners:
       node_devices: []
       given_back: ["0000:01:10.2"]
 stale:
-  description: What an earlier run of this module claimed and O(claims) no longer names, while O(purge) is false.
+  description:
+    - What an earlier run of this module claimed and O(claims) no longer names, each C(request) with its C(owner), as in
+      RV(owners[].owner).
+    - Empty with O(purge), which gives it back.
   returned: success
   type: list
   elements: dict
   sample:
-    - {owner: web1, request: disk}
+    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+      request: disk
+undeclared:
+  description:
+    - What is on record, and neither named in O(claims) nor claimed by an earlier run of this module, in the form of
+      RV(stale). It stays, whatever O(purge) is.
+    - Name it in O(claims) to have it kept as that says, or give it back with M(kvm.hostdev.pci_passthrough_release).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - owner: {kind: domain, id: 0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11, label: db1}
+      request: gpu
 plan:
   description: The steps taken for all owners, or in check mode the steps to take, in their order.
   returned: success
@@ -242,18 +271,34 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done, as RV(kvm.hostdev.pci_passthrough_claim#module:error). C(subject) begins with the owner.
-    - Of owners that compete it has C(owners), their labels, and C(unserved), the error of the one that got nothing.
+    - Why nothing was done, as RV(kvm.hostdev.pci_passthrough_claim#module:error).
+    - C(subject) begins with the entry of O(claims) and its owner, as C(claims[1] (db1)). An owner that gives something
+      back and has no entry is C(domain db1) with its UUID, or C(owner dpdk0).
+    - Of owners that compete it has C(owners), their labels, the one that got nothing first, and C(unserved), the error
+      of that one.
   returned: failure
   type: dict
   sample:
     code: owners_compete
-    subject: db1 and web1
+    subject: claims[1] (db1) and claims[0] (web1)
     found: >-
-      web1 gets 0000:01:10.0, and then for db1: 0 of 1 device is free (request nic)
+      web1 gets 0000:01:10.0, and then for db1: 0 free of 1 still wanted; 0000:01:10.0 is refused: held by domain web1
+      (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) (request nic)
     wanted: devices for all of them
     remedy: "ask for fewer, or for other devices, for one of them; alone db1 would get 0000:01:10.0"
     owners: [db1, web1]
+    unserved:
+      code: not_enough_devices
+      subject: request nic
+      found: >-
+        0 free of 1 still wanted; 0000:01:10.0 is refused: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      wanted: 1 device with product_id 10ca
+      remedy: >-
+        release it from domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) with
+        `kvm.hostdev.pci_passthrough_release`; or widen the request's specs or the device_spec
+      blockers: []
+      refused:
+        "0000:01:10.0": held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import (
@@ -291,8 +336,6 @@ def main() -> None:
                         **REQUEST_OPTIONS,
                         **without_defaults(TERMS_OPTIONS),
                     },
-                    "mutually_exclusive": [("domain", "owner")],
-                    "required_one_of": [("domain", "owner")],
                 },
                 "purge": {"type": "bool", "default": False},
                 "orphans": {"type": "bool", "default": False},

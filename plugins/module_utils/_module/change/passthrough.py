@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.claims.words import told_apart
-from ..._model.errors import about, few
+from ..._model.errors import HostdevError, about, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish
@@ -71,7 +71,15 @@ def _claim_wish(
     aliases: Aliases,
     allow_list: AllowList,
 ) -> ClaimWish:
-    with about(f"{path} ({claim['domain'] or claim['owner']})"):
+    named = [claim[kind] for kind in ("domain", "owner") if claim[kind] is not None]
+    if len(named) != 1:
+        raise HostdevError(
+            "invalid_option",
+            subject=path,
+            found=f"{' and '.join(named)}, a domain and an owner" if named else "neither domain nor owner",
+            wanted="one of them: who gets the devices",
+        )
+    with about(f"{path} ({named[0]})"):
         if claim["persist"]:
             check_kept(options["facts_path"])
         return claim_wish(_with_defaults(claim, options), aliases, allow_list)

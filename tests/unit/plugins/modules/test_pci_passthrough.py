@@ -107,9 +107,12 @@ def test_what_was_claimed_otherwise_and_is_not_in_the_data_is_told_and_stays(run
 
 
 def test_an_entry_needs_an_owner_and_only_one(runner):
-    assert "one of the following is required" in runner.failed(MODULE, claims=[{"requests": [NIC]}])["msg"]
-    both = runner.failed(MODULE, claims=[{"domain": "web1", "owner": "x", "requests": [NIC]}])
-    assert "mutually exclusive" in both["msg"]
+    good = {"domain": "web1", "requests": [NIC]}
+    for wrong, found in (({}, "neither domain nor owner"), ({"domain": "db1", "owner": "x"}, "db1 and x, ")):
+        error = runner.failed(MODULE, claims=[good, {"requests": [NIC], **wrong}])["error"]
+        assert (error["code"], error["subject"]) == ("invalid_option", "claims[1]")
+        assert found in error["found"]
+    assert runner.host.record_or_none() is None
 
 
 def test_a_domain_that_there_is_not_changes_nothing_for_others(runner):
