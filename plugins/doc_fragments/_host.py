@@ -53,7 +53,8 @@ options:
         A warning says so. The guest may still let go of it later.
       - V(force) stops the domain hard, as if its power were cut, so that the device comes free. Whatever the guest has
         not written to its disks is lost. It is shut off afterwards, is named in the RV(stopped) return value,
-        and nobody starts it again. Only the domain that the task names is ever stopped, never a transient one.
+        and nobody starts it again. Only a domain from which the task takes devices is ever stopped, and never a
+        transient one.
     type: str
     choices: [fail, definition, force]
     default: fail

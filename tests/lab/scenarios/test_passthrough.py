@@ -42,6 +42,7 @@ def _handed_to_db1() -> list[dict[str, Any]]:
 
 def test_data_is_made_so_changed_purged_and_given_back(lab: Lab, before: HostState) -> None:
     data = [_claim("web1", NIC, DISK), _claim("db1", NIC), _claim("dpdk0", NIC)]
+    renamed = [_claim("web1", {**NIC, "name": "lan"}, DISK), *data[1:]]
     result = play(
         lab.inventory(),
         tasks(
@@ -52,6 +53,9 @@ def test_data_is_made_so_changed_purged_and_given_back(lab: Lab, before: HostSta
             _task("made again", *data),
             _task("compete", *data, _claim("spdk", {**NIC, "count": 2})) | {"ignore_errors": True},
             reading("still claimed"),
+            _task("rename", *renamed),
+            reading("renamed"),
+            _task("rename back", *data),
             _task("hand over", *_handed_to_db1(), on_mismatch="replace"),
             reading("handed over"),
             _task("give all back"),
@@ -72,6 +76,12 @@ def test_data_is_made_so_changed_purged_and_given_back(lab: Lab, before: HostSta
     assert error["code"] == "owners_compete", error
     assert error["owners"][0] == "spdk"
     assert state_at(result, "still claimed") == claimed
+
+    assert (result.of("rename").status, result.of("rename").result["plan"]) == ("changed", []), result.output
+    in_guest = state_at(result, "renamed")
+    assert (in_guest.bindings, in_guest.domains) == (claimed.bindings, claimed.domains)
+    assert {"lan", "disk"} == {device["request"] for device in result.of("rename").result["owners"][0]["devices"]}
+    assert (result.of("rename back").status, result.of("rename back").result["plan"]) == ("changed", [])
 
     assert result.of("hand over").status == "changed", result.output
     handed = state_at(result, "handed over")
