@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 
@@ -93,12 +92,3 @@ class HostdevError(Exception):
             "remedy": self.remedy,
             **self.details,
         }
-
-
-@contextlib.contextmanager
-def about(whose: str) -> t.Iterator[None]:
-    """Let the subject of an error that is raised within begin with whose it is."""
-    try:
-        yield
-    except HostdevError as error:
-        raise error.but(subject=f"{whose}: {error.subject}") from error

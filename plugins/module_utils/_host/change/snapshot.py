@@ -19,7 +19,6 @@ if t.TYPE_CHECKING:
     from ..._model.guest.domain import Domain
     from ..._model.host.device import PciDevice
     from ..._model.host.node_device import Nodes
-    from ..._model.host.vf_state import VfState
     from ..._model.plan.plan import Change
     from ..._model.requests.request import Request
     from ..libvirt.changes import DomainChanges
@@ -118,27 +117,10 @@ class _Drivers:
 
 def with_vf_states(host: ChangingHost, snapshot: Snapshot, change: Change) -> Snapshot:
     """The snapshot with what PFs have of the VFs that a change is about. Raises HostdevError where one can't tell."""
-    return VfStates(host)(snapshot, change)
-
-
-class VfStates:
-    """The same for changes that are decided together, before anything is done: no PF is asked again for what it told.
-
-    A PF tells of all of its VFs at once, and some drivers ask their firmware for each.
-    """
-
-    def __init__(self, host: ChangingHost) -> None:
-        self._host = host
-        self._told: dict[str, VfState] = {}
-
-    def __call__(self, snapshot: Snapshot, change: Change) -> Snapshot:
-        addresses = vfs_concerned(change)
-        if not addresses or self._host.vf_settings is None:
-            return snapshot
-        asked = [address for address in addresses if address not in self._told]
-        self._told.update(self._host.vf_settings.states(snapshot.inventory, asked))
-        states = {address: self._told[address] for address in addresses if address in self._told}
-        return replace(snapshot, vf_states=states)
+    addresses = vfs_concerned(change)
+    if not addresses or host.vf_settings is None:
+        return snapshot
+    return replace(snapshot, vf_states=host.vf_settings.states(snapshot.inventory, addresses))
 
 
 def _named(libvirt: DomainChanges, domains: list[Domain], wanted: str) -> Domain:

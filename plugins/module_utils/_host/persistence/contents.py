@@ -28,6 +28,7 @@ FILES: tuple[str, ...] = (
     "_host/change/outcome.py",
     "_host/change/owners/passthrough.py",
     "_host/change/owners/retaken.py",
+    "_host/change/owners/vf_states.py",
     "_host/change/reconciling.py",
     "_host/change/settling.py",
     "_host/change/snapshot.py",

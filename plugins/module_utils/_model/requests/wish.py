@@ -48,10 +48,6 @@ class ClaimWish:
     free_root_ports: int | None = None
     persist: bool | None = None
 
-    def entry(self, index: int) -> str:
-        """What errors call it where it is one of several: `claims[1] (web1)`."""
-        return f"claims[{index}] ({self.domain or self.owner})"
-
 
 @dataclass(frozen=True)
 class ReleaseWish:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.claims.words import told_apart
-from ..._model.errors import HostdevError, about, few
+from ..._model.decision.passthrough.owners import about, entry
+from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish
@@ -31,8 +32,7 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     options = module.params
     aliases, allow_list = parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"])
     claims = tuple(
-        _claim_wish(f"claims[{index}]", claim, options, aliases, allow_list)
-        for index, claim in enumerate(options["claims"])
+        _claim_wish(index, claim, options, aliases, allow_list) for index, claim in enumerate(options["claims"])
     )
     needs_libvirt = options["orphans"] or any(claim.domain is not None for claim in claims)
     outcome = flow(module, needs_libvirt=needs_libvirt).passthrough(
@@ -65,7 +65,7 @@ def _with_defaults(claim: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any])
 
 
 def _claim_wish(
-    path: str,
+    index: int,
     claim: t.Mapping[str, t.Any],
     options: t.Mapping[str, t.Any],
     aliases: Aliases,
@@ -75,11 +75,11 @@ def _claim_wish(
     if len(named) != 1:
         raise HostdevError(
             "invalid_option",
-            subject=path,
+            subject=f"claims[{index}]",
             found=f"{' and '.join(named)}, a domain and an owner" if named else "neither domain nor owner",
             wanted="one of them: who gets the devices",
         )
-    with about(f"{path} ({named[0]})"):
+    with about(entry(index, named[0])):
         if claim["persist"]:
             check_kept(options["facts_path"])
         return claim_wish(_with_defaults(claim, options), aliases, allow_list)

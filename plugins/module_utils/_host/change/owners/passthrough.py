@@ -11,11 +11,11 @@ from dataclasses import replace
 from ...._model.decision.claim import asking
 from ...._model.decision.concerned import decide_cleaned
 from ...._model.decision.passthrough.decision import decide_passthrough
-from ...._model.decision.passthrough.owners import Owners
-from ...._model.errors import about
+from ...._model.decision.passthrough.owners import Owners, about, entry
 from ...._model.plan.plan import CLAIM, of_each_owner
 from ...._model.requests.wish import ReleaseWish
-from ..snapshot import VfStates, with_named
+from ..snapshot import with_named
+from .vf_states import VfStates
 
 if t.TYPE_CHECKING:
     from ...._model.guest.domain import Domain
@@ -41,7 +41,7 @@ class Passthrough:
         """The snapshot with all domains that are named, and who asks. Raises HostdevError."""
         owners = []
         for index, claim in enumerate(wish.claims):
-            with about(claim.entry(index)):
+            with about(entry(index, claim.domain or claim.owner)):
                 domain = None
                 if claim.domain is not None:
                     snapshot, domain = with_named(self._host, snapshot, claim.domain)

@@ -12,9 +12,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ...errors import HostdevError, about
+from ...errors import HostdevError
 from ..claim import choose, decide_claim
 from ..decision import Choice, Decision
+from .owners import about
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner

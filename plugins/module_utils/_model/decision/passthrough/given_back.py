@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ...errors import HostdevError, about
+from ...errors import HostdevError
 from ...requests.wish import ReleaseWish
 from ...selection.select import given_back
+from .owners import about
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The owners that the data of a host names."""
+"""The owners that the data of a host names, and what errors call them."""
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ...claims.words import told_apart
@@ -13,6 +14,20 @@ from ...errors import HostdevError
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner
     from ...selection.choice import Asked
+
+
+def entry(index: int, whose: str | None) -> str:
+    """An entry of the data: `claims[1] (db1)`."""
+    return f"claims[{index}] ({whose})"
+
+
+@contextlib.contextmanager
+def about(whose: str) -> t.Iterator[None]:
+    """Let the subject of an error that is raised within begin with whose it is."""
+    try:
+        yield
+    except HostdevError as error:
+        raise error.but(subject=f"{whose}: {error.subject}") from error
 
 
 class Owners:
@@ -27,7 +42,7 @@ class Owners:
             if first != index:
                 raise HostdevError(
                     "invalid_option",
-                    subject=one.wish.entry(index),
+                    subject=entry(index, one.owner.label),
                     found=f"{one.owner} is in claims[{first}] already",
                     wanted="each owner once",
                     remedy="put its requests together",
@@ -40,7 +55,7 @@ class Owners:
     def called(self, owner: Owner) -> str:
         """What errors call an owner: `claims[1] (db1)`, and one that the data does not name by its kind."""
         index = self._index.get(owner.key)
-        return str(owner) if index is None else self._asked[index].wish.entry(index)
+        return str(owner) if index is None else entry(index, owner.label)
 
     def asked(self, owner: Owner) -> Asked | None:
         """What an owner asks for, None for one that the data does not name."""
