@@ -120,7 +120,8 @@ def with_vf_states(host: ChangingHost, snapshot: Snapshot, change: Change) -> Sn
     addresses = vfs_concerned(change)
     if not addresses or host.vf_settings is None:
         return snapshot
-    return replace(snapshot, vf_states=host.vf_settings.states(snapshot.inventory, addresses))
+    told = host.vf_settings.states(snapshot.inventory, addresses)
+    return replace(snapshot, vf_states={address: told[address] for address in addresses if address in told})
 
 
 def _named(libvirt: DomainChanges, domains: list[Domain], wanted: str) -> Domain:
