@@ -41,6 +41,7 @@ OF_ANSIBLE = (
     MODULES,
     *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter", "plugin_utils")),
     "tests/unit/roles/",
+    "tests/unit/playbooks/",
     "tests/unit/test_what_a_task_costs.py",
     f"{CONFORMANCE}test_guides.py",
 )
