@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..errors import few
+from ..errors import few, short
 
 if t.TYPE_CHECKING:
     from .claim import Claim, Holding
@@ -36,7 +36,7 @@ def grouped(devices: t.Iterable[tuple[Held, str]]) -> list[str]:
         key = (held.request is None, held.request or "group member", ids_of(held), said)
         groups.setdefault(key, []).append(name_of(held))
     return [
-        f"{request} = {devices_told(names, ids)}{said and f', {said}'}"
+        f"{short(request)} = {devices_told(names, ids)}{said and f', {said}'}"
         for (_mate, request, ids, said), names in sorted(groups.items(), key=lambda group: group[0][0])
     ]
 
@@ -49,7 +49,7 @@ def devices_told(names: t.Iterable[str], ids: str) -> str:
 def name_of(held: Held) -> str:
     """A function's address, or the name that libvirt has for a USB or SCSI device."""
     name = getattr(held, "address", None)
-    return str(name or t.cast("NodeHolding", held).name)
+    return short(name or t.cast("NodeHolding", held).name)
 
 
 def ids_of(held: Held) -> str:
@@ -57,4 +57,4 @@ def ids_of(held: Held) -> str:
     identity = held.identity
     if "vendor_id" in identity:
         return f"{identity['vendor_id']}:{identity['product_id']}"
-    return " ".join(filter(None, (identity.get("vendor"), identity.get("model")))) or "SCSI"
+    return short(" ".join(filter(None, (identity.get("vendor"), identity.get("model"))))) or "SCSI"

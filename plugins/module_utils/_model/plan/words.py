@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..claims.words import BESIDE, requests_told
-from ..errors import few, one_line
+from ..errors import few, one_line, short
 from .plan import CLAIM, of_each_owner
 
 if t.TYPE_CHECKING:
@@ -21,7 +21,7 @@ BETWEEN = " | "
 
 def told(plan: Plan, *, check_mode: bool) -> str:
     """What one owner's plan does, or in check mode would do; of devices that only stay, that they do."""
-    after, owner = plan.after, plan.after.owner.label
+    after, owner = plan.after, short(plan.after.owner.label)
     if not plan.changed:
         return one_line(f"{owner}: {_unchanged(plan)}")
     from .step_words import changes

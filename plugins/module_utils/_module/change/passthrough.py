@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.errors import HostdevError, few
+from ..._model.errors import HostdevError, few, short
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish
@@ -36,7 +36,7 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     outcome = flow(module, needs_libvirt=needs_libvirt).passthrough(
         HostWish(claims, purge=options["purge"], orphans=options["orphans"])
     )
-    left = [f"{owner}: {request}" for owner, request in outcome.stale]
+    left = [f"{short(owner)}: {short(request)}" for owner, request in outcome.stale]
     also = [f"no longer named, and kept without a purge: {few(left)}"] if left else []
     return {
         **result(module, outcome, also=also, none="nothing is claimed, and nothing goes back"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...errors import few, one_line
+from ...errors import few, one_line, short
 
 if t.TYPE_CHECKING:
     from .adoption import Adoption
@@ -18,7 +18,7 @@ def told(adoption: Adoption, *, check_mode: bool) -> str:
     parts = []
     devices = sum(len(adopted.holdings) for adopted in adoption.claims)
     if devices:
-        owners = few([adopted.after.owner.label for adopted in adoption.claims])
+        owners = few([short(adopted.after.owner.label) for adopted in adoption.claims])
         parts.append(f"{devices} device{_s(devices)} of {owners}")
     if adoption.vfs:
         parts.append(f"the VFs of {few([made.address for made in adoption.vfs])}")
