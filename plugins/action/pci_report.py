@@ -39,7 +39,8 @@ class ActionModule(ActionBase):
         paths = {form: options[form] for form in FORMATS if options[form] is not None}
         for form, path in paths.items():
             if not path.strip():
-                raise AnsibleActionFail(f"{form}: found {path!r}, wanted the path of a file; give one, or leave {form} out")
+                wanted = f"wanted the path of a file; give one, or leave {form} out"
+                raise AnsibleActionFail(f"{form}: found {path!r}, {wanted}")
         if paths or options["hosts"] is not None:
             result.update(self._many(variables, options["hosts"], paths))
         else:
