@@ -19,14 +19,6 @@ def one_line(text: str) -> str:
     )
 
 
-def short(name: str) -> str:
-    """The name as a line tells it that tells more: of one with more than 64 letters both ends.
-
-    libvirt and inventories take names of thousands of letters. What is for programs has them whole.
-    """
-    return name if len(name) <= 64 else f"{name[:40]}...{name[-21:]}"
-
-
 def few(names: t.Collection[str], none: str = "", separator: str = ", ", most: int = 5) -> str:
     """The first of the names in one text, then how many more there are; `none` without any.
 

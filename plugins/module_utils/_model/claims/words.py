@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..address import address_order
-from ..errors import few, short
+from ..errors import few
 
 if t.TYPE_CHECKING:
     from .claim import Claim, Holding
@@ -21,6 +21,14 @@ MOST = 4
 
 BESIDE = "; "
 """What stands between two things of one owner."""
+
+
+def short(name: str) -> str:
+    """The name as a line tells it that tells more: of one with more than 64 letters both ends.
+
+    libvirt and inventories take names of thousands of letters. What is for programs has them whole.
+    """
+    return name if len(name) <= 64 else f"{name[:40]}...{name[-21:]}"
 
 
 def requests_told(claim: Claim) -> list[str]:

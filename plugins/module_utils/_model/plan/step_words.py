@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.words import BESIDE, devices_told, grouped, ids_of, name_of
-from ..errors import few, short
+from ..claims.words import BESIDE, devices_told, grouped, ids_of, name_of, short
+from ..errors import few
 from ..guest.domain import CONFIG, LIVE
 from .kinds.element import ElementStep
 from .plan import CLAIM

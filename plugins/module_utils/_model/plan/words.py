@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.words import BESIDE, requests_told
-from ..errors import few, one_line, short
+from ..claims.words import BESIDE, requests_told, short
+from ..errors import few, one_line
 from .plan import CLAIM, of_each_owner
 
 if t.TYPE_CHECKING:

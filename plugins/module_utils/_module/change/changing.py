@@ -13,7 +13,7 @@ from ..._host.change.flow import Flow
 from ..._host.change.host import ChangingHost
 from ..._host.record.record_file import RecordFile
 from ..._host.sysfs import Tree
-from ..._model.errors import HostdevError, few, one_line, short
+from ..._model.errors import HostdevError, few, one_line
 from ..libvirt import check_local, connect
 from ..options import FACTS_PATH
 
@@ -190,6 +190,8 @@ def beside_plans(outcome: Outcome, *, check_mode: bool) -> t.Iterator[str]:
     if outcome.recovered:
         yield f"an interrupted run {would}settled"
     if outcome.stopped:
+        from ..._model.claims.words import short
+
         yield f"{few([short(domain) for domain in outcome.stopped])} {would}stopped hard"
     if outcome.cleaned:
         yield f"{few(outcome.cleaned)} {would}free to claim again"

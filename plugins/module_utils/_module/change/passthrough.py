@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.errors import HostdevError, few, short
+from ..._model.claims.words import short
+from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish

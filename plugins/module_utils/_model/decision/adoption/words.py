@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ...errors import few, one_line, short
+from ...claims.words import short
+from ...errors import few, one_line
 
 if t.TYPE_CHECKING:
     from .adoption import Adoption
