@@ -154,6 +154,7 @@ FILES: tuple[str, ...] = (
     "_model/claims/unfinished.py",
     "_model/claims/unmade_vf.py",
     "_model/claims/usb_scsi.py",
+    "_model/claims/words.py",
     "_model/decision/adoption/adoption.py",
     "_model/decision/adoption/claims.py",
     "_model/decision/adoption/vfs.py",

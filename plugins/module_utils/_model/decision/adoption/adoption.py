@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ...address import address_order
+from ...claims.words import short
 from ...errors import one_line
 from ...guest.domain import CONFIG, LIVE, PLACES
 
@@ -99,8 +100,6 @@ class Adoption:
         return parts
 
     def _held(self, claim: Claim, held: Holding) -> str:
-        from ...claims.words import short
-
         name = "group member" if held.request is None else held.request
         ids = f"{held.identity['vendor_id']}:{held.identity['product_id']}"
         device = self.inventory.devices.get(held.address)
