@@ -19,7 +19,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tests.gates import ansible_test, everything, fresh, guard_docs, pins, pythons, tarball
+from tests.gates import ansible_test, everything, fresh, pins, pythons, tarball
 from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
 from tests.gates.venvs import venv
 
@@ -41,6 +41,7 @@ OF_ANSIBLE = (
     MODULES,
     *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter", "plugin_utils")),
     "tests/unit/roles/",
+    "tests/unit/playbooks/",
     "tests/unit/test_what_a_task_costs.py",
     f"{CONFORMANCE}test_guides.py",
 )
@@ -92,7 +93,7 @@ def lint(session: nox.Session) -> None:
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
             [tools / "reuse", "lint", "--lines"],
             [tools / "antsibull-changelog", "lint"],
-            [sys.executable, "tests/gates/guard_docs.py"],
+            [tools / "python", "-m", "tests.gates.docs"],
             MYPYPATH=str(tree.parents[2]),
             MYPY_CACHE_DIR=str(CACHE / "mypy"),
             PYTHONPATH=str(tree.parents[2]),
@@ -179,14 +180,14 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Documentation of every plugin, role and reference; `--write` writes before what the table of guards says."""
+    """Documentation of every plugin, role and reference; `--write` writes before what guides have from the code."""
     tools = venv("docs")
+    written: list[str | Path] = [tools / "python", "-m", "tests.gates.docs"]
     if "--write" in session.posargs:
-        guard_docs.main(["--write"])
+        run_checks(session, CHECKOUT, [*written, "--write"])
     check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
     with collection_copy() as tree:
-        table = [sys.executable, "tests/gates/guard_docs.py"]
-        run_checks(session, tree, table, [tools / "antsibull-docs", *check], **ansible_env(tools, tree.parents[2]))
+        run_checks(session, tree, written, [tools / "antsibull-docs", *check], **ansible_env(tools, tree.parents[2]))
 
 
 @nox.session

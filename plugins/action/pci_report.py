@@ -36,7 +36,11 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validated, options = self.validate_argument_spec(argument_spec=_OPTIONS)
         variables = task_vars or {}
-        paths = {form: options[form] for form in FORMATS if options[form]}
+        paths = {form: options[form] for form in FORMATS if options[form] is not None}
+        for form, path in paths.items():
+            if not path.strip():
+                wanted = f"wanted the path of a file; give one, or leave {form} out"
+                raise AnsibleActionFail(f"{form}: found {path!r}, {wanted}")
         if paths or options["hosts"] is not None:
             result.update(self._many(variables, options["hosts"], paths))
         else:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -87,3 +88,68 @@ def test_the_role_describes_each_key_of_a_claim_and_of_a_request():
     assert wanted["network"]["options"].keys() == set(guest_values._NETWORK_KEYS)
     assert wanted["usb"]["options"].keys() == set(usb_scsi.NODE_KEYS["usb"])
     assert wanted["scsi"]["options"].keys() == set(usb_scsi.NODE_KEYS["scsi"])
+
+
+PLAYBOOKS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "playbooks").glob("*.yml"))}
+GUIDE = (ROOT / "docs/docsite/rst/guide_playbooks.rst").read_text(encoding="utf-8")
+
+
+def own(part: t.Any) -> set[str]:
+    """What a play gives itself: results that are registered, and variables."""
+    if isinstance(part, list):
+        return set().union(*(own(one) for one in part))
+    if not isinstance(part, dict):
+        return set()
+    mine = {part["register"]} if "register" in part else set()
+    return mine | set(part.get("vars", ())) | set().union(*(own(one) for one in part.values()))
+
+
+def read(part: t.Any) -> set[str]:
+    """The variables with our prefix that stand in anything of a play, which are all but its own."""
+    return set(re.findall(r"\bhostdev_\w+", str(part))) - own(part)
+
+
+def table(title: str) -> dict[str, list[str]]:
+    """The cells of the table below a title of the guide, by the variable in the first."""
+    text = re.split(r"\n[^\n]+\n-{4,}\n", GUIDE.split(f"\n{title}\n{'-' * len(title)}\n", 1)[1])[0]
+    rows = [re.split(r"\n     - ", row) for row in re.split(r"\n   \* - ", text)[1:]]
+    return {cells[0].strip("` "): [" ".join(cell.split()) for cell in cells[1:]] for cells in rows[1:]}
+
+
+COMMON = table("Variables of several playbooks")
+
+
+def having(cell: str) -> set[str]:
+    """The playbooks that a cell names."""
+    without = cell.startswith("all")
+    named = set(re.findall(r"\w+", cell.removeprefix("all but").removeprefix("all")))
+    assert named <= PLAYBOOKS.keys()
+    return PLAYBOOKS.keys() - named if without else named
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_the_guide_has_each_variable_of_a_playbook_and_no_other(name):
+    plays = yaml.safe_load(PLAYBOOKS[name])
+    told = {variable for variable, cells in COMMON.items() if name in having(cells[0])}
+    assert {"hostdev_hosts", "hostdev_serial", "hostdev_become"} <= told
+    wanted = read(plays)
+    if name == "prepare":
+        specs = yaml.safe_load((ROOT / "roles/host/meta/argument_specs.yml").read_text(encoding="utf-8"))
+        wanted |= set(specs["argument_specs"]["main"]["options"])
+    assert table(name).keys() & COMMON.keys() == set()
+    assert {*told, *table(name)} == wanted
+
+
+def test_the_guide_says_what_becomes_of_each_variable():
+    cells = {name: cells for playbook in PLAYBOOKS for name, cells in table(playbook).items()}
+    assert cells["hostdev_requests"][:2] == [":ansopt:`kvm.hostdev.pci_passthrough_claim#module:requests`", "required"]
+    assert cells["hostdev_to"][:2] == [":ansopt:`kvm.hostdev.pci_passthrough_release#module:to`", "``recorded``"]
+    assert all(len(row) in (2, 3) and all(row) for row in cells.values())
+    assert all(len(row) == 4 and all(row) for row in COMMON.values())
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_what_a_playbook_registers_has_the_prefix(name):
+    assert {
+        variable for variable in own(yaml.safe_load(PLAYBOOKS[name])) if not variable.startswith("hostdev_")
+    } == set()

@@ -72,7 +72,9 @@ class CallbackModule(CallbackBase):
             self._tell(result, "said", result._result["msg"])
 
     def v2_runner_item_on_ok(self, result):
-        if "msg" in result._result:
+        if result._task.action == "ansible.builtin.assert":
+            self._tell(result, "shown", result._result["_ansible_item_label"])
+        elif "msg" in result._result:
             self._tell(result, "said", result._result["msg"])
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
@@ -83,8 +85,9 @@ MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", *BUI
 OFF = missing(Boot("x86_64", enabled=False, reason="off: x", tables=frozenset({"DMAR"}), words=("intel_iommu=off",)))
 ANSWERS = {
     "iommu_info": {"enabled": True, "recommended_arguments": ["intel_iommu=on"], "missing": []},
-    "kernel_arguments": {"reboot_needed": False, "loader": "grub"},
-    "vfio_modules": {"reboot_needed": False},
+    "kernel_arguments": {"reboot_needed": False, "loader": "grub", "msg": "arguments, as before"},
+    "vfio_modules": {"reboot_needed": False, "msg": "VFIO at boot, as before"},
+    "memory_lock": {"msg": "memory lock, as before"},
 }
 NO_PACKAGER = 'Could not find a matching action for the "{}" package manager.'
 NEEDED, NOT_NEEDED = {"reboot_needed": True}, {"reboot_needed": False}
@@ -185,11 +188,12 @@ CASES = {
 
 
 class Outcome(t.NamedTuple):
-    """What the modules were asked in their order, the role's fact, what was said, and why it failed."""
+    """What the modules were asked in their order, the role's fact, what was said and shown, and why it failed."""
 
     calls: list[dict[str, t.Any]]
     needed: bool | None
     said: list[str]
+    shown: list[str]
     failed: str | None
 
     def options(self, module: str) -> dict[str, t.Any]:
@@ -276,7 +280,7 @@ def _play_in(folder: Path) -> dict[str, Outcome]:
         name: Outcome(
             json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["calls"],
             next((value for kind, value in entries if kind == "fact"), None),
-            [value for kind, value in entries if kind == "said"],
+            *([value for kind, value in entries if kind == wanted] for wanted in ("said", "shown")),
             next((value for kind, value in reversed(entries) if kind == "failed"), None),
         )
         for name, entries in told.items()
@@ -362,6 +366,12 @@ def test_a_word_for_a_boolean_means_what_it_says(outcomes):
     assert (outcomes["words"].failed, outcomes["words"].names) == (None, SETTINGS)
     assert outcomes["words-rebooted"].failed is None
     assert "reboot" in outcomes["words-rebooted"].names
+
+
+def test_what_was_done_is_shown_on_one_line_and_again_after_a_reboot(outcomes):
+    line = "arguments, as before | VFIO at boot, as before | memory lock, as before"
+    assert outcomes["plain"].shown == outcomes["check"].shown == [line]
+    assert outcomes["rebooted"].shown == [line, line]
 
 
 def test_what_is_missing_is_said_and_without_leave_nothing_is_rebooted(outcomes):

@@ -225,7 +225,7 @@ _CLAIM_FIELDS = forms.mapping(
         "node_devices": forms.listed(_node_holding_form, unique="name", least=1),
         "persist": forms.flag,
         "allow": forms.listed(forms.name),
-        "declared": forms.listed(forms.name, least=1),
+        "declared": forms.listed(forms.text, least=1),
     },
 )
 

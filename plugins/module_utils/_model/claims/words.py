@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..address import address_order
 from ..errors import few
@@ -23,9 +24,17 @@ BESIDE = "; "
 """What stands between two things of one owner."""
 
 
+def short(name: str) -> str:
+    """The name as a line tells it that tells more: of one with more than 64 letters both ends.
+
+    libvirt and inventories take names of thousands of letters. What is for programs has them whole.
+    """
+    return name if len(name) <= 64 else f"{name[:40]}...{name[-21:]}"
+
+
 def told_apart(owners: t.Iterable[Owner]) -> dict[str, str]:
-    """What each owner is called, by its key: its label, and where several have the same one kind and id as well."""
-    each = {owner.key: owner for owner in owners}
+    """What a line calls each owner, by its key: its label, and where several have the same one kind and id as well."""
+    each = {owner.key: replace(owner, label=short(owner.label)) for owner in owners}
     labels = [owner.label for owner in each.values()]
     return {key: str(owner) if labels.count(owner.label) > 1 else owner.label for key, owner in each.items()}
 
@@ -43,7 +52,7 @@ def grouped(devices: t.Iterable[tuple[Held, str]]) -> list[str]:
         key = (held.request is None, held.request or "group member", ids_of(held), said)
         groups.setdefault(key, []).append(name_of(held))
     return [
-        f"{request} = {devices_told(names, ids)}{said and f', {said}'}"
+        f"{short(request)} = {devices_told(names, ids)}{said and f', {said}'}"
         for (_mate, request, ids, said), names in sorted(groups.items(), key=lambda group: group[0][0])
     ]
 
@@ -56,7 +65,7 @@ def devices_told(names: t.Iterable[str], ids: str) -> str:
 def name_of(held: Held) -> str:
     """A function's address, or the name that libvirt has for a USB or SCSI device."""
     name = getattr(held, "address", None)
-    return str(name or t.cast("NodeHolding", held).name)
+    return short(name or t.cast("NodeHolding", held).name)
 
 
 def ids_of(held: Held) -> str:
@@ -64,4 +73,4 @@ def ids_of(held: Held) -> str:
     identity = held.identity
     if "vendor_id" in identity:
         return f"{identity['vendor_id']}:{identity['product_id']}"
-    return " ".join(filter(None, (identity.get("vendor"), identity.get("model")))) or "SCSI"
+    return short(" ".join(filter(None, (identity.get("vendor"), identity.get("model"))))) or "SCSI"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.words import BESIDE, devices_told, grouped, ids_of, name_of
+from ..claims.words import BESIDE, devices_told, grouped, ids_of, name_of, short
 from ..errors import few
 from ..guest.domain import CONFIG, LIVE
 from .kinds.element import ElementStep
@@ -48,7 +48,7 @@ def _said(steps: t.Sequence[Step], before: Held | None, after: Held) -> str:
     words = [*_driver(steps, stays=True), *_settings(steps), *_attached(steps)]
     if words or (before is not None and before.request == after.request):
         return ", ".join(words)
-    return "taken as it is" if before is None else f"until now {before.request or 'a group member'}"
+    return "taken as it is" if before is None else f"until now {short(before.request or 'a group member')}"
 
 
 def _given_back(back: t.Mapping[str, Held], steps: t.Mapping[str, t.Sequence[Step]]) -> list[str]:

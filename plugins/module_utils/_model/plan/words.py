@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.words import BESIDE, requests_told
+from ..claims.words import BESIDE, requests_told, short
 from ..errors import few, one_line
 from .plan import CLAIM, of_each_owner
 
@@ -22,7 +22,7 @@ BETWEEN = " | "
 def told(plan: Plan, owner: str, *, check_mode: bool) -> str:
     """What one owner's plan does, or in check mode would do; of devices that only stay, that they do.
 
-    `owner` is what the owner is called.
+    `owner` is what the owner is called, see told_apart.
     """
     after = plan.after
     if not plan.changed:

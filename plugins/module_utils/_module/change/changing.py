@@ -196,7 +196,9 @@ def beside_plans(outcome: Outcome, *, check_mode: bool) -> t.Iterator[str]:
     if outcome.recovered:
         yield f"an interrupted run {would}settled"
     if outcome.stopped:
-        yield f"{few(outcome.stopped)} {would}stopped hard"
+        from ..._model.claims.words import short
+
+        yield f"{few([short(domain) for domain in outcome.stopped])} {would}stopped hard"
     if outcome.cleaned:
         yield f"{few(outcome.cleaned)} {would}free to claim again"
     if outcome.let_go:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.claims.words import told_apart
+from ..._model.claims.words import short, told_apart
 from ..._model.decision.passthrough.owners import about, entry
 from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
@@ -40,7 +40,7 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     )
     names = told_apart(outcome.owners)
     also = [
-        f"{what}: {few([f'{names[owner.key]}: {request}' for owner, request in requests])}"
+        f"{what}: {few([f'{names[owner.key]}: {short(request)}' for owner, request in requests])}"
         for what, requests in (
             ("no longer named, and kept without a purge", outcome.stale),
             ("not named, and kept since it was claimed otherwise", outcome.undeclared),

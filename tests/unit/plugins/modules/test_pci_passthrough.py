@@ -44,6 +44,29 @@ def test_the_result_has_a_part_for_each_owner_and_a_line_for_all(runner):
     assert purged["owners"][0]["given_back"] == [VF2]
 
 
+def test_long_names_are_told_in_short_and_returned_whole(runner):
+    name = "d" * 5000
+    runner.done(MODULE, claims=[{"owner": name, "requests": [{**NIC, "name": "e" * 5000}]}])
+    fewer = runner.done(MODULE, claims=[])
+    owner = {"kind": "name", "id": name, "label": name}
+    assert fewer["stale"] == [{"owner": owner, "request": "e" * 5000}]
+    assert fewer["msg"].endswith(f"kept without a purge: {'d' * 40}...{'d' * 21}: {'e' * 40}...{'e' * 21}")
+
+
+def test_a_request_may_have_any_name_and_the_record_is_read_again(runner):
+    claims = [{"owner": "dpdk0", "requests": [{**NIC, "name": "the nic / é"}]}]
+    runner.done(MODULE, claims=claims)
+    assert runner.done(MODULE, claims=claims)["changed"] is False
+    assert addresses(runner.done(MODULE, claims=[], purge=True)) == {"dpdk0": []}
+
+
+def test_no_claims_at_all_are_not_the_empty_list(runner):
+    runner.done(MODULE, claims=[{"domain": "web1", "requests": [NIC]}])
+    for nothing in ({}, {"claims": None}):
+        assert "claims" in runner.failed(MODULE, purge=True, **nothing)["msg"]
+    assert runner.host.record["claims"]
+
+
 def test_what_an_entry_says_goes_before_what_is_said_of_all(runner):
     claims = [{"domain": "web1", "requests": [NIC]}, {"domain": "db1", "requests": [NIC], "attach": ["config", "live"]}]
     runner.done(MODULE, claims=claims, attach=["config"], managed=False)

@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ...address import address_order
+from ...claims.words import short
+from ...errors import one_line
 from ...guest.domain import CONFIG, LIVE, PLACES
 
 if t.TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Adoption:
         uses = [use for use in self.inventory.domain_uses.get(held.address, ()) if use.uuid == claim.owner.id]
         places = tuple(place for place in PLACES if any(getattr(use, place) for use in uses))
         where = f", in {_WHERE[places]}" if places else ""
-        return f"{claim.owner.label}: {name} {held.address} ({ids}, {driver}){where}{_back(claim)}"
+        return one_line(f"{short(claim.owner.label)}: {name} {held.address} ({ids}, {driver}){where}{_back(claim)}")
 
     def _made(self, made: MadeVfs) -> str:
         wanted, device = made.wanted, self.inventory.devices.get(made.address)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ...claims.words import short
 from ...errors import few, one_line
 
 if t.TYPE_CHECKING:
@@ -18,7 +19,7 @@ def told(adoption: Adoption, *, check_mode: bool) -> str:
     parts = []
     devices = sum(len(adopted.holdings) for adopted in adoption.claims)
     if devices:
-        owners = few([adopted.after.owner.label for adopted in adoption.claims])
+        owners = few([short(adopted.after.owner.label) for adopted in adoption.claims])
         parts.append(f"{devices} device{_s(devices)} of {owners}")
     if adoption.vfs:
         parts.append(f"the VFs of {few([made.address for made in adoption.vfs])}")

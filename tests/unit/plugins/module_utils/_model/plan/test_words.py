@@ -52,7 +52,8 @@ def moves(place, *, address=NIC, there=True):
 
 
 def said(before, after, *steps, operation=CLAIM, check_mode=False):
-    return told(Plan(operation, steps, before, after), after.owner.label, check_mode=check_mode)
+    plan = Plan(operation, steps, before, after)
+    return told(plan, told_apart([after.owner])[after.owner.key], check_mode=check_mode)
 
 
 def line_of(plans, **keywords):
@@ -238,3 +239,32 @@ def test_what_else_was_done_stands_at_the_end():
     also = ["an interrupted run settled", "domain a\nb stopped"]
     assert line_of([], check_mode=False, also=also) == "an interrupted run settled | domain a\\nb stopped"
     assert line_of([], check_mode=False) == ""
+
+
+LONG = "tenant-" + "x" * 5000 + "-web1"
+
+
+def test_of_a_very_long_name_both_ends_are_told():
+    owner = Owner("name", LONG, LONG)
+    claim = Claim(owner)
+    line = said(claim, holds(nic(LONG), owner=owner), *TAKEN)
+    shown = f"tenant-{'x' * 33}...{'x' * 16}-web1"
+    assert line.startswith(f"{shown}: {shown} = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci")
+    assert len(line) < 250
+    assert said(holds(nic(LONG)), holds(nic())).endswith(f"until now {shown}")
+    stick = replace(STICK, name=LONG)
+    held = replace(NOTHING, node_devices={LONG: stick})
+    assert f"{shown} (0951:1666) given back" in said(held, NOTHING, operation=RELEASE)
+
+
+def test_a_name_of_64_letters_is_told_whole():
+    owner = Owner("name", "y" * 64, "y" * 64)
+    assert said(Claim(owner), Claim(owner)).startswith("y" * 64 + ": ")
+
+
+@pytest.mark.parametrize("letter", ["\n", "\r", "\x1b", "\x85", "\u2028", "\u202e"])
+def test_no_letter_of_a_name_breaks_or_turns_the_line(letter):
+    owner = Owner("name", f"a{letter}b", f"a{letter}b")
+    line = said(Claim(owner), holds(nic(f"c{letter}d"), owner=owner), *TAKEN)
+    assert line.isprintable()
+    assert letter not in line

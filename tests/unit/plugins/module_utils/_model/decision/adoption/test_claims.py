@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Waiting
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.set_aside import SetAside
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.adoption import AdoptWish
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.adoption import Adoption, AdoptWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.claims import adopt_claims
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.adoption.words import told as in_one_line
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
@@ -247,3 +248,13 @@ def test_a_vf_is_adopted_as_any_function():
     web = defined(element("0000:01:10.0"))
     shot = snapshot([web], pf(NIC, "0000:01:10.0"), vf("0000:01:10.0", NIC, driver="vfio-pci"))
     assert adopted(shot) == {"web1": {"0000:01:10.0": "nic0"}}
+
+
+def test_a_hostile_name_is_told_in_short_and_on_one_line():
+    name = "a\nok: [kvm1]" + "b" * 5000
+    shot = snapshot([], bound(NIC))
+    adoption = Adoption(shot.inventory, adopt_claims(shot, AdoptWish(unattached_owner=name)).claims)
+    assert adoption.claims[0].after.owner.label == name
+    shown = rf"a\nok: [kvm1]{'b' * 28}...{'b' * 21}"
+    assert adoption.lines == [f"{shown}: nic0 {NIC} (8086:10d3, vfio-pci)"]
+    assert in_one_line(adoption, check_mode=False) == f"1 device of {shown} written down"

@@ -1,27 +1,20 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What guide and module say of blocker codes, made from the table of guards.
-
-    python3 tests/gates/guard_docs.py [--write]
-
-Without --write it names the files that say something else, and fails if there are any.
-"""
+"""What guide and module say of blocker codes, made from the table of guards."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 import sys
-import textwrap
 import typing as t
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from .filling import ROOT, filled, list_table, wrapped
+
 TABLE = "plugins/module_utils/_model/guards/registry.py"
 CLAIM = "plugins/modules/pci_passthrough_claim.py"
 GUIDE = "docs/docsite/rst/guide_troubleshooting.rst"
-WIDTH = 120
 
 Markup = t.Callable[[str], str]
 
@@ -46,9 +39,12 @@ def wanted() -> dict[str, str]:
         for guard in sorted(guards)
         if guard.allowable == "allow"
     ]
+    header = ["Code", "What it means", "See it with", "What to do", "``allow``"]
+    guide, claim = ((ROOT / file).read_text(encoding="utf-8") for file in (GUIDE, CLAIM))
+    entries = "".join(wrapped(text, "      - ", "        ") for text in allow)
     return {
-        GUIDE: _filled(GUIDE, ".. ", _list_table(blockers)),
-        CLAIM: _filled(CLAIM, "      # ", "".join(_wrapped(text, "      - ", "        ") for text in allow)),
+        GUIDE: filled(guide, GUIDE, "guards", TABLE, list_table("14 26 22 28 10", [header, *blockers])),
+        CLAIM: filled(claim, CLAIM, "guards", TABLE, entries, comment="      # "),
     }
 
 
@@ -60,33 +56,6 @@ def _table() -> t.Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def _filled(file: str, comment: str, content: str) -> str:
-    """The file's text with new content between its two markers."""
-    text = (ROOT / file).read_text(encoding="utf-8")
-    begin = f"{comment}guards: begin, written by ./run docs --write from {TABLE}\n"
-    end = f"{comment}guards: end\n"
-    before, begin_mark, rest = text.partition(begin)
-    _old, end_mark, after = rest.partition(end)
-    if not (begin_mark and end_mark):
-        raise SystemExit(f"{file}: its markers are gone: {begin.strip()} ... {end.strip()}")
-    return before + begin + content + end + after
-
-
-def _list_table(rows: list[list[str]]) -> str:
-    lines = "\n.. list-table::\n   :header-rows: 1\n   :widths: 14 26 22 28 10\n\n"
-    for row in [["Code", "What it means", "See it with", "What to do", "``allow``"], *rows]:
-        for number, cell in enumerate(row):
-            lines += _wrapped(cell, "     - " if number else "   * - ", "       ")
-    return lines + "\n"
-
-
-def _wrapped(text: str, first: str, further: str) -> str:
-    lines = textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
-    )
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _sentence(text: str, markup: Markup) -> str:
@@ -115,19 +84,3 @@ def _rst(options: set[str]) -> Markup:
 
 def _yaml(options: set[str]) -> Markup:
     return lambda text: f"O({text})" if text in options else f"C({text})"
-
-
-def main(arguments: list[str]) -> int:
-    stale = [file for file, text in wanted().items() if (ROOT / file).read_text(encoding="utf-8") != text]
-    if "--write" in arguments:
-        for file, text in wanted().items():
-            (ROOT / file).write_text(text, encoding="utf-8")
-            print(f"{'written' if file in stale else 'as it should be'}: {file}")
-        return 0
-    for file in stale:
-        print(f"{file} does not say what {TABLE} has: ./run docs --write", file=sys.stderr)
-    return 1 if stale else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tables of the guides that are made from the code.
+
+    python3 -m tests.gates.docs [--write]
+
+Without --write it names the files that say something else, and fails if there are any.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import guards, playbooks
+from .filling import ROOT
+
+
+def main(arguments: list[str]) -> int:
+    wanted = {**guards.wanted(), **playbooks.wanted()}
+    stale = [file for file, text in wanted.items() if (ROOT / file).read_text(encoding="utf-8") != text]
+    for file, text in wanted.items() if "--write" in arguments else ():
+        (ROOT / file).write_text(text, encoding="utf-8")
+        print(f"{'written' if file in stale else 'as it should be'}: {file}")
+    if "--write" in arguments:
+        return 0
+    for file in stale:
+        print(f"{file} does not say what the code has: ./run docs --write", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
