@@ -245,11 +245,11 @@ FACTS: Fields = {
 
 
 def accepts(shape: Shape, value: t.Any) -> bool:
-    """Whether a value can be of this shape, as far as what it holds is described. None always can."""
+    """Whether a value is of the types of this shape, None always; in which words a host tells it is the host's."""
     if value is None or shape is OPEN:
         return True
     if isinstance(shape, Kind):
-        return shape.fits(value)
+        return type(value) in shape.types
     if isinstance(shape, list):
         return isinstance(value, list) and all(accepts(shape[0], item) for item in value)
     return isinstance(value, dict) and all(accepts(shape.get(key), part) for key, part in value.items())
