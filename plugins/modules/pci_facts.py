@@ -92,6 +92,7 @@ options:
       - Returns only PCI functions that fit one of these device specs. They are written like the device specs in
         O(kvm.hostdev.pci_passthrough_claim#module:device_spec); tags do not count. V(10de:20b2)
         is one too.
+      - An empty list, which nothing fits, is an error. Without the option all devices are returned.
     type: list
     elements: raw
   fields:
