@@ -61,11 +61,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show what blocks each function that is no bridge
+- name: Show why each function that is no bridge can't be claimed
   ansible.builtin.debug:
     msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(hostdev_query) }}"
   vars:
-    hostdev_query: "devices[?header_type==`0` && !claimable].{address: address, why: blockers[].code}"
+    hostdev_query: "devices[?header_type==`0` && !claimable].{address: address, owner: owner.label,
+      used_by: used_by[].domain, blockers: blockers[].code}"
 
 - name: Show free functions, by address
   ansible.builtin.debug:

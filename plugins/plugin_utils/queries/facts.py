@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import f
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS
 
 from .errors import wrong
-from .plain import plain
+from .plain import plain, type_of
 from .schema import FUNCTION, Fields, accepts, wanted
 
 _GATHER = "gather them first with kvm.hostdev.pci_facts, and give ansible_facts.hostdev"
@@ -57,9 +57,10 @@ def read_facts(value: t.Any) -> Facts:
 
     Raises HostdevError for anything else.
     """
+    inside = ""
     for key in _OUTER:
         if isinstance(value, t.Mapping) and key in value:
-            value = value[key]
+            value, inside = value[key], f"{inside}.{key}" if inside else key
     if isinstance(value, t.Mapping) and any(part in value for part in PARTS):
         parts = plain(value)
         if "devices" in parts:
@@ -68,7 +69,7 @@ def read_facts(value: t.Any) -> Facts:
     if isinstance(value, t.Sequence) and not isinstance(value, (str, bytes)):
         return Facts({"devices": _check_devices(plain(value), "the devices")}, whole=False)
     wanted_facts = "ansible_facts.hostdev of a host, or a list of devices"
-    raise wrong("the facts", f"found {kind_of(value)}", wanted_facts, _way_to_facts(value))
+    raise wrong(inside or "the facts", f"found {kind_of(value)}", wanted_facts, _way_to_facts(value))
 
 
 def _way_to_facts(value: t.Any) -> str:
@@ -123,7 +124,7 @@ def kind_of(value: t.Any) -> str:
         return f"a list of {len(value)}" if value else "an empty list"
     if value is None or isinstance(value, (bool, int, float)):
         return json.dumps(value)
-    return f"a value of type {type(value).__name__}"
+    return f"a value of type {type_of(value)}"
 
 
 def _check_devices(value: t.Any, subject: str) -> t.Any:

@@ -114,15 +114,15 @@ class _Domain:
     @_takes("string")
     def _func_device(self, which: str) -> Device:
         """The device with this name, or address in any spelling."""
-        name = which
+        address = ""
         with contextlib.suppress(ValueError):
-            name = PciAddress.parse(which).nodedev_name
-        names = [str(device.get("name")) for device in self._facts.devices]
-        if name not in names:
-            addresses = [function["address"] for function in self._facts.functions]
-            remedy = did_you_mean(which, [*addresses, *names])
-            raise wrong("device() in the query", f"no device is {which!r}", "a device of these facts", remedy)
-        return self._facts.devices[names.index(name)]
+            address = str(PciAddress.parse(which))
+        for device in self._facts.devices:
+            if device.get("name") == which or (is_function(device) and device["address"] == address):
+                return device
+        known = [str(device.get(key)) for key in ("address", "name") for device in self._facts.devices]
+        remedy = did_you_mean(which, known)
+        raise wrong("device() in the query", f"no device is {which!r}", "a device of these facts", remedy)
 
     @_takes("string")
     def _func_var(self, name: str) -> t.Any:

@@ -77,7 +77,7 @@ def read_hosts(hosts: t.Any, names: t.Any = None) -> Hosts:
 
     Raises HostdevError for what is no mapping of hosts, for a name that is none of them, and for facts that are none.
     """
-    if not isinstance(hosts, t.Mapping):
+    if not isinstance(hosts, t.Mapping) or _of_one_host(hosts):
         remedy = "give hostvars, or the facts of each host in a mapping"
         raise wrong("the hosts", f"found {kind_of(hosts)}", "what is known of each host, by its name", remedy)
     chosen = list(hosts) if names is None else plain(names, "hosts")
@@ -131,6 +131,11 @@ def _instead(gathered: t.Any) -> str:
     if not gathered:
         return ""
     return f"{few(sorted(map(str, gathered)))} alone" if isinstance(gathered, t.Mapping) else kind_of(gathered)
+
+
+def _of_one_host(facts: t.Mapping[str, t.Any]) -> bool:
+    """Whether they are facts, and no hosts with theirs."""
+    return any(key in facts for key in ("ansible_facts", "hostdev", "devices", "pools"))
 
 
 def _within(value: t.Any, key: str) -> t.Any:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import sys
 
 import pytest
@@ -178,6 +179,21 @@ def test_addresses_are_sorted_by_their_numbers(facts):
 def test_a_value_is_none_of_the_expression(facts):
     hostile = "x' || '1' == '1"
     assert query(facts, "claims[?owner.label == var('who')]", who=hostile) == []
+
+
+def test_what_is_no_data_is_no_value_for_an_expression(facts):
+    class _AnsibleTaggedDate(datetime.date):
+        """As ansible-core makes them of dates in YAML."""
+
+    with pytest.raises(AnsibleFilterError, match="the values: found a value of type date; .*with the filter string"):
+        query(facts, "devices", day=_AnsibleTaggedDate(2026, 1, 2))
+
+
+def test_a_device_is_found_by_its_address_where_it_has_no_name():
+    device = {"capability": "pci", "address": "0000:01:00.0"}
+    assert query([device], "device('1:0.0')") == device
+    with pytest.raises(AnsibleFilterError, match="no device is '01:00.1'; .*did you mean 0000:01:00.0"):
+        query([device], "device('01:00.1')")
 
 
 def test_what_was_not_gathered_is_an_error(facts):

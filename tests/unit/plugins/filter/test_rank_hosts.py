@@ -170,6 +170,9 @@ def test_that_there_was_no_host_to_look_at_is_told(warnings, given, options):
     ("given", "specs", "options", "told"),
     [
         ([], (), {}, "the hosts: found an empty list; wanted: what is known of each host"),
+        ({"host": {}, "devices": []}, (), {}, "the hosts: found a mapping with devices, host; .*give hostvars"),
+        ({"ansible_facts": {}}, (), {}, "the hosts: found a mapping with ansible_facts; .*give hostvars"),
+        ({"kvm1": []}, (), {"cuont": 2}, "an option: found 'cuont'; .*did you mean count"),
         ({"kvm1": "no"}, (), {}, "kvm1: the facts: found the text 'no'; wanted: .*gather devices or pools"),
         ({"kvm1": ["x"]}, (), {}, "kvm1: the facts: found a list of 1"),
         ({"kvm1": [{"vendor_id": "8086"}]}, (), {}, "kvm1: the facts: found a list of 1"),
