@@ -8,6 +8,7 @@ What is walked is the tree that jmespath makes of an expression: nodes with `typ
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
@@ -34,6 +35,7 @@ _RESULTS: dict[str, Shape] = {
     **dict.fromkeys("abs avg ceil count floor length sum to_number".split(), NUMBER),
     **dict.fromkeys(_PARTS, FLAG),
     **dict.fromkeys(("join", "to_string"), TEXT),
+    "keys": [TEXT],
     "type": words("string", "number", "array", "object", "boolean", "null"),
 }
 
@@ -95,24 +97,26 @@ class Checker:
 
     _index_expression = _pipe = _subexpression
 
-    def _index(self, _node: Node, here: Shape) -> Shape:
-        return here[0] if isinstance(here, list) else OPEN
+    def _index(self, node: Node, here: Shape) -> Shape:
+        return _item(here, f"[{node['value']}]")
 
     def _slice(self, _node: Node, here: Shape) -> Shape:
+        _item(here, "[:]")
         return here
 
     def _flatten(self, node: Node, here: Shape) -> Shape:
         inner = self.shape(node["children"][0], here)
+        _item(inner)
         return inner[0] if isinstance(inner, list) and isinstance(inner[0], list) else inner
 
     def _projection(self, node: Node, here: Shape) -> Shape:
         items, each = node["children"][:2]
-        item = self._item(self.shape(items, here))
+        item = _item(self.shape(items, here))
         return [self.shape(each, item)]
 
     def _filter_projection(self, node: Node, here: Shape) -> Shape:
         items, each, condition = node["children"]
-        item = self._item(self.shape(items, here))
+        item = _item(self.shape(items, here))
         self.shape(condition, item)
         return [self.shape(each, item)]
 
@@ -122,15 +126,6 @@ class Checker:
                 "* in the query", "what stands before it has no fields", "fields", "write [] for each of a list"
             )
         return OPEN
-
-    @staticmethod
-    def _item(shape: Shape) -> Shape:
-        if isinstance(shape, (dict, Kind)):
-            found = (
-                "a value" if isinstance(shape, Kind) else f"something with the fields {', '.join(sorted(shape)[:5])}"
-            )
-            raise wrong("[] in the query", f"found {found}", "a list", "name the list before it, such as devices[]")
-        return shape[0] if isinstance(shape, list) else OPEN
 
     def _multi_select_dict(self, node: Node, here: Shape) -> Shape:
         return {pair["value"]: self.shape(pair["children"][0], here) for pair in node["children"]}
@@ -169,6 +164,10 @@ class Checker:
             return of_items[:1] or OPEN
         if name == "device":
             return self._device
+        if name == "not_null":
+            return functools.reduce(merged, shapes)
+        if name == "to_array":
+            return first if isinstance(first, list) else [first]
         if name in _CHOOSE and isinstance(first, dict):
             return FLAG
         if name in _SAME or name in _CHOOSE:
@@ -204,6 +203,14 @@ class Checker:
             name = self._told_by(node["children"][0])
             return self._values.get(name) if isinstance(name, str) else None
         return None
+
+
+def _item(shape: Shape, sign: str = "[]") -> Shape:
+    """The shape of an item of a list. Raises HostdevError for what is none, of which JMESPath takes nothing."""
+    if isinstance(shape, (dict, Kind)):
+        found = "a value" if isinstance(shape, Kind) else f"something with the fields {', '.join(sorted(shape)[:5])}"
+        raise wrong(f"{sign} in the query", f"found {found}", "a list", "name the list before it, such as devices[]")
+    return shape[0] if isinstance(shape, list) else OPEN
 
 
 def _named(node: Node) -> str:

@@ -120,7 +120,7 @@ class _Domain:
         for device in self._facts.devices:
             if device.get("name") == which or (is_function(device) and device["address"] == address):
                 return device
-        known = [str(device.get(key)) for key in ("address", "name") for device in self._facts.devices]
+        known = [device[key] for key in ("address", "name") for device in self._facts.devices if device.get(key)]
         remedy = did_you_mean(which, known)
         raise wrong("device() in the query", f"no device is {which!r}", "a device of these facts", remedy)
 
