@@ -21,8 +21,8 @@ author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Evaluates a JMESPath expression over the facts of a host, gathered or cached.
   - The facts are made plain first, so that each function of JMESPath works with each ansible-core.
-  - A field that facts do not have, one that was not gathered, a function that there is not, and a comparison that can
-    never be true are errors. JMESPath itself would answer with nothing.
+  - A field that facts do not have, however deep, one that was not gathered, a function that there is not, and a
+    comparison that can never be true are errors. JMESPath itself would answer with nothing.
   - JMESPath's own functions are there, and these besides.
   - C(fits(devices, spec)) returns the PCI functions of a list that fit a device spec or a list of them. Of one device,
     as in C(devices[?fits(@, `{"class":"0302"}`)]), it tells whether it does. Specs are read as by

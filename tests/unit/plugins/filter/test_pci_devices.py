@@ -144,6 +144,8 @@ def test_a_device_is_claimable_or_claimed(facts):
     }
     holder = {"kind": "domain", "id": "0f2d7c1e-0000-4000-8000-000000000000", "label": "web1"}
     assert claimed({**by_address[PF], "owner": holder}, holder["id"]) is True
+    assert claimed({**by_address[PF], "owner": holder}, holder["id"].upper()) is True
+    assert claimed(by_address[VFS[0]], "DPDK0") is False
     assert (claimable(NODE_DEVICE), claimed(NODE_DEVICE)) == (False, False)
 
 
