@@ -21,8 +21,8 @@ author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Evaluates a JMESPath expression over the facts of a host, gathered or cached.
   - The facts are made plain first, so that each function of JMESPath works with each ansible-core.
-  - A field that facts do not have, one that was not gathered, a function that there is not, and a comparison that can
-    never be true are errors. JMESPath itself would answer with nothing.
+  - A field that facts do not have, however deep, one that was not gathered, a function that there is not, and a
+    comparison that can never be true are errors. JMESPath itself would answer with nothing.
   - JMESPath's own functions are there, and these besides.
   - C(fits(devices, spec)) returns the PCI functions of a list that fit a device spec or a list of them. Of one device,
     as in C(devices[?fits(@, `{"class":"0302"}`)]), it tells whether it does. Specs are read as by
@@ -61,11 +61,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show what blocks each function that is no bridge
+- name: Show why each function that is no bridge can't be claimed
   ansible.builtin.debug:
     msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(hostdev_query) }}"
   vars:
-    hostdev_query: "devices[?header_type==`0` && !claimable].{address: address, why: blockers[].code}"
+    hostdev_query: "devices[?header_type==`0` && !claimable].{address: address, owner: owner.label,
+      used_by: used_by[].domain, blockers: blockers[].code}"
 
 - name: Show free functions, by address
   ansible.builtin.debug:

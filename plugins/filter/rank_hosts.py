@@ -17,8 +17,11 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import 
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.ranking import (
     HOST,
     PLACES,
+    Hosts,
     Supply,
-    hosts_facts,
+    Wanted,
+    about,
+    read_hosts,
     read_wanted,
     supply,
 )
@@ -37,7 +40,8 @@ options:
   _input:
     description:
       - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
-        and without that the pools of the record in C(ansible_facts.ansible_local.hostdev).
+        and where that has neither C(devices) nor C(pools) the pools of the record in
+        C(ansible_facts.ansible_local.hostdev).
       - The value may be C(ansible_facts.hostdev) itself, or its C(pools). Pools tell no more than C(vendor_id),
         C(product_id), C(class), C(device_type) and C(numa_node); other keys of a spec need C(devices).
     type: dict
@@ -76,8 +80,8 @@ options:
     elements: str
   missing:
     description:
-      - What to do about hosts whose facts are not there. With V(refuse) it is an error that names them, with V(skip) a
-        warning.
+      - What to do about hosts of which neither devices nor pools are known, such as one that was never gathered, or
+        without them in C(gather_subset). With V(refuse) it is one error that names all of them, with V(skip) a warning.
     type: str
     choices: [refuse, skip]
     default: refuse
@@ -132,23 +136,34 @@ def rank_hosts(
     one_of(per, PLACES, "per")
     one_of(strategy, placement.STRATEGIES, "strategy")
     wanted = read_wanted(specs, least, device_spec)
-    facts = hosts_facts(known, hosts)
-    _tell_missing([name for name in facts if facts[name] is None], one_of(missing, ("refuse", "skip"), "missing"))
-    supplies = {name: supply(of_host, wanted, per) for name, of_host in facts.items() if of_host is not None}
+    one_of(missing, ("refuse", "skip"), "missing")
+    of_hosts = read_hosts(known, hosts)
+    _tell_lacking(of_hosts.lacking, missing)
+    supplies = _supplies(of_hosts, wanted, per)
     ranked = placement.rank_hosts({name: found.places for name, found in supplies.items()}, least, strategy)
-    if not facts:
+    if not (of_hosts.known or of_hosts.lacking):
         Display().warning("rank_hosts: there is no host to look at: is the group right, or empty?")
     elif not ranked:
         _tell_why_none(supplies)
     return ranked
 
 
-def _tell_missing(names: list[str], missing: str) -> None:
+def _supplies(hosts: Hosts, wanted: Wanted, per: str) -> dict[str, Supply]:
+    supplies = {}
+    for name, facts in hosts.known.items():
+        with about(name):
+            supplies[name] = supply(facts, wanted, per)
+    return supplies
+
+
+def _tell_lacking(lacking: t.Mapping[str, str], missing: str) -> None:
+    """Refuse, or name in a warning, the hosts without facts; in brackets what they have instead."""
+    names = few([f"{name} ({found})" if found else name for name, found in lacking.items()])
     if names and missing == "refuse":
         remedy = "gather them with kvm.hostdev.pci_facts, name others in hosts, or leave them out with missing='skip'"
-        raise wrong(few(names), "there are no facts of devices", "those of all hosts", remedy)
+        raise wrong(names, "there are no facts of devices", "those of all hosts", remedy)
     if names:
-        Display().warning(f"rank_hosts: skipped, since there are no facts of devices: {few(names)}")
+        Display().warning(f"rank_hosts: skipped, since there are no facts of devices: {names}")
 
 
 _NOWHERE = "no device fits, free or not"

@@ -92,6 +92,7 @@ options:
       - Returns only PCI functions that fit one of these device specs. They are written like the device specs in
         O(kvm.hostdev.pci_passthrough_claim#module:device_spec); tags do not count. V(10de:20b2)
         is one too.
+      - An empty list, which nothing fits, is an error. Without the option all devices are returned.
     type: list
     elements: raw
   fields:
@@ -310,7 +311,27 @@ ansible_facts:
           type: list
           elements: dict
           returned: when gathered
-          sample: []
+          sample:
+            - owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
+              requests:
+                - {name: gpu, count: 1, specs: [{vendor_id: "10de", product_id: "20b2", device_type: type-PF}]}
+              devices:
+                - address: "0000:3b:00.0"
+                  request: gpu
+                  role: requested
+                  identity:
+                    vendor_id: "10de"
+                    product_id: "20b2"
+                    subsystem_vendor_id: "10de"
+                    subsystem_product_id: "1463"
+                    class_id: "030200"
+                    serial: "1563221017834"
+                    stable_path: 0000_3a_00.0-00_00.0
+                  original: {driver: nvidia, driver_override: null}
+                  adopted: false
+                  attach: [config, live]
+                  guest_address: "0000:05:00.0"
+              persist: true
         drift:
           description:
             - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
@@ -318,7 +339,11 @@ ansible_facts:
           type: list
           elements: dict
           returned: when gathered
-          sample: []
+          sample:
+            - code: not_attached
+              address: "0000:3b:00.0"
+              owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
+              detail: domain train1 (0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61) does not have it
         host:
           description: The host as far as passthrough is concerned.
           type: dict

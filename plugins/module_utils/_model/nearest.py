@@ -16,8 +16,9 @@ def did_you_mean(word: str, known: t.Collection[str], otherwise: str = "") -> st
 
     When none is near it is `otherwise`, or without that a few of the words.
     """
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"did you mean {near[0]}?" if near else otherwise or f"use one of {few(nearest_first(word, known))}"
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(folded), 1)
+    return f"did you mean {folded[near[0]]}?" if near else otherwise or f"use one of {few(nearest_first(word, known))}"
 
 
 def nearest_first(word: str, known: t.Iterable[str]) -> list[str]:

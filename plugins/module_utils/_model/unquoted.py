@@ -17,7 +17,7 @@ from .errors import HostdevError
 
 def with_quotes(error: HostdevError, value: object, widths: t.Collection[int]) -> HostdevError:
     """The error of a value that is no text, with the digits that were meant; an id or class has one of the widths."""
-    meant = _digits(value, widths)
+    meant = digits_meant(value, widths)
     if not meant:
         return error.but(remedy="put the digits into quotes")
     written, digits = list(meant), [f'"{text}"' for text in dict.fromkeys(meant.values())]
@@ -27,7 +27,7 @@ def with_quotes(error: HostdevError, value: object, widths: t.Collection[int]) -
     )
 
 
-def _digits(value: object, widths: t.Collection[int]) -> dict[str, str]:
+def digits_meant(value: object, widths: t.Collection[int]) -> dict[str, str]:
     """What may have been written, with the hexadecimal digits that it is in quotes, the likeliest first."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
         return {}

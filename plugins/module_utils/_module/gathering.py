@@ -72,6 +72,10 @@ def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
         from .._model.requests.specs.device_spec import parse_device_specs
 
         specs = parse_device_specs(specs, "specs")
+        if not specs:
+            from .._model.values import invalid
+
+            raise invalid("specs", [], "one device spec or more", "leave specs out (`default(omit)`) for all devices")
     return FactsWish(
         parts=parse_subset(options["gather_subset"]),
         filters=Filters(

@@ -8,21 +8,36 @@ What is walked is the tree that jmespath makes of an expression: nodes with `typ
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import did_you_mean
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import (
+    did_you_mean,
+    nearest_first,
+)
 
 from .errors import wrong
 from .fitting import read_some_specs
-from .schema import FLAG, NUMBER, Kind, NotGathered, Shape
+from .kinds import FLAG, NUMBER, TEXT, Kind, words
+from .schema import OPEN, Shape
+from .shapes import NotGathered, merged
 
 Node = t.Mapping[str, t.Any]
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 # Functions that return what they are given: all of it, or one of its items.
-_SAME = frozenset("fits free reverse sort sort_by sort_addresses to_array".split())
-_ITEM = frozenset(("max_by", "min_by"))
+_SAME = frozenset("reverse sort sort_by sort_addresses".split())
+_ITEM = frozenset("max max_by min min_by".split())
+_CHOOSE = frozenset(("fits", "free"))
+_PARTS = frozenset(("contains", "ends_with", "starts_with"))
+_RESULTS: dict[str, Shape] = {
+    **dict.fromkeys("abs avg ceil count floor length sum to_number".split(), NUMBER),
+    **dict.fromkeys(_PARTS, FLAG),
+    **dict.fromkeys(("join", "to_string"), TEXT),
+    "keys": [TEXT],
+    "type": words("string", "number", "array", "object", "boolean", "null"),
+}
 
 
 class Checker:
@@ -51,7 +66,7 @@ class Checker:
         for child in node["children"]:
             if isinstance(child, t.Mapping):
                 self.shape(child, here)
-        return None
+        return OPEN
 
     def _current(self, _node: Node, here: Shape) -> Shape:
         return here
@@ -67,9 +82,9 @@ class Checker:
         if isinstance(here, Kind):
             raise wrong(f"{name} in the query", "what stands before it has no fields", here.wanted)
         if not isinstance(here, dict):
-            return None
+            return OPEN
         if name not in here:
-            remedy = did_you_mean(name, list(here)) + _quotes(name, here)
+            remedy = _meant(name, list(here))
             raise wrong(f"{name} in the query", "there is no such field", "a field that is there", remedy)
         if isinstance(here[name], NotGathered):
             raise wrong(f"{name} in the query", "it is not in these facts", name, here[name].remedy)
@@ -82,24 +97,26 @@ class Checker:
 
     _index_expression = _pipe = _subexpression
 
-    def _index(self, _node: Node, here: Shape) -> Shape:
-        return here[0] if isinstance(here, list) else None
+    def _index(self, node: Node, here: Shape) -> Shape:
+        return _item(here, f"[{node['value']}]")
 
     def _slice(self, _node: Node, here: Shape) -> Shape:
+        _item(here, "[:]")
         return here
 
     def _flatten(self, node: Node, here: Shape) -> Shape:
         inner = self.shape(node["children"][0], here)
+        _item(inner)
         return inner[0] if isinstance(inner, list) and isinstance(inner[0], list) else inner
 
     def _projection(self, node: Node, here: Shape) -> Shape:
         items, each = node["children"][:2]
-        item = self._item(self.shape(items, here))
+        item = _item(self.shape(items, here))
         return [self.shape(each, item)]
 
     def _filter_projection(self, node: Node, here: Shape) -> Shape:
         items, each, condition = node["children"]
-        item = self._item(self.shape(items, here))
+        item = _item(self.shape(items, here))
         self.shape(condition, item)
         return [self.shape(each, item)]
 
@@ -108,23 +125,18 @@ class Checker:
             raise wrong(
                 "* in the query", "what stands before it has no fields", "fields", "write [] for each of a list"
             )
-        return None
-
-    @staticmethod
-    def _item(shape: Shape) -> Shape:
-        if isinstance(shape, (dict, Kind)):
-            found = (
-                "a value" if isinstance(shape, Kind) else f"something with the fields {', '.join(sorted(shape)[:5])}"
-            )
-            raise wrong("[] in the query", f"found {found}", "a list", "name the list before it, such as devices[]")
-        return shape[0] if isinstance(shape, list) else None
+        return OPEN
 
     def _multi_select_dict(self, node: Node, here: Shape) -> Shape:
         return {pair["value"]: self.shape(pair["children"][0], here) for pair in node["children"]}
 
     def _or_expression(self, node: Node, here: Shape) -> Shape:
         first, second = (self.shape(child, here) for child in node["children"])
-        return first if first == second else None
+        return merged(first, second)
+
+    def _and_expression(self, node: Node, here: Shape) -> Shape:
+        _first, second = (self.shape(child, here) for child in node["children"])
+        return second  # or what is false of the first, which has no fields
 
     def _not_expression(self, node: Node, here: Shape) -> Shape:
         self.shape(node["children"][0], here)
@@ -144,19 +156,23 @@ class Checker:
             raise wrong(f"{name}() in the query", "there is no such function", "a function that there is", remedy)
         self._check_number(name, len(arguments))
         shapes = [self.shape(child, here) for child in arguments if child["type"] != "expref"]
-        self._check_second(name, shapes[0] if shapes else None, arguments)
-        first = shapes[0] if shapes else None
-        item = first[0] if isinstance(first, list) else None
+        self._check_told(name, shapes, arguments)
+        first = shapes[0] if shapes else OPEN
+        item = first[0] if isinstance(first, list) else OPEN
         of_items = [self.shape(child["children"][0], item) for child in arguments if child["type"] == "expref"]
         if name == "map":
-            return of_items[:1] or None
-        if name in ("length", "count"):
-            return NUMBER
-        if name in _SAME:
-            return first if isinstance(first, list) else None
+            return of_items[:1] or OPEN
         if name == "device":
             return self._device
-        return item if name in _ITEM else None
+        if name == "not_null":
+            return functools.reduce(merged, shapes)
+        if name == "to_array":
+            return first if isinstance(first, list) else [first]
+        if name in _CHOOSE and isinstance(first, dict):
+            return FLAG
+        if name in _SAME or name in _CHOOSE:
+            return first if isinstance(first, list) else OPEN
+        return item if name in _ITEM else _RESULTS.get(name, OPEN)
 
     def _check_number(self, name: str, given: int) -> None:
         """Refuse a call with more or fewer arguments than the function takes."""
@@ -165,15 +181,19 @@ class Checker:
         if given < least or (given > least and not (signature and signature[-1].get("variadic"))):
             raise wrong(f"{name}() in the query", f"found {given} arguments", f"{least}")
 
-    def _check_second(self, name: str, first: Shape, arguments: t.Sequence[Node]) -> None:
-        """Refuse a spec that is none, and to look in a list for what is never in it."""
-        second = self._told_by(arguments[1]) if len(arguments) > 1 else None
-        if second is None:
+    def _check_told(self, name: str, shapes: t.Sequence[Shape], arguments: t.Sequence[Node]) -> None:
+        """Refuse a spec that is none, and to look for what is never there."""
+        if len(arguments) != 2:
             return
-        if name == "fits":
+        first, second = (self._told_by(argument) for argument in arguments)
+        if name == "fits" and second is not None:
             read_some_specs(second)
+        elif name in _PARTS and second is not None:
+            _check_part(name, shapes[0], second)
         elif name == "contains" and isinstance(first, list):
-            _check_value("contains() in the query", first[0], second)
+            for value in first:
+                if value is not None:
+                    _check_value("contains() in the query", shapes[1], value)
 
     def _told_by(self, node: Node) -> t.Any:
         """The value that a node has whatever it looks at, None for one that depends on that."""
@@ -183,6 +203,14 @@ class Checker:
             name = self._told_by(node["children"][0])
             return self._values.get(name) if isinstance(name, str) else None
         return None
+
+
+def _item(shape: Shape, sign: str = "[]") -> Shape:
+    """The shape of an item of a list. Raises HostdevError for what is none, of which JMESPath takes nothing."""
+    if isinstance(shape, (dict, Kind)):
+        found = "a value" if isinstance(shape, Kind) else f"something with the fields {', '.join(sorted(shape)[:5])}"
+        raise wrong(f"{sign} in the query", f"found {found}", "a list", "name the list before it, such as devices[]")
+    return shape[0] if isinstance(shape, list) else OPEN
 
 
 def _named(node: Node) -> str:
@@ -201,6 +229,17 @@ def _check_comparison(comparison: str, shape: Shape, literal: t.Any) -> None:
         _check_value(subject, shape, literal)
 
 
+def _check_part(function: str, shape: Shape, part: t.Any) -> None:
+    """Refuse to look for what is never in a text, or in a list, of this shape."""
+    subject = f"{function}() in the query"
+    if isinstance(shape, list) and function == "contains":
+        _check_value(subject, shape[0], part)
+    elif not isinstance(shape, Kind):
+        _check_value(subject, shape, part)
+    elif not shape.has(function, part):
+        raise wrong(subject, f"found {part!r}, which it never does", shape.wanted, shape.remedy(part, function))
+
+
 def _check_value(subject: str, shape: Shape, literal: t.Any) -> None:
     """Refuse a value that nothing of this shape ever has."""
     found = f"found {literal!r}, which it never is"
@@ -213,7 +252,14 @@ def _check_value(subject: str, shape: Shape, literal: t.Any) -> None:
         raise wrong(subject, f"{found}: it is a list", "something that is in it", remedy)
 
 
-def _quotes(name: str, fields: t.Mapping[str, Shape]) -> str:
-    """What in double quotes was meant as a text is a field to JMESPath; it has digits and signs that no field has."""
-    meant = not name.replace("_", "").isalpha() and name not in fields
-    return f", or '{name}' in single quotes if a text is meant" if meant else ""
+def _meant(name: str, fields: t.Sequence[str]) -> str:
+    """What is meant by a field that there is not.
+
+    What in double quotes was meant as a text is a field to JMESPath, and so are words without quotes.
+    """
+    if name in ("true", "false", "null"):
+        return f"write `{name}` in backticks"
+    quoted = f"'{name}' in single quotes if a text is meant"
+    if not name.replace("_", "").isalpha():
+        return f"{did_you_mean(name, fields)}, or {quoted}"
+    return did_you_mean(name, fields, f"use one of {few(nearest_first(name, fields))}, or {quoted}")

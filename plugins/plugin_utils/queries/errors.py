@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -28,12 +29,20 @@ def one_of(value: object, words: t.Sequence[str], name: str) -> str:
 
 
 def answers(name: str) -> t.Callable[[_Answer], _Answer]:
-    """Of a filter or test with this name: a HostdevError in it becomes an AnsibleFilterError that begins with it."""
+    """Of a filter or test with this name: a HostdevError in it becomes an AnsibleFilterError that begins with it.
+
+    So does an option that it does not take.
+    """
 
     def decorate(answer: _Answer) -> _Answer:
+        taken = inspect.signature(answer).parameters
+        any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
+
         @functools.wraps(answer)
         def answered(*arguments: t.Any, **options: t.Any) -> t.Any:
             try:
+                for option in () if any_name else options:
+                    one_of(option, list(taken)[1:], "an option")
                 return answer(*arguments, **options)
             except HostdevError as error:
                 raise AnsibleFilterError(f"{name}: {error.message}") from None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass
 
@@ -12,9 +13,11 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import f
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS
 
 from .errors import wrong
-from .plain import plain
+from .plain import plain, type_of
+from .schema import FUNCTION, Fields, accepts, wanted
 
 _GATHER = "gather them first with kvm.hostdev.pci_facts, and give ansible_facts.hostdev"
+_AS_GATHERED = "give the facts as kvm.hostdev.pci_facts returns them"
 _OUTER = ("ansible_facts", "hostdev")
 
 Device = dict[str, t.Any]
@@ -54,9 +57,10 @@ def read_facts(value: t.Any) -> Facts:
 
     Raises HostdevError for anything else.
     """
+    inside = ""
     for key in _OUTER:
         if isinstance(value, t.Mapping) and key in value:
-            value = value[key]
+            value, inside = value[key], f"{inside}.{key}" if inside else key
     if isinstance(value, t.Mapping) and any(part in value for part in PARTS):
         parts = plain(value)
         if "devices" in parts:
@@ -64,22 +68,34 @@ def read_facts(value: t.Any) -> Facts:
         return Facts(parts)
     if isinstance(value, t.Sequence) and not isinstance(value, (str, bytes)):
         return Facts({"devices": _check_devices(plain(value), "the devices")}, whole=False)
-    raise wrong(
-        "the facts", f"found {kind_of(value)}", "ansible_facts.hostdev of a host, or a list of devices", _GATHER
-    )
+    wanted_facts = "ansible_facts.hostdev of a host, or a list of devices"
+    raise wrong(inside or "the facts", f"found {kind_of(value)}", wanted_facts, _way_to_facts(value))
+
+
+def _way_to_facts(value: t.Any) -> str:
+    """What leads from what was given to the facts of a host."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        return "make data of the text first, with from_json"
+    inner = next(iter(value.values()), None) if isinstance(value, t.Mapping) else None
+    if isinstance(inner, t.Mapping) and any(key in inner for key in (*_OUTER, "inventory_hostname", "devices")):
+        name = next(iter(value))
+        return f"give those of one host, such as hostvars['{name}'], or ask of all with kvm.hostdev.rank_hosts"
+    if isinstance(value, t.Mapping) and "results" in value:
+        return "of a result in a loop give one of its results"
+    return _GATHER
 
 
 def read_device(value: t.Any) -> Device:
     """One device of the facts. Raises HostdevError for anything else."""
     device = plain(value, "the device") if isinstance(value, t.Mapping) else None
     if device is None or "capability" not in device:
-        wanted = "one device of ansible_facts.hostdev.devices"
-        raise wrong("the device", f"found {kind_of(value)}", wanted, "choose one with select, selectattr or a loop")
+        one = "one device of ansible_facts.hostdev.devices"
+        raise wrong("the device", f"found {kind_of(value)}", one, "choose one with select, selectattr or a loop")
     return t.cast("Device", device)
 
 
 def told(device: Device, *names: str) -> None:
-    """Refuse a function of whose fields these were not all gathered. Raises HostdevError."""
+    """Refuse a function of whose fields these were not all gathered, or are no such thing. Raises HostdevError."""
     for name in names:
         if name not in device:
             raise wrong(
@@ -88,17 +104,27 @@ def told(device: Device, *names: str) -> None:
                 name,
                 f"gather without the option fields of kvm.hostdev.pci_facts, or with {name} among them",
             )
+        check({name: device[name]}, FUNCTION, str(device.get("address")))
+
+
+def check(values: t.Mapping[str, t.Any], shape: Fields, subject: str) -> None:
+    """Refuse values of another kind than the facts have by these names. Raises HostdevError."""
+    for name, value in values.items():
+        if name in shape and not accepts(shape[name], value):
+            raise wrong(f"{subject}: its {name}", f"found {kind_of(value)}", wanted(shape[name]), _AS_GATHERED)
 
 
 def kind_of(value: t.Any) -> str:
-    """What it is, for people: its type, and of a mapping its keys."""
+    """What it is, for people: of a mapping its keys, else its value or type, whatever class Ansible made it of."""
     if isinstance(value, t.Mapping):
         return f"a mapping with {few(sorted(map(str, value)), 'nothing in it')}"
     if isinstance(value, str):
         return f"the text {str(value)[:40]!r}"
-    if value is None:
-        return "null"
-    return f"a value of type {type(value).__name__}"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if value is None or isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    return f"a value of type {type_of(value)}"
 
 
 def _check_devices(value: t.Any, subject: str) -> t.Any:
@@ -109,8 +135,8 @@ def _check_devices(value: t.Any, subject: str) -> t.Any:
             or "capability" not in device
             or (is_function(device) and "address" not in device)
         ):
-            wanted = "devices as kvm.hostdev.pci_facts returns them"
+            as_gathered = "devices as kvm.hostdev.pci_facts returns them"
             raise wrong(
-                subject, f"found {kind_of(device)}", wanted, "give ansible_facts.hostdev, or devices chosen of it"
+                subject, f"found {kind_of(device)}", as_gathered, "give ansible_facts.hostdev, or devices chosen of it"
             )
     return devices

@@ -23,8 +23,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.
 )
 
 from .errors import wrong
-from .facts import Device, Facts, told
+from .facts import Device, Facts, check, told
 from .plain import plain
+from .schema import FACTS, FUNCTION
 
 # What DeviceSpec looks at for each criterion, by the names of the facts; others are looked at by their own name.
 _LOOKED_AT = {
@@ -43,6 +44,7 @@ _SAME_NAME = (
     "address path stable_path vendor_id product_id subsystem_vendor_id subsystem_product_id driver iommu_group"
     " numa_node serial physical_function header_type total_vfs"
 ).split()
+_READ = (*_SAME_NAME, "class", "device_type", "children")
 # What each function has, for facts that were gathered without it.
 _NOTHING = dict.fromkeys(("address", "path", "stable_path", "vendor_id", "product_id"), "")
 _ANY_HOST = HostFacts("", (0, 0), "", iommu=False, iommu_reason="", vfio_present=False)
@@ -65,7 +67,7 @@ def read_some_specs(value: t.Any) -> tuple[DeviceSpec, ...]:
 def pci_device(facts: t.Mapping[str, t.Any]) -> PciDevice:
     """The function that facts, or a pool, tell of; what they do not tell is as with a function that has none of it."""
     known = {name: facts[name] for name in _SAME_NAME if facts.get(name) is not None}
-    children = tuple(Child(child["kind"], child["name"]) for child in facts.get("children") or ())
+    children = tuple(Child(child.get("kind", ""), child.get("name", "")) for child in facts.get("children") or ())
     kind = facts.get("device_type")
     if kind == TYPE_PF:
         known.setdefault("total_vfs", 1)
@@ -83,9 +85,12 @@ class Functions:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self.facts: dict[str, Device] = {device["address"]: device for device in facts.functions}
+        for address, device in self.facts.items():
+            check({name: device.get(name) for name in _READ}, FUNCTION, address)
         self.inventory = Inventory(_ANY_HOST, map(pci_device, self.facts.values()))
         if "iommu_groups" in facts.parts:
-            self.inventory.groups = {group["id"]: group["devices"] for group in facts.parts["iommu_groups"]}
+            check({"iommu_groups": facts.parts["iommu_groups"]}, FACTS, "the facts")
+            self.inventory.groups = {group["id"]: group["devices"] for group in facts.parts["iommu_groups"] or ()}
 
     def fitting(self, specs: t.Iterable[DeviceSpec]) -> list[Device]:
         """Those that fit one of the specs, tags apart, as `specs` of pci_facts does."""

@@ -27,7 +27,10 @@ def claimed(device: Device, owner: str | None = None) -> bool:
         return False
     told(device, "owner")
     holder = device["owner"] or {}
-    return bool(holder) if owner is None else owner in (holder.get("label"), holder.get("id"))
+    if owner is None:
+        return bool(holder)
+    is_uuid = holder.get("kind") == "domain" and owner.lower() == holder.get("id")
+    return is_uuid or owner in (holder.get("label"), holder.get("id"))
 
 
 def free(facts: Facts, specs: t.Any = None) -> list[Device]:

@@ -16,12 +16,13 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import 
 
 from .checking import Checker
 from .errors import wrong
-from .facts import Device, Facts, is_function
+from .facts import Device, Facts, is_function, kind_of
 from .fitting import Functions, read_some_specs
 from .holding import claimable
-from .schema import shape_of
+from .shapes import shape_of
 
 if t.TYPE_CHECKING:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import DeviceSpec
 
 _Function = t.TypeVar("_Function", bound=t.Callable[..., t.Any])
@@ -34,7 +35,7 @@ def search(facts: Facts, expression: str, values: t.Mapping[str, t.Any]) -> t.An
     """
     try:
         import jmespath
-        from jmespath.exceptions import JMESPathError
+        from jmespath.exceptions import JMESPathError, JMESPathTypeError
         from jmespath.functions import Functions as Standard
     except ImportError as error:
         remedy = "install it there, with `pip install jmespath` or the distribution's python3-jmespath"
@@ -54,10 +55,20 @@ def search(facts: Facts, expression: str, values: t.Mapping[str, t.Any]) -> t.An
         Checker(language.FUNCTION_TABLE, device, values).shape(compiled.parsed, shape)
         data = facts.parts if facts.whole else facts.devices
         return compiled.search(data, options=jmespath.Options(custom_functions=language))
+    except JMESPathTypeError as error:
+        raise _of_another_type(error.function_name, error.current_value, error.expected_types) from None
     except (JMESPathError, ValueError, ArithmeticError, RecursionError) as error:
         remedy = "see https://jmespath.org/specification.html"
         found = " ".join(str(error).split("\n", maxsplit=1)[0].split())
         raise wrong("the query", found, f"JMESPath that can be evaluated, not {expression[:200]!r}", remedy) from None
+
+
+def _of_another_type(function: str, value: t.Any, expected: t.Sequence[str]) -> HostdevError:
+    """A function got what it does not take, which for JMESPath is an error only once it is looked at."""
+    remedy = ""
+    if value is None:
+        remedy = f"ask first whether it is there, as in devices[?driver && {function}(driver, ...)], or use not_null()"
+    return wrong(f"{function}() in the query", f"found {kind_of(value)}", " or ".join(expected), remedy)
 
 
 def _takes(*types: str) -> t.Callable[[_Function], _Function]:
@@ -103,15 +114,15 @@ class _Domain:
     @_takes("string")
     def _func_device(self, which: str) -> Device:
         """The device with this name, or address in any spelling."""
-        name = which
+        address = ""
         with contextlib.suppress(ValueError):
-            name = PciAddress.parse(which).nodedev_name
-        names = [device["name"] for device in self._facts.devices]
-        if name not in names:
-            addresses = [function["address"] for function in self._facts.functions]
-            remedy = did_you_mean(which, [*addresses, *names])
-            raise wrong("device() in the query", f"no device is {which!r}", "a device of these facts", remedy)
-        return self._facts.devices[names.index(name)]
+            address = str(PciAddress.parse(which))
+        for device in self._facts.devices:
+            if device.get("name") == which or (is_function(device) and device["address"] == address):
+                return device
+        known = [device[key] for key in ("address", "name") for device in self._facts.devices if device.get(key)]
+        remedy = did_you_mean(which, known)
+        raise wrong("device() in the query", f"no device is {which!r}", "a device of these facts", remedy)
 
     @_takes("string")
     def _func_var(self, name: str) -> t.Any:

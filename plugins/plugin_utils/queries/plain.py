@@ -28,4 +28,10 @@ def plain(value: t.Any, subject: str = "the facts") -> t.Any:
         return {plain(key, subject): plain(value[key], subject) for key in value}
     if isinstance(value, t.Sequence) and not isinstance(value, (bytes, bytearray)):
         return [plain(item, subject) for item in value]
-    raise wrong(subject, f"found a value of type {type(value).__name__}", "mappings, lists, texts, numbers, booleans")
+    wanted = "mappings, lists, texts, numbers, booleans"
+    raise wrong(subject, f"found a value of type {type_of(value)}", wanted, "make a text of it, with the filter string")
+
+
+def type_of(value: t.Any) -> str:
+    """The name of its type, where Ansible made a class of its own the one below that."""
+    return next(kind.__name__ for kind in type(value).__mro__ if not kind.__name__.startswith("_Ansible"))

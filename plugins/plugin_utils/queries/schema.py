@@ -3,126 +3,209 @@
 
 """What there is in the facts, so that a misspelt field or value in a query is told from an answer that is empty.
 
-A mapping of fields, a list with the shape of its items, a `Kind` of value, or None for what is not described further.
+A shape is a mapping of fields, a list with the shape of its items, a `Kind` of value, or `OPEN`.
 """
 
 from __future__ import annotations
 
-import re
 import typing as t
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import normalize_address
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import GROUP_MEMBER, REQUESTED
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import CAPABILITIES, FIELDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import did_you_mean
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host import uses
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import OF_PF, VF_NUMBER
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_kinds import SCSI, USB
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
 
-from .facts import Facts, is_function
+from .kinds import (
+    ADDRESS,
+    CAPABILITY,
+    CLASS,
+    DECIMAL,
+    FLAG,
+    ID,
+    MAC,
+    NUMBER,
+    REVISION,
+    STATUS,
+    TEXT,
+    TYPE,
+    Kind,
+    words,
+)
 
 Shape = t.Any
+OPEN: Shape = None
+"""May be anything: somebody else chooses what is in it, or nobody can know it from the query alone."""
+
+Fields = dict[str, Shape]
 
 
-class Kind(t.NamedTuple):
-    """A kind of value: what to write in a query, whether a literal can be one, and whether `<` tells anything of it."""
-
-    wanted: str
-    fits: t.Callable[[t.Any], bool]
-    ordered: bool = False
-    words: tuple[str, ...] = ()
-
-    def remedy(self, literal: t.Any) -> str:
-        return did_you_mean(literal, self.words) if self.words and isinstance(literal, str) else ""
+def _each(kind: Kind, names: str) -> Fields:
+    return dict.fromkeys(names.split(), kind)
 
 
-class NotGathered(t.NamedTuple):
-    """A field that the facts could have and do not."""
-
-    remedy: str
-
-
-def _digits(number: int) -> t.Callable[[t.Any], bool]:
-    return lambda value: isinstance(value, str) and bool(re.fullmatch(f"[0-9a-f]{{{number}}}", value))
-
-
-def _is_address(value: t.Any) -> bool:
-    """As sysfs writes it; of a network interface it is a MAC."""
-    if not isinstance(value, str) or re.fullmatch("(?:[0-9a-f]{2}:){5,}[0-9a-f]{2}", value):
-        return isinstance(value, str)
-    try:
-        return normalize_address(value) == value
-    except ValueError:
-        return False
-
-
-def _words(*words: str) -> Kind:
-    return Kind(f"one of {', '.join(words)}", lambda value: value in words, words=words)
-
-
-TEXT = Kind("a text, in single quotes", lambda value: isinstance(value, str))
-NUMBER = Kind(
-    "a number, in backticks: `1`", lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), True
-)
-FLAG = Kind("`true` or `false`, in backticks", lambda value: isinstance(value, bool))
-ID = Kind("four hexadecimal digits in lower case, in single quotes: '10de'", _digits(4))
-CLASS = Kind("six hexadecimal digits in single quotes, or with fewer starts_with(class, '0302')", _digits(6))
-ADDRESS = Kind("an address as sysfs writes it, in single quotes: '0000:3b:00.0'", _is_address)
-TYPE = _words(*DEVICE_TYPES)
-CAPABILITY = Kind(
-    "a kind of device, by libvirt's names, such as 'pci'",
-    lambda value: value in CAPABILITIES,
-    words=tuple(CAPABILITIES),
-)
-STATUS = _words("available", "claimed", "allocated", "unclaimable", "unavailable", "needs_cleaning")
-
-OWNER = {"kind": _words("domain", "name"), "id": TEXT, "label": TEXT}
-FUNCTION: dict[str, Shape] = {
-    **dict.fromkeys("name path stable_path parent serial driver driver_override vfio_driver".split(), TEXT),
-    **dict.fromkeys("vendor_name product_name subsystem_name class_name".split(), TEXT),
-    **dict.fromkeys("vendor_id product_id subsystem_vendor_id subsystem_product_id".split(), ID),
-    **dict.fromkeys("header_type iommu_group numa_node total_vfs num_vfs".split(), NUMBER),
-    **dict.fromkeys("rom d3cold_allowed boot_vga claimable".split(), FLAG),
-    **{name: [TEXT] for name in ("candidate_drivers", "reset_methods", "affected")},
+_CODE = words(*GUARDS, called="the code of a blocker, such as 'root_disk'")
+_PLACES = ("config", "live")
+_PLACE = words(*_PLACES)
+OWNER: Fields = {"kind": words("domain", "name"), "id": TEXT, "label": TEXT}
+BLOCKER: Fields = {
+    "code": _CODE,
     "address": ADDRESS,
+    "detail": TEXT,
+    "override": words("group_members: claim", *(f"allow: [{code}]" for code in GUARDS), called="'allow: [CODE]'"),
+    "remedy": TEXT,
+}
+CHILD: Fields = {
+    "kind": words("net", "block", "nvme", "usb", "scsi_host", "drm", "vdpa", "mdev_type"),
+    "address": MAC,
+    "operstate": words("up", "down", "unknown", "dormant", "testing", "lowerlayerdown", "notpresent"),
+    "addr_assign_type": words("0", "1", "2", "3"),
+    **_each(TEXT, "name serial model firmware_rev"),
+    **_each(DECIMAL, "size available_instances"),
+}
+"""What a function carries; what the kernel does not tell of it is left out, which JMESPath answers with null."""
+
+FUNCTION: Fields = {
+    **_each(TEXT, "name path stable_path serial driver driver_override vfio_driver"),
+    **_each(TEXT, "vendor_name product_name subsystem_name class_name"),
+    **_each(ID, "vendor_id product_id subsystem_vendor_id subsystem_product_id"),
+    **_each(NUMBER, "header_type iommu_group numa_node total_vfs num_vfs"),
+    **_each(FLAG, "rom d3cold_allowed boot_vga claimable"),
+    **_each(ADDRESS, "address parent physical_function"),
+    **{name: [TEXT] for name in ("candidate_drivers", "reset_methods", "affected")},
     "capability": CAPABILITY,
-    "revision": Kind("two hexadecimal digits in single quotes: '00'", _digits(2)),
+    "revision": REVISION,
     "class": CLASS,
     "device_type": TYPE,
-    "link": {"current_speed": TEXT, "current_width": NUMBER, "max_speed": TEXT, "max_width": NUMBER},
+    "link": {**_each(TEXT, "current_speed max_speed"), **_each(NUMBER, "current_width max_width")},
     "bars": [
-        {
-            **dict.fromkeys(("index", "size"), NUMBER),
-            **dict.fromkeys(("io", "is_64bit", "prefetchable"), FLAG),
-            "resizable_sizes": [NUMBER],
-        }
+        {**_each(NUMBER, "index size"), **_each(FLAG, "io is_64bit prefetchable"), "resizable_sizes": [NUMBER]},
     ],
-    "physical_function": ADDRESS,
     "virtual_functions": [ADDRESS],
-    "children": [None],
+    "children": [CHILD],
     "used_by": [
-        {**dict.fromkeys(("domain", "uuid", "via"), TEXT), **dict.fromkeys(("active", "config", "live"), FLAG)}
+        {
+            **_each(TEXT, "domain uuid"),
+            "via": words("hostdev", "interface", uses.DISK, uses.PART, uses.MEDIATED, uses.BELOW),
+            **_each(FLAG, "active config live"),
+        }
     ],
     "status": STATUS,
     "owner": OWNER,
-    "blockers": [{"code": _words(*GUARDS), **dict.fromkeys("address detail override remedy".split(), TEXT)}],
+    "blockers": [BLOCKER],
 }
 """What pci_facts tells of each PCI function."""
 
-HELD: dict[str, Shape] = {
-    **dict.fromkeys("role identity original stood_before vf_settings".split()),
-    **dict.fromkeys("adopted managed one_time_use".split(), FLAG),
-    **dict.fromkeys("address guest_address moved_from".split(), ADDRESS),
-    "request": TEXT,
-    "attach": [_words("config", "live")],
+_DISK = _each(NUMBER, "size logical_block_size num_blocks")
+_SCSI = _each(NUMBER, "host bus target lun")
+NODE: Fields = {
+    **_each(TEXT, "name path driver parent warning devnode link_type ap_adapter ap_domain uuid parent_addr chardev"),
+    **_each(TEXT, "product description interface type char block drive_type model vendor serial state"),
+    **_each(TEXT, "vendor_name product_name cssid ssid devno"),
+    **_each(ID, "vendor_id product_id"),
+    **_each(FLAG, "hub root_hub hotpluggable"),
+    **_each(NUMBER, "header_type total_vfs iommu_group numa_node number subclass protocol unique_id device"),
+    **_each(NUMBER, "domain slot function"),
+    **_DISK,
+    **_SCSI,
+    **{name: [TEXT] for name in ("capabilities", "devlinks", "features")},
+    "capability": CAPABILITY,
+    "address": MAC | ADDRESS,
+    "class": CLASS | NUMBER,
+    "bus": TEXT | NUMBER,
+    "target": TEXT | NUMBER,
+    "physical_function": ADDRESS,
+    "virtual_functions": [ADDRESS],
+    "link": {"speed": NUMBER, "state": TEXT},
+    "pci_express": {name: _each(NUMBER, "port width speed") for name in ("cap", "sta")},
+    "mdev_types": [{**_each(TEXT, "id name device_api"), "available_instances": NUMBER}],
+    "vpd": {
+        "name": TEXT,
+        "readonly": {**_each(TEXT, "change_level manufacture_id part_number serial_number"), "vendor_fields": OPEN},
+        "readwrite": {"asset_tag": TEXT, "vendor_fields": OPEN, "system_fields": OPEN},
+    },
+    "hardware": _each(TEXT, "vendor version serial uuid"),
+    "firmware": _each(TEXT, "vendor version release_date"),
+    "fc_host": _each(TEXT, "wwnn wwpn fabric_wwn"),
+    "vport_ops": _each(NUMBER, "max_vports vports"),
+    "fc_remote_port": _each(TEXT, "rport wwpn"),
+    "removable": {"media_available": FLAG, "media_size": NUMBER, "media_label": TEXT, **_DISK},
+    "ccwgroup_member": _each(TEXT, "group_device"),
+    "qeth_generic": _each(TEXT, "card_type chpid"),
+    "channel_dev_addr": _each(TEXT, "cssid ssid devno"),
+    "blockers": [{**BLOCKER, "address": TEXT}],
+    **dict.fromkeys(("attributes", "members"), OPEN),
 }
-"""What the facts tell of each PCI function within a claim."""
+"""What libvirt tells of other devices, and of PCI functions `vpd` and `warning`."""
 
-FACTS: dict[str, Shape] = {
+_FUNCTION_IDENTITY: Fields = {
+    **_each(ID, "vendor_id product_id subsystem_vendor_id subsystem_product_id"),
+    **_each(TEXT, "serial pcie_serial stable_path"),
+    "class_id": CLASS,
+}
+_STOOD: Fields = dict.fromkeys(_PLACES, TEXT)
+HELD: Fields = {
+    "address": ADDRESS,
+    "request": TEXT,
+    "role": words(REQUESTED, GROUP_MEMBER),
+    "identity": {
+        **_FUNCTION_IDENTITY,
+        **{f"{OF_PF}{name}": kind for name, kind in _FUNCTION_IDENTITY.items()},
+        VF_NUMBER: DECIMAL,
+    },
+    "original": _each(TEXT, "driver driver_override"),
+    "attach": [_PLACE],
+    "vf_settings": _each(FLAG, "trust spoof_check"),
+    "stood_before": _STOOD,
+    **_each(FLAG, "adopted managed one_time_use"),
+    **_each(ADDRESS, "guest_address moved_from"),
+}
+"""A PCI function within a claim."""
+
+HELD_NODE: Fields = {
+    **_each(TEXT, "name request"),
+    "capability": words(USB, SCSI),
+    "identity": {**_each(ID, "vendor_id product_id"), **_each(TEXT, "serial vendor model wwid")},
+    "attach": [_PLACE],
+    "stood_before": _STOOD,
+}
+"""A USB or SCSI device within a claim."""
+
+_SPEC: Fields = {
+    **_each(TEXT, "devname parent_ifname serial stable_path driver resource_class physical_network"),
+    **_each(ID, "vendor_id product_id subsystem_vendor_id subsystem_product_id"),
+    **_each(words("true", "false"), "managed live_migratable one_time_use trusted remote_managed"),
+    **_each(NUMBER, "numa_node iommu_group_size"),
+    "class": words("##", "####", "######", called="two, four or six hexadecimal digits in single quotes"),
+    "device_type": TYPE,
+    "traits": [TEXT],
+    "address": OPEN,  # a text or a mapping
+    "tags": OPEN,
+}
+_REQUEST: Fields = {
+    "name": TEXT,
+    "count": NUMBER,
+    "specs": [_SPEC],
+    "numa_policy": words(*POLICIES),
+    **_each(ADDRESS, "address guest_address"),
+    "rom": {"bar": FLAG, "file": TEXT},
+    "boot_order": NUMBER,
+    "driver": TEXT,
+    "managed": FLAG,
+    "network": {"mac": MAC, "vlan": NUMBER, **_each(FLAG, "trust spoof_check")},
+    "usb": {**_each(ID, "vendor_id product_id"), **_each(TEXT, "serial port")},
+    "scsi": _each(NUMBER, "adapter bus target lun"),
+}
+_BRANCH: Fields = {"name": TEXT}
+_BRANCH["children"] = [_BRANCH]
+
+FACTS: Fields = {
     "iommu_groups": [{"id": NUMBER, "devices": [ADDRESS], "viable": FLAG}],
-    "tree": None,
+    "tree": [_BRANCH],
     "pools": [
         {
-            "vendor_id": ID,
-            "product_id": ID,
+            **_each(ID, "vendor_id product_id"),
             "class": CLASS,
             "device_type": TYPE,
             "numa_node": NUMBER,
@@ -135,51 +218,45 @@ FACTS: dict[str, Shape] = {
     "claims": [
         {
             "owner": OWNER,
-            "requests": [None],
+            "requests": [_REQUEST],
             "devices": [HELD],
-            "node_devices": [dict.fromkeys("name capability request identity attach stood_before".split())],
+            "node_devices": [HELD_NODE],
             "persist": FLAG,
-            "allow": [TEXT],
+            "allow": [_CODE],
             "declared": [TEXT],
         }
     ],
-    "drift": [{"code": TEXT, "address": TEXT, "owner": OWNER, "detail": TEXT}],
+    "drift": [
+        {
+            "code": words(
+                *"orphan removed moved identity_changed driver not_responding set_aside not_attached".split(),
+                *"half_attached vfs_differ not_restored not_on_record used_by_another".split(),
+            ),
+            **_each(TEXT, "address detail"),
+            "owner": OWNER,
+        }
+    ],
     "host": {
-        **dict.fromkeys("iommu vfio_present vfio_available libvirt".split(), FLAG),
-        **dict.fromkeys("iommu_reason kernel boot_id libvirt_reason".split(), TEXT),
-        **dict.fromkeys("libvirt_version hypervisor hypervisor_version".split(), TEXT),
+        **_each(FLAG, "iommu vfio_present vfio_available libvirt"),
+        **_each(TEXT, "iommu_reason kernel boot_id libvirt_reason libvirt_version hypervisor hypervisor_version"),
     },
 }
+"""The parts of the facts but for `devices`."""
 
 
-def shape_of(facts: Facts) -> Shape:
-    """The shape of these facts: with the fields that other devices have, and what was not gathered as such."""
-    if not facts.whole:
-        return [_device_shape(facts)]
-    parts = {
-        part: FACTS[part] if part in facts.parts else NotGathered(f"gather with {part} in the gather_subset")
-        for part in FACTS
-    }
-    parts["devices"] = [_device_shape(facts)] if "devices" in facts.parts else NotGathered("gather devices")
-    return parts
-
-
-def _device_shape(facts: Facts) -> dict[str, Shape]:
-    shape: dict[str, Shape] = {**dict.fromkeys(FIELDS), **FUNCTION}
-    functions = facts.functions
-    for name in FUNCTION if functions else ():
-        if not any(name in function for function in functions):
-            shape[name] = NotGathered(f"gather without the option fields, or with {name} among them")
-    for device in facts.devices:
-        if not is_function(device):
-            # Libvirt's own fields may have the names of others: what is seen there is as good.
-            shape.update({name: None for name, value in device.items() if not _accepts(shape.get(name), value)})
-    for function in functions:
-        shape.update(dict.fromkeys(function.keys() - shape.keys()))
-    return shape
-
-
-def _accepts(shape: Shape, value: t.Any) -> bool:
+def accepts(shape: Shape, value: t.Any) -> bool:
+    """Whether a value is of the types of this shape, None always; in which words a host tells it is the host's."""
+    if value is None or shape is OPEN:
+        return True
     if isinstance(shape, Kind):
-        return value is None or shape.fits(value)
-    return isinstance(shape, list) and isinstance(value, list)
+        return type(value) in shape.types
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(accepts(shape[0], item) for item in value)
+    return isinstance(value, dict) and all(accepts(shape.get(key), part) for key, part in value.items())
+
+
+def wanted(shape: Shape) -> str:
+    """What a value of this shape is called."""
+    if isinstance(shape, Kind):
+        return shape.wanted
+    return "a list" if isinstance(shape, list) else "a mapping"

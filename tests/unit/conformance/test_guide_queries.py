@@ -67,6 +67,24 @@ def site(tmp_path_factory):
     return made
 
 
+def test_each_block_of_the_guide_is_one_that_is_tried():
+    assert GUIDE.count("code-block::") == len(BLOCKS)
+    assert {language for language, _text in BLOCKS} == {"yaml", "json", "ini"}
+    answered = [answer for _plays, answer in asked()]
+    assert [block for block in BLOCKS if block[0] == "json"] == answered
+    others = [text for language, text in BLOCKS if language == "yaml" and not isinstance(yaml.safe_load(text), list)]
+    assert [text.split("\n", 1)[0] for text in others] == ["plugin: ansible.builtin.constructed"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Virtual functions of enp1s0:", "What blocks this one, whoever has it:", "Hosts with two free A100 on one node:"],
+)
+def test_what_is_asked_most_stands_in_one_line(title):
+    shown = GUIDE.split(f"\n{title}\n", 1)[1].split(".. code-block:: json", 1)[0]
+    assert shown.count("{{ ") == 1
+
+
 def test_the_answers_of_the_guide_are_those_that_come(site):
     come = site.play([play for plays, _answer in asked() for play in plays])
     compared = 0

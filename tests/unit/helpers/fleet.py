@@ -19,6 +19,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering impo
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, expand
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import Libvirt
+
 GPUS: dict[str, dict[str, int]] = {
     "kvm1": {},
     "kvm2": {"0000:3b:00.0": 0, "0000:5e:00.0": 0, "0000:60:00.0": 0, "0000:af:00.0": 1},
@@ -46,9 +49,10 @@ def made(folder: Path, name: str) -> FakeHost:
     return host
 
 
-def gathered(host: FakeHost, wish: FactsWish | None = None) -> dict[str, t.Any]:
+def gathered(host: FakeHost, wish: FactsWish | None = None, libvirt: Libvirt | None = None) -> dict[str, t.Any]:
     """The value of `ansible_facts.hostdev`, as it comes to the controller."""
-    facts, _warnings = gather(host.system, None, "libvirt is not installed", host.file.read(), wish or FactsWish())
+    reason = "" if libvirt else "libvirt is not installed"
+    facts, _warnings = gather(host.system, libvirt, reason, host.file.read(), wish or FactsWish())
     return t.cast("dict[str, t.Any]", json.loads(json.dumps(facts)))
 
 

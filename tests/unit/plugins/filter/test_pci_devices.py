@@ -58,6 +58,9 @@ def addresses(devices):
         ({"driver": "vfio-pci"}, ["0000:01:10.0", "0000:3b:00.0"]),
         ({"address": PF}, [PF, *VFS]),
         ({"address": ".4"}, ["0000:01:10.4"]),
+        ({"address": "01:10.4"}, ["0000:01:10.4"]),
+        ({"address": "0000:AF:00.0"}, ["0000:af:00.0"]),
+        ({"vendor_id": "0x10DE", "numa_node": "1"}, ["0000:af:00.0"]),
         ({"devname": "enp1s0"}, [PF, *VFS]),
         ({"parent_ifname": "enp1s0"}, VFS),
         ({"iommu_group_size": 3, "vendor_id": "1b36"}, ["0000:00:14.0", "0000:03:00.2"]),
@@ -141,6 +144,8 @@ def test_a_device_is_claimable_or_claimed(facts):
     }
     holder = {"kind": "domain", "id": "0f2d7c1e-0000-4000-8000-000000000000", "label": "web1"}
     assert claimed({**by_address[PF], "owner": holder}, holder["id"]) is True
+    assert claimed({**by_address[PF], "owner": holder}, holder["id"].upper()) is True
+    assert claimed(by_address[VFS[0]], "DPDK0") is False
     assert (claimable(NODE_DEVICE), claimed(NODE_DEVICE)) == (False, False)
 
 
@@ -163,8 +168,43 @@ def only(facts, *fields):
         (lambda facts: fits(None, A100), "pci_fits: the facts: found null; wanted: .*gather them first"),
         (lambda facts: fits("x", A100), "the facts: found the text 'x'"),
         (lambda facts: fits({}, A100), "the facts: found a mapping with nothing in it"),
+        (lambda facts: fits('{"devices": []}', A100), "the facts: found the text .*with from_json"),
+        (lambda facts: fits({"results": [facts]}, A100), "the facts: found a mapping with results.*one of its results"),
+        (
+            lambda facts: free({"kvm1": {"ansible_facts": {}}, "kvm2": {"ansible_facts": {"hostdev": facts}}}),
+            r"found a mapping with kvm1, kvm2; .*such as hostvars\['kvm1'\], or .*rank_hosts",
+        ),
+        (lambda facts: free({"failed": True, "msg": "x"}), "the facts: found a mapping with failed, msg"),
+        (lambda facts: free({"ansible_facts": {"hostdev": None}}), "ansible_facts.hostdev: found null"),
+        (lambda facts: free(facts, spec="10de:20b2"), "pci_free: an option: found 'spec'; .*did you mean specs"),
+        (lambda facts: free(7), "the facts: found 7"),
+        (lambda facts: free(["kvm1", "kvm2"]), "the devices: found the text 'kvm1'"),
+        (lambda facts: free([facts]), "the devices: found a mapping with claims, devices"),
+        (lambda facts: fits(facts, ["10de:20b2,10de:20b0"]), r'write a list: \["10de:20b2", "10de:20b0"\]'),
+        (lambda facts: fits(facts, "10DE:20B2"), 'write "10de:20b2"'),
+        (lambda facts: fits(facts, {"vendor_id": 4318}), 'put the digits into quotes: "10de" or "4318"'),
+        (lambda facts: fits(facts, {"vendor_id": 1000}), 'put the digits into quotes: "03e8" or "1000"'),
+        (lambda facts: fits(facts, 0x10DE20B2), 'put what is meant into quotes: "10de:20b2"'),
+        (lambda facts: fits(facts, {"Vendor_ID": "10de"}), "did you mean vendor_id"),
+        (
+            lambda facts: free([{**facts["devices"][0], "claimable": "false"}]),
+            "0000:00:00.0: its claimable: found the text 'false'; wanted: `true` or `false`",
+        ),
+        (
+            lambda facts: fits([{**facts["devices"][0], "children": ["net"]}], A100),
+            "0000:00:00.0: its children: found a list of 1",
+        ),
+        (
+            lambda facts: fits([{**facts["devices"][0], "vendor_id": 8086}], A100),
+            "0000:00:00.0: its vendor_id: found 8086; wanted: four hexadecimal digits",
+        ),
+        (
+            lambda facts: fits({**facts, "iommu_groups": "12"}, A100),
+            "the facts: its iommu_groups: found the text '12'; wanted: a list",
+        ),
+        (lambda facts: claimed({"capability": "pci", "owner": "train1"}), "its owner: found the text 'train1'"),
         (lambda facts: fits({"kernel": "6.12"}, A100), "the facts: found a mapping with kernel"),
-        (lambda facts: fits({"ansible_facts": {}}, A100), "the facts: found a mapping with nothing in it"),
+        (lambda facts: fits({"ansible_facts": {}}, A100), "ansible_facts: found a mapping with nothing in it"),
         (lambda facts: free({"host": {}, "pools": []}), "found host, pools, and no devices; .*gather_subset"),
         (lambda facts: free(facts["pools"]), "the devices: found a mapping with class"),
         (lambda facts: free(["x"]), "the devices: found the text 'x'"),
@@ -190,7 +230,7 @@ def only(facts, *fields):
         (claimable, "pci_claimable: the device: found a mapping with claims, devices"),
         (lambda facts: claimable(only(facts)["devices"][0]), "do not have its claimable"),
         (lambda facts: claimed(only(facts)["devices"][0]), "pci_claimed: .*do not have its owner"),
-        (lambda facts: claimed(NODE_DEVICE, 7), "owner: found a value of type int; wanted: the name of an owner"),
+        (lambda facts: claimed(NODE_DEVICE, 7), "owner: found 7; wanted: the name of an owner"),
     ],
 )
 def test_what_can_not_be_answered_is_an_error(facts, ask, told):

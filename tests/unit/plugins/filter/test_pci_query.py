@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import sys
 
 import pytest
@@ -53,6 +54,13 @@ def facts(tmp_path_factory):
         ("claims[].declared[]", []),
         ("claims[].devices[?role == 'requested'][].address", ["0000:01:10.0", "0000:3b:00.0"]),
         ("not_null(devices[0].owner, devices[0].driver, 'none')", "none"),
+        ("claims[].requests[].specs[].tags.whatever", []),
+        ("tree[?name == 'pci_0000_00_00_0'].children", [[]]),
+        ("devices[?starts_with(address, '0000:3b:') && ends_with(address, '.0')].address", ["0000:3b:00.0"]),
+        ("devices[?contains(address, '3b')].address", ["0000:3b:00.0"]),
+        ('devices[?contains(`[null, "type-VF"]`, device_type)].address | length(@)', 4),
+        ("devices[?driver && starts_with(driver, 'vfio')].address", ["0000:01:10.0", "0000:3b:00.0"]),
+        ("devices[?starts_with(device_type, 'type-V')].address | length(@)", 4),
     ],
 )
 def test_what_is_asked_is_answered(facts, expression, answer):
@@ -77,18 +85,28 @@ def test_what_is_asked_is_answered(facts, expression, answer):
         ("devices.address", r"address in the query: found a list.*write \[\].address"),
         ("devices[].driver.name", "name in the query: what stands before it has no fields"),
         ("host[].kernel", "found something with the fields .*; wanted: a list"),
+        ("devices[].address[0]", r"\[0\] in the query: found a value; wanted: a list"),
+        ("devices[].owner[0].label", r"\[0\] in the query: found something with the fields id, kind, label"),
+        ("devices[0].address[:4]", r"\[:\] in the query: found a value; wanted: a list"),
+        ("devices[0].owner[]", r"\[\] in the query: found something with the fields id, kind, label"),
+        ("not_null(devices[0].owner, devices[1].owner).lable", "lable in the query.*did you mean label"),
+        ("to_array(devices[0])[].adress", "adress in the query.*did you mean address"),
+        ("devices[?contains(keys(@), `1`)]", r"contains\(\) in the query: found 1, which it never is"),
         ("devices[?fre(@)]", r"fre\(\) in the query.*did you mean free"),
         ("devices[?device_type == 'type-vf']", "device_type == in the query: found 'type-vf'.*did you mean type-VF"),
         ("devices[?status == 'claimd']", "did you mean claimed"),
         ("devices[?capability == 'pic']", "did you mean"),
         ("devices[?blockers[?code == 'root_dsk']]", "did you mean root_disk"),
         ('devices[?vendor_id == "10de"]', "or '10de' in single quotes"),
-        ("devices[?vendor_id == `8086`]", "found 8086, which it never is"),
-        ("devices[?'10DE' == vendor_id]", "found '10DE', which it never is"),
+        ("devices[?vendor_id == `8086`]", "found 8086, which it never is.*write '8086'"),
+        ("devices[?'10DE' == vendor_id]", "found '10DE', which it never is.*write '10de'"),
+        ("devices[?vendor_id == '0x10de']", "write '10de'"),
         ("devices[?class == '0302']", "starts_with"),
-        ("devices[?address == '3b:00.0']", "'0000:3b:00.0'"),
-        ("devices[?numa_node == '0']", "in backticks"),
-        ("devices[?claimable == 'true']", "in backticks"),
+        ("devices[?address == '3b:00.0']", "write '0000:3b:00.0'"),
+        ("devices[?numa_node == '0']", "write `0` in backticks"),
+        ("devices[?claimable == 'true']", "write `true` in backticks"),
+        ("devices[?claimable == true]", "write `true` in backticks"),
+        ("devices[?owner.label == train]", "train in the query.*or 'train' in single quotes if a text is meant"),
         ("devices[?address > '0000:3b:00.0']", "address > in the query: that compares numbers alone"),
         ("device('0000:3c:00.0')", "no device is '0000:3c:00.0'.*did you mean 0000:3b:00.0"),
         ("device('pci_0000_3b_00_1')", "did you mean pci_0000_3b_00_0|did you mean"),
@@ -104,12 +122,43 @@ def test_what_is_asked_is_answered(facts, expression, answer):
         ("devices[?owner == 'train1']", "owner == in the query: found 'train1'.*a point and kind, id, label"),
         ("devices[?blockers[].code == 'root_disk']", r"it is a list.*contains\(LIST, VALUE\)"),
         ("devices[?children == 'enp1s0']", "children == in the query.*it is a list"),
-        ("devices[?owner.kind == 'Domain']", "kind == in the query.*did you mean domain"),
+        ("devices[?owner.kind == 'Domain']", "kind == in the query.*write 'domain'"),
         ("devices[?contains(blockers[].code, 'root_dsk')]", r"contains\(\) in the query.*did you mean root_disk"),
         ("devices[?address == var('which')]", "found '3b:00.0', which it never is"),
         ("devices.*.address", r"\* in the query"),
         ("claims[].devices[].adress", "adress in the query.*did you mean address"),
         ("claims[].node_devices[].nme", "nme in the query.*did you mean name"),
+        ("devices[].children[].nmae", "nmae in the query.*did you mean name"),
+        ("devices[?children[?kind == 'nett']]", "kind == in the query.*did you mean net"),
+        ("devices[?children[?operstate == 'UP']]", "operstate == in the query.*write 'up'"),
+        ("devices[?children[?size > `1`]]", "size > in the query: that compares numbers.*to_number"),
+        ("devices[?used_by[?via == 'hostdv']]", "did you mean hostdev"),
+        ("tree[].childern", "childern in the query.*did you mean children"),
+        ("tree[].children[].children[].nam", "nam in the query.*did you mean name"),
+        ("claims[].requests[].cuont", "cuont in the query.*did you mean count"),
+        ("claims[].requests[].specs[].vendr_id", "vendr_id in the query.*did you mean vendor_id"),
+        ("claims[].devices[].identity.seriel", "seriel in the query.*did you mean serial"),
+        ("claims[].devices[].original.drivr", "drivr in the query.*did you mean driver"),
+        ("claims[].devices[?role == 'request']", "role == in the query.*did you mean requested"),
+        ("claims[].node_devices[].identity.vendr", "vendr in the query.*did you mean vendor"),
+        ("drift[?code == 'orphaned']", "code == in the query.*did you mean orphan"),
+        ("devices[].interface", "interface in the query: it is not in these facts.*node_devices in the gather_subset"),
+        ("(devices[0].owner && devices[0].owner).lable", "lable in the query.*did you mean label"),
+        ("(devices[0].owner || devices[1].owner).lable", "lable in the query.*did you mean label"),
+        ("fits(devices[0], '10de:20b2').address", "what stands before it has no fields"),
+        ("devices[?starts_with(address, '3b:00')]", r"starts_with\(\) in the query.*write '0000:3b:00'"),
+        ("devices[?contains(address, '3B:00')]", r"contains\(\) in the query.*write '3b:00'"),
+        ("devices[?ends_with(address, '.8')]", r"ends_with\(\) in the query: found '.8', which it never does"),
+        ("devices[?starts_with(class, '0x03')]", "write '03'"),
+        ("devices[?starts_with(device_type, 'VF')]", r"starts_with\(\) in the query.*one of type-PCI, type-PF"),
+        ("devices[?contains(device_type, 'vf')]", r"contains\(\) in the query.*one of type-PCI, type-PF"),
+        ("devices[?starts_with(numa_node, '0')]", r"starts_with\(\) in the query.*write `0` in backticks"),
+        ("devices[?contains(owner, 'train1')]", r"contains\(\) in the query.*a point and kind, id, label"),
+        ("devices[?starts_with(blockers[].code, 'root')]", r"starts_with\(\) in the query.*it is a list"),
+        ('devices[?contains(`["type-PF", "type-vf"]`, device_type)]', "found 'type-vf'.*did you mean type-VF"),
+        ("devices[?contains(var('addresses'), address)]", "found '3B:00.0'.*write '0000:3b:00.0'"),
+        ("devices[?type(driver) == 'text']", "found 'text', which it never is; wanted: one of string"),
+        ("devices[?starts_with(driver, 'vfio')]", r"found null; wanted: string; what to do: ask first whether it is"),
         ("devices[?!address && fits(@, '10de')]", r"specs\[0\]: found '10de'"),
         ("devices[?!address && starts_with(class)]", r"starts_with\(\) in the query: found 1 arguments; wanted: 2"),
         ("not_null()", r"not_null\(\) in the query: found 0 arguments"),
@@ -124,7 +173,7 @@ def test_what_is_asked_is_answered(facts, expression, answer):
 )
 def test_a_mistake_is_an_error_that_says_what_is_meant(facts, expression, told):
     with pytest.raises(AnsibleFilterError, match=f"^pci_query: .*{told}"):
-        query(facts, expression, which="3b:00.0")
+        query(facts, expression, which="3b:00.0", addresses=["0000:3b:00.0", "3B:00.0"])
 
 
 def test_addresses_are_sorted_by_their_numbers(facts):
@@ -137,6 +186,21 @@ def test_addresses_are_sorted_by_their_numbers(facts):
 def test_a_value_is_none_of_the_expression(facts):
     hostile = "x' || '1' == '1"
     assert query(facts, "claims[?owner.label == var('who')]", who=hostile) == []
+
+
+def test_what_is_no_data_is_no_value_for_an_expression(facts):
+    class _AnsibleTaggedDate(datetime.date):
+        """As ansible-core makes them of dates in YAML."""
+
+    with pytest.raises(AnsibleFilterError, match="the values: found a value of type date; .*with the filter string"):
+        query(facts, "devices", day=_AnsibleTaggedDate(2026, 1, 2))
+
+
+def test_a_device_is_found_by_its_address_where_it_has_no_name():
+    device = {"capability": "pci", "address": "0000:01:00.0"}
+    assert query([device], "device('1:0.0')") == device
+    with pytest.raises(AnsibleFilterError, match="no device is '01:00.1'; .*did you mean 0000:01:00.0"):
+        query([device], "device('01:00.1')")
 
 
 def test_what_was_not_gathered_is_an_error(facts):
@@ -155,13 +219,29 @@ def test_fields_of_other_devices_are_known_too(facts):
     nodes = [
         {"capability": "net", "name": "net_a", "address": "52:54:00:12:34:56", "interface": "a", "odd": 1},
         {"capability": "usb_device", "name": "usb_1", "class": 9, "blockers": []},
+        {"capability": "net", "name": "net_b", "interface": "b", "link": {"speed": 1000, "state": "up", "odd": 2}},
     ]
     wider = {**facts, "devices": [*facts["devices"], *nodes]}
     assert query(wider, "devices[?odd == `1`].interface") == ["a"]
     assert query(wider, "devices[?class == `9`].name") == ["usb_1"]
     assert query(wider, "devices[?address == '52:54:00:12:34:56'].name") == ["net_a"]
-    with pytest.raises(AnsibleFilterError, match="cod in the query"):
-        query(wider, "devices[].blockers[].cod")
+    assert query(wider, "devices[?link.state == 'up' && link.odd == `2`].name") == ["net_b"]
+    for expression, told in [
+        ("devices[].blockers[].cod", "cod in the query"),
+        ("devices[].interfce", "interfce in the query.*did you mean interface"),
+        ("devices[].link.stat", "stat in the query.*did you mean state"),
+        ("devices[].vpd.readonly.serial_numbr", "serial_numbr in the query.*did you mean serial_number"),
+        ("devices[].mdev_types[].available_instance", "did you mean available_instances"),
+    ]:
+        with pytest.raises(AnsibleFilterError, match=told):
+            query(wider, expression)
+    with pytest.raises(
+        AnsibleFilterError, match="claimable in the query: it is not in these facts.*only PCI functions"
+    ):
+        query(nodes, "[].claimable")
+    assert query([*nodes, {"capability": "pci", "address": "0000:01:00.0", "vpd": {"name": "X"}}], "[].vpd.name") == [
+        "X"
+    ]
 
 
 def test_a_missing_library_is_named(facts, monkeypatch):

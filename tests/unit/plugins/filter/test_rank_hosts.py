@@ -93,6 +93,41 @@ def test_hosts_without_facts_are_named_or_left_out(hosts, warnings):
     assert rank(more, A100, hosts=["kvm2"]) == ["kvm2"]
 
 
+def test_hosts_with_other_facts_than_devices_and_pools_are_left_out_too(hosts, warnings):
+    more = {
+        **hosts,
+        "part": {"ansible_facts": {"hostdev": {"host": {}, "tree": []}}},
+        "other": {"ansible_facts": {"hostdev": "a fact of another collection"}},
+        "broken": {"ansible_facts": {"ansible_local": {"hostdev": "error loading facts as JSON or ini"}}},
+        "odd": {"ansible_facts": None, "ansible_local": "x"},
+        "local": {"ansible_facts": {"ansible_local": ["x"]}},
+    }
+    told = (
+        "part (host, tree alone), other (the text 'a fact of another collection'), "
+        "broken (the text 'error loading facts as JSON or ini'), odd, local"
+    )
+    with pytest.raises(AnsibleFilterError) as caught:
+        rank(more, A100)
+    assert str(caught.value).startswith(f"rank_hosts: {told}: there are no facts of devices; wanted: ")
+    assert rank(more, A100, missing="skip") == ["kvm3", "kvm2"]
+    assert warnings == [f"rank_hosts: skipped, since there are no facts of devices: {told}"]
+
+
+def test_the_pools_of_the_record_do_where_neither_devices_nor_pools_were_gathered(hosts):
+    pools = hosts["kvm2"]["ansible_facts"]["hostdev"]["pools"]
+    facts = {"hostdev": {"host": {}}, "ansible_local": {"hostdev": {"pools": pools}}}
+    assert rank({"kvm2": {"ansible_facts": facts}}, A100, count=3) == ["kvm2"]
+
+
+def test_what_can_not_be_told_says_of_which_host(hosts):
+    facts = hosts["kvm2"]["ansible_facts"]["hostdev"]
+    bare = {"devices": [{"capability": "pci", "address": device["address"]} for device in facts["devices"]]}
+    with pytest.raises(
+        AnsibleFilterError, match="^rank_hosts: kvm9: 0000:00:00.0: the facts do not have its vendor_id"
+    ):
+        rank({**hosts, "kvm9": bare}, A100)
+
+
 @pytest.mark.parametrize(
     ("specs", "told"),
     [
@@ -134,11 +169,16 @@ def test_that_there_was_no_host_to_look_at_is_told(warnings, given, options):
 @pytest.mark.parametrize(
     ("given", "specs", "options", "told"),
     [
-        ([], (), {}, "the hosts: found a value of type list; wanted: what is known of each host"),
-        ({"kvm1": "no"}, (), {}, "kvm1: found the text 'no'; wanted: .*gather devices or pools"),
-        ({"kvm1": ["x"]}, (), {}, "kvm1: found a value of type list"),
-        ({"kvm1": [{"vendor_id": "8086"}]}, (), {}, "kvm1: found a value of type list"),
-        ({"kvm1": {"hostdev": {"host": {}}}}, (), {}, "kvm1: found a mapping with host"),
+        ([], (), {}, "the hosts: found an empty list; wanted: what is known of each host"),
+        ({"host": {}, "devices": []}, (), {}, "the hosts: found a mapping with devices, host; .*give hostvars"),
+        ({"ansible_facts": {}}, (), {}, "the hosts: found a mapping with ansible_facts; .*give hostvars"),
+        ({"kvm1": []}, (), {"cuont": 2}, "an option: found 'cuont'; .*did you mean count"),
+        ({"kvm1": "no"}, (), {}, "kvm1: the facts: found the text 'no'; wanted: .*gather devices or pools"),
+        ({"kvm1": ["x"]}, (), {}, "kvm1: the facts: found a list of 1"),
+        ({"kvm1": [{"vendor_id": "8086"}]}, (), {}, "kvm1: the facts: found a list of 1"),
+        ({"kvm1": {"pools": {}}}, (), {}, "kvm1: the facts: found a mapping with nothing in it"),
+        ({"kvm1": {"devices": None}}, (), {}, "kvm1: ansible_facts.hostdev.devices: found null"),
+        ({"kvm1": [{"count": "7"}]}, (), {}, "kvm1: a pool: its count: found the text '7'; wanted: a number"),
         ({"kvm1": []}, (), {"count": "many"}, "count: found 'many'; wanted: a number of devices"),
         ({"kvm1": []}, (), {"count": 0}, "count: found 0"),
         ({"kvm1": []}, (), {"per": "node"}, "per: found 'node'; .*did you mean numa_node"),
@@ -150,9 +190,9 @@ def test_that_there_was_no_host_to_look_at_is_told(warnings, given, options):
         ({"kvm1": []}, {"vendr_id": "8086"}, {}, r"specs\[0\].vendr_id: .*did you mean vendor_id"),
         ({"kvm1": []}, {"physical_network": "x"}, {}, r"specs\[0\].physical_network: found a tag.*give device_spec"),
         ({"kvm1": []}, (), {"device_spec": [{"vendr_id": "8086"}]}, r"device_spec\[0\].vendr_id: "),
-        ({"kvm1": []}, {"driver": "igb"}, {}, "driver: found pools alone"),
-        ({"kvm1": []}, {"address": "3b:"}, {}, "address: found pools alone"),
-        ({"kvm1": []}, (), {"device_spec": [{"devname": "eth0"}]}, "devname: found pools alone"),
+        ({"kvm1": []}, {"driver": "igb"}, {}, "kvm1: driver: found pools alone"),
+        ({"kvm1": []}, {"address": "3b:"}, {}, "kvm1: address: found pools alone"),
+        ({"kvm1": []}, (), {"device_spec": [{"devname": "eth0"}]}, "kvm1: devname: found pools alone"),
     ],
 )
 def test_what_can_not_be_answered_is_an_error(given, specs, options, told):

@@ -220,10 +220,17 @@ def test_each_part_is_the_same_alone_as_with_all(runner):
         ({"gather_subset": ["min"]}, "unknown_subset"),
         ({"specs": [{"vendor": "8086"}]}, "invalid_spec"),
         ({"specs": ["8086"]}, "invalid_spec"),
+        ({"specs": []}, "invalid_spec"),
+        ({"specs": ["[]"]}, "invalid_spec"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_a_code(runner, options, code):
     assert runner.failed("pci_facts", **options)["error"]["code"] == code
+
+
+def test_no_spec_at_all_is_answered_with_how_all_devices_are_asked_for(runner):
+    told = "wanted: one device spec or more; what to do: leave specs out (`default(omit)`) for all devices."
+    assert runner.failed("pci_facts", specs=[])["msg"] == f"specs: found []; {told}"
 
 
 def test_malformed_options_are_refused_before_the_host_is_looked_at(runner, monkeypatch):

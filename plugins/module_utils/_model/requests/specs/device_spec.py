@@ -254,7 +254,7 @@ def parse_device_spec(value: object, path: str) -> DeviceSpec:
     if not isinstance(value, t.Mapping):
         from .shorthand import both_ids
 
-        value = both_ids(value, path, KEYS)
+        value = both_ids(value, path)
     values.check_keys(value, KEYS, path)
     criteria = {
         "class_prefix" if key == "class" else key: read(value[key], f"{path}.{key}")

@@ -206,13 +206,13 @@ def refused(spec):
             "a text, a number of at most 17 digits",
         ),
         ({"tags": {"a": "\ud800"}}, "device_spec[1].tags.a", "found '\\ud800'", "a text"),
-        ("{", "device_spec[1]", "found '{'", "a mapping with some of address"),
+        ("{", "device_spec[1]", "found '{'", "both ids as lspci -nn prints them"),
         ('[{"class": "2"}]', "device_spec[1][0].class", "found '2'", "two, four or six hexadecimal digits in quotes"),
         ({"numa_node": -1}, "device_spec[1].numa_node", "found -1", "a NUMA node's number, 0 or more"),
         ({"numa_node": "one"}, "device_spec[1].numa_node", "found 'one'", "a NUMA node's number, 0 or more"),
         ({"numa_node": True}, "device_spec[1].numa_node", "found True", "a NUMA node's number, 0 or more"),
         ({"tags": ["a"]}, "device_spec[1].tags", "found ['a']", "a mapping of tag names to values"),
-        ("8086", "device_spec[1]", "found '8086'", "a mapping with some of address, devname, parent_ifname"),
+        ("8086", "device_spec[1]", "found '8086'", "both ids as lspci -nn prints them"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_path_and_what_is_allowed(spec, subject, found, wanted):
@@ -541,6 +541,13 @@ def test_both_ids_in_short_are_the_spec_that_is_written_out():
         ("10de", '{vendor_id: "10de"} for all devices of a vendor'),
         ("10de:", '{vendor_id: "10de"} for all devices of a vendor'),
         ("10de:*", '{vendor_id: "10de"} for all devices of a vendor'),
+        ("0302", '{class: "0302"} for all devices of a class'),
+        ("0C0330", '{class: "0c0330"} for all devices of a class'),
+        ("10de:20b2,10de:20b0", 'a list: ["10de:20b2", "10de:20b0"]'),
+        ("10DE:20B2 8086:10ca", 'a list: ["10de:20b2", "8086:10ca"]'),
+        ("10de:20b2\n10de:20b5", 'a list: ["10de:20b2", "10de:20b5"]'),
+        ("3b:00.0 3D controller [0302]: NVIDIA Corporation GA100 [10de:20b2] (rev a1)", '"10de:20b2"'),
+        ("pci_0000_3b_00_0", '{address: "pci_0000_3b_00_0"}'),
         ("0000:3b:00.0", '{address: "0000:3b:00.0"}'),
         ("3b:00.0", '{address: "3b:00.0"}'),
     ],
@@ -548,11 +555,11 @@ def test_both_ids_in_short_are_the_spec_that_is_written_out():
 def test_a_text_that_is_nearly_both_ids_says_what_to_write(text, meant):
     error = refused(text)
     assert (error.subject, error.found) == ("device_spec[1]", f"found {text!r}")
-    assert error.wanted.endswith('; or both ids as lspci -nn prints them, such as "10de:20b2"')
+    assert error.wanted.startswith('both ids as lspci -nn prints them, such as "10de:20b2", or a mapping')
     assert error.remedy == f"write {meant}"
 
 
-@pytest.mark.parametrize("text", ["10de:20b20", "10de:20g2", "10de-20b2", "10de:20b2\n10de:20b5", "nic", ":20b2", ""])
+@pytest.mark.parametrize("text", ["10de:20b20", "10de:20g2", "10de-20b2", "10de:20b2,nic", "nic", ":20b2", ""])
 def test_a_text_that_is_like_nothing_is_refused_without_a_guess(text):
     assert refused(text).remedy == "give that instead"
 
@@ -560,11 +567,29 @@ def test_a_text_that_is_like_nothing_is_refused_without_a_guess(text):
 def test_ids_that_yaml_read_as_a_number_of_base_60_are_shown():
     assert yaml.safe_load("[10:20, 8086:1016, 10de:20b2]") == [620, "8086:1016", "10de:20b2"]
     error = refused(620)
-    assert error.found == "found 620, which is 10:20 without quotes"
-    assert error.remedy == 'write four digits for each id, in quotes: "0010:0020"'
+    assert error.found == "found 620, which is 0x026c or 10:20 without quotes"
+    assert error.remedy == 'put what is meant into quotes: {vendor_id: "026c"} or "0010:0020"'
 
 
-@pytest.mark.parametrize("value", [True, 8, None, 10.5, ["10de:20b2"]])
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("0x10de", '{vendor_id: "10de"} or {vendor_id: "4318"} or "0071:0058"'),
+        ("1000", '{vendor_id: "03e8"} or {vendor_id: "1000"} or "0016:0040"'),
+        ("0x10de20b2", '"10de:20b2"'),
+        ("8086:10", '"0007:6732" or "8086:0010"'),
+    ],
+)
+def test_ids_that_yaml_read_as_another_number_say_what_to_write(text, remedy):
+    assert refused(yaml.safe_load(text)).remedy == f"put what is meant into quotes: {remedy}"
+
+
+def test_only_a_misspelt_key_is_answered_with_all_keys():
+    assert "iommu_group_size" not in refused("10de:20b2@node1").message
+    assert "iommu_group_size" in refused({"vendor": "10de"}).message
+
+
+@pytest.mark.parametrize("value", [True, -8, 1 << 40, None, 10.5, ["10de:20b2"]])
 def test_what_is_no_text_and_no_mapping_is_refused(value):
     assert (refused(value).found, refused(value).remedy) == (f"found {value!r}", "give that instead")
 
