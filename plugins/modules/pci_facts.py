@@ -354,6 +354,13 @@ ansible_facts:
               type: str
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
+            gathered_at:
+              description:
+                - When gathering began, by the host's clock, in UTC and ISO 8601. Cached facts are as old as that.
+                - Two gatherings of a host that did not change differ in this alone.
+              type: str
+              returned: always
+              sample: "2026-11-28T07:00:00Z"
             libvirt:
               description: Whether libvirt could be asked.
               type: bool

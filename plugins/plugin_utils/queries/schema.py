@@ -146,7 +146,7 @@ FACTS: dict[str, Shape] = {
     "drift": [{"code": TEXT, "address": TEXT, "owner": OWNER, "detail": TEXT}],
     "host": {
         **dict.fromkeys("iommu vfio_present vfio_available libvirt".split(), FLAG),
-        **dict.fromkeys("iommu_reason kernel boot_id libvirt_reason".split(), TEXT),
+        **dict.fromkeys("iommu_reason kernel boot_id gathered_at libvirt_reason".split(), TEXT),
         **dict.fromkeys("libvirt_version hypervisor hypervisor_version".split(), TEXT),
     },
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..ages import told as gathered_told
 from ..carried import carried, driver, interfaces
 from ..kinds import OTHER
 from ..models import Facts, Model, functions, model_kind, models, short_name, totals
@@ -36,7 +37,7 @@ def table(host: str, facts: Facts, note: str = "") -> list[str]:
 
 
 def _head(host: str, facts: Facts, note: str) -> list[str]:
-    """Host, numbers and note; kernel, IOMMU, libvirt, claims."""
+    """Host, numbers, when that was, note; kernel, IOMMU, libvirt, claims."""
     there = facts.get("host") or {}
     versions = f"libvirt {there.get('libvirt_version')}" if there.get("libvirt") else "no libvirt"
     if there.get("hypervisor"):
@@ -46,7 +47,7 @@ def _head(host: str, facts: Facts, note: str) -> list[str]:
     number = len(facts.get("claims") or ())
     claims = [f"{number} claim{'' if number == 1 else 's'}"] if "claims" in facts else []
     parts = [f"kernel {there.get('kernel')}", f"IOMMU {there.get('iommu_reason')}", versions] if there else []
-    told = f"{host}: {totals(facts).told()}" + (f"; {note}" if note else "")
+    told = f"{host}: {totals(facts).told()}; {gathered_told(facts)}" + (f"; {note}" if note else "")
     return [*wrap(plain(told), ""), *wrap(plain("; ".join([*parts, *claims])), "  ")]
 
 

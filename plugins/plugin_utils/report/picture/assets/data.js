@@ -37,6 +37,11 @@ function value(number) {
     return decoded[number];
 }
 
+// When the report was made, and when the facts of a host were gathered, in milliseconds; NaN where that is no time.
+const MADE = Date.parse(String(DATA.generated).replace(/^(\S{10}) (\S+) UTC$/, "$1T$2Z"));
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const HOUR = 3600000;
+
 // A host as the page knows it. `facts` is null for a host without facts.
 class Host {
     constructor([name, facts, devices, behind], index) {
@@ -50,6 +55,17 @@ class Host {
 
     get facts() {
         return value(this._facts) || {};
+    }
+
+    get gathered() {
+        const at = this.facts.gathered_at;
+        return MOMENT.test(at) ? Date.parse(at) : NaN;
+    }
+
+    // How much older than the report the facts are; empty below an hour.
+    get age() {
+        const hours = Math.floor((MADE - this.gathered) / HOUR);
+        return hours >= 48 ? plural(Math.floor(hours / 24), "day") : hours >= 1 ? plural(hours, "hour") : "";
     }
 
     // What is shown of each PCI function and bridge at a glance.

@@ -17,8 +17,18 @@ function hostHead(host) {
         {class: "head"},
         el("a", {class: "back", href: link({...asked(), host: "", device: "", mark: ""})}, "\u2190 all hosts"),
         el("h1", null, name(host.name)),
-        el("p", null, told.map((parts) => [...parts, " \u00b7 "]).flat(), gathered()),
+        el("p", null, told.map((parts) => [...parts, " \u00b7 "]).flat(), gathered(host), report()),
     );
+}
+
+function gathered(host) {
+    if (!host.hasFacts) {
+        return null;
+    }
+    const at = Number.isNaN(host.gathered) ? "at an unknown time" : host.facts.gathered_at.replace("T", " ").slice(0, 16);
+    const zone = Number.isNaN(host.gathered) ? "" : " UTC";
+    const old = host.age ? [", ", el("b", null, `${host.age} before this report`)] : [];
+    return el("span", {class: "gathered"}, `gathered ${at}${zone}`, old, " \u00b7 ");
 }
 
 function hostPage(host, query) {

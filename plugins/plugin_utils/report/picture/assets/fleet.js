@@ -16,12 +16,17 @@ function fleetHead() {
         "div",
         {class: "head"},
         el("h1", null, `PCI devices of ${plural(HOSTS.length, "host")}`),
-        el("p", null, el("b", null, `${free} free to claim`), `, ${counts.held} held. `, gathered()),
+        el("p", null, el("b", null, `${free} free to claim`), `, ${counts.held} held. `, report(), oldOnes()),
     );
 }
 
-function gathered() {
+function report() {
     return el("span", {class: "quiet"}, "Report of ", name(DATA.generated), ".");
+}
+
+function oldOnes() {
+    const old = HOSTS.filter((host) => host.age).length;
+    return old ? [" ", el("b", null, `The facts of ${plural(old, "host")} are older than an hour.`)] : [];
 }
 
 function fleetPage(query) {
@@ -237,12 +242,20 @@ function hostLine(query, row) {
             "th",
             {scope: "row"},
             el("a", {href: link({...query, host: host.reference, mark: model.ids})}, name(host.name)),
+            ageOf(host),
         ),
         el("td", {class: "model"}, name(model.label), what(model)),
         el("td", {class: "count", "data-free": free, "data-total": counts.total}, freeOf(free, counts), pips(counts)),
         el("td", null, perNode(row)),
         el("td", {class: "quiet"}, others(row)),
     );
+}
+
+function ageOf(host) {
+    if (Number.isNaN(host.gathered)) {
+        return el("span", {class: "what"}, "facts of unknown age");
+    }
+    return host.age ? el("span", {class: "what old"}, `facts ${host.age} old`) : null;
 }
 
 function perNode(row) {

@@ -99,10 +99,12 @@ def _named(facts, name):
 def test_parts_that_were_not_gathered_are_left_out():
     facts = facts_of("gpu-host")
     lines = table("kvm1", {"devices": facts["devices"]})
-    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside"
+    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside; gathered at an unknown time"
     assert "HELD  4 devices" in lines
     assert not [line for line in lines if line.startswith(("DRIFT", "IOMMU GROUPS"))]
-    assert table("kvm1", {"devices": [], "drift": []})[0] == "kvm1: 0 of 0 functions free; 0 held; drift 0"
+    assert table("kvm1", {"devices": [], "drift": []})[0] == (
+        "kvm1: 0 of 0 functions free; 0 held; drift 0; gathered at an unknown time"
+    )
 
 
 def test_nothing_is_said_of_what_was_not_gathered():
