@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.kvm.hostdev.tests.pages import hosts as made
-from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener
+from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener, Picture
 
 HOSTS: dict[str, t.Callable[[], made.Facts]] = {
     "gpu": made.gpu_host,
@@ -127,6 +127,57 @@ def test_groups_of_recorded_hosts_are_outlined(picture: Opener, name: str) -> No
         drawn[group] += members
     assert {int(group): sorted(members) for group, members in drawn.items()} == {
         group: sorted(members) for group, members in groups.items() if len(members) > 1
+    }
+
+
+def links(shown: Picture, host: str) -> dict[str, list[str]]:
+    """What stands on the line below each bridge."""
+    page = shown.go(f"host={host}")
+    shown.open_all()
+    return dict(
+        page.evaluate(
+            """() => [...document.querySelectorAll('.drawing [data-bridge]')].map((bridge) => [bridge.dataset.bridge,
+                [...bridge.querySelectorAll('.link')].map((link) => link.textContent.replace(', link ', ''))])"""
+        )
+    )
+
+
+def test_lines_tell_the_links_of_what_hangs_on_a_port(picture: Opener) -> None:
+    facts = made.recorded_host("lab-trixie")
+    express = {
+        device["parent"]: f"{device['link']['current_speed'].split()[0]} GT/s x{device['link']['current_width']}"
+        for device in functions(facts).values()
+        if device["parent"] and device["link"] and not device["physical_function"]
+    }
+    assert len(express) == 5
+    drawn = links(picture({"lab": facts}), "lab")
+    assert {bridge: told for bridge, told in drawn.items() if told} == {port: [told] for port, told in express.items()}
+
+
+def test_a_link_below_what_its_device_can_do_says_so_and_a_switch_has_none_within(picture: Opener) -> None:
+    facts = made.gpu_host()
+    known = {
+        "0000:00:01.0": (16, 16, 32, 16),  # the root port, which could do more than what hangs on it
+        "0000:01:00.0": (16, 16, 16, 16),  # the upstream port of the switch
+        "0000:02:00.0": (8, 8, 16, 16),  # the ports of the switch
+        "0000:02:01.0": (16, 16, 16, 16),
+        "0000:03:00.0": (8, 8, 16, 16),
+        "0000:04:00.0": (2.5, 16, 16, 16),
+        "0000:05:00.0": (None, None, 16, 16),
+        "0000:41:00.0": (8, 8, 8, None),
+    }
+    for device in facts["devices"]:
+        if device["address"] in known:
+            now, lanes, best, most = known[device["address"]]
+            speed = None if now is None else f"{now:.1f} GT/s PCIe"
+            best = f"{best:.1f} GT/s PCIe"
+            device["link"] = {"current_speed": speed, "current_width": lanes, "max_speed": best, "max_width": most}
+    drawn = links(picture({"gpu": facts}), "gpu")
+    assert {bridge: told for bridge, told in drawn.items() if told} == {
+        "0000:00:01.0": ["16 GT/s x16"],
+        "0000:02:00.0": ["8 GT/s x8", "of 16 GT/s x16"],
+        "0000:02:01.0": ["2.5 GT/s x16", "of 16 GT/s x16"],
+        "0000:40:01.0": ["8 GT/s x8"],
     }
 
 

@@ -101,7 +101,7 @@ function drawing(host) {
 }
 
 function hiddenBridges(tree) {
-    const list = tree.hidden.map((device) => el("li", null, square(device, tree, true)));
+    const list = tree.hidden.map((device) => el("li", null, square(device, tree, [" ", name(device.glance.label)])));
     return lazily(
         "details",
         {class: "note"},
@@ -181,7 +181,7 @@ function branch({group, entries}, tree) {
 function twig(item, tree) {
     const below = item.children.length ? branches(item.children, tree) : null;
     if (!item.isFunction) {
-        return el("div", {class: "twig"}, square(item.device, tree), below);
+        return el("div", {class: "twig"}, square(item.device, tree, linkLabel(item.link)), below);
     }
     const own = [box(item.device, tree), item.vfs.length ? vfStack(item, tree) : null];
     return el("div", {class: "twig"}, el("div", {class: "own"}, own), below);
@@ -191,8 +191,7 @@ function addressIn(tree, address) {
     return tree.short ? address.replace(/^0000:/, "") : address;
 }
 
-function square(device, tree, full = false) {
-    const {label} = device.glance;
+function square(device, tree, more) {
     return el(
         "button",
         {
@@ -200,13 +199,23 @@ function square(device, tree, full = false) {
             class: "bridge",
             "data-bridge": device.address,
             "aria-haspopup": "dialog",
-            title: label,
+            title: device.glance.label,
             onclick: () => openDetails(device),
         },
         el("span", {class: "square", "aria-hidden": "true"}),
         el("span", {class: "address"}, el("span", {class: "hidden"}, "Bridge "), name(addressIn(tree, device.address))),
-        full ? [" ", name(label)] : null,
+        more,
     );
+}
+
+// What the line to the devices carries, and below it what the first of them could do.
+function linkLabel(link) {
+    return link
+        ? [
+              el("span", {class: "link"}, el("span", {class: "hidden"}, ", link "), link.now),
+              link.best ? el("span", {class: "link slow"}, `of ${link.best}`) : null,
+          ]
+        : null;
 }
 
 function box(device, tree) {
