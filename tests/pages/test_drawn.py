@@ -250,18 +250,6 @@ def test_the_dialog_has_every_reason_with_what_to_do(picture: Opener) -> None:
         assert blocker["remedy"] in text
 
 
-def test_usb_and_scsi_devices_are_told_with_what_they_hang_on(picture: Opener) -> None:
-    facts = made.gpu_host()
-    sata = "/sys/devices/pci0000:40/0000:44:00.0/host0/target0:0:0/0:0:0:0"
-    disk = {"name": "scsi_0_0_0_0", "capability": "scsi", "path": sata, "model": "Drive 9", "blockers": []}
-    facts["devices"].append(disk)
-    shown = picture({"gpu": facts})
-    page = shown.go("host=gpu&device=0000:44:00.0")
-    assert "scsi_0_0_0_0 Drive 9: nothing of the host uses it" in page.locator("dialog[open]").inner_text()
-    page = shown.go("host=gpu&device=0000:43:00.0")
-    assert "Drive 9" not in page.locator("dialog[open]").inner_text()
-
-
 def test_a_host_without_facts_says_so(picture: Opener) -> None:
     shown = picture({"gpu": made.gpu_host(), "silent": None, "odd": {"host": {}}})
     page = shown.go()

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.kvm.hostdev.tests.pages import hosts as made
 from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener
 from ansible_collections.kvm.hostdev.tests.pages.test_drawn import functions
+from ansible_collections.kvm.hostdev.tests.pages.test_nodes import host_with_nodes
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 AXE_SHA256 = "84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc"
@@ -31,7 +32,7 @@ def axe() -> str:
 @pytest.fixture
 def three() -> dict[str, made.Facts]:
     return {
-        "gpu": made.gpu_host(),
+        "gpu": host_with_nodes(),
         "lab": made.recorded_host("lab-trixie"),
         "bookworm": made.recorded_host("lab-bookworm"),
     }

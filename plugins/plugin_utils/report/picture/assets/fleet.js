@@ -253,9 +253,9 @@ function hostLine(query, row) {
 
 function ageOf(host) {
     if (Number.isNaN(host.gathered)) {
-        return el("span", {class: "what"}, "facts of unknown age");
+        return el("span", {class: "what age"}, "facts of unknown age");
     }
-    return host.age ? el("span", {class: "what old"}, `facts ${host.age} old`) : null;
+    return host.age ? el("span", {class: "what age old"}, `facts ${host.age} old`) : null;
 }
 
 function perNode(row) {

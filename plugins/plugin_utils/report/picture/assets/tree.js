@@ -59,11 +59,9 @@ function treeOf(host) {
 // What hardly anybody looks for and nobody holds, with all that hangs on it and all of its group: drawn folded.
 function findPlatform(item, groups, items) {
     const below = [...item.children, ...item.vfs].map((child) => findPlatform(child, groups, items)).every(Boolean);
-    const dull = ({device, vfs}) => {
-        const {kind, state} = device.glance;
-        return (
-            kind === OTHER && (state === "free" || state === "kept") && !vfs.length && !device.children.some(isShown)
-        );
+    const dull = (one) => {
+        const {kind, state} = one.device.glance;
+        return kind === OTHER && (state === "free" || state === "kept") && carriesNothing(one);
     };
     const mates = item.isFunction && item.group !== null ? groups.get(item.group) : [];
     const own = !item.isFunction || (dull(item) && mates.every((mate) => dull(items.get(mate))));
@@ -168,14 +166,15 @@ function unstacked(part) {
 
 function alike(a, b) {
     return (
-        [a, b].every(
-            (item) =>
-                item.isFunction && !item.children.length && !item.vfs.length && !item.device.children.some(isShown),
-        ) &&
+        [a, b].every((item) => item.isFunction && !item.children.length && carriesNothing(item)) &&
         a.device.glance.kind === OTHER &&
         a.device.glance === b.device.glance &&
         ["subsystem_vendor_id", "subsystem_product_id"].every((key) => a.device.is[key] === b.device.is[key])
     );
+}
+
+function carriesNothing({device, vfs}) {
+    return !vfs.length && !device.children.some(isShown) && !device.host.behind(device.address).length;
 }
 
 // The interfaces, disks and so on that are named in a box.
