@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
     from ..host.node_device import NodeDevice
-    from ..host.uses import DomainUse
     from .filters import Filters
 
 # libvirt's node device for the host.
@@ -143,14 +142,12 @@ class Listing:
         return reasons
 
     def as_dict(self, entry: Entry) -> dict[str, t.Any]:
-        """What the entry says of itself; a USB or SCSI device that a guest can be given has besides its blockers, and
-        the domains that have it or a disk on it.
-        """
+        """What the entry says of itself; of a USB or SCSI device for guests also who has it, and its blockers."""
         if not entry.assignable:
             return entry.as_dict()
         return {
             **entry.as_dict(),
-            "used_by": [use.as_dict() for use in self._uses(entry)],
+            "used_by": self._used_by(entry),
             "blockers": [reason.as_dict() for reason in self.blockers(entry)],
         }
 
@@ -314,31 +311,21 @@ class Listing:
         nodes = (node for domain, layout in known for node in volume_nodes(domain, layout))
         return DomainSources((layout for _domain, layout in known), nodes)
 
-    @functools.cached_property
-    def _by_domain(self) -> list[tuple[Domain, DomainSources, DomainSources]]:
-        """What each domain has by its definition, and running."""
-        return [
-            (domain, self._sources([(domain, domain.config)]), self._sources([(domain, domain.live)]))
-            for domain in self._domains
-        ]
-
-    def _uses(self, entry: Entry) -> t.Iterator[DomainUse]:
-        """Which domains have a node device, by `hostdev`, or what lies below it, by `disk`."""
-        if not self._domains or not self._taken(entry, self._named):
-            return
-        from ..host.uses import DomainUse
-
-        for domain, config, live in self._by_domain:
-            by_definition, running = self._taken(entry, config), self._taken(entry, live)
-            if by_definition or running:
-                itself = entry.node is not None and (config.take(entry.node) or live.take(entry.node))
-                via = "hostdev" if itself else "disk"
-                yield DomainUse(domain.name, domain.uuid, via, domain.live is not None, by_definition, running)
+    def _within(self, entry: Entry) -> list[NodeDevice]:
+        """The node devices that it is, and that lie below it."""
+        entries = (self.entries.get(name) for name in [entry.name, *self._below_all(entry.name)])
+        return [below.node for below in entries if below is not None and below.node is not None]
 
     def _taken(self, entry: Entry, sources: DomainSources) -> bool:
         """Whether domains have the device or something below it."""
-        entries = (self.entries.get(name) for name in [entry.name, *self._below_all(entry.name)])
-        return any(sources.take(below.node) for below in entries if below is not None and below.node is not None)
+        return any(map(sources.take, self._within(entry)))
+
+    def _used_by(self, entry: Entry) -> list[dict[str, t.Any]]:
+        if not self._domains or not self._taken(entry, self._named):
+            return []
+        from .node_uses import node_uses
+
+        return [use.as_dict() for use in node_uses(self._domains, self._sources, entry.node, self._within(entry))]
 
     def _fits(self, entry: Entry, filters: Filters) -> bool:
         if filters.specs is not None:

@@ -11,8 +11,9 @@ from ..ages import told as gathered_told
 from ..carried import carried, driver, interfaces
 from ..kinds import OTHER
 from ..models import Facts, Model, functions, model_kind, models, short_name, totals
-from ..states import ASIDE, FREE, HELD, KEPT, STATES, Device, ids, label, state
+from ..states import ASIDE, FREE, KEPT, STATES, Device, ids, label, state
 from .cells import WIDTH, at_most, fit, plain, row, several, width, wrap, wrap_items
+from .held import held_lines
 from .kept import kept_lines
 
 
@@ -24,7 +25,7 @@ def table(host: str, facts: Facts, note: str = "") -> list[str]:
     sections = [
         _head(host, facts, note),
         _free(devices, known),
-        _held(facts, known, columns),
+        held_lines(facts, known, columns),
         _drift(facts),
         kept_lines(devices, columns),
         _groups(facts, known),
@@ -104,46 +105,6 @@ def _pf_name(pf: str, known: t.Mapping[str, Device]) -> str:
     """What a PF is called: its interface, else its address."""
     names = interfaces(known[pf]) if pf in known else []
     return f"VF of {names[0] if names else pf}"
-
-
-_GONE = ("removed", "moved")
-"""The drift of what is not where it was claimed."""
-
-
-def _held(facts: Facts, known: t.Mapping[str, Device], columns: int) -> list[str]:
-    """Who holds what, of PCI functions and others."""
-    rows = []
-    gone = {entry.get("address") for entry in facts.get("drift") or () if entry.get("code") in _GONE}
-    for claim in facts.get("claims") or ():
-        owner = claim["owner"]["label"]
-        for held in claim.get("devices") or ():
-            device = known.get(held["address"])
-            lacks = "not on the host" if held["address"] in gone else "not among these facts"
-            rows.append(_held_row(owner, held, columns, held["address"], device or held.get("identity") or {}, lacks))
-        for held in claim.get("node_devices") or ():
-            rows.append(_held_row(owner, held, columns, held.get("name") or held.get("capability"), {}))
-    if not rows and (held_ones := [device for device in known.values() if state(device) == HELD]):
-        for device in held_ones:  # claims were not gathered
-            rows.append(_held_row(device["owner"]["label"], {}, columns, device["address"], device))
-    if not rows:
-        return []
-    title = row(("OWNER", 24), ("REQUEST", 16), ("ADDRESS", columns), ("IDS", 9), ("DRIVER", 14), ("NAME", 31))
-    return [f"HELD  {len(rows)} device{'' if len(rows) == 1 else 's'}", "  " + title, *rows]
-
-
-def _held_row(
-    owner: str, held: t.Mapping[str, t.Any], columns: int, address: t.Any, device: Device, lacks: str = ""
-) -> str:
-    """`lacks` says of a device that is not there what is the matter."""
-    there = bool(device.get("address"))
-    name = label(device) if there else lacks
-    if not device:
-        name = "USB or SCSI device"
-    driven = driver(device) if there else "-"
-    numbers = ids(device) if device.get("vendor_id") else "-"
-    request = held.get("request") or ("group mate" if held else "-")
-    cells = row((owner, 24), (request, 16), (address, columns), (numbers, 9), (driven, 14), (name, 31 + 12 - columns))
-    return f"  {cells}"
 
 
 def _drift(facts: Facts) -> list[str]:

@@ -120,6 +120,26 @@ def test_nothing_is_said_of_what_was_not_gathered():
     assert "claim" not in table("kvm1", facts)[1]
 
 
+def test_held_usb_and_scsi_devices_are_named_as_the_facts_name_them():
+    facts = facts_of("gpu-host")
+    stick = {"name": "usb_1_2", "capability": "usb_device", "vendor_id": "0951", "product_id": "1666", "driver": "usb"}
+    disk = {"name": "scsi_12_0_10_0", "capability": "scsi", "model": "Drive 9", "driver": "sd"}
+    facts["devices"] += [{**stick, "product_name": "DataTraveler"}, disk]
+    held = [{"name": name, "request": "one"} for name in ("usb_1_2", "scsi_12_0_10_0", "usb_9_9")]
+    owner = {"kind": "domain", "id": "1", "label": "backup1"}
+    facts["claims"] = [
+        {"owner": owner, "devices": [{"address": "0000:31:00.0", "request": None}], "node_devices": held}
+    ]
+    lines = table("kvm1", facts)
+    at = lines.index("HELD  4 devices")
+    assert [line.split(None, 2)[2].split(None, 3) for line in lines[at + 2 : at + 6]] == [
+        ["mate", "0000:31:00.0", "10de:20b2", "vfio-pci        GA100 [A100 SXM4 80GB]"],
+        ["usb_1_2", "0951:1666", "usb", "DataTraveler"],
+        ["scsi_12_0_10_0", "-", "sd", "Drive 9"],
+        ["usb_9_9", "-", "-", "USB or SCSI device"],
+    ]
+
+
 def test_what_keeps_all_functions_is_said_once():
     reason = {"code": "iommu_off", "detail": "off: no DMAR", "override": None, "remedy": "switch it on"}
     facts = facts_of("gpu-host")
