@@ -198,6 +198,21 @@ def test_boxes_say_who_holds_a_device_and_why_the_host_keeps_it(picture: Opener)
     assert "set aside" in said["0000:42:00.0"]
     assert "enp65s0f0" in said["0000:41:00.0"]
     assert said["0000:41:10.1"].rstrip().endswith("free")
+    assert [said[f"0000:41:10.{number}"].splitlines()[1].split()[:2] for number in range(4)] == [
+        ["VF", str(number)] for number in range(4)
+    ]
+    assert said["0000:04:00.0"].rstrip().endswith("kept: group_incomplete (only with its whole group)")
+
+
+def test_that_the_iommu_is_off_is_told_once_in_full(picture: Opener) -> None:
+    facts = made.gpu_host()
+    why = "off: no DMAR table; switch VT-d on in the firmware"
+    facts["host"].update(iommu=False, iommu_reason=why)
+    for device in facts["devices"]:
+        device.update(claimable=False, owner=None, blockers=[{"code": "iommu_off", "detail": why, "address": "x"}])
+    page = picture({"gpu": facts}).go("host=gpu")
+    assert page.locator("header b").inner_text() == f"IOMMU {why}"
+    assert page.locator("[data-address='0000:03:00.0']").inner_text().rstrip().endswith("kept: iommu_off")
 
 
 def test_vfs_are_one_stack_until_they_are_looked_at(picture: Opener) -> None:

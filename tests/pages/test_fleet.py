@@ -155,6 +155,24 @@ def test_from_the_row_to_the_free_device(picture: Opener, hosts: dict[str, t.Any
     assert page.locator("[data-kind=GPU]").get_attribute("aria-pressed") == "true"
 
 
+def test_on_the_node_that_was_asked_for_the_free_device_is_in_view(picture: Opener, hosts: dict[str, t.Any]) -> None:
+    shown = picture(hosts)
+    shown.page.set_viewport_size({"width": 1280, "height": 500})
+    seen = {}
+    for node in ("0", "1"):
+        page = shown.go(f"q=20b2&node={node}")
+        page.locator("tr[data-host=kvm9] a").click()
+        page.wait_for_function("() => document.querySelector('.box.free.marked')")
+        seen[node] = page.evaluate(
+            """() => [...document.querySelectorAll('.box.free.marked')].filter((box) => {
+                const {top, bottom} = box.getBoundingClientRect();
+                return top >= 0 && bottom <= innerHeight;
+            }).map((box) => box.closest('.numa').dataset.node)"""
+        )
+    assert "0" in seen["0"]
+    assert "1" in seen["1"]
+
+
 def test_models_are_counted_over_all_hosts(picture: Opener, hosts: dict[str, t.Any]) -> None:
     shown = picture(hosts)
     page = shown.go()

@@ -122,6 +122,26 @@ def test_all_rows_are_printed(picture: Opener) -> None:
     assert page.locator(".printed").count() == 0
 
 
+@pytest.mark.parametrize("width", [1280, 640, 400], ids=["laptop", "200 % zoom", "telephone"])
+def test_the_free_ones_are_in_view_and_the_page_is_no_wider_than_its_window(
+    picture: Opener, three: dict[str, t.Any], width: int
+) -> None:
+    """Tables and drawings that are wider scroll in their own places."""
+    shown = picture(three)
+    shown.page.set_viewport_size({"width": width, "height": 900})
+    for fragment in ("kind=GPU", "host=gpu", "host=gpu&device=0000:43:00.0"):
+        page = shown.go(fragment)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page = shown.go("kind=GPU")
+    free = page.locator("tr[data-host=gpu] .free-of").bounding_box()
+    hosts = page.locator("section[aria-labelledby=where] .table").bounding_box()
+    assert free is not None
+    assert hosts is not None
+    assert free["x"] + free["width"] <= hosts["x"] + hosts["width"]
+    models = page.locator("section[aria-labelledby=what] .table")
+    assert models.evaluate("(table) => table.scrollWidth <= table.clientWidth")
+
+
 def test_it_prints(picture: Opener, tmp_path: Path) -> None:
     shown = picture({"gpu": made.gpu_host()})
     paper = shown.go("host=gpu").pdf()

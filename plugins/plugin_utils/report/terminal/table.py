@@ -123,6 +123,10 @@ def _drift(facts: Facts) -> list[str]:
     return lines
 
 
+_GROUP_LINES = 8
+"""How many lines a group may have: without ACS all of a host may be one."""
+
+
 def _groups(facts: Facts, known: t.Mapping[str, Device]) -> list[str]:
     """IOMMU groups of several functions that are no bridges; those of the platform's own only by their numbers."""
     lines, own = [], []
@@ -133,7 +137,8 @@ def _groups(facts: Facts, known: t.Mapping[str, Device]) -> list[str]:
         if all(model_kind(device) == OTHER for device in members):
             own.append(plain(group["id"]))
         else:
-            lines += wrap_items([plain(_member(device)) for device in members], f"  {plain(group['id']):>5}  ")
+            told = wrap_items([plain(_member(device)) for device in members], f"  {plain(group['id']):>5}  ")
+            lines += at_most(told, _GROUP_LINES)
     if own:
         lines += at_most(wrap_items(own, f"  {'and ' if lines else ''}of the platform's own: "), 2)
     return ["IOMMU GROUPS OF SEVERAL  their members leave the host together, or none does", *lines] if lines else []

@@ -140,6 +140,19 @@ def test_held_usb_and_scsi_devices_are_named_as_the_facts_name_them():
     ]
 
 
+def test_a_group_of_very_many_does_not_fill_the_table():
+    facts = facts_of("gpu-host")
+    gpu = next(device for device in facts["devices"] if device["product_id"] == "20b2")
+    facts["devices"] = [{**gpu, "address": f"0000:{bus:02x}:00.0"} for bus in range(200)]
+    facts["iommu_groups"] = [{"id": 7, "devices": [device["address"] for device in facts["devices"]], "viable": True}]
+    lines = table("kvm1", facts)
+    at = next(number for number, line in enumerate(lines) if line.startswith("IOMMU GROUPS"))
+    group = lines[at + 1 : at + 9]
+    assert group[0].startswith("      7  0000:00:00.0 10de:20b2")
+    assert group[-1].endswith(" ...")
+    assert lines[at + 9 : at + 10] in ([], [""])
+
+
 def test_what_keeps_all_functions_is_said_once():
     reason = {"code": "iommu_off", "detail": "off: no DMAR", "override": None, "remedy": "switch it on"}
     facts = facts_of("gpu-host")
