@@ -209,11 +209,16 @@ def recorded_host(name: str) -> Facts:
 
 
 def hostile_hosts() -> dict[str, Facts | None]:
-    """Hosts, owners, products and interfaces that are called what nothing should be."""
+    """Hosts, owners, products, interfaces and USB devices that are called what nothing should be."""
     hosts: dict[str, Facts | None] = {
         name: gpu_host(Owner("name", name, name), {"10de:20b2": name, "8086:10ca": f"VF {name}"}, name)
         for name in HOSTILE
     }
+    for name, facts in hosts.items():
+        assert facts is not None
+        path = "/sys/devices/pci0000:40/0000:44:00.0/usb1/1-1"
+        stick = {"name": name, "capability": "usb_device", "path": path, "product_name": name, "blockers": []}
+        facts["devices"].append({**stick, "vendor_id": name, "product_id": name, "used_by": [{"domain": name}]})
     return {**hosts, "<i>silent</i>": None}
 
 

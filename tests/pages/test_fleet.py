@@ -157,7 +157,7 @@ def test_from_the_row_to_the_free_device(picture: Opener, hosts: dict[str, t.Any
 
 def test_on_the_node_that_was_asked_for_the_free_device_is_in_view(picture: Opener, hosts: dict[str, t.Any]) -> None:
     shown = picture(hosts)
-    shown.page.set_viewport_size({"width": 1280, "height": 500})
+    shown.page.set_viewport_size({"width": 720, "height": 350})
     seen = {}
     for node in ("0", "1"):
         page = shown.go(f"q=20b2&node={node}")
