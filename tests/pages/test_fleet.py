@@ -83,6 +83,9 @@ def test_a_model_is_found_by_its_ids(picture: Opener, hosts: dict[str, t.Any]) -
         ({"q": "10de", "node": "0", "free": "2"}, {("kvm9", 2), ("kvm10", 2)}),
         ({"q": "10de", "node": "one", "free": "3"}, {("kvm9", 5)}),
         ({"q": "10de", "free": "8"}, set()),
+        ({"q": "enp65s0f0 kvm9"}, {("kvm9", 0)}),
+        ({"q": "nvme0n1", "kind": "NVMe"}, {("kvm9", 0), ("kvm10", 0)}),
+        ({"q": "0000:41:10.2"}, {("kvm9", 3), ("kvm10", 3)}),
         ({"q": "nothing is called so"}, set()),
         ({"q": "10de", "free": "nonsense", "node": "nonsense"}, set()),
     ],
@@ -171,6 +174,16 @@ def test_on_the_node_that_was_asked_for_the_free_device_is_in_view(picture: Open
         )
     assert "0" in seen["0"]
     assert "1" in seen["1"]
+
+
+def test_from_the_address_of_a_device_to_its_box(picture: Opener, hosts: dict[str, t.Any]) -> None:
+    shown = picture(hosts)
+    shown.page.set_viewport_size({"width": 720, "height": 350})
+    page = shown.go("q=0000:43:00.0")
+    page.locator("tr[data-host=kvm10] a").click()
+    page.wait_for_function("() => document.querySelector('.marked')")
+    top = "() => document.querySelector(\"[data-address='0000:43:00.0']\").getBoundingClientRect().top"
+    assert 0 <= page.evaluate(top) <= 350
 
 
 def test_models_are_counted_over_all_hosts(picture: Opener, hosts: dict[str, t.Any]) -> None:

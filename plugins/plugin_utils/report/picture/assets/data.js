@@ -68,11 +68,6 @@ class Host {
         return hours >= 48 ? plural(Math.floor(hours / 24), "day") : hours >= 1 ? plural(hours, "hour") : "";
     }
 
-    // What is shown of each PCI function and bridge at a glance.
-    get glances() {
-        return this._devices.map((parts) => value(parts[0]));
-    }
-
     get devices() {
         return this._devices.map((parts) => new Device(this, parts));
     }

@@ -62,7 +62,8 @@ function hostModels(host, query) {
     return el("div", {class: "chips", role: "group", "aria-label": "Models on this host"}, rows.map(chip));
 }
 
-// Mark the functions of one model, and bring the first free one into view, on the NUMA node that is asked for.
+// Mark the functions of one model, and bring the first free one into view: of those that are named in the words that are
+// looked for, on the NUMA node that is asked for.
 function mark(ids) {
     history.replaceState(null, "", link({...asked(), mark: ids}));
     for (const chip of document.querySelectorAll(".chip[data-ids]")) {
@@ -70,7 +71,10 @@ function mark(ids) {
     }
     const boxes = [...document.querySelectorAll(".drawing [data-ids]")];
     boxes.forEach((box) => box.classList.toggle("marked", ids !== "" && box.dataset.ids === ids));
-    const marked = boxes.filter((box) => box.classList.contains("marked"));
+    const text = (box) => `${box.dataset.address} ${box.textContent}`.toLowerCase();
+    const named = (box) => wordsOf(asked()).some((word) => text(box).includes(word));
+    const ofModel = boxes.filter((box) => box.classList.contains("marked"));
+    const marked = ofModel.some(named) ? ofModel.filter(named) : ofModel;
     const free = marked.filter((box) => box.dataset.state === "free");
     const wanted = free.find((box) => box.closest(".numa").dataset.node === asked().node);
     (wanted || free[0] || marked[0])?.scrollIntoView({

@@ -74,7 +74,7 @@ function filterBar(query) {
                 value: query.q,
                 oninput: on("q"),
                 autocomplete: "off",
-                placeholder: "10de:20b2, A100, host, owner",
+                placeholder: "10de:20b2, A100, enp1s0, host, owner",
             }),
         ),
         field(
