@@ -126,12 +126,15 @@ function answer(query) {
 function summary(query, rows) {
     const hosts = new Set(rows.filter((row) => row.free(query)).map((row) => row.host)).size;
     const free = rows.reduce((sum, row) => sum + row.free(query), 0);
-    const told = `${plural(free, "device")} free on ${plural(hosts, "host")}.`;
     if (rows.length) {
-        return told;
+        return `${plural(free, "device")} free on ${plural(hosts, "host")}.`;
     }
-    const more = query.other ? 0 : chosenRows({...query, other: "1", kind: ""}).length;
-    return more ? "Nothing but parts of the platform is like this." : "Nothing is like this.";
+    if (!query.other && !query.kind && chosenRows({...query, other: "1"}).length) {
+        return "Nothing but parts of the platform is like this.";
+    }
+    const near = query.free || query.node ? chosenRows({...query, free: "", node: ""}).length : 0;
+    const told = near ? ` With fewer free, or on another NUMA node, there ${near === 1 ? "is" : "are"} ${near}.` : "";
+    return `Nothing is like this.${told}`;
 }
 
 // One button for each kind that is there, with what is free of it.
