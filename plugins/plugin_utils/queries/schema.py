@@ -238,7 +238,8 @@ FACTS: Fields = {
     ],
     "host": {
         **_each(FLAG, "iommu vfio_present vfio_available libvirt"),
-        **_each(TEXT, "iommu_reason kernel boot_id libvirt_reason libvirt_version hypervisor hypervisor_version"),
+        **_each(TEXT, "iommu_reason kernel boot_id gathered_at libvirt_reason"),
+        **_each(TEXT, "libvirt_version hypervisor hypervisor_version"),
     },
 }
 """The parts of the facts but for `devices`."""
