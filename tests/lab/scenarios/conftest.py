@@ -157,6 +157,14 @@ def lab(host: Lab) -> Lab:
 
 
 @pytest.fixture
+def both_processors(lab: Lab) -> Iterator[None]:
+    """What happens at once does so on two processors."""
+    lab.switch_processor(on=True)
+    yield
+    lab.switch_processor(on=False)
+
+
+@pytest.fixture
 def before(lab: Lab) -> HostState:
     """The host's state before the scenario."""
     return read_state(lab)
