@@ -28,6 +28,7 @@ from tests.gates.places import CACHE, CHECKOUT
 # Its scenarios are taken one by one by whoever is free, see tests/lab/scenarios/conftest.py.
 SECOND_LANE = ("lab",)
 SHARED = "KVM_HOSTDEV_LAB_SHARED"
+JOINS = "KVM_HOSTDEV_LAB_JOINS"
 
 _CLOSING = re.compile(r"^=+ (.*\b(?:passed|failed|errors?|no tests ran)\b.* in [\d.]+s.*?) =+$")
 _SPENT = "time: "
@@ -148,8 +149,9 @@ class _InBackground:
 def _run(name: str, lane: int, write: t.Callable[[str], object], shared: str = "") -> Outcome:
     write(f"\n--- {name} ---\n")
     started = time.monotonic()
+    sharing = {SHARED: shared, JOINS: "yes" if shared and lane == 1 else ""}
     command: list[str | Path] = [sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name]
-    run = echoed(command, CHECKOUT, {**os.environ, "COLUMNS": _WIDTH, SHARED: shared}, write)
+    run = echoed(command, CHECKOUT, {**os.environ, "COLUMNS": _WIDTH, **sharing}, write)
     lines = [line.strip() for line in run.lines]
     return Outcome(
         name,

@@ -29,7 +29,8 @@ from .ssh import HOST, Ssh
 MEMORY = 2560
 #: Seconds in which a host that boots neither says a word on its console nor answers on ssh; a boot takes 30 to 60.
 SILENCE = 90
-KERNEL_ARGUMENTS = f"root=/dev/vda rw intel_iommu=on {accelerator.KERNEL_ARGUMENTS}"
+#: Under emulation a second processor costs with each process that is started: who wants it switches it on.
+KERNEL_ARGUMENTS = f"root=/dev/vda rw intel_iommu=on maxcpus=1 {accelerator.KERNEL_ARGUMENTS}"
 
 _serial = itertools.count(1)
 
@@ -40,6 +41,9 @@ class Lab:
     As a context manager it starts on entry and stops on exit. It then dies with the process that started it, unless
     'detached'. Without a name it gets one of its own, so that any number of labs can run at once.
     """
+
+    #: How many it has; it is booted with one of them.
+    processors = 2
 
     def __init__(
         self,
@@ -148,6 +152,10 @@ class Lab:
     def qmp(self, command: str, **arguments: Any) -> Any:
         """Run a QMP command of the emulator, such as device_add or device_del, and return its result."""
         return qmp.execute(self.run.monitor, command, **arguments)
+
+    def switch_processor(self, *, on: bool) -> None:
+        """Let the host run on its second processor, too, or on one again, as it is booted."""
+        self.sh(f"echo {on:d} > /sys/devices/system/cpu/cpu1/online")
 
     def reboot(self) -> None:
         """Boot the host again; its disk keeps what was written to it."""
@@ -271,7 +279,9 @@ class Lab:
             command = tools.qemu(
                 *("-name", f"guest=kvm-hostdev-lab-{self.run.name}"),
                 *speed,
-                *topology.arguments(MEMORY, port, self._disk(tools, files), self.run.folder, self.devices),
+                *topology.arguments(
+                    MEMORY, self.processors, port, self._disk(tools, files), self.run.folder, self.devices
+                ),
                 *self._boot(tools, files),
                 *("-serial", f"file:{self.run.console}", "-qmp", f"unix:{self.run.monitor},server=on,wait=off"),
             )

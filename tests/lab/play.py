@@ -17,6 +17,8 @@ from .patience import detach_timeout
 from .say import LabError
 
 _HERE = Path(__file__).resolve().parent
+#: Modules as this process's playbooks have packed them: nobody changes the collection meanwhile.
+_PACKED = tempfile.TemporaryDirectory(prefix="kvm-hostdev-packed-")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def play(
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
             "KVM_HOSTDEV_RESULTS": str(results),
+            "KVM_HOSTDEV_PACKED": _PACKED.name,
         }
         with spent.spending(spent.PLAYBOOKS):
             done = subprocess.run(

@@ -22,6 +22,8 @@ class SelfBooting(Lab):
     domain is defined.
     """
 
+    processors = 1  # nothing happens at once on it, and its boots take long
+
     def __init__(self, loader: str, name: str | None = None, *, suite: str = "trixie", detached: bool = False) -> None:
         super().__init__(name, suite=suite, detached=detached)
         self.loader = loader

@@ -201,14 +201,17 @@ def expected_addresses(devices: Sequence[Device] = DEVICES) -> dict[str, str]:
 
 
 def arguments(
-    memory: int, ssh_port: int, root_disk: str, scratch: Path, devices: Sequence[Device] = DEVICES
+    memory: int, processors: int, ssh_port: int, root_disk: str, scratch: Path, devices: Sequence[Device] = DEVICES
 ) -> Iterator[str]:
-    """Yield the QEMU arguments of the hardware: MEMORY in MiB over two nodes, scratch disks as files in SCRATCH."""
+    """Yield the QEMU arguments of the hardware: MEMORY in MiB over two nodes, scratch disks as files in SCRATCH.
+
+    Of two PROCESSORS, at most, each node has one.
+    """
     yield from ("-machine", "q35,kernel-irqchip=split", "-device", "intel-iommu,intremap=on", "-m", str(memory))
     for node in (0, 1):
         yield from ("-object", f"memory-backend-ram,id=memory{node},size={memory // 2}M")
         yield from ("-numa", f"node,nodeid={node},memdev=memory{node},cpus={node}")
-    yield from ("-smp", "2", "-vga", "none", "-display", "none", "-nodefaults")
+    yield from ("-smp", f"{processors},maxcpus=2", "-vga", "none", "-display", "none", "-nodefaults")
     yield from ("-drive", f"if=none,id=root,{root_disk}")
     yield from ("-netdev", f"user,id=management,hostfwd=tcp:127.0.0.1:{ssh_port}-:22")
     for name in _UNPLUGGED:

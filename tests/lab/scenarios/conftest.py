@@ -49,13 +49,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put those that look at the idle host first, so that one look is enough, then those that reset it last.
 
-    Those with a host of their own come behind them, when that one is of no use any more.
+    Those with a host of their own come behind them, when that one is of no use any more. Who joins another run begins
+    with these, and with the last of them: they take the longest, and nobody is to wait for one at the end.
     """
+    joins = bool(os.environ.get("KVM_HOSTDEV_LAB_JOINS"))
 
     def place(item: pytest.Item) -> tuple[bool, ...]:
         fixtures = _fixtures(item)
-        return "self_booting" in fixtures, item.get_closest_marker("last") is not None, "idle" not in fixtures
+        own = "self_booting" in fixtures
+        return own is not joins, item.get_closest_marker("last") is not None, "idle" not in fixtures
 
+    if joins:
+        items.reverse()
     items.sort(key=place)
 
 
@@ -149,6 +154,14 @@ def lab(host: Lab) -> Lab:
     left = [claim["owner"]["label"] for claim in HostState({}, {}, record).claims()]
     assert not left, f"an earlier scenario left claims of {left}"
     return host
+
+
+@pytest.fixture
+def both_processors(lab: Lab) -> Iterator[None]:
+    """What happens at once does so on two processors."""
+    lab.switch_processor(on=True)
+    yield
+    lab.switch_processor(on=False)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.patience import detach_timeout
@@ -97,6 +99,7 @@ def test_data_is_made_so_changed_purged_and_given_back(lab: Lab, before: HostSta
     assert after.claims() == []
 
 
+@pytest.mark.usefixtures("both_processors")
 def test_two_runs_at_once_end_as_one_of_them_says(lab: Lab, before: HostState) -> None:
     wanted = [[_claim("db1", NIC, attach=["config"]), _claim(owner, NIC)] for owner in ("dpdk0", "dpdk1")]
     with ThreadPoolExecutor(len(wanted)) as pool:

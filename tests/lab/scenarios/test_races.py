@@ -7,6 +7,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.lab import topology
 from tests.lab.machine import Lab
 from tests.lab.play import PlayResult, play, tasks
@@ -31,6 +33,7 @@ def _claim(domain: str, count: int) -> list[dict[str, Any]]:
     return tasks({"name": "claim", CLAIM: options, "ignore_errors": True})
 
 
+@pytest.mark.usefixtures("both_processors")
 def test_two_playbooks_at_once_share_the_devices_out(lab: Lab, before: HostState) -> None:
     results = _at_once(lab, _claim("web1", 2), _claim("db1", 2))
     assert [result.of("claim").status for result in results] == ["changed", "changed"], results[0].output

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -13,6 +14,9 @@ if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
 _GENERIC = "vfio-pci"
+# How much of a modalias names the vendor and the device.
+_IDS = len("pci:v00008086d00001521")
+_WILDCARDS = re.compile("[*?[]")
 
 
 class ModuleAliases:
@@ -21,7 +25,7 @@ class ModuleAliases:
     def __init__(self, tree: Tree, kernel_release: str) -> None:
         self._tree = tree
         self._path = f"/lib/modules/{kernel_release}/modules.alias"
-        # Patterns with their modules by the vendor they are for; "*" for any. A host has thousands.
+        # Patterns and modules by how they begin. A vendor alone has thousands, and whatever is tried is compiled.
         self._pci: dict[str, list[tuple[str, str]]] | None = None
         self._vfio: list[tuple[str, str]] = []
         self._candidates: dict[str, list[str]] = {}
@@ -31,8 +35,13 @@ class ModuleAliases:
         """Names of modules that claim to drive the function, sorted, VFIO drivers apart."""
         if device.modalias not in self._candidates:
             pci, _vfio = self._read()
-            fitting = [*pci.get(f"0000{device.vendor_id.upper()}d", ()), *pci.get("*", ())]
-            modules = {module for pattern, module in fitting if fnmatch.fnmatchcase(device.modalias, pattern)}
+            beginnings = (device.modalias[:length] for length in range(_IDS + 1))
+            modules = {
+                module
+                for beginning in beginnings
+                for pattern, module in pci.get(beginning, ())
+                if fnmatch.fnmatchcase(device.modalias, pattern)
+            }
             self._candidates[device.modalias] = sorted(modules)
         return list(self._candidates[device.modalias])
 
@@ -58,14 +67,18 @@ class ModuleAliases:
         if self._pci is None:
             self._pci = {}
             for line in self._tree.lines(self._path) or self._tree.lines("/usr" + self._path):
-                if not line.startswith("alias "):
+                if not line.startswith(("alias pci:", "alias vfio_pci:")):
                     continue
                 _alias, pattern, module = (*line.split(), "", "")[:3]
                 if not module:
                     continue
                 if pattern.startswith("pci:"):
-                    vendor = "*" if pattern.startswith("pci:v*") else pattern[5:14]
-                    self._pci.setdefault(vendor, []).append((pattern, module))
-                elif pattern.startswith("vfio_pci:"):
+                    self._pci.setdefault(_beginning(pattern), []).append((pattern, module))
+                else:
                     self._vfio.append((pattern, module))
         return self._pci, self._vfio
+
+
+def _beginning(pattern: str) -> str:
+    """What every modalias that fits begins with, no further than the ids."""
+    return _WILDCARDS.split(pattern, maxsplit=1)[0][:_IDS]

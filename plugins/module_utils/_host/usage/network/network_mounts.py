@@ -37,8 +37,9 @@ def _told(mount: Mount) -> t.Iterator[str]:
     """What may be an address in the options and the source: host:/path, [host]:/path, //host/path, user@host:path."""
     if not mount.number.startswith("0:"):
         return  # a disk's
+    options = mount.named_options
     for name in _ADDRESSES:
-        yield from mount.named_options.get(name, "").split("/")
+        yield from options.get(name, "").split("/")
     source = mount.source.rpartition("@")[2] if mount.kind.startswith("fuse") else mount.source
     if source.startswith("//"):
         yield source[2:].partition("/")[0]

@@ -51,6 +51,15 @@ def test_candidates_are_the_modules_that_fit_without_vfio(folder):
     assert aliases(folder, ALIASES).candidates(MLX5) == ["any_net", "mlx5_core", "mlx5_other"]
 
 
+def test_wildcards_of_all_kinds_may_stand_anywhere(folder):
+    ids = ["v000015B[0-3]d0000101Esv", "v000015B3d0000101?sv", "v*5B3d*sv", "v000015B3d0000101Esv0000[!0]5B3sd", "*"]
+    others = ["v000015B[4-9]d*", "v000015B3d0000101?0*", "v000015B3d0000101Esv[!0]*", "v000015B3", ""]
+    text = "".join(f"alias pci:{pattern}* fits{number}\n" for number, pattern in enumerate(ids))
+    text += "".join(f"alias pci:{pattern} other\n" for pattern in others)
+    text += f"alias {MLX5.modalias} whole\n"
+    assert aliases(folder, text).candidates(MLX5) == ["fits0", "fits1", "fits2", "fits3", "fits4", "whole"]
+
+
 def test_modules_below_usr_are_found(folder):
     module_aliases = aliases(folder, ALIASES, "/usr/lib/modules/6.12/modules.alias")
     assert module_aliases.vfio_driver(MLX5) == "mlx5_vfio_pci"
