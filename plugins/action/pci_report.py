@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         missing = [name for name, facts in hosts.items() if facts is None]
         if len(missing) == len(hosts):
             raise AnsibleActionFail(
-                f"hosts: of {len(hosts)} hosts none has facts: gather them with kvm.hostdev.pci_facts"
+                f"hosts: none of {len(hosts)} has facts: gather them with kvm.hostdev.pci_facts, or see why that failed"
             )
         try:
             files = save(paths, hosts, check_mode=self._task.check_mode)
