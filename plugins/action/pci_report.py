@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible import constants, context
@@ -14,6 +15,7 @@ from ansible.plugins.loader import callback_loader
 from ansible.utils.display import Display
 
 from ..module_utils._model.errors import few, one_line
+from ..plugin_utils.report.ages import age, ages
 from ..plugin_utils.report.documents.saving import FORMATS, SaveError, save
 from ..plugin_utils.report.facts_of_hosts import facts_of, facts_of_hosts
 from ..plugin_utils.report.models import summary
@@ -55,8 +57,11 @@ class ActionModule(ActionBase):
         host, facts = variables["inventory_hostname"], facts_of(variables)
         if facts is None:
             raise AnsibleActionFail(f"{host}: {NO_FACTS}")
-        lines = table(host, facts, note or "")
-        return {"changed": False, "msg": summary(facts), "lines": lines, "files": [], "without_facts": []}
+        old = age(facts, time.time())
+        notes = [text for text in (note, f"facts {old} old" if old else "") if text]
+        lines = table(host, facts, "; ".join(notes))
+        msg = summary(facts) + (f"; facts {old} old" if old else "")
+        return {"changed": False, "msg": msg, "lines": lines, "files": [], "without_facts": []}
 
     def _many(
         self, variables: t.Mapping[str, t.Any], names: t.Sequence[str] | None, paths: t.Mapping[str, str]
@@ -69,6 +74,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(one_line(f"hosts: the inventory has no {few(unknown)}"))
         hosts = facts_of_hosts(hostvars, wanted)
         missing = [name for name, facts in hosts.items() if facts is None]
+        old = ages(hosts, time.time())
         if len(missing) == len(hosts):
             raise AnsibleActionFail(
                 f"hosts: none of {len(hosts)} has facts: gather them with kvm.hostdev.pci_facts, or see why that failed"
@@ -82,8 +88,8 @@ class ActionModule(ActionBase):
         told = f"; {verb}: {', '.join(file.path for file in changed)}" if changed else ""
         result: dict[str, t.Any] = {
             "changed": bool(changed),
-            "msg": overview_summary(hosts) + told,
-            "lines": overview(hosts),
+            "msg": overview_summary(hosts, old) + told,
+            "lines": overview(hosts, old),
             "files": [file.path for file in files],
             "without_facts": missing,
         }

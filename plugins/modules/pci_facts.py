@@ -196,6 +196,8 @@ ansible_facts:
               C(detail), C(override) and C(remedy), the step that leads on from there.
             - PCI functions have C(blockers), and so have USB devices that are no hubs, and SCSI devices. Those of a USB
               or SCSI device tell what the host itself uses it for; C(address) is its C(name).
+            - These USB and SCSI devices have C(used_by) too, the domains that have them. C(via) is V(hostdev), or
+              V(disk) where a domain has a disk that lies on the device.
             - A device that could not be read whole has what could be read, and a C(warning), which is also one of the
               task. Even its C(capability) may be null.
           type: list
@@ -251,6 +253,7 @@ ansible_facts:
               target: 0
               lun: 0
               type: disk
+              used_by: []
               blockers:
                 - code: mounted_fs
                   address: scsi_0_0_0_0
@@ -379,6 +382,13 @@ ansible_facts:
               type: str
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
+            gathered_at:
+              description:
+                - When gathering began, by the host's clock, in UTC and ISO 8601. Cached facts are as old as that.
+                - Two gatherings of a host that did not change differ in this alone.
+              type: str
+              returned: always
+              sample: "2026-11-28T07:00:00Z"
             libvirt:
               description: Whether libvirt could be asked.
               type: bool

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.page import page as make_page
+from ansible_collections.kvm.hostdev.tests.pages.hosts import GENERATED
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -30,7 +31,7 @@ class Picture:
 
     def __init__(self, browser: Browser, folder: Path, hosts: t.Mapping[str, t.Any], **context: t.Any) -> None:
         self.file = folder / "picture.html"
-        self.file.write_text(make_page(hosts, generated="2026-11-28 07:00"), encoding="ascii")
+        self.file.write_text(make_page(hosts, generated=GENERATED), encoding="ascii")
         self.context = browser.new_context(viewport={"width": 1400, "height": 900}, **context)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(10_000)

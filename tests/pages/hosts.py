@@ -29,6 +29,9 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand, 
 
 Facts = dict[str, t.Any]
 
+GENERATED, JUST_NOW = "2026-11-28 07:00:00 UTC", "2026-11-28T06:55:00Z"
+"""When the pages of tests were made, and when the facts were gathered."""
+
 HOSTILE = (
     '</script><img src=x onerror="document.title=1">',
     "'\"><svg onload=alert(1)>`${alert(1)}`",
@@ -80,6 +83,7 @@ def facts_of(inventory: Inventory, tracker: Tracker, products: t.Mapping[str, st
         device_report(inventory, statuses, device, names, MadeDrivers()) for device in inventory.devices.values()
     ]
     host = {"kernel": "6.12.48", "iommu": True, "iommu_reason": "on: dmar0", "libvirt": False, "libvirt_reason": ""}
+    host["gathered_at"] = JUST_NOW
     facts = {"devices": reports, "iommu_groups": groups_report(inventory), "host": host}
     assert json.loads(json.dumps(facts)) == facts
     return facts
@@ -200,15 +204,21 @@ def recorded_host(name: str) -> Facts:
         facts, warnings = gather(System(tree), None, "not asked for", record, FactsWish())
     assert warnings == []
     assert len(held) == 2
+    facts["host"]["gathered_at"] = JUST_NOW
     return facts
 
 
 def hostile_hosts() -> dict[str, Facts | None]:
-    """Hosts, owners, products and interfaces that are called what nothing should be."""
+    """Hosts, owners, products, interfaces and USB devices that are called what nothing should be."""
     hosts: dict[str, Facts | None] = {
         name: gpu_host(Owner("name", name, name), {"10de:20b2": name, "8086:10ca": f"VF {name}"}, name)
         for name in HOSTILE
     }
+    for name, facts in hosts.items():
+        assert facts is not None
+        path = "/sys/devices/pci0000:40/0000:44:00.0/usb1/1-1"
+        stick = {"name": name, "capability": "usb_device", "path": path, "product_name": name, "blockers": []}
+        facts["devices"].append({**stick, "vendor_id": name, "product_id": name, "used_by": [{"domain": name}]})
     return {**hosts, "<i>silent</i>": None}
 
 
@@ -228,5 +238,6 @@ def fleet(number: int, functions: int) -> dict[str, Facts]:
                 child["address"] = f"02:00:{host >> 8:02x}:{host & 255:02x}:{place:02x}:00"
             if device["owner"]:
                 device["owner"] = {"kind": "domain", "id": f"{host:08x}-{place:04x}", "label": f"guest{host}-{place}"}
-        hosts[f"kvm{host:04}"] = {"devices": mine, "host": {"kernel": "6.12.48"}}
+        at = f"2026-11-28T06:{host // 60 % 60:02}:{host % 60:02}Z"
+        hosts[f"kvm{host:04}"] = {"devices": mine, "host": {"kernel": "6.12.48", "gathered_at": at}}
     return hosts

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.kvm.hostdev.tests.pages import hosts as made
-from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener
+from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener, Picture
 
 HOSTS: dict[str, t.Callable[[], made.Facts]] = {
     "gpu": made.gpu_host,
@@ -130,6 +130,57 @@ def test_groups_of_recorded_hosts_are_outlined(picture: Opener, name: str) -> No
     }
 
 
+def links(shown: Picture, host: str) -> dict[str, list[str]]:
+    """What stands on the line below each bridge."""
+    page = shown.go(f"host={host}")
+    shown.open_all()
+    return dict(
+        page.evaluate(
+            """() => [...document.querySelectorAll('.drawing [data-bridge]')].map((bridge) => [bridge.dataset.bridge,
+                [...bridge.querySelectorAll('.link')].map((link) => link.textContent.replace(', link ', ''))])"""
+        )
+    )
+
+
+def test_lines_tell_the_links_of_what_hangs_on_a_port(picture: Opener) -> None:
+    facts = made.recorded_host("lab-trixie")
+    express = {
+        device["parent"]: f"{device['link']['current_speed'].split()[0]} GT/s x{device['link']['current_width']}"
+        for device in functions(facts).values()
+        if device["parent"] and device["link"] and not device["physical_function"]
+    }
+    assert len(express) == 5
+    drawn = links(picture({"lab": facts}), "lab")
+    assert {bridge: told for bridge, told in drawn.items() if told} == {port: [told] for port, told in express.items()}
+
+
+def test_a_link_below_what_its_device_can_do_says_so_and_a_switch_has_none_within(picture: Opener) -> None:
+    facts = made.gpu_host()
+    known = {
+        "0000:00:01.0": (16, 16, 32, 16),  # the root port, which could do more than what hangs on it
+        "0000:01:00.0": (16, 16, 16, 16),  # the upstream port of the switch
+        "0000:02:00.0": (8, 8, 16, 16),  # the ports of the switch
+        "0000:02:01.0": (16, 16, 16, 16),
+        "0000:03:00.0": (8, 8, 16, 16),
+        "0000:04:00.0": (2.5, 16, 16, 16),
+        "0000:05:00.0": (None, None, 16, 16),
+        "0000:41:00.0": (8, 8, 8, None),
+    }
+    for device in facts["devices"]:
+        if device["address"] in known:
+            now, lanes, best, most = known[device["address"]]
+            speed = None if now is None else f"{now:.1f} GT/s PCIe"
+            best = f"{best:.1f} GT/s PCIe"
+            device["link"] = {"current_speed": speed, "current_width": lanes, "max_speed": best, "max_width": most}
+    drawn = links(picture({"gpu": facts}), "gpu")
+    assert {bridge: told for bridge, told in drawn.items() if told} == {
+        "0000:00:01.0": ["16 GT/s x16"],
+        "0000:02:00.0": ["8 GT/s x8", "of 16 GT/s x16"],
+        "0000:02:01.0": ["2.5 GT/s x16", "of 16 GT/s x16"],
+        "0000:40:01.0": ["8 GT/s x8"],
+    }
+
+
 def test_boxes_say_who_holds_a_device_and_why_the_host_keeps_it(picture: Opener) -> None:
     shown = picture({"gpu": made.gpu_host()})
     page = shown.go("host=gpu")
@@ -147,6 +198,21 @@ def test_boxes_say_who_holds_a_device_and_why_the_host_keeps_it(picture: Opener)
     assert "set aside" in said["0000:42:00.0"]
     assert "enp65s0f0" in said["0000:41:00.0"]
     assert said["0000:41:10.1"].rstrip().endswith("free")
+    assert [said[f"0000:41:10.{number}"].splitlines()[1].split()[:2] for number in range(4)] == [
+        ["VF", str(number)] for number in range(4)
+    ]
+    assert said["0000:04:00.0"].rstrip().endswith("kept: group_incomplete (only with its whole group)")
+
+
+def test_that_the_iommu_is_off_is_told_once_in_full(picture: Opener) -> None:
+    facts = made.gpu_host()
+    why = "off: no DMAR table; switch VT-d on in the firmware"
+    facts["host"].update(iommu=False, iommu_reason=why)
+    for device in facts["devices"]:
+        device.update(claimable=False, owner=None, blockers=[{"code": "iommu_off", "detail": why, "address": "x"}])
+    page = picture({"gpu": facts}).go("host=gpu")
+    assert page.locator("header b").inner_text() == f"IOMMU {why}"
+    assert page.locator("[data-address='0000:03:00.0']").inner_text().rstrip().endswith("kept: iommu_off")
 
 
 def test_vfs_are_one_stack_until_they_are_looked_at(picture: Opener) -> None:
@@ -197,18 +263,6 @@ def test_the_dialog_has_every_reason_with_what_to_do(picture: Opener) -> None:
         assert blocker["code"] in text
         assert blocker["detail"] in text
         assert blocker["remedy"] in text
-
-
-def test_usb_and_scsi_devices_are_told_with_what_they_hang_on(picture: Opener) -> None:
-    facts = made.gpu_host()
-    sata = "/sys/devices/pci0000:40/0000:44:00.0/host0/target0:0:0/0:0:0:0"
-    disk = {"name": "scsi_0_0_0_0", "capability": "scsi", "path": sata, "model": "Drive 9", "blockers": []}
-    facts["devices"].append(disk)
-    shown = picture({"gpu": facts})
-    page = shown.go("host=gpu&device=0000:44:00.0")
-    assert "scsi_0_0_0_0 Drive 9: nothing of the host uses it" in page.locator("dialog[open]").inner_text()
-    page = shown.go("host=gpu&device=0000:43:00.0")
-    assert "Drive 9" not in page.locator("dialog[open]").inner_text()
 
 
 def test_a_host_without_facts_says_so(picture: Opener) -> None:

@@ -83,15 +83,20 @@ def test_a_model_is_found_by_its_ids(picture: Opener, hosts: dict[str, t.Any]) -
         ({"q": "10de", "node": "0", "free": "2"}, {("kvm9", 2), ("kvm10", 2)}),
         ({"q": "10de", "node": "one", "free": "3"}, {("kvm9", 5)}),
         ({"q": "10de", "free": "8"}, set()),
+        ({"q": "enp65s0f0 kvm9"}, {("kvm9", 0)}),
+        ({"q": "nvme0n1", "kind": "NVMe"}, {("kvm9", 0), ("kvm10", 0)}),
+        ({"q": "0000:41:10.2"}, {("kvm9", 3), ("kvm10", 3)}),
         ({"q": "nothing is called so"}, set()),
         ({"q": "10de", "free": "nonsense", "node": "nonsense"}, set()),
+        ({"q": "10de", "kind": "GPU", "node": "7"}, set()),
     ],
 )
 def test_filters(picture: Opener, hosts: dict[str, t.Any], query: dict[str, str], expected: set[t.Any]) -> None:
     shown = picture(hosts)
     assert {(row[0], row[2]) for row in rows(shown, **query)} == expected
     if not expected:
-        assert shown.page.locator("[role=status]").inner_text() == "Nothing is like this."
+        near = " With fewer free, or on another NUMA node, there are 2." if query["q"] == "10de" else ""
+        assert shown.page.locator("[role=status]").inner_text() == f"Nothing is like this.{near}"
 
 
 def test_controls_filter_and_the_address_remembers(picture: Opener, hosts: dict[str, t.Any]) -> None:
@@ -153,6 +158,34 @@ def test_from_the_row_to_the_free_device(picture: Opener, hosts: dict[str, t.Any
     page.get_by_text("all hosts").click()
     assert page.locator("h1").inner_text() == "PCI devices of 4 hosts"
     assert page.locator("[data-kind=GPU]").get_attribute("aria-pressed") == "true"
+
+
+def test_on_the_node_that_was_asked_for_the_free_device_is_in_view(picture: Opener, hosts: dict[str, t.Any]) -> None:
+    shown = picture(hosts)
+    shown.page.set_viewport_size({"width": 720, "height": 350})
+    seen = {}
+    for node in ("0", "1"):
+        page = shown.go(f"q=20b2&node={node}")
+        page.locator("tr[data-host=kvm9] a").click()
+        page.wait_for_function("() => document.querySelector('.box.free.marked')")
+        seen[node] = page.evaluate(
+            """() => [...document.querySelectorAll('.box.free.marked')].filter((box) => {
+                const {top, bottom} = box.getBoundingClientRect();
+                return top >= 0 && bottom <= innerHeight;
+            }).map((box) => box.closest('.numa').dataset.node)"""
+        )
+    assert "0" in seen["0"]
+    assert "1" in seen["1"]
+
+
+def test_from_the_address_of_a_device_to_its_box(picture: Opener, hosts: dict[str, t.Any]) -> None:
+    shown = picture(hosts)
+    shown.page.set_viewport_size({"width": 720, "height": 350})
+    page = shown.go("q=0000:43:00.0")
+    page.locator("tr[data-host=kvm10] a").click()
+    page.wait_for_function("() => document.querySelector('.marked')")
+    top = "() => document.querySelector(\"[data-address='0000:43:00.0']\").getBoundingClientRect().top"
+    assert 0 <= page.evaluate(top) <= 350
 
 
 def test_models_are_counted_over_all_hosts(picture: Opener, hosts: dict[str, t.Any]) -> None:

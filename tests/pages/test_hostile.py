@@ -67,6 +67,8 @@ def test_each_host_opens_with_names_of_owners_devices_and_interfaces_as_text(pic
         )
         assert sum(name in box for box in boxes) >= 12  # seven GPUs, four VFs, an interface
         assert any(f"held by {name}" in box for box in boxes)
+        stick = page.evaluate("() => JSON.stringify(document.querySelector('[data-node-device]').textContent)")
+        assert json.loads(stick) == f"{name}{name}kept: in_domain_xml (domain {name})"
         assert {
             e.lower() for e in page.evaluate("() => [...document.querySelectorAll('*')].map((e) => e.localName)")
         } <= ELEMENTS

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.kvm.hostdev.tests.pages import hosts as made
 from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener
 from ansible_collections.kvm.hostdev.tests.pages.test_drawn import functions
+from ansible_collections.kvm.hostdev.tests.pages.test_nodes import host_with_nodes
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 AXE_SHA256 = "84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc"
@@ -31,7 +32,7 @@ def axe() -> str:
 @pytest.fixture
 def three() -> dict[str, made.Facts]:
     return {
-        "gpu": made.gpu_host(),
+        "gpu": host_with_nodes(),
         "lab": made.recorded_host("lab-trixie"),
         "bookworm": made.recorded_host("lab-bookworm"),
     }
@@ -119,6 +120,26 @@ def test_all_rows_are_printed(picture: Opener) -> None:
     page.wait_for_function("() => document.querySelectorAll('tr[data-host]').length > 100")
     assert page.locator("tr[data-host]").count() == 40 * 4
     assert page.locator(".printed").count() == 0
+
+
+@pytest.mark.parametrize("width", [1280, 640, 400], ids=["laptop", "200 % zoom", "telephone"])
+def test_the_free_ones_are_in_view_and_the_page_is_no_wider_than_its_window(
+    picture: Opener, three: dict[str, t.Any], width: int
+) -> None:
+    """Tables and drawings that are wider scroll in their own places."""
+    shown = picture(three)
+    shown.page.set_viewport_size({"width": width, "height": 900})
+    for fragment in ("kind=GPU", "host=gpu", "host=gpu&device=0000:43:00.0"):
+        page = shown.go(fragment)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page = shown.go("kind=GPU")
+    free = page.locator("tr[data-host=gpu] .free-of").bounding_box()
+    hosts = page.locator("section[aria-labelledby=where] .table").bounding_box()
+    assert free is not None
+    assert hosts is not None
+    assert free["x"] + free["width"] <= hosts["x"] + hosts["width"]
+    models = page.locator("section[aria-labelledby=what] .table")
+    assert models.evaluate("(table) => table.scrollWidth <= table.clientWidth")
 
 
 def test_it_prints(picture: Opener, tmp_path: Path) -> None:

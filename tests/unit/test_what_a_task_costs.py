@@ -24,8 +24,8 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 377,
-    "facts, libvirt": 426,
+    "facts": 378,
+    "facts, libvirt": 427,
     "unchanged claim": 355,
     "release of nothing": 295,
 }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from .._host.reading.host_facts import machine_id
@@ -40,9 +41,12 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     if asked:
         libvirt, reason = connect(options["uri"], required=required)
     record = _read_record(module)
+    begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     gathered, warnings = gather(System(Tree(), environ=os.environ), libvirt, reason, record, wish)
     for warning in warnings:
         module.warn(one_line(warning))
+    if "host" in gathered:
+        gathered["host"]["gathered_at"] = begun
     from .._model.report.words import gathered_told
 
     return {"changed": False, "msg": gathered_told(gathered), "ansible_facts": {"hostdev": gathered}}

@@ -56,6 +56,11 @@ BLOCKER: Fields = {
     "override": words("group_members: claim", *(f"allow: [{code}]" for code in GUARDS), called="'allow: [CODE]'"),
     "remedy": TEXT,
 }
+USE: Fields = {
+    **_each(TEXT, "domain uuid"),
+    "via": words("hostdev", "interface", uses.DISK, uses.PART, uses.MEDIATED, uses.BELOW),
+    **_each(FLAG, "active config live"),
+}
 CHILD: Fields = {
     "kind": words("net", "block", "nvme", "usb", "scsi_host", "drm", "vdpa", "mdev_type"),
     "address": MAC,
@@ -84,13 +89,7 @@ FUNCTION: Fields = {
     ],
     "virtual_functions": [ADDRESS],
     "children": [CHILD],
-    "used_by": [
-        {
-            **_each(TEXT, "domain uuid"),
-            "via": words("hostdev", "interface", uses.DISK, uses.PART, uses.MEDIATED, uses.BELOW),
-            **_each(FLAG, "active config live"),
-        }
-    ],
+    "used_by": [USE],
     "status": STATUS,
     "owner": OWNER,
     "blockers": [BLOCKER],
@@ -111,6 +110,7 @@ NODE: Fields = {
     **_SCSI,
     **{name: [TEXT] for name in ("capabilities", "devlinks", "features")},
     "capability": CAPABILITY,
+    "used_by": [USE],
     "address": MAC | ADDRESS,
     "class": CLASS | NUMBER,
     "bus": TEXT | NUMBER,
@@ -238,7 +238,8 @@ FACTS: Fields = {
     ],
     "host": {
         **_each(FLAG, "iommu vfio_present vfio_available libvirt"),
-        **_each(TEXT, "iommu_reason kernel boot_id libvirt_reason libvirt_version hypervisor hypervisor_version"),
+        **_each(TEXT, "iommu_reason kernel boot_id gathered_at libvirt_reason"),
+        **_each(TEXT, "libvirt_version hypervisor hypervisor_version"),
     },
 }
 """The parts of the facts but for `devices`."""

@@ -71,14 +71,14 @@ def facts(result: PlayResult, task: str) -> dict[str, Any]:
 
 
 def lasting(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts but for what each disk has anew when it appears, and whether vfio-pci is loaded by now."""
+    """Return the facts without when they were gathered, what disks have anew, and whether vfio-pci is loaded by now."""
     devices = [
         {**device, "devlinks": [link for link in device["devlinks"] if "/by-diskseq/" not in link]}
         if device.get("devlinks")
         else device
         for device in facts["devices"]
     ]
-    return {**facts, "devices": devices, "host": {**facts["host"], "vfio_present": None}}
+    return {**facts, "devices": devices, "host": {**facts["host"], "vfio_present": None, "gathered_at": None}}
 
 
 def own_blockers(facts: dict[str, Any]) -> dict[str, dict[str, str]]:

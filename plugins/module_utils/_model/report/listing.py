@@ -142,10 +142,14 @@ class Listing:
         return reasons
 
     def as_dict(self, entry: Entry) -> dict[str, t.Any]:
-        """What the entry says of itself; a USB or SCSI device that a guest can be given has its blockers besides."""
+        """What the entry says of itself; of a USB or SCSI device for guests also who has it, and its blockers."""
         if not entry.assignable:
             return entry.as_dict()
-        return {**entry.as_dict(), "blockers": [reason.as_dict() for reason in self.blockers(entry)]}
+        return {
+            **entry.as_dict(),
+            "used_by": self._used_by(entry),
+            "blockers": [reason.as_dict() for reason in self.blockers(entry)],
+        }
 
     def available(self, entry: Entry) -> bool:
         """Whether the device is eligible, and neither on record nor in the definition of a domain.
@@ -307,10 +311,21 @@ class Listing:
         nodes = (node for domain, layout in known for node in volume_nodes(domain, layout))
         return DomainSources((layout for _domain, layout in known), nodes)
 
+    def _within(self, entry: Entry) -> list[NodeDevice]:
+        """The node devices that it is, and that lie below it."""
+        entries = (self.entries.get(name) for name in [entry.name, *self._below_all(entry.name)])
+        return [below.node for below in entries if below is not None and below.node is not None]
+
     def _taken(self, entry: Entry, sources: DomainSources) -> bool:
         """Whether domains have the device or something below it."""
-        entries = (self.entries.get(name) for name in [entry.name, *self._below_all(entry.name)])
-        return any(sources.take(below.node) for below in entries if below is not None and below.node is not None)
+        return any(map(sources.take, self._within(entry)))
+
+    def _used_by(self, entry: Entry) -> list[dict[str, t.Any]]:
+        if not self._domains or not self._taken(entry, self._named):
+            return []
+        from .node_uses import node_uses
+
+        return [use.as_dict() for use in node_uses(self._domains, self._sources, entry.node, self._within(entry))]
 
     def _fits(self, entry: Entry, filters: Filters) -> bool:
         if filters.specs is not None:

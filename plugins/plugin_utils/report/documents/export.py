@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import one_line
 
+from ..ages import gathered_at
 from ..carried import disks, interfaces
 from ..models import Facts, Hosts, Model, functions, model_kind, models, node, totals
 from ..reasons import reasons
@@ -40,8 +41,9 @@ COLUMNS = (
     "disks",
     "blockers",
     "remedies",
+    "gathered_at",
 )
-"""Of the CSV, and with the host left out the keys of a device in the JSON."""
+"""Of the CSV, and but for the first and the last the keys of a device in the JSON."""
 
 # The wide ones are the same to a spreadsheet of East Asia (OWASP, CSV Injection).
 _FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
@@ -66,12 +68,13 @@ def csv_text(hosts: Hosts) -> str:
     for name in sorted(hosts):
         facts = hosts[name]
         rows = [{"state": "no facts"}] if facts is None else devices_of(facts)
-        writer.writerows({key: _cell(value) for key, value in {"host": name, **row}.items()} for row in rows)
+        common = {"host": name, "gathered_at": None if facts is None else gathered_at(facts)}
+        writer.writerows({key: _cell(value) for key, value in {**common, **row}.items()} for row in rows)
     return text.getvalue()
 
 
 def devices_of(facts: Facts) -> list[dict[str, t.Any]]:
-    """Each function with the keys of COLUMNS but the host, in order of the addresses."""
+    """Each function with the keys of COLUMNS but those of its host, in order of the addresses."""
     requests = {
         held["address"]: held.get("request")
         for claim in facts.get("claims") or ()
@@ -87,6 +90,7 @@ def _host(name: str, facts: Facts | None) -> dict[str, t.Any]:
     return {
         "name": name,
         "gathered": True,
+        "gathered_at": gathered_at(facts),
         "kernel": there.get("kernel"),
         "iommu": there.get("iommu"),
         "libvirt": there.get("libvirt_version"),

@@ -10,13 +10,13 @@ page shows of it at a glance, what it is, where it is, how it stands, and the re
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
 from .. import states
 from ..kinds import KINDS
 from ..models import model_kind, node
+from ..node_devices import NodeDevice, node_devices
 
 _IS = frozenset(
     "vendor_id vendor_name product_id product_name subsystem_vendor_id subsystem_product_id subsystem_name revision "
@@ -30,14 +30,14 @@ _WHERE = frozenset(
 _STANDS = frozenset("driver driver_override used_by status owner claimable blockers".split())
 _PART_OF = {key: part for part, keys in enumerate((_IS, _WHERE, _STANDS), 1) for key in keys}
 _REST = 4
-_ADDRESS = re.compile(r"/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=/)")
 
 
 def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
     """What the page's script reads: `generated`, `kinds`, `shapes`, `values` and `hosts`.
 
     A host is `[name, facts, devices, behind]`: `facts` is the number of its `host`, or null for a host without facts;
-    a device is five numbers; `behind` are USB and SCSI devices, each the address of its PCI function and a number.
+    a device is five numbers; `behind` are USB and SCSI devices, each three: the address of the PCI function that it
+    hangs on, what is shown at a glance, and all of it.
     """
     table = _Table()
     encoded = [[str(name), *_host(table, hosts[name])] for name in sorted(hosts, key=str)]
@@ -52,13 +52,12 @@ def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
 def _host(table: _Table, facts: t.Any) -> list[t.Any]:
     if not isinstance(facts, Mapping) or not isinstance(facts.get("devices"), Sequence):
         return [None, [], []]
-    devices, behind = [], []
-    for device in facts["devices"]:
-        if device.get("capability") == "pci" and device.get("address"):
-            devices.append(_device(table, device))
-        elif "blockers" in device:
-            above = _ADDRESS.findall(str(device.get("path") or ""))
-            behind.append([table.number(above[-1] if above else None), table.number(device)])
+    devices = [
+        _device(table, device)
+        for device in facts["devices"]
+        if device.get("capability") == "pci" and device.get("address")
+    ]
+    behind = [list(map(table.number, (of.above, _node_glance(of), of.device))) for of in node_devices(facts)]
     return [table.number(facts.get("host") or {}), devices, behind]
 
 
@@ -89,10 +88,23 @@ def _glance(device: states.Device) -> dict[str, t.Any]:
     }
 
 
+def _node_glance(of: NodeDevice) -> dict[str, t.Any]:
+    device = of.device
+    name = device.get("product_name") or device.get("model") or device.get("capability")
+    return {
+        "role": "node",
+        "state": of.state,
+        "label": name,
+        "owner": of.owner,
+        "why": [] if of.code is None else [of.code],
+        "detail": of.detail,
+    }
+
+
 def _why(device: states.Device) -> list[str]:
     """Why nobody may have it: the codes of its blockers, its own before those of its group; else its status."""
     codes = [str(blocker.get("code")) for blocker in device.get("blockers") or ()]
-    first = sorted(codes, key=lambda code: (code != "set_aside", code.startswith("group_")))
+    first = sorted(dict.fromkeys(codes), key=lambda code: (code != "set_aside", code.startswith("group_")))
     return first or [str(device.get("status") or "not claimable")]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few, one_line
 
@@ -17,8 +18,11 @@ NO_FACTS = "no facts of devices: gather them with kvm.hostdev.pci_facts"
 _MODELS = 4
 
 
-def overview(hosts: Hosts) -> list[str]:
-    """A title and a line for each host, in the order given: what is free, of how many, and which."""
+def overview(hosts: Hosts, ages: t.Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """A title and a line for each host, in the order given: what is free, of how many, and which.
+
+    `ages` are told of those whose facts are old, see `ages.ages`.
+    """
     columns = min(40, max([4, *(width(plain(name)) for name in hosts)]))
     rest = WIDTH - columns - 33
     lines = [row(("HOST", columns), ("FREE", 11), ("HELD", -5), ("DRIFT", -5), ("WHAT IS FREE", rest))]
@@ -29,19 +33,21 @@ def overview(hosts: Hosts) -> list[str]:
         sums = totals(facts)
         free = f"{sums.free} of {sums.functions}"
         drift = "-" if sums.drift is None else sums.drift
-        lines.append(row((name, columns), (free, 11), (sums.held, -5), (drift, -5), (free_told(facts) or "-", rest)))
+        which = (f"[{ages[name]} old] " if name in ages else "") + (free_told(facts) or "-")
+        lines.append(row((name, columns), (free, 11), (sums.held, -5), (drift, -5), (which, rest)))
     return lines
 
 
-def overview_summary(hosts: Hosts) -> str:
-    """All hosts in one line, those without facts by name."""
+def overview_summary(hosts: Hosts, ages: t.Mapping[str, str] = MappingProxyType({})) -> str:
+    """All hosts in one line, those without facts and those with old ones by name."""
     gathered = {name: facts for name, facts in hosts.items() if facts is not None}
     sums = Totals()
     for facts in gathered.values():
         sums.add(totals(facts))
     missing = [name for name in hosts if name not in gathered]
     without = f"; no facts of {len(missing)}: {few(missing)}" if missing else ""
-    return one_line(f"{_hosts(len(hosts))}: {sums.told(_free_on_hosts(gathered))}{without}")
+    old = f"; facts older than an hour of {len(ages)}: {few(list(ages))}" if ages else ""
+    return one_line(f"{_hosts(len(hosts))}: {sums.told(_free_on_hosts(gathered))}{without}{old}")
 
 
 def _free_on_hosts(gathered: t.Mapping[str, Facts]) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ..ages import told as gathered_told
 from ..carried import carried, driver, interfaces
 from ..kinds import OTHER
 from ..models import Facts, Model, functions, model_kind, models, short_name, totals
-from ..states import ASIDE, FREE, HELD, KEPT, STATES, Device, ids, label, state
+from ..states import ASIDE, FREE, KEPT, STATES, Device, ids, label, state
 from .cells import WIDTH, at_most, fit, plain, row, several, width, wrap, wrap_items
+from .held import held_lines
 from .kept import kept_lines
 
 
@@ -23,7 +25,7 @@ def table(host: str, facts: Facts, note: str = "") -> list[str]:
     sections = [
         _head(host, facts, note),
         _free(devices, known),
-        _held(facts, known, columns),
+        held_lines(facts, known, columns),
         _drift(facts),
         kept_lines(devices, columns),
         _groups(facts, known),
@@ -36,7 +38,7 @@ def table(host: str, facts: Facts, note: str = "") -> list[str]:
 
 
 def _head(host: str, facts: Facts, note: str) -> list[str]:
-    """Host, numbers and note; kernel, IOMMU, libvirt, claims."""
+    """Host, numbers, when that was, note; kernel, IOMMU, libvirt, claims."""
     there = facts.get("host") or {}
     versions = f"libvirt {there.get('libvirt_version')}" if there.get("libvirt") else "no libvirt"
     if there.get("hypervisor"):
@@ -46,7 +48,7 @@ def _head(host: str, facts: Facts, note: str) -> list[str]:
     number = len(facts.get("claims") or ())
     claims = [f"{number} claim{'' if number == 1 else 's'}"] if "claims" in facts else []
     parts = [f"kernel {there.get('kernel')}", f"IOMMU {there.get('iommu_reason')}", versions] if there else []
-    told = f"{host}: {totals(facts).told()}" + (f"; {note}" if note else "")
+    told = f"{host}: {totals(facts).told()}; {gathered_told(facts)}" + (f"; {note}" if note else "")
     return [*wrap(plain(told), ""), *wrap(plain("; ".join([*parts, *claims])), "  ")]
 
 
@@ -105,46 +107,6 @@ def _pf_name(pf: str, known: t.Mapping[str, Device]) -> str:
     return f"VF of {names[0] if names else pf}"
 
 
-_GONE = ("removed", "moved")
-"""The drift of what is not where it was claimed."""
-
-
-def _held(facts: Facts, known: t.Mapping[str, Device], columns: int) -> list[str]:
-    """Who holds what, of PCI functions and others."""
-    rows = []
-    gone = {entry.get("address") for entry in facts.get("drift") or () if entry.get("code") in _GONE}
-    for claim in facts.get("claims") or ():
-        owner = claim["owner"]["label"]
-        for held in claim.get("devices") or ():
-            device = known.get(held["address"])
-            lacks = "not on the host" if held["address"] in gone else "not among these facts"
-            rows.append(_held_row(owner, held, columns, held["address"], device or held.get("identity") or {}, lacks))
-        for held in claim.get("node_devices") or ():
-            rows.append(_held_row(owner, held, columns, held.get("name") or held.get("capability"), {}))
-    if not rows and (held_ones := [device for device in known.values() if state(device) == HELD]):
-        for device in held_ones:  # claims were not gathered
-            rows.append(_held_row(device["owner"]["label"], {}, columns, device["address"], device))
-    if not rows:
-        return []
-    title = row(("OWNER", 24), ("REQUEST", 16), ("ADDRESS", columns), ("IDS", 9), ("DRIVER", 14), ("NAME", 31))
-    return [f"HELD  {len(rows)} device{'' if len(rows) == 1 else 's'}", "  " + title, *rows]
-
-
-def _held_row(
-    owner: str, held: t.Mapping[str, t.Any], columns: int, address: t.Any, device: Device, lacks: str = ""
-) -> str:
-    """`lacks` says of a device that is not there what is the matter."""
-    there = bool(device.get("address"))
-    name = label(device) if there else lacks
-    if not device:
-        name = "USB or SCSI device"
-    driven = driver(device) if there else "-"
-    numbers = ids(device) if device.get("vendor_id") else "-"
-    request = held.get("request") or ("group mate" if held else "-")
-    cells = row((owner, 24), (request, 16), (address, columns), (numbers, 9), (driven, 14), (name, 31 + 12 - columns))
-    return f"  {cells}"
-
-
 def _drift(facts: Facts) -> list[str]:
     """Differences between record and host, with the commands of what is set aside, a line each."""
     entries = facts.get("drift") or ()
@@ -161,6 +123,10 @@ def _drift(facts: Facts) -> list[str]:
     return lines
 
 
+_GROUP_LINES = 8
+"""How many lines a group may have: without ACS all of a host may be one."""
+
+
 def _groups(facts: Facts, known: t.Mapping[str, Device]) -> list[str]:
     """IOMMU groups of several functions that are no bridges; those of the platform's own only by their numbers."""
     lines, own = [], []
@@ -171,7 +137,8 @@ def _groups(facts: Facts, known: t.Mapping[str, Device]) -> list[str]:
         if all(model_kind(device) == OTHER for device in members):
             own.append(plain(group["id"]))
         else:
-            lines += wrap_items([plain(_member(device)) for device in members], f"  {plain(group['id']):>5}  ")
+            told = wrap_items([plain(_member(device)) for device in members], f"  {plain(group['id']):>5}  ")
+            lines += at_most(told, _GROUP_LINES)
     if own:
         lines += at_most(wrap_items(own, f"  {'and ' if lines else ''}of the platform's own: "), 2)
     return ["IOMMU GROUPS OF SEVERAL  their members leave the host together, or none does", *lines] if lines else []

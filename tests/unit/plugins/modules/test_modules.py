@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -370,6 +371,7 @@ def test_facts_without_arguments(runner):
         "libvirt": True,
         "libvirt_version": "11.3.0",
     }
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", host["gathered_at"])
     by_address = {device["address"]: device for device in report["devices"]}
     assert by_address[VF1]["claimable"] is True
     assert [blocker["code"] for blocker in by_address["0000:00:02.0"]["blockers"]] == ["root_disk"]

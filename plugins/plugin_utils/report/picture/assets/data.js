@@ -37,6 +37,11 @@ function value(number) {
     return decoded[number];
 }
 
+// When the report was made, and when the facts of a host were gathered, in milliseconds; NaN where that is no time.
+const MADE = Date.parse(String(DATA.generated).replace(/^(\S{10}) (\S+) UTC$/, "$1T$2Z"));
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const HOUR = 3600000;
+
 // A host as the page knows it. `facts` is null for a host without facts.
 class Host {
     constructor([name, facts, devices, behind], index) {
@@ -52,9 +57,15 @@ class Host {
         return value(this._facts) || {};
     }
 
-    // What is shown of each PCI function and bridge at a glance.
-    get glances() {
-        return this._devices.map((parts) => value(parts[0]));
+    get gathered() {
+        const at = this.facts.gathered_at;
+        return MOMENT.test(at) ? Date.parse(at) : NaN;
+    }
+
+    // How much older than the report the facts are; empty below an hour.
+    get age() {
+        const hours = Math.floor((MADE - this.gathered) / HOUR);
+        return hours >= 48 ? plural(Math.floor(hours / 24), "day") : hours >= 1 ? plural(hours, "hour") : "";
     }
 
     get devices() {
@@ -62,12 +73,18 @@ class Host {
     }
 
     device(address) {
-        return this.devices.find((device) => device.address === address);
+        return [...this.devices, ...this.nodes].find((device) => device.address === address);
     }
 
-    // The USB and SCSI devices that hang on a function.
+    // The USB and SCSI devices that a guest could be given.
+    get nodes() {
+        this._nodes = this._nodes || this._behind.map((parts) => new NodeDevice(this, parts));
+        return this._nodes;
+    }
+
+    // Those that hang on a function, or with null on none.
     behind(address) {
-        return this._behind.filter(([above]) => value(above) === address).map(([, device]) => value(device));
+        return this.nodes.filter((node) => node.above === address);
     }
 
     // For the fragment of the address. A name that no address can carry is told by its place.
@@ -109,6 +126,50 @@ class Device {
 
     get children() {
         return this.rest.children || [];
+    }
+
+    get blockers() {
+        return this.stands.blockers || [];
+    }
+
+    get sections() {
+        return {
+            "What it is": this.is,
+            "Where it is": this.where,
+            "How it stands": this.stands,
+            "What else is known": this.rest,
+        };
+    }
+}
+
+// A USB or SCSI device, which is known by its name.
+class NodeDevice {
+    constructor(host, [above, glance, fields]) {
+        this.host = host;
+        this.above = value(above);
+        this.glance = value(glance);
+        this.fields = value(fields);
+    }
+
+    get address() {
+        return this.fields.name;
+    }
+
+    get blockers() {
+        return this.fields.blockers || [];
+    }
+
+    get sections() {
+        return {"What is known of it": this.fields};
+    }
+
+    // What it is asked for by, as the guide on USB and SCSI devices has it.
+    get request() {
+        const {vendor_id: vendor, product_id: product, serial, host, bus, target, lun} = this.fields;
+        if (this.fields.capability === "scsi") {
+            return `scsi: {adapter: scsi_host${host}, bus: ${bus}, target: ${target}, lun: ${lun}}`;
+        }
+        return `usb: {vendor_id: "${vendor}", product_id: "${product}"${serial ? `, serial: "${serial}"` : ""}}`;
     }
 }
 

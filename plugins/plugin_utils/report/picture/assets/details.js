@@ -3,7 +3,6 @@
 
 // All that the facts say of one device, in a dialog.
 
-const SECTIONS = ["What it is", "Where it is", "How it stands", "What else is known"];
 let opener = null;
 
 function openDetails(device) {
@@ -32,11 +31,8 @@ function showDetails(device) {
                 state
                     ? el("p", {class: "state"}, swatch(state), stateWords(device))
                     : el("p", null, "A bridge, which serves the devices behind it."),
-                blockerList(device.stands.blockers || []),
-                behindList(device),
-                [device.is, device.where, device.stands, device.rest].map((part, place) =>
-                    fieldTable(SECTIONS[place], part),
-                ),
+                blockerList(device.blockers),
+                Object.entries(device.sections).map(([title, fields]) => fieldTable(title, fields)),
             ].flat(),
         ),
     );
@@ -49,12 +45,14 @@ function showDetails(device) {
 
 function boxOf(address) {
     const wanted = CSS.escape(address);
-    return document.querySelector(`[data-address="${wanted}"], [data-bridge="${wanted}"]`);
+    return document.querySelector(`[data-address="${wanted}"], [data-bridge="${wanted}"], [data-node-device="${wanted}"]`);
 }
 
 function stateWords(device) {
-    const {state, owner} = device.glance;
-    const {ids} = device.glance;
+    const {ids, state, owner, detail} = device.glance;
+    if (state === "free" && device.request) {
+        return [el("b", null, "Free."), " A request claims it by ", el("code", null, name(`{${device.request}}`)), "."];
+    }
     if (state === "free") {
         return [
             el("b", null, "Free."),
@@ -67,7 +65,7 @@ function stateWords(device) {
     }
     return state === "held"
         ? [el("b", null, "Held"), " by ", name(owner || "?"), "."]
-        : [el("b", null, WORDS[state]), ":"];
+        : [el("b", null, WORDS[state]), detail && !device.blockers.length ? [": ", name(detail)] : ":"].flat();
 }
 
 function blockerList(blockers) {
@@ -83,26 +81,6 @@ function blockerList(blockers) {
             override ? el("span", {class: "remedy"}, "Accepted by ", el("code", null, name(override))) : null,
         );
     return blockers.length ? el("ul", {class: "blockers"}, blockers.map(line)) : null;
-}
-
-function behindList(device) {
-    const behind = device.host.behind(device.address);
-    const line = (node) => {
-        const blockers = node.blockers || [];
-        const what = node.product_name || node.model || node.capability;
-        return el(
-            "li",
-            null,
-            swatch(blockers.length ? "kept" : "free"),
-            name(node.name),
-            " ",
-            name(what ?? ""),
-            blockers.length ? [": ", name(blockers[0].detail || blockers[0].code)] : ": nothing of the host uses it",
-        );
-    };
-    return behind.length
-        ? el("div", null, el("h3", null, "USB and SCSI devices behind it"), el("ul", null, behind.map(line)))
-        : null;
 }
 
 function fieldTable(title, fields) {

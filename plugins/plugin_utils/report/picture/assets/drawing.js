@@ -7,7 +7,7 @@ function hostHead(host) {
     const facts = host.facts;
     const told = [
         facts.kernel && ["kernel ", name(facts.kernel)],
-        facts.iommu_reason && ["IOMMU ", name(facts.iommu_reason)],
+        facts.iommu_reason && [el(facts.iommu ? "span" : "b", null, "IOMMU ", name(facts.iommu_reason))],
         facts.libvirt_version
             ? ["libvirt ", name(facts.libvirt_version)]
             : facts.libvirt_reason && ["libvirt ", name(facts.libvirt_reason)],
@@ -17,8 +17,18 @@ function hostHead(host) {
         {class: "head"},
         el("a", {class: "back", href: link({...asked(), host: "", device: "", mark: ""})}, "\u2190 all hosts"),
         el("h1", null, name(host.name)),
-        el("p", null, told.map((parts) => [...parts, " \u00b7 "]).flat(), gathered()),
+        el("p", null, told.map((parts) => [...parts, " \u00b7 "]).flat(), gathered(host), report()),
     );
+}
+
+function gathered(host) {
+    if (!host.hasFacts) {
+        return null;
+    }
+    const at = Number.isNaN(host.gathered) ? "at an unknown time" : host.facts.gathered_at.replace("T", " ").slice(0, 16);
+    const zone = Number.isNaN(host.gathered) ? "" : " UTC";
+    const old = host.age ? [", ", el("b", null, `${host.age} before this report`)] : [];
+    return el("span", {class: "gathered"}, `gathered ${at}${zone}`, old, " \u00b7 ");
 }
 
 function hostPage(host, query) {
@@ -52,7 +62,8 @@ function hostModels(host, query) {
     return el("div", {class: "chips", role: "group", "aria-label": "Models on this host"}, rows.map(chip));
 }
 
-// Mark the functions of one model, and bring the first free one into view.
+// Mark the functions of one model, and bring the first free one into view: of those that are named in the words that are
+// looked for, on the NUMA node that is asked for.
 function mark(ids) {
     history.replaceState(null, "", link({...asked(), mark: ids}));
     for (const chip of document.querySelectorAll(".chip[data-ids]")) {
@@ -60,8 +71,13 @@ function mark(ids) {
     }
     const boxes = [...document.querySelectorAll(".drawing [data-ids]")];
     boxes.forEach((box) => box.classList.toggle("marked", ids !== "" && box.dataset.ids === ids));
-    const marked = boxes.filter((box) => box.classList.contains("marked"));
-    (marked.find((box) => box.dataset.state === "free") || marked[0])?.scrollIntoView({
+    const text = (box) => `${box.dataset.address} ${box.textContent}`.toLowerCase();
+    const named = (box) => wordsOf(asked()).some((word) => text(box).includes(word));
+    const ofModel = boxes.filter((box) => box.classList.contains("marked"));
+    const marked = ofModel.some(named) ? ofModel.filter(named) : ofModel;
+    const free = marked.filter((box) => box.dataset.state === "free");
+    const wanted = free.find((box) => box.closest(".numa").dataset.node === asked().node);
+    (wanted || free[0] || marked[0])?.scrollIntoView({
         block: "center",
         inline: "nearest",
     });
@@ -86,12 +102,22 @@ function drawing(host) {
         "div",
         {class: "drawing"},
         nodes.length ? nodes : el("p", {class: "note"}, "The facts of this host name no PCI device."),
+        homeless(host),
         tree.hidden.length ? hiddenBridges(tree) : null,
     );
 }
 
+// USB and SCSI devices that hang on no function, as those of a controller that is part of the chip.
+function homeless(host) {
+    const nodes = host.behind(null);
+    const title = "On no PCI function";
+    return nodes.length
+        ? el("section", {class: "numa", "aria-label": title}, el("h2", null, title), nodeList(nodes))
+        : null;
+}
+
 function hiddenBridges(tree) {
-    const list = tree.hidden.map((device) => el("li", null, square(device, tree, true)));
+    const list = tree.hidden.map((device) => el("li", null, square(device, tree, [" ", name(device.glance.label)])));
     return lazily(
         "details",
         {class: "note"},
@@ -132,7 +158,7 @@ function branches(children, tree) {
 // Parts of the platform that hang on one bus, drawn when they are looked at.
 function fold(items, tree) {
     const functions = functionsOf(items);
-    const {free} = countsOf(functions);
+    const {free} = countsOf(functions.map((item) => item.device));
     const summary = [plural(functions.length, "part"), " of the platform", free ? `, ${free} free` : ""];
     const drawn = () =>
         el(
@@ -171,9 +197,10 @@ function branch({group, entries}, tree) {
 function twig(item, tree) {
     const below = item.children.length ? branches(item.children, tree) : null;
     if (!item.isFunction) {
-        return el("div", {class: "twig"}, square(item.device, tree), below);
+        return el("div", {class: "twig"}, square(item.device, tree, linkLabel(item.link)), below);
     }
-    const own = [box(item.device, tree), item.vfs.length ? vfStack(item, tree) : null];
+    const nodes = item.device.host.behind(item.device.address);
+    const own = [box(item.device, tree), nodes.length ? nodeList(nodes) : null, item.vfs.length ? vfStack(item, tree) : null];
     return el("div", {class: "twig"}, el("div", {class: "own"}, own), below);
 }
 
@@ -181,8 +208,7 @@ function addressIn(tree, address) {
     return tree.short ? address.replace(/^0000:/, "") : address;
 }
 
-function square(device, tree, full = false) {
-    const {label} = device.glance;
+function square(device, tree, more) {
     return el(
         "button",
         {
@@ -190,13 +216,23 @@ function square(device, tree, full = false) {
             class: "bridge",
             "data-bridge": device.address,
             "aria-haspopup": "dialog",
-            title: label,
+            title: device.glance.label,
             onclick: () => openDetails(device),
         },
         el("span", {class: "square", "aria-hidden": "true"}),
         el("span", {class: "address"}, el("span", {class: "hidden"}, "Bridge "), name(addressIn(tree, device.address))),
-        full ? [" ", name(label)] : null,
+        more,
     );
+}
+
+// What the line to the devices carries, and below it what the first of them could do.
+function linkLabel(link) {
+    return link
+        ? [
+              el("span", {class: "link"}, el("span", {class: "hidden"}, ", link "), link.now),
+              link.best ? el("span", {class: "link slow"}, `of ${link.best}`) : null,
+          ]
+        : null;
 }
 
 function box(device, tree) {
@@ -217,6 +253,7 @@ function box(device, tree) {
         el(
             "span",
             {class: "meta"},
+            vfNumber(device),
             el("code", null, name(addressIn(tree, device.address))),
             " ",
             el("code", null, name(glance.ids)),
@@ -225,6 +262,13 @@ function box(device, tree) {
         carried.length ? el("span", {class: "carried"}, carried.map((child) => [name(child.name), " "]).flat()) : null,
         stateLine(device),
     );
+}
+
+// The number by which ip-link and libvirt know a VF of its PF.
+function vfNumber(device) {
+    const pf = device.where.physical_function;
+    const number = pf ? device.host.device(pf)?.where.virtual_functions?.indexOf(device.address) : -1;
+    return number >= 0 ? el("b", null, `VF ${number} `) : null;
 }
 
 function groupIn(device, tree) {
@@ -239,23 +283,66 @@ function groupIn(device, tree) {
 // The state in words: held by whom, kept for which reason.
 function stateLine(device) {
     const {state, owner, why} = device.glance;
-    const blockers = device.stands.blockers || [];
     const word = el("b", null, state === "kept" ? "kept" : WORDS[state]);
     const told = [];
     if (state === "held") {
         told.push(" by ", name(owner || "?"));
     } else if (state !== "free") {
-        const first = blockers.find((blocker) => blocker.code === why[0]);
-        const detail = first?.detail && !why[0].startsWith("group_") ? [" (", name(first.detail), ")"] : "";
-        told.push(": ", name(why[0]), detail, why.length > 1 ? ` and ${why.length - 1} more` : "");
+        const detail = reasonIn(device);
+        told.push(": ", name(why[0]), detail ? [" (", name(detail), ")"] : "");
+        told.push(why.length > 1 ? ` and ${why.length - 1} more` : "");
     }
     return el("span", {class: "state"}, swatch(state), word, told.flat());
 }
 
-function countsOf(items) {
+// What the code leaves open; that the IOMMU is off stands at the head of the page.
+function reasonIn(device) {
+    const [code] = device.glance.why;
+    if (code === "group_incomplete") {
+        return "only with its whole group";
+    }
+    if (code === "iommu_off") {
+        return "";
+    }
+    return device.glance.detail || device.blockers.find((blocker) => blocker.code === code)?.detail;
+}
+
+function countsOf(devices) {
     const counts = emptyCounts();
-    items.forEach((item) => counts[item.device.glance.state]++);
+    devices.forEach((device) => counts[device.glance.state]++);
     return counts;
+}
+
+// The USB and SCSI devices that hang on a function; many are one box until they are looked at.
+function nodeList(nodes) {
+    const list = () => el("ul", {class: "nodes"}, nodes.map((node) => el("li", null, nodeBox(node))));
+    if (nodes.length <= NODES_AT_ONCE) {
+        return list();
+    }
+    const counts = countsOf(nodes);
+    const summary = [pips(counts), el("b", null, `${counts.free} free of ${nodes.length}`), " USB and SCSI devices"];
+    const attributes = {class: `stack vfs ${firstState(counts)}`, "data-nodes": nodes.length};
+    return lazily("details", attributes, el("span", null, summary), list);
+}
+
+const NODES_AT_ONCE = 6;
+
+function nodeBox(node) {
+    const {label, state} = node.glance;
+    return el(
+        "button",
+        {
+            type: "button",
+            class: `box node ${state}`,
+            "data-node-device": node.address,
+            "data-state": state,
+            "aria-haspopup": "dialog",
+            onclick: () => openDetails(node),
+        },
+        el("span", {class: "label"}, name(label)),
+        el("span", {class: "meta"}, el("code", null, name(node.address))),
+        stateLine(node),
+    );
 }
 
 // Functions that look the same, as one box until it is opened.
@@ -273,7 +360,7 @@ function stack(items, tree) {
 }
 
 function vfStack(pf, tree) {
-    const counts = countsOf(pf.vfs);
+    const counts = countsOf(pf.vfs.map((item) => item.device));
     const others = STATES.filter((state) => state !== "free" && counts[state]).map(
         (state) => `, ${counts[state]} ${WORDS[state]}`,
     );
@@ -284,9 +371,13 @@ function vfStack(pf, tree) {
     return made;
 }
 
+// One that is free is what a stack is looked at for.
+function firstState(counts) {
+    return STATES.find((state) => counts[state]);
+}
+
 function stacked(items, tree, summary) {
-    const counts = countsOf(items);
-    const state = STATES.find((each) => counts[each]); // one that is free is what a stack is looked at for
+    const state = firstState(countsOf(items.map((item) => item.device)));
     const {ids} = items[0].device.glance;
     return lazily(
         "details",

@@ -16,12 +16,17 @@ function fleetHead() {
         "div",
         {class: "head"},
         el("h1", null, `PCI devices of ${plural(HOSTS.length, "host")}`),
-        el("p", null, el("b", null, `${free} free to claim`), `, ${counts.held} held. `, gathered()),
+        el("p", null, el("b", null, `${free} free to claim`), `, ${counts.held} held. `, report(), oldOnes()),
     );
 }
 
-function gathered() {
+function report() {
     return el("span", {class: "quiet"}, "Report of ", name(DATA.generated), ".");
+}
+
+function oldOnes() {
+    const old = HOSTS.filter((host) => host.age).length;
+    return old ? [" ", el("b", null, `The facts of ${plural(old, "host")} are older than an hour.`)] : [];
 }
 
 function fleetPage(query) {
@@ -69,7 +74,7 @@ function filterBar(query) {
                 value: query.q,
                 oninput: on("q"),
                 autocomplete: "off",
-                placeholder: "10de:20b2, A100, host, owner",
+                placeholder: "10de:20b2, A100, enp1s0, host, owner",
             }),
         ),
         field(
@@ -121,12 +126,15 @@ function answer(query) {
 function summary(query, rows) {
     const hosts = new Set(rows.filter((row) => row.free(query)).map((row) => row.host)).size;
     const free = rows.reduce((sum, row) => sum + row.free(query), 0);
-    const told = `${plural(free, "device")} free on ${plural(hosts, "host")}.`;
     if (rows.length) {
-        return told;
+        return `${plural(free, "device")} free on ${plural(hosts, "host")}.`;
     }
-    const more = query.other ? 0 : chosenRows({...query, other: "1", kind: ""}).length;
-    return more ? "Nothing but parts of the platform is like this." : "Nothing is like this.";
+    if (!query.other && !query.kind && chosenRows({...query, other: "1"}).length) {
+        return "Nothing but parts of the platform is like this.";
+    }
+    const near = query.free || query.node ? chosenRows({...query, free: "", node: ""}).length : 0;
+    const told = near ? ` With fewer free, or on another NUMA node, there ${near === 1 ? "is" : "are"} ${near}.` : "";
+    return `Nothing is like this.${told}`;
 }
 
 // One button for each kind that is there, with what is free of it.
@@ -237,12 +245,20 @@ function hostLine(query, row) {
             "th",
             {scope: "row"},
             el("a", {href: link({...query, host: host.reference, mark: model.ids})}, name(host.name)),
+            ageOf(host),
         ),
         el("td", {class: "model"}, name(model.label), what(model)),
         el("td", {class: "count", "data-free": free, "data-total": counts.total}, freeOf(free, counts), pips(counts)),
         el("td", null, perNode(row)),
         el("td", {class: "quiet"}, others(row)),
     );
+}
+
+function ageOf(host) {
+    if (Number.isNaN(host.gathered)) {
+        return el("span", {class: "what age"}, "facts of unknown age");
+    }
+    return host.age ? el("span", {class: "what age old"}, `facts ${host.age} old`) : null;
 }
 
 function perNode(row) {

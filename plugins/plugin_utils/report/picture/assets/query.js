@@ -36,13 +36,16 @@ class Row {
     constructor(host, model) {
         this.host = host;
         this.model = model;
+        this.devices = [];
         this.counts = emptyCounts();
         this.nodes = new Map();
         this.holders = new Map();
         this.reasons = new Map();
     }
 
-    add(glance) {
+    add(device) {
+        const {glance} = device;
+        this.devices.push(device);
         this.counts[glance.state]++;
         this.counts.total++;
         const node = glance.node === null || glance.node === undefined || glance.node < 0 ? "-" : String(glance.node);
@@ -84,6 +87,9 @@ class Row {
         if (this._text === undefined) {
             const {kind, label, ids, vendor, className} = this.model;
             const all = [this.host.name, kind, label, ids, vendor, className, ...this.holders.keys()];
+            for (const {address, children} of this.devices) {
+                all.push(address, ...children.map((child) => child.name));
+            }
             this._text = all.join("\n").toLowerCase();
         }
         return this._text;
@@ -111,13 +117,13 @@ function modelOf(glance) {
 
 function rowsOf(host) {
     const rows = new Map();
-    for (const glance of host.glances) {
-        if (glance.role === "function") {
-            const model = modelOf(glance);
+    for (const device of host.devices) {
+        if (device.glance.role === "function") {
+            const model = modelOf(device.glance);
             if (!rows.has(model)) {
                 rows.set(model, new Row(host, model));
             }
-            rows.get(model).add(glance);
+            rows.get(model).add(device);
         }
     }
     return [...rows.values()];

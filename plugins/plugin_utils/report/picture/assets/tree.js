@@ -11,6 +11,7 @@ class Item {
         this.children = [];
         this.vfs = [];
         this.isPlatform = false;
+        this.link = null;
     }
 
     get isFunction() {
@@ -48,6 +49,7 @@ function treeOf(host) {
     const hidden = [];
     const kept = roots.filter((item) => prune(item, hidden));
     roots.forEach((item) => findPlatform(item, groups, items));
+    kept.forEach((item) => findLinks(item));
     const short = [...items.keys()].every((address) => address.startsWith("0000:"));
     const spread = [...places].filter(([, parents]) => parents.size > 1).map(([group]) => group);
     const badges = new Map(spread.map((group, place) => [group, letters(place)]));
@@ -57,16 +59,35 @@ function treeOf(host) {
 // What hardly anybody looks for and nobody holds, with all that hangs on it and all of its group: drawn folded.
 function findPlatform(item, groups, items) {
     const below = [...item.children, ...item.vfs].map((child) => findPlatform(child, groups, items)).every(Boolean);
-    const dull = ({device, vfs}) => {
-        const {kind, state} = device.glance;
-        return (
-            kind === OTHER && (state === "free" || state === "kept") && !vfs.length && !device.children.some(isShown)
-        );
+    const dull = (one) => {
+        const {kind, state} = one.device.glance;
+        return kind === OTHER && (state === "free" || state === "kept") && carriesNothing(one);
     };
     const mates = item.isFunction && item.group !== null ? groups.get(item.group) : [];
     const own = !item.isFunction || (dull(item) && mates.every((mate) => dull(items.get(mate))));
     item.isPlatform = own && below;
     return item.isPlatform;
+}
+
+// The PCI Express link below each port, as the first function behind it tells. The upstream port of a switch, which
+// hangs on such a link, has no other below it, but the ports of the switch.
+function findLinks(item, above = null) {
+    const links = item.isFunction || above ? [] : item.children.map((child) => linkOf(child.device.is.link || {}));
+    item.link = links.find(Boolean) || null;
+    item.children.forEach((child) => findLinks(child, item.link));
+}
+
+// `{now, best}`, such as 8 GT/s x8 and 16 GT/s x16; `best` is null where the device can do no more. Null where the facts
+// do not tell what the link does.
+function linkOf(link) {
+    const speed = (text) => Number((/^(\d{1,3}(?:\.\d)?) GT\/s/.exec(text) || [])[1]);
+    const told = (gigatransfers, lanes) => `${gigatransfers} GT/s x${lanes}`;
+    const [now, best] = [speed(link.current_speed), speed(link.max_speed)];
+    if (!now || !Number.isInteger(link.current_width)) {
+        return null;
+    }
+    const isLess = now < best || link.current_width < link.max_width;
+    return {now: told(now, link.current_width), best: isLess ? told(best || now, link.max_width || link.current_width) : null};
 }
 
 function functionsOf(items) {
@@ -145,14 +166,15 @@ function unstacked(part) {
 
 function alike(a, b) {
     return (
-        [a, b].every(
-            (item) =>
-                item.isFunction && !item.children.length && !item.vfs.length && !item.device.children.some(isShown),
-        ) &&
+        [a, b].every((item) => item.isFunction && !item.children.length && carriesNothing(item)) &&
         a.device.glance.kind === OTHER &&
         a.device.glance === b.device.glance &&
         ["subsystem_vendor_id", "subsystem_product_id"].every((key) => a.device.is[key] === b.device.is[key])
     );
+}
+
+function carriesNothing({device, vfs}) {
+    return !vfs.length && !device.children.some(isShown) && !device.host.behind(device.address).length;
 }
 
 // The interfaces, disks and so on that are named in a box.

@@ -157,7 +157,7 @@ def test_the_fields_of_a_function_are_those_that_are_gathered_and_documented(fac
 
 
 def test_the_fields_of_other_devices_are_those_that_are_read_of_them():
-    assert NODE.keys() == {*FIELDS, "blockers"}
+    assert NODE.keys() == {*FIELDS, "used_by", "blockers"}
 
 
 def test_the_keys_of_requests_and_specs_are_the_modules_own():

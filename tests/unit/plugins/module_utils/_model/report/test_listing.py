@@ -375,6 +375,34 @@ def test_what_else_the_host_uses_of_a_device_of_a_running_domain_blocks_it():
     assert shown(listing)["scsi_7_0_0_0"] == [("mounted_fs", "/srv")]
 
 
+def used(listing):
+    return {
+        name: [(use["domain"], use["via"], use["active"], use["config"], use["live"]) for use in known["used_by"]]
+        for name, known in ((name, listing.as_dict(entry)) for name, entry in listing.entries.items())
+        if known.get("used_by")
+    }
+
+
+@pytest.mark.parametrize(
+    ("extra", "via"),
+    [
+        (GUEST_USB, {"usb_2_1": "hostdev"}),
+        (GUEST_DISK, {"usb_2_1": "disk", "scsi_7_0_0_0": "disk"}),
+        ("", {}),
+    ],
+)
+def test_a_usb_or_scsi_device_tells_which_domains_have_it_or_a_disk_on_it(extra, via):
+    domains = [
+        domain(domain_xml(), domain_xml(extra=extra)),
+        domain(domain_xml(extra=extra), owner=DB),
+        domain(domain_xml(), owner=DPDK),
+    ]
+    assert used(listing_of(nodes=with_paths(), domains=domains)) == {
+        name: [("web1", word, True, False, True), ("db1", word, False, True, False)] for name, word in via.items()
+    }
+    assert used(listing_of(nodes=with_paths())) == {}
+
+
 def test_hubs_and_devices_that_no_guest_can_have_have_no_blockers():
     uses = [HostUse("mounted_fs", "", "/srv", f"{STICK_SCSI}/block/sdb")]
     listing = listing_of(nodes=with_paths(), host_uses=uses)

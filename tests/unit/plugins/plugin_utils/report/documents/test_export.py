@@ -55,6 +55,7 @@ def test_the_document_says_of_each_host_what_it_has():
         "iommu": True,
         "libvirt": "11.3.0",
     }
+    assert (first["gathered_at"], second["gathered_at"]) == (None, "2026-11-28T07:00:00Z")
     assert second["models"][0] == {
         "ids": "10de:20b2",
         "name": "GA100 [A100 SXM4 80GB]",
@@ -161,6 +162,13 @@ def test_drift_that_was_not_gathered_is_null():
     facts = facts_of("gpu-host")
     hosts = {"kvm1": {"devices": facts["devices"]}, "kvm2": {**facts, "drift": []}}
     assert [host["drift"] for host in json.loads(json_text(hosts))["hosts"]] == [None, []]
+
+
+def test_each_row_says_when_its_host_was_looked_at():
+    told = {row["host"]: set() for row in rows(HOSTS)}
+    for row in rows(HOSTS):
+        told[row["host"]].add(row["gathered_at"])
+    assert told == {"kvm1": {""}, "kvm2": {"2026-11-28T07:00:00Z"}, "kvm3": {""}}
 
 
 def test_the_order_in_which_hosts_come_makes_no_difference():

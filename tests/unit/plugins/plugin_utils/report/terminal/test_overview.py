@@ -25,6 +25,14 @@ def test_the_overview_has_a_line_for_each_host():
     assert all(line.isprintable() for line in named)
 
 
+def test_facts_that_are_old_are_told_with_their_age():
+    lines = overview(HOSTS, {"kvm1": "2 days"})
+    assert lines[1] == overview(HOSTS)[1]
+    assert lines[2] == "kvm1  0 of 48          0      0  [2 days old] -"
+    assert overview_summary(HOSTS, {"kvm1": "2 days"}).endswith("; facts older than an hour of 1: kvm1")
+    assert "older" not in overview_summary(HOSTS)
+
+
 def test_drift_that_was_not_gathered_is_not_told():
     facts = {"devices": facts_of("gpu-host")["devices"]}
     assert overview({"kvm1": facts})[1].startswith("kvm1  20 of 53         4      -  2 x")

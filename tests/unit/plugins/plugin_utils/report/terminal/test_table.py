@@ -108,10 +108,12 @@ def _named(facts, name):
 def test_parts_that_were_not_gathered_are_left_out():
     facts = facts_of("gpu-host")
     lines = table("kvm1", {"devices": facts["devices"]})
-    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside"
+    assert lines[0] == "kvm1: 20 of 53 functions free; 4 held; 1 set aside; gathered at an unknown time"
     assert "HELD  4 devices" in lines
     assert not [line for line in lines if line.startswith(("DRIFT", "IOMMU GROUPS"))]
-    assert table("kvm1", {"devices": [], "drift": []})[0] == "kvm1: 0 of 0 functions free; 0 held; drift 0"
+    assert table("kvm1", {"devices": [], "drift": []})[0] == (
+        "kvm1: 0 of 0 functions free; 0 held; drift 0; gathered at an unknown time"
+    )
 
 
 def test_nothing_is_said_of_what_was_not_gathered():
@@ -125,6 +127,39 @@ def test_nothing_is_said_of_what_was_not_gathered():
     assert not any("not on the host" in line for line in lines)
     del facts["claims"]
     assert "claim" not in table("kvm1", facts)[1]
+
+
+def test_held_usb_and_scsi_devices_are_named_as_the_facts_name_them():
+    facts = facts_of("gpu-host")
+    stick = {"name": "usb_1_2", "capability": "usb_device", "vendor_id": "0951", "product_id": "1666", "driver": "usb"}
+    disk = {"name": "scsi_12_0_10_0", "capability": "scsi", "model": "Drive 9", "driver": "sd"}
+    facts["devices"] += [{**stick, "product_name": "DataTraveler"}, disk]
+    held = [{"name": name, "request": "one"} for name in ("usb_1_2", "scsi_12_0_10_0", "usb_9_9")]
+    owner = {"kind": "domain", "id": "1", "label": "backup1"}
+    facts["claims"] = [
+        {"owner": owner, "devices": [{"address": "0000:31:00.0", "request": None}], "node_devices": held}
+    ]
+    lines = table("kvm1", facts)
+    at = lines.index("HELD  4 devices")
+    assert [line.split(None, 2)[2].split(None, 3) for line in lines[at + 2 : at + 6]] == [
+        ["mate", "0000:31:00.0", "10de:20b2", "vfio-pci        GA100 [A100 SXM4 80GB]"],
+        ["usb_1_2", "0951:1666", "usb", "DataTraveler"],
+        ["scsi_12_0_10_0", "-", "sd", "Drive 9"],
+        ["usb_9_9", "-", "-", "USB or SCSI device"],
+    ]
+
+
+def test_a_group_of_very_many_does_not_fill_the_table():
+    facts = facts_of("gpu-host")
+    gpu = next(device for device in facts["devices"] if device["product_id"] == "20b2")
+    facts["devices"] = [{**gpu, "address": f"0000:{bus:02x}:00.0"} for bus in range(200)]
+    facts["iommu_groups"] = [{"id": 7, "devices": [device["address"] for device in facts["devices"]], "viable": True}]
+    lines = table("kvm1", facts)
+    at = next(number for number, line in enumerate(lines) if line.startswith("IOMMU GROUPS"))
+    group = lines[at + 1 : at + 9]
+    assert group[0].startswith("      7  0000:00:00.0 10de:20b2")
+    assert group[-1].endswith(" ...")
+    assert lines[at + 9 : at + 10] in ([], [""])
 
 
 def test_what_keeps_all_functions_is_said_once():
