@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
         old = ages(hosts, time.time())
         if len(missing) == len(hosts):
             raise AnsibleActionFail(
-                f"hosts: of {len(hosts)} hosts none has facts: gather them with kvm.hostdev.pci_facts"
+                f"hosts: none of {len(hosts)} has facts: gather them with kvm.hostdev.pci_facts, or see why that failed"
             )
         try:
             files = save(paths, hosts, check_mode=self._task.check_mode)

@@ -24,14 +24,14 @@ description:
   - A field that facts do not have, however deep, one that was not gathered, a function that there is not, and a
     comparison that can never be true are errors. JMESPath itself would answer with nothing.
   - JMESPath's own functions are there, and these besides.
-  - C(fits(devices, spec)) returns the PCI functions of a list that fit a device spec or a list of them. Of one device,
-    as in C(devices[?fits(@, `{"class":"0302"}`)]), it tells whether it does. Specs are read as by
+  - V(fits(devices, spec\)) returns the PCI functions of a list that fit a device spec or a list of them. Of one device,
+    as in V(devices[?fits(@, `{"class":"0302"}`\)]), it tells whether it does. Specs are read as by
     P(kvm.hostdev.pci_fits#filter).
-  - C(free(devices)) returns those that could be claimed, or tells of one device whether it could.
-  - C(sort_addresses(items)) sorts addresses, or devices by theirs, by the numbers in them.
-  - C(device('3b:00.0')) is the device with this address in any spelling, or with this name. It is an error when there
+  - V(free(devices\)) returns those that could be claimed, or tells of one device whether it could.
+  - V(sort_addresses(items\)) sorts addresses, or devices by theirs, by the numbers in them.
+  - V(device('3b:00.0'\)) is the device with this address in any spelling, or with this name. It is an error when there
     is none.
-  - C(var('name')) is a value that was given to the filter by this name.
+  - V(var('name'\)) is a value that was given to the filter by this name.
 positional: _input, expression
 requirements:
   - jmespath (Python library, on the controller)
@@ -49,7 +49,7 @@ options:
     required: true
   _values:
     description:
-      - Further keywords are values that the expression gets by C(var('name')). What comes from elsewhere belongs here
+      - Further keywords are values that the expression gets by V(var('name'\)). What comes from elsewhere belongs here
         and not into the text of the expression, where a quote in it would change the question.
     type: dict
 notes:

@@ -30,7 +30,7 @@ options:
   claims:
     description:
       - What each owner wants, an entry for each. With V([]) nobody wants anything.
-      - An error that is about one entry begins with it, as in C(claims[1] (db1)).
+      - An error that is about one entry begins with it, as in V(claims[1] (db1\)).
       - O(group_members), O(allow), O(attach), O(managed), O(persist), O(require_reset) and O(on_mismatch) of the task
         count for each entry that does not say its own.
     type: list
@@ -272,7 +272,7 @@ stopped:
 error:
   description:
     - Why nothing was done, as RV(kvm.hostdev.pci_passthrough_claim#module:error).
-    - C(subject) begins with the entry of O(claims) and its owner, as C(claims[1] (db1)). An owner that gives something
+    - C(subject) begins with the entry of O(claims) and its owner, as V(claims[1] (db1\)). An owner that gives something
       back and has no entry is C(domain db1) with its UUID, or C(owner dpdk0).
     - Of owners that compete it has C(owners), their labels, the one that got nothing first, and C(unserved), the error
       of that one.

@@ -18,6 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import 
 )
 
 from .errors import wrong
+from .facts import OUTER
 from .fitting import read_some_specs
 from .kinds import FLAG, NUMBER, TEXT, Kind, words
 from .schema import OPEN, Shape
@@ -30,6 +31,8 @@ _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="
 _SAME = frozenset("reverse sort sort_by sort_addresses".split())
 _ITEM = frozenset("max max_by min min_by".split())
 _CHOOSE = frozenset(("fits", "free"))
+# What is a field to JMESPath without backticks, also as Python and Jinja write it.
+_LITERALS = {"true": "true", "false": "false", "null": "null", "none": "null"}
 _PARTS = frozenset(("contains", "ends_with", "starts_with"))
 _RESULTS: dict[str, Shape] = {
     **dict.fromkeys("abs avg ceil count floor length sum to_number".split(), NUMBER),
@@ -257,8 +260,10 @@ def _meant(name: str, fields: t.Sequence[str]) -> str:
 
     What in double quotes was meant as a text is a field to JMESPath, and so are words without quotes.
     """
-    if name in ("true", "false", "null"):
-        return f"write `{name}` in backticks"
+    if name.lower() in _LITERALS:
+        return f"write `{_LITERALS[name.lower()]}` in backticks"
+    if name in OUTER and "devices" in fields:
+        return f"leave {name} out: an expression begins with devices, claims or another part of the facts"
     quoted = f"'{name}' in single quotes if a text is meant"
     if not name.replace("_", "").isalpha():
         return f"{did_you_mean(name, fields)}, or {quoted}"

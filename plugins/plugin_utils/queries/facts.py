@@ -14,11 +14,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset i
 
 from .errors import wrong
 from .plain import plain, type_of
-from .schema import FUNCTION, Fields, accepts, wanted
+from .schema import FUNCTION, Fields, accepts, astray, wanted
 
 _GATHER = "gather them first with kvm.hostdev.pci_facts, and give ansible_facts.hostdev"
 _AS_GATHERED = "give the facts as kvm.hostdev.pci_facts returns them"
-_OUTER = ("ansible_facts", "hostdev")
+OUTER = ("ansible_facts", "hostdev")
+"""What a host's variables and results hold the facts in."""
 
 Device = dict[str, t.Any]
 
@@ -58,7 +59,7 @@ def read_facts(value: t.Any) -> Facts:
     Raises HostdevError for anything else.
     """
     inside = ""
-    for key in _OUTER:
+    for key in OUTER:
         if isinstance(value, t.Mapping) and key in value:
             value, inside = value[key], f"{inside}.{key}" if inside else key
     if isinstance(value, t.Mapping) and any(part in value for part in PARTS):
@@ -77,7 +78,7 @@ def _way_to_facts(value: t.Any) -> str:
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         return "make data of the text first, with from_json"
     inner = next(iter(value.values()), None) if isinstance(value, t.Mapping) else None
-    if isinstance(inner, t.Mapping) and any(key in inner for key in (*_OUTER, "inventory_hostname", "devices")):
+    if isinstance(inner, t.Mapping) and any(key in inner for key in (*OUTER, "inventory_hostname", "devices")):
         name = next(iter(value))
         return f"give those of one host, such as hostvars['{name}'], or ask of all with kvm.hostdev.rank_hosts"
     if isinstance(value, t.Mapping) and "results" in value:
@@ -111,7 +112,8 @@ def check(values: t.Mapping[str, t.Any], shape: Fields, subject: str) -> None:
     """Refuse values of another kind than the facts have by these names. Raises HostdevError."""
     for name, value in values.items():
         if name in shape and not accepts(shape[name], value):
-            raise wrong(f"{subject}: its {name}", f"found {kind_of(value)}", wanted(shape[name]), _AS_GATHERED)
+            where, part, inner = astray(shape[name], value, name)
+            raise wrong(f"{subject}: its {where}", f"found {kind_of(part)}", wanted(inner), _AS_GATHERED)
 
 
 def kind_of(value: t.Any) -> str:

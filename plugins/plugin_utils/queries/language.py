@@ -25,6 +25,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import DeviceSpec
 
+_SIGNS = {"=": "==", "and": "&&", "or": "||"}
+"""What other languages write, and how JMESPath does."""
+
 _Function = t.TypeVar("_Function", bound=t.Callable[..., t.Any])
 
 
@@ -58,9 +61,20 @@ def search(facts: Facts, expression: str, values: t.Mapping[str, t.Any]) -> t.An
     except JMESPathTypeError as error:
         raise _of_another_type(error.function_name, error.current_value, error.expected_types) from None
     except (JMESPathError, ValueError, ArithmeticError, RecursionError) as error:
-        remedy = "see https://jmespath.org/specification.html"
-        found = " ".join(str(error).split("\n", maxsplit=1)[0].split())
-        raise wrong("the query", found, f"JMESPath that can be evaluated, not {expression[:200]!r}", remedy) from None
+        line = " ".join(str(error).split("\n", maxsplit=1)[0].split())
+        found = line.removesuffix(":").removesuffix(", for expression")
+        wanted = f"JMESPath that can be evaluated, not {expression[:200]!r}"
+        raise wrong("the query", found, wanted, _written(error)) from None
+
+
+def _written(error: Exception) -> str:
+    """What is to be written in place of what JMESPath can't read, by the token that it stopped at."""
+    token = str(getattr(error, "token_value", ""))
+    if getattr(error, "token_type", "") == "NUMBER":
+        return f"write a number in backticks (`{token}`), and ids and other texts in single quotes"
+    if token in _SIGNS:
+        return f"write {_SIGNS[token]} in place of {token}"
+    return "see https://jmespath.org/specification.html"
 
 
 def _of_another_type(function: str, value: t.Any, expected: t.Sequence[str]) -> HostdevError:
@@ -120,6 +134,10 @@ class _Domain:
         for device in self._facts.devices:
             if device.get("name") == which or (is_function(device) and device["address"] == address):
                 return device
+        for device in self._facts.devices:
+            if is_function(device) and any(child.get("name") == which for child in device.get("children") or ()):
+                found, remedy = f"{which!r} is no device, but what one carries", f"write device('{device['address']}')"
+                raise wrong("device() in the query", found, "a device by its address or name", remedy)
         known = [device[key] for key in ("address", "name") for device in self._facts.devices if device.get(key)]
         remedy = did_you_mean(which, known)
         raise wrong("device() in the query", f"no device is {which!r}", "a device of these facts", remedy)

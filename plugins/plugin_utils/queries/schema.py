@@ -256,6 +256,19 @@ def accepts(shape: Shape, value: t.Any) -> bool:
     return isinstance(value, dict) and all(accepts(shape.get(key), part) for key, part in value.items())
 
 
+def astray(shape: Shape, value: t.Any, path: str = "") -> tuple[str, t.Any, Shape]:
+    """Of a value that is not accepted the innermost part that is to blame: where it is, itself, and its shape."""
+    parts: list[tuple[str, t.Any, Shape]] = []
+    if isinstance(shape, list) and isinstance(value, list):
+        parts = [(f"{path}[{number}]", item, shape[0]) for number, item in enumerate(value)]
+    elif isinstance(shape, dict) and isinstance(value, dict):
+        parts = [(f"{path}.{key}", part, shape.get(key)) for key, part in value.items()]
+    for where, part, inner in parts:
+        if not accepts(inner, part):
+            return astray(inner, part, where)
+    return path, value, shape
+
+
 def wanted(shape: Shape) -> str:
     """What a value of this shape is called."""
     if isinstance(shape, Kind):

@@ -38,10 +38,10 @@ def carried(device: Device) -> str:
 
 
 def _size(sectors: t.Any) -> str:
-    """Decimal, as on the disk's label."""
-    if not isinstance(sectors, int) or sectors <= 0:
+    """Decimal, as on the disk's label; `sectors` is a text, as sysfs and the facts have it."""
+    if not isinstance(sectors, str) or not sectors.isdecimal() or not int(sectors):
         return ""
-    size, unit = sectors * _SECTOR / 1000, 0
+    size, unit = int(sectors) * _SECTOR / 1000, 0
     while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
     return f" {size:.1f} {_UNITS[unit]}" if size < 10 else f" {size:.0f} {_UNITS[unit]}"

@@ -172,3 +172,10 @@ def test_the_playbooks_set_variables_that_the_roles_have():
             seen.add(role["role"])
             assert set(role.get("vars", {})) <= set(known), f"{name}: {role['role']}"
     assert seen == {"kvm.hostdev.host"}
+
+
+def test_no_markup_of_the_documentation_is_cut_off_at_a_parenthesis_in_it():
+    files = [*ROOT.glob("plugins/*/*.py"), *ROOT.glob("roles/*/meta/*.yml")]
+    documented = {path: path.read_text(encoding="utf-8") for path in files}
+    assert sum("C(" in text for text in documented.values()) >= 10
+    assert [path.name for path, text in documented.items() if re.search(r"\bC\([^)]*\(", text)] == []

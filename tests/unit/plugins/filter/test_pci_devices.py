@@ -192,7 +192,11 @@ def only(facts, *fields):
         ),
         (
             lambda facts: fits([{**facts["devices"][0], "children": ["net"]}], A100),
-            "0000:00:00.0: its children: found a list of 1",
+            r"0000:00:00.0: its children\[0\]: found the text 'net'; wanted: a mapping",
+        ),
+        (
+            lambda facts: fits([{**facts["devices"][0], "children": [{"name": "a"}, {"size": 8}]}], A100),
+            r"0000:00:00.0: its children\[1\].size: found 8; wanted: digits",
         ),
         (
             lambda facts: fits([{**facts["devices"][0], "vendor_id": 8086}], A100),

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.facts import check
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.schema import FUNCTION
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.models import summary
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.cells import WIDTH, width
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.overview import overview
@@ -29,6 +31,13 @@ GUIDE = Path(__file__).resolve().parents[6] / "docs/docsite/rst/guide_report.rst
 @pytest.mark.parametrize("host", ["gpu-host", "odd-host"])
 def test_a_host_is_shown_as_it_was_looked_at(host):
     assert table(host, facts_of(host)) == (REPORTS / f"{host}.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_made_up_host_has_values_of_the_types_that_a_host_gives():
+    devices = facts_of("gpu-host")["devices"]
+    assert any("size" in child for device in devices for child in device.get("children", []))
+    for device in devices:
+        check(device, FUNCTION, device["address"])
 
 
 @pytest.mark.parametrize("host", ["lab-trixie", "lab-bookworm"])
