@@ -96,8 +96,8 @@ def test_a_click_shows_all_fields_and_how_a_request_claims_it(picture: Opener) -
     dialog = page.locator("dialog[open]")
     assert "{scsi: {adapter: scsi_host0, bus: 0, target: 0, lun: 0}}" in dialog.inner_text()
     page.keyboard.press("Escape")
-    page.wait_for_function("() => !document.querySelector('dialog').open")
-    assert page.evaluate("() => document.activeElement.dataset.nodeDevice") == "scsi_0_0_0_0"
+    page.wait_for_function("() => document.activeElement.dataset.nodeDevice == 'scsi_0_0_0_0'")
+    assert not page.evaluate("() => document.querySelector('dialog').open")
     page = shown.go("host=gpu&device=usb_1_10")
     assert '{usb: {vendor_id: "0951", product_id: "1666", serial: "60A4"}}' in page.locator("dialog").inner_text()
     rows = page.evaluate("() => [...document.querySelectorAll('.fields tr')].map((row) => row.cells[0].innerText)")
