@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..claims.words import BESIDE, requests_told, short
+from ..claims.words import BESIDE, requests_told
 from ..errors import few, one_line
 from .plan import CLAIM, of_each_owner
 
