@@ -49,8 +49,8 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
         alive = {domain.uuid for domain in domains}
         claims = [claim for claim in claims if claim.owner.kind == "domain" and claim.owner.id not in alive]
     if wish.domain is not None:
-        uuids = {domain.uuid for domain in domains if wish.domain in (domain.name, domain.uuid)}
-        uuids = uuids or {claim.owner.id for claim in claims if wish.domain in (claim.owner.label, claim.owner.id)}
+        uuids = {domain.uuid for domain in domains if wish.is_of_domain(domain.name, domain.uuid)}
+        uuids = uuids or {claim.owner.id for claim in claims if _is_of(claim.owner, wish)}
         if not uuids:
             warnings.append(f"there is no domain {wish.domain}, and no claim of one")
         claims = [claim for claim in claims if claim.owner.kind == "domain" and claim.owner.id in uuids]
@@ -76,7 +76,7 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
 
 
 def _is_of(owner: Owner, wish: ReleaseWish) -> bool:
-    return owner.kind == "domain" and wish.domain in (owner.id, owner.label) if wish.domain is not None else False
+    return owner.kind == "domain" and wish.is_of_domain(owner.label, owner.id)
 
 
 def _whose(wish: ReleaseWish) -> str:
@@ -91,7 +91,7 @@ def asides_concerned(tracker: Tracker, wish: ReleaseWish) -> list[SetAside]:
         aside
         for address, aside in tracker.set_aside.items()
         if address in wish.addresses
-        and wish.domain in (None, aside.owner.label, aside.owner.id)
+        and (wish.domain is None or _is_of(aside.owner, wish))
         and wish.owner in (None, aside.owner.id)
     ]
 
@@ -119,10 +119,10 @@ def decide_cleaned(snapshot: Snapshot, wish: ReleaseWish, plans: t.Iterable[Plan
         many = f"are {waits} them until they are released with cleaned: true"
         return Cleaned(warnings=tuple(of_all(sorted(given_back, key=address_order), one, many)))
     uuids = {domain.uuid for domain in snapshot.domains or () if domain.name == wish.domain}
-    owners = {("name", wish.owner), *(("domain", name) for name in (wish.domain, *uuids))}
+    owners = {("name", wish.owner), *(("domain", uuid) for uuid in uuids)}
     for address, waiting in snapshot.tracker.waiting.items():
         owner = waiting.owner
         named = address in wish.addresses or _is_named(snapshot, wish, waiting)
-        if named or owners & {(owner.kind, owner.id), (owner.kind, owner.label)}:
+        if named or _is_of(owner, wish) or (owner.kind, owner.id) in owners:
             given_back.add(address)
     return Cleaned(tuple(sorted(given_back, key=address_order)))

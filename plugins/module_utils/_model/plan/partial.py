@@ -24,13 +24,13 @@ if t.TYPE_CHECKING:
 def left_with_guest(plan: Plan, step: Step, inventory: Inventory) -> Plan:
     """The plan without this step of it, which takes a device from the running guest, and what it was for.
 
-    Steps before it are done and stay; of those after it the device's own return to the host goes, and that of its
-    IOMMU group mates, which would take the whole group from the guest. The owner goes on holding the device for its
-    request, attached live only, so that a later release gives back the rest.
+    Steps before it are done and stay; of those after it the device's own return to the host goes, its driver and what
+    its PF has set for it, and that of its IOMMU group mates, which would take the whole group from the guest. The owner
+    goes on holding the device for its request, attached live only, so that a later release gives back the rest.
     """
     index, after = plan.steps.index(step), _LEFT[step.kind](plan, step.address or "", inventory)
     staying = after.holdings.keys() - plan.after.holdings.keys()
-    rest = [other for other in plan.steps[index + 1 :] if not (other.changes_driver and other.address in staying)]
+    rest = [other for other in plan.steps[index + 1 :] if other.domain is not None or other.address not in staying]
     return replace(plan, steps=(*plan.steps[:index], *rest), after=after)
 
 

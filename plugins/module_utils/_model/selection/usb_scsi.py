@@ -69,6 +69,18 @@ def give_back_nodes(claim: Claim, *, names: t.Collection[str] = (), addresses: t
     return Claim(claim.owner, requests, node_devices=nodes)
 
 
+def requests_for_others(snapshot: Snapshot, asked: Asked) -> set[str]:
+    """The names of the requests whose devices do not serve them any more, and are given back for others.
+
+    A request with a second device, which a guest did not let go, keeps both. Raises HostdevError as select_nodes does
+    where they may not be replaced.
+    """
+    before = snapshot.tracker.claim_of(asked.owner)
+    served = [held.request for held in before.node_devices.values()]
+    wanted = [one for one in asked.wish.requests if one.node is not None and served.count(one.name) == 1]
+    return {request.name for request in wanted if _keep(snapshot, before, request, asked.wish.terms) is None}
+
+
 def _keep(snapshot: Snapshot, before: Claim, request: Request, terms: Terms) -> NodeHolding | None:
     """The held device that goes on serving the request."""
     for held in before.node_devices.values():

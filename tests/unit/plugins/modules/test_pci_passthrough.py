@@ -53,6 +53,17 @@ def test_long_names_are_told_in_short_and_returned_whole(runner):
     assert fewer["msg"].endswith(f"kept without a purge: {'d' * 40}...{'d' * 21}: {'e' * 40}...{'e' * 21}")
 
 
+def test_long_names_that_begin_and_end_alike_are_told_apart(runner):
+    names = ["d" * 50 + number + "d" * 50 for number in "12"]
+    done = runner.done(MODULE, claims=[{"owner": name, "requests": [NIC]} for name in names])
+    assert [one["msg"].partition(": ")[0] for one in done["owners"]] == [f"owner {name}" for name in names]
+
+
+def test_an_error_tells_of_a_long_name_both_ends(runner):
+    error = runner.failed(MODULE, claims=[{"owner": "d" * 5000, "requests": [{**NIC, "count": 20}]}])["error"]
+    assert error["subject"] == f"claims[0] ({'d' * 40}...{'d' * 21}): request nic"
+
+
 def test_a_request_may_have_any_name_and_the_record_is_read_again(runner):
     claims = [{"owner": "dpdk0", "requests": [{**NIC, "name": "the nic / é"}]}]
     runner.done(MODULE, claims=claims)

@@ -31,11 +31,12 @@ def give_backs(snapshot: Snapshot, wish: HostWish, owners: Owners) -> t.Iterator
         if asked is None and claim.owner.key in orphans:
             yield ReleaseWish(), claim.owner
             continue
-        names = tuple(sorted(claim.declared & owners.unnamed(claim))) if wish.purge else ()
+        names = claim.declared & owners.unnamed(claim) if wish.purge else frozenset()
         with about(owners.called(claim.owner)):
             surplus = () if asked is None else _surplus(snapshot, asked, claim)
+            names |= set() if asked is None else _changed_nodes(snapshot, asked, claim)
         if names or surplus:
-            yield ReleaseWish(names=names, addresses=surplus), claim.owner
+            yield ReleaseWish(names=tuple(sorted(names)), addresses=surplus), claim.owner
 
 
 def stale(snapshot: Snapshot, owners: Owners) -> tuple[tuple[Owner, str], ...]:
@@ -63,6 +64,15 @@ def _surplus(snapshot: Snapshot, asked: Asked, claim: Claim) -> tuple[str, ...]:
     if not fewer and not asked.wish.terms.replace_misfits:
         return ()
     return tuple(sorted(given_back(snapshot, asked)))
+
+
+def _changed_nodes(snapshot: Snapshot, asked: Asked, claim: Claim) -> set[str]:
+    """The requests whose USB or SCSI device goes since they ask for another one, and may have it."""
+    if not claim.node_devices or not asked.wish.terms.replace_misfits:
+        return set()
+    from ...selection.usb_scsi import requests_for_others
+
+    return requests_for_others(snapshot, asked)
 
 
 def _orphans(snapshot: Snapshot) -> set[str]:

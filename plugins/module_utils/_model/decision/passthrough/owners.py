@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ...claims.words import told_apart
+from ...claims.words import short, told_apart
 from ...errors import HostdevError
 
 if t.TYPE_CHECKING:
@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
 def entry(index: int, whose: str | None) -> str:
     """An entry of the data: `claims[1] (db1)`."""
-    return f"claims[{index}] ({whose})"
+    return f"claims[{index}] ({short(whose or '')})"
 
 
 @contextlib.contextmanager

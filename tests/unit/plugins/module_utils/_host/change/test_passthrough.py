@@ -24,6 +24,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     LibvirtError,
     domain_xml,
 )
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import USB_CONTROLLER, plug, ready, usb
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
 
 NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
@@ -212,6 +213,29 @@ def test_a_request_that_names_another_device_by_now_needs_leave_to_change_it(hos
     assert (in_guest(host.db, VF1), in_guest(host.domain, VF2)) == ({CONFIG, LIVE}, {CONFIG, LIVE})
     host.passthrough({}, purge=True)
     assert held(host) == {}
+
+
+def test_two_owners_change_usb_devices_with_each_other_under_the_same_names(host):
+    plug(host, usb("3-1", 2), usb("3-2", 3, serial="STICK2"))
+    ready(host)
+    xml = domain_xml(name="db1", uuid=OTHER_UUID, extra=USB_CONTROLLER)
+    host.db.xml = {CONFIG: xml, LIVE: xml}
+
+    def sticks(web1, db1):
+        return {
+            name: [{"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666", "serial": serial}}]
+            for name, serial in (("web1", web1), ("db1", db1))
+        }
+
+    host.passthrough(sticks("STICK1", "STICK2"))
+    swapped = sticks("STICK2", "STICK1")
+    assert refused(host.passthrough, swapped).code == "held_device_mismatch"
+    host.passthrough(swapped, replace_misfits=True)
+    assert {
+        claim["owner"]["label"]: (claim["node_devices"][0]["name"], claim["declared"])
+        for claim in host.record["claims"]
+    } == {"web1": ("usb_3_2", ["stick"]), "db1": ("usb_3_1", ["stick"])}
+    assert not host.passthrough(swapped, replace_misfits=True).changed
 
 
 def test_what_a_smaller_count_leaves_goes_to_an_owner_that_is_named_first(host):

@@ -108,6 +108,22 @@ def test_a_name_that_is_on_record_already_is_no_new_one(host):
     assert held(host) == {"web1": ({VF2: "lan"}, ["lan"])}
 
 
+def test_two_change_names_by_way_of_new_ones(host):
+    def named(first, second):
+        return {"web1": [{"name": first, "address": VF1}, {"name": second, "address": VF2}]}
+
+    host.passthrough(named("a", "b"))
+    before = host.libvirt.state()
+    for other in (named("b", "a"), named("b", "c")):
+        with pytest.raises(HostdevError) as caught:
+            host.passthrough(other, purge=True)
+        assert caught.value.code == "held_device_mismatch"
+    host.passthrough(named("x", "y"), purge=True)
+    host.passthrough(named("b", "a"), purge=True)
+    assert held(host) == {"web1": ({VF1: "b", VF2: "a"}, ["a", "b"])}
+    assert host.libvirt.state() == before
+
+
 def test_a_device_that_does_not_serve_it_any_more_is_changed_for_another_one(host):
     """It is another one by now, which under the old name is an error."""
     plug(host, usb("3-1", 2))

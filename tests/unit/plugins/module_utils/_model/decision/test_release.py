@@ -78,6 +78,8 @@ DPDK_CLAIM = claim(DPDK, holding(C, attach=()))
     [
         ({"domain": "web1"}, [WEB]),
         ({"domain": WEB.id}, [WEB]),
+        ({"domain": WEB.id.upper()}, [WEB]),
+        ({"domain": DB.id.replace("-", "")}, [DB]),
         ({"domain": "db1"}, [DB]),
         ({"owner": "dpdk0"}, [DPDK]),
         ({"owner": "web1"}, []),
@@ -98,10 +100,11 @@ def test_an_address_that_nobody_holds_is_told_where_there_is_no_such_device():
     assert warnings == (f"there is no device {C} on this host, and nobody holds it",)
 
 
-def test_a_domain_that_nobody_knows_is_told():
-    assert concerned(seen(claims=[WEB_CLAIM]), ReleaseWish(domain="web9")) == (
+@pytest.mark.parametrize("name", ["web9", "dpdk0"])
+def test_a_domain_that_nobody_knows_is_told(name):
+    assert concerned(seen(claims=[WEB_CLAIM, DPDK_CLAIM]), ReleaseWish(domain=name)) == (
         (),
-        ("there is no domain web9, and no claim of one",),
+        (f"there is no domain {name}, and no claim of one",),
     )
 
 
@@ -216,6 +219,7 @@ def test_a_one_time_use_device_waits_and_that_is_told():
         ({"owner": "dpdk0"}, False, (C,)),
         ({"domain": "db1"}, True, (A, B)),
         ({"domain": DB.id}, False, (B,)),
+        ({"domain": DB.id.upper()}, False, (B,)),
         ({"domain": "renamed"}, False, (B,)),
     ],
 )

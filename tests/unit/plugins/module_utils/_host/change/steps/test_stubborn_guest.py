@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 
 import pytest
@@ -124,6 +125,20 @@ def test_once_the_domain_is_shut_off_a_release_gives_back_the_rest(stubborn):
         f"driver of {VF2}: vfio-pci -> igbvf",
     ]
     assert stubborn.record["claims"] == []
+
+
+def test_a_vf_that_stays_keeps_what_its_pf_has_set_for_it(host):
+    """The guest goes on with it; what was there before comes back with its driver."""
+    before = copy.deepcopy(host.links.settings)
+    host.claim({**NIC, "network": {"trust": True, "spoof_check": False}})
+    claimed = copy.deepcopy(host.links.settings)
+    host.libvirt.deaf, host.on_detach_timeout = True, "definition"
+    host.release(domain="web1")
+    assert host.links.settings == claimed != before
+    assert not host.release(domain="web1").changed
+    host.domain.xml[LIVE] = None
+    host.release(domain="web1")
+    assert (host.links.settings, host.record["claims"]) == (before, [])
 
 
 def test_once_the_guest_is_willing_a_release_gives_back_the_rest(stubborn):
