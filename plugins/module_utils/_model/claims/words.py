@@ -33,15 +33,12 @@ def short(name: str) -> str:
 
 
 def told_apart(owners: t.Iterable[Owner]) -> dict[str, str]:
-    """What a line calls each owner, by its key: its label, and where several have the same one kind and id as well.
-
-    Free names that are the same once they are short are told whole.
-    """
+    """What a line calls each owner, by its key: its label, and where several have the same one kind and id as well."""
     each = {owner.key: owner for owner in owners}
-    in_short = {key: replace(owner, label=short(owner.label)) for key, owner in each.items()}
-    labels = [owner.label for owner in in_short.values()]
-    told = {key: str(owner) if labels.count(owner.label) > 1 else owner.label for key, owner in in_short.items()}
-    said = [*told.values()]
+    brief = {key: replace(owner, label=short(owner.label)) for key, owner in each.items()}
+    labels = [owner.label for owner in brief.values()]
+    told = {key: str(owner) if labels.count(owner.label) > 1 else owner.label for key, owner in brief.items()}
+    said = [*told.values()]  # long free names may begin and end alike
     return {key: str(each[key]) if said.count(name) > 1 else name for key, name in told.items()}
 
 

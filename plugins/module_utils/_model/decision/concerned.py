@@ -49,7 +49,7 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
         alive = {domain.uuid for domain in domains}
         claims = [claim for claim in claims if claim.owner.kind == "domain" and claim.owner.id not in alive]
     if wish.domain is not None:
-        uuids = {domain.uuid for domain in domains if wish.is_of_domain(domain.name, domain.uuid)}
+        uuids = {domain.uuid for domain in domains if _names(wish, domain.name, domain.uuid)}
         uuids = uuids or {claim.owner.id for claim in claims if _is_of(claim.owner, wish)}
         if not uuids:
             warnings.append(f"there is no domain {wish.domain}, and no claim of one")
@@ -76,7 +76,13 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
 
 
 def _is_of(owner: Owner, wish: ReleaseWish) -> bool:
-    return owner.kind == "domain" and wish.is_of_domain(owner.label, owner.id)
+    return owner.kind == "domain" and _names(wish, owner.label, owner.id)
+
+
+def _names(wish: ReleaseWish, name: str, uuid: str) -> bool:
+    """Whether it names this domain; libvirt reads a UUID in any case, and without hyphens."""
+    wanted = wish.domain or ""
+    return wanted == name or wanted.replace("-", "").lower() == uuid.replace("-", "")
 
 
 def _whose(wish: ReleaseWish) -> str:

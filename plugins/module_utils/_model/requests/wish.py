@@ -65,11 +65,6 @@ class ReleaseWish:
     cleaned: bool = False
     to_host: bool = False
 
-    def is_of_domain(self, name: str, uuid: str) -> bool:
-        """Whether `domain` is this one, by its name or by its UUID in any way that libvirt reads one."""
-        wanted = self.domain
-        return wanted is not None and (wanted == name or wanted.replace("-", "").lower() == uuid.replace("-", ""))
-
 
 @dataclass(frozen=True)
 class HostWish:
