@@ -26,7 +26,7 @@ _CHANGING = (
 _MOST_IMPORTED = {
     "facts": 378,
     "facts, libvirt": 427,
-    "unchanged claim": 355,
+    "unchanged claim": 356,
     "release of nothing": 296,
 }
 
