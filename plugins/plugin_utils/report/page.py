@@ -21,8 +21,8 @@ from pathlib import Path
 from .picture.encode import encode
 
 _FOLDER = Path(__file__).resolve().parent / "picture" / "assets"
-_SCRIPTS = ("data", "elements", "query", "fleet", "tree", "drawing", "details", "start")
-_STYLES = ("page", "fleet", "drawing")
+_SCRIPTS = ("data", "elements", "query", "fleet", "tree", "drift", "drawing", "details", "start")
+_STYLES = ("page", "fleet", "drift", "drawing")
 
 
 def page(hosts: t.Mapping[str, t.Any], *, generated: str) -> str:

@@ -35,7 +35,8 @@ _REST = 4
 def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
     """What the page's script reads: `generated`, `kinds`, `shapes`, `values` and `hosts`.
 
-    A host is `[name, facts, devices, behind]`: `facts` is the number of its `host`, or null for a host without facts;
+    A host is `[name, facts, devices, behind]`: `facts` is the number of its `host` and `drift`, or null for a host without
+    facts;
     a device is five numbers; `behind` are USB and SCSI devices, each three: the address of the PCI function that it
     hangs on, what is shown at a glance, and all of it.
     """
@@ -58,7 +59,8 @@ def _host(table: _Table, facts: t.Any) -> list[t.Any]:
         if device.get("capability") == "pci" and device.get("address")
     ]
     behind = [list(map(table.number, (of.above, _node_glance(of), of.device))) for of in node_devices(facts)]
-    return [table.number(facts.get("host") or {}), devices, behind]
+    whole = {**(facts.get("host") or {}), "drift": facts.get("drift")}
+    return [table.number(whole), devices, behind]
 
 
 def _device(table: _Table, device: states.Device) -> list[int]:

@@ -77,7 +77,7 @@ function blockerList(blockers) {
             " ",
             el("code", null, name(address ?? "")),
             detail ? [": ", name(detail)] : null,
-            remedy ? el("span", {class: "remedy"}, "What to do: ", name(remedy)) : null,
+            remedy ? el("span", {class: "remedy"}, "What to do: ", worded(remedy)) : null,
             override ? el("span", {class: "remedy"}, "Accepted by ", el("code", null, name(override))) : null,
         );
     return blockers.length ? el("ul", {class: "blockers"}, blockers.map(line)) : null;

@@ -35,7 +35,7 @@ function hostPage(host, query) {
     if (!host.hasFacts) {
         return [el("p", {class: "note"}, "There are no facts of this host. Gather them with kvm.hostdev.pci_facts.")];
     }
-    return [hostModels(host, query), legend(), drawing(host)];
+    return [driftOf(host), hostModels(host, query), legend(), drawing(host)].filter(Boolean);
 }
 
 // What the host has, what is free first; pressing one marks it in the drawing.

@@ -26,6 +26,14 @@ function name(text, tag = "bdi") {
     return el(tag, {class: "name"}, String(text));
 }
 
+// A text of ours, in which code stands between backticks.
+function worded(text) {
+    const parts = String(text).split("`");
+    return parts.length % 2
+        ? parts.map((part, place) => (place % 2 ? el("code", null, name(part)) : name(part)))
+        : name(text);
+}
+
 function plural(number, one, many = `${one}s`) {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }

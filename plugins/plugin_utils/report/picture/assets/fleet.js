@@ -16,7 +16,7 @@ function fleetHead() {
         "div",
         {class: "head"},
         el("h1", null, `PCI devices of ${plural(HOSTS.length, "host")}`),
-        el("p", null, el("b", null, `${free} free to claim`), `, ${counts.held} held. `, report(), oldOnes()),
+        el("p", null, el("b", null, `${free} free to claim`), `, ${counts.held} held. `, report(), oldOnes(), drifted()),
     );
 }
 

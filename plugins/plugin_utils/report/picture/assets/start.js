@@ -103,7 +103,7 @@ function printHosts() {
     const hosts = [...new Set(chosenRows(asked()).map((row) => row.host))];
     if (hosts.length <= PRINTED_HOSTS) {
         const drawings = hosts.map((host) =>
-            el("section", {class: "printed"}, el("h2", null, name(host.name)), legend(), drawing(host)),
+            el("section", {class: "printed"}, el("h2", null, name(host.name)), driftOf(host), legend(), drawing(host)),
         );
         document.getElementById("main").append(...drawings);
     }

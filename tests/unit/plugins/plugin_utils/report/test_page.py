@@ -48,7 +48,7 @@ def test_every_field_is_read_back_as_it_was():
     known = data(page({"kvm1": {"devices": [PF], "host": {"kernel": "6.12"}}}, generated="now"))
     (name, facts, (device,), behind) = known["hosts"][0]
     glance, *parts = (value(known, part) for part in device)
-    assert (name, value(known, facts), behind) == ("kvm1", {"kernel": "6.12"}, [])
+    assert (name, value(known, facts), behind) == ("kvm1", {"kernel": "6.12", "drift": None}, [])
     assert {key: field for part in parts for key, field in part.items()} == {
         **PF,
         "children": [PF["children"][0], {**PF["children"][1], "size": "1.5"}],
