@@ -11,7 +11,12 @@ from ansible_collections.kvm.hostdev.tests.pages import hosts as made
 from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener
 
 OWNER = {"kind": "domain", "id": "6f1f7c0e-0000-4000-8000-000000000001", "label": "web1"}
-REMOVED = {"code": "removed", "address": "0000:d8:00.0", "owner": OWNER, "detail": "there is no such device on the host"}
+REMOVED = {
+    "code": "removed",
+    "address": "0000:d8:00.0",
+    "owner": OWNER,
+    "detail": "there is no such device on the host",
+}
 ASIDE = {
     "code": "set_aside",
     "address": "0000:e3:00.0",
@@ -37,7 +42,8 @@ def test_each_difference_is_told_above_the_drawing(picture: Opener) -> None:
 def test_the_fleet_names_hosts_that_differ_and_leads_to_them(picture: Opener) -> None:
     hosts = {f"kvm{number}": with_drift(REMOVED) for number in range(7)}
     page = picture({**hosts, "as-it-was": with_drift(), "silent": None}).go()
-    assert "7 hosts differ from the record: kvm0, kvm1, kvm2, kvm3, kvm4 and 2 more." in page.locator("header").inner_text()
+    told = page.locator("header").inner_text()
+    assert "7 hosts differ from the record: kvm0, kvm1, kvm2, kvm3, kvm4 and 2 more." in told
     page.locator("header").get_by_role("link", name="kvm3").click()
     assert "Drift: 1 difference from the record" in page.locator(".drift").inner_text()
 

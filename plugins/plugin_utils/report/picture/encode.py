@@ -35,10 +35,9 @@ _REST = 4
 def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
     """What the page's script reads: `generated`, `kinds`, `shapes`, `values` and `hosts`.
 
-    A host is `[name, facts, devices, behind]`: `facts` is the number of its `host` and `drift`, or null for a host without
-    facts;
-    a device is five numbers; `behind` are USB and SCSI devices, each three: the address of the PCI function that it
-    hangs on, what is shown at a glance, and all of it.
+    A host is `[name, facts, devices, behind]`: `facts` is the number of its `host` and `drift`, or null for a host
+    without facts; a device is five numbers; `behind` are USB and SCSI devices, each three: the address of the PCI
+    function that it hangs on, what is shown at a glance, and all of it.
     """
     table = _Table()
     encoded = [[str(name), *_host(table, hosts[name])] for name in sorted(hosts, key=str)]
