@@ -14,6 +14,12 @@ TESTS = COLLECTION / "tests/unit/plugins/module_utils"
 # A rule is to be killed where it is tested: in the folders of its storey, and in the few flows that are about it. All
 # tests would be ten times slower, and kill by chance.
 WINGS: dict[str, tuple[str, ...]] = {
+    "_model/decision/passthrough": (
+        "_model/decision",
+        "_host/change/test_passthrough.py",
+        "_host/change/test_passthrough_renamed.py",
+        "_host/change/test_several_owners.py",
+    ),
     "_model/guards": (
         "_model",
         "_host/change/test_flow_usb_scsi.py",

@@ -99,6 +99,18 @@ def test_check_mode_tells_what_a_run_does_and_does_nothing(host):
     ]
 
 
+def test_the_diff_has_the_drivers_of_all_owners_and_what_each_domain_came_to_have(host):
+    foretold = host.passthrough(DATA, check_mode=True).diff
+    done = host.passthrough(DATA).diff
+    assert done[0] == foretold[0]
+    assert {line.split(" ")[0] for line in done[0]["after"].splitlines()} == {VF1, VF2, VF3, NVME}
+    # Where the guest has it is chosen by libvirt, so that nobody can foretell it.
+    for told, entry in zip(foretold[1:], done[1:], strict=True):
+        taken = 2 if "web1" in entry["after_header"] else 1
+        assert entry["before"] == told["before"]
+        assert entry["after"].count('type="pci"') - told["after"].count('type="pci"') == taken
+
+
 def test_a_claim_alone_makes_the_same_as_one_among_all(host):
     host.claim(NIC)
     alone = host.host_state()
@@ -376,3 +388,25 @@ def test_orphans_go_back_whoever_claimed_them(host):
     outcome = host.passthrough({"web1": [at(0)]}, orphans=True)
     assert (outcome.changed, outcome.undeclared) == (True, [])
     assert held(host) == {"web1": {VF1: "nic"}}
+
+
+@pytest.mark.parametrize("terms", [{"purge": True}, {"orphans": True}])
+def test_a_connection_that_can_not_know_a_domain_gives_back_nothing_of_it(host, terms):
+    host.passthrough({"db1": [at(0)], "dpdk0": [at(1)]})
+    host.db.destroy()
+    host.libvirt.domains.remove(host.db)
+    host.libvirt.getURI = lambda: "qemu:///session"
+    before = host.whole_state()
+    failed = refused(host.passthrough, {"dpdk0": [at(1)]}, **terms)
+    assert (failed.code, failed.remedy) == ("wrong_hypervisor", "set uri to qemu:///system")
+    assert host.whole_state() == before
+    stale = host.passthrough({"dpdk0": [at(1)]})
+    assert (stale.changed, labels(stale.stale)) == (False, [("db1", "nic")])
+
+
+@pytest.mark.parametrize("terms", [{"purge": True}, {"purge": True, "orphans": True}])
+def test_any_connection_will_do_for_what_goes_back_of_domains_that_it_knows_and_of_free_owners(host, terms):
+    host.passthrough({"db1": [at(0)], "dpdk0": [at(1)], "dpdk1": [at(2)]})
+    host.libvirt.getURI = lambda: "qemu:///session"
+    host.passthrough({"dpdk0": [at(1)]}, **terms)
+    assert held(host) == {"dpdk0": {VF2: "nic"}}
