@@ -12,6 +12,11 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
+    DriverStep,
+    VfSettingsStep,
+    of_kind,
+)
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
@@ -47,6 +52,10 @@ def refused(call, *arguments, **keywords):
     with pytest.raises(HostdevError) as caught:
         call(*arguments, **keywords)
     return caught.value
+
+
+def steps(outcome, kind):
+    return [step for plan in outcome.plans for step in of_kind(plan.steps, kind)]
 
 
 def held(host):
@@ -163,30 +172,51 @@ def test_what_the_data_made_is_its_own_whoever_claims_it_once_more(host):
 def test_a_device_goes_from_one_owner_to_another_and_stays_bound_on_the_way(host):
     host.passthrough({"web1": [at(0)]})
     host.kernel.log.clear()
-    host.passthrough({"db1": [at(0)]}, purge=True)
+    outcome = host.passthrough({"db1": [at(0)]}, purge=True)
     assert held(host) == {"db1": {VF1: "nic"}}
     assert (in_guest(host.domain, VF1), in_guest(host.db, VF1)) == (set(), {CONFIG, LIVE})
     assert [line for line in host.kernel.log if "bind" in line] == []
+    assert steps(outcome, DriverStep) == []
     host.passthrough({}, purge=True)
     assert host.kernel.driver(VF1) == "igbvf"
 
 
+def test_a_device_that_gets_another_vfio_driver_on_the_way_gets_that_at_once(host):
+    host.kernel.modules.add("nvme-vfio-pci")
+    host.passthrough({"spdk": [DISK]})
+    outcome = host.passthrough({"web1": [{**DISK, "driver": "nvme-vfio-pci"}]}, purge=True)
+    (step,) = steps(outcome, DriverStep)
+    assert (step.before.driver, step.after.driver) == ("vfio-pci", "nvme-vfio-pci")
+    assert held(host) == {"web1": {NVME: "disk"}}
+    host.passthrough({}, purge=True)
+    assert host.kernel.driver(NVME) == "nvme"
+
+
 @pytest.mark.parametrize(
-    ("settings", "written"),
+    ("settings", "changed", "written"),
     [
-        ({"trust": True}, []),
-        ({"trust": True, "spoof_check": False}, ["spoofchk off"]),
-        ({"spoof_check": False}, ["spoofchk off", "trust off"]),
-        ({}, ["trust off"]),
+        ({"trust": True}, [], []),
+        (
+            {"trust": True, "spoof_check": False},
+            [({"spoof_check": True}, {"spoof_check": False})],
+            ["spoofchk off"],
+        ),
+        (
+            {"spoof_check": False},
+            [({"trust": True, "spoof_check": True}, {"trust": False, "spoof_check": False})],
+            ["spoofchk off", "trust off"],
+        ),
+        ({}, [({"trust": True}, {"trust": False})], ["trust off"]),
     ],
 )
-def test_a_vf_that_goes_to_another_owner_keeps_the_settings_that_are_asked_for_again(host, settings, written):
+def test_a_vf_that_goes_to_another_owner_keeps_the_settings_that_are_asked_for_again(host, settings, changed, written):
     """And no others: what the first one had of its own goes back, and each knows what was there before."""
     before = copy.deepcopy(host.links.settings)
     host.passthrough({"web1": [{**at(0), "network": {"trust": True}}]})
     host.links.log.clear()
     network = {"network": settings} if settings else {}
-    host.passthrough({"db1": [{**at(0), **network}]}, purge=True)
+    outcome = host.passthrough({"db1": [{**at(0), **network}]}, purge=True)
+    assert [(step.before, step.after) for step in steps(outcome, VfSettingsStep)] == changed
     assert [line.partition(" vf 0 ")[2] for line in host.links.log] == written
     (device,) = host.record["claims"][0]["devices"]
     assert device.get("vf_settings", {}) == {name: {"trust": False, "spoof_check": True}[name] for name in settings}

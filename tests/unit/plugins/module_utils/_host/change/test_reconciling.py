@@ -156,6 +156,21 @@ def test_a_release_gives_back_what_has_moved_as_it_was(off_host):
     assert off_host.record["claims"] == []
 
 
+def test_a_run_of_all_claims_lets_definitions_follow(off_host):
+    either = {"name": "disk", "specs": [{"address": NVME}, {"address": "0000:06:00.0"}]}
+    data = {"web1": [either], "dpdk0": [{"name": "disk", "address": OTHER}]}
+    off_host.domain.xml[CONFIG] = domain_xml(BY_HAND)
+    off_host.passthrough(data, persist=True)
+    before = elements(off_host)
+    Reboots(off_host).start({"04": "06"})
+    assert not restored(off_host).failed
+    outcome = off_host.passthrough(data, persist=True)
+    assert outcome.changed
+    assert elements(off_host) == {"0000:06:00.0": before[NVME]}
+    assert not any("moved_from" in device for claim in off_host.record["claims"] for device in claim["devices"])
+    assert not off_host.passthrough(data, persist=True).changed
+
+
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_release_before_the_definition_has_followed(off_host, by_hand):
     """The start of the host knows no libvirt."""
