@@ -17,8 +17,10 @@ WINGS: dict[str, tuple[str, ...]] = {
     "_model/decision/passthrough": (
         "_model/decision",
         "_host/change/test_passthrough.py",
+        "_host/change/test_passthrough_competing.py",
+        "_host/change/test_passthrough_gone.py",
         "_host/change/test_passthrough_renamed.py",
-        "_host/change/test_several_owners.py",
+        "_host/change/test_reconciling.py",
     ),
     "_model/guards": (
         "_model",

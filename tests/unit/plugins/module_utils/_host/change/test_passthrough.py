@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import errno
-from dataclasses import replace
 
 import pytest
 
@@ -17,9 +16,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps impo
     VfSettingsStep,
     of_kind,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_kernel import error
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     CONFIG,
@@ -30,7 +26,6 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     domain_xml,
 )
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import USB_CONTROLLER, plug, ready, usb
-from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
 
 NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
 NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
@@ -134,7 +129,7 @@ def test_a_purge_gives_back_what_the_data_named_and_no_longer_does(host):
     stale = host.passthrough({"web1": [NIC]})
     assert not stale.changed
     assert labels(stale.stale) == [("db1", "nic"), ("dpdk0", "nic"), ("web1", "disk")]
-    host.passthrough({"web1": [NIC]}, purge=True)
+    assert host.passthrough({"web1": [NIC]}, purge=True).stale == []
     assert held(host) == {"web1": {VF1: "nic"}}
     assert host.kernel.driver(NVME) == "nvme"
     host.passthrough({}, purge=True)
@@ -283,58 +278,11 @@ def test_two_owners_change_usb_devices_with_each_other_under_the_same_names(host
 def test_what_a_smaller_count_leaves_goes_to_an_owner_that_is_named_first(host):
     host.passthrough({"db1": [NIC], "web1": [{**NIC, "count": 2}]})
     asked = {"db1": [{**NIC, "count": 2}], "web1": [{**NIC, "count": 1}]}
-    host.passthrough(asked)
+    outcome = host.passthrough(asked)
     assert {owner: len(devices) for owner, devices in held(host).items()} == {"db1": 2, "web1": 1}
+    ((stays, _request),) = held(host)["web1"].items()
+    assert stays not in {step.address for plan in outcome.plans for step in plan.steps}
     assert not host.passthrough(asked).changed
-
-
-def test_owners_that_compete_are_named_and_nothing_is_changed(host):
-    host.passthrough({"db1": [at(2)]})
-    before = host.kept_state()
-    error = refused(host.passthrough, {"web1": [{**NIC, "count": 2}], "db1": [at(2)], "spdk": [at(1)]})
-    assert (error.code, error.details["owners"]) == ("owners_compete", ["spdk", "web1"])
-    assert error.subject == "claims[2] (spdk) and claims[0] (web1)"
-    assert error.details["unserved"]["code"] == "device_blocked"
-    assert VF2 in error.found
-    assert host.kept_state() == before
-
-
-def test_owners_compete_for_what_one_of_them_holds_already(host):
-    host.passthrough(DATA)
-    before = host.kept_state()
-    error = refused(host.passthrough, {**DATA, "spdk": [{**NIC, "count": 2}]})
-    assert (error.code, error.details["owners"]) == ("owners_compete", ["spdk", "web1", "db1", "dpdk0"])
-    assert (VF1 in error.found, NVME in error.found) == (True, False)
-    assert host.kept_state() == before
-
-
-def test_who_is_not_in_the_data_is_no_competitor_but_named(host):
-    host.claim({**NIC, "count": 4}, owner="by hand")
-    error = refused(host.passthrough, {"web1": [DISK], "db1": [NIC]})
-    assert error.code == "not_enough_devices"
-    assert "held by owner by hand" in error.found
-
-
-def test_owners_of_one_label_compete_with_each_other(host):
-    host.passthrough({"web1": [at(0)]})
-    wanted = ClaimWish(None, "web1", requests(at(0)), AllowList(None), Terms(), ())
-    held_now = replace(wanted, domain="web1", owner=None, attach=("config", "live"))
-    error = refused(host.flow().passthrough, HostWish((held_now, wanted)))
-    assert (error.code, error.subject) == ("owners_compete", "claims[1] (web1) and claims[0] (web1)")
-    assert error.details["owners"] == ["owner web1", f"domain web1 ({UUID})"]
-
-
-def test_of_several_owners_the_one_is_named_that_needs_libvirt(tmp_path):
-    host = FakeHost(tmp_path, libvirt=False)
-    error = refused(host.passthrough, {"dpdk0": [NIC], "web1": [NIC]})
-    assert (error.code, error.subject) == ("no_libvirt", "claims[1] (web1): domain web1")
-
-
-def test_an_owner_that_could_not_be_served_alone_either_competes_with_nobody(host):
-    error = refused(host.passthrough, {"web1": [NIC], "db1": [{**NIC, "count": 20}]})
-    assert error.code == "not_enough_devices"
-    assert error.subject == "claims[1] (db1): request nic"
-    assert host.record_or_none() is None
 
 
 @pytest.mark.parametrize("number", range(1, 7))
@@ -392,13 +340,6 @@ def test_what_only_its_driver_tells_of_a_device_goes_with_it(host):
     assert claim["devices"][0]["identity"]["serial"] == "LABNVME0"
 
 
-def test_orphans_are_not_stale_once_they_went_back(host):
-    host.passthrough({"db1": [NIC], "dpdk0": [NIC]})
-    host.db.destroy()
-    host.libvirt.domains.remove(host.db)
-    assert labels(host.passthrough({}, orphans=True).stale) == [("dpdk0", "nic")]
-
-
 def test_what_can_not_be_undone_is_told_with_the_commands_for_all_owners_and_done_by_the_next_run(host):
     host.passthrough({"web1": [at(0)]})
     before = host.host_state()
@@ -411,32 +352,7 @@ def test_what_can_not_be_undone_is_told_with_the_commands_for_all_owners_and_don
     assert (host.host_state(), held(host)) == (before, {"web1": {VF1: "nic"}})
 
 
-def test_orphans_go_back_whoever_claimed_them(host):
-    host.claim(NIC, domain="db1")
-    host.db.destroy()
-    host.libvirt.domains.remove(host.db)
-    outcome = host.passthrough({"web1": [at(0)]}, orphans=True)
-    assert (outcome.changed, outcome.undeclared) == (True, [])
-    assert held(host) == {"web1": {VF1: "nic"}}
-
-
-@pytest.mark.parametrize("terms", [{"purge": True}, {"orphans": True}])
-def test_a_connection_that_can_not_know_a_domain_gives_back_nothing_of_it(host, terms):
-    host.passthrough({"db1": [at(0)], "dpdk0": [at(1)]})
-    host.db.destroy()
-    host.libvirt.domains.remove(host.db)
-    host.libvirt.getURI = lambda: "qemu:///session"
-    before = host.whole_state()
-    failed = refused(host.passthrough, {"dpdk0": [at(1)]}, **terms)
-    assert (failed.code, failed.remedy) == ("wrong_hypervisor", "set uri to qemu:///system")
-    assert host.whole_state() == before
-    stale = host.passthrough({"dpdk0": [at(1)]})
-    assert (stale.changed, labels(stale.stale)) == (False, [("db1", "nic")])
-
-
-@pytest.mark.parametrize("terms", [{"purge": True}, {"purge": True, "orphans": True}])
-def test_any_connection_will_do_for_what_goes_back_of_domains_that_it_knows_and_of_free_owners(host, terms):
-    host.passthrough({"db1": [at(0)], "dpdk0": [at(1)], "dpdk1": [at(2)]})
-    host.libvirt.getURI = lambda: "qemu:///session"
-    host.passthrough({"dpdk0": [at(1)]}, **terms)
-    assert held(host) == {"dpdk0": {VF2: "nic"}}
+def test_what_is_warned_of_for_one_owner_is_told(host):
+    outcome = host.passthrough({"spdk": [DISK]}, members=frozenset({VF1}))
+    told = f"group_members: {VF1} is no group mate of what is claimed, and stays as it is"
+    assert [warning for warning in outcome.warnings if "group_members" in warning] == [told]

@@ -108,6 +108,17 @@ def test_a_name_that_is_on_record_already_is_no_new_one(host):
     assert held(host) == {"web1": ({VF2: "lan"}, ["lan"])}
 
 
+def test_what_is_renamed_goes_on_being_of_the_data_with_the_consent_it_had(host):
+    allow = frozenset({"in_domain_xml"})
+    host.passthrough({"web1": [NIC, DISK]}, allow=allow)
+    assert host.record["claims"][0]["allow"] == ["in_domain_xml"]
+    host.passthrough({"web1": [LAN]}, purge=True, allow=allow)
+    assert (held(host), host.record["claims"][0]["allow"]) == ({"web1": ({VF1: "lan"}, ["lan"])}, ["in_domain_xml"])
+    host.passthrough({"web1": [{**NIC, "name": "again"}]}, purge=True, allow=allow)
+    host.passthrough({}, purge=True)
+    assert held(host) == {}
+
+
 def test_two_change_names_by_way_of_new_ones(host):
     def named(first, second):
         return {"web1": [{"name": first, "address": VF1}, {"name": second, "address": VF2}]}
