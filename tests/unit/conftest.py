@@ -26,6 +26,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan impor
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import function_steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost, entries
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, expand, recorded
 
 # Thousands of small files: in memory, as sysfs is itself, where there is such a place.
@@ -105,6 +106,14 @@ def lab(recordings: dict[str, Tree]) -> Tree:
 @pytest.fixture
 def lab_host(folder: Path) -> FakeHost:
     return FakeHost(folder)
+
+
+@pytest.fixture
+def two_domains(lab_host: FakeHost) -> FakeHost:
+    """The lab host with another running domain, `db1`, as `db`; see helpers.two_domains."""
+    xml = domain_xml(name="db1", uuid=OTHER_UUID)
+    lab_host.db = lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
+    return lab_host
 
 
 @pytest.fixture

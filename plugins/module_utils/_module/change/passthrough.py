@@ -78,6 +78,7 @@ def _claim_wish(
             subject=f"claims[{index}]",
             found=f"{' and '.join(named)}, a domain and an owner" if named else "neither domain nor owner",
             wanted="one of them: who gets the devices",
+            remedy="leave one of them out" if named else "give a libvirt domain as domain, or a free name as owner",
         )
     with about(entry(index, named[0])):
         if claim["persist"]:

@@ -142,10 +142,15 @@ def test_what_was_claimed_otherwise_and_is_not_in_the_data_is_told_and_stays(run
 
 def test_an_entry_needs_an_owner_and_only_one(runner):
     good = {"domain": "web1", "requests": [NIC]}
-    for wrong, found in (({}, "neither domain nor owner"), ({"domain": "db1", "owner": "x"}, "db1 and x, ")):
+    both = {"domain": "db1", "owner": "x"}
+    for wrong, found, remedy in (
+        ({}, "neither domain nor owner", "give a libvirt domain as domain, or a free name as owner"),
+        (both, "db1 and x, ", "leave one of them out"),
+    ):
         error = runner.failed(MODULE, claims=[good, {"requests": [NIC], **wrong}])["error"]
         assert (error["code"], error["subject"]) == ("invalid_option", "claims[1]")
         assert found in error["found"]
+        assert error["remedy"] == remedy
     assert runner.host.record_or_none() is None
 
 

@@ -10,7 +10,6 @@ import errno
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import (
     DriverStep,
     VfSettingsStep,
@@ -26,53 +25,35 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import (
     domain_xml,
 )
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import USB_CONTROLLER, plug, ready, usb
-
-NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
-NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
-DISK = {"name": "disk", "address": NVME}
+from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import (
+    DATA,
+    DISK,
+    NIC,
+    NVME,
+    SERVED,
+    VF1,
+    VF2,
+    VF3,
+    at,
+    held,
+    labels,
+    refused,
+)
 
 
 @pytest.fixture
-def host(lab_host):
-    xml = domain_xml(name="db1", uuid=OTHER_UUID)
-    lab_host.db = lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
-    return lab_host
-
-
-def at(number):
-    return {"name": "nic", "address": (VF1, VF2, VF3)[number]}
-
-
-def refused(call, *arguments, **keywords):
-    with pytest.raises(HostdevError) as caught:
-        call(*arguments, **keywords)
-    return caught.value
+def host(two_domains):
+    return two_domains
 
 
 def steps(outcome, kind):
     return [step for plan in outcome.plans for step in of_kind(plan.steps, kind)]
 
 
-def held(host):
-    """The addresses that each owner holds, by its label and request."""
-    return {
-        claim["owner"]["label"]: {device["address"]: device["request"] for device in claim["devices"]}
-        for claim in host.record["claims"]
-    }
-
-
-def labels(named):
-    return [(owner.label, request) for owner, request in named]
-
-
 def in_guest(domain, address):
     bus, slot, function = address[5:7], address[8:10], address[11]
     source = f'bus="0x{bus}" slot="0x{slot}" function="0x{function}"'
     return {place for place in (CONFIG, LIVE) if source in (domain.xml[place] or "").replace("'", '"')}
-
-
-DATA = {"web1": [NIC, DISK], "db1": [NIC], "dpdk0": [NIC]}
-SERVED = {"web1": {VF1: "nic", NVME: "disk"}, "db1": {VF2: "nic"}, "dpdk0": {VF3: "nic"}}
 
 
 def test_all_owners_get_what_they_ask_for_and_a_second_run_changes_nothing(host):

@@ -9,35 +9,29 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, UUID, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import requests
+from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import (
+    DATA,
+    DISK,
+    NIC,
+    NVME,
+    VF1,
+    VF2,
+    VF3,
+    at,
+    refused,
+)
 
-NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
 GROUP = ("0000:03:00.0", "0000:03:00.1")
-NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
-DISK = {"name": "disk", "address": NVME}
-DATA = {"web1": [NIC, DISK], "db1": [NIC], "dpdk0": [NIC]}
 
 
 @pytest.fixture
-def host(lab_host):
-    xml = domain_xml(name="db1", uuid=OTHER_UUID)
-    lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
-    return lab_host
-
-
-def at(number):
-    return {"name": "nic", "address": (VF1, VF2, VF3)[number]}
-
-
-def refused(call, *arguments, **keywords):
-    with pytest.raises(HostdevError) as caught:
-        call(*arguments, **keywords)
-    return caught.value
+def host(two_domains):
+    return two_domains
 
 
 def test_owners_that_compete_are_named_and_nothing_is_changed(host):

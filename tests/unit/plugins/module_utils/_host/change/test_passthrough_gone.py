@@ -7,42 +7,23 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, domain_xml
-
-NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
-NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
-DISK = {"name": "disk", "address": NVME}
+from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import (
+    DISK,
+    NIC,
+    VF1,
+    VF2,
+    VF3,
+    at,
+    held,
+    labels,
+    refused,
+)
 
 
 @pytest.fixture
-def host(lab_host):
-    xml = domain_xml(name="db1", uuid=OTHER_UUID)
-    lab_host.db = lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
-    return lab_host
-
-
-def at(number):
-    return {"name": "nic", "address": (VF1, VF2, VF3)[number]}
-
-
-def refused(call, *arguments, **keywords):
-    with pytest.raises(HostdevError) as caught:
-        call(*arguments, **keywords)
-    return caught.value
-
-
-def held(host):
-    """The addresses that each owner holds, by its label and request."""
-    return {
-        claim["owner"]["label"]: {device["address"]: device["request"] for device in claim["devices"]}
-        for claim in host.record["claims"]
-    }
-
-
-def labels(named):
-    return [(owner.label, request) for owner, request in named]
+def host(two_domains):
+    return two_domains
 
 
 def test_orphans_are_not_stale_once_they_went_back(host):

@@ -8,20 +8,23 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, LibvirtError, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, usb, usb_path
+from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import (
+    DISK,
+    NIC,
+    NVME,
+    VF1,
+    VF2,
+    VF3,
+)
 
-NVME, VF1, VF2, VF3 = "0000:04:00.0", "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
-NIC = {"name": "nic", "specs": [{"product_id": "10ca"}]}
 LAN = {**NIC, "name": "lan"}
-DISK = {"name": "disk", "address": NVME}
 
 
 @pytest.fixture
-def host(lab_host):
-    xml = domain_xml(name="db1", uuid=OTHER_UUID)
-    lab_host.libvirt.define("db1", OTHER_UUID, config=xml, live=xml)
-    return lab_host
+def host(two_domains):
+    return two_domains
 
 
 def held(host):
