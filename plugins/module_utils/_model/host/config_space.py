@@ -56,6 +56,12 @@ class ConfigSpace:
         return f"{self._data[_REVISION]:02x}" if len(self._data) > _REVISION and self.responds else None
 
     @property
+    def port_type(self) -> int | None:
+        """The device/port type of the PCI Express capability, None without one, or where it can't be read."""
+        place = self._find(_CAP_ID_EXP)
+        return None if place is None or place + _EXP_FLAGS >= len(self._data) else self._data[place + _EXP_FLAGS] >> 4
+
+    @property
     def secondary_bus(self) -> int:
         """The bus number below a bridge, 0 when unknown."""
         return self._data[_SECONDARY_BUS] if len(self._data) > _SECONDARY_BUS and self.responds else 0

@@ -121,7 +121,8 @@ class PciDevice(t.NamedTuple):
     they are shown. `responding` is false of a device whose config space reads all ones. `manages_fabric`
     is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has made none there.
     `vf_product_id` is the one that a PF's VFs have or would have, None where the kernel does not tell (before 4.15).
-    `vf_of` is of a VF that was read together with its PF.
+    `vf_of` is of a VF that was read together with its PF. `port_type` is what a bridge's PCI Express capability says it
+    is, None where it says nothing, or only to root.
     """
 
     address: str
@@ -155,6 +156,7 @@ class PciDevice(t.NamedTuple):
     vf_product_id: str | None = None
     pcie_serial: str | None = None
     vf_of: VfOf | None = None
+    port_type: int | None = None
 
     @property
     def device_type(self) -> str:

@@ -226,6 +226,7 @@ class _Reader:
             as_hexadecimal(folder.data("sriov_vf_device"), 4) if "sriov_vf_device" in names else None,
             pcie_serial,
             self._vfs.get(address),
+            config_space(folder.data("config", 256) or b"").port_type if header_type else None,
         )
 
     def _bus(self, above: str) -> _Bus:
