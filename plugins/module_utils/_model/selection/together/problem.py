@@ -1,0 +1,99 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a search is asked, and what it answers: requests with the devices that may serve them, and what binds them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from ...host.topology import Where
+
+PCIE_SWITCH, PCIE_ROOT = "pcie_switch", "pcie_root"
+IN_TREE = (PCIE_SWITCH, PCIE_ROOT)
+"""The attributes by which near devices are put together."""
+
+
+class Rank(t.NamedTuple):
+    """How gladly a device is taken for a request, the fewer the better, compared one after the other.
+
+    `own` is 0 of what the owner's domain has already, else 1, and 2 where group mates come along that are not chosen
+    themselves; `tier` is how far its NUMA node is from the guest, 0 to 2; `tags` the number of its tags; `vf` 1 of a VF.
+    """
+
+    own: int = 1
+    tier: int = 0
+    tags: int = 0
+    vf: int = 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A device that may serve some request.
+
+    `values` are those of the attributes that constraints name, None where unknown; of the two in the tree `where`
+    tells. `pf` is the PF of a VF. `group` is of a device that shares its IOMMU group with another function, `mates` are
+    those of it that would come along and are not held yet.
+    """
+
+    address: str
+    where: Where
+    values: t.Mapping[str, t.Any] = field(default_factory=dict)
+    pf: str | None = None
+    group: int | None = None
+    mates: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request in a search: `count` devices of one of the alternatives, each of which ranks those that may serve it.
+
+    `held` are devices that it has and may keep, the ones in `parting` the last to be kept. `consents` are the group
+    mates that may come along, None for all. A `fixed` request is not asked for: it has what it has, and only
+    constraints speak of it.
+    """
+
+    name: str
+    owner: str
+    count: int
+    alternatives: tuple[t.Mapping[str, Rank], ...]
+    held: frozenset[str] = frozenset()
+    parting: frozenset[str] = frozenset()
+    consents: frozenset[str] | None = frozenset()
+    fixed: bool = False
+
+
+class Relation(t.NamedTuple):
+    """A constraint or a wish: what the devices of requests, given by their places, share (`match`) or do not."""
+
+    wanted: tuple[int, ...]
+    attribute: str
+    match: bool
+    pair: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One search. `beside` are further free devices, which no request asks for. With `keep` no held device is given
+    back but what a smaller count leaves over."""
+
+    wanted: tuple[Wanted, ...]
+    candidates: t.Mapping[str, Candidate]
+    constraints: tuple[Relation, ...] = ()
+    wishes: tuple[Relation, ...] = ()
+    beside: t.Mapping[str, Where] = field(default_factory=dict)
+    keep: bool = True
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The devices of each request in address order, and which alternative serves it.
+
+    `complete` is false where the search ended at its bound: a better way may exist.
+    """
+
+    chosen: tuple[tuple[str, ...], ...]
+    alternatives: tuple[int, ...]
+    complete: bool = True

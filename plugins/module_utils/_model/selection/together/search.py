@@ -1,0 +1,179 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The best way to serve requests together: complete, the same each time, and bounded in steps.
+
+Branch and bound. A step is a look at some twins, so that the bound is the same on a slow machine. Of devices that
+mirror each other only the lowest is tried: what holds with one holds with the others.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from ...address import address_order
+from .costs import Costs
+from .layout import Layout
+from .likeness import Likeness
+from .problem import Solution
+from .state import State
+
+if t.TYPE_CHECKING:
+    from .costs import Cost
+    from .problem import Problem
+    from .state import Open
+
+STEPS = 1_000_000
+"""Looks at twins before a search ends; on one core of 2020 some seconds, and far more than any real host needs."""
+
+
+class Bounded(Exception):
+    """The search came to its bound and found nothing."""
+
+
+class _Ended(Exception):
+    """The search came to its bound."""
+
+
+def search(problem: Problem, steps: int = STEPS) -> Solution | None:
+    """The best way, None where there is none. Raises Bounded where none was found within so many steps."""
+    return _Search(problem, steps).best()
+
+
+class _Search:
+    def __init__(self, problem: Problem, steps: int) -> None:
+        self._problem = problem
+        self._layout = Layout(problem)
+        self._costs = Costs(self._layout)
+        self._likeness = Likeness(self._layout)
+        self._steps = steps
+        self._done = 0
+        self._cost: Cost | None = None
+        self._way: tuple[tuple[int, ...], list[dict[int, int]]] | None = None
+
+    def best(self) -> Solution | None:
+        complete = True
+        try:
+            for alternatives in self._alternatives():
+                self._descend(State(self._layout, alternatives))
+            if self._way is not None:
+                self._lowest()
+        except _Ended:
+            if self._way is None:
+                raise Bounded from None
+            complete = False
+        if self._way is None:
+            return None
+        alternatives, chosen = self._way
+        return Solution(self._addresses(chosen), alternatives, complete)
+
+    def _alternatives(self) -> t.Iterator[tuple[int, ...]]:
+        return itertools.product(*(range(len(wanted.alternatives)) for wanted in self._problem.wanted))
+
+    def _descend(self, state: State, *, first: bool = False) -> bool:
+        """Look at all ways from here that may be better than the best one; with `first` end with one that is as good.
+
+        Returns whether the best way is from here.
+        """
+        looked = self._look(state, as_good=first)
+        if looked is None:
+            return False
+        left, cost = looked
+        if not any(state.lacking):
+            self._cost, self._way = cost, (state.alternatives, [dict(chosen) for chosen in state.chosen])
+            return True
+        index = min(
+            (index for index, lacking in enumerate(state.lacking) if lacking),
+            key=lambda index: (sum(left[index].values()) - state.lacking[index], index),
+        )
+        found = False
+        shut = []
+        for place, alike in self._branches(state, left, index):
+            state.choose(index, place)
+            found = self._descend(state, first=first) or found
+            state.unchoose(index, place)
+            if found and first:
+                break
+            shut += alike
+            state.shut[index].update(alike)
+            if self._look(state, as_good=first) is None:
+                break
+        state.shut[index].difference_update(shut)
+        return found
+
+    def _look(self, state: State, *, as_good: bool) -> tuple[Open, Cost] | None:
+        """What is open from here, and the least cost; None where no way from here is better, or as good."""
+        before = state.steps
+        left = state.open()
+        self._done += state.steps - before + len(self._layout.nodes)
+        if self._done > self._steps:
+            raise _Ended
+        cost = None if left is None else self._costs.bound(state, left)
+        if left is None or cost is None:
+            return None
+        if self._cost is not None and (cost > self._cost or (cost == self._cost and not as_good)):
+            return None
+        return left, cost
+
+    def _branches(self, state: State, left: Open, index: int) -> t.Iterator[tuple[int, list[int]]]:
+        """The twins to try, the most promising first, each with those that mirror it."""
+        kinds = self._likeness.kinds(state, left[index])
+        alternative = state.alternatives[index]
+        crowded = self._costs.crowded(state, left)
+
+        def promise(places: list[int]) -> tuple[t.Any, ...]:
+            twins = self._layout.twins[places[0]]
+            held = twins.held_by == index
+            nearness = self._costs.nearness_to_chosen(state, index, places[0])
+            return (not held, twins.parting, twins.ranks[index][alternative], nearness, crowded[places[0]], places[0])
+
+        for places in sorted(kinds, key=promise):
+            yield places[0], places
+
+    def _addresses(self, chosen: t.Sequence[t.Mapping[int, int]]) -> tuple[tuple[str, ...], ...]:
+        """The devices of each request: of twins the first request has the lowest."""
+        given = [0] * len(self._layout.twins)
+        found = []
+        for counts in chosen:
+            addresses: list[str] = []
+            for place, number in counts.items():
+                addresses += self._layout.twins[place].members[given[place] :][:number]
+                given[place] += number
+            found.append(tuple(sorted(addresses, key=address_order)))
+        return tuple(found)
+
+    # Of all ways that cost the same, that with the lowest addresses, request by request.
+
+    def _lowest(self) -> None:
+        """For each device in its turn, try whether a lower one does as well with those that are settled."""
+        alternatives, _chosen = t.cast("tuple[tuple[int, ...], list[dict[int, int]]]", self._way)
+        state = State(self._layout, alternatives)
+        for index, wanted in enumerate(self._problem.wanted):
+            if wanted.fixed:
+                continue
+            for _device in range(wanted.count):
+                self._settle(state, index)
+
+    def _settle(self, state: State, index: int) -> None:
+        chosen = t.cast("tuple[tuple[int, ...], list[dict[int, int]]]", self._way)[1][index]
+        own = min(
+            (place for place, number in chosen.items() if number > state.chosen[index].get(place, 0)),
+            key=lambda place: self._next(state, place),
+        )
+        looked = self._look(state, as_good=True)
+        left = {} if looked is None else looked[0][index]
+        kinds = {min(places, key=lambda place: self._next(state, place)): places for places in self._likeness.kinds(state, left)}
+        for lowest in sorted(kinds, key=lambda place: self._next(state, place)):
+            places = kinds[lowest]
+            if self._next(state, lowest) >= self._next(state, own):
+                break
+            state.choose(index, lowest)
+            if self._descend(state, first=True):
+                return
+            state.unchoose(index, lowest)
+            state.shut[index].update(places)
+        state.choose(index, own)
+
+    def _next(self, state: State, place: int) -> tuple[int, str]:
+        return address_order(self._layout.twins[place].members[state.taken[place]])
