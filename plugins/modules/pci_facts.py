@@ -311,6 +311,9 @@ ansible_facts:
           description:
             - The claims on record, with their owners, requests and devices, and where there are any with their USB and
               SCSI devices as C(node_devices).
+            - C(constraints) and C(prefer) are there where the owner has any, as it asked for them with
+              M(kvm.hostdev.pci_passthrough_claim). Those over several owners name all requests C(OWNER/REQUEST), a
+              domain by its UUID.
           type: list
           elements: dict
           returned: when gathered
@@ -318,6 +321,11 @@ ansible_facts:
             - owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
               requests:
                 - {name: gpu, count: 1, specs: [{vendor_id: "10de", product_id: "20b2", device_type: type-PF}]}
+                - {name: nic, count: 1, first_available: [[{product_id: "1021"}], [{product_id: "101b"}]]}
+              constraints:
+                - {requests: [gpu, nic], match: pcie_switch}
+              prefer:
+                - {requests: [gpu], match: numa_node}
               devices:
                 - address: "0000:3b:00.0"
                   request: gpu

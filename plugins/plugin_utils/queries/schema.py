@@ -187,6 +187,7 @@ _REQUEST: Fields = {
     "name": TEXT,
     "count": NUMBER,
     "specs": [_SPEC],
+    "first_available": [[_SPEC]],
     "numa_policy": words(*POLICIES),
     **_each(ADDRESS, "address guest_address"),
     "rom": {"bar": FLAG, "file": TEXT},
@@ -197,6 +198,7 @@ _REQUEST: Fields = {
     "usb": {**_each(ID, "vendor_id product_id"), **_each(TEXT, "serial port")},
     "scsi": _each(NUMBER, "adapter bus target lun"),
 }
+_CONSTRAINT: Fields = {"requests": [TEXT], **_each(TEXT, "match distinct"), "pair": FLAG}
 _BRANCH: Fields = {"name": TEXT}
 _BRANCH["children"] = [_BRANCH]
 
@@ -224,6 +226,8 @@ FACTS: Fields = {
             "persist": FLAG,
             "allow": [_CODE],
             "declared": [TEXT],
+            "constraints": [_CONSTRAINT],
+            "prefer": [_CONSTRAINT],
         }
     ],
     "drift": [

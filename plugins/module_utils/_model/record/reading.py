@@ -21,7 +21,14 @@ if t.TYPE_CHECKING:
     from ..claims.set_aside import SetAside
 
 Migration = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
-MIGRATIONS: t.Mapping[int, Migration] = {}
+
+
+def _from_schema_1(data: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Schema 2 has constraints, and alternatives of requests: what was written before has none of them."""
+    return data
+
+
+MIGRATIONS: t.Mapping[int, Migration] = {1: _from_schema_1}
 """From a schema to what makes its documents ones of the next schema."""
 
 _T = t.TypeVar("_T")

@@ -247,4 +247,4 @@ def _refused(path: str, value: object, wanted: str, remedy: str = "") -> Hostdev
 
 
 def _invalid(path: str, found: str, wanted: str, remedy: str = "") -> HostdevError:
-    return HostdevError(_CODE, subject=path, found=found, wanted=wanted, remedy=remedy)
+    return HostdevError("invalid_constraint", subject=path, found=found, wanted=wanted, remedy=remedy)

@@ -33,13 +33,15 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DB, DPDK, VF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA
 
 A, B, C = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
-GOLDEN = DATA / "record-schema-1.json"
+GOLDEN = DATA / "record-schema-2.json"
+FIRST = DATA / "record-schema-1.json"
 # A claim and a release of every kind of device with every option, as it was written before all fields were checked.
-FULL = DATA / "record-schema-1-full.json"
+FULL = DATA / "record-schema-2-full.json"
+FIRST_FULL = DATA / "record-schema-1-full.json"
 
 
 def whole() -> Record:
-    """A record with everything in it that schema 1 has."""
+    """A record with the parts that each schema has had."""
     held = claim(
         WEB,
         holding(A, managed=False, one_time_use=True),
@@ -76,23 +78,25 @@ def document() -> dict[str, t.Any]:
     return json.loads(whole().as_bytes())
 
 
-def test_schema_1_is_written_as_it_always_was():
+def test_schema_2_is_written_as_it_always_was():
     assert whole().as_bytes().decode() == GOLDEN.read_text(encoding="utf-8")
-    assert SCHEMA == 1
+    assert SCHEMA == 2
 
 
-def test_schema_1_is_read_as_it_always_was():
-    record, wanted = parse_record(GOLDEN.read_bytes()), whole()
+@pytest.mark.parametrize("file", [FIRST, GOLDEN])
+def test_each_schema_is_read_as_it_always_was(file):
+    record, wanted = parse_record(file.read_bytes()), whole()
     assert list(record.tracker) == list(wanted.tracker)
     assert record.tracker.waiting == wanted.tracker.waiting
     assert (record.journal, record.boot_id, record.pools) == (wanted.journal, wanted.boot_id, wanted.pools)
 
 
-def test_every_field_that_was_ever_written_is_read_and_written_again():
-    data = json.loads(FULL.read_bytes())
-    record = parse_record(FULL.read_bytes())
+@pytest.mark.parametrize("file", [FIRST_FULL, FULL])
+def test_every_field_that_was_ever_written_is_read_and_written_again(file):
+    data = {**json.loads(file.read_bytes()), "schema": SCHEMA}
+    record = parse_record(file.read_bytes())
     # Beside an address the count says nothing. It was written when a part of a claim was released.
-    assert data["journal"]["claim_after"]["requests"][0].pop("count") == 1
+    assert data["journal"]["claim_after"]["requests"][0].pop("count", 1) == 1
     assert record.as_dict() == data
 
 
@@ -120,7 +124,7 @@ def test_an_older_record_is_brought_to_this_schema_step_by_step():
         seen.append(data["schema"])
         return data
 
-    record = parse_record(_older(-1), {-1: first, 0: _rename})
+    record = parse_record(_older(-1), {-1: first, 0: _rename, **MIGRATIONS})
     assert seen == [-1]
     assert list(record.tracker) == list(whole().tracker)
     assert record.as_dict()["schema"] == SCHEMA
@@ -128,7 +132,7 @@ def test_an_older_record_is_brought_to_this_schema_step_by_step():
 
 def test_an_older_record_to_which_there_is_no_way_says_so():
     error = refused(_older(0))
-    assert (error.subject, error.found, error.wanted) == ("schema", "its schema is 0", "schema 1")
+    assert (error.subject, error.found, error.wanted) == ("schema", "its schema is 0", f"schema {SCHEMA}")
 
 
 def test_a_migration_that_can_not_take_an_older_record_is_an_unreadable_record():
@@ -140,8 +144,8 @@ def test_there_is_a_way_from_every_schema_that_has_one_to_this():
 
 
 def test_a_newer_record_is_refused_whatever_else_is_in_it():
-    error = refused(b'{"schema": 2, "claims": 5}')
-    assert (error.found, error.wanted, error.remedy) == ("its schema is 2", "schema 1", "update the collection")
+    error = refused(b'{"schema": 3, "claims": 5}')
+    assert (error.found, error.wanted, error.remedy) == ("its schema is 3", "schema 2", "update the collection")
 
 
 # What is not of the form, with its place.
@@ -367,6 +371,7 @@ def test_a_key_that_the_schema_does_not_have_is_refused_since_it_would_be_lost(p
 
 # Its claims: web1 with 0 a100, 1 disk, 2 more, 3 nic, 4 stick, 5 tape, and dpdk0.
 DEVICE, REQUEST, STEP = "claims.0.devices.", "claims.0.requests.", "journal.steps."
+CONSTRAINT = "claims.0.constraints."
 
 
 @pytest.mark.parametrize(
@@ -422,6 +427,22 @@ DEVICE, REQUEST, STEP = "claims.0.devices.", "claims.0.requests.", "journal.step
         (f"{REQUEST}2.specs.0.one_time_use", True, "claims[0].requests[2].specs[0].one_time_use", "found true"),
         (f"{REQUEST}3.specs.1.address.bus", "[", "claims[0].requests[3].specs[1].address.bus", "found '['"),
         (f"{REQUEST}3.specs.1.tags.fast", {"a": 1}, "claims[0].requests[3].specs[1].tags.fast", "found a mapping"),
+        (f"{REQUEST}0.first_available", [[{}]], "claims[0].requests[0].first_available", "found a list"),
+        (f"{REQUEST}0.first_available.1", [], "claims[0].requests[0].first_available[1]", "found an empty list"),
+        (f"{REQUEST}0.first_available.1", {}, "claims[0].requests[0].first_available[1]", "found an empty mapping"),
+        (f"{REQUEST}0.first_available.1.0.class", 2, "claims[0].requests[0].first_available[1][0].class", "found 2"),
+        (f"{REQUEST}0.specs", [{}], "claims[0].requests[0]", "found 'specs and first_available'"),
+        (f"{CONSTRAINT}0.requests.1", "nick", "claims[0].constraints[0].requests[1]", 'found "nick"'),
+        (f"{CONSTRAINT}0.requests.1", "a100", "claims[0].constraints[0].requests[1]", 'found "a100"'),
+        (f"{CONSTRAINT}0.requests", [], "claims[0].constraints[0].requests", "found an empty list"),
+        (f"{CONSTRAINT}0.match", ..., "claims[0].constraints[0]", "found a mapping"),
+        (f"{CONSTRAINT}0.distinct", "slot", "claims[0].constraints[0]", "found a mapping"),
+        (f"{CONSTRAINT}0.match", None, "claims[0].constraints[0].match", "found null"),
+        (f"{CONSTRAINT}0.pair", False, "claims[0].constraints[0].pair", "found false"),
+        (f"{CONSTRAINT}0.weight", 1, "claims[0].constraints[0].weight", "found 1"),
+        (f"{CONSTRAINT}2.requests", ["nic"], "claims[0].constraints[2].requests", "found a list"),
+        ("claims.0.constraints", [], "claims[0].constraints", "found an empty list"),
+        ("claims.0.prefer.0.requests.0", "a1", "claims[0].prefer[0].requests[0]", 'found "a1"'),
         (f"{REQUEST}1.address", "02:00.0", "claims[0].requests[1].address", 'found "02:00.0"'),
         (f"{REQUEST}1.count", 2, "claims[0].requests[1].count", "found 2"),
         (f"{REQUEST}1.specs", [{}], "claims[0].requests[1]", "found 'address and specs'"),
