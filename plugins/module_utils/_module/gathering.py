@@ -20,6 +20,7 @@ from .._model.address import nodedev_name
 from .._model.availability.pools import pools
 from .._model.availability.status import Statuses
 from .._model.host.inventory import Inventory
+from .._model.host.topology import Topology
 from .._model.report.devices import DETAILS, device_report, groups_report, tree_report
 from .._model.report.drift import drift
 from .._model.report.filters import Filters
@@ -110,7 +111,7 @@ def gather(
     statuses = Statuses(inventory, record.tracker)
     listing = Listing(inventory, nodes, statuses, domains or (), listed)
     parts: dict[str, t.Callable[[], t.Any]] = {
-        "devices": lambda: _devices(tree, listing, inventory, statuses, wish),
+        "devices": lambda: _devices(tree, listing, statuses, wish),
         "iommu_groups": lambda: groups_report(inventory),
         "tree": lambda: tree_report(listing.parents()),
         "pools": lambda: pools(inventory, filter(statuses.claimable, inventory.devices)),
@@ -139,7 +140,7 @@ def _nodes(libvirt: Libvirt, inventory: Inventory, wish: FactsWish) -> NodeDevic
 
 
 def _devices(
-    tree: Tree, listing: Listing, inventory: Inventory, statuses: Statuses, wish: FactsWish
+    tree: Tree, listing: Listing, statuses: Statuses, wish: FactsWish
 ) -> list[dict[str, t.Any]]:
     """The devices that are asked for, with the fields that are."""
     selected = [
@@ -147,14 +148,17 @@ def _devices(
         for entry in listing.select(wish.filters)
         if ("devices" if entry.address is not None else "node_devices") in wish.parts
     ]
+    inventory = statuses.inventory
     functions = {entry.address: inventory.devices[entry.address] for entry in selected if entry.address is not None}
     # Which fields there are is seen from any function, also when none is selected.
     sample = next(iter(inventory.devices.values()), None) if wish.fields is not None else None
     names = read_pci_ids(tree, [*functions.values(), *([sample] if sample is not None else [])])
     aliases = ModuleAliases(tree, inventory.host.kernel_release)
 
+    topology = Topology(inventory)
+
     def report(device: PciDevice) -> dict[str, t.Any]:
-        return device_report(inventory, statuses, device, names, aliases)
+        return device_report(statuses, topology[device.address], device, names, aliases)
 
     devices = []
     for entry in selected:
@@ -197,6 +201,7 @@ def _host(host: HostFacts, libvirt: Libvirt | None, reason: str) -> dict[str, t.
         "vfio_available": host.vfio_available,
         "kernel": host.kernel_release,
         "boot_id": host.boot_id,
+        "numa_nodes": [{"id": number, "socket": node.socket} for number, node in sorted(host.numa_nodes.items())],
         "libvirt": libvirt is not None,
         "libvirt_reason": reason,
         **(libvirt.versions() if libvirt is not None else {}),
