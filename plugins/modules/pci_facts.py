@@ -301,6 +301,8 @@ ansible_facts:
             - Devices that could be claimed now, counted by what a request can tell apart. C(parent_ifname) is the
               network interface of C(physical_function). C(remote_managed) is false for physical and virtual functions,
               since tags are not known here, and null for others.
+            - C(memory) is the largest prefetchable BAR in bytes, C(link_speed) in GT/s and C(link_width) in lanes the
+              lesser of what the device and the port above it can do. Of these and of where devices sit null is unknown.
           type: list
           elements: dict
           returned: when gathered
@@ -310,6 +312,13 @@ ansible_facts:
               class: "020000"
               device_type: type-VF
               numa_node: 0
+              pcie_root: pci0000:00
+              pcie_switches: []
+              memory: 16384
+              link_speed: 2.5
+              link_width: 4
+              total_vfs: 0
+              iommu_group_size: 1
               physical_function: "0000:01:00.0"
               parent_ifname: enp1s0f0
               remote_managed: false
@@ -390,7 +399,7 @@ ansible_facts:
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
             numa_nodes:
-              description: The NUMA nodes that have CPUs, with the C(socket) of these, null where the kernel does not tell.
+              description: The NUMA nodes that have CPUs, each with the C(socket) of these, null where it is not known.
               type: list
               elements: dict
               returned: always

@@ -20,9 +20,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.set_asid
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.record import Record
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report, groups_report
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.gathering import FactsWish, gather
 from ansible_collections.kvm.hostdev.tests.unit.helpers import made

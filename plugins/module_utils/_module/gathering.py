@@ -53,7 +53,9 @@ class FactsWish:
 
     @property
     def needs_details(self) -> bool:
-        """Whether something of a function is to be shown that no rule looks at."""
+        """Whether something of a function is to be shown that no rule looks at, or counted by it."""
+        if "pools" in self.parts:  # they tell memory and link
+            return True
         return self.devices and (self.fields is None or not DETAILS.isdisjoint(self.fields))
 
     @property
@@ -108,13 +110,13 @@ def gather(
     listed: frozenset[str] = frozenset()
     if libvirt is not None and wish.needs_nodes:
         nodes, warnings, listed = _nodes(libvirt, inventory, wish)
-    statuses = Statuses(inventory, record.tracker)
+    statuses, topology = Statuses(inventory, record.tracker), Topology(inventory)
     listing = Listing(inventory, nodes, statuses, domains or (), listed)
     parts: dict[str, t.Callable[[], t.Any]] = {
-        "devices": lambda: _devices(tree, listing, statuses, wish),
+        "devices": lambda: _devices(tree, listing, statuses, topology, wish),
         "iommu_groups": lambda: groups_report(inventory),
         "tree": lambda: tree_report(listing.parents()),
-        "pools": lambda: pools(inventory, filter(statuses.claimable, inventory.devices)),
+        "pools": lambda: pools(topology, filter(statuses.claimable, inventory.devices)),
         "claims": lambda: [claim.as_dict() for claim in record.tracker],
         "drift": lambda: drift(
             Snapshot(
@@ -140,7 +142,7 @@ def _nodes(libvirt: Libvirt, inventory: Inventory, wish: FactsWish) -> NodeDevic
 
 
 def _devices(
-    tree: Tree, listing: Listing, statuses: Statuses, wish: FactsWish
+    tree: Tree, listing: Listing, statuses: Statuses, topology: Topology, wish: FactsWish
 ) -> list[dict[str, t.Any]]:
     """The devices that are asked for, with the fields that are."""
     selected = [
@@ -154,8 +156,6 @@ def _devices(
     sample = next(iter(inventory.devices.values()), None) if wish.fields is not None else None
     names = read_pci_ids(tree, [*functions.values(), *([sample] if sample is not None else [])])
     aliases = ModuleAliases(tree, inventory.host.kernel_release)
-
-    topology = Topology(inventory)
 
     def report(device: PciDevice) -> dict[str, t.Any]:
         return device_report(statuses, topology[device.address], device, names, aliases)

@@ -104,11 +104,11 @@ def _availability(statuses: Statuses, address: str) -> dict[str, t.Any]:
 
 def _where(where: Where) -> dict[str, t.Any]:
     """Below no switch `pcie_switches` is empty; where the way to the function is not known that is None."""
-    known = where.pcie_root is not None or where.pcie_switches
+    switches = where.known_switches
     return {
         "pcie_root": where.pcie_root,
         "pcie_switch": where.pcie_switch,
-        "pcie_switches": list(where.pcie_switches) if known else None,
+        "pcie_switches": None if switches is None else list(switches),
         "slot": where.slot,
         "socket": where.socket,
     }

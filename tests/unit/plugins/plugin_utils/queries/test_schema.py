@@ -76,7 +76,7 @@ def busy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recorded_claims():
     """Claims with every option, of the record that older releases are held against."""
-    record = parse_record((DATA / "record-schema-1-full.json").read_bytes())
+    record = parse_record((DATA / "record-schema-2-full.json").read_bytes())
     return [claim.as_dict() for claim in record.tracker]
 
 
