@@ -187,6 +187,8 @@ ansible_facts:
         devices:
           description:
             - PCI functions in order of their addresses, then libvirt's other node devices by name.
+            - Of a PCI function C(pcie_switches) are the PCI Express switches above it, nearest first. Empty means none;
+              null means that nobody knows.
             - Of a PCI function libvirt adds C(vpd), the vital product data, where it could read some.
             - The others have C(name), C(parent), C(path), C(driver), C(capability), the C(capabilities) nested in it,
               and libvirt's own fields. These have libvirt's names, in snake case and with lists in the plural; numbers
@@ -219,6 +221,11 @@ ansible_facts:
               driver_override: null
               iommu_group: 18
               numa_node: 0
+              pcie_root: pci0000:00
+              pcie_switch: null
+              pcie_switches: []
+              slot: "0000:01:00"
+              socket: 0
               physical_function: "0000:01:00.0"
               candidate_drivers: [igbvf]
               vfio_driver: vfio-pci
@@ -294,6 +301,8 @@ ansible_facts:
             - Devices that could be claimed now, counted by what a request can tell apart. C(parent_ifname) is the
               network interface of C(physical_function). C(remote_managed) is false for physical and virtual functions,
               since tags are not known here, and null for others.
+            - C(memory) is the largest prefetchable BAR in bytes, C(link_speed) in GT/s and C(link_width) in lanes the
+              lesser of what the device and the port above it can do. Of these and of where devices sit null is unknown.
           type: list
           elements: dict
           returned: when gathered
@@ -303,6 +312,13 @@ ansible_facts:
               class: "020000"
               device_type: type-VF
               numa_node: 0
+              pcie_root: pci0000:00
+              pcie_switches: []
+              memory: 16384
+              link_speed: 2.5
+              link_width: 4
+              total_vfs: 0
+              iommu_group_size: 1
               physical_function: "0000:01:00.0"
               parent_ifname: enp1s0f0
               remote_managed: false
@@ -390,6 +406,12 @@ ansible_facts:
               type: str
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
+            numa_nodes:
+              description: The NUMA nodes that have CPUs, each with the C(socket) of these, null where it is not known.
+              type: list
+              elements: dict
+              returned: always
+              sample: [{id: 0, socket: 0}, {id: 1, socket: 1}]
             gathered_at:
               description:
                 - When gathering began, by the host's clock, in UTC and ISO 8601. Cached facts are as old as that.
