@@ -25,7 +25,7 @@ options:
   _input:
     description:
       - The facts of a host or a list of its devices, see O(kvm.hostdev.pci_fits#filter:_input). Of a list
-        C(parent_ifname) is null where the physical function is not in it.
+        C(parent_ifname) is null where the physical function is not in it, and so is what else the list does not tell.
     type: raw
     required: true
   specs:
@@ -55,6 +55,13 @@ _value:
       class: "020000"
       device_type: type-VF
       numa_node: 0
+      pcie_root: pci0000:00
+      pcie_switches: []
+      memory: 16384
+      link_speed: 2.5
+      link_width: 4
+      total_vfs: 0
+      iommu_group_size: 1
       physical_function: "0000:01:00.0"
       parent_ifname: enp1s0f0
       remote_managed: false

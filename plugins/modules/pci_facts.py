@@ -187,6 +187,8 @@ ansible_facts:
         devices:
           description:
             - PCI functions in order of their addresses, then libvirt's other node devices by name.
+            - Of a PCI function C(pcie_switches) are the PCI Express switches above it, nearest first. Empty means none;
+              null means that nobody knows.
             - Of a PCI function libvirt adds C(vpd), the vital product data, where it could read some.
             - The others have C(name), C(parent), C(path), C(driver), C(capability), the C(capabilities) nested in it,
               and libvirt's own fields. These have libvirt's names, in snake case and with lists in the plural; numbers
@@ -219,6 +221,11 @@ ansible_facts:
               driver_override: null
               iommu_group: 18
               numa_node: 0
+              pcie_root: pci0000:00
+              pcie_switch: null
+              pcie_switches: []
+              slot: "0000:01:00"
+              socket: 0
               physical_function: "0000:01:00.0"
               candidate_drivers: [igbvf]
               vfio_driver: vfio-pci
@@ -294,6 +301,8 @@ ansible_facts:
             - Devices that could be claimed now, counted by what a request can tell apart. C(parent_ifname) is the
               network interface of C(physical_function). C(remote_managed) is false for physical and virtual functions,
               since tags are not known here, and null for others.
+            - C(memory) is the largest prefetchable BAR in bytes, C(link_speed) in GT/s and C(link_width) in lanes the
+              lesser of what the device and the port above it can do. Of these and of where devices sit null is unknown.
           type: list
           elements: dict
           returned: when gathered
@@ -303,6 +312,13 @@ ansible_facts:
               class: "020000"
               device_type: type-VF
               numa_node: 0
+              pcie_root: pci0000:00
+              pcie_switches: []
+              memory: 16384
+              link_speed: 2.5
+              link_width: 4
+              total_vfs: 0
+              iommu_group_size: 1
               physical_function: "0000:01:00.0"
               parent_ifname: enp1s0f0
               remote_managed: false
@@ -311,6 +327,9 @@ ansible_facts:
           description:
             - The claims on record, with their owners, requests and devices, and where there are any with their USB and
               SCSI devices as C(node_devices).
+            - C(constraints) and C(prefer) are there where the owner has any, as it asked for them with
+              M(kvm.hostdev.pci_passthrough_claim). Those over several owners name all requests C(OWNER/REQUEST), a
+              domain by its UUID.
           type: list
           elements: dict
           returned: when gathered
@@ -318,6 +337,11 @@ ansible_facts:
             - owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
               requests:
                 - {name: gpu, count: 1, specs: [{vendor_id: "10de", product_id: "20b2", device_type: type-PF}]}
+                - {name: nic, count: 1, first_available: [[{product_id: "1021"}], [{product_id: "101b"}]]}
+              constraints:
+                - {requests: [gpu, nic], match: pcie_switch}
+              prefer:
+                - {requests: [gpu], match: numa_node}
               devices:
                 - address: "0000:3b:00.0"
                   request: gpu
@@ -382,6 +406,12 @@ ansible_facts:
               type: str
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
+            numa_nodes:
+              description: The NUMA nodes that have CPUs, each with the C(socket) of these, null where it is not known.
+              type: list
+              elements: dict
+              returned: always
+              sample: [{id: 0, socket: 0}, {id: 1, socket: 1}]
             gathered_at:
               description:
                 - When gathering began, by the host's clock, in UTC and ISO 8601. Cached facts are as old as that.

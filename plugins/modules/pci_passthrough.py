@@ -61,6 +61,14 @@ options:
       ensure_root_ports:
         description: As O(kvm.hostdev.pci_passthrough_claim#module:ensure_root_ports).
         type: int
+      constraints:
+        description: As O(kvm.hostdev.pci_passthrough_claim#module:constraints), over requests of this owner.
+        type: list
+        elements: raw
+      prefer:
+        description: As O(kvm.hostdev.pci_passthrough_claim#module:prefer), over requests of this owner.
+        type: list
+        elements: raw
       group_members:
         description: As O(group_members), for this owner.
         type: raw
@@ -86,6 +94,21 @@ options:
         description: As O(on_mismatch), for this owner.
         type: str
         choices: [fail, replace]
+  constraints:
+    description:
+      - What the devices of several owners must share, or must not share, written as
+        O(kvm.hostdev.pci_passthrough_claim#module:constraints). Each request is named C(OWNER/REQUEST), such as
+        V(web1/gpu), the owner as O(claims) names it, or by the UUID of its domain.
+      - They may name requests on record that O(claims) does not name, which keep their devices.
+      - They stay on record with the claim of each owner that O(claims) names, as those of one owner do, and go in the
+        same ways.
+    type: list
+    elements: raw
+  prefer:
+    description:
+      - Wishes over the devices of several owners, written as O(constraints). They come after those of each owner.
+    type: list
+    elements: raw
   purge:
     description:
       - Whether to give back the requests that O(claims) no longer names, and all of owners that it no longer names.
@@ -171,6 +194,22 @@ EXAMPLES = r"""
         requests:
           - {name: port, address: "0000:81:00.0"}
 
+- name: Give each of two domains a GPU with the NIC beside it, and the two of them on different NUMA nodes
+  become: true
+  kvm.hostdev.pci_passthrough:
+    claims:
+      - domain: web1
+        requests: &gpu_and_nic
+          - {name: gpu, specs: ["10de:2330"]}
+          - {name: nic, specs: ["15b3:1021"]}
+        constraints: &side_by_side
+          - {requests: [gpu, nic], match: pcie_switch}
+      - domain: web2
+        requests: *gpu_and_nic
+        constraints: *side_by_side
+    constraints:
+      - {requests: [web1/gpu, web2/gpu], distinct: numa_node}
+
 - name: Give back all that the inventory ever named, and what domains hold that no longer exist
   become: true
   kvm.hostdev.pci_passthrough:
@@ -214,6 +253,17 @@ owners:
       description: The USB and SCSI devices that it holds now.
       type: list
       elements: dict
+    pairs:
+      description: Its pairs, as RV(kvm.hostdev.pci_passthrough_claim#module:pairs).
+      type: list
+      elements: dict
+    met:
+      description: How far its wishes were met, as RV(kvm.hostdev.pci_passthrough_claim#module:met).
+      type: list
+      elements: dict
+    alternative:
+      description: The alternatives that serve it, as RV(kvm.hostdev.pci_passthrough_claim#module:alternative).
+      type: dict
     given_back:
       description: The addresses and names of what it held and no longer does.
       type: list
@@ -230,7 +280,32 @@ owners:
           attach: [config, live]
           original: {driver: igbvf, driver_override: null}
       node_devices: []
+      pairs: []
+      met: []
+      alternative: {}
       given_back: ["0000:01:10.2"]
+pairs:
+  description: As RV(kvm.hostdev.pci_passthrough_claim#module:pairs), for O(constraints) and O(prefer).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - requests: [web1/gpu, db1/nic]
+      match: pcie_switch
+      pair: true
+      devices: [["0000:19:00.0", "0000:1a:00.0"]]
+met:
+  description: As RV(kvm.hostdev.pci_passthrough_claim#module:met), for the wishes in O(prefer).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {requests: [web1/gpu, web2/gpu], distinct: numa_node, met: 1, of: 1}
+search:
+  description: As RV(kvm.hostdev.pci_passthrough_claim#module:search), for all owners together.
+  returned: success
+  type: str
+  sample: complete
 stale:
   description:
     - What an earlier run of this module claimed and O(claims) no longer names, each C(request) with its C(owner), as in
@@ -306,6 +381,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options
     CHANGE_OPTIONS,
     REQUEST_OPTIONS,
     TERMS_OPTIONS,
+    TOGETHER_OPTIONS,
     without_defaults,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
@@ -326,6 +402,7 @@ def main() -> None:
                 **CHANGE_OPTIONS,
                 **ALLOW_LIST_OPTIONS,
                 **TERMS_OPTIONS,
+                **TOGETHER_OPTIONS,
                 "claims": {
                     "type": "list",
                     "elements": "dict",

@@ -60,15 +60,22 @@ options:
           - A physical function is only taken when a spec asks for C(device_type=type-PF), or has its address, serial
             or stable path. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
           - Tags in a spec are demands for the tags that O(device_spec) gives a device.
-          - Exactly one of O(requests[].specs), O(requests[].address), O(requests[].alias), O(requests[].usb) and
-            O(requests[].scsi) is needed.
+          - Exactly one of O(requests[].specs), O(requests[].address), O(requests[].alias),
+            O(requests[].first_available), O(requests[].usb) and O(requests[].scsi) is needed.
+        type: list
+        elements: raw
+      first_available:
+        description:
+          - Alternatives, the first choice first, each a list as O(requests[].specs) is one. All devices of the request
+            are of one alternative, the first that can be had. RV(alternative) tells which.
+          - Devices that the request has already stay, also where an earlier alternative could be had by now.
         type: list
         elements: raw
       address:
         description: The address of the one device wanted, such as V(0000:3b:00.0).
         type: str
       alias:
-        description: The name of an entry of O(aliases), whose specs and NUMA policy count.
+        description: The name of an entry of O(aliases), whose specs, or alternatives, and NUMA policy count.
         type: str
       usb:
         description:
@@ -177,6 +184,51 @@ options:
           - Goes before O(managed) for the devices of this request. The tag C(managed) in O(device_spec) goes before
             both.
         type: bool
+  constraints:
+    description:
+      - What the devices of several requests must share, or must not share. A constraint may name requests of this task
+        and others that the owner has on record, for PCI devices only.
+      - A constraint stays on record with the claim, and holds for later tasks that name some of its requests. It goes
+        when a task names all of them without it, and when one of them is released.
+      - Where the requests could be served, but not with the constraints, the task fails with V(constraint_unmet).
+      - The guide on devices that belong together explains them.
+    type: list
+    elements: raw
+    suboptions:
+      requests:
+        description:
+          - The names of the requests. The constraint is over all devices of all of them.
+          - With one request it is over the devices of that one, as for two GPUs below one switch.
+        type: list
+        elements: str
+        required: true
+      match:
+        description:
+          - What all the devices must have in common. Exactly one of this and O(constraints[].distinct) is needed.
+          - V(pcie_switch) is some PCIe switch above all of them, V(pcie_root) the root bus, V(numa_node) and V(socket)
+            where they are, V(slot) the card, V(iommu_group) the group. Anything else is the name of a tag that some
+            entry of O(device_spec) gives.
+          - What is not known of a device, such as a NUMA node that the firmware does not tell, matches nothing.
+        type: str
+      distinct:
+        description:
+          - What no two of the devices may share, one of the attributes of O(constraints[].match).
+          - What is not known of a device is distinct from nothing.
+        type: str
+      pair:
+        description:
+          - Whether each device of the first request gets one of the second for itself, and the constraint holds within
+            each such pair only. It takes two requests with the same O(requests[].count).
+          - RV(pairs) tells which devices belong together.
+        type: bool
+        default: false
+  prefer:
+    description:
+      - Wishes, written as O(constraints). They are met as well as they can be, the first one first, and keep no request
+        from being served. RV(met) tells how far each was met.
+      - They stay on record as constraints do. A held device is not given back for a wish.
+    type: list
+    elements: raw
   device_spec:
     description:
       - The allow list. A device may be taken when it fits one of these device specs; the first that it fits gives it
@@ -205,6 +257,8 @@ options:
       - An entry is a mapping, or Nova's JSON text of one. It has C(vendor_id) and C(product_id) (exactly four
         hexadecimal digits), or one of C(class), C(subsystem_vendor_id), C(subsystem_product_id), C(serial),
         C(stable_path), C(driver), C(iommu_group_size) and C(tags).
+      - In place of all those it may have C(first_available), as O(requests[].first_available), with C(numa_policy)
+        beside it at most. Then no other entry has its name.
       - It may have C(device_type) (but V(vdpa)), C(numa_node), C(live_migratable), C(numa_policy), C(resource_class),
         C(traits) and C(capability_type) as well. The last three change nothing.
     type: list
@@ -376,6 +430,44 @@ EXAMPLES = r"""
       - {name: key, usb: {vendor_id: "0951", product_id: "1666", serial: "60A44C413FAE"}}
       - {name: tape, scsi: {adapter: scsi_host2, target: 4, lun: 0}}
 
+- name: Give a GPU and a NIC below the same PCIe switch to a domain, so that they reach each other directly
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: train1
+    requests:
+      - {name: gpu, specs: ["10de:2330"]}
+      - {name: nic, specs: ["15b3:1021"]}
+    constraints:
+      - {requests: [gpu, nic], match: pcie_switch}
+
+- name: Give four GPUs to a domain, each with a NIC of its own below the same switch, on one NUMA node if possible
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: train1
+    requests:
+      - {name: gpu, specs: ["10de:2330"], count: 4}
+      - {name: nic, specs: ["15b3:1021"], count: 4}
+    constraints:
+      - {requests: [gpu, nic], match: pcie_switch, pair: true}
+    prefer:
+      - {requests: [gpu], match: numa_node}
+
+- name: Give two A100 to a domain, or two V100 where no two A100 are free
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: train1
+    requests:
+      - {name: gpu, count: 2, first_available: [["10de:20b5"], ["10de:1db6"]]}
+
+- name: Mirror over two disks that are not below the same root bus
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    domain: db1
+    requests:
+      - {name: mirror, specs: [{class: "0108"}], count: 2}
+    constraints:
+      - {requests: [mirror], distinct: pcie_root}
+
 - name: Reserve a NIC for DPDK on the host
   become: true
   kvm.hostdev.pci_passthrough_claim:
@@ -445,13 +537,51 @@ plan:
 claim:
   description:
     - Whose devices RV(devices) and RV(node_devices) are, and what was asked for. C(persist) is there where they come
-      back when the host is started anew, C(allow) where blockers were accepted.
+      back when the host is started anew, C(allow) where blockers were accepted, C(constraints) and C(prefer) where the
+      owner has any, those of earlier tasks too.
   returned: success
   type: dict
   sample:
     owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
     requests:
       - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
+pairs:
+  description:
+    - The pairs of each constraint and of each wish with O(constraints[].pair), as C(devices), a device of the first
+      request before its partner of the second. Of a wish those pairs are left out for which it does not hold.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - requests: [gpu, nic]
+      match: pcie_switch
+      pair: true
+      devices: [["0000:19:00.0", "0000:1a:00.0"], ["0000:9a:00.0", "0000:9b:00.0"]]
+met:
+  description:
+    - The wishes of O(prefer), and of earlier tasks, in their order. C(met) says for how many pairs of devices each
+      holds, and C(of) of how many that is. With O(constraints[].pair) those are the pairs that are to be, without it
+      all that can be made of the devices.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {requests: [gpu], match: numa_node, met: 1, of: 1}
+alternative:
+  description:
+    - For each request with O(requests[].first_available) which of the alternatives serves it, counted from 0. That is
+      C(claim.requests[].first_available) at this place.
+  returned: success
+  type: dict
+  sample: {gpu: 1}
+search:
+  description:
+    - V(complete) when no better way to choose the devices exists, by the order that the guide on devices that belong
+      together tells. V(bounded) when there were too many ways to look at all of them, so that a better one may exist.
+      All constraints hold also then.
+  returned: success
+  type: str
+  sample: complete
 stopped:
   description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
   returned: success
@@ -462,11 +592,11 @@ error:
   description:
     - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
     - Where there is more to say, there are further keys. C(blockers), and C(refused) with the reason by device, of
-      devices that may not be given away. C(group_members) that have to go along. C(driver) and C(kernel_messages) of a
-      device whose driver was not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the
-      domains that were stopped hard. C(undo_failed), the error of the undo, and C(commands) for what is left.
-      C(record), the error of a record that could not be written after the undo. C(set_aside), the devices that
-      nobody gets until they are mended.
+      devices that may not be given away. C(constraints) that can't hold together. C(group_members) that have to go
+      along. C(driver) and C(kernel_messages) of a device whose driver was not changed. C(asked), how many times a guest
+      was, with its C(answers). C(stopped), the domains that were stopped hard. C(undo_failed), the error of the undo,
+      and C(commands) for what is left. C(record), the error of a record that could not be written after the undo.
+      C(set_aside), the devices that nobody gets until they are mended.
   returned: failure
   type: dict
   sample:

@@ -19,7 +19,7 @@ from .target import Target
 
 Way = tuple[Any, ...]
 
-_FULL = json.loads((DATA / "record-schema-1-full.json").read_bytes())
+_FULL = json.loads((DATA / "record-schema-2-full.json").read_bytes())
 _REQUEST_OPTIONS = ("numa_policy", "guest_address", "rom", "boot_order", "driver", "managed", "network")
 _HOLDING_OPTIONS = ("managed", "one_time_use", "vf_settings", "guest_address")
 # Others refer to these, or must be unlike them: what no longer agrees may be found on the other side.

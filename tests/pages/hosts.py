@@ -20,6 +20,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.set_asid
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.record import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report, groups_report
@@ -78,9 +79,10 @@ class MadeDrivers:
 
 def facts_of(inventory: Inventory, tracker: Tracker, products: t.Mapping[str, str]) -> Facts:
     """What pci_facts returns of an inventory."""
-    statuses, names = Statuses(inventory, tracker), MadeNames(products)
+    statuses, topology, names = Statuses(inventory, tracker), Topology(inventory), MadeNames(products)
     reports = [
-        device_report(inventory, statuses, device, names, MadeDrivers()) for device in inventory.devices.values()
+        device_report(statuses, topology[address], device, names, MadeDrivers())
+        for address, device in inventory.devices.items()
     ]
     host = {"kernel": "6.12.48", "iommu": True, "iommu_reason": "on: dmar0", "libvirt": False, "libvirt_reason": ""}
     host["gathered_at"] = JUST_NOW

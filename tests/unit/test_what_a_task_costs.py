@@ -24,8 +24,9 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 378,
-    "facts, libvirt": 427,
+    # 12 of them for where functions sit and how much they can: topology.py and measures.py.
+    "facts": 391,
+    "facts, libvirt": 440,
     "unchanged claim": 356,
     "release of nothing": 296,
 }

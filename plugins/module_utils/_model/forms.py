@@ -94,6 +94,12 @@ def number(least: int) -> Check:
     return check
 
 
+def fraction(value: object, path: str) -> None:
+    """A number above 0, whole or not."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+        raise wrong(path, value, "a number above 0")
+
+
 def one_of(*words: str) -> Check:
     """One of these texts."""
 

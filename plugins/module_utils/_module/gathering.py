@@ -20,6 +20,7 @@ from .._model.address import nodedev_name
 from .._model.availability.pools import pools
 from .._model.availability.status import Statuses
 from .._model.host.inventory import Inventory
+from .._model.host.topology import Topology
 from .._model.report.devices import DETAILS, device_report, groups_report, tree_report
 from .._model.report.drift import drift
 from .._model.report.filters import Filters
@@ -52,7 +53,9 @@ class FactsWish:
 
     @property
     def needs_details(self) -> bool:
-        """Whether something of a function is to be shown that no rule looks at."""
+        """Whether something of a function is to be shown that no rule looks at, or counted by it."""
+        if "pools" in self.parts:  # they tell memory and link
+            return True
         return self.devices and (self.fields is None or not DETAILS.isdisjoint(self.fields))
 
     @property
@@ -107,13 +110,13 @@ def gather(
     listed: frozenset[str] = frozenset()
     if libvirt is not None and wish.needs_nodes:
         nodes, warnings, listed = _nodes(libvirt, inventory, wish)
-    statuses = Statuses(inventory, record.tracker)
+    statuses, topology = Statuses(inventory, record.tracker), Topology(inventory)
     listing = Listing(inventory, nodes, statuses, domains or (), listed)
     parts: dict[str, t.Callable[[], t.Any]] = {
-        "devices": lambda: _devices(tree, listing, inventory, statuses, wish),
+        "devices": lambda: _devices(tree, listing, statuses, topology, wish),
         "iommu_groups": lambda: groups_report(inventory),
         "tree": lambda: tree_report(listing.parents()),
-        "pools": lambda: pools(inventory, filter(statuses.claimable, inventory.devices)),
+        "pools": lambda: pools(topology, filter(statuses.claimable, inventory.devices)),
         "claims": lambda: [claim.as_dict() for claim in record.tracker],
         "drift": lambda: drift(
             Snapshot(
@@ -139,7 +142,7 @@ def _nodes(libvirt: Libvirt, inventory: Inventory, wish: FactsWish) -> NodeDevic
 
 
 def _devices(
-    tree: Tree, listing: Listing, inventory: Inventory, statuses: Statuses, wish: FactsWish
+    tree: Tree, listing: Listing, statuses: Statuses, topology: Topology, wish: FactsWish
 ) -> list[dict[str, t.Any]]:
     """The devices that are asked for, with the fields that are."""
     selected = [
@@ -147,6 +150,7 @@ def _devices(
         for entry in listing.select(wish.filters)
         if ("devices" if entry.address is not None else "node_devices") in wish.parts
     ]
+    inventory = statuses.inventory
     functions = {entry.address: inventory.devices[entry.address] for entry in selected if entry.address is not None}
     # Which fields there are is seen from any function, also when none is selected.
     sample = next(iter(inventory.devices.values()), None) if wish.fields is not None else None
@@ -154,7 +158,7 @@ def _devices(
     aliases = ModuleAliases(tree, inventory.host.kernel_release)
 
     def report(device: PciDevice) -> dict[str, t.Any]:
-        return device_report(inventory, statuses, device, names, aliases)
+        return device_report(statuses, topology[device.address], device, names, aliases)
 
     devices = []
     for entry in selected:
@@ -197,6 +201,7 @@ def _host(host: HostFacts, libvirt: Libvirt | None, reason: str) -> dict[str, t.
         "vfio_available": host.vfio_available,
         "kernel": host.kernel_release,
         "boot_id": host.boot_id,
+        "numa_nodes": [{"id": number, "socket": node.socket} for number, node in sorted(host.numa_nodes.items())],
         "libvirt": libvirt is not None,
         "libvirt_reason": reason,
         **(libvirt.versions() if libvirt is not None else {}),

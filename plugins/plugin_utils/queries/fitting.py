@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import (
     TYPE_PF,
     TYPE_VDPA,
     TYPE_VF,
+    Bar,
     Child,
+    PciDetails,
     PciDevice,
+    PcieLink,
     named_vfio,
 )
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts, NumaNode
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import (
     DeviceSpec,
     parse_device_specs,
@@ -44,7 +50,7 @@ _SAME_NAME = (
     "address path stable_path vendor_id product_id subsystem_vendor_id subsystem_product_id driver iommu_group"
     " numa_node serial physical_function header_type total_vfs"
 ).split()
-_READ = (*_SAME_NAME, "class", "device_type", "children")
+_READ = (*_SAME_NAME, "class", "device_type", "children", "pcie_switches", "bars", "link")
 # What each function has, for facts that were gathered without it.
 _NOTHING = dict.fromkeys(("address", "path", "stable_path", "vendor_id", "product_id"), "")
 _ANY_HOST = HostFacts("", (0, 0), "", iommu=False, iommu_reason="", vfio_present=False)
@@ -76,7 +82,22 @@ def pci_device(facts: t.Mapping[str, t.Any]) -> PciDevice:
         if kind == TYPE_VDPA and not any(child.kind == "vdpa" for child in children):
             children = (*children, Child("vdpa", ""))
     vfio = named_vfio(known.get("driver", ""))
-    return PciDevice(**{**_NOTHING, **known}, class_id=facts.get("class") or "", vfio=vfio, children=children)
+    return PciDevice(
+        **{**_NOTHING, **known},
+        class_id=facts.get("class") or "",
+        parent=facts.get("parent"),
+        vfio=vfio,
+        children=children,
+        details=_details(facts),
+    )
+
+
+def _details(facts: t.Mapping[str, t.Any]) -> PciDetails:
+    link, bars = facts.get("link"), facts.get("bars") or ()
+    return PciDetails(
+        link=None if link is None else PcieLink(*(link.get(name) for name in PcieLink._fields)),
+        bars=tuple(Bar(bar["index"], bar["size"], bar["io"], bar["is_64bit"], bar["prefetchable"]) for bar in bars),
+    )
 
 
 class Functions:
@@ -87,10 +108,17 @@ class Functions:
         self.facts: dict[str, Device] = {device["address"]: device for device in facts.functions}
         for address, device in self.facts.items():
             check({name: device.get(name) for name in _READ}, FUNCTION, address)
-        self.inventory = Inventory(_ANY_HOST, map(pci_device, self.facts.values()))
-        if "iommu_groups" in facts.parts:
-            check({"iommu_groups": facts.parts["iommu_groups"]}, FACTS, "the facts")
-            self.inventory.groups = {group["id"]: group["devices"] for group in facts.parts["iommu_groups"] or ()}
+        check({name: facts.parts.get(name) for name in ("iommu_groups", "host")}, FACTS, "the facts")
+        self.inventory = Inventory(_host(facts), map(pci_device, self.facts.values()))
+        groups = facts.parts.get("iommu_groups") or ()
+        self.inventory.groups = {group["id"]: group["devices"] for group in groups}
+
+    @functools.cached_property
+    def topology(self) -> Topology:
+        """Where they sit, by the switches that were seen on the host: it may have told more of them to root."""
+        told_of = [device["pcie_switches"] for device in self.facts.values() if device.get("pcie_switches") is not None]
+        switches = {switch for above in told_of for switch in above}
+        return Topology(self.inventory, switches if told_of else None)
 
     def fitting(self, specs: t.Iterable[DeviceSpec]) -> list[Device]:
         """Those that fit one of the specs, tags apart, as `specs` of pci_facts does."""
@@ -130,6 +158,12 @@ class Functions:
             if above is not None and above not in self.facts:
                 remedy = "gather without the filters of kvm.hostdev.pci_facts"
                 raise wrong(address, f"the facts do not have its physical function {above}", "it, for its name", remedy)
+
+
+def _host(facts: Facts) -> HostFacts:
+    """The host as far as facts tell where its functions sit."""
+    nodes = (facts.parts.get("host") or {}).get("numa_nodes") or ()
+    return replace(_ANY_HOST, numa_nodes={node["id"]: NumaNode(socket=node.get("socket")) for node in nodes})
 
 
 def criteria_of(spec: DeviceSpec) -> list[str]:

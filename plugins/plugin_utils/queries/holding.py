@@ -40,9 +40,9 @@ def free(facts: Facts, specs: t.Any = None) -> list[Device]:
 
 
 def free_pools(facts: Facts, specs: t.Any = None) -> list[dict[str, t.Any]]:
-    """Those in pools, as in the facts."""
+    """Those in pools, as in the facts; what was not gathered of where they sit and what they can is not known."""
     functions = Functions(facts)
     chosen = free(facts, specs)
     for device in chosen:
         told(device, "vendor_id", "product_id", "class", "device_type", "numa_node", "physical_function", "children")
-    return pools(functions.inventory, [device["address"] for device in chosen])
+    return pools(functions.topology, [device["address"] for device in chosen])

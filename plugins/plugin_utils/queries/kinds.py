@@ -99,6 +99,14 @@ ADDRESS = Kind(
     "an address as sysfs writes it, in single quotes: '0000:3b:00.0'",
     forms=("####:##:!#.%", *(f"+{'#' * more}:##:!#.%" for more in range(4, 8))),
 )
+SLOT = Kind(
+    "an address without its function, in single quotes: '0000:3b:00'",
+    forms=("####:##:!#", *(f"+{'#' * more}:##:!#" for more in range(4, 8))),
+)
+ROOT = Kind(
+    "a root bus as sysfs writes it, in single quotes: 'pci0000:3a'",
+    forms=("pci####:##", *(f"pci+{'#' * more}:##" for more in range(4, 8))),
+)
 MAC = Kind(
     "a MAC in lower case, in single quotes: '52:54:00:12:34:56'",
     forms=tuple(":".join(["##"] * octets) for octets in (6, 8, 20)),

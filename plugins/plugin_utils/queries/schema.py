@@ -27,6 +27,8 @@ from .kinds import (
     MAC,
     NUMBER,
     REVISION,
+    ROOT,
+    SLOT,
     STATUS,
     TEXT,
     TYPE,
@@ -75,9 +77,11 @@ FUNCTION: Fields = {
     **_each(TEXT, "name path stable_path serial driver driver_override vfio_driver"),
     **_each(TEXT, "vendor_name product_name subsystem_name class_name"),
     **_each(ID, "vendor_id product_id subsystem_vendor_id subsystem_product_id"),
-    **_each(NUMBER, "header_type iommu_group numa_node total_vfs num_vfs"),
+    **_each(NUMBER, "header_type iommu_group numa_node socket total_vfs num_vfs"),
     **_each(FLAG, "rom d3cold_allowed boot_vga claimable"),
-    **_each(ADDRESS, "address parent physical_function"),
+    **_each(ADDRESS, "address parent physical_function pcie_switch"),
+    **_each(ROOT, "pcie_root"),
+    **_each(SLOT, "slot"),
     **{name: [TEXT] for name in ("candidate_drivers", "reset_methods", "affected")},
     "capability": CAPABILITY,
     "revision": REVISION,
@@ -87,7 +91,7 @@ FUNCTION: Fields = {
     "bars": [
         {**_each(NUMBER, "index size"), **_each(FLAG, "io is_64bit prefetchable"), "resizable_sizes": [NUMBER]},
     ],
-    "virtual_functions": [ADDRESS],
+    **{name: [ADDRESS] for name in ("virtual_functions", "pcie_switches")},
     "children": [CHILD],
     "used_by": [USE],
     "status": STATUS,
@@ -187,6 +191,7 @@ _REQUEST: Fields = {
     "name": TEXT,
     "count": NUMBER,
     "specs": [_SPEC],
+    "first_available": [[_SPEC]],
     "numa_policy": words(*POLICIES),
     **_each(ADDRESS, "address guest_address"),
     "rom": {"bar": FLAG, "file": TEXT},
@@ -197,6 +202,7 @@ _REQUEST: Fields = {
     "usb": {**_each(ID, "vendor_id product_id"), **_each(TEXT, "serial port")},
     "scsi": _each(NUMBER, "adapter bus target lun"),
 }
+_CONSTRAINT: Fields = {"requests": [TEXT], **_each(TEXT, "match distinct"), "pair": FLAG}
 _BRANCH: Fields = {"name": TEXT}
 _BRANCH["children"] = [_BRANCH]
 
@@ -208,7 +214,9 @@ FACTS: Fields = {
             **_each(ID, "vendor_id product_id"),
             "class": CLASS,
             "device_type": TYPE,
-            "numa_node": NUMBER,
+            **_each(NUMBER, "numa_node memory link_speed link_width total_vfs iommu_group_size"),
+            "pcie_root": ROOT,
+            "pcie_switches": [ADDRESS],
             "physical_function": ADDRESS,
             "parent_ifname": TEXT,
             "remote_managed": FLAG,
@@ -224,6 +232,8 @@ FACTS: Fields = {
             "persist": FLAG,
             "allow": [_CODE],
             "declared": [TEXT],
+            "constraints": [_CONSTRAINT],
+            "prefer": [_CONSTRAINT],
         }
     ],
     "drift": [
@@ -239,6 +249,7 @@ FACTS: Fields = {
     "host": {
         **_each(FLAG, "iommu vfio_present vfio_available libvirt"),
         **_each(TEXT, "iommu_reason kernel boot_id gathered_at libvirt_reason"),
+        "numa_nodes": [_each(NUMBER, "id socket")],
         **_each(TEXT, "libvirt_version hypervisor hypervisor_version"),
     },
 }

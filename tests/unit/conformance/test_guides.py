@@ -27,6 +27,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -94,8 +95,8 @@ def test_every_field_of_a_pci_function_is_explained():
     inventory = Inventory(host, [device])
     nothing = Tree(str(ROOT / "docs"))
     report = device_report(
-        inventory,
         Statuses(inventory, Tracker()),
+        Topology(inventory)[device.address],
         device,
         read_pci_ids(nothing, [device]),
         ModuleAliases(nothing, "6.12"),

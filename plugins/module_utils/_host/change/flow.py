@@ -337,7 +337,11 @@ class Flow:
 
     def _free_pools(self, tracker: Tracker) -> list[dict[str, t.Any]]:
         from ..._model.availability.pools import pools
+        from ..._model.availability.recorded_pools import recorded
         from ..._model.availability.status import Statuses
+        from ..._model.host.topology import Topology
 
-        inventory = self._system.inventory()
-        return pools(inventory, filter(Statuses(inventory, tracker).claimable, inventory.devices))
+        # With the details, which tell memory and link: of 559 functions that takes 5 ms more than without.
+        inventory = self._system.inventory(details=True)
+        free = filter(Statuses(inventory, tracker).claimable, inventory.devices)
+        return recorded(pools(Topology(inventory), free))

@@ -28,7 +28,7 @@ class Statuses:
     """The status of any device of one inventory; what the record says of all is looked up once."""
 
     def __init__(self, inventory: Inventory, tracker: Tracker) -> None:
-        self._inventory = inventory
+        self.inventory = inventory
         self._tracker = tracker
         self._moved = moved_devices(inventory, tracker)
         self._known = Known()
@@ -40,7 +40,7 @@ class Statuses:
 
     def status(self, address: str) -> str:
         """Nova's word for the device's state, or needs_cleaning."""
-        if self._tracker.waiting and waiting_device(self._tracker, self._inventory.devices[address]):
+        if self._tracker.waiting and waiting_device(self._tracker, self.inventory.devices[address]):
             return "needs_cleaning"
         return self._states[address].status if address in self._states else AVAILABLE
 
@@ -58,12 +58,12 @@ class Statuses:
     def _reasons(self, address: str) -> list[Blocker]:
         holder, moved = self._held.get(address), self._moved.get(address)
         if holder is None:
-            reasons = blockers(self._inventory, address, self._nobody, self._known)
+            reasons = blockers(self.inventory, address, self._nobody, self._known)
         else:
-            reasons = blockers(self._inventory, address, self._consent(holder))
+            reasons = blockers(self.inventory, address, self._consent(holder))
         aside = self._tracker.set_aside[address] if address in self._set_aside else None
         known = OnRecord(holder, moved, aside, self._unmade_vfs.get(address) if holder is None else None)
-        return reasons + record_blockers(self._inventory.devices[address], known)
+        return reasons + record_blockers(self.inventory.devices[address], known)
 
     def moved_to(self, claim: Claim, address: str) -> str | None:
         """Where a device of a claim is now that is no longer at the address it was claimed at."""
@@ -76,7 +76,7 @@ class Statuses:
     def _states(self) -> DeviceStates:
         """The states, as the record and the domains make them, of what is on record and its PFs and VFs."""
         held = {address for claim in self._tracker for address in claim.holdings}
-        devices = self._inventory.devices.values() if held else ()
+        devices = self.inventory.devices.values() if held else ()
         pfs = {device.physical_function for device in devices if device.address in held}
         concerned = (
             device
@@ -85,33 +85,33 @@ class Statuses:
         )
         states = DeviceStates(AllowList(None), concerned)
         for claim in self._tracker:
-            for address in claim.holdings.keys() & self._inventory.devices.keys():
-                in_use = any(use.uuid == claim.owner.id for use in self._inventory.domain_uses.get(address, ()))
+            for address in claim.holdings.keys() & self.inventory.devices.keys():
+                in_use = any(use.uuid == claim.owner.id for use in self.inventory.domain_uses.get(address, ()))
                 # A record with a PF and its VF contradicts itself; the one that comes first counts.
                 with contextlib.suppress(TransitionError):
-                    states.adopt(self._inventory.devices[address], claim.owner.key, in_use=in_use)
+                    states.adopt(self.inventory.devices[address], claim.owner.key, in_use=in_use)
         return states
 
     @functools.cached_property
     def _set_aside(self) -> frozenset[str]:
-        devices = self._inventory.devices
+        devices = self.inventory.devices
         if not self._tracker.set_aside:
             return frozenset()
         from ..claims.settled import aside_device
 
         asides = [address for address in self._tracker.set_aside if address in devices]
         return frozenset(
-            address for address in asides if aside_device(self._inventory, self._tracker, address) is not None
+            address for address in asides if aside_device(self.inventory, self._tracker, address) is not None
         )
 
     @functools.cached_property
     def _unmade_vfs(self) -> t.Mapping[str, UnmadeVf]:
         held = (holding for claim in self._tracker for holding in claim.holdings.values())
-        if all(held_device(self._inventory, holding) is not None for holding in held):
+        if all(held_device(self.inventory, holding) is not None for holding in held):
             return {}
         from ..claims.unmade_vf import unmade_vfs
 
-        return unmade_vfs(self._inventory, self._tracker)
+        return unmade_vfs(self.inventory, self._tracker)
 
     @functools.cached_property
     def _nobody(self) -> Consent:

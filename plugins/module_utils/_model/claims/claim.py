@@ -18,6 +18,7 @@ from ..requests.usb_scsi import WAYS
 from .places import ATTACH_FORM
 
 if t.TYPE_CHECKING:
+    from ..requests.constraints import Constraint
     from ..requests.guest_options import GuestOptions
     from .usb_scsi import NodeHolding
 
@@ -198,6 +199,12 @@ def _claim_form(value: object, path: str) -> None:
     for index, name in enumerate(claim.get("declared", ())):
         if name not in names:
             raise forms.wrong(f"{path}.declared[{index}]", name, f"a request of the claim ({', '.join(names)})")
+    for key in CONSTRAINTS:
+        for index, constraint in enumerate(claim.get(key, ())):
+            for place, name in enumerate(constraint["requests"]):
+                if not _may_name(name, names):
+                    wanted = f"a request of the claim ({', '.join(names) or 'there is none'}), or OWNER/REQUEST"
+                    raise forms.wrong(f"{path}.{key}[{index}].requests[{place}]", name, wanted)
 
 
 def _check_request(requests: list[dict[str, t.Any]], held: dict[str, t.Any], path: str) -> None:
@@ -215,6 +222,18 @@ def _node_holding_form(value: object, path: str) -> None:
     NodeHolding.FORM(value, path)
 
 
+def _constraint_form(value: object, path: str) -> None:
+    from ..requests.constraints import Constraint
+
+    Constraint.FORM(value, path)
+
+
+def _may_name(name: str, requests: t.Collection[str]) -> bool:
+    """Whether a constraint on record may name a request so: as one of the claim's, or as one of any owner."""
+    return name in requests or "/" in name
+
+
+CONSTRAINTS = ("constraints", "prefer")
 _CLAIM_FIELDS = forms.mapping(
     {
         "owner": Owner.FORM,
@@ -226,6 +245,7 @@ _CLAIM_FIELDS = forms.mapping(
         "persist": forms.flag,
         "allow": forms.listed(forms.name),
         "declared": forms.listed(forms.text, least=1),
+        **dict.fromkeys(CONSTRAINTS, forms.listed(_constraint_form, least=1)),
     },
 )
 
@@ -237,7 +257,9 @@ class Claim:
     `node_devices` are its USB and SCSI devices by libvirt's names. `persist` says that its PCI functions come back when
     the host is started anew; `allow` are then the blocker codes that were accepted of them, as they are then, too.
     `declared` are the requests that were made for the host's data: a purge gives back those of them that it no longer
-    names, and no others.
+    names, and no others. `constraints` hold over its devices, those in `prefer` as far as they can. They name its
+    requests by their names; those over several owners, which each of them has, name all of them OWNER/REQUEST with the
+    owner's id.
     """
 
     owner: Owner
@@ -247,6 +269,8 @@ class Claim:
     persist: bool = False
     allow: frozenset[str] = frozenset()
     declared: frozenset[str] = frozenset()
+    constraints: tuple[Constraint, ...] = ()
+    prefer: tuple[Constraint, ...] = ()
 
     FORM: t.ClassVar[forms.Check] = _claim_form
 
@@ -276,7 +300,16 @@ class Claim:
             **({"persist": True} if self.persist else {}),
             **({"allow": sorted(self.allow)} if self.allow else {}),
             **({"declared": declared} if declared else {}),
+            **self._constraints(),
         }
+
+    def _constraints(self) -> dict[str, list[dict[str, t.Any]]]:
+        """The constraints and wishes whose requests are in the claim, by the key that has them."""
+        written = {
+            key: [one.as_dict() for one in kept if all(_may_name(name, self.requests) for name in one.requests)]
+            for key, kept in zip(CONSTRAINTS, (self.constraints, self.prefer))
+        }
+        return {key: entries for key, entries in written.items() if entries}
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any], path: str = "claim") -> Claim:
@@ -294,6 +327,7 @@ class Claim:
             data.get("persist", False),
             frozenset(data.get("allow", ())),
             frozenset(data.get("declared", ())),
+            *(_read_constraints(data[key]) if key in data else () for key in CONSTRAINTS),
         )
 
 
@@ -301,3 +335,9 @@ def _node_holdings(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[NodeHoldi
     from .usb_scsi import NodeHolding
 
     return [NodeHolding.from_dict(entry) for entry in entries]
+
+
+def _read_constraints(entries: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Constraint, ...]:
+    from ..requests.constraints import Constraint
+
+    return tuple(map(Constraint.from_dict, entries))

@@ -32,6 +32,10 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
     """The owner's claim as it is and as it shall be. Raises HostdevError when the requests can't be served."""
     wish = asked.wish
     before = after = snapshot.tracker.claim_of(asked.owner)
+    if wish.constraints or wish.prefer or before.constraints or before.prefer:
+        from .constraints import with_constraints
+
+        after = with_constraints(snapshot.tracker, wish, before)
     for kind in KINDS:
         after = kind.select(snapshot, asked, after)
     persist = before.persist if wish.persist is None else wish.persist

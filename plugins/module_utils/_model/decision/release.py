@@ -35,7 +35,8 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
         after = kind.keep(snapshot, wish, claim, after)
     if after.holdings:
         after = replace(after, persist=claim.persist, allow=claim.allow)
-    after = replace(after, declared=claim.declared)
+    after = replace(after, declared=claim.declared, constraints=claim.constraints, prefer=claim.prefer)
+    after = snapshot.tracker.with_standing(after)
     return Choice(Change(RELEASE, claim, after, to_host=wish.to_host))
 
 

@@ -92,7 +92,7 @@ class Child:
 
 
 class PciDetails(t.NamedTuple):
-    """What is shown of a function and no rule looks at.
+    """What is shown of a function, and told of pools; no guard looks at it.
 
     `revision` has two hexadecimal digits; `d3cold_allowed` says whether the kernel may take the function's power away,
     None where it does not tell.

@@ -47,6 +47,11 @@ class Where(t.NamedTuple):
         """The nearest switch, None below none."""
         return self.pcie_switches[0] if self.pcie_switches else None
 
+    @property
+    def known_switches(self) -> tuple[str, ...] | None:
+        """All above it, none of them where it is below none; None where the way from the root bus is not known."""
+        return self.pcie_switches if self.pcie_switches or self.pcie_root is not None else None
+
 
 class Distance(t.NamedTuple):
     """SAME (one slot), PIX (at most one switch on the way), PXB (more), PHB (one PCIe root), NODE, SYS.
@@ -59,9 +64,14 @@ class Distance(t.NamedTuple):
 
 
 class Topology:
-    """The places of all functions of one host."""
+    """The places of all functions of one host.
 
-    def __init__(self, inventory: Inventory) -> None:
+    `switches` are those known to be there, which then need not be found out; None where nobody has looked.
+    """
+
+    def __init__(self, inventory: Inventory, switches: t.Collection[str] | None = None) -> None:
+        self.inventory = inventory
+        self._known = switches
         self._devices = inventory.devices
         self._nodes = inventory.host.numa_nodes
         self._ways: dict[str, _Way] = {}
@@ -72,7 +82,7 @@ class Topology:
         root, bridges, _ports = self._way(device.path)
         node = self.numa_node(device)
         known = self._nodes.get(node) if node is not None else None
-        switches = tuple(bridge for bridge in reversed(bridges) if self._types.get(bridge) == UPSTREAM)
+        switches = tuple(bridge for bridge in reversed(bridges) if bridge in self._switches)
         slot = (device.physical_function or address).rpartition(".")[0]
         return Where(bridges, root, switches, slot, node, None if known is None else known.socket)
 
@@ -89,6 +99,13 @@ class Topology:
         if way is None:
             way = self._ways[above] = _way(above)
         return way
+
+    @functools.cached_property
+    def _switches(self) -> frozenset[str]:
+        """The upstream ports."""
+        if self._known is not None:
+            return frozenset(self._known)
+        return frozenset(bridge for bridge, port_type in self._types.items() if port_type == UPSTREAM)
 
     @functools.cached_property
     def _types(self) -> dict[str, int]:

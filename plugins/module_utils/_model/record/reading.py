@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import forms
-from ..availability import pools
+from ..availability import recorded_pools
 from ..claims.claim import Claim, Waiting
 from ..claims.tracker import Tracker
 from ..errors import HostdevError
@@ -21,7 +21,17 @@ if t.TYPE_CHECKING:
     from ..claims.set_aside import SetAside
 
 Migration = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
-MIGRATIONS: t.Mapping[int, Migration] = {}
+
+
+def _from_1(data: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Schema 2 has more of each pool, and constraints and alternatives of requests, of which there were none.
+
+    What a pool does not tell is unknown, until a change counts the pools anew.
+    """
+    return data
+
+
+MIGRATIONS: t.Mapping[int, Migration] = {1: _from_1}
 """From a schema to what makes its documents ones of the next schema."""
 
 _T = t.TypeVar("_T")
@@ -30,7 +40,7 @@ _FORMS: dict[str, forms.Check] = {
     "schema": forms.number(SCHEMA),
     "boot_id": forms.text,
     "claims": forms.listed(Claim.FORM),
-    "pools": forms.listed(pools.FORM),
+    "pools": forms.listed(recorded_pools.FORM),
 }
 _NEEDS_CLEANING = forms.listed(Waiting.FORM, unique="address")
 

@@ -14,7 +14,7 @@ from ..claims.tracker import Tracker
 if t.TYPE_CHECKING:
     from ..claims.made_vfs import VfsJournal
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass

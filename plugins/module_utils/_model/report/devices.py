@@ -14,6 +14,7 @@ from ..guards.group import group_viable
 if t.TYPE_CHECKING:
     from ..host.device import Bar, PciDevice, PcieLink
     from ..host.inventory import Inventory
+    from ..host.topology import Where
 
 
 DETAILS = frozenset({"revision", "link", "bars", "rom", "d3cold_allowed"})
@@ -41,7 +42,7 @@ class Drivers(t.Protocol):
 
 
 def device_report(
-    inventory: Inventory, statuses: Statuses, device: PciDevice, names: Names, drivers: Drivers
+    statuses: Statuses, where: Where, device: PciDevice, names: Names, drivers: Drivers
 ) -> dict[str, t.Any]:
     """One PCI function with everything that is known of it; None for the details that were not read."""
     address = device.address
@@ -72,6 +73,7 @@ def device_report(
         "header_type": device.header_type,
         "iommu_group": device.iommu_group,
         "numa_node": device.numa_node,
+        **_where(where),
         "link": None if details is None or details.link is None else _link(details.link),
         "bars": None if details is None else [_bar(register) for register in details.bars],
         "rom": None if details is None else details.has_rom,
@@ -83,20 +85,32 @@ def device_report(
         "total_vfs": device.total_vfs,
         "num_vfs": device.num_vfs,
         "children": [{"kind": child.kind, "name": child.name, **child.attributes} for child in device.children],
-        **_availability(inventory, statuses, address),
+        **_availability(statuses, address),
     }
 
 
-def _availability(inventory: Inventory, statuses: Statuses, address: str) -> dict[str, t.Any]:
+def _availability(statuses: Statuses, address: str) -> dict[str, t.Any]:
     """Who has the function, whether it may be given away, and what goes with it."""
     holder, status, reasons = statuses.holder(address), statuses.status(address), statuses.blockers(address)
     return {
-        "used_by": [use.as_dict() for use in inventory.domain_uses.get(address, ())],
+        "used_by": [use.as_dict() for use in statuses.inventory.domain_uses.get(address, ())],
         "status": status,
         "owner": None if holder is None else holder.owner.as_dict(),
         "claimable": status == "available" and not reasons,
         "blockers": [reason.as_dict() for reason in reasons],
-        "affected": inventory.affected(address),
+        "affected": statuses.inventory.affected(address),
+    }
+
+
+def _where(where: Where) -> dict[str, t.Any]:
+    """Below no switch `pcie_switches` is empty; where the way to the function is not known that is None."""
+    switches = where.known_switches
+    return {
+        "pcie_root": where.pcie_root,
+        "pcie_switch": where.pcie_switch,
+        "pcie_switches": None if switches is None else list(switches),
+        "slot": where.slot,
+        "socket": where.socket,
     }
 
 

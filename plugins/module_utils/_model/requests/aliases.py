@@ -34,7 +34,7 @@ _ENOUGH = (
     "tags",
 )
 _SPEC_KEYS = (*_IDS, *_ENOUGH, "device_type", "numa_node", "live_migratable", "resource_class", "traits")
-KEYS = ("name", "numa_policy", "capability_type", *_SPEC_KEYS)
+KEYS = ("name", "numa_policy", "capability_type", *_SPEC_KEYS, "first_available")
 _LONGEST_NAME = 256
 
 
@@ -54,6 +54,9 @@ def parse_aliases(value: object, path: str = "aliases") -> dict[str, Alias]:
         check_keys(read, KEYS, where, "invalid_alias")
         name = _name(read.get("name"), f"{where}.name")
         policy = parse_numa_policy(read.get("numa_policy"), f"{where}.numa_policy", "invalid_alias") or LEGACY
+        if read.get("first_available") is not None or (name in aliases and aliases[name].first_available):
+            aliases[name] = _first_available(read, policy, where, again=name in aliases)
+            continue
         _check_criteria(read, where)
         spec = parse_device_spec({key: read[key] for key in _SPEC_KEYS if key in read}, where)
         before = aliases.get(name)
@@ -61,6 +64,19 @@ def parse_aliases(value: object, path: str = "aliases") -> dict[str, Alias]:
             _check_alike(spec, policy, before, where)
         aliases[name] = Alias((*(before.specs if before is not None else ()), spec), policy)
     return aliases
+
+
+def _first_available(entry: t.Mapping[str, t.Any], policy: str, path: str, *, again: bool) -> Alias:
+    """An alias of alternatives, which are all in its one entry."""
+    if again:
+        raise _invalid(path, entry["name"], "a name that no other entry has, since first_available has all there is")
+    others = [key for key in _SPEC_KEYS if entry.get(key) is not None]
+    if others:
+        raise _invalid(f"{path}.{others[0]}", entry[others[0]], f"no {others[0]} beside first_available")
+    from .specs.alternatives import parse_alternatives
+
+    first = parse_alternatives(entry["first_available"], f"{path}.first_available", "invalid_alias")
+    return Alias(tuple(spec for specs in first for spec in specs), policy, first)
 
 
 def _name(value: object, path: str) -> str:

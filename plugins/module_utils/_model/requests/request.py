@@ -24,16 +24,20 @@ if t.TYPE_CHECKING:
     from ..host.inventory import Inventory
     from .specs.allow_list import AllowList
 
-_WAYS = ("address", "specs", "alias", *WAYS)
+_WAYS = ("address", "specs", "alias", "first_available", *WAYS)
 KEYS = ("name", "count", *_WAYS, "numa_policy", *GUEST_KEYS)
 
 
 @dataclass(frozen=True)
 class Alias:
-    """What a device must fit, one of `specs`, and the NUMA policy of requests that don't say one."""
+    """What a device must fit, one of `specs`, and the NUMA policy of requests that don't say one.
+
+    `first_available` are alternatives, as a request has them.
+    """
 
     specs: tuple[DeviceSpec, ...]
     numa_policy: str = LEGACY
+    first_available: tuple[tuple[DeviceSpec, ...], ...] = ()
 
 
 Aliases = t.Mapping[str, Alias]
@@ -43,7 +47,8 @@ Aliases = t.Mapping[str, Alias]
 class Request:
     """`count` devices that fit any of `specs`, the one device at `address`, or `node`, a USB or SCSI device.
 
-    `guest` is how the guest gets them.
+    `guest` is how the guest gets them. `first_available` are alternatives, of which one serves the whole request, an
+    earlier one where it can; `specs` are then those of all of them.
     """
 
     name: str
@@ -53,12 +58,14 @@ class Request:
     numa_policy: str = LEGACY
     guest: GuestOptions = NO_OPTIONS
     node: UsbScsiCriteria | None = None
+    first_available: tuple[tuple[DeviceSpec, ...], ...] = ()
 
     FORM: t.ClassVar[forms.Check] = forms.mapping(
         {"name": forms.text},
         {
             "count": forms.number(1),
             "specs": forms.listed(DeviceSpec.FORM),
+            "first_available": forms.listed(forms.listed(DeviceSpec.FORM, least=1), least=2),
             "address": forms.address,
             "numa_policy": forms.one_of(*POLICIES),
             **GuestOptions.FORMS,
@@ -72,7 +79,18 @@ class Request:
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> Request:
         """The same request with each spec resolved, see DeviceSpec."""
-        return replace(self, specs=tuple(spec.resolved(inventory, held) for spec in self.specs))
+        first = tuple(tuple(spec.resolved(inventory, held) for spec in specs) for specs in self.first_available)
+        specs = _all(first) if first else tuple(spec.resolved(inventory, held) for spec in self.specs)
+        return replace(self, specs=specs, first_available=first)
+
+    def alternative(self, number: int) -> Request:
+        """The same request with the specs of one of its alternatives alone, from 0 on."""
+        return replace(self, specs=self.first_available[number], first_available=())
+
+    @property
+    def alternatives(self) -> tuple[Request, ...]:
+        """The request once for each of its alternatives, in their order; itself without any."""
+        return tuple(map(self.alternative, range(len(self.first_available)))) or (self,)
 
     def wants(self, device: PciDevice, allow_list: AllowList) -> bool:
         """Whether the device fits and the allow list permits it."""
@@ -85,6 +103,8 @@ class Request:
 
     def fits(self, device: PciDevice, tags: t.Mapping[str, t.Any]) -> bool:
         """Whether one of the specs fits a device that the allow list gives these tags."""
+        if self.first_available:
+            return any(one.fits(device, tags) for one in self.alternatives)
         return any(
             spec.matches(device)
             and spec.demands(tags, device.device_type)
@@ -110,9 +130,12 @@ class Request:
             return self.node.describe()
         if self.address is not None:
             return f"the device at {self.address}"
-        specs = " or ".join(spec.describe() for spec in self.specs)
+        specs = ", else with ".join(
+            " or ".join(spec.describe() for spec in specs) for specs in self.first_available or (self.specs,)
+        )
+        first = ", first" if self.first_available else ""
         policy = f", NUMA policy {self.numa_policy}" if self.numa_policy != LEGACY else ""
-        return f"{self.count} device{'s' if self.count > 1 else ''} with {specs}{policy}"
+        return f"{self.count} device{'s' if self.count > 1 else ''}{first} with {specs}{policy}"
 
     def as_dict(self) -> dict[str, t.Any]:
         """The form that the record keeps."""
@@ -121,6 +144,9 @@ class Request:
         written: dict[str, t.Any] = {"name": self.name}
         if self.address is not None:
             written["address"] = self.address
+        elif self.first_available:
+            first = [[spec.as_dict() for spec in specs] for specs in self.first_available]
+            written.update(count=self.count, first_available=first)
         else:
             written.update(count=self.count, specs=[spec.as_dict() for spec in self.specs])
         if self.numa_policy != LEGACY:
@@ -208,13 +234,32 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if way == "address":
         address = _address(entry["address"], count, path)
         return Request(name.strip(), address=address, numa_policy=policy or LEGACY, guest=guest)
-    if way == "alias":
-        alias = _alias(entry["alias"], aliases, f"{path}.alias")
-        return Request(name.strip(), count, alias.specs, numa_policy=policy or alias.numa_policy, guest=guest)
-    specs = parse_device_specs(entry["specs"], f"{path}.specs")
+    asked = _alias(entry["alias"], aliases, f"{path}.alias") if way == "alias" else _asked(way, entry[way], path)
+    return Request(
+        name.strip(),
+        count,
+        asked.specs,
+        numa_policy=policy or asked.numa_policy,
+        guest=guest,
+        first_available=asked.first_available,
+    )
+
+
+def _asked(way: str, value: object, path: str) -> Alias:
+    """What is asked for without an alias, as one."""
+    if way == "first_available":
+        from .specs.alternatives import parse_alternatives
+
+        first = parse_alternatives(value, f"{path}.{way}", "invalid_request")
+        return Alias(_all(first), first_available=first)
+    specs = parse_device_specs(value, f"{path}.specs")
     if not specs:
-        raise _invalid(f"{path}.specs", entry["specs"], "at least one device spec")
-    return Request(name.strip(), count, specs, numa_policy=policy or LEGACY, guest=guest)
+        raise _invalid(f"{path}.specs", value, "at least one device spec")
+    return Alias(specs)
+
+
+def _all(alternatives: t.Iterable[tuple[DeviceSpec, ...]]) -> tuple[DeviceSpec, ...]:
+    return tuple(spec for specs in alternatives for spec in specs)
 
 
 def _guest_options(entry: t.Mapping[str, t.Any], path: str, count: int) -> GuestOptions:

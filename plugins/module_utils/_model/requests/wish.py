@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
+    from .constraints import Constraint
     from .request import Request
     from .specs.allow_list import AllowList
 
@@ -34,7 +35,8 @@ class ClaimWish:
 
     `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
     are to be in the domain's definition. `persist` says whether the devices come back when the host is started anew,
-    None that it stays as it is.
+    None that it stays as it is. `constraints` must hold over requests of the owner, named in the wish or on record;
+    those in `prefer` are met as well as they can be, the first one first.
     """
 
     domain: str | None
@@ -47,6 +49,8 @@ class ClaimWish:
     numa_cells: frozenset[int] | None = None
     free_root_ports: int | None = None
     persist: bool | None = None
+    constraints: tuple[Constraint, ...] = ()
+    prefer: tuple[Constraint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,15 @@ class HostWish:
     """All claims of a host, one for each owner, in the order in which they are served.
 
     With `purge` the requests on record go that the host's data named before and no longer names, with `orphans` all
-    claims of domains that no longer exist.
+    claims of domains that no longer exist. `constraints` and `prefer` are over requests of several owners, each named
+    OWNER/REQUEST as the user wrote it: the owner by the domain's name or UUID, or by its free name.
     """
 
     claims: tuple[ClaimWish, ...]
     purge: bool = False
     orphans: bool = False
+    constraints: tuple[Constraint, ...] = ()
+    prefer: tuple[Constraint, ...] = ()
 
 
 # What is done where a guest does not let a device go.

@@ -10,6 +10,10 @@ import typing as t
 from ..._model.address import normalize_address
 from ..._model.errors import HostdevError
 
+if t.TYPE_CHECKING:
+    from ..._model.requests.constraints import Constraint
+    from ..._model.requests.specs.allow_list import AllowList
+
 
 def parse_addresses(values: t.Iterable[object], path: str) -> tuple[str, ...]:
     """Addresses in sysfs spelling. Raises HostdevError with code invalid_address."""
@@ -75,6 +79,20 @@ def parse_root_ports(options: t.Mapping[str, t.Any]) -> int | None:
             wanted="a number of root ports, 1 or more, of a domain",
         )
     return wanted
+
+
+def parse_together(
+    options: t.Mapping[str, t.Any], allow_list: AllowList
+) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
+    """What `constraints` and `prefer` say; the allow list gives the tags. Raises HostdevError."""
+    if not options["constraints"] and not options["prefer"]:
+        return (), ()
+    from ..._model.requests.constraints import parse_constraints
+
+    tags = allow_list.tag_names
+    return parse_constraints(options["constraints"], "constraints", tags), parse_constraints(
+        options["prefer"], "prefer", tags
+    )
 
 
 def parse_allow(codes: t.Iterable[str], among: t.Collection[str] | None = None) -> frozenset[str]:

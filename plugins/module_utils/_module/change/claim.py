@@ -12,7 +12,7 @@ from ..._model.requests.request import parse_requests
 from ..._model.requests.specs.allow_list import AllowList
 from ..._model.requests.wish import ClaimWish, Terms
 from ..._model.values import is_unicode
-from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports
+from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports, parse_together
 from .changing import claim_of, devices, flow, node_devices, result
 
 if t.TYPE_CHECKING:
@@ -42,6 +42,7 @@ def claim_wish(options: t.Mapping[str, t.Any], aliases: Aliases, allow_list: All
         if label is not None and (not label.strip() or "\0" in label or not is_unicode(label)):
             raise HostdevError("invalid_option", subject=name, found=f"found {label!r}", wanted="a name")
     whole_group, members = parse_group_members(options["group_members"])
+    constraints, prefer = parse_together(options, allow_list)
     return ClaimWish(
         domain=options["domain"],
         owner=options["owner"],
@@ -59,6 +60,8 @@ def claim_wish(options: t.Mapping[str, t.Any], aliases: Aliases, allow_list: All
         free_root_ports=parse_root_ports(options),
         persist=options["persist"],
         numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
+        constraints=constraints,
+        prefer=prefer,
     )
 
 

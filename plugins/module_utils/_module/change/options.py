@@ -17,10 +17,17 @@ CHANGE_OPTIONS: dict[str, t.Any] = {
     "on_detach_timeout": {"type": "str", "choices": list(CHOICES), "default": FAIL},
 }
 
+TOGETHER_OPTIONS: dict[str, t.Any] = {
+    "constraints": {"type": "list", "elements": "raw"},
+    "prefer": {"type": "list", "elements": "raw"},
+}
+"""What devices of several requests shall have to do with each other."""
+
 REQUEST_OPTIONS: dict[str, t.Any] = {
     "requests": {"type": "list", "elements": "raw", "required": True},
     "numa_cells": {"type": "list", "elements": "int"},
     "ensure_root_ports": {"type": "int"},
+    **TOGETHER_OPTIONS,
 }
 """What one owner wants."""
 

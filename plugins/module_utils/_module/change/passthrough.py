@@ -13,6 +13,7 @@ from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish
+from .arguments import parse_together
 from .changing import check_kept, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
 from .options import TERMS_OPTIONS
@@ -34,9 +35,10 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     claims = tuple(
         _claim_wish(index, claim, options, aliases, allow_list) for index, claim in enumerate(options["claims"])
     )
+    constraints, prefer = parse_together(options, allow_list)
     needs_libvirt = options["orphans"] or any(claim.domain is not None for claim in claims)
     outcome = flow(module, needs_libvirt=needs_libvirt).passthrough(
-        HostWish(claims, purge=options["purge"], orphans=options["orphans"])
+        HostWish(claims, options["purge"], options["orphans"], constraints, prefer)
     )
     names = told_apart(outcome.owners)
     also = [

@@ -122,12 +122,27 @@ def test_pools_are_those_of_the_facts(facts):
             "class": "020000",
             "device_type": "type-VF",
             "numa_node": None,
+            "pcie_root": "pci0000:00",
+            "pcie_switches": [],
+            "memory": 16384,
+            "link_speed": 2.5,
+            "link_width": 1,
+            "total_vfs": 0,
+            "iommu_group_size": 1,
             "physical_function": PF,
             "parent_ifname": "enp1s0",
             "remote_managed": False,
             "count": 3,
         }
     ]
+
+
+def test_pools_of_devices_of_which_little_was_gathered_do_not_tell_what_is_not_known(facts):
+    fields = "vendor_id product_id class device_type numa_node physical_function children claimable"
+    (pool,) = pools(only(facts, *fields.split()), "8086:10ca")
+    unknown = ("pcie_root", "pcie_switches", "memory", "link_speed", "link_width", "iommu_group_size")
+    assert {key: pool[key] for key in unknown} == dict.fromkeys(unknown)
+    assert pool["count"] == 3
 
 
 def test_a_device_is_claimable_or_claimed(facts):

@@ -268,6 +268,8 @@ class Transaction:
             aside = set_aside(plan, address, error, since)
             if aside is not None:
                 tracker.set_aside[address] = aside
+        if then is None:
+            tracker.settle_constraints()
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             if then is None:

@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
     from .owners import Owners
+    from .shared import Shared
 
 States = t.Callable[["Snapshot", "Change"], "Snapshot"]
 """The snapshot with what PFs have of the VFs that a change is about, see decision.claim."""
@@ -48,6 +49,7 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
     from .given_back import give_backs, stale, undeclared
 
     on_record = snapshot.tracker.copy()
+    together = _shared(snapshot, owners, wish)
     followed, snapshot = _followed(snapshot, owners)
     if wish.purge:
         renamed, snapshot = _renamed(snapshot, owners)
@@ -65,7 +67,7 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
     for asked in owners:
         try:
             declared = _declared(asked, on_record.claim_of(asked.owner))
-            decision = _claimed(snapshot, asked, declared, states, [one.plan for one in given])
+            decision = _claimed(snapshot, asked, declared, states, [one.plan for one in given], together)
         except HostdevError as error:
             from .competing import competing
 
@@ -125,11 +127,27 @@ def _declared(asked: Asked, claim: Claim) -> frozenset[str]:
     return claim.declared | ({request.name for request in asked.wish.requests} - claim.requests.keys())
 
 
+def _shared(snapshot: Snapshot, owners: Owners, wish: HostWish) -> Shared | None:
+    """What is asked for of several owners together; None without any, on record neither."""
+    if not wish.constraints and not wish.prefer and not any(one.constraints or one.prefer for one in snapshot.tracker):
+        return None
+    from .shared import shared
+
+    return shared(snapshot.tracker, owners, wish)
+
+
 def _claimed(
-    snapshot: Snapshot, asked: Asked, declared: frozenset[str], states: States, given: t.Sequence[Plan]
+    snapshot: Snapshot,
+    asked: Asked,
+    declared: frozenset[str],
+    states: States,
+    given: t.Sequence[Plan],
+    together: Shared | None,
 ) -> Decision:
+    """More than five parameters: what the run has found out before it comes to the owner."""
     choice = choose(snapshot, asked)
-    change = replace(choice.change, after=replace(choice.change.after, declared=declared))
+    after = replace(choice.change.after, declared=declared)
+    change = replace(choice.change, after=after if together is None else together.noted(snapshot.tracker, after))
     snapshot = states(snapshot, change)
     if snapshot.vf_states and given:
         from .handed_over import with_settings_after

@@ -13,11 +13,13 @@ from dataclasses import replace
 
 from ...errors import HostdevError
 from ...plan.plan import CLAIM, Plan
+from ...requests.constraints import reference
 from ..claim import choose
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Holding
     from ...claims.usb_scsi import NodeHolding
+    from ...requests.constraints import Constraint
     from ...requests.request import Request
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
@@ -50,6 +52,7 @@ def _says(request: Request) -> dict[str, t.Any]:
 
 def _with_name(claim: Claim, name: str, request: Request) -> Claim:
     """The claim whose request of this name is another one."""
+    new_names = {name: request.name, reference(claim.owner.id, name): reference(claim.owner.id, request.name)}
     others = {other: one for other, one in claim.requests.items() if other != name}
     return replace(
         claim,
@@ -57,7 +60,13 @@ def _with_name(claim: Claim, name: str, request: Request) -> Claim:
         holdings=_reassigned(claim.holdings, name, request.name),
         node_devices=_reassigned(claim.node_devices, name, request.name),
         declared=claim.declared - {name} | {request.name},
+        constraints=_renamed(claim.constraints, new_names),
+        prefer=_renamed(claim.prefer, new_names),
     )
+
+
+def _renamed(kept: t.Iterable[Constraint], names: t.Mapping[str, str]) -> tuple[Constraint, ...]:
+    return tuple(one.renamed(lambda name: names.get(name, name)) for one in kept)
 
 
 def _reassigned(held: t.Mapping[str, _H], before: str, after: str) -> dict[str, _H]:
@@ -68,7 +77,7 @@ def _serves(snapshot: Snapshot, asked: Asked, claim: Claim, request: Request) ->
     """Whether what the claim has for the request goes on serving it: none is taken or given back for it."""
     tracker = snapshot.tracker.copy()
     tracker.put(claim)
-    alone = asked._replace(wish=replace(asked.wish, requests=(request,)))
+    alone = asked._replace(wish=replace(asked.wish, requests=(request,), constraints=(), prefer=()))
     try:
         after = choose(replace(snapshot, tracker=tracker), alone).change.after
     except HostdevError:

@@ -24,6 +24,11 @@ class AllowList:
         """The same list with each entry resolved, see DeviceSpec."""
         return AllowList(None if self._specs is None else [spec.resolved(inventory, held) for spec in self._specs])
 
+    @property
+    def tag_names(self) -> frozenset[str]:
+        """The names of all tags that an entry gives devices."""
+        return frozenset(name for spec in self._specs or () for name in spec.tags)
+
     def check(self, inventory: Inventory, path: str = "device_spec") -> None:
         """Refuse an entry that can't be meant for this host. Raises HostdevError with code invalid_spec."""
         for index, spec in enumerate(self._specs or ()):

@@ -76,7 +76,7 @@ def busy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recorded_claims():
     """Claims with every option, of the record that older releases are held against."""
-    record = parse_record((DATA / "record-schema-1-full.json").read_bytes())
+    record = parse_record((DATA / "record-schema-2-full.json").read_bytes())
     return [claim.as_dict() for claim in record.tracker]
 
 
@@ -136,9 +136,9 @@ def open_paths(shape, where, seen=()):
 
 
 def test_open_is_only_what_others_choose_the_names_in():
-    spec = "claims[].requests[].specs[]"
+    specs = ("claims[].requests[].specs[]", "claims[].requests[].first_available[][]")
     assert open_paths(FUNCTION, "function") == set()
-    assert open_paths(FACTS, "") == {f".{spec}.tags", f".{spec}.address"}
+    assert open_paths(FACTS, "") == {f".{spec}.{key}" for spec in specs for key in ("tags", "address")}
     assert open_paths(NODE, "node") == {
         "node.attributes",
         "node.members",

@@ -66,7 +66,7 @@ def test_the_record_after_a_claim(lab_host):
     record = lab_host.record
     pools = record.pop("pools")
     assert record == {
-        "schema": 1,
+        "schema": 2,
         "boot_id": "35680239-fc5e-4f42-82a9-8064fa01c14d",
         "journal": None,
         "needs_cleaning": [],

@@ -17,15 +17,17 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record import record_file as record_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.recorded_pools import recorded
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.journal import Journal
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import DriverStep
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import Record, parse_record
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import SCHEMA, Record, parse_record
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import DPDK, VFIO, WEB, claim, holding, inventory, pf, vf
 
 A, VF1 = "0000:01:00.0", "0000:01:10.0"
@@ -67,7 +69,7 @@ def test_the_file_is_json_under_the_name_that_fact_gathering_looks_for(file, tmp
     assert file.path == str(tmp_path / "facts.d/hostdev.fact")
     data = json.loads((tmp_path / "facts.d/hostdev.fact").read_text())
     assert sorted(data) == ["boot_id", "claims", "journal", "needs_cleaning", "pools", "schema"]
-    assert (data["schema"], data["journal"]) == (1, None)
+    assert (data["schema"], data["journal"]) == (SCHEMA, None)
     assert data["claims"][0]["owner"] == {"kind": "name", "id": "dpdk0", "label": "dpdk0"}
 
 
@@ -223,7 +225,7 @@ GOOD = whole().as_bytes()
         (b"[]", "it can't be understood: found an empty list"),
         (b'{"schema": 1}', "it can't be understood: boot_id: it is missing"),
         (b"\xff\xfe", "it can't be understood: UnicodeDecodeError"),
-        (b'{"schema": 2}', "its schema is 2"),
+        (b'{"schema": 999}', "its schema is 999"),
     ],
 )
 def test_a_record_that_can_not_be_understood_stops_with_its_path_and_all_stays_as_it_is(
@@ -297,9 +299,9 @@ def test_a_claim_whose_record_vanished_gives_no_device_out_twice(lab_host):
 
 
 def test_a_newer_schema_says_what_is_understood_and_what_to_do_and_nothing_of_the_older_copy(file):
-    put(file, b'{"schema": 2}', copy=GOOD)
+    put(file, b'{"schema": 999}', copy=GOOD)
     error = refused(file.read)
-    assert (error.wanted, error.remedy, error.details) == ("schema 1", "update the collection", {})
+    assert (error.wanted, error.remedy, error.details) == (f"schema {SCHEMA}", "update the collection", {})
 
 
 def test_a_folder_in_the_files_place_is_refused(file):
@@ -474,7 +476,7 @@ def test_the_record_of_a_large_host_stays_small(file):
         for number, device in enumerate(devices[1:21])
     )
     statuses = Statuses(host, tracker)
-    counted = pools(host, filter(statuses.claimable, host.devices))
+    counted = recorded(pools(Topology(host), filter(statuses.claimable, host.devices)))
     assert sum(pool["count"] for pool in counted) == 10_048 - 20
     file.write(Record(tracker, None, "boot-1", counted))
     assert Path(file.path).stat().st_size < 64 * 1024

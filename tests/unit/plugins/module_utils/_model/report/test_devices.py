@@ -11,6 +11,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Bar, Child, PciDetails, PcieLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import (
     DETAILS,
@@ -59,7 +61,8 @@ class Drivers:
 
 
 def report(host, address=A, tracker=None):
-    return device_report(host, Statuses(host, tracker or Tracker()), host.devices[address], Names(), Drivers())
+    statuses = Statuses(host, tracker or Tracker())
+    return device_report(statuses, Topology(host)[address], host.devices[address], Names(), Drivers())
 
 
 def test_the_facts_of_a_device_are_whole_and_plain():
@@ -81,6 +84,7 @@ def test_the_facts_of_a_device_are_whole_and_plain():
             ),
         ),
         domain_uses={A: [use(WEB, live=True)]},
+        numa_nodes={0: NumaNode(socket=0), 1: NumaNode(socket=0)},
     )
     facts = report(host)
     assert json.loads(json.dumps(facts)) == facts
@@ -110,6 +114,11 @@ def test_the_facts_of_a_device_are_whole_and_plain():
         "header_type": 0,
         "iommu_group": 1,
         "numa_node": 1,
+        "pcie_root": "pci0000:00",
+        "pcie_switch": None,
+        "pcie_switches": [],
+        "slot": "0000:01:00",
+        "socket": 0,
         "link": {
             "current_speed": "8.0 GT/s PCIe",
             "current_width": 8,
@@ -183,6 +192,27 @@ def test_what_the_kernel_does_not_tell_is_null():
     facts = report(inventory(device(A, reset_methods=None, iommu_group=None, numa_node=None, details=PciDetails())))
     unknown = ("reset_methods", "d3cold_allowed", "link", "iommu_group", "numa_node")
     assert {key: facts[key] for key in unknown} == dict.fromkeys(unknown)
+
+
+SWITCHES = "/sys/devices/pci0000:16/0000:16:02.0/0000:17:00.0/0000:18:08.0/0000:1a:00.0/0000:1b:00.0"
+
+
+def test_all_switches_above_are_told_the_nearest_first():
+    facts = report(inventory(device(A, path=f"{SWITCHES}/{A}")))
+    assert facts["pcie_root"] == "pci0000:16"
+    assert facts["pcie_switch"] == "0000:1a:00.0"
+    assert facts["pcie_switches"] == ["0000:1a:00.0", "0000:17:00.0"]
+
+
+def test_a_vf_sits_in_the_slot_of_its_pf_and_below_its_switches():
+    facts = report(inventory(pf(A, C, path=f"{SWITCHES}/{A}"), vf(C, A, path=f"{SWITCHES}/{C}")), C)
+    assert (facts["slot"], facts["pcie_switch"]) == ("0000:01:00", "0000:1a:00.0")
+
+
+def test_where_nobody_knows_the_way_to_a_function_its_switches_are_not_said_to_be_none():
+    facts = report(inventory(device(A, path="")))
+    assert [facts[key] for key in ("pcie_root", "pcie_switch", "pcie_switches", "socket")] == [None] * 4
+    assert facts["slot"] == "0000:01:00"
 
 
 def test_the_details_are_the_fields_that_are_null_when_they_were_not_read():

@@ -60,7 +60,11 @@ def test_a_request_for_a_usb_or_scsi_device_is_kept_as_it_is_meant(given, kept):
         ({"scsi": {"adapter": "host2", "lun": 0}}, "requests[0].scsi.adapter", "scsi_host2"),
         ({"scsi": {"adapter": 2, "lun": -1}}, "requests[0].scsi.lun", "0 or more"),
         ({"scsi": {"adapter": 2, "unit": 0}}, "requests[0].scsi.unit", "one of adapter, bus, target, lun"),
-        ({"usb": IDS, "address": "0000:00:01.0"}, "requests[0]", "exactly one of address, specs, alias, usb, scsi"),
+        (
+            {"usb": IDS, "address": "0000:00:01.0"},
+            "requests[0]",
+            "exactly one of address, specs, alias, first_available, usb, scsi",
+        ),
         ({"usb": IDS, "scsi": {"adapter": 2, "lun": 0}}, "requests[0]", "exactly one of"),
         ({"usb": IDS, "count": 2}, "requests[0].count", "usb names one device"),
         ({"usb": IDS, "numa_policy": "required"}, "requests[0].numa_policy", "usb names one device"),
