@@ -19,6 +19,7 @@ from ..guest.numa import numa_cells
 from ..plan.plan import CLAIM, Change
 from ..selection.choice import Asked
 from ..selection.nearness import Guest
+from ..selection.serving import serve
 from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 
@@ -36,6 +37,10 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
         from .constraints import with_constraints
 
         after = with_constraints(snapshot.tracker, wish, before)
+    complete = True
+    if asked.serving is None:
+        served = serve(snapshot, [(asked, after.constraints, after.prefer)])[0]
+        asked, complete = asked._replace(serving=served.chosen.serving), served.complete
     for kind in KINDS:
         after = kind.select(snapshot, asked, after)
     persist = before.persist if wish.persist is None else wish.persist
@@ -51,9 +56,8 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
         free_root_ports=wish.free_root_ports,
         allow=wish.terms.allow,
     )
-    return Choice(
-        change, tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
-    )
+    warnings = tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
+    return Choice(change, warnings, complete)
 
 
 def asking(snapshot: Snapshot, wish: ClaimWish) -> Asked:
@@ -73,7 +77,7 @@ def decide_claim(snapshot: Snapshot, choice: Choice) -> Decision:
     warnings = [*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_claim(snapshot, plan))]
     if snapshot.domains is None:
         warnings.append("libvirt could not be asked: a device may be in the definition of a domain that does not run")
-    return Decision(plan, tuple(warnings))
+    return Decision(plan, tuple(warnings), choice.complete)
 
 
 def _domain(snapshot: Snapshot, wish: ClaimWish) -> Domain | None:

@@ -13,10 +13,14 @@ if t.TYPE_CHECKING:
 
 
 class Choice(t.NamedTuple):
-    """The first half of a decision: the owner's claim at both ends, and what is to be said of that."""
+    """The first half of a decision: the owner's claim at both ends, and what is to be said of that.
+
+    `complete` is false where a better choice of devices may exist.
+    """
 
     change: Change
     warnings: tuple[str, ...] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,4 @@ class Decision:
 
     plan: Plan
     warnings: tuple[str, ...] = ()
+    complete: bool = True

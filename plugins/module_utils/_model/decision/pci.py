@@ -35,7 +35,6 @@ class PciFunctions:
     def select(self, snapshot: Snapshot, asked: Asked, after: Claim) -> Claim:
         from ..selection.select import select
 
-        asked.wish.allow_list.check(snapshot.inventory)
         chosen = select(snapshot, asked)
         if any(request.guest.network is not None for request in chosen.requests.values()):
             from .networks import check_networks

@@ -22,11 +22,15 @@ if t.TYPE_CHECKING:
 
 
 class Asked(t.NamedTuple):
-    """A wish for a claim with whose it is, and where that one runs."""
+    """A wish for a claim with whose it is, and where that one runs.
+
+    `serving` are the devices that serve the requests, by address, where that was settled for several owners at once.
+    """
 
     wish: ClaimWish
     owner: Owner
     guest: Guest = ANYWHERE
+    serving: t.Mapping[str, str] | None = None
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ...errors import HostdevError
+from ...selection.serving import serve
 from ..claim import choose, decide_claim
+from ..constraints import with_constraints
 from ..decision import Choice, Decision
 from .owners import about
 
@@ -35,13 +37,15 @@ class HostDecision:
     """The plans in their order, an owner's give-back and its claim apart, and what is to be said of them.
 
     `stale` are owners and requests that the data named before and no longer names, and that nothing was asked of;
-    `undeclared` those that others claimed, and that the data does not name.
+    `undeclared` those that others claimed, and that the data does not name. `complete` is false where a better choice
+    of devices may exist.
     """
 
     plans: tuple[Plan, ...]
     warnings: tuple[str, ...]
     stale: tuple[tuple[Owner, str], ...] = ()
     undeclared: tuple[tuple[Owner, str], ...] = ()
+    complete: bool = True
 
 
 def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, states: States) -> HostDecision:
@@ -63,8 +67,10 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
             snapshot = _foretold(snapshot, decision.plan)
     left = () if wish.purge else stale(snapshot, owners)
     free = snapshot
+    served, complete, refused = _served(snapshot, owners, together)
     claimed: list[Decision] = []
     for asked in owners:
+        asked = asked._replace(serving=served.get(asked.owner.key))
         try:
             declared = _declared(asked, on_record.claim_of(asked.owner))
             decision = _claimed(snapshot, asked, declared, states, [one.plan for one in given], together)
@@ -75,13 +81,16 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
         claimed.append(decision)
         if decision.plan.changed:
             snapshot = _foretold(snapshot, decision.plan)
+    if refused is not None:
+        raise refused  # each could be served, one after the other, but not as their constraints want it
     plans = [*followed, *(decision.plan for decision in (*given, *claimed))]
     if any(decision.plan.steps for decision in given):
         from .handed_over import handed_over
 
         plans = handed_over(plans)
     told = [warning for decision in (*given, *claimed) for warning in decision.warnings]
-    return HostDecision(tuple(plans), tuple(dict.fromkeys(told)), left, undeclared(snapshot, owners))
+    complete = complete and all(decision.complete for decision in claimed)
+    return HostDecision(tuple(plans), tuple(dict.fromkeys(told)), left, undeclared(snapshot, owners), complete)
 
 
 def _given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
@@ -134,6 +143,30 @@ def _shared(snapshot: Snapshot, owners: Owners, wish: HostWish) -> Shared | None
     from .shared import shared
 
     return shared(snapshot.tracker, owners, wish)
+
+
+def _served(
+    snapshot: Snapshot, owners: Owners, together: Shared | None
+) -> tuple[dict[str, t.Mapping[str, str]], bool, HostdevError | None]:
+    """By owner what serves its requests, in the best way for all, and whether there is no better one for certain.
+
+    Where not all can be served, nothing, and the error: one after the other they are asked who gets too little.
+    """
+    try:
+        several = []
+        for asked in owners:
+            claim = with_constraints(snapshot.tracker, asked.wish, snapshot.tracker.claim_of(asked.owner))
+            if together is not None:
+                requests = {**claim.requests, **{request.name: request for request in asked.wish.requests}}
+                claim = together.noted(snapshot.tracker, replace(claim, requests=requests))
+            several.append((asked, claim.constraints, claim.prefer))
+        served = serve(snapshot, several)
+    except HostdevError as error:
+        if error.code in ("constraint_unmet", "search_bounded"):
+            raise
+        return {}, True, error
+    serving = {asked.owner.key: one.chosen.serving for asked, one in zip(owners, served)}
+    return serving, all(one.complete for one in served), None
 
 
 def _claimed(

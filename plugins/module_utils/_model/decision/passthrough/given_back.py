@@ -10,6 +10,7 @@ import typing as t
 from ...errors import HostdevError
 from ...requests.wish import ReleaseWish
 from ...selection.select import given_back
+from ..constraints import with_constraints
 from .owners import about
 
 if t.TYPE_CHECKING:
@@ -63,7 +64,8 @@ def _surplus(snapshot: Snapshot, asked: Asked, claim: Claim) -> tuple[str, ...]:
     fewer = any(len(claim.serving(request.name)) > request.count for request in asked.wish.requests)
     if not fewer and not asked.wish.terms.replace_misfits:
         return ()
-    return tuple(sorted(given_back(snapshot, asked)))
+    bound = with_constraints(snapshot.tracker, asked.wish, claim)
+    return tuple(sorted(given_back(snapshot, asked, bound.constraints, bound.prefer)))
 
 
 def _changed_nodes(snapshot: Snapshot, asked: Asked, claim: Claim) -> set[str]:

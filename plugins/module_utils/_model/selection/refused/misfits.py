@@ -16,14 +16,14 @@ if t.TYPE_CHECKING:
     from ...requests.request import Request
     from ..choice import Selection
 
-_REPLACE = "set on_mismatch to replace, or release the request first"
+REPLACE = "set on_mismatch to replace, or release the request first"
 
 
 def held_device_mismatch(
     chosen: Selection, claim: Claim, request: Request, address: str, misfit: str | None
 ) -> HostdevError:
     """The error; `misfit` is why the device that is there does not fit, None where it is gone."""
-    found, remedy = (misfit, _REPLACE) if misfit is not None else _absence(chosen, claim, address)
+    found, remedy = (misfit, REPLACE) if misfit is not None else _absence(chosen, claim, address)
     return HostdevError(
         "held_device_mismatch",
         subject=f"{address}, held by {claim.owner} for request {request.name}",
@@ -44,4 +44,4 @@ def _absence(chosen: Selection, claim: Claim, address: str) -> tuple[str, str]:
         # Another device in its place is no help: it would be lost at the next boot as well.
         again = "; or ".join(make_again(chosen, pf) for pf in pfs)
         return f"it is no longer on the host: {unmade(pfs)}", f"{again}; have the host do so at each boot"
-    return "it is no longer on the host", _REPLACE
+    return "it is no longer on the host", REPLACE

@@ -252,23 +252,34 @@ class Costs:
         return [node.free - taken for node, taken in zip(self._layout.nodes, high)], low, high
 
     def _left_by_each(self, state: State, left: Open, stay: t.Sequence[int]) -> tuple[int, int]:
-        nodes = self._layout.nodes
-        switches = [sum(nodes[node].switches * stay[node] for node in twins.nodes) for twins in self._layout.twins]
-        roots = [stay[twins.nodes[0]] for twins in self._layout.twins]
-        total = []
-        for weights in (switches, roots):
-            sum_of = 0
-            for index in self._asked:
-                sum_of += sum(weights[place] * number for place, number in state.chosen[index].items())
-                lacking = state.lacking[index]
-                if lacking:
-                    for weight, number in sorted((weights[place], number) for place, number in left[index].items()):
-                        sum_of += weight * min(number, lacking)
-                        lacking -= min(number, lacking)
-                        if not lacking:
-                            break
-            total.append(sum_of)
-        return total[0], total[1]
+        nodes, twins = self._layout.nodes, self._layout.twins
+        switches = [sum(nodes[node].switches * stay[node] for node in one.nodes) for one in twins]
+        roots = [stay[one.nodes[0]] for one in twins]
+        together: dict[int, int] = {}
+        for index in self._asked:
+            together.update(left[index])
+        lacking = sum(state.lacking[index] for index in self._asked)
+        return self._least_of(state, left, switches, together, lacking), self._least_of(
+            state, left, roots, together, lacking
+        )
+
+    def _least_of(
+        self, state: State, left: Open, weights: t.Sequence[int], together: t.Mapping[int, int], lacking: int
+    ) -> int:
+        """The least sum of weights: each request has the lightest, and no device is had by two of them."""
+        chosen = sum(weights[place] * number for index in self._asked for place, number in state.chosen[index].items())
+        of_each = sum(_lightest(weights, left[index], state.lacking[index]) for index in self._asked)
+        return chosen + max(of_each, _lightest(weights, together, lacking))
+
+
+def _lightest(weights: t.Sequence[int], left: t.Mapping[int, int], lacking: int) -> int:
+    total = 0
+    for weight, number in sorted((weights[place], number) for place, number in left.items()) if lacking else ():
+        total += weight * min(number, lacking)
+        lacking -= min(number, lacking)
+        if not lacking:
+            break
+    return total
 
 
 class _Side(t.NamedTuple):

@@ -16,16 +16,19 @@ from ...address import address_order
 from .costs import Costs
 from .layout import Layout
 from .likeness import Likeness
+from .merging import merged
 from .problem import Solution
 from .state import State
+from .swapping import Swapping
 
 if t.TYPE_CHECKING:
     from .costs import Cost
     from .problem import Problem
     from .state import Open
 
-STEPS = 1_000_000
-"""Looks at twins before a search ends; on one core of 2020 some seconds, and far more than any real host needs."""
+STEPS = 300_000
+"""Looks at twins before a search ends: one to two seconds on one core of 2020. Eight pairs of eight on a host of eight
+GPUs take 800."""
 
 
 class Bounded(Exception):
@@ -41,12 +44,22 @@ def search(problem: Problem, steps: int = STEPS) -> Solution | None:
     return _Search(problem, steps).best()
 
 
+def possible(problem: Problem, steps: int = STEPS) -> bool | None:
+    """Whether there is any way, None where that was not found out within so many steps."""
+    try:
+        return _Search(problem, steps).any()
+    except Bounded:
+        return None
+
+
 class _Search:
     def __init__(self, problem: Problem, steps: int) -> None:
-        self._problem = problem
-        self._layout = Layout(problem)
+        self._merged = merged(problem)
+        self._problem = self._merged.problem
+        self._layout = Layout(self._problem)
         self._costs = Costs(self._layout)
         self._likeness = Likeness(self._layout)
+        self._swapping = Swapping(self._problem)
         self._steps = steps
         self._done = 0
         self._cost: Cost | None = None
@@ -66,7 +79,16 @@ class _Search:
         if self._way is None:
             return None
         alternatives, chosen = self._way
-        return Solution(self._addresses(chosen), alternatives, complete)
+        return Solution(
+            self._addresses(chosen), tuple(alternatives[place] for place in self._merged.places), complete
+        )
+
+    def any(self) -> bool:
+        """Whether there is a way. Raises Bounded."""
+        try:
+            return any(self._descend(State(self._layout, one), first=True) for one in self._alternatives())
+        except _Ended:
+            raise Bounded from None
 
     def _alternatives(self) -> t.Iterator[tuple[int, ...]]:
         return itertools.product(*(range(len(wanted.alternatives)) for wanted in self._problem.wanted))
@@ -88,18 +110,22 @@ class _Search:
             key=lambda index: (sum(left[index].values()) - state.lacking[index], index),
         )
         found = False
-        shut = []
+        shut: list[tuple[int, list[int]]] = []
+        alike_requests = [index, *self._swapping.others(state, index)]
         for place, alike in self._branches(state, left, index):
             state.choose(index, place)
             found = self._descend(state, first=first) or found
             state.unchoose(index, place)
             if found and first:
                 break
-            shut += alike
-            state.shut[index].update(alike)
+            for other in alike_requests:
+                closed = [one for one in alike if one not in state.shut[other]]
+                shut.append((other, closed))
+                state.shut[other].update(closed)
             if self._look(state, as_good=first) is None:
                 break
-        state.shut[index].difference_update(shut)
+        for other, closed in shut:
+            state.shut[other].difference_update(closed)
         return found
 
     def _look(self, state: State, *, as_good: bool) -> tuple[Open, Cost] | None:
@@ -132,14 +158,21 @@ class _Search:
             yield places[0], places
 
     def _addresses(self, chosen: t.Sequence[t.Mapping[int, int]]) -> tuple[tuple[str, ...], ...]:
-        """The devices of each request: of twins the first request has the lowest."""
-        given = [0] * len(self._layout.twins)
+        """The devices of each request: of twins, and of what equal requests have, the first one has the lowest."""
+        twins = self._layout.twins
+        given = [0] * len(twins)
+        left = [dict(counts) for counts in chosen]
         found = []
-        for counts in chosen:
-            addresses: list[str] = []
-            for place, number in counts.items():
-                addresses += self._layout.twins[place].members[given[place] :][:number]
-                given[place] += number
+        for index, count in zip(self._merged.places, self._merged.counts):
+            addresses = []
+            for _device in range(count):
+                place = min(
+                    (place for place, number in left[index].items() if number),
+                    key=lambda place: address_order(twins[place].members[given[place]]),
+                )
+                addresses.append(twins[place].members[given[place]])
+                left[index][place] -= 1
+                given[place] += 1
             found.append(tuple(sorted(addresses, key=address_order)))
         return tuple(found)
 
@@ -149,10 +182,8 @@ class _Search:
         """For each device in its turn, try whether a lower one does as well with those that are settled."""
         alternatives, _chosen = t.cast("tuple[tuple[int, ...], list[dict[int, int]]]", self._way)
         state = State(self._layout, alternatives)
-        for index, wanted in enumerate(self._problem.wanted):
-            if wanted.fixed:
-                continue
-            for _device in range(wanted.count):
+        for index, count in zip(self._merged.places, self._merged.counts):
+            for _device in range(0 if self._problem.wanted[index].fixed else count):
                 self._settle(state, index)
 
     def _settle(self, state: State, index: int) -> None:
@@ -172,7 +203,8 @@ class _Search:
             if self._descend(state, first=True):
                 return
             state.unchoose(index, lowest)
-            state.shut[index].update(places)
+            for other in (index, *self._swapping.others(state, index, even=True)):
+                state.shut[other].update(places)
         state.choose(index, own)
 
     def _next(self, state: State, place: int) -> tuple[int, str]:

@@ -112,7 +112,15 @@ def _wanted(chance, candidates):
         owner = chance.choice(("me", "me", "other"))
         count, consents = chance.choice((1, 1, 2, 3)), chance.choice((None, frozenset()))
         wanted.append(Wanted(f"q{number}", owner, count, tuple(alternatives), held, parting, consents))
-    return tuple(_without_others(wanted, one) for one in wanted)
+    if chance.random() < 0.4 and not wanted[0].held:
+        several = [replace(wanted[0], name=f"twin{number}") for number in range(chance.randint(1, 2))]
+        wanted[1:] = several if chance.random() < 0.7 else [*wanted[1:2], *several]
+    wanted = [_without_others(wanted, one) for one in wanted]
+    held = {address for one in wanted for address in one.held}
+    fixed = {address for one in wanted if one.fixed for address in one.held}
+    clash = any(candidates[address].pf in held for address in fixed)
+    clash = clash or any(candidates[address].pf in fixed for address in held)
+    return tuple(replace(one, fixed=False) if clash else one for one in wanted)
 
 
 def _without_others(wanted, one):
