@@ -65,31 +65,6 @@ class Tracker:
         key = self._holder.get(address)
         return None if key is None else self._claims[key]
 
-    def nameable(self, claim: Claim) -> set[str]:
-        """The names that a constraint of the claim may have, once it is on record: see Claim."""
-        from ..requests.constraints import reference
-
-        claims = {**self._claims, claim.owner.key: claim}.values()
-        return {*claim.requests, *(reference(one.owner.id, name) for one in claims for name in one.requests)}
-
-    def settle_constraints(self) -> None:
-        """Forget the constraints over requests that are not on record any more, whosever they were."""
-        having = [claim for claim in self if claim.constraints or claim.prefer]
-        for claim in having:
-            self._claims[claim.owner.key] = self.with_standing(claim)
-
-    def with_standing(self, claim: Claim) -> Claim:
-        """The claim with those of its constraints alone whose requests are all there, once it is on record."""
-        if not claim.constraints and not claim.prefer:
-            return claim
-        from ..requests.constraints import named_all
-
-        names = self.nameable(claim)
-        constraints, prefer = (
-            tuple(one for one in kept if named_all(one, names)) for kept in (claim.constraints, claim.prefer)
-        )
-        return replace(claim, constraints=constraints, prefer=prefer)
-
     def put(self, claim: Claim) -> None:
         """Set an owner's claim as a whole; one without devices and requests is forgotten.
 

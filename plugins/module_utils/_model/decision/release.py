@@ -36,7 +36,10 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
     if after.holdings:
         after = replace(after, persist=claim.persist, allow=claim.allow)
     after = replace(after, declared=claim.declared, constraints=claim.constraints, prefer=claim.prefer)
-    after = snapshot.tracker.with_standing(after)
+    if after.constraints or after.prefer:
+        from .constraints import standing
+
+        after = standing(snapshot.tracker, after)
     return Choice(Change(RELEASE, claim, after, to_host=wish.to_host))
 
 

@@ -268,8 +268,10 @@ class Transaction:
             aside = set_aside(plan, address, error, since)
             if aside is not None:
                 tracker.set_aside[address] = aside
-        if then is None:
-            tracker.settle_constraints()
+        if then is None and any(claim.constraints or claim.prefer for claim in tracker):
+            from ...._model.decision.constraints import settle
+
+            settle(tracker)
         # Of a host where libvirt is gone by now the counts of before stand: they are no reason to undo what is done.
         with contextlib.suppress(HostdevError):
             if then is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import HostdevError, few
 from ...requests.constraints import check_constraints, kept_constraints, owner_and_request, reference
+from ..constraints import nameable
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim
@@ -34,7 +35,7 @@ class Shared:
     def noted(self, tracker: Tracker, after: Claim) -> Claim:
         """An owner's claim as it shall be, with what is asked for of it and of others together."""
         own = {reference(after.owner.id, name) for name in after.requests}
-        left = tracker.nameable(after) | self.named
+        left = nameable(tracker, after) | self.named
         constraints, prefer = (
             kept_constraints(kept, self.named, [one for one in asked if not own.isdisjoint(one.requests)], left)
             for kept, asked in ((after.constraints, self.constraints), (after.prefer, self.prefer))

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.constraints import with_constraints
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.constraints import settle, with_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passthrough.owners import Owners
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passthrough.renamed import _with_name
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passthrough.shared import shared
@@ -125,7 +125,7 @@ def test_what_others_share_with_a_released_request_is_forgotten_once_all_is_done
     tracker = Tracker([CLAIM, PORT])
     tracker.put(Claim(DPDK))
     assert tracker.claim_of(WEB).constraints == (NEAR, WIDE, ACROSS)
-    tracker.settle_constraints()
+    settle(tracker)
     assert tracker.claim_of(WEB).constraints == (NEAR, WIDE)
     assert tracker.claim_of(WEB).prefer == (WIDE,)
 
