@@ -52,8 +52,9 @@ class FactsWish:
 
     @property
     def needs_details(self) -> bool:
-        """Whether something of a function is to be shown that no rule looks at."""
-        return self.devices and (self.fields is None or not DETAILS.isdisjoint(self.fields))
+        """Whether details of functions are to be shown, or functions chosen by them."""
+        chosen = any(spec.needs_details for spec in self.filters.specs or ())
+        return self.devices and (chosen or self.fields is None or not DETAILS.isdisjoint(self.fields))
 
     @property
     def needs_uses(self) -> bool:

@@ -11,12 +11,16 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device imp
     TYPE_PF,
     TYPE_VDPA,
     TYPE_VF,
+    Bar,
     Child,
+    PciDetails,
     PciDevice,
+    PcieLink,
     named_vfio,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import TO_PCI, UPSTREAM, Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import (
     DeviceSpec,
     parse_device_specs,
@@ -27,6 +31,7 @@ from .facts import Device, Facts, check, told
 from .plain import plain
 from .schema import FACTS, FUNCTION
 
+_OF_LINKS = ("link_speed", "link_width")
 # What DeviceSpec looks at for each criterion, by the names of the facts; others are looked at by their own name.
 _LOOKED_AT = {
     "address": ("physical_function",),
@@ -34,17 +39,22 @@ _LOOKED_AT = {
     "parent_ifname": ("children", "physical_function"),
     "iommu_group_size": ("iommu_group",),
     "remote_managed": ("serial", "physical_function"),
+    "pcie_root": ("path",),
+    "pcie_switch": ("path",),
+    "slot": ("physical_function",),
+    "memory": ("bars",),
+    **dict.fromkeys(_OF_LINKS, ("link", "path", "physical_function")),
 }
-_AROUND = frozenset({"devname", "parent_ifname", "iommu_group_size", "remote_managed"})
+_AROUND = frozenset({"devname", "parent_ifname", "iommu_group_size", "remote_managed", *_OF_LINKS})
 _OF_THE_DEVICE = (
     "vendor_id product_id subsystem_vendor_id subsystem_product_id class device_type numa_node serial stable_path"
-    " driver"
+    " driver total_vfs"
 ).split()
 _SAME_NAME = (
     "address path stable_path vendor_id product_id subsystem_vendor_id subsystem_product_id driver iommu_group"
     " numa_node serial physical_function header_type total_vfs"
 ).split()
-_READ = (*_SAME_NAME, "class", "device_type", "children")
+_READ = (*_SAME_NAME, "class", "device_type", "children", "virtual_functions", "link", "bars", "pcie_switches")
 # What each function has, for facts that were gathered without it.
 _NOTHING = dict.fromkeys(("address", "path", "stable_path", "vendor_id", "product_id"), "")
 _ANY_HOST = HostFacts("", (0, 0), "", iommu=False, iommu_reason="", vfio_present=False)
@@ -75,8 +85,48 @@ def pci_device(facts: t.Mapping[str, t.Any]) -> PciDevice:
         known.setdefault("physical_function", "unknown")
         if kind == TYPE_VDPA and not any(child.kind == "vdpa" for child in children):
             children = (*children, Child("vdpa", ""))
-    vfio = named_vfio(known.get("driver", ""))
-    return PciDevice(**{**_NOTHING, **known}, class_id=facts.get("class") or "", vfio=vfio, children=children)
+    return PciDevice(
+        **{**_NOTHING, **known},
+        class_id=facts.get("class") or "",
+        vfio=named_vfio(known.get("driver", "")),
+        children=children,
+        virtual_functions=tuple(facts.get("virtual_functions") or ()),
+        details=_details(facts),
+    )
+
+
+def _details(facts: t.Mapping[str, t.Any]) -> PciDetails:
+    """What comparisons look at."""
+    link = facts.get("link")
+    known = None if link is None else PcieLink(*(link.get(name) for name in PcieLink._fields))
+    return PciDetails(link=known, bars=tuple(map(_bar, facts.get("bars") or ())))
+
+
+def _bar(told: t.Mapping[str, t.Any]) -> Bar:
+    flags = (told.get(name) is True for name in ("io", "is_64bit", "prefetchable"))
+    return Bar(told.get("index") or 0, told.get("size") or 0, *flags)
+
+
+def inventory_of(devices: t.Iterable[PciDevice]) -> Inventory:
+    """The inventory of a host of which nothing else is known."""
+    return Inventory(_ANY_HOST, devices)
+
+
+def _with_switches(facts: t.Mapping[str, Device], devices: t.Iterable[PciDevice]) -> list[PciDevice]:
+    """The functions with those bridges as switches that the facts have above any, as only root may have told them."""
+    known, listed = [told for told in facts.values() if told.get("pcie_switches") is not None], list(devices)
+    if len(known) < len(facts):
+        return listed
+    switches = {switch for told in known for switch in told["pcie_switches"]}
+    topology = Topology(inventory_of(listed))
+
+    def port_type(device: PciDevice) -> int | None:
+        if not device.is_bridge or device.address in switches:
+            return UPSTREAM if device.is_bridge else None
+        above = topology[device.address].bridges[-1:]
+        return TO_PCI if above and above[0] not in switches else None
+
+    return [device._replace(port_type=port_type(device)) for device in listed]
 
 
 class Functions:
@@ -87,7 +137,7 @@ class Functions:
         self.facts: dict[str, Device] = {device["address"]: device for device in facts.functions}
         for address, device in self.facts.items():
             check({name: device.get(name) for name in _READ}, FUNCTION, address)
-        self.inventory = Inventory(_ANY_HOST, map(pci_device, self.facts.values()))
+        self.inventory = inventory_of(_with_switches(self.facts, map(pci_device, self.facts.values())))
         if "iommu_groups" in facts.parts:
             check({"iommu_groups": facts.parts["iommu_groups"]}, FACTS, "the facts")
             self.inventory.groups = {group["id"]: group["devices"] for group in facts.parts["iommu_groups"] or ()}
@@ -122,6 +172,8 @@ class Functions:
             raise wrong("iommu_group_size", "the facts do not have iommu_groups", "them, to count members", remedy)
         if {"devname", "parent_ifname"}.intersection(criteria):
             self._check_physical_functions()
+        if set(_OF_LINKS).intersection(criteria):
+            self._check_ports()
         return spec
 
     def _check_physical_functions(self) -> None:
@@ -130,6 +182,14 @@ class Functions:
             if above is not None and above not in self.facts:
                 remedy = "gather without the filters of kvm.hostdev.pci_facts"
                 raise wrong(address, f"the facts do not have its physical function {above}", "it, for its name", remedy)
+
+    def _check_ports(self) -> None:
+        topology = Topology(self.inventory)
+        for address in self.facts:
+            above = topology[address].bridges[-1:]
+            if not self.facts.keys() >= {*above}:
+                remedy = "gather without the filters of kvm.hostdev.pci_facts"
+                raise wrong(address, f"the facts do not have the port {above[0]} above it", "it, for its link", remedy)
 
 
 def criteria_of(spec: DeviceSpec) -> list[str]:

@@ -1,15 +1,18 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a device spec asks of what is around a device: interfaces, the serial of the PF, the IOMMU group."""
+"""What a device spec asks of what is around a device: interfaces, the PF's serial, the IOMMU group, what is alike."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ...host.device import TYPE_PF
+
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
     from ...host.inventory import Inventory
+    from .comparison import Comparison
 
 
 CLASS_NETWORK = "02"
@@ -20,12 +23,12 @@ class Around(t.NamedTuple):
 
     devname: str | None
     parent_ifname: str | None
-    iommu_group_size: int | None
+    iommu_group_size: Comparison | None
     remote_managed: bool
 
 
 def addresses_around(asked: Around, inventory: Inventory, held: t.Collection[str]) -> frozenset[str]:
-    """The functions that fit in that, see DeviceSpec.resolved."""
+    """The functions that fit in that, see DeviceSpec.permitting."""
     names = {name for name in (asked.devname, asked.parent_ifname) if name is not None}
     gone = names.difference(name for device in inventory.devices.values() for name in device.interfaces)
     return frozenset(
@@ -49,6 +52,18 @@ def _fits_around(asked: Around, device: PciDevice, inventory: Inventory, gone: t
         return False
     if asked.iommu_group_size is not None:
         group = device.iommu_group
-        if group is None or len(inventory.groups[group]) != asked.iommu_group_size:
+        if group is None or not asked.iommu_group_size.fits(len(inventory.groups[group])):
             return False
     return not asked.remote_managed or any(function.serial for function in functions)
+
+
+def pfs_of_ids(vendor_id: str, product_id: str, inventory: Inventory, held: t.Collection[str]) -> frozenset[str]:
+    """The PFs that both ids alone ask for: those without VFs where nothing but PFs has the ids.
+
+    One in `held` was taken so before it had VFs.
+    """
+    ids = vendor_id, product_id
+    alike = [device for device in inventory.devices.values() if (device.vendor_id, device.product_id) == ids]
+    pfs = [device for device in alike if device.device_type == TYPE_PF]
+    alone = len(pfs) == len(alike)
+    return frozenset(pf.address for pf in pfs if pf.address in held or (alone and not pf.virtual_functions))
