@@ -1,13 +1,11 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a device spec asks of what is around a device: interfaces, the PF's serial, the IOMMU group, what is alike."""
+"""What a device spec asks of what is around a device: interfaces, the serial of the PF, the IOMMU group."""
 
 from __future__ import annotations
 
 import typing as t
-
-from ...host.device import TYPE_PF
 
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
@@ -55,15 +53,3 @@ def _fits_around(asked: Around, device: PciDevice, inventory: Inventory, gone: t
         if group is None or not asked.iommu_group_size.fits(len(inventory.groups[group])):
             return False
     return not asked.remote_managed or any(function.serial for function in functions)
-
-
-def pfs_of_ids(vendor_id: str, product_id: str, inventory: Inventory, held: t.Collection[str]) -> frozenset[str]:
-    """The PFs that both ids alone ask for: those without VFs where nothing but PFs has the ids.
-
-    One in `held` was taken so before it had VFs.
-    """
-    ids = vendor_id, product_id
-    alike = [device for device in inventory.devices.values() if (device.vendor_id, device.product_id) == ids]
-    pfs = [device for device in alike if device.device_type == TYPE_PF]
-    alone = len(pfs) == len(alike)
-    return frozenset(pf.address for pf in pfs if pf.address in held or (alone and not pf.virtual_functions))

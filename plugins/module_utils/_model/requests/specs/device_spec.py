@@ -217,12 +217,14 @@ class DeviceSpec:
         Two ids that only PFs of the host have ask for those of them without VFs, as a PF by its capability alone is
         what others call the device; such a PF in `held` is also asked for once it has VFs.
         """
-        spec = self.permitting(inventory, held)
-        if self.vendor_id is None or self.product_id is None or self.device_type is not None:
+        spec, ids = self.permitting(inventory, held), (self.vendor_id, self.product_id)
+        if None in ids or self.device_type is not None:
             return spec
-        from .around import pfs_of_ids
-
-        return replace(spec, whole_pfs=pfs_of_ids(self.vendor_id, self.product_id, inventory, held))
+        alike = [device for device in inventory.devices.values() if (device.vendor_id, device.product_id) == ids]
+        pfs = [device for device in alike if device.device_type == TYPE_PF]
+        alone = len(pfs) == len(alike)
+        whole = (pf.address for pf in pfs if pf.address in held or (alone and not pf.virtual_functions))
+        return replace(spec, whole_pfs=frozenset(whole))
 
     def permitting(self, inventory: Inventory, held: t.Collection[str] = ()) -> DeviceSpec:
         """The same spec with what is around each device looked up: interfaces, the PF's serial, IOMMU group, place.
