@@ -113,7 +113,8 @@ def distances(facts: Facts, addresses: t.Iterable[str]) -> dict[str, dict[str, s
         *(made.device(address, **{key: device[key] for key in looked_at}) for address, device in devices.items()),
         numa_nodes=nodes,
     )
-    topology = Topology(inventory, {switch for device in devices.values() for switch in device["pcie_switches"]})
+    inventory.switches = {switch for device in devices.values() for switch in device["pcie_switches"]}
+    topology = Topology(inventory)
     places = {address: topology[address] for address in addresses}
     return {one: {other: distance(where, places[other]).kind for other in places} for one, where in places.items()}
 

@@ -48,6 +48,11 @@ class ClaimWish:
     free_root_ports: int | None = None
     persist: bool | None = None
 
+    @property
+    def needs_details(self) -> bool:
+        """Whether a choice needs the details of functions, see DeviceSpec."""
+        return self.allow_list.needs_details or any(request.needs_details for request in self.requests)
+
 
 @dataclass(frozen=True)
 class ReleaseWish:
