@@ -222,6 +222,34 @@ def gpu_host(
     return facts_of(inventory, Tracker(claims, set_aside=[aside]), named)
 
 
+def switched_host() -> Facts:
+    """Three switches within each other, as in a DGX: a GPU below the innermost one, NICs below the outermost, of which
+    dpdk0 has one; on the other NUMA node the disk of the host.
+    """
+    chain = [f"0000:{place}.0" for place in ("16:02", "17:00", "18:00", "19:00", "1a:00", "1b:00", "1c:00")]
+    ports = [bridge(port, above, numa_node=0) for above, port in zip((None, *chain[:-1]), chain, strict=True)]
+    nic = {"numa_node": 0, "driver": "vfio-pci", "children": (Child("net", "enp30s0"),)}
+    devices = (
+        *ports,
+        gpu("0000:1d:00.0", "0000:1c:00.0", iommu_group=29, numa_node=0),
+        bridge("0000:18:01.0", "0000:17:00.0", numa_node=0),
+        made.device("0000:1e:00.0", parent="0000:18:01.0", iommu_group=30, **nic),
+        bridge("0000:18:02.0", "0000:17:00.0", numa_node=0),
+        made.device("0000:1f:00.0", parent="0000:18:02.0", iommu_group=31, numa_node=0),
+        bridge("0000:b0:01.0", numa_node=1),
+        made.device(
+            "0000:b1:00.0", parent="0000:b0:01.0", class_id="010802", driver="nvme", iommu_group=177, numa_node=1
+        ),
+    )
+    inventory = made.inventory(
+        *_hanging(devices),
+        numa_nodes={0: NumaNode(socket=0), 1: NumaNode(socket=1)},
+        host_uses=[HostUse("root_disk", "0000:b1:00.0", "/dev/nvme0n1p2 is mounted at /")],
+    )
+    held = made.holding("0000:1e:00.0", identity=inventory.devices["0000:1e:00.0"].identity)
+    return facts_of(inventory, Tracker([made.claim(made.DPDK, held)]), {"10de:20b2": A100})
+
+
 @functools.cache
 def recorded_host(name: str) -> Facts:
     """A recorded host of the lab, of which dpdk0 has the first two functions that are free."""

@@ -15,6 +15,7 @@ from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener, Picture
 
 HOSTS: dict[str, t.Callable[[], made.Facts]] = {
     "gpu": made.gpu_host,
+    "switched": made.switched_host,
     "trixie": lambda: made.recorded_host("lab-trixie"),
     "bookworm": lambda: made.recorded_host("lab-bookworm"),
 }
@@ -305,6 +306,24 @@ def test_a_switch_is_drawn_around_all_that_is_below_it(picture: Opener) -> None:
         }"""
     )
     assert edges is True
+
+
+def test_switches_are_drawn_within_each_other_and_all_of_them_is_seen_on_a_narrow_screen(picture: Opener) -> None:
+    shown = picture({"switched": made.switched_host()})
+    page = shown.go("host=switched")
+    frames = "() => [...document.querySelectorAll('.switch')].map((one) => [one.dataset.switch, %s])"
+    above = "one.parentElement.closest('.switch')?.dataset.switch"
+    assert page.evaluate(frames % above) == [
+        ["0000:17:00.0", None],
+        ["0000:19:00.0", "0000:17:00.0"],
+        ["0000:1b:00.0", "0000:19:00.0"],
+    ]
+    for width in (400, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        sizes = (
+            "() => [...document.querySelectorAll('.buses, .drawing')].map((one) => [one.scrollWidth, one.clientWidth])"
+        )
+        assert all(needed <= seen for needed, seen in page.evaluate(sizes))
 
 
 def test_facts_of_before_switches_were_told_are_drawn_without(picture: Opener) -> None:
