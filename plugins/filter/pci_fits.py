@@ -27,7 +27,8 @@ options:
     description:
       - C(ansible_facts.hostdev) of a host, as M(kvm.hostdev.pci_facts) returns it; or what holds it, such as
         C(ansible_facts), a registered result or C(hostvars['kvm1']); or a list of its devices.
-      - C(devname), C(parent_ifname), C(iommu_group_size) and C(remote_managed) can't be told of a list.
+      - C(devname), C(parent_ifname), C(iommu_group_size), C(link_speed), C(link_width) and C(remote_managed) can't be
+        told of a list.
     type: raw
     required: true
   specs:

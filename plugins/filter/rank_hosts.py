@@ -34,7 +34,8 @@ author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns the hosts on which enough devices are free for a claim, the best one first.
   - A device counts where a claim with the same specs could take it. So a physical function counts only where a spec has
-    C(device_type=type-PF). A warning tells how many free devices fit and do not count where no host has enough.
+    C(device_type=type-PF), or both ids that nothing else on the host has. A warning tells how many free devices fit and
+    do not count where no host has enough.
 positional: _input, specs
 options:
   _input:

@@ -58,7 +58,8 @@ options:
         description:
           - Device specs, of which a device must fit one. See O(device_spec) for how they are written.
           - A physical function is only taken when a spec asks for C(device_type=type-PF), or has its address, serial
-            or stable path. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
+            or stable path; one without virtual functions also for both of its ids, where nothing but physical functions
+            has these. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
           - Tags in a spec are demands for the tags that O(device_spec) gives a device.
           - Exactly one of O(requests[].specs), O(requests[].address), O(requests[].alias),
             O(requests[].first_available), O(requests[].usb) and O(requests[].scsi) is needed.
@@ -240,8 +241,13 @@ options:
         C(devname) (a network interface), C(parent_ifname) (that of a virtual function's physical function),
         C(vendor_id), C(product_id), C(subsystem_vendor_id) and C(subsystem_product_id) (four hexadecimal digits, or
         V(*)), C(class) (two, four or six hexadecimal digits), C(device_type) (V(type-PCI), V(type-PF), V(type-VF),
-        V(vdpa)), C(numa_node), C(iommu_group_size), C(serial), C(stable_path) and C(driver) (V(none) for a device
+        V(vdpa)), C(numa_node), C(pcie_root) (a root bus such as V(pci0000:16)), C(pcie_switch) (the address of a switch
+        above), C(slot) (an address without its function), C(serial), C(stable_path) and C(driver) (V(none) for a device
         without one).
+      - Compared are C(iommu_group_size), C(total_vfs), C(memory) (the largest prefetchable BAR, which is not the card's
+        memory), C(link_speed) in GT/s and C(link_width) (the lesser of what the device and the port above can do). Each
+        is a number, V(>= N), V(<= N), or several with commas between them, such as V(>= 16 GiB, <= 32 GiB). What is
+        unknown fits none.
       - Tags are C(managed), C(live_migratable), C(one_time_use), C(trusted) and C(remote_managed) (booleans),
         C(physical_network), and free ones in the mapping C(tags). C(resource_class) and C(traits) are accepted and
         change nothing.
@@ -256,7 +262,8 @@ options:
         same C(numa_policy) and the same C(device_type), if any.
       - An entry is a mapping, or Nova's JSON text of one. It has C(vendor_id) and C(product_id) (exactly four
         hexadecimal digits), or one of C(class), C(subsystem_vendor_id), C(subsystem_product_id), C(serial),
-        C(stable_path), C(driver), C(iommu_group_size) and C(tags).
+        C(stable_path), C(driver), C(pcie_root), C(pcie_switch), C(slot), C(iommu_group_size), C(total_vfs), C(memory),
+        C(link_speed), C(link_width) and C(tags).
       - In place of all those it may have C(first_available), as O(requests[].first_available), with C(numa_policy)
         beside it at most. Then no other entry has its name.
       - It may have C(device_type) (but V(vdpa)), C(numa_node), C(live_migratable), C(numa_policy), C(resource_class),

@@ -19,8 +19,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.set_aside import SetAside
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology, distance
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.record import Record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report, groups_report
@@ -84,11 +85,38 @@ def facts_of(inventory: Inventory, tracker: Tracker, products: t.Mapping[str, st
         device_report(statuses, topology[address], device, names, MadeDrivers())
         for address, device in inventory.devices.items()
     ]
+    nodes = [{"id": number, "socket": node.socket} for number, node in inventory.host.numa_nodes.items()]
     host = {"kernel": "6.12.48", "iommu": True, "iommu_reason": "on: dmar0", "libvirt": False, "libvirt_reason": ""}
-    host["gathered_at"] = JUST_NOW
+    host.update(gathered_at=JUST_NOW, numa_nodes=nodes)
     facts = {"devices": reports, "iommu_groups": groups_report(inventory), "host": host}
     assert json.loads(json.dumps(facts)) == facts
     return facts
+
+
+def _hanging(devices: t.Iterable[PciDevice]) -> list[PciDevice]:
+    """The devices with their paths through the bridges that they hang on, which come before them."""
+    paths: dict[str, str] = {}
+    hung = []
+    for device in devices:
+        above = paths.get(device.parent or "")
+        paths[device.address] = device.path if above is None else f"{above}/{device.address}"
+        hung.append(device._replace(path=paths[device.address]))
+    return hung
+
+
+def distances(facts: Facts, addresses: t.Iterable[str]) -> dict[str, dict[str, str | None]]:
+    """How far these functions are apart, each from each, by the rules of the collection."""
+    devices = {device["address"]: device for device in facts["devices"] if device["capability"] == "pci"}
+    nodes = {node["id"]: NumaNode(socket=node["socket"]) for node in facts["host"]["numa_nodes"]}
+    looked_at = ("path", "physical_function", "numa_node")
+    inventory = made.inventory(
+        *(made.device(address, **{key: device[key] for key in looked_at}) for address, device in devices.items()),
+        numa_nodes=nodes,
+    )
+    inventory.switches = {switch for device in devices.values() for switch in device["pcie_switches"]}
+    topology = Topology(inventory)
+    places = {address: topology[address] for address in addresses}
+    return {one: {other: distance(where, places[other]).kind for other in places} for one, where in places.items()}
 
 
 def bridge(address: str, parent: str | None = None, **fields: t.Any) -> PciDevice:
@@ -176,7 +204,8 @@ def gpu_host(
         ),
     )
     inventory = made.inventory(
-        *devices,
+        *_hanging(devices),
+        numa_nodes={0: NumaNode(socket=0), 1: NumaNode(socket=1)},
         host_uses=[HostUse("root_disk", "0000:44:00.0", "/dev/nvme0n1p2 is mounted at /")],
         domain_uses={"0000:43:00.0": [made.use(made.DB)]},
     )
@@ -191,6 +220,34 @@ def gpu_host(
     )
     named = {"10de:20b2": A100, "8086:10ca": BLUE, "8086:10c9": "82576 Gigabit", **(products or {})}
     return facts_of(inventory, Tracker(claims, set_aside=[aside]), named)
+
+
+def switched_host() -> Facts:
+    """Three switches within each other, as in a DGX: a GPU below the innermost one, NICs below the outermost, of which
+    dpdk0 has one; on the other NUMA node the disk of the host.
+    """
+    chain = [f"0000:{place}.0" for place in ("16:02", "17:00", "18:00", "19:00", "1a:00", "1b:00", "1c:00")]
+    ports = [bridge(port, above, numa_node=0) for above, port in zip((None, *chain[:-1]), chain, strict=True)]
+    nic = {"numa_node": 0, "driver": "vfio-pci", "children": (Child("net", "enp30s0"),)}
+    devices = (
+        *ports,
+        gpu("0000:1d:00.0", "0000:1c:00.0", iommu_group=29, numa_node=0),
+        bridge("0000:18:01.0", "0000:17:00.0", numa_node=0),
+        made.device("0000:1e:00.0", parent="0000:18:01.0", iommu_group=30, **nic),
+        bridge("0000:18:02.0", "0000:17:00.0", numa_node=0),
+        made.device("0000:1f:00.0", parent="0000:18:02.0", iommu_group=31, numa_node=0),
+        bridge("0000:b0:01.0", numa_node=1),
+        made.device(
+            "0000:b1:00.0", parent="0000:b0:01.0", class_id="010802", driver="nvme", iommu_group=177, numa_node=1
+        ),
+    )
+    inventory = made.inventory(
+        *_hanging(devices),
+        numa_nodes={0: NumaNode(socket=0), 1: NumaNode(socket=1)},
+        host_uses=[HostUse("root_disk", "0000:b1:00.0", "/dev/nvme0n1p2 is mounted at /")],
+    )
+    held = made.holding("0000:1e:00.0", identity=inventory.devices["0000:1e:00.0"].identity)
+    return facts_of(inventory, Tracker([made.claim(made.DPDK, held)]), {"10de:20b2": A100})
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from ansible_collections.kvm.hostdev.tests.pages.conftest import Opener, Picture
 
 HOSTS: dict[str, t.Callable[[], made.Facts]] = {
     "gpu": made.gpu_host,
+    "switched": made.switched_host,
     "trixie": lambda: made.recorded_host("lab-trixie"),
     "bookworm": lambda: made.recorded_host("lab-bookworm"),
 }
@@ -280,3 +281,110 @@ def test_a_host_without_facts_says_so(picture: Opener) -> None:
 def test_a_play_without_hosts_is_a_page(picture: Opener) -> None:
     page = picture({}).go()
     assert page.locator("h1").inner_text() == "PCI devices of 0 hosts"
+
+
+def test_a_switch_is_drawn_around_all_that_is_below_it(picture: Opener) -> None:
+    facts = made.gpu_host()
+    shown = picture({"gpu": facts})
+    page = shown.go("host=gpu")
+    shown.open_all()
+    drawn = page.evaluate(
+        """() => [...document.querySelectorAll('.switch')].map((one) => [one.dataset.switch,
+            one.querySelector('.bridge').innerText, [...one.querySelectorAll('[data-address]')]
+            .map((box) => box.dataset.address)])"""
+    )
+    below = ["0000:03:00.0", "0000:04:00.0", "0000:05:00.0"]
+    assert [address for address, device in functions(facts).items() if device["pcie_switches"]] == below
+    assert drawn == [["0000:01:00.0", "Switch 01:00.0", below]]
+    edges = page.evaluate(
+        """() => {
+            const frame = document.querySelector('.switch');
+            const outer = frame.getBoundingClientRect();
+            return [...frame.querySelectorAll('*')].map((one) => one.getBoundingClientRect())
+                .filter((box) => box.width).every((box) => box.left >= outer.left && box.right <= outer.right
+                    && box.top >= outer.top && box.bottom <= outer.bottom);
+        }"""
+    )
+    assert edges is True
+
+
+def test_switches_are_drawn_within_each_other_and_all_of_them_is_seen_on_a_narrow_screen(picture: Opener) -> None:
+    shown = picture({"switched": made.switched_host()})
+    page = shown.go("host=switched")
+    frames = "() => [...document.querySelectorAll('.switch')].map((one) => [one.dataset.switch, %s])"
+    above = "one.parentElement.closest('.switch')?.dataset.switch"
+    assert page.evaluate(frames % above) == [
+        ["0000:17:00.0", None],
+        ["0000:19:00.0", "0000:17:00.0"],
+        ["0000:1b:00.0", "0000:19:00.0"],
+    ]
+    for width in (400, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        sizes = (
+            "() => [...document.querySelectorAll('.buses, .drawing')].map((one) => [one.scrollWidth, one.clientWidth])"
+        )
+        assert all(needed <= seen for needed, seen in page.evaluate(sizes))
+
+
+def test_facts_of_before_switches_were_told_are_drawn_without(picture: Opener) -> None:
+    facts = made.gpu_host()
+    for device in facts["devices"]:
+        for key in ("pcie_root", "pcie_switch", "pcie_switches", "slot", "socket"):
+            del device[key]
+    del facts["host"]["numa_nodes"]
+    page = picture({"gpu": facts}).go("host=gpu&device=0000:03:00.0")
+    assert page.locator(".switch").count() == 0
+    assert page.locator("[data-bridge='0000:01:00.0']").count() == 1
+    assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0", "NUMA node 1"]
+
+
+def test_nodes_name_their_sockets_where_there_are_several(picture: Opener) -> None:
+    facts = made.gpu_host()
+    page = picture({"gpu": facts}).go("host=gpu")
+    assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0, socket 0", "NUMA node 1, socket 1"]
+    facts["host"]["numa_nodes"] = [{"id": 0, "socket": 0}, {"id": 1, "socket": 0}]
+    page = picture({"gpu": facts}).go("host=gpu")
+    assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0", "NUMA node 1"]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_distances_are_those_of_the_rules(picture: Opener, name: str) -> None:
+    facts = HOSTS[name]()
+    page = picture({name: facts}).go(f"host={name}")
+    drawn = page.evaluate(
+        """() => {
+            const devices = HOSTS[0].devices.filter(({glance}) => glance.role === 'function');
+            const places = devices.map((device) => [device.address, placeOf(device)]);
+            return Object.fromEntries(places.map(([address, one]) => [address,
+                Object.fromEntries(places.map(([other, there]) => [other, apart(one, there)]))]));
+        }"""
+    )
+    wanted = made.distances(facts, functions(facts))
+    assert drawn == wanted
+    assert len({word for words in wanted.values() for word in words.values()}) >= 3
+
+
+def test_a_device_says_how_far_others_are(picture: Opener) -> None:
+    page = picture({"gpu": made.gpu_host()}).go("host=gpu&device=0000:04:00.0")
+    told = page.locator("dialog .apart tr").all_inner_texts()
+    assert [line.split()[0] for line in told] == ["PIX", "PHB", "SYS"]
+    assert "0000:03:00.0 GA100" in told[0]
+    assert "0000:05:00.0 GA100" in told[0]
+    assert "0000:06:00.0" in told[1]
+    assert "3 devices" in told[2]
+
+
+def test_what_is_not_known_of_where_a_device_sits_is_not_said_to_be_none(picture: Opener) -> None:
+    facts = made.gpu_host()
+    known, unknown = (device for device in facts["devices"] if device["address"] in ("0000:06:00.0", "0000:07:00.0"))
+    keys = ("pcie_root", "pcie_switch", "pcie_switches", "socket", "numa_node")
+    unknown.update(dict.fromkeys(keys))
+    shown = picture({"gpu": facts})
+    rows = (
+        "() => Object.fromEntries([...document.querySelectorAll('.fields tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.innerText)))"
+    )
+    told = shown.go(f"host=gpu&device={unknown['address']}").evaluate(rows)
+    assert {key: told[key] for key in keys} == dict.fromkeys(keys, "not known")
+    told = shown.go(f"host=gpu&device={known['address']}").evaluate(rows)
+    assert (told["pcie_switch"], told["pcie_switches"], told["pcie_root"]) == ("none", "none", "pci0000:00")

@@ -94,10 +94,6 @@ def numa_node(value: object, path: str) -> int:
     return number(value, path, "a NUMA node's number, 0 or more", 0)
 
 
-def group_size(value: object, path: str) -> int:
-    return number(value, path, "a number of functions, 1 or more", 1)
-
-
 def number(value: object, path: str, wanted: str, least: int, code: str = "invalid_spec") -> int:
     """A whole number, also as text, as templates give it."""
     integer = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value.strip()) else value

@@ -53,10 +53,11 @@ class FactsWish:
 
     @property
     def needs_details(self) -> bool:
-        """Whether something of a function is to be shown that no rule looks at, or counted by it."""
-        if "pools" in self.parts:  # they tell memory and link
+        """Whether details of functions are to be shown, functions chosen by them, or pools counted, which tell some."""
+        if "pools" in self.parts:
             return True
-        return self.devices and (self.fields is None or not DETAILS.isdisjoint(self.fields))
+        chosen = any(spec.needs_details for spec in self.filters.specs or ())
+        return self.devices and (chosen or self.fields is None or not DETAILS.isdisjoint(self.fields))
 
     @property
     def needs_uses(self) -> bool:

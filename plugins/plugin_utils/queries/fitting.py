@@ -33,6 +33,7 @@ from .facts import Device, Facts, check, told
 from .plain import plain
 from .schema import FACTS, FUNCTION
 
+_OF_LINKS = ("link_speed", "link_width")
 # What DeviceSpec looks at for each criterion, by the names of the facts; others are looked at by their own name.
 _LOOKED_AT = {
     "address": ("physical_function",),
@@ -40,17 +41,22 @@ _LOOKED_AT = {
     "parent_ifname": ("children", "physical_function"),
     "iommu_group_size": ("iommu_group",),
     "remote_managed": ("serial", "physical_function"),
+    "pcie_root": ("path",),
+    "pcie_switch": ("path",),
+    "slot": ("physical_function",),
+    "memory": ("bars",),
+    **dict.fromkeys(_OF_LINKS, ("link", "path", "physical_function")),
 }
-_AROUND = frozenset({"devname", "parent_ifname", "iommu_group_size", "remote_managed"})
+_AROUND = frozenset({"devname", "parent_ifname", "iommu_group_size", "remote_managed", *_OF_LINKS})
 _OF_THE_DEVICE = (
     "vendor_id product_id subsystem_vendor_id subsystem_product_id class device_type numa_node serial stable_path"
-    " driver"
+    " driver total_vfs"
 ).split()
 _SAME_NAME = (
     "address path stable_path vendor_id product_id subsystem_vendor_id subsystem_product_id driver iommu_group"
     " numa_node serial physical_function header_type total_vfs"
 ).split()
-_READ = (*_SAME_NAME, "class", "device_type", "children", "pcie_switches", "bars", "link")
+_READ = (*_SAME_NAME, "class", "device_type", "children", "virtual_functions", "link", "bars", "pcie_switches")
 # What each function has, for facts that were gathered without it.
 _NOTHING = dict.fromkeys(("address", "path", "stable_path", "vendor_id", "product_id"), "")
 _ANY_HOST = HostFacts("", (0, 0), "", iommu=False, iommu_reason="", vfio_present=False)
@@ -81,23 +87,32 @@ def pci_device(facts: t.Mapping[str, t.Any]) -> PciDevice:
         known.setdefault("physical_function", "unknown")
         if kind == TYPE_VDPA and not any(child.kind == "vdpa" for child in children):
             children = (*children, Child("vdpa", ""))
-    vfio = named_vfio(known.get("driver", ""))
     return PciDevice(
         **{**_NOTHING, **known},
         class_id=facts.get("class") or "",
         parent=facts.get("parent"),
-        vfio=vfio,
+        vfio=named_vfio(known.get("driver", "")),
         children=children,
+        virtual_functions=tuple(facts.get("virtual_functions") or ()),
         details=_details(facts),
     )
 
 
 def _details(facts: t.Mapping[str, t.Any]) -> PciDetails:
-    link, bars = facts.get("link"), facts.get("bars") or ()
-    return PciDetails(
-        link=None if link is None else PcieLink(*(link.get(name) for name in PcieLink._fields)),
-        bars=tuple(Bar(bar["index"], bar["size"], bar["io"], bar["is_64bit"], bar["prefetchable"]) for bar in bars),
-    )
+    """What comparisons look at."""
+    link = facts.get("link")
+    known = None if link is None else PcieLink(*(link.get(name) for name in PcieLink._fields))
+    return PciDetails(link=known, bars=tuple(map(_bar, facts.get("bars") or ())))
+
+
+def _bar(told: t.Mapping[str, t.Any]) -> Bar:
+    flags = (told.get(name) is True for name in ("io", "is_64bit", "prefetchable"))
+    return Bar(told.get("index") or 0, told.get("size") or 0, *flags)
+
+
+def inventory_of(devices: t.Iterable[PciDevice]) -> Inventory:
+    """The inventory of a host of which nothing else is known."""
+    return Inventory(_ANY_HOST, devices)
 
 
 class Functions:
@@ -112,13 +127,15 @@ class Functions:
         self.inventory = Inventory(_host(facts), map(pci_device, self.facts.values()))
         groups = facts.parts.get("iommu_groups") or ()
         self.inventory.groups = {group["id"]: group["devices"] for group in groups}
+        # Those that were seen on the host, to whom bridges may have told more than the facts tell.
+        told_of = [device["pcie_switches"] for device in self.facts.values() if device.get("pcie_switches") is not None]
+        if told_of:
+            self.inventory.switches = frozenset(switch for above in told_of for switch in above)
 
     @functools.cached_property
     def topology(self) -> Topology:
-        """Where they sit, by the switches that were seen on the host: it may have told more of them to root."""
-        told_of = [device["pcie_switches"] for device in self.facts.values() if device.get("pcie_switches") is not None]
-        switches = {switch for above in told_of for switch in above}
-        return Topology(self.inventory, switches if told_of else None)
+        """Where they sit."""
+        return Topology(self.inventory)
 
     def fitting(self, specs: t.Iterable[DeviceSpec]) -> list[Device]:
         """Those that fit one of the specs, tags apart, as `specs` of pci_facts does."""
@@ -150,6 +167,8 @@ class Functions:
             raise wrong("iommu_group_size", "the facts do not have iommu_groups", "them, to count members", remedy)
         if {"devname", "parent_ifname"}.intersection(criteria):
             self._check_physical_functions()
+        if set(_OF_LINKS).intersection(criteria):
+            self._check_ports()
         return spec
 
     def _check_physical_functions(self) -> None:
@@ -158,6 +177,13 @@ class Functions:
             if above is not None and above not in self.facts:
                 remedy = "gather without the filters of kvm.hostdev.pci_facts"
                 raise wrong(address, f"the facts do not have its physical function {above}", "it, for its name", remedy)
+
+    def _check_ports(self) -> None:
+        for address in self.facts:
+            above = self.topology[address].bridges[-1:]
+            if not self.facts.keys() >= {*above}:
+                remedy = "gather without the filters of kvm.hostdev.pci_facts"
+                raise wrong(address, f"the facts do not have the port {above[0]} above it", "it, for its link", remedy)
 
 
 def _host(facts: Facts) -> HostFacts:

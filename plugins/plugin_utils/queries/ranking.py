@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.
 
 from .errors import wrong
 from .facts import Facts, check, kind_of, read_facts
-from .fitting import Functions, criteria_of, pci_device, read_specs
+from .fitting import Functions, criteria_of, inventory_of, pci_device, read_specs
 from .holding import claimable
 from .plain import plain
 from .schema import FACTS
@@ -177,8 +177,11 @@ def _ready(facts: Facts, wanted: Wanted) -> tuple[Request, AllowList, list[_Stoc
     if "devices" not in facts.parts:
         for spec in wanted.specs:
             _check_told_by_pools(spec)
-        stocks = [_Stock(pci_device(pool), int(pool["count"])) for pool in facts.parts["pools"]]
-        return wanted.request, AllowList(wanted.permitted), stocks
+        # A PF that is free has no VFs, see pf_has_vfs.
+        pools = facts.parts["pools"]
+        kinds = [pci_device(pool)._replace(address=f"pool {number}") for number, pool in enumerate(pools)]
+        stocks = [_Stock(kind, int(pool["count"])) for kind, pool in zip(kinds, pools)]
+        return wanted.request.resolved(inventory_of(kinds)), AllowList(wanted.permitted), stocks
     functions = Functions(facts)
     functions.resolved(wanted.specs)  # refuses what the facts can't tell
     devices = functions.inventory.devices

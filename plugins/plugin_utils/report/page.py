@@ -21,7 +21,7 @@ from pathlib import Path
 from .picture.encode import encode
 
 _FOLDER = Path(__file__).resolve().parent / "picture" / "assets"
-_SCRIPTS = ("data", "elements", "query", "fleet", "tree", "drift", "drawing", "details", "start")
+_SCRIPTS = ("data", "elements", "query", "fleet", "tree", "distance", "drift", "drawing", "details", "start")
 _STYLES = ("page", "fleet", "drift", "drawing")
 
 

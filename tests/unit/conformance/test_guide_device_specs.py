@@ -77,7 +77,7 @@ def test_the_guides_booleans_are_those_that_are_read():
 def test_the_guides_examples_are_understood():
     blocks = re.findall(r"^\.\. code-block:: yaml\n\n((?: {3}.*\n|\n)+)", GUIDE, re.MULTILINE)
     claims = [task["kvm.hostdev.pci_passthrough_claim"] for block in blocks for task in yaml.safe_load(block)]
-    assert len(claims) == 3
+    assert len(claims) == 5
     for options in claims:
         device_spec.parse_device_specs(options.get("device_spec", []), "device_spec")
         known = aliases.parse_aliases(options.get("aliases", []))

@@ -72,7 +72,9 @@ class Flow:
 
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
-            snapshot = self._read(record, outcome, domain=wish.domain, requests=wish.requests)
+            snapshot = self._read(
+                record, outcome, domain=wish.domain, requests=wish.requests, details=wish.needs_details
+            )
             snapshot = self._followed(snapshot, record, outcome)
             wish = self._kept.persisting(wish, snapshot.named, outcome)
             choice = choose(snapshot, asking(snapshot, wish))
@@ -91,7 +93,8 @@ class Flow:
         with self._opened(outcome, "all claims of the host") as record:
             run = Passthrough(self._system, record, outcome)
             requests = [request for claim in wish.claims for request in claim.requests]
-            snapshot, owners = run.asked(self._read(record, outcome, requests=requests), wish)
+            details = any(claim.needs_details for claim in wish.claims)
+            snapshot, owners = run.asked(self._read(record, outcome, requests=requests, details=details), wish)
             run.check_gone(snapshot, wish)
             owners = run.persisting(snapshot, owners, self._kept.persisting)
             plans = run.decide(snapshot, owners, wish)
@@ -150,7 +153,8 @@ class Flow:
             from .vfs import note
 
             run = self._vfs_run()
-            decisions = run.decide(self._read(record, outcome), wish)
+            details = any(spec.needs_details for spec in wish.specs)
+            decisions = run.decide(self._read(record, outcome, details=details), wish)
             if not decisions:
                 outcome.warnings.append(f"{wish.where}: no device of this host fits, and nothing is given back")
             files = run.files(decisions, record)
@@ -252,9 +256,15 @@ class Flow:
         return VfsRun(self._system, self._file, self._free_pools)
 
     def _read(
-        self, record: Record, outcome: Outcome, *, domain: str | None = None, requests: t.Iterable[Request] = ()
+        self,
+        record: Record,
+        outcome: Outcome,
+        *,
+        domain: str | None = None,
+        requests: t.Iterable[Request] = (),
+        details: bool = False,
     ) -> Snapshot:
-        snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests)
+        snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests, details=details)
         host = snapshot.inventory.host
         snapshot = replace(snapshot, restarted=record.boot_id not in ("", host.boot_id))
         record.boot_id, record.machine_id = host.boot_id, host.machine_id or record.machine_id

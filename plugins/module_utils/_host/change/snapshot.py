@@ -27,12 +27,18 @@ if t.TYPE_CHECKING:
 
 
 def read_snapshot(
-    host: ChangingHost, tracker: Tracker, *, domain: str | None = None, requests: t.Iterable[Request] = ()
+    host: ChangingHost,
+    tracker: Tracker,
+    *,
+    domain: str | None = None,
+    requests: t.Iterable[Request] = (),
+    details: bool = False,
 ) -> Snapshot:
     """The host as it is now, for an owner's claim or the release of claims.
 
     Claims in `tracker` get the names that their domains have now. `domain` is the one that a claim is for. USB and SCSI
-    devices are read where somebody holds one, or `requests` want one. Raises HostdevError where libvirt does not
+    devices are read where somebody holds one, or `requests` want one, `details` of functions where specs are about
+    them. Raises HostdevError where libvirt does not
     answer, has no such domain, or is of a hypervisor that gets no PCI devices.
     """
     domains = None if host.domains is None else host.domains.all()
@@ -41,7 +47,7 @@ def read_snapshot(
         host.domains.check_hypervisor()
         named = _named(host.domains, domains, domain)
     tracker.relabel({known.uuid: known.name for known in domains or ()})
-    inventory = host.inventory(domains or ())
+    inventory = host.inventory(domains or (), details=details)
     wanted = any(request.node is not None for request in requests) or any(claim.node_devices for claim in tracker)
     drivers = _Drivers(host, inventory.host.kernel_release)
     return Snapshot(

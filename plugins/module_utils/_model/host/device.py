@@ -92,7 +92,7 @@ class Child:
 
 
 class PciDetails(t.NamedTuple):
-    """What is shown of a function, and told of pools; no guard looks at it.
+    """What is shown of a function, and read only then, or where pools or device specs are about it.
 
     `revision` has two hexadecimal digits; `d3cold_allowed` says whether the kernel may take the function's power away,
     None where it does not tell.
@@ -118,8 +118,9 @@ class PciDevice(t.NamedTuple):
     Ids are lower-case hexadecimal without `0x`: four digits, `class_id` six. `path` is absolute in sysfs. `vfio` says
     whether the function is bound to a VFIO driver now, whatever its name (it has `vfio-dev/`). `reset_methods` is None
     where the kernel has some and does not tell which (before 5.15), empty without any. `details` are only read where
-    they are shown. `responding` is false of a device whose config space reads all ones. `manages_fabric`
-    is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has made none there.
+    they are shown, or specs are about them. `responding` is false of a device whose config space reads all ones.
+    `manages_fabric` is of a function that manages NVLink, `vgpu_type` of a VF whose driver makes vGPUs, 0 while it has
+    made none there.
     `vf_product_id` is the one that a PF's VFs have or would have, None where the kernel does not tell (before 4.15).
     `vf_of` is of a VF that was read together with its PF. `port_type` is what a bridge's PCI Express capability says it
     is, None where it says nothing, or only to root.

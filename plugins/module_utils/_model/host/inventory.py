@@ -30,7 +30,8 @@ class Inventory:
     Uses of what is on no function are found by their path alone. `host_uses` are taken when the first question is
     about them: where that is a generator, who uses what on the host is not read before, and often not at all.
     `reserved_memory` are regions that the devices of an IOMMU group need mapped as they are, by group.
-    Likewise `part_uses`: functions with the domains that have a disk on them, or another part of them.
+    Likewise `part_uses`: functions with the domains that have a disk on them, or another part of them. `switches` are
+    the upstream ports where somebody has looked already, as in facts; None where the bridges are to be asked.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Inventory:
     ) -> None:
         self.host = host
         self.reserved_memory = reserved_memory or {}
+        self.switches: t.Collection[str] | None = None
         self.devices: dict[str, PciDevice] = {
             device.address: device for device in sorted(devices, key=lambda device: address_order(device.address))
         }

@@ -26,13 +26,17 @@ class Link(t.NamedTuple):
     width: int | None
 
 
+_UNKNOWN = Link(None, None)
+
+
 def link(inventory: Inventory, device: PciDevice) -> Link:
     """The lesser of what the device and the port above it can do, whatever the link does now: an idle one is slow.
 
-    A VF has the link of its PF. Of a port that does not tell, the device alone counts.
+    A VF that does not tell has the link of its PF. Of a port that does not tell, the device alone counts.
     """
-    end = inventory.devices.get(device.physical_function or "", device)
-    own, port = _most(end), _most(inventory.devices.get(end.parent or ""))
+    own, port = _most(device), _most(inventory.devices.get(device.parent or ""))
+    if own == _UNKNOWN:
+        own = _most(inventory.devices.get(device.physical_function or ""))
     return Link(_lesser(own.speed, port.speed), _lesser(own.width, port.width))
 
 
@@ -50,7 +54,7 @@ def _lesser(own: _Number | None, port: _Number | None) -> _Number | None:
 
 def _most(device: PciDevice | None) -> Link:
     known: PcieLink | None = None if device is None or device.details is None else device.details.link
-    return Link(None, None) if known is None else Link(_speed(known.max_speed), known.max_width)
+    return _UNKNOWN if known is None else Link(_speed(known.max_speed), known.max_width)
 
 
 @functools.cache

@@ -64,14 +64,10 @@ class Distance(t.NamedTuple):
 
 
 class Topology:
-    """The places of all functions of one host.
+    """The places of all functions of one host."""
 
-    `switches` are those known to be there, which then need not be found out; None where nobody has looked.
-    """
-
-    def __init__(self, inventory: Inventory, switches: t.Collection[str] | None = None) -> None:
+    def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
-        self._known = switches
         self._devices = inventory.devices
         self._nodes = inventory.host.numa_nodes
         self._ways: dict[str, _Way] = {}
@@ -103,8 +99,8 @@ class Topology:
     @functools.cached_property
     def _switches(self) -> frozenset[str]:
         """The upstream ports."""
-        if self._known is not None:
-            return frozenset(self._known)
+        if self.inventory.switches is not None:
+            return frozenset(self.inventory.switches)
         return frozenset(bridge for bridge, port_type in self._types.items() if port_type == UPSTREAM)
 
     @functools.cached_property

@@ -30,7 +30,14 @@ _ENOUGH = (
     "serial",
     "stable_path",
     "driver",
+    "pcie_root",
+    "pcie_switch",
+    "slot",
     "iommu_group_size",
+    "total_vfs",
+    "memory",
+    "link_speed",
+    "link_width",
     "tags",
 )
 _SPEC_KEYS = (*_IDS, *_ENOUGH, "device_type", "numa_node", "live_migratable", "resource_class", "traits")

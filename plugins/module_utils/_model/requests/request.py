@@ -108,7 +108,7 @@ class Request:
         return any(
             spec.matches(device)
             and spec.demands(tags, device.device_type)
-            and (spec.names(device) or self.asks_for(device, tags))
+            and (spec.names(device) or self.asks_for(device, tags) or self._asks_by_ids(spec, device, tags))
             for spec in self.specs
         )
 
@@ -116,13 +116,23 @@ class Request:
         """Whether the request asks for what is only taken when it is asked for, as in Nova.
 
         That is a PF, which would take all of its VFs away from others, a VF that carries a vDPA device, and a device
-        that a SmartNIC manages.
+        that a SmartNIC manages. A PF that a spec asks for by its ids, which Nova does not take, is told by `fits`.
         """
         kind = device.device_type
         if kind in (TYPE_PF, TYPE_VDPA) and all(spec.device_type != kind for spec in self.specs):
             return False
-        managed = tags.get("remote_managed") == "true"
-        return not managed or any(spec.tags.get("remote_managed") == "true" for spec in self.specs)
+        return self._may_be_managed(tags)
+
+    def _asks_by_ids(self, spec: DeviceSpec, device: PciDevice, tags: t.Mapping[str, t.Any]) -> bool:
+        return device.address in spec.whole_pfs and self._may_be_managed(tags)
+
+    def _may_be_managed(self, tags: t.Mapping[str, t.Any]) -> bool:
+        return tags.get("remote_managed") != "true" or any(spec.remote_managed for spec in self.specs)
+
+    @property
+    def needs_details(self) -> bool:
+        """Whether a spec is about details of functions, see DeviceSpec."""
+        return any(spec.needs_details for spec in self.specs)
 
     def describe(self) -> str:
         """What is wanted, in one line."""

@@ -52,6 +52,11 @@ class ClaimWish:
     constraints: tuple[Constraint, ...] = ()
     prefer: tuple[Constraint, ...] = ()
 
+    @property
+    def needs_details(self) -> bool:
+        """Whether a choice needs the details of functions, see DeviceSpec."""
+        return self.allow_list.needs_details or any(request.needs_details for request in self.requests)
+
 
 @dataclass(frozen=True)
 class ReleaseWish:

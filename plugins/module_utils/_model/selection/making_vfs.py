@@ -97,6 +97,8 @@ def _would_fit(chosen: Selection, request: Request, spec: DeviceSpec, device: Pc
         product = spec.product_id or device.product_id
         if sibling is None and spec.device_type != TYPE_VF:
             return False
+    if sibling is None and spec.memory is not None:
+        return False  # its BARs are not those of the PF
     future = sibling or device._replace(
         product_id=product,
         physical_function=device.address,

@@ -36,6 +36,10 @@ COLUMNS = (
     "driver",
     "iommu_group",
     "numa_node",
+    "socket",
+    "pcie_root",
+    "pcie_switches",
+    "slot",
     "physical_function",
     "interfaces",
     "disks",
@@ -67,7 +71,7 @@ def csv_text(hosts: Hosts) -> str:
     writer.writeheader()
     for name in sorted(hosts):
         facts = hosts[name]
-        rows = [{"state": "no facts"}] if facts is None else devices_of(facts)
+        rows = [{"state": "no facts"}] if facts is None else map(_row, devices_of(facts))
         common = {"host": name, "gathered_at": None if facts is None else gathered_at(facts)}
         writer.writerows({key: _cell(value) for key, value in {**common, **row}.items()} for row in rows)
     return text.getvalue()
@@ -141,12 +145,21 @@ def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]
         "driver": device.get("driver"),
         "iommu_group": device.get("iommu_group"),
         "numa_node": node(device),
+        "socket": device.get("socket"),
+        "pcie_root": device.get("pcie_root"),
+        "pcie_switches": device.get("pcie_switches"),
+        "slot": device.get("slot"),
         "physical_function": device.get("physical_function"),
         "interfaces": interfaces(device),
         "disks": disks(device),
         "blockers": list(dict.fromkeys(reason.code for reason in why)),
         "remedies": list(dict.fromkeys(reason.remedy for reason in why if reason.remedy)),
     }
+
+
+def _row(device: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A device with what an empty cell could not tell from what is not known."""
+    return {**device, "pcie_switches": "none"} if device["pcie_switches"] == [] else device
 
 
 def _cell(value: t.Any) -> t.Any:

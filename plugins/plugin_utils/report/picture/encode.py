@@ -4,8 +4,8 @@
 """The facts of many hosts as small as a page can read them: each value is there once, and named by its number.
 
 A value is a scalar, `[0, number, ...]` for a list, or `[shape, number, ...]` for a mapping, whose keys are
-`shapes[shape - 1]`. A device is five such mappings, so that what is the same of many devices is there once: what the
-page shows of it at a glance, what it is, where it is, how it stands, and the rest.
+`shapes[shape - 1]`. A device is six such mappings, so that what is the same of many devices is there once: what the
+page shows of it at a glance, what it is, where it is, below what, how it stands, and the rest.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _IS = frozenset(
     "vfio_driver capability boot_vga".split()
 )
 _WHERE = frozenset(
-    "address name path stable_path parent iommu_group numa_node physical_function virtual_functions num_vfs "
-    "affected".split()
+    "address name path stable_path slot iommu_group physical_function virtual_functions num_vfs affected".split()
 )
+_BELOW = frozenset("parent numa_node socket pcie_root pcie_switch pcie_switches".split())
 _STANDS = frozenset("driver driver_override used_by status owner claimable blockers".split())
-_PART_OF = {key: part for part, keys in enumerate((_IS, _WHERE, _STANDS), 1) for key in keys}
-_REST = 4
+_PART_OF = {key: part for part, keys in enumerate((_IS, _WHERE, _BELOW, _STANDS), 1) for key in keys}
+_REST = 5
 
 
 def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
     """What the page's script reads: `generated`, `kinds`, `shapes`, `values` and `hosts`.
 
     A host is `[name, facts, devices, behind]`: `facts` is the number of its `host` and `drift`, or null for a host
-    without facts; a device is five numbers; `behind` are USB and SCSI devices, each three: the address of the PCI
+    without facts; a device is six numbers; `behind` are USB and SCSI devices, each three: the address of the PCI
     function that it hangs on, what is shown at a glance, and all of it.
     """
     table = _Table()
@@ -63,7 +63,7 @@ def _host(table: _Table, facts: t.Any) -> list[t.Any]:
 
 
 def _device(table: _Table, device: states.Device) -> list[int]:
-    parts: list[dict[str, t.Any]] = [_glance(device), {}, {}, {}, {}]
+    parts: list[dict[str, t.Any]] = [_glance(device), {}, {}, {}, {}, {}]
     for key, value in device.items():
         parts[_PART_OF.get(key, _REST)][key] = value
     return [table.number(part) for part in parts]

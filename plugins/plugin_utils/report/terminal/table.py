@@ -15,6 +15,7 @@ from ..states import ASIDE, FREE, KEPT, STATES, Device, ids, label, state
 from .cells import WIDTH, at_most, fit, plain, row, several, width, wrap, wrap_items
 from .held import held_lines
 from .kept import kept_lines
+from .switches import switch_lines
 
 
 def table(host: str, facts: Facts, note: str = "") -> list[str]:
@@ -25,6 +26,7 @@ def table(host: str, facts: Facts, note: str = "") -> list[str]:
     sections = [
         _head(host, facts, note),
         _free(devices, known),
+        switch_lines(devices, columns),
         held_lines(facts, known, columns),
         _drift(facts),
         kept_lines(devices, columns),

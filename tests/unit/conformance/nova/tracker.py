@@ -298,7 +298,26 @@ def _first_error(case: t.Any) -> Outcome:
     return {"error": f"step {number} ({step['do']}): wanted {step['expect_error']}, found None"}
 
 
+def _pfs_of_ids(case: t.Any) -> list[str]:
+    """The PFs without VFs that both ids of the one request fit, where they fit nothing else; none in any other case."""
+    wanted = case["when"].get("requests") or ()
+    specs = [spec for request in wanted for spec in request["specs"]]
+    if case["when"]["op"] != "consume" or len(specs) != 1 or "dev_type" in specs[0]:
+        return []
+    ids = [specs[0].get("vendor_id"), specs[0].get("product_id")]
+    alike = [device for device in case["given"]["devices"] if [device["vendor_id"], device["product_id"]] == ids]
+    if any(device["dev_type"] != "type-PF" for device in alike):
+        return []
+    parents = {device.get("parent_addr") for device in case["given"]["devices"]}
+    return sorted(device["address"] for device in alike if device["address"] not in parents)[: wanted[0]["count"]]
+
+
 DIFFERENCES = (
+    Difference(
+        "both ids ask for a PF without VFs where nothing else has them: a data-centre GPU is a PF by its capability",
+        lambda case: bool(_pfs_of_ids(case)),
+        lambda case: {"selected": _pfs_of_ids(case)},
+    ),
     Difference(
         "a state follows from the claims on record and can't be another",
         lambda case: case["when"]["op"] == "tracker" and _unexplained(case) and not _frees_what_is_not_held(case),

@@ -64,7 +64,15 @@ def addresses(devices):
         ({"devname": "enp1s0"}, [PF, *VFS]),
         ({"parent_ifname": "enp1s0"}, VFS),
         ({"iommu_group_size": 3, "vendor_id": "1b36"}, ["0000:00:14.0", "0000:03:00.2"]),
+        ({"iommu_group_size": ">= 3", "vendor_id": "1b36"}, ["0000:00:14.0", "0000:03:00.2"]),
         ({"physical_network": "storage", "product_id": "10c9"}, [PF]),
+        ({"slot": "0000:01:00"}, [PF, *VFS]),
+        ({"pcie_root": "pci0000:80", "class": "0108"}, ["0000:81:00.0"]),
+        ({"pcie_switch": "0000:00:10.0"}, []),
+        ({"memory": ">= 16 KiB, <= 1 MiB", "vendor_id": "8086"}, VFS),
+        ({"link_width": 1, "device_type": "type-PF"}, [PF]),
+        ({"link_speed": "<= 2.5 GT/s", "class": "0108"}, ["0000:03:00.2", "0000:04:00.0", "0000:81:00.0"]),
+        ({"total_vfs": ">= 8"}, ["0000:3b:00.0", "0000:5e:00.0", "0000:60:00.0", "0000:af:00.0"]),
         ('{"vendor_id": "8086", "product_id": "10c9"}', [PF]),
     ],
 )
@@ -164,6 +172,20 @@ def test_a_device_is_claimable_or_claimed(facts):
     assert (claimable(NODE_DEVICE), claimed(NODE_DEVICE)) == (False, False)
 
 
+def test_a_list_of_devices_tells_where_they_sit(facts):
+    assert addresses(fits(facts["devices"], {"pcie_root": "pci0000:80", "class": "0108"})) == ["0000:81:00.0"]
+    assert addresses(fits(fits(facts, "8086:10ca"), {"slot": "0000:01:00"})) == VFS
+
+
+def test_a_switch_is_what_the_facts_call_one(facts):
+    # Without root nobody sees that this is a bridge to conventional PCI, or a switch with one port.
+    upper, below = "0000:00:12.0", "0000:03:00.0"
+    devices = [{**device, "pcie_switches": []} for device in facts["devices"]]
+    assert fits({**facts, "devices": devices}, {"pcie_switch": upper}) == []
+    told = [{**device, "pcie_switches": [upper] if device["address"] == below else []} for device in devices]
+    assert below in addresses(fits({**facts, "devices": told}, {"pcie_switch": upper}))
+
+
 def only(facts, *fields):
     devices = [
         {"address": device["address"], "name": "x", "capability": "pci", **{name: device[name] for name in fields}}
@@ -237,6 +259,15 @@ def only(facts, *fields):
             "iommu_group_size: found a list of some devices",
         ),
         (lambda facts: fits(facts["devices"], {"parent_ifname": "x"}), "parent_ifname: found a list of some devices"),
+        (lambda facts: fits(facts["devices"], {"link_width": 8}), "link_width: found a list of some devices"),
+        (lambda facts: fits(only(facts, "vendor_id"), {"memory": "1 GiB"}), "do not have its bars"),
+        (lambda facts: fits(only(facts, "link"), {"link_width": 1}), "do not have its path"),
+        (lambda facts: fits(only(facts, "vendor_id"), {"total_vfs": 0}), "do not have its total_vfs"),
+        (
+            lambda facts: fits({"devices": fits(facts, "8086:10ca")}, {"link_speed": 16}),
+            "0000:01:10.0: the facts do not have the port 0000:00:10.0 above it",
+        ),
+        (lambda facts: fits(facts, {"memory": "64 GB"}), 'did you mean "64 GiB"'),
         (
             lambda facts: fits({"devices": facts["devices"]}, {"iommu_group_size": 1}),
             "iommu_group_size: the facts do not have iommu_groups",

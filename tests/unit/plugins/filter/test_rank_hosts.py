@@ -52,6 +52,7 @@ def warnings(monkeypatch):
         ),
         ({**A100, "tags": {"pool": "ai"}}, {"device_spec": [{"class": "0302", "tags": {"pool": "web"}}]}, []),
         (A100, {"count": 9}, []),
+        ({**A100, "total_vfs": ">= 16", "pcie_root": "pci0000:3b"}, {}, ["kvm3"]),
     ],
 )
 def test_hosts_are_ranked_by_what_a_claim_could_take_on_them(hosts, warnings, specs, options, ranked):
@@ -72,6 +73,10 @@ def test_facts_and_pools_of_hosts_give_the_same(hosts, form):
     given = {name: form(of_host["ansible_facts"]["hostdev"]) for name, of_host in hosts.items()}
     assert rank(given, A100, count=2, per="numa_node") == ["kvm2"]
     assert rank(given, VFS) == ["kvm1", "kvm2", "kvm3"]
+    # Both ids take PFs without VFs, which an A100 here is.
+    assert rank(given, "10de:20b2", count=2) == ["kvm3", "kvm2"]
+    assert rank(given, {"vendor_id": "10de", "product_id": "20b2"}, count=3) == ["kvm2"]
+    assert rank(given, "8086:10c9") == []
 
 
 def test_nodes_that_are_not_known_are_one_only_where_that_is_true_of_all():
@@ -132,7 +137,7 @@ def test_what_can_not_be_told_says_of_which_host(hosts):
     ("specs", "told"),
     [
         (
-            {"vendor_id": "10de", "product_id": "20b2"},
+            {"vendor_id": "10de"},
             "no host has enough, but free devices fit (3 on kvm2, 2 on kvm3)",
         ),
         ("10de:20b3", "no device fits, free or not, on kvm1, kvm2, kvm3: are the specs right"),

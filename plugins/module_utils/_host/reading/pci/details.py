@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is shown of a PCI function and no rule looks at: its link, its BARs and the like."""
+"""What is read of a PCI function only where it is shown, or a device spec is about it: its link, BARs and the like."""
 
 from __future__ import annotations
 

@@ -21,8 +21,13 @@ class AllowList:
         self._by_kind: dict[tuple[t.Any, ...], list[tuple[int, DeviceSpec]]] = {}
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> AllowList:
-        """The same list with each entry resolved, see DeviceSpec."""
-        return AllowList(None if self._specs is None else [spec.resolved(inventory, held) for spec in self._specs])
+        """The same list with each entry looked up, see DeviceSpec.permitting."""
+        return AllowList(None if self._specs is None else [spec.permitting(inventory, held) for spec in self._specs])
+
+    @property
+    def needs_details(self) -> bool:
+        """Whether an entry is about details of functions, see DeviceSpec."""
+        return any(spec.needs_details for spec in self._specs or ())
 
     @property
     def tag_names(self) -> frozenset[str]:

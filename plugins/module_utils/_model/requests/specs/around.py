@@ -10,6 +10,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
     from ...host.inventory import Inventory
+    from .comparison import Comparison
 
 
 CLASS_NETWORK = "02"
@@ -20,12 +21,12 @@ class Around(t.NamedTuple):
 
     devname: str | None
     parent_ifname: str | None
-    iommu_group_size: int | None
+    iommu_group_size: Comparison | None
     remote_managed: bool
 
 
 def addresses_around(asked: Around, inventory: Inventory, held: t.Collection[str]) -> frozenset[str]:
-    """The functions that fit in that, see DeviceSpec.resolved."""
+    """The functions that fit in that, see DeviceSpec.permitting."""
     names = {name for name in (asked.devname, asked.parent_ifname) if name is not None}
     gone = names.difference(name for device in inventory.devices.values() for name in device.interfaces)
     return frozenset(
@@ -49,6 +50,6 @@ def _fits_around(asked: Around, device: PciDevice, inventory: Inventory, gone: t
         return False
     if asked.iommu_group_size is not None:
         group = device.iommu_group
-        if group is None or len(inventory.groups[group]) != asked.iommu_group_size:
+        if group is None or not asked.iommu_group_size.fits(len(inventory.groups[group])):
             return False
     return not asked.remote_managed or any(function.serial for function in functions)

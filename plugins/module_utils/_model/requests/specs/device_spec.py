@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from ...host.device import PciDevice
     from ...host.inventory import Inventory
     from .address_pattern import AddressPattern
+    from .comparison import Comparison
 
 
 def _address(value: object, path: str) -> AddressPattern | None:
@@ -27,6 +28,29 @@ def _address(value: object, path: str) -> AddressPattern | None:
     return read_address(value, path)
 
 
+def _comparison(key: str) -> t.Callable[[object, str], Comparison]:
+    """The reader of a key that is compared."""
+
+    def read(value: object, path: str) -> Comparison:
+        from .comparison_values import read_comparison
+
+        return read_comparison(key, value, path)
+
+    return read
+
+
+def _place(kind: str) -> t.Callable[[object, str], str]:
+    """A reader of one kind of places."""
+
+    def read(value: object, path: str) -> str:
+        from . import place_values
+
+        return t.cast("str", getattr(place_values, kind)(value, path))
+
+    return read
+
+
+COMPARED = ("iommu_group_size", "total_vfs", "memory", "link_speed", "link_width")
 _READERS: dict[str, t.Callable[[object, str], t.Any]] = {
     "address": _address,
     "devname": values.interface,
@@ -38,7 +62,10 @@ _READERS: dict[str, t.Callable[[object, str], t.Any]] = {
     "class": values.class_prefix,
     "device_type": values.word_of(*DEVICE_TYPES),
     "numa_node": values.numa_node,
-    "iommu_group_size": values.group_size,
+    "pcie_root": _place("pcie_root"),
+    "pcie_switch": _place("pcie_switch"),
+    "slot": _place("slot"),
+    **{key: _comparison(key) for key in COMPARED},
     "serial": values.text,
     "stable_path": values.text,
     "driver": values.driver,
@@ -65,6 +92,10 @@ def _address_form(value: object, path: str) -> None:
     (forms.each(forms.text) if isinstance(value, dict) else forms.text)(value, path)
 
 
+def _comparison_form(value: object, path: str) -> None:
+    (forms.text if isinstance(value, str) else forms.number(0))(value, path)
+
+
 def _tag_form(value: object, path: str) -> None:
     (forms.listed(forms.scalar) if isinstance(value, list) else forms.scalar)(value, path)
 
@@ -73,9 +104,10 @@ def _tag_form(value: object, path: str) -> None:
 class DeviceSpec:
     """One entry. A criterion that is None matches everything; `class_prefix` is 2, 4 or 6 hexadecimal digits.
 
+    Comparisons are of numbers: `memory` is the largest prefetchable BAR, the link what function and port can do.
     `tags` holds Nova's known tags, booleans as "true" and "false", along with the free ones. `resource_class` and
     `traits` are only kept. `among` are the addresses that are left by the criteria on what is around a device, once
-    `resolved` has looked; before, such a spec matches nothing.
+    `resolved` has looked; before, such a spec matches nothing. `whole_pfs` are PFs that both ids alone ask for.
     """
 
     address: AddressPattern | None = None
@@ -88,7 +120,14 @@ class DeviceSpec:
     class_prefix: str | None = None
     device_type: str | None = None
     numa_node: int | None = None
-    iommu_group_size: int | None = None
+    pcie_root: str | None = None
+    pcie_switch: str | None = None
+    slot: str | None = None
+    iommu_group_size: Comparison | None = None
+    total_vfs: Comparison | None = None
+    memory: Comparison | None = None
+    link_speed: Comparison | None = None
+    link_width: Comparison | None = None
     serial: str | None = None
     stable_path: str | None = None
     driver: str | None = None
@@ -96,6 +135,7 @@ class DeviceSpec:
     traits: tuple[str, ...] = ()
     tags: t.Mapping[str, t.Any] = field(default_factory=dict)
     among: frozenset[str] | None = field(default=None, compare=False, repr=False)
+    whole_pfs: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     # Of what as_dict writes; what the values may be parse_device_spec knows.
     FORM: t.ClassVar[forms.Check] = forms.mapping(
@@ -104,7 +144,7 @@ class DeviceSpec:
             **dict.fromkeys(_READERS, forms.text),
             "address": _address_form,
             "numa_node": forms.number(0),
-            "iommu_group_size": forms.number(1),
+            **dict.fromkeys(("iommu_group_size", "total_vfs", "link_width"), _comparison_form),
             "traits": forms.listed(forms.text),
             **dict.fromkeys(_TAG_READERS, forms.one_of("true", "false")),
             "physical_network": forms.nullable(forms.text),
@@ -135,6 +175,7 @@ class DeviceSpec:
             and (self.serial is None or self.serial in (device.serial, device.pcie_serial))
             and (self.stable_path is None or self.stable_path == device.stable_path)
             and (self.driver is None or self.driver == (device.driver or values.NO_DRIVER))
+            and (self.total_vfs is None or self.total_vfs.fits(device.total_vfs))
             and (not self._looks_around or device.address in (self.among or ()))
         )
 
@@ -148,8 +189,9 @@ class DeviceSpec:
             self.serial,
             self.stable_path,
             self.driver,
+            self.total_vfs,
         )
-        return self._looks_around or any(criterion is not None for criterion in criteria)
+        return self._looks_around or bool(self.whole_pfs) or any(criterion is not None for criterion in criteria)
 
     @property
     def remote_managed(self) -> bool:
@@ -157,12 +199,35 @@ class DeviceSpec:
         return self.tags.get("remote_managed") == "true"
 
     @property
+    def needs_details(self) -> bool:
+        """Whether it is about a function's details, which are not read unless somebody asks for them."""
+        return any((self.memory, self.link_speed, self.link_width))
+
+    @property
     def _looks_around(self) -> bool:
-        names = (self.devname, self.parent_ifname)
-        return any(names) or self.iommu_group_size is not None or self.remote_managed
+        return any((self.devname, self.parent_ifname, self.iommu_group_size, self.remote_managed, self._sits))
+
+    @property
+    def _sits(self) -> bool:
+        return self.needs_details or any((self.pcie_root, self.pcie_switch, self.slot))
 
     def resolved(self, inventory: Inventory, held: t.Collection[str] = ()) -> DeviceSpec:
-        """The same spec with what is around each device looked up: interfaces, the PF's serial, the IOMMU group.
+        """The same spec of a request for this host, with what `permitting` looks up, and the PFs that its ids ask for.
+
+        Two ids that only PFs of the host have ask for those of them without VFs, as a PF by its capability alone is
+        what others call the device; such a PF in `held` is also asked for once it has VFs.
+        """
+        spec, ids = self.permitting(inventory, held), (self.vendor_id, self.product_id)
+        if None in ids or self.device_type is not None:
+            return spec
+        alike = [device for device in inventory.devices.values() if (device.vendor_id, device.product_id) == ids]
+        pfs = [device for device in alike if device.device_type == TYPE_PF]
+        alone = len(pfs) == len(alike)
+        whole = (pf.address for pf in pfs if pf.address in held or (alone and not pf.virtual_functions))
+        return replace(spec, whole_pfs=frozenset(whole))
+
+    def permitting(self, inventory: Inventory, held: t.Collection[str] = ()) -> DeviceSpec:
+        """The same spec with what is around each device looked up: interfaces, the PF's serial, IOMMU group, place.
 
         While the interface is nowhere, the network functions in `held` that have a VFIO driver fit by `devname`, and
         the VFs among them by `parent_ifname`: one of them, or their PF, had it when it was claimed.
@@ -171,8 +236,15 @@ class DeviceSpec:
             return self
         from .around import Around, addresses_around
 
-        asked = Around(self.devname, self.parent_ifname, self.iommu_group_size, self.remote_managed)
-        return replace(self, among=addresses_around(asked, inventory, held))
+        around = Around(self.devname, self.parent_ifname, self.iommu_group_size, self.remote_managed)
+        among = addresses_around(around, inventory, held)
+        if self._sits:
+            from .sitting import Sitting, addresses_sitting
+
+            place = self.pcie_root, self.pcie_switch, self.slot
+            asked = Sitting(*place, self.memory, self.link_speed, self.link_width)
+            among &= addresses_sitting(asked, inventory, held)
+        return replace(self, among=among)
 
     def names(self, device: PciDevice) -> bool:
         """Whether the spec is for this very device: by its address, serial or stable path."""
@@ -208,7 +280,10 @@ class DeviceSpec:
             "class": self.class_prefix,
             "device_type": self.device_type,
             "numa_node": self.numa_node,
-            "iommu_group_size": self.iommu_group_size,
+            "pcie_root": self.pcie_root,
+            "pcie_switch": self.pcie_switch,
+            "slot": self.slot,
+            **{key: None if getattr(self, key) is None else getattr(self, key).written for key in COMPARED},
             "serial": self.serial,
             "stable_path": self.stable_path,
             "driver": self.driver,

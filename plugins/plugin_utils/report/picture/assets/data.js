@@ -112,12 +112,17 @@ class Device {
         return value(this._parts[2]);
     }
 
-    get stands() {
+    // What it hangs below, the same for all on one bus.
+    get below() {
         return value(this._parts[3]);
     }
 
-    get rest() {
+    get stands() {
         return value(this._parts[4]);
+    }
+
+    get rest() {
+        return value(this._parts[5]);
     }
 
     get address() {
@@ -135,7 +140,7 @@ class Device {
     get sections() {
         return {
             "What it is": this.is,
-            "Where it is": this.where,
+            "Where it is": {...this.where, ...this.below},
             "How it stands": this.stands,
             "What else is known": this.rest,
         };

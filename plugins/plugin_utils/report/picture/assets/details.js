@@ -32,6 +32,7 @@ function showDetails(device) {
                     ? el("p", {class: "state"}, swatch(state), stateWords(device))
                     : el("p", null, "A bridge, which serves the devices behind it."),
                 blockerList(device.blockers),
+                state && device.where ? neighbourTable(device) : null,
                 Object.entries(device.sections).map(([title, fields]) => fieldTable(title, fields)),
             ].flat(),
         ),
@@ -83,6 +84,39 @@ function blockerList(blockers) {
     return blockers.length ? el("ul", {class: "blockers"}, blockers.map(line)) : null;
 }
 
+// How far others are from it: those that are near by name, of those below other roots how many.
+function neighbourTable(device) {
+    const line = ([word, others]) => {
+        const near = ["SAME", "PIX", "PXB", "PHB"].includes(word);
+        const named = others.slice(0, near ? MOST_NAMED : 0);
+        const more = others.length - named.length;
+        return el(
+            "tr",
+            null,
+            el("th", {scope: "row"}, el("b", null, word || "unknown"), ` ${APART_MEANS[word]}`),
+            el(
+                "td",
+                null,
+                named.map(({address, glance}) =>
+                    el("div", null, swatch(glance.state), " ", el("code", null, name(address)), " ", name(glance.label)),
+                ),
+                more ? (named.length ? `and ${more} more` : plural(more, "device")) : null,
+            ),
+        );
+    };
+    const lines = neighbours(device).map(line);
+    return lines.length
+        ? el(
+              "table",
+              {class: "apart"},
+              el("caption", null, "How far others are from it"),
+              el("tbody", null, lines),
+          )
+        : null;
+}
+
+const MOST_NAMED = 12;
+
 function fieldTable(title, fields) {
     const keys = Object.keys(fields).filter((key) => key !== "blockers");
     return keys.length
@@ -94,11 +128,18 @@ function fieldTable(title, fields) {
                   "tbody",
                   null,
                   keys.map((key) =>
-                      el("tr", null, el("th", {scope: "row"}, name(key)), el("td", null, shown(fields[key], key))),
+                      el("tr", null, el("th", {scope: "row"}, name(key)), el("td", null, known(fields, key))),
                   ),
               ),
           )
         : null;
+}
+
+// Of where a device sits null means that nobody knows; in other fields that there is none.
+function known(fields, key) {
+    const unknown = ["numa_node", "socket", "pcie_root", "pcie_switches"].includes(key) && fields[key] === null;
+    const nearest = key === "pcie_switch" && fields.pcie_switches === null;
+    return unknown || nearest ? el("span", {class: "quiet"}, "not known") : shown(fields[key], key);
 }
 
 // A value as people read it: lists in a line, mappings as `key: value`, sizes with their unit.

@@ -86,7 +86,7 @@ function mark(ids) {
 function drawing(host) {
     const tree = treeOf(host);
     const nodes = tree.nodes.map(({node, buses}) => {
-        const title = node === "-" ? "No NUMA node" : `NUMA node ${node}`;
+        const title = nodeTitle(node, host);
         return el(
             "section",
             {class: "numa", "data-node": node, "aria-label": title},
@@ -105,6 +105,15 @@ function drawing(host) {
         homeless(host),
         tree.hidden.length ? hiddenBridges(tree) : null,
     );
+}
+
+// With the socket, where the host has several and tells which.
+function nodeTitle(node, host) {
+    const nodes = host.facts.numa_nodes || [];
+    const sockets = new Set(nodes.map(({socket}) => socket));
+    const socket = nodes.find(({id}) => String(id) === node)?.socket;
+    const where = sockets.size > 1 && Number.isInteger(socket) ? `, socket ${socket}` : "";
+    return node === "-" ? "No NUMA node" : `NUMA node ${node}${where}`;
 }
 
 // USB and SCSI devices that hang on no function, as those of a controller that is part of the chip.
@@ -196,6 +205,9 @@ function branch({group, entries}, tree) {
 // One function or bridge with what hangs on it.
 function twig(item, tree) {
     const below = item.children.length ? branches(item.children, tree) : null;
+    if (item.isSwitch && below) {
+        return switchBox(item, below, tree);
+    }
     if (!item.isFunction) {
         return el("div", {class: "twig"}, square(item.device, tree, linkLabel(item.link)), below);
     }
@@ -204,11 +216,18 @@ function twig(item, tree) {
     return el("div", {class: "twig"}, el("div", {class: "own"}, own), below);
 }
 
+// A switch with all that is below it. Its upstream port stands for it.
+function switchBox(item, below, tree) {
+    const {address} = item.device;
+    const attributes = {class: "switch twig", role: "group", "data-switch": address, "aria-label": `Switch ${address}`};
+    return el("div", attributes, square(item.device, tree, null, "Switch "), below);
+}
+
 function addressIn(tree, address) {
     return tree.short ? address.replace(/^0000:/, "") : address;
 }
 
-function square(device, tree, more) {
+function square(device, tree, more, called = null) {
     return el(
         "button",
         {
@@ -220,7 +239,12 @@ function square(device, tree, more) {
             onclick: () => openDetails(device),
         },
         el("span", {class: "square", "aria-hidden": "true"}),
-        el("span", {class: "address"}, el("span", {class: "hidden"}, "Bridge "), name(addressIn(tree, device.address))),
+        el(
+            "span",
+            {class: "address"},
+            called || el("span", {class: "hidden"}, "Bridge "),
+            name(addressIn(tree, device.address)),
+        ),
         more,
     );
 }

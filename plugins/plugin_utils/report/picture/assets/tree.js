@@ -11,6 +11,7 @@ class Item {
         this.children = [];
         this.vfs = [];
         this.isPlatform = false;
+        this.isSwitch = false;
         this.link = null;
     }
 
@@ -33,7 +34,8 @@ function treeOf(host) {
     const groups = new Map();
     const places = new Map();
     for (const item of items.values()) {
-        const {parent, physical_function: pf} = item.device.where;
+        const {physical_function: pf} = item.device.where;
+        const {parent} = item.device.below;
         if (item.isFunction && item.group !== null) {
             groups.set(item.group, [...(groups.get(item.group) || []), item.device.address]);
             places.set(item.group, (places.get(item.group) || new Set()).add(parent));
@@ -44,6 +46,14 @@ function treeOf(host) {
             items.get(parent).children.push(item);
         } else {
             roots.push(item);
+        }
+    }
+    // By its upstream port, which all that is below it hangs on.
+    for (const {below} of host.devices) {
+        for (const port of below.pcie_switches || []) {
+            if (items.has(port)) {
+                items.get(port).isSwitch = true;
+            }
         }
     }
     const hidden = [];

@@ -88,6 +88,10 @@ def test_a_device_has_its_state_and_who_has_it_or_why_it_stays():
         "driver": "vfio-pci",
         "iommu_group": 31,
         "numa_node": 0,
+        "socket": None,
+        "pcie_root": None,
+        "pcie_switches": None,
+        "slot": None,
         "physical_function": None,
         "interfaces": [],
         "disks": [],
@@ -117,6 +121,24 @@ def test_the_sheet_has_a_row_for_each_function_and_one_for_a_host_without_facts(
     assert (gpu["ids"], gpu["owner"], gpu["numa_node"], gpu["blockers"]) == ("10de:20b2", "web1", "0", "")
     route = next(row for row in read if row["address"] == "0000:98:00.1")
     assert route["blockers"] == "default_route; ssh_nic"
+
+
+def test_below_no_switch_and_not_known_are_told_apart():
+    facts = copy.deepcopy(facts_of("gpu-host"))
+    addresses = ("0000:31:00.0", "0000:98:00.1", "0000:b4:00.0")
+    places = ({"pcie_switches": ["0000:2b:00.0", "0000:2a:00.0"]}, {"pcie_switches": []}, {"pcie_switches": None})
+    for device in facts["devices"]:
+        if device["address"] in addresses:
+            device.update(places[addresses.index(device["address"])], pcie_root="pci0000:2a", socket=0)
+    read = {row["address"]: row for row in rows({"kvm1": facts})}
+    found = devices("kvm1", {"kvm1": facts})
+    assert [read[address]["pcie_switches"] for address in addresses] == ["0000:2b:00.0; 0000:2a:00.0", "none", ""]
+    assert [found[address]["pcie_switches"] for address in addresses] == [
+        ["0000:2b:00.0", "0000:2a:00.0"],
+        [],
+        None,
+    ]
+    assert (read[addresses[0]]["pcie_root"], read[addresses[0]]["socket"]) == ("pci0000:2a", "0")
 
 
 @pytest.mark.parametrize(

@@ -183,3 +183,58 @@ def test_the_one_line_says_what_is_free_by_model_and_node():
     for device in facts["devices"]:
         device["product_name"] = "A\n[100\x1b]"
     assert summary(facts).isprintable()
+
+
+def below(switches, *addresses, facts=None):
+    """The lines of the section on switches, where these functions sit below some."""
+    facts = copy.deepcopy(facts_of("gpu-host")) if facts is None else facts
+    for device in facts["devices"]:
+        if device["address"] in addresses:
+            device.update(pcie_root="pci0000:16", pcie_switches=switches, slot=device["address"][:-2])
+    lines = table("kvm1", facts)
+    if not any(line.startswith("BELOW ONE SWITCH") for line in lines):
+        return []
+    start = next(number for number, line in enumerate(lines) if line.startswith("BELOW ONE SWITCH"))
+    return lines[start : lines.index("", start)]
+
+
+GPU_FREE, NIC_FREE, GPU_HELD = "0000:17:00.0", "0000:98:00.0", "0000:31:00.0"
+
+
+def test_what_is_free_below_one_switch_stands_together():
+    assert below(["0000:1a:00.0", "0000:16:00.0"], GPU_FREE, NIC_FREE, GPU_HELD) == [
+        "BELOW ONE SWITCH  these reach each other without the CPU",
+        "  SWITCH         ROOT          NODE  FREE",
+        "  0000:16:00.0   pci0000:16       0  1 of 2 10de:20b2 A100 SXM4 80GB,",
+        "                                     1 of 1 8086:1592 Ethernet Controller E810-C for QSFP",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("switches", "addresses"),
+    [
+        ([], (GPU_FREE, NIC_FREE)),
+        (None, (GPU_FREE, NIC_FREE)),
+        (["0000:16:00.0"], (GPU_FREE,)),  # as a card with a switch of its own
+        (["0000:16:00.0"], (GPU_HELD, "0000:ca:00.0")),
+    ],
+)
+def test_where_nothing_is_free_in_company_no_switch_is_told(switches, addresses):
+    assert below(switches, *addresses) == []
+
+
+def test_two_functions_of_one_card_are_no_company():
+    facts = copy.deepcopy(facts_of("gpu-host"))
+    assert below(["0000:97:00.0"], NIC_FREE, "0000:98:00.1", facts=facts) == []
+
+
+def test_the_line_of_a_switch_with_much_below_it_does_not_go_on_and_on():
+    facts = copy.deepcopy(facts_of("gpu-host"))
+    free = [device["address"] for device in facts["devices"] if device.get("claimable")]
+    for number, device in enumerate(facts["devices"]):
+        if device["address"] in free:
+            device.update(product_id=f"{number:04x}", physical_function=None)
+    lines = below(["0000:16:00.0"], *free, facts=facts)
+    assert len(lines) == 4
+    assert lines[-1].endswith(" ...")
+    assert max(map(width, lines)) <= WIDTH

@@ -10,6 +10,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import H
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.address_pattern import read_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.comparison import Comparison
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import (
     KEYS,
     DeviceSpec,
@@ -43,7 +44,14 @@ def test_all_keys_are_read():
             "class": "0302",
             "device_type": "type-PCI",
             "numa_node": "1",
+            "pcie_root": "pci0000:80",
+            "pcie_switch": "80:00.0",
+            "slot": "0000:81:00",
             "iommu_group_size": 2,
+            "total_vfs": ">=8",
+            "memory": ">= 16 GiB, <= 32GiB",
+            "link_speed": 2.5,
+            "link_width": "16",
             "serial": "S1",
             "stable_path": "0000_00_01.0-00_00.0",
             "driver": "nouveau",
@@ -64,7 +72,14 @@ def test_all_keys_are_read():
         class_prefix="0302",
         device_type="type-PCI",
         numa_node=1,
-        iommu_group_size=2,
+        pcie_root="pci0000:80",
+        pcie_switch="0000:80:00.0",
+        slot="0000:81:00",
+        iommu_group_size=Comparison((("", 2),), 2),
+        total_vfs=Comparison(((">=", 8),), ">= 8"),
+        memory=Comparison(((">=", 16 << 30), ("<=", 32 << 30)), ">= 16 GiB, <= 32 GiB"),
+        link_speed=Comparison((("", 2.5),), "2.5 GT/s"),
+        link_width=Comparison((("", 16),), 16),
         serial="S1",
         stable_path="0000_00_01.0-00_00.0",
         driver="nouveau",
@@ -264,7 +279,7 @@ def test_what_no_digits_can_have_been_is_only_told_to_be_quoted(value):
         ("adress", "did you mean address?"),
         ("product-id", "did you mean product_id?"),
         ("dev_type", "did you mean device_type?"),
-        ("colour", "use one of class, resource_class, iommu_group_size, physical_network, vendor_id, and 18 more"),
+        ("colour", "use one of pcie_root, slot, class, memory, resource_class, and 25 more"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_one_that_was_meant(key, remedy):
@@ -288,6 +303,9 @@ def test_specs_that_are_no_list_are_refused():
         {"address": {"bus": "3[ab]", "function": "0"}, "traits": ["A", "B"], "resource_class": "GPU"},
         {"devname": "eth0", "iommu_group_size": 1, "serial": "S1", "stable_path": "x", "remote_managed": "true"},
         {"parent_ifname": "eth0", "trusted": "true"},
+        {"pcie_root": "pci0000:80", "pcie_switch": "0000:80:00.0", "slot": "0000:81:00"},
+        {"iommu_group_size": ">= 2", "total_vfs": 0, "memory": ">= 16 GiB, <= 32 GiB"},
+        {"link_speed": ">= 2.5 GT/s", "link_width": 16},
     ],
 )
 def test_a_spec_is_written_as_a_user_would_write_it_and_read_again(written):
@@ -307,6 +325,10 @@ def test_only_what_each_device_of_a_kind_must_be_looked_at_for_picks(key):
         "address": "*",
         "numa_node": 0,
         "iommu_group_size": 1,
+        "pcie_root": "pci0000:80",
+        "pcie_switch": "0000:80:00.0",
+        "slot": "0000:81:00",
+        "memory": "1 GiB",
         "class": "02",
         "device_type": "type-PF",
         "managed": True,
@@ -367,6 +389,7 @@ def test_a_group_is_as_large_as_it_has_functions():
     devices = [device("0000:01:00.0"), device("0000:01:00.1"), device("0000:02:00.0"), device(VF1, iommu_group=None)]
     assert resolved({"iommu_group_size": 2}, *devices) == ["0000:01:00.0", "0000:01:00.1"]
     assert resolved({"iommu_group_size": 1}, *devices) == ["0000:02:00.0"]
+    assert resolved({"iommu_group_size": "<= 4"}, *devices) == ["0000:01:00.0", "0000:01:00.1", "0000:02:00.0"]
 
 
 def test_remote_managed_fits_only_with_a_serial_of_the_device_or_its_pf():
