@@ -286,6 +286,7 @@ FILES: tuple[str, ...] = (
     "_model/selection/matching.py",
     "_model/selection/nearness.py",
     "_model/selection/refused/misfits.py",
+    "_model/selection/refused/nearly.py",
     "_model/selection/refused/places.py",
     "_model/selection/refused/refusals.py",
     "_model/selection/refused/remedies.py",

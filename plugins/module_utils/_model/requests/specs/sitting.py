@@ -56,27 +56,39 @@ class _Fitting:
 
         A held function's may have been made as large as it can be by its own driver, and be smaller since a reboot.
         """
-        bars = () if device.details is None else [bar for bar in device.details.bars if bar.prefetchable]
-        sizes = {max((bar.size for bar in bars), default=None)}
-        if device.vfio and device.address in self._held:
-            sizes.update(size for bar in bars for size in bar.resizable_sizes)
+        sizes = {memory_of(device)}
+        if device.vfio and device.address in self._held and device.details is not None:
+            sizes.update(size for bar in device.details.bars if bar.prefetchable for size in bar.resizable_sizes)
         return any(map(wanted.fits, sizes))
 
     def _has_link(self, device: PciDevice, bridges: t.Sequence[str]) -> bool:
-        """By the lesser of what the function, or a VF's PF, and the port above can do.
-
-        A port that tells nothing limits nothing. What is held and does not respond tells nothing, but did once.
-        """
+        """What is held and does not respond tells nothing, but did once."""
         if not device.responding and device.address in self._held:
             return True
-        own = _link(device) or _link(self._devices.get(device.physical_function or ""))
-        above = _link(self._devices.get(bridges[-1])) if bridges else None
-        speeds = [None if link is None else _speed(link.max_speed) for link in (own, above)]
-        widths = [None if link is None else link.max_width for link in (own, above)]
-        return all(
-            wanted is None or wanted.fits(_lesser(*reach))
-            for wanted, reach in ((self._asked.link_speed, speeds), (self._asked.link_width, widths))
-        )
+        wanted = self._asked.link_speed, self._asked.link_width
+        reached = link_within_reach(device, bridges, self._devices)
+        return all(asked is None or asked.fits(most) for asked, most in zip(wanted, reached))
+
+
+def memory_of(device: PciDevice) -> int | None:
+    """The size of the largest prefetchable BAR, None without one, or where none was read."""
+    bars = () if device.details is None else device.details.bars
+    return max((bar.size for bar in bars if bar.prefetchable), default=None)
+
+
+def link_within_reach(
+    device: PciDevice, bridges: t.Sequence[str], devices: t.Mapping[str, PciDevice]
+) -> tuple[float | None, int | None]:
+    """Speed in GT/s and lanes: the lesser of what the function, or a VF's PF, and the port above can do.
+
+    A port that tells nothing limits nothing; None where the function tells nothing.
+    """
+    own = _link(device) or _link(devices.get(device.physical_function or ""))
+    above = _link(devices.get(bridges[-1])) if bridges else None
+    if own is None or above is None:
+        return (None, None) if own is None else (_speed(own.max_speed), own.max_width)
+    speed, width = _lesser(_speed(own.max_speed), _speed(above.max_speed)), _lesser(own.max_width, above.max_width)
+    return speed, width
 
 
 def _link(device: PciDevice | None) -> PcieLink | None:
@@ -93,5 +105,8 @@ def _speed(printed: str | None) -> float | None:
         return None
 
 
-def _lesser(own: float | None, above: float | None) -> float | None:
+_N = t.TypeVar("_N", float, int)
+
+
+def _lesser(own: _N | None, above: _N | None) -> _N | None:
     return own if own is None or above is None else min(own, above)

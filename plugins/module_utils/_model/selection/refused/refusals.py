@@ -19,7 +19,6 @@ from ...host.device import TYPE_PF, TYPE_VDPA
 from ..group_closure import consent_to, group_members
 from ..making_vfs import more_vfs
 from ..nearness import too_far
-from .places import unknown_places
 from .remedies import RELEASE, NextStep, Refusal, acceptance, advice, blocked, listed
 
 if t.TYPE_CHECKING:
@@ -103,7 +102,11 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
     steps = [step for refusal in refused.values() for step in refusal.steps if step.remedy != STAYS]
     some = missing - len(taken) < request.count
     none = "no other one fits" if taken else "none fits"
+    from .nearly import nearly_fitting
+    from .places import unknown_places
+
     astray = unknown_places(chosen.inventory, request.specs)
+    nearly = nearly_fitting(chosen, request)
     remedies = [
         *(["name one that is there, by pcie_root or pcie_switches in the facts"] if astray else []),
         *advice(steps),
@@ -114,7 +117,7 @@ def not_enough(chosen: Selection, request: Request, missing: int, taken: t.Colle
     return HostdevError(
         "not_enough_devices",
         subject=f"request {request.name}",
-        found="; ".join([f"{len(taken)} free of {missing} still wanted; {listed(refused) or none}", *astray]),
+        found="; ".join([f"{len(taken)} free of {missing} still wanted; {listed(refused) or none}", *astray, *nearly]),
         wanted=request.describe(),
         remedy="; or ".join(filter(None, remedies)),
         details=details,

@@ -212,6 +212,21 @@ def test_where_a_device_sits_is_asked_for(spec, found):
     assert refused(free(SWITCHED), len(found) + 1, spec).code == "not_enough_devices"
 
 
+def test_what_would_fit_but_for_a_comparison_is_told_with_what_it_has():
+    error = refused(
+        free(MIXED), 1, {"vendor_id": "10de", "product_id": "27b8", "memory": ">= 64 GiB", "link_width": 16}
+    )
+    assert error.found == (
+        "0 free of 1 still wanted; none fits; but for what is compared these would fit: "
+        "0000:af:00.0 (memory 32 GiB, link_width 16), 0000:b0:00.0 (memory 32 GiB, link_width 16), "
+        "0000:d8:00.0 (memory 32 GiB, link_width 8)"
+    )
+    error = refused(free(MIXED), 1, {"product_id": "2331", "link_speed": 16, "iommu_group_size": 2, "total_vfs": 8})
+    assert "0000:18:00.0 (iommu_group_size 1, total_vfs 0, link_speed unknown)" in error.found
+    error = refused(free(MIXED), 2, {"product_id": "20b5", "memory": "128 GiB"})
+    assert "but for what is compared" not in error.found
+
+
 def test_a_switch_that_is_none_is_told_with_those_of_the_host():
     error = refused(free(SWITCHED), 1, {"pcie_switch": "0000:82:01.0"})
     assert f"0000:82:01.0 is no PCIe switch of this host, which has {UPPER}, {OWN}" in error.found
