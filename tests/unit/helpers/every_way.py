@@ -57,7 +57,9 @@ def _allowed(problem, chosen):
         goes = len(wanted.held - set(addresses))
         if problem.keep and not wanted.fixed and goes > max(0, len(wanted.held) - wanted.count):
             return False
-    return all(_met(problem, relation, chosen)[0] == _met(problem, relation, chosen)[1] for relation in problem.constraints)
+    return all(
+        _met(problem, relation, chosen)[0] == _met(problem, relation, chosen)[1] for relation in problem.constraints
+    )
 
 
 def value(one, attribute):
@@ -87,7 +89,9 @@ def _sides(problem, relation, chosen):
 def _met(problem, relation, chosen):
     sides = _sides(problem, relation, chosen)
     if relation.pair:
-        return max(sum(related(relation, *pair) for pair in zip(sides[0], order)) for order in itertools.permutations(sides[1])), len(sides[0])
+        return max(
+            sum(related(relation, *pair) for pair in zip(sides[0], order)) for order in itertools.permutations(sides[1])
+        ), len(sides[0])
     devices = [one for side in sides for one in side]
     if len(devices) == 1 and relation.match and relation in problem.constraints:
         return (1 if value(devices[0], relation.attribute) not in (None, "none") else 0), 1
@@ -103,7 +107,11 @@ def _near(problem, relation, chosen):
         best = min(
             (
                 -sum(related(relation, *pair) for pair in zip(sides[0], order)),
-                sum(distance(one.where, other.where).bridges for one, other in zip(sides[0], order) if related(relation, one, other)),
+                sum(
+                    distance(one.where, other.where).bridges
+                    for one, other in zip(sides[0], order)
+                    if related(relation, one, other)
+                ),
             )
             for order in itertools.permutations(sides[1])
         )
@@ -128,7 +136,9 @@ def cost(problem, chosen, alternatives):
     given_back = sum(len(problem.wanted[index].held - set(chosen[index])) for index in asked)
     parting = sum(len(problem.wanted[index].parting & set(chosen[index])) for index in asked)
     wishes = [of - met for met, of in (_met(problem, wish, chosen) for wish in problem.wishes)]
-    ranks = [[_rank(problem, index, alternatives[index], address, flat) for address in chosen[index]] for index in asked]
+    ranks = [
+        [_rank(problem, index, alternatives[index], address, flat) for address in chosen[index]] for index in asked
+    ]
     owns = [sorted(rank[0] for rank in of_one) for of_one in ranks]
     tiers = [sorted(rank[1] for rank in of_one) for of_one in ranks]
     tags = [sum(rank[2] for rank in of_one) for of_one in ranks]

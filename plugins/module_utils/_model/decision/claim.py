@@ -19,7 +19,7 @@ from ..guest.numa import numa_cells
 from ..plan.plan import CLAIM, Change
 from ..selection.choice import Asked
 from ..selection.nearness import Guest
-from ..selection.serving import serve
+from ..selection.together.served import serve
 from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 

@@ -9,7 +9,7 @@ import typing as t
 
 from ..host.device import TYPE_VF
 from ..requests.numa_policy import numa_tier
-from .together.problem import Rank
+from .search.problem import Rank
 
 if t.TYPE_CHECKING:
     from ..availability.free_devices import Pool

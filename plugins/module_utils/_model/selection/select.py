@@ -12,7 +12,8 @@ from ..address import address_order
 from ..claims.claim import Claim, Holding
 from ..errors import HostdevError
 from .group_closure import check_consent, group_members, members_on_record, reassigned
-from .serving import functions_of, party, put, serve, settled
+from .serving import functions_of, party, put, settled
+from .together.served import serve
 
 if t.TYPE_CHECKING:
     from ..host.device import PciDevice
@@ -25,8 +26,8 @@ if t.TYPE_CHECKING:
 def select(snapshot: Snapshot, asked: Asked) -> Claim:
     """The owner's claim once all requests for PCI functions are served; requests that are not named stay as they are.
 
-    The group mates that must come along are added. Where devices are to be attached is noted with those of the named requests. Raises HostdevError when a request can't
-    be served, with every device that came near and what blocks it.
+    The group mates that must come along are added, and where devices of the named requests are to be attached. Raises
+    HostdevError when a request can't be served, with every device that came near and what blocks it.
     """
     claim = snapshot.tracker.claim_of(asked.owner)
     if asked.serving is None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which devices serve the requests of one owner, or of several at once: what they keep, and what they take beside it."""
+"""What serves an owner's requests: what it keeps of what it holds, before anything is taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from .nearness import too_far
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Claim
-    from ..requests.constraints import Constraint
     from ..requests.request import Request
     from ..snapshot import Snapshot
     from .choice import Asked
@@ -47,15 +46,8 @@ class Party:
         return all(len(self.keeping[request.name]) == request.count for request in self.requests)
 
 
-class Served(t.NamedTuple):
-    """The selection with what serves each request; `complete` is false where a better way may exist."""
-
-    chosen: Selection
-    complete: bool = True
-
-
 def party(snapshot: Snapshot, asked: Asked) -> Party:
-    """An owner with what it keeps. Raises HostdevError for a held device that does not fit and is not to be replaced."""
+    """An owner with what it keeps. Raises HostdevError for a held device that does not fit and may not be replaced."""
     asked.wish.allow_list.check(snapshot.inventory)
     claim = snapshot.tracker.claim_of(asked.owner)
     chosen = _selection(snapshot, asked, claim)
@@ -76,25 +68,6 @@ def put(one: Party, serving: t.Mapping[str, t.Iterable[str]]) -> None:
             chosen.serving[address] = held.request
     for name, addresses in serving.items():
         chosen.serving.update(dict.fromkeys(addresses, name))
-
-
-def serve(
-    snapshot: Snapshot,
-    several: t.Sequence[tuple[Asked, t.Sequence[Constraint], t.Sequence[Constraint]]],
-) -> list[Served]:
-    """What serves the requests of owners, each with its constraints and wishes, in the best way for all together.
-
-    Raises HostdevError when they can't be served, with every device that came near and what blocks it.
-    """
-    parties = [party(snapshot, asked) for asked, _constraints, _wishes in several]
-    if all(one.at_rest for one in parties) and not any(constraints for _asked, constraints, _wishes in several):
-        return [Served(one.chosen) for one in parties]
-    from .together.served import serve_together
-
-    complete = serve_together(
-        snapshot, parties, [(constraints, wishes) for _asked, constraints, wishes in several]
-    )
-    return [Served(one.chosen, complete) for one in parties]
 
 
 def settled(snapshot: Snapshot, asked: Asked, serving: t.Mapping[str, str]) -> Selection:

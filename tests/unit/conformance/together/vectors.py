@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
@@ -17,7 +16,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passth
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology, distance
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList

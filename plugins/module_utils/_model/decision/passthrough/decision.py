@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ...errors import HostdevError
-from ...selection.serving import serve
+from ...selection.together.served import serve
 from ..claim import choose, decide_claim
 from ..constraints import with_constraints
 from ..decision import Choice, Decision
@@ -165,7 +165,9 @@ def _served(
         if error.code in ("constraint_unmet", "search_bounded"):
             raise
         return {}, True, error
-    serving = {asked.owner.key: one.chosen.serving for asked, one in zip(owners, served)}
+    serving: dict[str, t.Mapping[str, str]] = {
+        asked.owner.key: one.chosen.serving for asked, one in zip(owners, served)
+    }
     return serving, all(one.complete for one in served), None
 
 

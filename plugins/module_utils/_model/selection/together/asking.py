@@ -19,8 +19,8 @@ from ...requests.numa_policy import numa_tier
 from ..group_closure import group_members
 from ..matching import fitting
 from ..refused.refusals import refusal
+from ..search.problem import IN_TREE, Candidate, Problem, Rank, Relation, Wanted
 from ..serving import is_parting
-from .problem import IN_TREE, Candidate, Problem, Rank, Relation, Wanted
 from .values import known_value
 
 if t.TYPE_CHECKING:
@@ -32,8 +32,9 @@ if t.TYPE_CHECKING:
     from ...snapshot import Snapshot
     from ..serving import Party
 
-Bound = t.Sequence[t.Tuple[t.Sequence["Constraint"], t.Sequence["Constraint"]]]
-"""The constraints and the wishes of each party."""
+    # The constraints and the wishes of each party.
+    Bound = t.Sequence[tuple[t.Sequence[Constraint], t.Sequence[Constraint]]]
+
 
 
 class Asking:
@@ -67,7 +68,6 @@ class Asking:
     def whole(self, *, keep: bool) -> Problem:
         """The problem with what is free, too."""
         wanted = []
-        permitted: dict[str, Party] = {}
         free = {id(one): _Free(one, self._snapshot) for one in self.parties}
         for index, one in enumerate(self.wanted):
             known = self.requests[index]
@@ -82,7 +82,12 @@ class Asking:
                 self._add(address, known[0])
             wanted.append(replace(one, alternatives=ranks))
         return Problem(
-            tuple(wanted), dict(self._candidates), self.constraints, self.wishes, self._beside(wanted, free.values()), keep
+            tuple(wanted),
+            dict(self._candidates),
+            self.constraints,
+            self.wishes,
+            self._beside(wanted, free.values()),
+            keep,
         )
 
     def name(self, index: int) -> str:
@@ -137,7 +142,7 @@ class Asking:
         return tuple(found)
 
     def _place(self, one: Party, name: str) -> int | None:
-        """The place of a request that a constraint names, by its name or as OWNER/REQUEST; those on record are added."""
+        """The place of a request that a constraint names, as REQUEST or OWNER/REQUEST; those on record are added."""
         own = reference(one.asked.owner.id, name)
         if own in self._index:
             return self._index[own]
@@ -173,9 +178,7 @@ class Asking:
         mates = {mate for mate in group_members(inventory, {address}) if mate not in self._held_by_all}
         values = {attribute: self._value(device, where, one, attribute) for attribute in self._attributes}
         group = device.iommu_group if others else None
-        self._candidates[address] = Candidate(
-            address, where, values, device.physical_function, group, frozenset(mates)
-        )
+        self._candidates[address] = Candidate(address, where, values, device.physical_function, group, frozenset(mates))
 
     def _value(self, device: PciDevice, where: Where, one: Party | None, attribute: str) -> t.Hashable:
         among = self.parties if one is None else (one,)
@@ -185,16 +188,10 @@ class Asking:
     def _beside(self, wanted: t.Sequence[Wanted], free: t.Iterable[_Free]) -> dict[str, Where]:
         """Further free devices, as far as it matters whose neighbours are taken: not where all stand together."""
         places = {(one.where.pcie_root, one.where.bridges) for one in self._candidates.values()}
-        spare = any(
-            len(alternative) > one.count for one in wanted if not one.fixed for alternative in one.alternatives
-        )
+        spare = any(len(alternative) > one.count for one in wanted if not one.fixed for alternative in one.alternatives)
         if len(places) < 2 or not spare:
             return {}
-        return {
-            address: self.topology[address]
-            for several in free
-            for address in several.others(self._candidates)
-        }
+        return {address: self.topology[address] for several in free for address in several.others(self._candidates)}
 
 
 class _Free:

@@ -10,9 +10,9 @@ import typing as t
 from ...claims.cards.identity import as_claimed
 from ...host.topology import Topology
 from ...requests.constraints import ATTRIBUTES, MATCH, owner_and_request
-from .meeting import is_met, met
-from .pairing import paired
-from .problem import Candidate, Relation
+from ..search.meeting import is_met, met
+from ..search.pairing import paired
+from ..search.problem import Candidate, Relation
 from .values import known_value
 
 if t.TYPE_CHECKING:
@@ -43,8 +43,8 @@ class HeldTogether:
             for kept, known in zip(_of(claim), found):
                 known.update((one, claim) for one in kept if not set(one.requests) <= claim.requests.keys())
         constraints, wishes = (list(known) for known in found)
-        claim = next(iter({**found[0], **found[1]}.values()), None)
-        return {"pairs": [], "met": []} if claim is None else self._told(claim, constraints, wishes)
+        whose = next(iter({**found[0], **found[1]}.values()), None)
+        return {"pairs": [], "met": []} if whose is None else self._told(whose, constraints, wishes)
 
     def broken(self, claim: Claim) -> list[Constraint]:
         """The constraints on record that do not hold, of those that can be looked at: tags are known to tasks alone."""

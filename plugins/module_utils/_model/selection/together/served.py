@@ -1,45 +1,58 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Owners served together: by what they hold where that does, else by a search, else with an error that says why not."""
+"""Owners served together: by what they hold where that does, else by a search, else with an error that says why not.
+
+What a run needs that changes nothing is imported at once, the search when it is made.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..serving import put
-from .asking import Asking
-from .meeting import unmet
-from .problem import Solution
-from .search import Bounded, search
+from ..serving import party, put
 
 if t.TYPE_CHECKING:
+    from ...requests.constraints import Constraint
     from ...snapshot import Snapshot
-    from ..serving import Party
-    from .asking import Bound
-    from .problem import Problem
+    from ..choice import Asked, Selection
+    from ..search.problem import Problem, Solution
+    from .asking import Asking
 
 
-def serve_together(snapshot: Snapshot, parties: t.Sequence[Party], bound: Bound) -> bool:
-    """Let each party's selection have what serves it; returns whether there is no better way for certain.
+class Served(t.NamedTuple):
+    """The selection with what serves each request; `complete` is false where a better way may exist."""
 
-    Raises HostdevError.
+    chosen: Selection
+    complete: bool = True
+
+
+def serve(
+    snapshot: Snapshot, several: t.Sequence[tuple[Asked, t.Sequence[Constraint], t.Sequence[Constraint]]]
+) -> list[Served]:
+    """What serves the requests of owners, each with its constraints and wishes, in the best way for all together.
+
+    Raises HostdevError when they can't be served, with every device that came near and what blocks it.
     """
+    parties = [party(snapshot, asked) for asked, _constraints, _wishes in several]
+    bound = [(constraints, wishes) for _asked, constraints, wishes in several]
+    if all(one.at_rest for one in parties) and not any(constraints for constraints, _wishes in bound):
+        return [Served(one.chosen) for one in parties]
+    from .asking import Asking
+
     asking = Asking(snapshot, parties, bound)
     solution = _kept(asking)
     if solution is None:
         keep = not any(one.chosen.terms.replace_misfits for one in parties)
         solution = _found(asking, asking.whole(keep=keep))
     for one in parties:
-        put(
-            one,
-            {
-                known[1].name: addresses
-                for known, addresses in zip(asking.requests, solution.chosen)
-                if known is not None and known[0] is one
-            },
+        mine = (
+            (known[1].name, addresses)
+            for known, addresses in zip(asking.requests, solution.chosen)
+            if known is not None and known[0] is one
         )
-    return solution.complete
+        put(one, dict(mine))
+    return [Served(one.chosen, solution.complete) for one in parties]
 
 
 def _kept(asking: Asking) -> Solution | None:
@@ -47,23 +60,29 @@ def _kept(asking: Asking) -> Solution | None:
     if any(one.lacking for one in asking.parties):
         return None
     problem = asking.kept()
-    if not all(one.at_rest for one in asking.parties):
-        try:
-            return search(problem)
-        except Bounded:
-            return None
-    chosen = tuple(tuple(wanted.held) for wanted in problem.wanted)
-    of_one = all(any(wanted.held <= ranks.keys() for ranks in wanted.alternatives) for wanted in problem.wanted)
-    return Solution(chosen, (0,) * len(chosen)) if of_one and not unmet(problem, chosen) else None
+    if all(one.at_rest for one in asking.parties):
+        from ..search.meeting import unmet
+        from ..search.problem import Solution
+
+        chosen = tuple(tuple(wanted.held) for wanted in problem.wanted)
+        of_one = all(any(wanted.held <= ranks.keys() for ranks in wanted.alternatives) for wanted in problem.wanted)
+        return Solution(chosen, (0,) * len(chosen)) if of_one and not unmet(problem, chosen) else None
+    from ..search.search import BoundedError, search
+
+    try:
+        return search(problem)
+    except BoundedError:
+        return None
 
 
 def _found(asking: Asking, problem: Problem) -> Solution:
-    from ..refused.together import refused_together
+    from ..search.search import BoundedError, search
+    from .unserved import unserved
 
     try:
         solution = search(problem)
-    except Bounded:
-        raise refused_together(asking, problem, bounded=True) from None
+    except BoundedError:
+        raise unserved(asking, problem, bounded=True) from None
     if solution is None:
-        raise refused_together(asking, problem)
+        raise unserved(asking, problem)
     return solution

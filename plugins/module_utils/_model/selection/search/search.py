@@ -31,16 +31,16 @@ STEPS = 300_000
 GPUs take 800."""
 
 
-class Bounded(Exception):
+class BoundedError(Exception):
     """The search came to its bound and found nothing."""
 
 
-class _Ended(Exception):
+class _EndedError(Exception):
     """The search came to its bound."""
 
 
 def search(problem: Problem, steps: int = STEPS) -> Solution | None:
-    """The best way, None where there is none. Raises Bounded where none was found within so many steps."""
+    """The best way, None where there is none. Raises BoundedError where none was found within so many steps."""
     return _Search(problem, steps).best()
 
 
@@ -48,7 +48,7 @@ def possible(problem: Problem, steps: int = STEPS) -> bool | None:
     """Whether there is any way, None where that was not found out within so many steps."""
     try:
         return _Search(problem, steps).any()
-    except Bounded:
+    except BoundedError:
         return None
 
 
@@ -72,23 +72,21 @@ class _Search:
                 self._descend(State(self._layout, alternatives))
             if self._way is not None:
                 self._lowest()
-        except _Ended:
+        except _EndedError:
             if self._way is None:
-                raise Bounded from None
+                raise BoundedError from None
             complete = False
         if self._way is None:
             return None
         alternatives, chosen = self._way
-        return Solution(
-            self._addresses(chosen), tuple(alternatives[place] for place in self._merged.places), complete
-        )
+        return Solution(self._addresses(chosen), tuple(alternatives[place] for place in self._merged.places), complete)
 
     def any(self) -> bool:
-        """Whether there is a way. Raises Bounded."""
+        """Whether there is a way. Raises BoundedError."""
         try:
             return any(self._descend(State(self._layout, one), first=True) for one in self._alternatives())
-        except _Ended:
-            raise Bounded from None
+        except _EndedError:
+            raise BoundedError from None
 
     def _alternatives(self) -> t.Iterator[tuple[int, ...]]:
         return itertools.product(*(range(len(wanted.alternatives)) for wanted in self._problem.wanted))
@@ -134,7 +132,7 @@ class _Search:
         left = state.open()
         self._done += state.steps - before + len(self._layout.nodes)
         if self._done > self._steps:
-            raise _Ended
+            raise _EndedError
         cost = None if left is None else self._costs.bound(state, left)
         if left is None or cost is None:
             return None
@@ -194,7 +192,10 @@ class _Search:
         )
         looked = self._look(state, as_good=True)
         left = {} if looked is None else looked[0][index]
-        kinds = {min(places, key=lambda place: self._next(state, place)): places for places in self._likeness.kinds(state, left)}
+        kinds = {
+            min(places, key=lambda place: self._next(state, place)): places
+            for places in self._likeness.kinds(state, left)
+        }
         for lowest in sorted(kinds, key=lambda place: self._next(state, place)):
             places = kinds[lowest]
             if self._next(state, lowest) >= self._next(state, own):

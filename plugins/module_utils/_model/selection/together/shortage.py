@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which request has too few devices when they are served one after the other: what a user is told when not all can be."""
+"""Which request gets too few devices when one is served after the other: what a user is told then."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import typing as t
 from ...address import address_order
 from ...errors import HostdevError
 from ..making_vfs import unmade_at
-from .refusals import not_enough
+from ..refused.refusals import not_enough
 
 if t.TYPE_CHECKING:
     from ...requests.request import Request
     from ..choice import Selection
-    from ..together.asking import Asking
-    from ..together.problem import Problem, Rank
+    from ..search.problem import Problem, Rank
+    from .asking import Asking
 
 
 def shortage(asking: Asking, problem: Problem) -> HostdevError:

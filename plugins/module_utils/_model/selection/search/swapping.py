@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from .problem import Problem
     from .state import State
 
-Block = t.Tuple[int, ...]
+    Block = tuple[int, ...]
 
 
 class Swapping:

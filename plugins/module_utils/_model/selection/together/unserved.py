@@ -11,21 +11,21 @@ from dataclasses import replace
 from ...address import address_order
 from ...errors import HostdevError, few
 from ...requests.constraints import DISTINCT, MATCH, Constraint
-from ..together.costs import pairs_of
-from ..together.meeting import met, sides
-from ..together.search import Bounded, possible, search
-from .misfits import REPLACE
+from ..refused.misfits import REPLACE
+from ..search.costs import pairs_of
+from ..search.meeting import met, sides
+from ..search.search import BoundedError, possible, search
 from .shortage import shortage
 
 # For what an error tells beside its code.
 _STEPS = 20_000
 
 if t.TYPE_CHECKING:
-    from ..together.asking import Asking
-    from ..together.problem import Problem, Relation, Solution
+    from ..search.problem import Problem, Relation, Solution
+    from .asking import Asking
 
 
-def refused_together(asking: Asking, problem: Problem, *, bounded: bool = False) -> HostdevError:
+def unserved(asking: Asking, problem: Problem, *, bounded: bool = False) -> HostdevError:
     """The error when a search found nothing; `bounded` says that it ended at its bound."""
     if bounded:
         return _bounded(asking, problem)
@@ -41,7 +41,7 @@ def refused_together(asking: Asking, problem: Problem, *, bounded: bool = False)
 def _tried(problem: Problem) -> Solution | None:
     try:
         return search(problem, _STEPS)
-    except Bounded:
+    except BoundedError:
         return None
 
 

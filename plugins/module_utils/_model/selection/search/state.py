@@ -13,8 +13,8 @@ if t.TYPE_CHECKING:
     from .layout import Layout
     from .problem import Relation
 
-Open = t.List[t.Dict[int, int]]
-"""By request, the twins that may serve it with how many of them are left."""
+    # By request, the twins that may serve it with how many of them are left.
+    Open = list[dict[int, int]]
 
 
 class State:
@@ -153,7 +153,12 @@ def _narrow_distinct(state: State, relation: Relation, found: Open) -> bool:
     apart = 0
     for index in members:
         left = found[index]
-        _drop(state, attribute, left, lambda value: value not in used if value >= 0 else value != VALUE_UNKNOWN or total == 1)
+        _drop(
+            state,
+            attribute,
+            left,
+            lambda value: value not in used if value >= 0 else value != VALUE_UNKNOWN or total == 1,
+        )
         values: set[int] = set()
         free = 0
         for place, number in left.items():
@@ -184,7 +189,8 @@ def _narrow_pairs(state: State, relation: Relation, found: Open) -> bool:
         return False
     for side, index in enumerate(relation.wanted):
         own = has[side]
-        _drop(state, attribute, found[index], lambda value, own=own: own.get(value, 0) < pairs.get(value, 0))
+        more = {value for value, number in pairs.items() if own.get(value, 0) < number}
+        _drop(state, attribute, found[index], more.__contains__)
     return True
 
 

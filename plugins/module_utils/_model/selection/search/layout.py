@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The devices of a search as it sees them: twins that nothing tells apart, in a tree of what several have above them."""
+"""The devices of a search as it sees them: twins that nothing tells apart, below what several have above them."""
 
 from __future__ import annotations
 
@@ -101,14 +101,11 @@ class Layout:
         private = len(one.where.bridges) - sum(1 for bridge in one.where.bridges if self._below[bridge] > 1)
         values = {attribute: _number(value(one, attribute), numbers[attribute]) for attribute in self.attributes}
         ranks = tuple(
-            tuple(alternative.get(one.address) for alternative in wanted.alternatives)
-            for wanted in self.problem.wanted
+            tuple(alternative.get(one.address) for alternative in wanted.alternatives) for wanted in self.problem.wanted
         )
         held_by = None if held is None else held[0]
         parting = held is not None and one.address in held[1].parting
-        told = tuple(
-            min(number, 0) if attribute in IN_TREE else number for attribute, number in sorted(values.items())
-        )
+        told = tuple(min(number, 0) if attribute in IN_TREE else number for attribute, number in sorted(values.items()))
         group = one.group if one.group in groups else one.group is not None
         seen = (private, told, ranks, held_by, parting, one.mates, group)
         is_pf = one.address in self._pfs

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests that ask for the same, and that nothing binds, as one: twenty owners of a GPU each are one of twenty GPUs."""
+"""Requests that ask for the same, and that nothing binds, as one: twenty owners of a GPU are one of twenty."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 if t.TYPE_CHECKING:
-    from .problem import Problem, Relation
+    from .problem import Problem, Relation, Wanted
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ def merged(problem: Problem) -> Merged:
     # Who has one device of an IOMMU group keeps the others from all other owners.
     shared = any(one.group is not None for one in problem.candidates.values())
     known: dict[t.Hashable, int] = {}
-    wanted, places = [], []
+    wanted: list[Wanted] = []
+    places: list[int] = []
     for index, one in enumerate(problem.wanted):
         ranks = one.alternatives[0]
         alone = one.held or one.fixed or index in bound or len(one.alternatives) > 1 or shared

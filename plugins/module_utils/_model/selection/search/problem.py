@@ -20,7 +20,7 @@ class Rank(t.NamedTuple):
     """How gladly a device is taken for a request, the fewer the better, compared one after the other.
 
     `own` is 0 of what the owner's domain has already, else 1, and 2 where group mates come along that are not chosen
-    themselves; `tier` is how far its NUMA node is from the guest, 0 to 2; `tags` the number of its tags; `vf` 1 of a VF.
+    themselves; `tier` is how far its NUMA node is from the guest, 0 to 2, `tags` the number of tags, `vf` 1 of a VF.
     """
 
     own: int = 1

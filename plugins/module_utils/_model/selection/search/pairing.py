@@ -55,7 +55,9 @@ def bridges_between(state: State, relation: Relation) -> int:
 def _chosen(state: State, index: int) -> list[Candidate]:
     twins, candidates = state.layout.twins, state.layout.problem.candidates
     return [
-        candidates[address] for place, number in state.chosen[index].items() for address in twins[place].members[:number]
+        candidates[address]
+        for place, number in state.chosen[index].items()
+        for address in twins[place].members[:number]
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Where
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.together.problem import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import (
     Candidate,
     Problem,
     Rank,
@@ -31,7 +31,9 @@ def random_problem(chance):
     wanted = _wanted(chance, candidates)
     relations = [_relation(chance, wanted) for _number in range(chance.choice((0, 1, 1, 2, 3)))]
     cut = chance.randint(0, len(relations))
-    return Problem(wanted, candidates, tuple(relations[:cut]), tuple(relations[cut:]), beside, keep=chance.random() < 0.5)
+    return Problem(
+        wanted, candidates, tuple(relations[:cut]), tuple(relations[cut:]), beside, keep=chance.random() < 0.5
+    )
 
 
 def _tree(chance, size):
@@ -139,7 +141,9 @@ def _rank(chance):
 def _relation(chance, wanted):
     attribute, match = chance.choice(ATTRIBUTES), chance.random() < 0.65
     places = range(len(wanted))
-    pairs = [(one, other) for one in places for other in places if one < other and wanted[one].count == wanted[other].count]
+    pairs = [
+        (one, other) for one in places for other in places if one < other and wanted[one].count == wanted[other].count
+    ]
     if pairs and chance.random() < 0.5:
         return Relation(chance.choice(pairs), attribute, match, True)
     members = sorted(chance.sample(list(places), chance.randint(1, len(wanted))))

@@ -19,8 +19,9 @@ if t.TYPE_CHECKING:
     from .problem import Rank, Relation
     from .state import Open, State
 
-Cost = t.Tuple[int, ...]
-_Vector = t.Tuple[int, int, int, int, int, int]
+if t.TYPE_CHECKING:
+    Cost = tuple[int, ...]
+    _Vector = tuple[int, int, int, int, int, int]
 
 
 class Costs:
@@ -154,7 +155,9 @@ class Costs:
         if relation.pair:
             if not relation.match:
                 return total if any(state.lacking) else _apart(*most)
-            return min(total, sum(min(number, most[1].get(value, 0)) for value, number in most[0].items() if value >= 0))
+            return min(
+                total, sum(min(number, most[1].get(value, 0)) for value, number in most[0].items() if value >= 0)
+            )
         has = _added(state.values(index, attribute) for index in members)
         lacking = sum(state.lacking[index] for index in members)
         most_of = _added(most)
@@ -207,7 +210,7 @@ class Costs:
         )
 
     def _side(self, state: State, left: Open, index: int) -> _Side:
-        """How many of a request's devices are below each node, at least and at most, and its private bridges at least."""
+        """How many of a request's devices are below each node, at least and at most; and its private bridges."""
         least: dict[int, int] = {}
         private = 0
         for place, number in state.chosen[index].items():
