@@ -83,6 +83,8 @@ class Flow:
             # Of devices that come back already nobody asks that now, so that it fails nothing.
             with self._kept.around(record, outcome, prepare=bool(wish.persist)):
                 self._carry_out(decision, record, snapshot, outcome)
+            outcome.together[decision.plan.after.owner.key] = decision.together
+            outcome.complete = decision.complete
         return outcome
 
     def passthrough(self, wish: HostWish) -> Outcome:

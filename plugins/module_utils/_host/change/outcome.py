@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from ..._model.errors import HostdevError
     from ..._model.plan.plan import Plan
     from ..._model.plan.steps import DriverStep
+    from ..._model.selection.choice import Together
     from ..sysfs import Tree
 
 
@@ -44,7 +45,8 @@ class Outcome:
     the files that bring devices back, `adoption` what was written down of a host where that was done by hand.
     `let_go` are functions that were kept from the host's drivers at boot for nobody, `kept_off` is the diff of
     the files that keep the host's network services off VFs. `stale` are owners and requests that the host's data no
-    longer names, `undeclared` those that it never named and that others claimed.
+    longer names, `undeclared` those that it never named and that others claimed. `together` says by owner how devices
+    belong together, `of_several` how those of several owners do; `complete` is false where a better choice may exist.
     """
 
     plans: list[Plan] = field(default_factory=list)
@@ -64,6 +66,9 @@ class Outcome:
     kept_off: list[dict[str, str]] = field(default_factory=list)
     stale: list[tuple[Owner, str]] = field(default_factory=list)
     undeclared: list[tuple[Owner, str]] = field(default_factory=list)
+    together: dict[str, Together] = field(default_factory=dict)
+    of_several: Together | None = None
+    complete: bool = True
 
     def note_vfio(self, tree: Tree, plan: Plan) -> None:
         """Note what of a plan that gave devices to the host's own drivers has a VFIO driver all the same."""

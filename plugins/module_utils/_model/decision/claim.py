@@ -17,13 +17,14 @@ from ..claims.claim import Owner
 from ..errors import HostdevError
 from ..guest.numa import numa_cells
 from ..plan.plan import CLAIM, Change
-from ..selection.choice import Asked
+from ..selection.choice import Asked, Together
 from ..selection.nearness import Guest
 from ..selection.together.served import serve
 from .decision import Choice, Decision
 from .kinds import KINDS, make_plan
 
 if t.TYPE_CHECKING:
+    from ..claims.claim import Claim
     from ..guest.domain import Domain
     from ..requests.wish import ClaimWish
     from ..snapshot import Snapshot
@@ -57,7 +58,18 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
         allow=wish.terms.allow,
     )
     warnings = tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
-    return Choice(change, warnings, complete)
+    return Choice(change, warnings, complete, _told(snapshot, after, wish))
+
+
+def _told(snapshot: Snapshot, after: Claim, wish: ClaimWish) -> Together:
+    """What is to be said of how the devices belong together."""
+    bound = after.constraints or after.prefer
+    if not bound and not any(request.first_available for request in after.requests.values()):
+        return Together()
+    from ..selection.together.held import HeldTogether
+
+    claims = {**{claim.owner.key: claim for claim in snapshot.tracker}, after.owner.key: after}.values()
+    return HeldTogether(snapshot.inventory, claims, wish.allow_list).told(after)
 
 
 def asking(snapshot: Snapshot, wish: ClaimWish) -> Asked:
@@ -77,7 +89,7 @@ def decide_claim(snapshot: Snapshot, choice: Choice) -> Decision:
     warnings = [*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_claim(snapshot, plan))]
     if snapshot.domains is None:
         warnings.append("libvirt could not be asked: a device may be in the definition of a domain that does not run")
-    return Decision(plan, tuple(warnings), choice.complete)
+    return Decision(plan, tuple(warnings), choice.complete, choice.together)
 
 
 def _domain(snapshot: Snapshot, wish: ClaimWish) -> Domain | None:

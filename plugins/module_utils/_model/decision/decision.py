@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ..selection.choice import NOTHING_TOLD, Together
+
 if t.TYPE_CHECKING:
     from ..plan.plan import Change, Plan
 
@@ -21,6 +23,7 @@ class Choice(t.NamedTuple):
     change: Change
     warnings: tuple[str, ...] = ()
     complete: bool = True
+    together: Together = NOTHING_TOLD
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,4 @@ class Decision:
     plan: Plan
     warnings: tuple[str, ...] = ()
     complete: bool = True
+    together: Together = NOTHING_TOLD

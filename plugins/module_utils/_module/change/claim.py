@@ -14,6 +14,7 @@ from ..._model.requests.wish import ClaimWish, Terms
 from ..._model.values import is_unicode
 from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports, parse_together
 from .changing import claim_of, devices, flow, node_devices, result
+from .together import told_of_search, told_together
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -32,6 +33,8 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
         "claim": claim_of(plan),
         "devices": devices(plan),
         "node_devices": node_devices(plan),
+        **told_together(outcome.together[plan.after.owner.key]),
+        **told_of_search(outcome),
     }
 
 

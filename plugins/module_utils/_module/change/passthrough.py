@@ -13,14 +13,17 @@ from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.requests.wish import HostWish
+from ..._model.selection.choice import Together
 from .arguments import parse_together
 from .changing import check_kept, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
 from .options import TERMS_OPTIONS
+from .together import told_of_search, told_together
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from ..._host.change.outcome import Outcome
     from ..._model.claims.claim import Owner
     from ..._model.plan.plan import Plan
     from ..._model.requests.request import Aliases
@@ -52,9 +55,13 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     return {
         **result(module, outcome, also=also, none="nothing is claimed, and nothing goes back"),
         "owners": [
-            _owner(plan, names[plan.after.owner.key], check_mode=module.check_mode)
+            {
+                **_owner(plan, names[plan.after.owner.key], check_mode=module.check_mode),
+                **told_together(outcome.together.get(plan.after.owner.key, Together())),
+            }
             for plan in of_each_owner(outcome.plans)
         ],
+        **_of_several(outcome),
         "stale": _requests(outcome.stale),
         "undeclared": _requests(outcome.undeclared),
     }
@@ -90,6 +97,11 @@ def _claim_wish(
 
 def _requests(named: t.Iterable[tuple[Owner, str]]) -> list[dict[str, t.Any]]:
     return [{"owner": owner.as_dict(), "request": request} for owner, request in named]
+
+
+def _of_several(outcome: Outcome) -> dict[str, t.Any]:
+    told = told_together(outcome.of_several or Together())
+    return {"pairs": told["pairs"], "met": told["met"], **told_of_search(outcome)}
 
 
 def _owner(plan: Plan, name: str, *, check_mode: bool) -> dict[str, t.Any]:

@@ -69,6 +69,8 @@ class Passthrough:
         self._outcome.warnings.extend(decision.warnings)
         self._outcome.stale.extend(decision.stale)
         self._outcome.undeclared.extend(decision.undeclared)
+        self._outcome.together.update(decision.together)
+        self._outcome.of_several, self._outcome.complete = decision.of_several, decision.complete
         return decision.plans
 
     def note(self, plans: t.Sequence[Plan], snapshot: Snapshot, *, check_mode: bool) -> None:

@@ -10,9 +10,10 @@ a device may go from one owner to another in one run, whoever is named first.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...errors import HostdevError
+from ...selection.choice import NOTHING_TOLD, Together
 from ...selection.together.served import serve
 from ..claim import choose, decide_claim
 from ..constraints import with_constraints
@@ -38,7 +39,7 @@ class HostDecision:
 
     `stale` are owners and requests that the data named before and no longer names, and that nothing was asked of;
     `undeclared` those that others claimed, and that the data does not name. `complete` is false where a better choice
-    of devices may exist.
+    of devices may exist. `together` says by owner how devices belong together, `of_several` how those of several do.
     """
 
     plans: tuple[Plan, ...]
@@ -46,6 +47,8 @@ class HostDecision:
     stale: tuple[tuple[Owner, str], ...] = ()
     undeclared: tuple[tuple[Owner, str], ...] = ()
     complete: bool = True
+    together: t.Mapping[str, Together] = field(default_factory=dict)
+    of_several: Together = NOTHING_TOLD
 
 
 def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, states: States) -> HostDecision:
@@ -89,8 +92,15 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
 
         plans = handed_over(plans)
     told = [warning for decision in (*given, *claimed) for warning in decision.warnings]
-    complete = complete and all(decision.complete for decision in claimed)
-    return HostDecision(tuple(plans), tuple(dict.fromkeys(told)), left, undeclared(snapshot, owners), complete)
+    return HostDecision(
+        tuple(plans),
+        tuple(dict.fromkeys(told)),
+        left,
+        undeclared(snapshot, owners),
+        complete=complete and all(decision.complete for decision in claimed),
+        together={decision.plan.after.owner.key: decision.together for decision in claimed},
+        of_several=Together() if together is None else _told(snapshot, owners),
+    )
 
 
 def _given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
@@ -169,6 +179,14 @@ def _served(
         asked.owner.key: one.chosen.serving for asked, one in zip(owners, served)
     }
     return serving, all(one.complete for one in served), None
+
+
+def _told(snapshot: Snapshot, owners: Owners) -> Together:
+    """What is to be said of the constraints and wishes over several owners, all of whom are served."""
+    from ...selection.together.held import HeldTogether
+
+    allow_list = next((asked.wish.allow_list for asked in owners), None)
+    return HeldTogether(snapshot.inventory, snapshot.tracker, allow_list).told_of_several()
 
 
 def _claimed(

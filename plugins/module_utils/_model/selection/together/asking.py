@@ -36,7 +36,6 @@ if t.TYPE_CHECKING:
     Bound = t.Sequence[tuple[t.Sequence[Constraint], t.Sequence[Constraint]]]
 
 
-
 class Asking:
     """The problem of some parties, made in parts: what they keep is known at once, what is free is looked up once."""
 
@@ -203,7 +202,8 @@ class _Free:
         chosen = one.chosen
         self._states = DeviceStates(chosen.allow_list, chosen.inventory.devices.values())
         held = [(address, claim.owner.key) for claim in snapshot.tracker for address in claim.holdings]
-        for address, key in held:
+        others = [(address, key) for address, key in held if key != chosen.owner.key]
+        for address, key in [*others, *((address, chosen.owner.key) for address in chosen.serving)]:
             device = chosen.inventory.devices.get(address)
             if device is not None:
                 # A PF and its VF on record together are both refused all the same, see refusals.

@@ -10,6 +10,7 @@ import typing as t
 from ...claims.cards.identity import as_claimed
 from ...host.topology import Topology
 from ...requests.constraints import ATTRIBUTES, MATCH, owner_and_request
+from ..choice import Together
 from ..search.meeting import is_met, met
 from ..search.pairing import paired
 from ..search.problem import Candidate, Relation
@@ -31,12 +32,12 @@ class HeldTogether:
         self._claims = {claim.owner.id: claim for claim in claims}
         self._allow_list = allow_list
 
-    def told(self, claim: Claim) -> dict[str, t.Any]:
+    def told(self, claim: Claim) -> Together:
         """What is to be said of a claim's own constraints and wishes, and of its alternatives."""
         own, wishes = ([one for one in kept if set(one.requests) <= claim.requests.keys()] for kept in _of(claim))
-        return {**self._told(claim, own, wishes), "alternative": self._alternatives(claim)}
+        return self._told(claim, own, wishes)._replace(alternative=self._alternatives(claim))
 
-    def told_of_several(self) -> dict[str, t.Any]:
+    def told_of_several(self) -> Together:
         """The same of those over several owners, which each of them has on record."""
         found: tuple[dict[Constraint, Claim], ...] = ({}, {})
         for claim in self._claims.values():
@@ -44,7 +45,7 @@ class HeldTogether:
                 known.update((one, claim) for one in kept if not set(one.requests) <= claim.requests.keys())
         constraints, wishes = (list(known) for known in found)
         whose = next(iter({**found[0], **found[1]}.values()), None)
-        return {"pairs": [], "met": []} if whose is None else self._told(whose, constraints, wishes)
+        return Together() if whose is None else self._told(whose, constraints, wishes)
 
     def broken(self, claim: Claim) -> list[Constraint]:
         """The constraints on record that do not hold, of those that can be looked at: tags are known to tasks alone."""
@@ -52,9 +53,7 @@ class HeldTogether:
         looked = ((one, self._relation(claim, one)) for one in known)
         return [one for one, relation in looked if relation is not None and not is_met(*relation)]
 
-    def _told(
-        self, claim: Claim, constraints: t.Sequence[Constraint], wishes: t.Sequence[Constraint]
-    ) -> dict[str, t.Any]:
+    def _told(self, claim: Claim, constraints: t.Sequence[Constraint], wishes: t.Sequence[Constraint]) -> Together:
         pairs: list[dict[str, t.Any]] = []
         told: list[dict[str, t.Any]] = []
         for one in (*constraints, *wishes):
@@ -70,7 +69,7 @@ class HeldTogether:
                 unmet = [[pair.one, pair.other] for pair in found if not pair.holds]
                 devices = [[pair.one, pair.other] for pair in found]
                 pairs.append({**shown, "devices": devices, **({"unmet": unmet} if unmet else {})})
-        return {"pairs": pairs, "met": told}
+        return Together(pairs, told)
 
     def _relation(self, claim: Claim, one: Constraint) -> tuple[Relation, list[list[Candidate]]] | None:
         """The relation with the devices of each request; None where one has none."""

@@ -23,10 +23,10 @@ def known_value(attribute: str, device: PciDevice, where: Where, tags: t.Mapping
     return _compared((tags or {}).get(attribute))
 
 
-def _compared(tag: t.Any) -> t.Hashable:
+def _compared(tag: object) -> t.Hashable:
     """A tag as it is compared: texts in any case, lists whatever their order."""
     if isinstance(tag, str):
         return tag.casefold()
     if isinstance(tag, (list, tuple)):
         return tuple(sorted(str(one).casefold() for one in tag))
-    return tag  # a number, a truth value, or nothing
+    return t.cast("t.Hashable", tag)  # a number, a truth value, or nothing

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import address_order
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.states import (
     DeviceStates,
     TransitionError,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import claim_some
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.matching import fitting
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.nearness import ANYWHERE, Guest
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import PERMIT_ALL, allow, device, host, pf, requests, vf
 from ansible_collections.kvm.hostdev.tests.unit.helpers.record_through_runs import RecordThroughRuns
@@ -44,9 +45,13 @@ def free(through):
     return [address for address, state in sorted(states(through).items()) if state == "available"]
 
 
-def chosen(devices, wanted, guest=ANYWHERE, admits=None, specs=({},)):
+def chosen(devices, wanted, guest=ANYWHERE, specs=({},)):
+    """The devices that fit, best first, as many as are wanted."""
     (request,) = requests(wanted)
-    return claim_some(DeviceStates(allow(*specs), devices), "vm1", request, request.count, guest, admits)
+    fit = fitting(DeviceStates(allow(*specs), devices), request, guest)
+    return [address for _rank, _order, address in sorted((rank, address_order(it), it) for it, rank in fit)][
+        : request.count
+    ]
 
 
 # Defects of Nova's, by their numbers in its list.
@@ -189,14 +194,6 @@ def test_nearer_devices_come_before_all_else():
     devices = [device(A, numa_node=1), device(B, numa_node=None), device(C, numa_node=0), *SRIOV]
     wanted = {**ANY, "count": 3, "numa_policy": "preferred", "specs": [{"device_type": "type-PCI"}]}
     assert chosen(devices, wanted, Guest(frozenset({0}), {0: 0, 1: 1})) == [C, B, A]
-
-
-def test_the_asker_has_the_last_word_and_what_it_refused_stays_free():
-    states_now = DeviceStates(PERMIT_ALL, [device(A), device(B), device(C)])
-    (request,) = requests({**ANY, "count": 3})
-    assert claim_some(states_now, "vm1", request, 3, ANYWHERE, lambda function, _request: function.address == B) == [B]
-    assert sorted(states_now.free) == [A, C]
-    assert claim_some(states_now, "vm2", request, 3, ANYWHERE) == [A, C]
 
 
 def test_a_spec_of_one_device_among_its_kind_finds_it():
