@@ -46,7 +46,7 @@ OF_ANSIBLE = (
     f"{CONFORMANCE}test_guides.py",
 )
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -87,7 +87,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
-            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots"],
+            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
