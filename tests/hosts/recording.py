@@ -1,9 +1,11 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """What was recorded of a host, as the collection's inventory; what the recording does not tell stays unknown."""
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -15,6 +17,12 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory 
 WAYS, DRIVERS, GROUPS, NODES = "ways", "drivers", "groups", "nodes"
 """What a recording may tell: the way to each function through the bridges, its driver, IOMMU group and NUMA node."""
 
+UNTOLD = "unknown: the recording does not tell of IOMMU groups"
+
+Ids = tuple[str, str, str]
+"""Vendor and product in four hexadecimal digits, class in six."""
+
+_MODALIAS = re.compile(r"pci:v0000(.{4})d0000(.{4})sv.{8}sd.{8}bc(..)sc(..)i(..)")
 # The header types of classes 0604 and 0609 (PCI bridges) and 0607 (CardBus): PCI Local Bus 3.0, 6.1 and appendix D.
 _BRIDGES = {"0604": 1, "0609": 1, "0607": 2}
 
@@ -31,7 +39,13 @@ class Recording:
     form: str
     inventory: Inventory
     tells: frozenset[str]
-    ids: t.Mapping[str, tuple[str, str, str]]
+    ids: t.Mapping[str, Ids]
+
+
+def of_modalias(text: str) -> Ids | None:
+    """What a function's modalias says it is (drivers/pci/pci-driver.c, pci_uevent); None of what is no modalias."""
+    found = _MODALIAS.match(text)
+    return None if found is None else (found[1].lower(), found[2].lower(), "".join(found.group(3, 4, 5)).lower())
 
 
 def flat(
@@ -39,7 +53,7 @@ def flat(
     form: str,
     devices: t.Iterable[PciDevice],
     tells: t.Collection[str],
-    ids: t.Mapping[str, tuple[str, str, str]],
+    ids: t.Mapping[str, Ids],
 ) -> Recording:
     """The recording of a form that lists functions; their places follow from their paths.
 
@@ -60,17 +74,18 @@ def flat(
 
 def _iommu_reason(grouped: bool, *, told: bool) -> str:
     if not told:
-        return "unknown: the recording does not tell of IOMMU groups"
+        return UNTOLD
     return "on: the recording has IOMMU groups" if grouped else "the recording has no IOMMU groups"
 
 
 def function(address: str, path: str | None, **fields: t.Any) -> PciDevice:
-    """A function with what was recorded of it. Without a `path` it is unknown where it sits."""
+    """A function with what was recorded of it. Without a `path` that ends in it, it is unknown where it sits."""
+    known = path is not None and path.startswith("/sys/devices/") and path.endswith(f"/{address}")
     driver, kind = fields.get("driver"), _BRIDGES.get(fields["class_id"][:4], 0)
     return PciDevice(
         **{
             "address": address,
-            "path": path or f"/sys/bus/pci/devices/{address}",
+            "path": path if known else f"/sys/bus/pci/devices/{address}",
             "stable_path": "",
             "header_type": kind,
             "vfio": driver is not None and named_vfio(driver),

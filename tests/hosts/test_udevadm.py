@@ -1,5 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """A database of udev as a host: places, drivers and children, and what it can't tell stays unknown."""
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def test_functions_have_ids_driver_and_what_they_carry(database: Path) -> None:
 
 
 def test_the_ids_come_a_second_time_from_the_modalias(database: Path) -> None:
-    (recording,) = recordings(database)
-    assert recording.ids["10000:e1:00.0"] == ("144d", "a808", "010802")
+    (found,) = recordings(database)
+    assert found.read().ids["10000:e1:00.0"] == ("144d", "a808", "010802")
 
 
 def test_places_follow_from_the_paths_also_where_a_bridge_is_not_listed(database: Path) -> None:

@@ -1,5 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """udev's database as `udevadm info --export-db` prints it: all of a host's devices with their properties.
 
 It has no IOMMU groups, NUMA nodes, PFs or numbers of VFs.
@@ -13,10 +14,9 @@ import typing as t
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import is_pci_name, pci_addresses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
 
-from ..recording import DRIVERS, WAYS, Recording, flat, function
+from ..recording import DRIVERS, WAYS, Recording, flat, function, of_modalias
 
 FORM = "udevadm"
-_MODALIAS = re.compile(r"pci:v0000(.{4})d0000(.{4})sv.{8}sd.{8}bc(..)sc(..)i(..)")
 # Subsystems of what a function carries, by the collection's word for it.
 _CHILDREN = {"net": "net", "block": "block", "nvme": "nvme", "drm": "drm", "scsi_host": "scsi_host"}
 
@@ -35,10 +35,9 @@ def read(name: str, text: str) -> Recording:
         device = _function(path, properties, children)
         if device is not None:
             devices.append(device)
-            told = _MODALIAS.match(properties.get("MODALIAS", ""))
-            if told:
-                vendor, product, *kind = (part.lower() for part in told.groups())
-                ids[device.address] = (vendor, product, "".join(kind))
+            told = of_modalias(device.modalias)
+            if told is not None:
+                ids[device.address] = told
     return flat(name, FORM, devices, {WAYS, DRIVERS}, ids)
 
 

@@ -165,7 +165,7 @@ class _Reader:
 
     def read(self, address: str) -> PciDevice | None:
         target = self._tree.link_target(f"{DEVICES}/{address}") or address
-        above, _slash, name = target.rpartition("/")
+        above, _slash, name = target.rstrip("/").rpartition("/")
         bus = self._buses.get(above)
         if bus is None:
             bus = self._buses[above] = self._bus(above)

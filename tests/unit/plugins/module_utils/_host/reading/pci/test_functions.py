@@ -335,6 +335,15 @@ def test_a_function_of_which_only_the_ids_can_be_read(folder):
     )
 
 
+def test_a_link_that_ends_in_a_slash_leads_to_the_same_function(folder):
+    """As in recordings whose links were made by hand."""
+    place = "/sys/devices/pci0000:01/0000:01:00.0"
+    files(folder, {path.replace(HERE, place): text for path, text in BASE.items()})
+    files(folder, {HERE: "-> ../../../devices/pci0000:01/0000:01:00.0/"})
+    device = read_device(Tree(str(folder)), "0000:01:00.0")
+    assert (device.path, device.stable_path) == (place, "0000_01_00.0")
+
+
 def test_attributes_that_make_no_sense_do_not_end_the_reading(folder):
     device = made(
         folder,
