@@ -13,8 +13,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
-
-from . import recorded, recordings
+from tests.hosts.finding import recorded, recordings
 
 ROOT = "/devices/pci0000:40"
 PORT = f"{ROOT}/0000:40:01.1"
