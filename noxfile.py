@@ -228,6 +228,12 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def hosts(session: nox.Session) -> None:
+    """Recorded hosts in folders and files replayed, and held against what was recorded; arguments: FOLDER ..."""
+    in_lab_environment(session, f"{COLLECTION}.tests.hosts", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Every effect of every change made to fail, hang or end in SIGKILL, on a fake root; arguments choose changes."""
     in_lab_environment(session, "tests.faults", *session.posargs)

@@ -11,6 +11,7 @@ import json
 import lzma
 import tempfile
 import typing as t
+import zlib
 from pathlib import Path
 
 from ..unit.helpers.recorded import expand
@@ -50,7 +51,7 @@ def recordings(path: Path) -> t.Iterator[Found]:
     if root is not None:
         yield Found(path, lambda: trees.read(path.name, "folder", root))
         return
-    below = sorted(path.iterdir())
+    below = sorted(entry for entry in path.iterdir() if entry.is_file() or not entry.is_symlink())
     together = _node_devices(path, below)
     if together is not None:
         yield together
@@ -60,8 +61,12 @@ def recordings(path: Path) -> t.Iterator[Found]:
 
 
 def _in_file(path: Path) -> t.Iterator[Found]:
-    data = _unpacked(path)
     name = path.name
+    try:
+        data = _unpacked(path)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        yield Found(path, _unreadable(path, error))
+        return
     if tarball.is_one(data):
         yield Found(path, lambda: _laid_out(name, "tarball", lambda root: tarball.lay_out(data, root)))
         return
@@ -74,6 +79,13 @@ def _in_file(path: Path) -> t.Iterator[Found]:
         yield Found(path, lambda: nodedev.read(name, [text]))
     elif text.lstrip()[:1] in ("{", "["):
         yield from _in_json(path, text)
+
+
+def _unreadable(path: Path, error: Exception) -> t.Callable[[], Recording]:
+    def read() -> Recording:
+        raise ValueError(f"{path} can't be read: {error}")
+
+    return read
 
 
 def _in_json(path: Path, text: str) -> t.Iterator[Found]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import pci_addresses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice, named_vfio
@@ -20,7 +20,10 @@ WAYS, DRIVERS, GROUPS, NODES = "ways", "drivers", "groups", "nodes"
 UNTOLD = "unknown: the recording does not tell of IOMMU groups"
 
 Ids = tuple[str, str, str]
-"""Vendor and product in four hexadecimal digits, class in six."""
+"""Vendor and product in four hexadecimal digits, class in six, or in as many as are told."""
+
+UNASSIGNED = "ff0000"
+"""The class of a function whose class was not recorded: PCI's own for what fits no other."""
 
 _MODALIAS = re.compile(r"pci:v0000(.{4})d0000(.{4})sv.{8}sd.{8}bc(..)sc(..)i(..)")
 # The header types of classes 0604 and 0609 (PCI bridges) and 0607 (CardBus): PCI Local Bus 3.0, 6.1 and appendix D.
@@ -31,8 +34,8 @@ _BRIDGES = {"0604": 1, "0609": 1, "0607": 2}
 class Recording:
     """One host: its name, the form it was recorded in, and which of `WAYS`, `DRIVERS` ... the form tells.
 
-    `ids` are vendor, product and class of each function, taken from another part of the recording than the inventory
-    has them from, where there is one.
+    `ids` are vendor, product and class of each function, and `members` the addresses in each IOMMU group, taken from
+    another part of the recording than the inventory has them from, where there is one.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Recording:
     inventory: Inventory
     tells: frozenset[str]
     ids: t.Mapping[str, Ids]
+    members: t.Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 def of_modalias(text: str) -> Ids | None:

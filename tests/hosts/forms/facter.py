@@ -3,21 +3,24 @@
 
 """Reports of nixos-facter: JSON with the host's hardware in lists by class, in several of which a function may be.
 
-Older versions have no IOMMU groups: where no function has one, it is unknown whether the host's IOMMU is on. None has
-NUMA nodes, PFs or numbers of VFs.
+Its classes are those of hwinfo, which has subclasses of its own for wireless cards and others. Older versions have no
+IOMMU groups: where no function has one, it is unknown whether the host's IOMMU is on. None has NUMA nodes, PFs or
+numbers of VFs.
 """
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import is_pci_name, pci_addresses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
 
-from ..recording import DRIVERS, GROUPS, WAYS, Ids, Recording, flat, function, of_modalias
+from ..recording import DRIVERS, GROUPS, UNASSIGNED, WAYS, Ids, Recording, flat, function, of_modalias
 
 FORM = "nixos-facter"
+
+# hwinfo counts on from there: its own classes are 100 and more, and 80 is "other" in most of PCI's.
+_LARGEST_CLASS, _LARGEST_SUBCLASS = 0xFF, 0x80
 
 Entry = t.Mapping[str, t.Any]
 
@@ -28,7 +31,8 @@ def is_one(data: object) -> bool:
 
 def read(name: str, data: t.Mapping[str, t.Any]) -> Recording:
     """The functions of a report, merged from all its lists."""
-    entries = [entry for listed in data["hardware"].values() if isinstance(listed, list) for entry in listed]
+    lists = [listed for listed in data["hardware"].values() if isinstance(listed, list)]
+    entries = [entry for listed in lists for entry in listed if isinstance(entry, dict)]
     merged: dict[str, dict[str, t.Any]] = {}
     for entry in entries:
         address = entry.get("sysfs_bus_id") or ""
@@ -38,39 +42,46 @@ def read(name: str, data: t.Mapping[str, t.Any]) -> Recording:
     devices = [_function(address, entry, children.get(address, ())) for address, entry in merged.items()]
     grouped = any("sysfs_iommu_group_id" in entry for entry in merged.values())
     tells = {WAYS, DRIVERS, *((GROUPS,) if grouped else ())}
-    return flat(name, FORM, devices, tells, dict(_ids(merged)))
+    return flat(name, FORM, devices, tells, {address: _ids(entry) for address, entry in merged.items()})
 
 
 def _function(address: str, entry: Entry, children: t.Sequence[Child]) -> PciDevice:
-    detail = entry.get("detail") or {}
-    drivers = [entry.get("driver"), *entry.get("drivers", ())]
-    told = of_modalias(entry.get("module_alias", "")) or ("0000", "0000", "ff0000")
+    detail, group = entry.get("detail") or {}, entry.get("sysfs_iommu_group_id")
+    drivers = [entry.get("driver"), *(entry.get("drivers") or ())]
+    vendor, product, kind = of_modalias(entry.get("module_alias") or "") or _ids(entry)
     return function(
         address,
         f"/sys{entry['sysfs_id']}" if entry.get("sysfs_id") else None,
-        vendor_id=_hexadecimal(entry.get("vendor")) or told[0],
-        product_id=_hexadecimal(entry.get("device")) or told[1],
-        class_id=_class(entry) or told[2],
+        vendor_id=vendor,
+        product_id=product,
+        class_id=kind.ljust(6, "0") if kind else UNASSIGNED,
         subsystem_vendor_id=_hexadecimal(entry.get("sub_vendor")) or "0000",
         subsystem_product_id=_hexadecimal(entry.get("sub_device")) or "0000",
-        modalias=entry.get("module_alias", ""),
+        modalias=entry.get("module_alias") or "",
         driver=next(filter(None, drivers), None),
-        iommu_group=entry.get("sysfs_iommu_group_id"),
+        iommu_group=None if group is None else int(group),
         children=tuple(children),
         **({"header_type": detail["header_type"]} if "header_type" in detail else {}),
     )
 
 
 def _hexadecimal(told: Entry | None) -> str | None:
-    """Four digits of `{hex, name, value}`."""
-    return told["hex"].lower().zfill(4) if told and re.fullmatch("[0-9a-fA-F]{1,4}", told.get("hex", "")) else None
+    """Four digits of `{hex, name, value}`; ids of PCI are marked above them in `value`."""
+    if not told:
+        return None
+    number = int(told["hex"], 16) if "hex" in told else told.get("value", 0)
+    return f"{number & 0xFFFF:04x}"
 
 
-def _class(entry: Entry) -> str | None:
-    """A class without subclasses, and a subclass with one interface, are told without the zero."""
-    base = _hexadecimal(entry.get("base_class"))
-    parts = (entry.get("sub_class"), entry.get("pci_interface"))
-    return None if base is None else base[2:] + "".join((_hexadecimal(part) or "0000")[2:] for part in parts)
+def _ids(entry: Entry) -> Ids:
+    """By hwinfo's fields, but of class and subclass what is not hwinfo's own or is not told."""
+    vendor, product, base, sub = (
+        _hexadecimal(entry.get(key)) for key in ("vendor", "device", "base_class", "sub_class")
+    )
+    kind = "" if base is None or int(base, 16) > _LARGEST_CLASS else base[2:]
+    if kind and sub is not None and int(sub, 16) <= _LARGEST_SUBCLASS:
+        kind += sub[2:]
+    return vendor or "0000", product or "0000", kind
 
 
 def _children(entries: t.Iterable[Entry]) -> dict[str, list[Child]]:
@@ -78,16 +89,9 @@ def _children(entries: t.Iterable[Entry]) -> dict[str, list[Child]]:
     kinds = {"network_interface": "net", "disk": "block"}
     children: dict[str, list[Child]] = {}
     for entry in entries:
-        kind = next((kinds[name] for name in entry.get("class_list", ()) if name in kinds), None)
-        above = pci_addresses(entry.get("sysfs_device_link") or "")
+        kind = next((kinds[name] for name in entry.get("class_list") or () if name in kinds), None)
+        above = pci_addresses(str(entry.get("sysfs_device_link") or ""))
         if kind is not None and above:
             name = entry.get("sysfs_id", "").rpartition("/")[2]
             children.setdefault(above[-1], []).append(Child(kind, name))
     return children
-
-
-def _ids(merged: t.Mapping[str, Entry]) -> t.Iterator[tuple[str, Ids]]:
-    for address, entry in merged.items():
-        told = of_modalias(entry.get("module_alias", ""))
-        if told is not None:
-            yield address, told

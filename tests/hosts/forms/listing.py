@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import normalize_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
 
-from ..recording import DRIVERS, GROUPS, NODES, WAYS, Recording, flat, function, of_modalias
+from ..recording import DRIVERS, GROUPS, NODES, UNASSIGNED, WAYS, Recording, flat, function, of_modalias
 
 FORM = "listing"
 _TELLING = {"sysfs": WAYS, "driver": DRIVERS, "iommu_group": GROUPS, "numa_node": NODES}
@@ -47,7 +47,7 @@ def _function(entry: Entry) -> PciDevice:
         f"/sys{sysfs}" if sysfs else None,
         vendor_id=_digits(entry["vendor"], 4),
         product_id=_digits(entry["device"], 4),
-        class_id=_digits(entry.get("class", "ff0000"), 6),
+        class_id=_digits(entry.get("class", UNASSIGNED), 6),
         subsystem_vendor_id=_digits(entry.get("subsystem_vendor", "0"), 4),
         subsystem_product_id=_digits(entry.get("subsystem_device", "0"), 4),
         modalias=entry.get("modalias", ""),

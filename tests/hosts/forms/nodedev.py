@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 import typing as t
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import is_pci_name
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
 
-from ..recording import DRIVERS, GROUPS, NODES, WAYS, Recording, flat, function
+from ..recording import DRIVERS, GROUPS, NODES, UNASSIGNED, WAYS, Recording, flat, function
 
 FORM = "nodedev"
-_UNASSIGNED = "ff0000"
 _HEADER_TYPES = {"pci-bridge": 1, "cardbus-bridge": 2}
 
 
@@ -42,7 +42,17 @@ def read(name: str, texts: t.Sequence[str]) -> Recording:
         _function(ways.path(named), node, capability, children.get(named, ()))
         for named, (node, capability) in functions.items()
     ]
-    return flat(name, FORM, devices, {WAYS, *_told(devices)}, {})
+    recording = flat(name, FORM, devices, {WAYS, *_told(devices)}, {})
+    return replace(recording, members=_members(capability for _node, capability in functions.values()))
+
+
+def _members(capabilities: t.Iterable[ET.Element]) -> dict[int, frozenset[str]]:
+    """The members of groups, which libvirt lists with each of them."""
+    groups = [group for capability in capabilities for group in capability.findall("iommuGroup")]
+    return {
+        int(group.get("number", "0")): frozenset(_joined(address.attrib) for address in group.findall("address"))
+        for group in groups
+    }
 
 
 def _told(devices: t.Sequence[PciDevice]) -> t.Iterator[str]:
@@ -91,7 +101,7 @@ def _function(path: str | None, node: ET.Element, capability: ET.Element, childr
         path,
         vendor_id=_id(capability, "vendor"),
         product_id=_id(capability, "product"),
-        class_id=_digits(capability.findtext("class"), 6) or _UNASSIGNED,
+        class_id=_digits(capability.findtext("class"), 6) or UNASSIGNED,
         driver=node.findtext("driver/name"),
         iommu_group=None if group is None else int(group.get("number", "0")),
         numa_node=None if numa is None else int(numa.get("node", "0")),

@@ -52,7 +52,12 @@ def read(name: str, form: str, root: Path) -> Recording:
         [_without_what_is_left_out(device, there) for device in devices],
         reserved_memory=reserved_memory(tree, devices),
     )
-    return Recording(name, form, inventory, frozenset(tells), dict(_ids(tree, files)))
+    members = {
+        int(group): frozenset(tree.names(f"{IOMMU_GROUPS}/{group}/devices"))
+        for group in tree.names(IOMMU_GROUPS)
+        if group.isdecimal()
+    }
+    return Recording(name, form, inventory, frozenset(tells), dict(_ids(tree, files)), members)
 
 
 _FILES = {DRIVERS: "driver", GROUPS: "iommu_group", NODES: "numa_node"}
