@@ -3,5 +3,6 @@
 
 """The forms in which hosts are recorded, a file for each.
 
-A form of texts has `is_one(text)` and `read(name, text)`.
+Each has `is_one`, which tells it by its content, and `read`, which makes a `Recording`, or `lay_out`, which makes a
+tree of sysfs that `trees.read` reads.
 """
