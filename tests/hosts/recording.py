@@ -20,7 +20,7 @@ WAYS, DRIVERS, GROUPS, NODES = "ways", "drivers", "groups", "nodes"
 UNTOLD = "unknown: the recording does not tell of IOMMU groups"
 
 Ids = tuple[str, str, str]
-"""Vendor and product in four hexadecimal digits, class in six, or in as many as are told."""
+"""Vendor and product in four hexadecimal digits, class in six, or each in as many as are told."""
 
 UNASSIGNED = "ff0000"
 """The class of a function whose class was not recorded: PCI's own for what fits no other."""

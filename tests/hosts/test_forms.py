@@ -93,11 +93,17 @@ def test_classes_are_the_kernels_and_hwinfos_own_are_not_held_against_them(
 
 
 def test_a_report_of_which_much_is_missing_is_read(tmp_path: Path) -> None:
-    bare = {"sysfs_bus_id": "0000:41:00.0", "vendor": {"value": 0x115B3}, "detail": None, "drivers": None}
-    device = write(tmp_path, "rack.json", facter(bare, None, {"sysfs_bus_id": "usb1"})).inventory.devices[
-        "0000:41:00.0"
-    ]
+    bare = {
+        "sysfs_bus_id": "0000:41:00.0",
+        "vendor": {"value": 0x115B3},
+        "base_class": {},
+        "detail": None,
+        "drivers": None,
+    }
+    recording = write(tmp_path, "rack.json", facter(bare, None, {"sysfs_bus_id": "usb1"}))
+    device = recording.inventory.devices["0000:41:00.0"]
     assert (device.vendor_id, device.product_id, device.class_id) == ("15b3", "0000", "ff0000")
+    assert recording.ids["0000:41:00.0"] == ("15b3", "", "")
     assert (device.driver, device.path) == (None, "/sys/bus/pci/devices/0000:41:00.0")
 
 

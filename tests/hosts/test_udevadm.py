@@ -84,6 +84,16 @@ def test_the_ids_come_a_second_time_from_the_modalias(database: Path) -> None:
     assert found.read().ids["10000:e1:00.0"] == ("144d", "a808", "010802")
 
 
+@pytest.mark.parametrize("lost", ["PCI_CLASS", "PCI_ID", "PCI_SLOT_NAME", "SUBSYSTEM", "PCI_SUBSYS_ID"])
+def test_an_entry_that_lacks_a_property_is_still_the_function(database: Path, lost: str) -> None:
+    lines = [line for line in DATABASE.splitlines() if not line.startswith(f"E: {lost}=")]
+    whole = recorded(database).devices["0000:41:00.0"]
+    database.write_text("\n".join(lines), encoding="utf-8")
+    partial = recorded(database).devices["0000:41:00.0"]
+    assert (partial.vendor_id, partial.product_id, partial.class_id) == ("15b3", "101b", "020000")
+    assert (partial.path, partial.driver) == (whole.path, whole.driver)
+
+
 def test_places_follow_from_the_paths_also_where_a_bridge_is_not_listed(database: Path) -> None:
     inventory = recorded(database)
     nic, disk = inventory.devices["0000:41:00.0"], inventory.devices["10000:e1:00.0"]

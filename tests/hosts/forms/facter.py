@@ -52,8 +52,8 @@ def _function(address: str, entry: Entry, children: t.Sequence[Child]) -> PciDev
     return function(
         address,
         f"/sys{entry['sysfs_id']}" if entry.get("sysfs_id") else None,
-        vendor_id=vendor,
-        product_id=product,
+        vendor_id=vendor or "0000",
+        product_id=product or "0000",
         class_id=kind.ljust(6, "0") if kind else UNASSIGNED,
         subsystem_vendor_id=_hexadecimal(entry.get("sub_vendor")) or "0000",
         subsystem_product_id=_hexadecimal(entry.get("sub_device")) or "0000",
@@ -67,9 +67,9 @@ def _function(address: str, entry: Entry, children: t.Sequence[Child]) -> PciDev
 
 def _hexadecimal(told: Entry | None) -> str | None:
     """Four digits of `{hex, name, value}`; ids of PCI are marked above them in `value`."""
-    if not told:
+    if not told or not {"hex", "value"} & told.keys():
         return None
-    number = int(told["hex"], 16) if "hex" in told else told.get("value", 0)
+    number = int(told["hex"], 16) if "hex" in told else told["value"]
     return f"{number & 0xFFFF:04x}"
 
 
@@ -81,7 +81,7 @@ def _ids(entry: Entry) -> Ids:
     kind = "" if base is None or int(base, 16) > _LARGEST_CLASS else base[2:]
     if kind and sub is not None and int(sub, 16) <= _LARGEST_SUBCLASS:
         kind += sub[2:]
-    return vendor or "0000", product or "0000", kind
+    return vendor or "", product or "", kind
 
 
 def _children(entries: t.Iterable[Entry]) -> dict[str, list[Child]]:

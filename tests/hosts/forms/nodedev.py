@@ -38,12 +38,13 @@ def read(name: str, texts: t.Sequence[str]) -> Recording:
     functions = {named: (node, capability) for named, node, capability in _functions(texts)}
     ways = _Ways({named: (node, _address(capability)) for named, (node, capability) in functions.items()})
     children = _children(nodes, functions)
+    members = _members(capability for _node, capability in functions.values())
+    groups = {address: group for group, addresses in members.items() for address in addresses}
     devices = [
-        _function(ways.path(named), node, capability, children.get(named, ()))
+        _function(ways.path(named), node, capability, children.get(named, ()), groups)
         for named, (node, capability) in functions.items()
     ]
-    recording = flat(name, FORM, devices, {WAYS, *_told(devices)}, {})
-    return replace(recording, members=_members(capability for _node, capability in functions.values()))
+    return replace(flat(name, FORM, devices, {WAYS, *_told(devices)}, {}), members=members)
 
 
 def _members(capabilities: t.Iterable[ET.Element]) -> dict[int, frozenset[str]]:
@@ -52,6 +53,7 @@ def _members(capabilities: t.Iterable[ET.Element]) -> dict[int, frozenset[str]]:
     return {
         int(group.get("number", "0")): frozenset(_joined(address.attrib) for address in group.findall("address"))
         for group in groups
+        if group.find("address") is not None
     }
 
 
@@ -91,23 +93,30 @@ def _several(capability: ET.Element, kind: str) -> tuple[str, ...]:
     return tuple(_joined(address.attrib) for address in capability.findall(f"capability[@type='{kind}']/address"))
 
 
-def _function(path: str | None, node: ET.Element, capability: ET.Element, children: t.Sequence[Child]) -> PciDevice:
+def _function(
+    path: str | None,
+    node: ET.Element,
+    capability: ET.Element,
+    children: t.Sequence[Child],
+    groups: t.Mapping[str, int],
+) -> PciDevice:
+    address = _address(capability)
     header = next((kind for name, kind in _HEADER_TYPES.items() if _has(capability, name)), None)
     group, numa = capability.find("iommuGroup"), capability.find("numa")
     vfs = capability.find("capability[@type='virt_functions']")
-    most = "0" if vfs is None else vfs.get("maxCount", "0")
+    listed = _several(capability, "virt_functions")
     return function(
-        _address(capability),
+        address,
         path,
         vendor_id=_id(capability, "vendor"),
         product_id=_id(capability, "product"),
         class_id=_digits(capability.findtext("class"), 6) or UNASSIGNED,
         driver=node.findtext("driver/name"),
-        iommu_group=None if group is None else int(group.get("number", "0")),
+        iommu_group=groups.get(address) if group is None else int(group.get("number", "0")),
         numa_node=None if numa is None else int(numa.get("node", "0")),
         physical_function=next(iter(_several(capability, "phys_function")), None),
-        virtual_functions=_several(capability, "virt_functions"),
-        total_vfs=int(most),
+        virtual_functions=listed,
+        total_vfs=0 if vfs is None else int(vfs.get("maxCount", len(listed))),
         children=tuple(children),
         **({} if header is None else {"header_type": header}),
     )

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import is_pci_name, pci_addresses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child, PciDevice
 
-from ..recording import DRIVERS, WAYS, Recording, flat, function, of_modalias
+from ..recording import DRIVERS, UNASSIGNED, WAYS, Recording, flat, function, of_modalias
 
 FORM = "udevadm"
 # Subsystems of what a function carries, by the collection's word for it.
@@ -59,19 +59,21 @@ def _function(
 ) -> PciDevice | None:
     """The function of an entry, None of what is none, such as a port's service or a slot."""
     address = path.rpartition("/")[2]
-    if not is_pci_name(address) or properties.get("SUBSYSTEM", "pci") != "pci" or "PCI_ID" not in properties:
+    modalias = properties.get("MODALIAS", "")
+    told = of_modalias(modalias) or ("", "", UNASSIGNED)
+    vendor, _colon, product = properties.get("PCI_ID", ":".join(told[:2])).lower().partition(":")
+    if not is_pci_name(address) or properties.get("SUBSYSTEM", "pci") != "pci" or not vendor:
         return None
-    vendor, _colon, product = properties["PCI_ID"].lower().partition(":")
     subsystem_vendor, _colon, subsystem_product = properties.get("PCI_SUBSYS_ID", "0000:0000").lower().partition(":")
     return function(
         address,
         f"/sys{path}",
         vendor_id=vendor,
         product_id=product,
-        class_id=properties.get("PCI_CLASS", "0").lower().zfill(6),
+        class_id=properties.get("PCI_CLASS", told[2]).lower().zfill(6),
         subsystem_vendor_id=subsystem_vendor,
         subsystem_product_id=subsystem_product,
-        modalias=properties.get("MODALIAS", ""),
+        modalias=modalias,
         driver=properties.get("DRIVER"),
         children=tuple(children.get(address, ())),
     )

@@ -14,13 +14,13 @@ if t.TYPE_CHECKING:
 
 
 def ids(recording: Recording) -> Held:
-    """Each function that is told once more is there, and is what is told; of a class as many digits as are told."""
+    """Each function that is told once more is there, and is what is told, in as many digits as are told."""
     held = Held("ids")
     devices = recording.inventory.devices
-    for address, (vendor, product, kind) in recording.ids.items():
+    for address, told in recording.ids.items():
         device = devices.get(address)
         held.true(f"{address} is not there", device is not None)
         if device is not None:
-            made = (device.vendor_id, device.product_id, device.class_id[: len(kind)])
-            held.equal(address, made, (vendor, product, kind))
+            made = (device.vendor_id, device.product_id, device.class_id)
+            held.equal(address, tuple(one[: len(other)] for one, other in zip(made, told)), told)
     return held
