@@ -12,10 +12,11 @@ import lzma
 import tempfile
 import typing as t
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from ..unit.helpers.recorded import expand
-from .forms import facter, listing, nodedev, tarball, trees, udevadm, umockdev
+from .forms import facter, listing, nodedev, own, tarball, trees, udevadm, umockdev
 
 if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
@@ -97,8 +98,15 @@ def _in_json(path: Path, text: str) -> t.Iterator[Found]:
         yield Found(path, lambda: facter.read(path.name, data))
     elif listing.is_one(data):
         yield Found(path, lambda: listing.read(path.name, data))
+    elif own.is_one(data):
+        yield Found(path, lambda: _own(path.name, data))
     elif isinstance(data, dict) and isinstance(data.get(_ENTRIES), dict):
         yield Found(path, lambda: _laid_out(path.name, "entries", lambda root: expand(data[_ENTRIES], root)))
+
+
+def _own(name: str, data: t.Mapping[str, t.Any]) -> Recording:
+    recording = _laid_out(name, own.FORM, lambda root: own.lay_out(data["tree"], root))
+    return replace(recording, inventory=own.with_uses(recording.inventory, data))
 
 
 def _laid_out(name: str, form: str, lay_out: t.Callable[[Path], None]) -> Recording:

@@ -184,6 +184,29 @@ def test_what_a_tarball_would_put_or_link_outside_is_left_out(tmp_path: Path, ta
     assert not list(tmp_path.rglob("escaped"))
 
 
+def test_a_recording_of_our_own_is_a_tree_with_uses(tmp_path: Path) -> None:
+    function = {
+        "vendor": "0x144d\n",
+        "device": "0xa808\n",
+        "class": "0x010802\n",
+        "config": ["bytes", "4d1408a8"],
+        "rom": None,
+    }
+    link = ["link", "../../../devices/pci0000:40/0000:40:01.0"]
+    tree = {"sys": {"bus": {"pci": {"devices": {"0000:40:01.0": link, "away": ["link", "/etc"], "../x": "y"}}}}}
+    tree["sys"]["devices"] = {"pci0000:40": {"0000:40:01.0": function}}
+    use = {
+        "code": "root_disk",
+        "detail": "/ is on it",
+        "path": "/sys/devices/pci0000:40/0000:40:01.0",
+        "address": "0000:40:01.0",
+    }
+    recording = write(tmp_path, "rack.json", json.dumps({"kvm_hostdev_recording": 1, "tree": tree, "uses": [use]}))
+    assert list(recording.inventory.devices) == ["0000:40:01.0"]
+    assert [one.code for one in recording.inventory.host_uses["0000:40:01.0"]] == ["root_disk"]
+    assert recording.ids == {"0000:40:01.0": ("144d", "a808", "010802")}
+
+
 # umockdev
 
 

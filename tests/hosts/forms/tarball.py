@@ -30,13 +30,13 @@ def lay_out(data: bytes, root: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             if member.isdir():
                 place.mkdir(exist_ok=True)
-            elif member.issym() and _stays_below(member.linkname, len(parts)):
+            elif member.issym() and stays_below(member.linkname, len(parts)):
                 place.symlink_to(member.linkname)
             elif member.isfile() or member.islnk():
                 file = t.cast(t.IO[bytes], archive.extractfile(member))
                 place.write_bytes(file.read(_LARGEST))
 
 
-def _stays_below(target: str, depth: int) -> bool:
+def stays_below(target: str, depth: int) -> bool:
     """Whether a link in a folder so many levels below the root leads to what is below the root too."""
     return not os.path.isabs(target) and PurePosixPath(target).parts.count("..") < depth

@@ -11,6 +11,9 @@ import typing as t
 from pathlib import Path
 
 FORM = "umockdev"
+# Functions and what they carry, NUMA nodes and CPUs.
+_CONCERNS = re.compile(r"/devices/(?:.+/)?(?:pci[0-9a-f]{4,8}:[0-9a-f]{2}/|system/)")
+_OF_NO_USE = ("power/", "msi_irqs/")
 _ESCAPE = re.compile(rb"\\(n|\\|[0-7]{3})")
 
 
@@ -28,7 +31,7 @@ def lay_out(text: str, root: Path) -> None:
     for block in re.split(r"\n\s*\n", text):
         lines = block.splitlines()
         path = next((line[3:].strip() for line in lines if line.startswith("P: ")), "")
-        if re.fullmatch(r"/devices(/[^/]+)+", path) and ".." not in path.split("/"):
+        if _CONCERNS.match(path) and ".." not in path.split("/"):
             _device(root, path, [line for line in lines if not line.startswith("P: ")])
 
 
@@ -43,7 +46,7 @@ def _device(root: Path, path: str, lines: t.Sequence[str]) -> None:
     for line in lines:
         kind, (name, equals, value) = line[:3], line[3:].partition("=")
         place = folder / name
-        if not equals or ".." in name or place.name == "uevent" or place.exists():
+        if not equals or ".." in name or name.startswith(_OF_NO_USE) or place.name == "uevent" or place.exists():
             continue
         if kind in ("A: ", "H: "):
             place.parent.mkdir(parents=True, exist_ok=True)
