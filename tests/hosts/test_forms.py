@@ -185,7 +185,7 @@ def test_what_a_tarball_would_put_or_link_outside_is_left_out(tmp_path: Path, ta
 
 
 def test_a_recording_of_our_own_is_a_tree_with_uses(tmp_path: Path) -> None:
-    function = {
+    function: dict[str, t.Any] = {
         "vendor": "0x144d\n",
         "device": "0xa808\n",
         "class": "0x010802\n",
@@ -193,7 +193,9 @@ def test_a_recording_of_our_own_is_a_tree_with_uses(tmp_path: Path) -> None:
         "rom": None,
     }
     link = ["link", "../../../devices/pci0000:40/0000:40:01.0"]
-    tree = {"sys": {"bus": {"pci": {"devices": {"0000:40:01.0": link, "away": ["link", "/etc"], "../x": "y"}}}}}
+    tree: dict[str, t.Any] = {
+        "sys": {"bus": {"pci": {"devices": {"0000:40:01.0": link, "away": ["link", "/etc"], "../x": "y"}}}}
+    }
     tree["sys"]["devices"] = {"pci0000:40": {"0000:40:01.0": function}}
     use = {
         "code": "root_disk",

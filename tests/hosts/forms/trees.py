@@ -52,11 +52,8 @@ def read(name: str, form: str, root: Path) -> Recording:
         [_without_what_is_left_out(device, there) for device in devices],
         reserved_memory=reserved_memory(tree, devices),
     )
-    members = {
-        int(group): frozenset(tree.names(f"{IOMMU_GROUPS}/{group}/devices"))
-        for group in tree.names(IOMMU_GROUPS)
-        if group.isdecimal()
-    }
+    listed = {group: frozenset(tree.names(f"{IOMMU_GROUPS}/{group}/devices")) for group in tree.names(IOMMU_GROUPS)}
+    members = {int(group): several for group, several in listed.items() if group.isdecimal() and several}
     return Recording(name, form, inventory, frozenset(tells), dict(_ids(tree, files)), members)
 
 
