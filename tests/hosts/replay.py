@@ -14,6 +14,7 @@ from .held.facts import facts
 from .held.groups import groups
 from .held.ids import ids
 from .held.lstopo import pictured
+from .held.outline import outlined
 from .held.pairs import pairs
 from .held.picture import picture
 from .held.places import places
@@ -23,6 +24,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from .finding import Found
+    from .held.lstopo import Picture
     from .held.verdict import Held
 
 _CHECKS = (facts, places, groups, ids)
@@ -74,7 +76,8 @@ def replay(found: Found) -> Replay:
     held = [check(recording) for check in _CHECKS]
     drawing = drawing_of(found.path)
     if drawing is not None:
-        held.append(picture(recording, pictured(drawing.read_text(encoding="utf-8"))))
+        file, reader = drawing
+        held.append(picture(recording, reader(file.read_text(encoding="utf-8"))))
     return Replay(
         recording.name,
         recording.form,
@@ -88,8 +91,16 @@ def replay(found: Found) -> Replay:
     )
 
 
-def drawing_of(path: Path) -> Path | None:
-    """hwloc's picture beside a recording: `NAME.lstopo.svg` beside `NAME-facter.json`, or beside another `NAME`."""
+def drawing_of(path: Path) -> tuple[Path, t.Callable[[str], Picture]] | None:
+    """What hwloc told of the same host, beside a recording, with its reader: `NAME.lstopo.svg` beside
+    `NAME-facter.json` or another `NAME`, or in words.
+    """
     base = path.name.partition(".")[0].removesuffix("-facter")
-    drawing = path.with_name(f"{base}.lstopo.svg")
-    return drawing if drawing.is_file() else None
+    for ending, reader in _DRAWINGS.items():
+        drawing = path.with_name(f"{base}{ending}")
+        if drawing.is_file():
+            return drawing, reader
+    return None
+
+
+_DRAWINGS = {".lstopo.svg": pictured, ".lstopo.txt": outlined, ".lstopo.xml": outlined, ".output": outlined}

@@ -17,6 +17,7 @@ from tests.hosts.__main__ import main
 from tests.hosts.held import facts, groups, places
 from tests.hosts.held.ids import ids
 from tests.hosts.held.lstopo import pictured
+from tests.hosts.held.outline import outlined
 from tests.hosts.held.pairs import matching, pairs
 from tests.hosts.held.picture import picture
 from tests.hosts.recording import DRIVERS, GROUPS, WAYS, Recording, flat, function
@@ -211,6 +212,48 @@ def test_below_a_host_bridge_with_other_cards_nothing_is_held(drawn: str) -> Non
     moved = recording(**{NIC: {"path": f"{BRIDGES[PORT]}/{NIC}"}})
     held = picture(moved, pictured(drawn))
     assert (held.faults, held.left_out) == ([], 1)
+
+
+OUTLINE = """\
+Machine (10GB total)
+  Package L#0
+    NUMANode L#0 (P#0 5GB)
+    L3 L#0 (16MB) + Core L#0 + PU L#0 (P#0)
+    HostBridge
+      PCIBridge
+        PCIBridge
+          PCIBridge
+            PCI 43:00.0 (3D)
+          PCIBridge
+            PCI 44:00.0 (Ethernet)
+              Net "eth0"
+  Package L#1
+    NUMANode L#1 (P#1 5GB)
+    PU L#1 (P#7)
+    HostBridge L#5 (buses=0000:[80-81])
+      PCIBridge L#6 (busid=0000:80:01.0 id=8086:0000 class=0604(PCIBridge) buses=0000:[81-81])
+        PCI L#2 (busid=0000:81:00.0 id=144d:a808 class=0108(NVMExp))
+"""
+WORDS = """<?xml version="1.0"?><!DOCTYPE topology SYSTEM "hwloc2.dtd"><topology version="2.0">
+<object type="Machine"><object type="Package"><object type="NUMANode" os_index="0"/>
+<object type="Bridge" gp_index="5" bridge_type="0-1"><object type="Bridge" gp_index="6" bridge_type="1-1">
+<object type="Bridge" gp_index="7" bridge_type="1-1">
+<object type="Bridge" gp_index="8" bridge_type="1-1"><object type="PCIDev" pci_busid="0000:43:00.0"/></object>
+<object type="Bridge" gp_index="9" bridge_type="1-1"><object type="PCIDev" pci_busid="0000:44:00.0"/></object>
+</object></object></object></object>
+<object type="Package"><object type="NUMANode" os_index="1"/>
+<object type="Bridge" gp_index="15" bridge_type="0-1"><object type="Bridge" gp_index="16" bridge_type="1-1">
+<object type="PCIDev" pci_busid="0000:81:00.0"/></object></object></object></object></topology>"""
+
+
+@pytest.mark.parametrize("text", [OUTLINE, WORDS])
+def test_hwloc_in_words_tells_the_same_as_its_picture(text: str) -> None:
+    told, drawn = outlined(text), pictured(svg())
+    assert told.nodes == drawn.nodes == {0, 1}
+    for one, other in zip(told.devices, drawn.devices, strict=True):
+        assert (one.address, len(one.above), one.node) == (other.address, len(other.above), other.node)
+    assert picture(recording(), told).faults == []
+    assert picture(recording(**{GPU: {"path": f"{BRIDGES[RIGHT]}/{GPU}"}}), told).faults
 
 
 # Pairs
