@@ -46,7 +46,7 @@ OF_ANSIBLE = (
     f"{CONFORMANCE}test_guides.py",
 )
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -87,7 +87,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
-            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots"],
+            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -225,6 +225,12 @@ def build(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """OpenStack Nova's cases against ours: failing cases and totals per area; `--cases FOLDER` takes another folder."""
     in_lab_environment(session, f"{COLLECTION}.tests.unit.conformance.nova", *session.posargs)
+
+
+@nox.session
+def hosts(session: nox.Session) -> None:
+    """Recorded hosts in folders and files replayed, and held against what was recorded; arguments: FOLDER ..."""
+    in_lab_environment(session, f"{COLLECTION}.tests.hosts", *session.posargs)
 
 
 @nox.session

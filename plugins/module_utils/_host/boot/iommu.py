@@ -47,7 +47,7 @@ def read_boot(tree: Tree) -> Boot:
     words = words_of(tree.text("/proc/cmdline") or "")
     boot = Boot(
         machine=machine_of(tree, tables, processor),
-        enabled=host.iommu,
+        enabled=host.iommu is True,
         reason=host.iommu_reason,
         release=host.kernel_release,
         vendor=vendor_of(processor),

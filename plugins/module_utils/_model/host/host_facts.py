@@ -37,14 +37,15 @@ class HostFacts:
     """The host as far as passthrough is concerned; `kernel` is the release's leading numbers, such as (6, 12).
 
     `vfio_available` says whether vfio-pci is loaded or could be, `denylist` whether it refuses the devices that the
-    kernel's developers found unsafe to give away. `numa_nodes` are those that have CPUs. `machine_id` tells the
+    kernel's developers found unsafe to give away. `iommu` is None where nothing tells, and `iommu_reason` says so: of a
+    host that was recorded without its groups. `numa_nodes` are those that have CPUs. `machine_id` tells the
     installation from others, the empty text where it has none yet.
     """
 
     kernel_release: str
     kernel: tuple[int, int]
     boot_id: str
-    iommu: bool
+    iommu: bool | None
     iommu_reason: str
     vfio_present: bool
     vfio_available: bool = True

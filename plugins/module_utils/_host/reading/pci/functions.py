@@ -31,7 +31,7 @@ _BETWEEN = re.compile(
     r"(?:virtio|ata|host|target|usb)\d.*|nvme|nvme\d+|\d+-[\d.]+(?::[\d.]+)?|(?:\d+:){3}\d+|net|block|drm"
 )
 # The class of bridges, which the kernel keeps, with their header type, for those whose own header can't be read.
-_BRIDGES = {"0604": 1, "0607": 2}
+_BRIDGES = {"0604": 1, "0607": 2, "0609": 1}
 # ConnectX-7 functions that manage the NVLink of a host say so in a field of the vendor (NVIDIA Fabric Manager's guide).
 _MELLANOX, _MANAGES_NVLINK = "15b3", b"SW_MNG"
 # Files that most functions have; none of them carries anything.
@@ -165,7 +165,7 @@ class _Reader:
 
     def read(self, address: str) -> PciDevice | None:
         target = self._tree.link_target(f"{DEVICES}/{address}") or address
-        above, _slash, name = target.rpartition("/")
+        above, _slash, name = target.rstrip("/").rpartition("/")
         bus = self._buses.get(above)
         if bus is None:
             bus = self._buses[above] = self._bus(above)
@@ -186,9 +186,11 @@ class _Reader:
             return None
         path = f"{bus.path}/{name}"
         names = folder.names
-        config = config_space(folder.data("config", 64 if self._read_details is None else 256) or b"")
-        header_type = config.header_type if config.responds else _BRIDGES.get(identity.class_id[:4], 0)
-        if header_type and config.responds:
+        data = folder.data("config", 64 if self._read_details is None else 256) or b""
+        config = config_space(data)
+        told = config.responds and data != b""
+        header_type = config.header_type if told else _BRIDGES.get(identity.class_id[:4], 0)
+        if header_type and told:
             self._secondary[address] = config.secondary_bus
         express = "max_link_speed" in names  # the capability for PCI Express (pcie_dev_attrs_are_visible)
         driver = folder.link_name("driver")
@@ -245,12 +247,13 @@ class _Reader:
 
     def _secondary_bus(self, bridge: str) -> int:
         if bridge not in self._secondary:
-            config = ConfigSpace(self._tree.data(f"{DEVICES}/{bridge}/config", 64) or b"")
-            self._secondary[bridge] = config.secondary_bus if config.responds else self._known_bus(bridge)
+            data = self._tree.data(f"{DEVICES}/{bridge}/config", 64) or b""
+            config = ConfigSpace(data)
+            self._secondary[bridge] = config.secondary_bus if data and config.responds else self._known_bus(bridge)
         return self._secondary[bridge]
 
     def _known_bus(self, bridge: str) -> int:
-        """The bus below a bridge that does not respond, as the kernel found it when it did."""
+        """The bus below a bridge that does not respond or can't be read, as the kernel found it."""
         names = self._tree.names(f"{DEVICES}/{bridge}/pci_bus")
         return int(as_hexadecimal(names[0].rpartition(":")[2].encode(), 2), 16) if names else 0
 

@@ -99,8 +99,9 @@ def test_a_boot_display_that_is_with_a_vfio_driver_already_is_no_longer_the_host
     assert codes([device(A, boot_vga=True, driver="vfio-pci")]) == []
 
 
-def test_without_an_iommu_nothing_may_be_given_away_and_the_reason_is_told():
-    assert blockers_of([device(A, iommu_group=None)], iommu=False, iommu_reason="off: no DMAR") == [
+@pytest.mark.parametrize("iommu", [False, None])
+def test_without_an_iommu_that_is_known_nothing_may_be_given_away_and_the_reason_is_told(iommu):
+    assert blockers_of([device(A, iommu_group=None)], iommu=iommu, iommu_reason="off: no DMAR") == [
         Blocker("iommu_off", A, "off: no DMAR")
     ]
 

@@ -335,6 +335,22 @@ def test_a_function_of_which_only_the_ids_can_be_read(folder):
     )
 
 
+def test_a_link_that_ends_in_a_slash_leads_to_the_same_function(folder):
+    """As in recordings whose links were made by hand."""
+    place = "/sys/devices/pci0000:01/0000:01:00.0"
+    files(folder, {path.replace(HERE, place): text for path, text in BASE.items()})
+    files(folder, {HERE: "-> ../../../devices/pci0000:01/0000:01:00.0/"})
+    device = read_device(Tree(str(folder)), "0000:01:00.0")
+    assert (device.path, device.stable_path) == (place, "0000_01_00.0")
+
+
+@pytest.mark.parametrize(("class_id", "header_type"), [("060400", 1), ("060401", 1), ("060700", 2), ("060980", 1)])
+def test_a_bridge_whose_header_can_not_be_read_is_told_by_its_class(folder, class_id, header_type):
+    """As in recordings without `config`: it must not pass for an endpoint that could be given away."""
+    device = made(folder, {f"{HERE}/class": f"0x{class_id}\n"})
+    assert (device.header_type, device.is_bridge) == (header_type, True)
+
+
 def test_attributes_that_make_no_sense_do_not_end_the_reading(folder):
     device = made(
         folder,
