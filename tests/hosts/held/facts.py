@@ -16,6 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.po
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.status import Statuses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report, tree_report
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.listing import Listing
 
@@ -31,11 +32,11 @@ def facts(recording: Recording) -> Held:
     """Devices, blockers, pools and tree."""
     held = Held("facts")
     inventory = recording.inventory
-    statuses = Statuses(inventory, Tracker())
+    statuses, topology = Statuses(inventory, Tracker()), Topology(inventory)
     names, aliases = PciIds({}, {}, {}), ModuleAliases(Tree("/nowhere"), "")
     claimable = []
     for address, device in inventory.devices.items():
-        report = device_report(inventory, statuses, device, names, aliases)
+        report = device_report(statuses, topology[address], device, names, aliases)
         held.equal(f"{address} as JSON", json.loads(json.dumps(report)), report)
         for blocker in report["blockers"]:
             _blocker(held, address, blocker, inventory.devices)
@@ -45,7 +46,7 @@ def facts(recording: Recording) -> Held:
         held.true(f"{address} is a bridge and could be claimed", not (stays and report["claimable"]))
         held.equal(f"{address} claimable", report["claimable"], not report["blockers"])
         _iommu(held, recording, address, [blocker["code"] for blocker in report["blockers"]])
-    held.equal("devices in pools", sum(pool["count"] for pool in pools(inventory, claimable)), len(claimable))
+    held.equal("devices in pools", sum(pool["count"] for pool in pools(topology, claimable)), len(claimable))
     tree = tree_report(Listing(inventory, [], statuses, (), frozenset()).parents())
     held.equal("names in the tree", sorted(_names(tree)), sorted(map(nodedev_name, inventory.devices)))
     return held
