@@ -16,6 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passth
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology, distance
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList

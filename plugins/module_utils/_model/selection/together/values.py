@@ -29,4 +29,4 @@ def _compared(tag: object) -> t.Hashable:
         return tag.casefold()
     if isinstance(tag, (list, tuple)):
         return tuple(sorted(str(one).casefold() for one in tag))
-    return t.cast("t.Hashable", tag)  # a number, a truth value, or nothing
+    return tag if tag is None else str(tag)
