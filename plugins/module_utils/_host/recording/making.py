@@ -19,11 +19,11 @@ from ..._model.recording.files import kept, vital_product_data
 from ..._model.recording.pseudonyms import Pseudonyms, Same
 from ..._model.recording.recording import Recording
 from ..reading.host_facts import machine_id, read_host
+from ..reading.iommu_groups import reserved_memory
 from ..reading.module_aliases import ModuleAliases
 from ..reading.pci.functions import read_devices
 from ..reading.pci.ids import read_pci_ids
 from ..reading.pci.serials import vpd_serial
-from ..reading.iommu_groups import reserved_memory
 from ..reading.usb_scsi import read_usb_and_scsi
 from ..usage.processes.mediated import mdev_parents
 from .excerpts import of_aliases, of_ids
@@ -78,15 +78,19 @@ def record_host(host: Host, *, anonymous: bool) -> Recording:
     files = _Files(names, devices)
     return Recording(
         tree=files.of("", tree.noted),
-        uses=tuple(HostUse(**told_of.use(asdict(use), names, anonymous=anonymous)) for use in uses),
+        uses=tuple(HostUse(**told_of.use(asdict(use), names)) for use in uses),
         part_uses=tuple((address, DomainUse(**told_of.part_use(asdict(use), names))) for address, use in parts),
         vf_states={
             address: replace(state, interface=names.interface(state.interface)) for address, state in states.items()
         },
         binders=tuple(given_away),
         libvirt=None if host.libvirt is None else _libvirt(host.libvirt, names),
-        libvirt_reason="" if host.libvirt is not None else "it could not be asked" if anonymous else host.libvirt_reason,
-        record=_record(host, machine, names, anonymous=anonymous),
+        libvirt_reason=""
+        if host.libvirt is not None
+        else "it could not be asked"
+        if anonymous
+        else host.libvirt_reason,
+        record=_record(host, machine, names),
         recorded_at=host.recorded_at,
         anonymous=anonymous,
     )
@@ -117,22 +121,18 @@ def _read(tree: NotingTree) -> list[PciDevice]:
 
 def _learn(names: Pseudonyms, host: Host, tree: NotingTree, devices: t.Iterable[PciDevice]) -> None:
     """Tell what is to be renamed wherever it stands, before anything is."""
+    serials = {*serials_of(host.libvirt, host.record)}
     for device in devices:
-        serials = [device.serial, device.pcie_serial]
-        for child in device.children:
-            serials.append(child.attributes.get("serial"))
-            if child.kind == "net":
-                names.interface(child.name)
-        for serial in filter(None, serials):
-            names.serial(serial)
+        serials.update(filter(None, (device.serial, device.pcie_serial)))
+        serials.update(child.attributes.get("serial", "") for child in device.children)
     for node in read_usb_and_scsi(tree).values():
-        for key in ("serial", "wwid"):
-            if node.fields.get(key):
-                names.serial(str(node.fields[key]))
-    for interface in host.system.tree.names("/sys/class/net"):
-        names.interface(interface)
-    for serial in serials_of(host.libvirt, host.record):
+        serials.update(str(node.fields[key]) for key in ("serial", "wwid") if node.fields.get(key))
+    # Udev's serial of a disk has the disk's own in it: that comes first.
+    for serial in sorted(serials, key=lambda text: (len(text), text)):
         names.serial(serial)
+    interfaces = {child.name for device in devices for child in device.children if child.kind == "net"}
+    for interface in sorted(interfaces.union(host.system.tree.names("/sys/class/net"))):
+        names.interface(interface)
     for name in dict.fromkeys([host.name, host.name.partition(".")[0]]):
         names.known("host", name)
 
@@ -194,13 +194,13 @@ def _libvirt(libvirt: RecordedLibvirt, names: Same) -> RecordedLibvirt:
     return replace(libvirt, domains=tuple(domains), node_devices=tuple(nodes))
 
 
-def _record(host: Host, machine: str, names: Same, *, anonymous: bool) -> str | None:
+def _record(host: Host, machine: str, names: Same) -> str | None:
     """The record's text, of the machine whose id the recording has."""
     if host.record is None:
         return None
     own = machine_id(host.system.tree)
     made = _IdOnly(machine)
-    text = told_of.record(host.record, names, anonymous=anonymous)
+    text = told_of.record(host.record, names)
     return text.replace(own, machine_id(t.cast("t.Any", made))) if own else text
 
 

@@ -11,7 +11,7 @@ import typing as t
 
 from ..sysfs import Folder, Tree
 
-Noted = t.Union[bytes, str, None, t.Dict[str, t.Any]]
+Noted = t.Union[bytes, str, None, dict[str, t.Any]]
 """A file's content, a link's target, None of what is there and was not looked into, or a folder by names."""
 
 _MOST_LINKS = 40
@@ -26,15 +26,17 @@ class NotingTree(Tree):
         self._places: dict[str, str] = {"/": "", "": ""}
 
     def note(self, path: str, answer: Noted) -> None:
-        """Note what was read of a path by other means; nothing of None where there is something already."""
-        self._note(self.place(path), answer)
+        """Note this of a path, whatever was noted of it before."""
+        self._note(self.place(path), answer, anew=True)
 
     def place(self, path: str) -> str:
         """Where a path leads, noting the links on the way; its last part may be missing."""
         known = self._places.get(path)
         if known is None:
             folder, _slash, name = path.rstrip("/").rpartition("/")
-            known = self._places[path] = self._follow(f"{self.place(folder)}/{name}" if name not in ("", ".") else folder)
+            known = self._places[path] = self._follow(
+                f"{self.place(folder)}/{name}" if name not in ("", ".") else folder
+            )
         return known
 
     def _follow(self, path: str) -> str:
@@ -49,7 +51,7 @@ class NotingTree(Tree):
             path = f"{self.place(folder)}/{name}"
         return path
 
-    def _note(self, path: str, answer: Noted) -> None:
+    def _note(self, path: str, answer: Noted, *, anew: bool = False) -> None:
         folder = self.noted
         *above, name = path.strip("/").split("/")
         for part in above:
@@ -60,7 +62,7 @@ class NotingTree(Tree):
         there = folder.get(name)
         if answer is None or (answer == {} and isinstance(there, dict)):
             folder.setdefault(name, answer)
-        elif not (isinstance(there, bytes) and isinstance(answer, bytes) and len(there) > len(answer)):
+        elif anew or not (isinstance(there, bytes) and isinstance(answer, bytes) and len(there) > len(answer)):
             folder[name] = answer
 
     def data(self, path: str, limit: int = 1 << 24) -> bytes | None:

@@ -14,6 +14,7 @@ from ..._model.recording.recording import RecordedDomain, RecordedLibvirt
 from ..libvirt.domains import XML_INACTIVE
 from ..libvirt.errors import is_gone
 
+
 def ask_libvirt(connection: t.Any, error: type[Exception]) -> RecordedLibvirt:
     """All domains and node devices that libvirt tells of; what vanishes meanwhile is left out. Raises `error`."""
     try:

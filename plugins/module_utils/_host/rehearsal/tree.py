@@ -12,6 +12,9 @@ import typing as t
 
 from ..sysfs import Folder, Tree
 
+if t.TYPE_CHECKING:
+    from ..device_numbers import DeviceNumber
+
 _MOST_LINKS = 40
 
 
@@ -56,12 +59,13 @@ class RecordedTree(Tree):
         folder, _slash, name = path.rstrip("/").rpartition("/")
         return _target(self._at(f"{self.real(folder)}/{name}"))
 
-    def open_device(self, link: str) -> t.NoReturn:
+    def open_device(self, link: str) -> DeviceNumber | None:
         """Raises OSError: who has what open is among the recorded uses."""
-        self.local(link)
-        raise AssertionError("a recorded file was opened")
+        raise FileNotFoundError(errno.ENOENT, "not recorded", link)
 
-    node_number = open_device
+    def node_number(self, path: str) -> DeviceNumber | None:
+        """Raises OSError: nodes in /dev are not recorded."""
+        raise FileNotFoundError(errno.ENOENT, "not recorded", path)
 
     def real(self, path: str) -> str:
         place, pending, links = "", path.strip("/").split("/"), 0

@@ -17,14 +17,14 @@ if t.TYPE_CHECKING:
 
 # The words of our own in what is told of a use; every other word is a name of the host's.
 WORDS = frozenset(
-    "a active address all an and another as at back bcache below block boot bound bridge bus by cache carries class come "
-    "committed connection console container crash decoders default deleted device devices do driver drives fabrics "
-    "file firmware for frame framebuffer from function gadget has heartbeat holds host imported in inactive interface is it its "
-    "journal keeps kernel lies lock logical logs looked loop mapper mappings mediated member memory mount mounted "
-    "namespace netconsole network no not of on one only open or over packet packets part path perhaps platform pool "
-    "port process program pstore queue registered removes root route running seen sends server session since socket "
-    "software somebody spare ssh state store swap swaps system table target than that the their there this through to "
-    "type unknown unbound uses volume waiting watchdog watches where which with without writes "
+    "a active address all an and another as at back bcache below block boot bound bridge bus by cache carries class "
+    "come committed connection console container crash decoders default deleted device devices do driver drives "
+    "fabrics file firmware for frame framebuffer from function gadget has heartbeat holds host imported in inactive "
+    "interface is it its journal keeps kernel lies lock logical logs looked loop mapper mappings mediated member "
+    "memory mount mounted namespace netconsole network no not of on one only open or over packet packets part path "
+    "perhaps platform pool port process program pstore queue registered removes root route running seen sends server "
+    "session since socket software somebody spare ssh state store swap swaps system table target than that the their "
+    "there this through to type unknown unbound uses volume waiting watchdog watches where which with without writes "
     "ATA BMC CXL DMA DPDK DRBD Ethernet IPMI LIO LVM NFS NVMe OCFS2 PCI RAID RDMA SCSI SCST SPDK USB XDP ZFS btrfs "
     "iSCSI nvmet qemu-system-x86_64 qemu-kvm IPv4 IPv6 md".split()
 )
@@ -39,10 +39,10 @@ _NOTE = "left out of the recording"
 _OWN_NAMES = {"physical_network": "network", "devname": "net"}
 
 
-def use(told: t.Mapping[str, t.Any], names: Same, *, anonymous: bool) -> dict[str, t.Any]:
+def use(told: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
     """A use by the host, of its fields."""
     detail = told["detail"]
-    if anonymous:
+    if names.anonymous:
         detail = _WORD.sub(lambda match: _word(match[0], names), detail)
     return {**told, "detail": detail, "path": names.text(told["path"])}
 
@@ -64,13 +64,13 @@ def part_use(told: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
     return {**told, "domain": names.name("domain", told["domain"]), "uuid": names.text(told["uuid"]), "node": node}
 
 
-def record(text: str, names: Same, *, anonymous: bool) -> str:
+def record(text: str, names: Same) -> str:
     """The record's text; one that can't be read stays out but for what it begins with, so that it can't be read."""
     try:
         document = json.loads(text)
     except ValueError:
         return "{"
-    return json.dumps(_value(document, "", names, anonymous=anonymous), sort_keys=True)
+    return json.dumps(_value(document, "", names), sort_keys=True)
 
 
 def serials_of_record(text: str) -> list[str]:
@@ -96,22 +96,19 @@ def _is_serial(key: str) -> bool:
     return key.endswith("serial") or key in ("wwid", "wwn")
 
 
-def _value(value: t.Any, key: str, names: Same, *, anonymous: bool) -> t.Any:
+def _value(value: t.Any, key: str, names: Same) -> t.Any:
     if isinstance(value, dict):
         if value.keys() == {"kind", "id", "label"}:
             return _owner(value, names)
-        return {
-            _value(name, "", names, anonymous=anonymous): _value(part, name, names, anonymous=anonymous)
-            for name, part in value.items()
-        }
+        return {_value(name, "", names): _value(part, name, names) for name, part in value.items()}
     if isinstance(value, list):
-        if anonymous and key == "commands":
+        if names.anonymous and key == "commands":
             return []
-        return [_value(part, key, names, anonymous=anonymous) for part in value]
-    return _text(value, key, names, anonymous=anonymous) if isinstance(value, str) else value
+        return [_value(part, key, names) for part in value]
+    return _text(value, key, names) if isinstance(value, str) else value
 
 
-def _text(value: str, key: str, names: Same, *, anonymous: bool) -> str:
+def _text(value: str, key: str, names: Same) -> str:
     if value.lstrip().startswith("<"):
         try:
             return device_xml(value, names)
@@ -119,7 +116,7 @@ def _text(value: str, key: str, names: Same, *, anonymous: bool) -> str:
             return ""
     if _is_serial(key) and value:
         return names.serial(value)
-    if not anonymous:
+    if not names.anonymous:
         return value
     if key == "reason":
         return _NOTE
@@ -137,4 +134,8 @@ def _owner(owner: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
     if kind == "domain":
         return {"kind": kind, "id": names.text(owner["id"]), "label": names.name("domain", owner["label"])}
     label = names.name("owner", owner["label"])
-    return {"kind": kind, "id": label if owner["id"] == owner["label"] else names.name("owner", owner["id"]), "label": label}
+    return {
+        "kind": kind,
+        "id": label if owner["id"] == owner["label"] else names.name("owner", owner["id"]),
+        "label": label,
+    }

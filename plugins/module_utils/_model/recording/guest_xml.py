@@ -128,6 +128,8 @@ def device_xml(xml: str, names: Same) -> str:
 def node_device_xml(xml: str, names: Same) -> str:
     """A node device's XML as it goes into a recording. Raises xml.etree.ElementTree.ParseError of what is none."""
     root = ET.fromstring(xml)
+    if not names.anonymous:
+        return xml
     for element in root.iter():
         for child in list(element):
             if child.tag in ("vendor_field", "system_field", "change_level", "part_number", "manufacture_id"):

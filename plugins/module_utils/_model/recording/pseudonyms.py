@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Other serial numbers, MACs, names and addresses in place of a host's own, the same one for the same one everywhere."""
+"""Other serial numbers, MACs, names and addresses in place of a host's own, everywhere the same for the same one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import typing as t
 _BYTES = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{2}([:_-])[0-9a-fA-F]{2}(?:\1[0-9a-fA-F]{2}){4,}(?![0-9a-fA-F])")
 _OF_MAC = len("00:00:00:00:00:00")
 _NO_MACS = ("000000000000", "ffffffffffff")
-_UUID = re.compile(
-    r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}([-_])[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}(?![0-9a-fA-F])"
-)
+_UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}([-_])(?:[0-9a-fA-F]{4}\1){3}[0-9a-fA-F]{12}(?![0-9a-fA-F])")
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:.])")
 # World wide names as the kernel and udev write them (NAA and EUI-64), which are serial numbers too.
@@ -24,12 +22,14 @@ _WWN = re.compile(r"(?<![0-9a-zA-Z])(naa\.|eui\.|wwn-0x|nvme\.|uuid\.|t10\.)([^\
 _SHORTEST = 5
 # After so many a text gets longer: there are not enough of its form.
 _ATTEMPTS = 100
-# Names of interfaces that tell where a port is and no more: the kernel's, and those by place of systemd.net-naming-scheme.
+# Names of interfaces that tell where a port is and no more: the kernel's, and those of systemd.net-naming-scheme.
 _PLACES = re.compile(r"(?:eth|wlan|ib)\d+|(?:en|ib|wl|ww|sl)(?:P\d+)?(?:[os]\d+|p\d+s\d+)[a-z0-9]*|lo")
 
 
 class Same:
     """Leaves all as it is: a recording that is not to be anonymous."""
+
+    anonymous = False
 
     def serial(self, text: str) -> str:
         return text
@@ -50,8 +50,10 @@ class Same:
 class Pseudonyms(Same):
     """Renames by a `key` that is thrown away afterwards, so that nobody finds the first name from the second.
 
-    What is told to `serial`, `name` or `interface` is found in every `text` from then on.
+    What is told to `serial`, `interface` or `known` is found in every `text` from then on.
     """
+
+    anonymous = True
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -68,7 +70,9 @@ class Pseudonyms(Same):
             return self._like_form(text)
         if not re.search(r"[0-9A-Za-z]", text):
             return text
-        made = self._made("serial", text, lambda attempt: self._like(text, attempt))
+        # Udev's serial of a disk has the disk's own in it.
+        within = text if ("serial", text) in self._renamed else self._with_known(text)
+        made = self._made("serial", text, lambda attempt: self._like(text, attempt) if within == text else within)
         self._know(text, made)
         return made
 
@@ -77,8 +81,7 @@ class Pseudonyms(Same):
         if not text:
             return text
         count = sum(known[0] == kind for known in self._renamed)
-        made = self._made(kind, text, lambda attempt: f"{kind}{count + attempt + 1}")
-        return made
+        return self._made(kind, text, lambda attempt: f"{kind}{count + attempt + 1}")
 
     def interface(self, text: str) -> str:
         """One that says where its port is stays."""
@@ -99,16 +102,18 @@ class Pseudonyms(Same):
 
     def text(self, text: str) -> str:
         """The text with all in it renamed that is known, or has the form of a UUID, MAC, WWN or IP address."""
-        if self._pattern is None and self._known:
-            longest = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})(?![A-Za-z0-9])")
-        if self._pattern is not None:
-            text = self._pattern.sub(lambda match: self._known[match[0]], text)
+        text = self._with_known(text)
         text = _UUID.sub(lambda match: self._like_form(match[0]), text)
         text = _BYTES.sub(lambda match: self._bytes(match[0]), text)
         text = _WWN.sub(lambda match: match[1] + self._like_form(match[2]), text)
         text = _IPV4.sub(lambda match: self._ipv4(match[0]), text)
         return _IPV6.sub(lambda match: self._ipv6(match[0]), text)
+
+    def _with_known(self, text: str) -> str:
+        if self._pattern is None and self._known:
+            longest = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})(?![A-Za-z0-9])")
+        return text if self._pattern is None else self._pattern.sub(lambda match: self._known[match[0]], text)
 
     def _know(self, text: str, made: str, *, shortest: int = _SHORTEST) -> None:
         if len(text) < shortest or text in self._known:
@@ -181,7 +186,7 @@ class Pseudonyms(Same):
             if place % 32 == 0:
                 digest = self._digest("like", f"{place} {text}", attempt)
             byte = digest[place % 32]
-            if hexadecimal and letter in "0123456789abcdef" and not text[:place] + letter == "0":
+            if hexadecimal and letter in "0123456789abcdef" and text[:place] + letter != "0":
                 made.append("0123456789abcdef"[byte % 16])
             elif letter.isdigit():
                 made.append(str(byte % 10))
