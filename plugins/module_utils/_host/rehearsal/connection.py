@@ -45,6 +45,8 @@ class _Answers:
     """Answers by the methods that it has; every other one that libvirt knows is refused."""
 
     def __getattr__(self, name: str) -> t.NoReturn:
+        if name.startswith("_"):  # not libvirt's, but Python's own questions
+            raise AttributeError(name)
         raise RecordedError(f"{name}: this is a rehearsal on a recorded host, which nothing can be done to")
 
 

@@ -63,7 +63,9 @@ class RecordedDomains(Domains):
         """None: nothing of a recorded host is kept for its next start."""
         return frozenset()
 
-    def __getattr__(self, _name: str) -> t.NoReturn:
+    def __getattr__(self, name: str) -> t.NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
         raise refused("the domains")
 
 
@@ -87,7 +89,9 @@ class Refusal:
     def __init__(self, what: str) -> None:
         self._what = what
 
-    def __getattr__(self, _name: str) -> t.NoReturn:
+    def __getattr__(self, name: str) -> t.NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
         raise refused(self._what)
 
     def __call__(self, *_arguments: object, **_options: object) -> t.NoReturn:

@@ -20,7 +20,7 @@ WORDS = frozenset(
     "a active address all an and another as at back bcache below block boot bound bridge bus by cache carries class "
     "come committed connection console container crash decoders default deleted device devices do driver drives "
     "fabrics file firmware for frame framebuffer from function gadget has heartbeat holds host imported in inactive "
-    "interface is it its journal keeps kernel lies lock logical logs looked loop mapper mappings mediated member "
+    "interface is it its journal keeps kernel lies lock logical made logs looked loop mapper mappings mediated member "
     "memory mount mounted namespace netconsole network no not of on one only open or over packet packets part path "
     "perhaps platform pool port process program pstore queue registered removes root route running seen sends server "
     "session since socket software somebody spare ssh state store swap swaps system table target than that the their "

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import iproute
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.exclusive import ExclusiveOpen
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.iproute import Iproute
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.pf_link import PfLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.physical_functions import PhysicalFunctions
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.executors import Executors
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.recovery import Recovery
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes import DomainChanges
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.removal_events import RemovalEvents
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.persistence.keeping import Keeper
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import recording as recording_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
@@ -162,3 +178,64 @@ def test_check_mode_records_nothing(runner, folder):
 def test_a_recording_is_for_its_owner_alone(runner):
     path = recorded(runner, anonymous=True)
     assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_ACTS = ("subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "socket.connect", "socket.bind")
+_CHANGES = (
+    "os.mkdir",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "os.chown",
+    "os.truncate",
+)
+_heard: list[str] | None = None
+_hooked: list[bool] = []
+EFFECTS = (
+    *(SysfsWriter, Binder, ExclusiveOpen, Iproute, VfSettings, PhysicalFunctions, PfLink, RecordFile, DomainChanges),
+    *(Keeper, Transaction, Executors, Recovery, OwnFiles, RemovalEvents),
+)
+
+
+def _hear(event: str, arguments: tuple) -> None:
+    if _heard is None:
+        return
+    if event in (*_ACTS, *_CHANGES) or (event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITES):
+        _heard.append(f"{event} {arguments}")
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (FACTS, {}),
+        (CLAIM, {"domain": "web1", "requests": [{**NIC, "count": 3}]}),
+        (CLAIM, {"owner": "dpdk0", "requests": [{"name": "nic", "specs": [{"vendor_id": "8086"}]}]}),
+        (ALL, {"claims": [{"owner": "dpdk0", "requests": [{**NIC, "count": 1}]}], "purge": True, "orphans": True}),
+        (RELEASE, {"domain": "web1"}),
+        (RELEASE, {"orphans": True}),
+    ],
+)
+def test_a_rehearsal_makes_no_effect_object_and_opens_nothing_for_writing(runner, monkeypatch, module, options):
+    """By what Python itself is asked for: every open, every child, every change of a folder."""
+    global _heard
+    runner.done(CLAIM, domain="web1", requests=[NIC])
+    path = recorded(runner)
+    runner.done(module, **options, check=True, recording=path)  # what is imported is written into caches
+    for effect in EFFECTS:
+        monkeypatch.setattr(effect, "__init__", lambda made, *_rest, **_more: pytest.fail(f"{made!r:.0}{type(made)}"))
+    if not _hooked:
+        sys.addaudithook(_hear)
+        _hooked.append(True)
+    _heard = []
+    try:
+        runner.done(module, **options, check=True, recording=path)
+        assert _heard == []
+        # What listens hears, at least, the writing of a recording.
+        with open(f"{path}.other", "w"):
+            assert len(_heard) == 1
+    finally:
+        _heard = None
