@@ -13,8 +13,8 @@ description:
   - Writes one compressed file with all that M(kvm.hostdev.pci_facts) and a claim in check mode read of a host. What
     sysfs tells of its PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
     devices and domains, and the record C(hostdev.fact).
-  - On the file the facts and every claim or release can be run in check mode, see the O(recording) option of
-    M(kvm.hostdev.pci_facts#module) and of M(kvm.hostdev.pci_passthrough_claim#module).
+  - On the file the facts, and every claim or release in check mode, can be run by
+    O(kvm.hostdev.pci_facts#module:recording) and O(kvm.hostdev.pci_passthrough_claim#module:recording).
   - Serial numbers, MACs, world wide names, UUIDs, IP addresses and names are other ones in the file, the same one for
     the same one everywhere. PCI addresses stay, and so do models, drivers and the names of requests.
   - Of definitions of domains only elements and attributes that are known go into the file. No password, title,

@@ -24,10 +24,10 @@ _CHANGING = (
 # In kB, without the module itself, which is documentation. A little above what it is: what makes it more should be
 # worth it, and what makes it less should lower it.
 _MOST_IMPORTED = {
-    "facts": 378,
-    "facts, libvirt": 427,
+    "facts": 379,
+    "facts, libvirt": 429,
     "unchanged claim": 356,
-    "release of nothing": 296,
+    "release of nothing": 297,
 }
 
 

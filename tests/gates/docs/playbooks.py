@@ -14,7 +14,7 @@ import yaml
 from .filling import ROOT, filled, list_table
 
 GUIDE = "docs/docsite/rst/guide_playbooks.rst"
-PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "release", "reconcile")
+PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "release", "reconcile", "record_host")
 ROLE = "kvm.hostdev.host"
 OF_PLAYS = {
     "hostdev_hosts": ("``all``", "The hosts, by name, group or pattern."),
@@ -23,6 +23,7 @@ OF_PLAYS = {
 }
 """Variables of no option that several playbooks have, with their default."""
 OF_ONE = {
+    "hostdev_record_dest": ("``recordings``", "The folder on the controller that the files are put into."),
     "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
     "hostdev_accept_drift": (
         "none",
