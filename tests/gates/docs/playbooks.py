@@ -122,14 +122,14 @@ def _told(option: Option, passed: t.Mapping[str, Option]) -> list[str]:
 
 def _is_shared(option: Option) -> bool:
     """Whether it is one that several modules have alike."""
-    fragment = _constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "CHANGE")
+    fragment = _constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "RECORDING", "CHANGE")
     return any(option.name in yaml.safe_load(text)["options"] for text in fragment.values())
 
 
 def _options(module: str) -> dict[str, dict[str, t.Any]]:
     """The documented options of a module, with those of its fragments."""
     own = _constants(f"plugins/modules/{module}.py", "DOCUMENTATION")["DOCUMENTATION"]
-    texts = [own, *_constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "CHANGE").values()]
+    texts = [own, *_constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "RECORDING", "CHANGE").values()]
     return {name: spec for text in reversed(texts) for name, spec in yaml.safe_load(text)["options"].items()}
 
 
