@@ -145,6 +145,8 @@ class NotingFolder(Folder):
 
             def noting(place: int, size: int) -> bytes:
                 data = read(place, size)
+                if not data:
+                    return data
                 if len(read_so_far) < place + len(data):
                     read_so_far.extend(bytes(place + len(data) - len(read_so_far)))
                 read_so_far[place : place + len(data)] = data

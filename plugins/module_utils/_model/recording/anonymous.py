@@ -48,7 +48,7 @@ def use(told: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
 
 
 def _word(word: str, names: Same) -> str:
-    bare = word.strip(":.'\"")
+    bare = word.strip(".'\"").rstrip(":") or word
     if bare in WORDS or _OF_KERNEL.fullmatch(bare) or bare == "/":
         return word
     if bare.startswith("/dev/"):

@@ -18,8 +18,10 @@ _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:.])")
 # World wide names as the kernel and udev write them (NAA and EUI-64), which are serial numbers too.
 _WWN = re.compile(r"(?<![0-9a-zA-Z])(naa\.|eui\.|wwn-0x|nvme\.|uuid\.|t10\.)([^\s/,;]+)")
+_WWN_NUMBER = re.compile(r"(0x)([0-9a-f]{16,32})")
 # What a renamed text is looked for by its own in all other texts: shorter ones are words that mean something else too.
 _SHORTEST = 5
+_SHORTEST_NAME = 3
 # After so many a text gets longer: there are not enough of its form.
 _ATTEMPTS = 100
 # Names of interfaces that tell where a port is and no more: the kernel's, and those of systemd.net-naming-scheme.
@@ -68,6 +70,9 @@ class Pseudonyms(Same):
             return self._bytes(text)
         if _UUID.fullmatch(text):
             return self._like_form(text)
+        world_wide = _WWN.fullmatch(text) or _WWN_NUMBER.fullmatch(text)
+        if world_wide:
+            return world_wide[1] + self._like_form(world_wide[2])
         if not re.search(r"[0-9A-Za-z]", text):
             return text
         # Udev's serial of a disk has the disk's own in it.
@@ -98,7 +103,7 @@ class Pseudonyms(Same):
     def known(self, kind: str, text: str) -> None:
         """Have a name (of the host, of a link to a disk) found in every text."""
         if text:
-            self._know(text, self.name(kind, text))
+            self._know(text, self.name(kind, text), shortest=_SHORTEST_NAME)
 
     def text(self, text: str) -> str:
         """The text with all in it renamed that is known, or has the form of a UUID, MAC, WWN or IP address."""
@@ -181,12 +186,12 @@ class Pseudonyms(Same):
     def _like(self, text: str, attempt: int, *, hexadecimal: bool = False) -> str:
         made = []
         digest = b""
-        hexadecimal = hexadecimal or re.fullmatch(r"(0x)?[0-9a-f-]+", text) is not None
+        hexadecimal = hexadecimal or re.fullmatch(r"[0-9a-f-]*[a-f][0-9a-f-]*", text) is not None
         for place, letter in enumerate(text):
             if place % 32 == 0:
                 digest = self._digest("like", f"{place} {text}", attempt)
             byte = digest[place % 32]
-            if hexadecimal and letter in "0123456789abcdef" and text[:place] + letter != "0":
+            if hexadecimal and letter in "0123456789abcdef":
                 made.append("0123456789abcdef"[byte % 16])
             elif letter.isdigit():
                 made.append(str(byte % 10))

@@ -77,6 +77,15 @@ def test_the_kernel_s_serial_number_of_a_card_is_another_one_of_eight_bytes(lab_
     assert "8877665544332211" not in gzip.decompress(as_bytes(recording)).decode()
 
 
+def test_a_configuration_space_that_only_root_may_read_whole_stays_as_short(lab_host):
+    """Else its capabilities would be taken for known."""
+    config = lab_host.root / "sys/bus/pci/devices/0000:04:00.0/config"
+    config.write_bytes(config.read_bytes()[:64])
+    told = RecordedTree(record_host(host(lab_host.tree), anonymous=False).tree)
+    assert told.data("/sys/bus/pci/devices/0000:04:00.0/config") == config.read_bytes()
+    assert read_devices(told, details=True) == read_devices(lab_host.tree, details=True)
+
+
 def test_a_capability_that_is_not_read_is_not_told(lab_host):
     """The register for vital product data holds the word that was read last."""
     config = lab_host.root / "sys/bus/pci/devices/0000:04:00.0/config"
