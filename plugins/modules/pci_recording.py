@@ -25,8 +25,8 @@ description:
     folders as objects by name. There a text is a file with that text, null something that is there and was not looked
     into, C(["link", TARGET]) a link and C(["bytes", HEX]) a file that is no text. Beside it C(uses), C(part_uses),
     C(vf_states), C(binders), C(libvirt) and C(record) have the answers that no file gives.
-  - The file is written, and nothing else of the host is changed. Nothing is read that M(kvm.hostdev.pci_facts) does not
-    read.
+  - The file is written, and nothing else of the host is changed. Nothing is read that M(kvm.hostdev.pci_facts) or a
+    claim in check mode does not read.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host

@@ -14,6 +14,7 @@ import typing as t
 from .._host.binding.iproute import Iproute
 from .._host.binding.vf_settings import VfSettings
 from .._host.libvirt.domains import Domains
+from .._host.reading.pci.functions import DEVICES
 from .._host.record.record_reader import FILE_NAME
 from .._host.recording.file import as_bytes
 from .._host.recording.making import Host, record_host
@@ -54,7 +55,7 @@ def recording(module: AnsibleModule) -> dict[str, t.Any]:
     if not module.check_mode:
         _write(options["dest"], content)
     domains = 0 if made.libvirt is None else len(made.libvirt.domains)
-    count = len(host.system.inventory(()).devices)
+    count = len(tree.names(DEVICES))
     done = "would be recorded" if module.check_mode else "recorded"
     return {
         "changed": True,

@@ -198,10 +198,8 @@ def _record(host: Host, machine: str, names: Same) -> str | None:
     """The record's text, of the machine whose id the recording has."""
     if host.record is None:
         return None
-    own = machine_id(host.system.tree)
-    made = _IdOnly(machine)
-    text = told_of.record(host.record, names)
-    return text.replace(own, machine_id(t.cast("t.Any", made))) if own else text
+    made = machine_id(t.cast("t.Any", _IdOnly(machine)))
+    return told_of.record(host.record, names, {machine_id(host.system.tree): made})
 
 
 class _IdOnly:

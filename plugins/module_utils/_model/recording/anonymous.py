@@ -64,13 +64,20 @@ def part_use(told: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
     return {**told, "domain": names.name("domain", told["domain"]), "uuid": names.text(told["uuid"]), "node": node}
 
 
-def record(text: str, names: Same) -> str:
-    """The record's text; one that can't be read stays out but for what it begins with, so that it can't be read."""
+def record(text: str, names: Same, machines: t.Mapping[str, str]) -> str:
+    """The record's text; one that can't be read stays out but for what it begins with, so that it can't be read.
+
+    `machines` are other ids of machines (as host_facts.machine_id makes them) for those that are known.
+    """
     try:
         document = json.loads(text)
     except ValueError:
         return "{"
-    return json.dumps(_value(document, "", names), sort_keys=True)
+    told = _value(document, "", names)
+    if isinstance(told, dict) and isinstance(told.get("machine_id"), str):
+        own = told["machine_id"]
+        told["machine_id"] = machines.get(own) or names.serial(own)
+    return json.dumps(told, sort_keys=True)
 
 
 def serials_of_record(text: str) -> list[str]:

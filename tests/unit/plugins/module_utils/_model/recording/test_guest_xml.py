@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.host_parts import functions_of_arguments
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import parse_record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording import anonymous
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.guest_xml import (
     device_xml,
@@ -20,6 +21,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.guest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.pseudonyms import Pseudonyms, Same
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.recording import Recording, parse_recording
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml as made_domain
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA
 
 HOSTDEV = (
     "<hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0x0000' bus='0x3b' slot='0x00' "
@@ -73,17 +75,36 @@ def test_what_people_wrote_into_the_record_is_left_out():
     claim = {"owner": {"kind": "name", "id": "acme", "label": "acme"}, "requests": [{"name": "gpu"}]}
     aside = {"reason": "the write of acme hangs", "commands": ["echo acme"], "owner": claim["owner"]}
     text = json.dumps({"claims": [claim], "set_aside": [aside], "xml": HOSTDEV, "rom": {"file": "/srv/acme.rom"}})
-    told = anonymous.record(text, Pseudonyms(b"key"))
+    told = anonymous.record(text, Pseudonyms(b"key"), {})
     assert "acme" not in told
     assert json.loads(told)["claims"][0] == {
         "owner": {"kind": "name", "id": "owner1", "label": "owner1"},
         "requests": [{"name": "gpu"}],
     }
-    assert json.loads(anonymous.record(text, Same()))["set_aside"][0]["reason"] == aside["reason"]
+    assert json.loads(anonymous.record(text, Same(), {}))["set_aside"][0]["reason"] == aside["reason"]
+
+
+def test_a_record_with_all_that_one_may_have_can_still_be_read():
+    text = (DATA / "record-schema-1-full.json").read_text()
+    document = {**json.loads(text), "machine_id": "0123456789abcdef0123456789abcdef"}
+    names = Pseudonyms(b"key")
+    for serial in anonymous.serials_of_record(text):
+        names.serial(serial)
+    told = parse_record(anonymous.record(json.dumps(document), names, {document["machine_id"]: "of here"}).encode())
+    real = parse_record(text.encode())
+    assert told.machine_id == "of here"
+    assert [claim.holdings.keys() for claim in told.tracker] == [claim.holdings.keys() for claim in real.tracker]
+    assert [claim.owner.label for claim in told.tracker] == ["domain1", "owner1"]
+    assert told.journal is not None
+    elsewhere = parse_record(anonymous.record(json.dumps(document), names, {}).encode()).machine_id
+    assert elsewhere != document["machine_id"]
+    assert not [
+        word for word in ("52:54:00:12:34:56", "web1", "dpdk0", "00-11", "rom.bin") if word in str(told.as_dict())
+    ]
 
 
 def test_a_broken_record_stays_broken_and_tells_nothing():
-    assert anonymous.record('{"claims": [acme', Pseudonyms(b"key")) == "{"
+    assert anonymous.record('{"claims": [acme', Pseudonyms(b"key"), {}) == "{"
 
 
 def test_a_use_is_told_in_words_of_ours():
