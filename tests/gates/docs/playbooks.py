@@ -23,7 +23,10 @@ OF_PLAYS = {
 }
 """Variables of no option that several playbooks have, with their default."""
 OF_ONE = {
-    "hostdev_record_dest": ("``recordings``", "The folder on the controller that the files are put into, from where you are."),
+    "hostdev_record_dest": (
+        "``recordings``",
+        "The folder on the controller that the files are put into, from where you are.",
+    ),
     "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
     "hostdev_accept_drift": (
         "none",

@@ -31,9 +31,11 @@ from .noting import NotingTree
 from .of_libvirt import serials_of
 
 if t.TYPE_CHECKING:
+    from ..._model.binders.fighter import Fighter
     from ..._model.host.device import PciDevice
     from ..._model.host.vf_state import VfState
     from ..._model.recording.recording import RecordedLibvirt
+    from ..sysfs import Tree
     from ..system import System
 
 Noted = t.Mapping[str, t.Any]
@@ -56,8 +58,6 @@ class Host(t.NamedTuple):
 
 def record_host(host: Host, *, anonymous: bool) -> Recording:
     """The recording. Raises HostdevError where libvirt answers no more."""
-    from ..reading.binders.binders import read_binders
-
     tree = NotingTree(host.system.tree)
     devices = _read(tree)
     names = Pseudonyms(secrets.token_bytes(32)) if anonymous else Same()
@@ -67,33 +67,32 @@ def record_host(host: Host, *, anonymous: bool) -> Recording:
         _learn(names, host, tree, devices)
     vfs = [device.address for device in devices if device.physical_function is not None]
     states = host.vf_states(inventory, vfs) if vfs else {}
-    ids = {f"{device.vendor_id}:{device.product_id}" for device in devices}
-    given_away = [
-        replace(fighter, path="", line=0, detail="", remedy="") if anonymous else fighter
-        for fighter in read_binders(host.system.tree).fighters
-        if any(fighter.gives_away(device.address, "") for device in devices) or ids.intersection(fighter.ids)
-    ]
     machine = secrets.token_hex(16)
     tree.note("/etc/machine-id", machine.encode())
-    files = _Files(names, devices)
+    reason = "it could not be asked" if anonymous else host.libvirt_reason
     return Recording(
-        tree=files.of("", tree.noted),
+        tree=_Files(names, devices).of("", tree.noted),
         uses=tuple(HostUse(**told_of.use(asdict(use), names)) for use in uses),
         part_uses=tuple((address, DomainUse(**told_of.part_use(asdict(use), names))) for address, use in parts),
         vf_states={
             address: replace(state, interface=names.interface(state.interface)) for address, state in states.items()
         },
-        binders=tuple(given_away),
+        binders=tuple(_binders(host.system.tree, devices, names)),
         libvirt=None if host.libvirt is None else _libvirt(host.libvirt, names),
-        libvirt_reason=""
-        if host.libvirt is not None
-        else "it could not be asked"
-        if anonymous
-        else host.libvirt_reason,
+        libvirt_reason=reason if host.libvirt is None else "",
         record=_record(host, machine, names),
         recorded_at=host.recorded_at,
         anonymous=anonymous,
     )
+
+
+def _binders(tree: Tree, devices: t.Sequence[PciDevice], names: Same) -> t.Iterator[Fighter]:
+    """What gives some function away at boot; not where that is written, which may be any file's name."""
+    from ..reading.binders.binders import read_binders
+
+    for fighter in read_binders(tree).fighters:
+        if any(fighter.gives_away(device.address, f"{device.vendor_id}:{device.product_id}") for device in devices):
+            yield replace(fighter, path="", line=0, detail="", remedy="") if names.anonymous else fighter
 
 
 def _read(tree: NotingTree) -> list[PciDevice]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -28,8 +30,10 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.removal_events import RemovalEvents
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.persistence.keeping import Keeper
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.recording.file import read_recording
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import recording as recording_module
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import rehearsing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
@@ -123,6 +127,18 @@ def test_a_rehearsal_needs_neither_root_nor_libvirt_nor_the_host(runner, monkeyp
     assert [step["kind"] for step in claimed["plan"]].count("driver") == 2
     assert len(runner.done(FACTS, recording=path)["ansible_facts"]["hostdev"]["devices"]) > 10
     assert len(runner.opened) == opened
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_what_gives_devices_away_at_boot_counts_in_a_rehearsal(runner, anonymous):
+    """A device that libvirt had and leaves goes back to what the host boots with, see decision of adoption."""
+    runner.host.write("/etc/modprobe.d/acme.conf", "options vfio-pci ids=8086:10ca\n")
+    with gzip.open(recorded(runner, anonymous=anonymous), "rt") as file:
+        binders = json.load(file)["binders"]
+    assert [(told["kind"], told["ids"]) for told in binders] == [("modprobe.d", ["8086:10ca"])]
+    assert ("acme" in str(binders)) is not anonymous
+    host = rehearsing.RehearsedHost(read_recording(recorded(runner, anonymous=anonymous)), None)
+    assert [fighter.ids for fighter in host.fighters()] == [("8086:10ca",)]
 
 
 def digest(path: str) -> str:
