@@ -31,6 +31,17 @@ options:
     default: /etc/ansible/facts.d
 """
 
+    RECORDING = r"""
+options:
+  recording:
+    description:
+      - A file on the host that the task runs on, which M(kvm.hostdev.pci_recording) has written. The task works
+        on the host that is recorded there, and not on the one that it runs on. No root is needed, nor libvirt.
+      - What changes a host runs in check mode alone then. Outside of it the task fails, and nothing is ever written.
+      - The libvirt connection and the record are the recorded ones, whatever O(uri) and O(facts_path) say.
+    type: path
+"""
+
     CHANGE = r"""
 options:
   lock_timeout:

@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
+  - kvm.hostdev._host.recording
 attributes:
   check_mode:
     support: full
@@ -446,7 +447,7 @@ ansible_facts:
               sample: 10.0.3
 """
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS, RECORDING_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
@@ -461,6 +462,7 @@ def main() -> None:
         Module(
             argument_spec={
                 **HOST_OPTIONS,
+                **RECORDING_OPTIONS,
                 "libvirt": {"type": "str", "choices": ["auto", "required", "none"], "default": "auto"},
                 "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
                 "capability": {"type": "list", "elements": "str", "default": []},

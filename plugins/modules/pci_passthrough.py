@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
+  - kvm.hostdev._host.recording
   - kvm.hostdev._host.change
 attributes:
   check_mode:
@@ -385,6 +386,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options
     without_defaults,
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import RECORDING_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
@@ -400,6 +402,7 @@ def main() -> None:
         Module(
             argument_spec={
                 **CHANGE_OPTIONS,
+                **RECORDING_OPTIONS,
                 **ALLOW_LIST_OPTIONS,
                 **TERMS_OPTIONS,
                 **TOGETHER_OPTIONS,

@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
+  - kvm.hostdev._host.recording
   - kvm.hostdev._host.change
 attributes:
   check_mode:
@@ -219,6 +220,7 @@ error:
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import RECORDING_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
@@ -234,6 +236,7 @@ def main() -> None:
         Module(
             argument_spec={
                 **CHANGE_OPTIONS,
+                **RECORDING_OPTIONS,
                 "domain": {"type": "str"},
                 "owner": {"type": "str"},
                 "names": {"type": "list", "elements": "str", "default": []},

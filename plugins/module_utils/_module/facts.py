@@ -38,11 +38,20 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
 
     wish = parse_wish(options)
     libvirt, reason = None, "not asked for (libvirt: none)"
-    if asked:
-        libvirt, reason = connect(options["uri"], required=required)
-    record = _read_record(module)
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    gathered, warnings = gather(System(Tree(), environ=os.environ), libvirt, reason, record, wish)
+    if options["recording"] is not None:
+        from .rehearsal import recorded_host
+
+        recorded = recorded_host(options["recording"], _parse)
+        system, file, begun = recorded.system, recorded.record, recorded.recorded_at
+        if asked:
+            libvirt, reason = recorded.connect(required=required)
+    else:
+        system, file = System(Tree(), environ=os.environ), RecordReader(options["facts_path"], _parse)
+        if asked:
+            libvirt, reason = connect(options["uri"], required=required)
+    record = _read_record(module, file, system.tree)
+    gathered, warnings = gather(system, libvirt, reason, record, wish)
     for warning in warnings:
         module.warn(one_line(warning))
     if "host" in gathered:
@@ -52,9 +61,8 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": False, "msg": gathered_told(gathered), "ansible_facts": {"hostdev": gathered}}
 
 
-def _read_record(module: AnsibleModule) -> Record:
+def _read_record(module: AnsibleModule, file: RecordReader, tree: Tree) -> Record:
     """The record; one that can't be read is a warning here, so that facts still show the host."""
-    file = RecordReader(module.params["facts_path"], _parse)
     mode = file.executable()
     if mode is not None:
         module.warn(
@@ -62,7 +70,7 @@ def _read_record(module: AnsibleModule) -> Record:
             "release makes it 0644"
         )
     try:
-        record = file.read(machine_id(Tree()))
+        record = file.read(machine_id(tree))
     except HostdevError as error:
         module.warn(error.message)
         return Record()
@@ -73,7 +81,7 @@ def _read_record(module: AnsibleModule) -> Record:
         from .._host.record.lock_holder import lock_holder
         from .._host.record.lock_path import LOCK
 
-        holder = lock_holder(Tree().local(LOCK))
+        holder = None if module.params["recording"] is not None else lock_holder(tree.local(LOCK))
         if holder is not None:
             module.warn(one_line(f"a {what} is under way ({holder}): devices may change while they are looked at"))
         else:

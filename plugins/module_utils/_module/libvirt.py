@@ -61,8 +61,10 @@ def find_binding(module: AnsibleModule) -> None:
     """Start the module anew under the system's Python where this one has no binding and that one has it.
 
     Ansible takes the newest Python it finds, distributions build the binding for their own. To be called before much
-    is imported, since all of it is imported once more then.
+    is imported, since all of it is imported once more then. A recorded host needs none.
     """
+    if module.params.get("recording") is not None:
+        return
     try:
         import libvirt  # noqa: F401 - not only found: it may be one for another Python
     except ImportError:

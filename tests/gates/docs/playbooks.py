@@ -14,7 +14,7 @@ import yaml
 from .filling import ROOT, filled, list_table
 
 GUIDE = "docs/docsite/rst/guide_playbooks.rst"
-PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "release", "reconcile")
+PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "release", "reconcile", "record_host")
 ROLE = "kvm.hostdev.host"
 OF_PLAYS = {
     "hostdev_hosts": ("``all``", "The hosts, by name, group or pattern."),
@@ -23,6 +23,10 @@ OF_PLAYS = {
 }
 """Variables of no option that several playbooks have, with their default."""
 OF_ONE = {
+    "hostdev_record_dest": (
+        "``recordings``",
+        "The folder on the controller that the files are put into, from where you are.",
+    ),
     "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
     "hostdev_accept_drift": (
         "none",
@@ -121,14 +125,14 @@ def _told(option: Option, passed: t.Mapping[str, Option]) -> list[str]:
 
 def _is_shared(option: Option) -> bool:
     """Whether it is one that several modules have alike."""
-    fragment = _constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "CHANGE")
+    fragment = _constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "RECORDING", "CHANGE")
     return any(option.name in yaml.safe_load(text)["options"] for text in fragment.values())
 
 
 def _options(module: str) -> dict[str, dict[str, t.Any]]:
     """The documented options of a module, with those of its fragments."""
     own = _constants(f"plugins/modules/{module}.py", "DOCUMENTATION")["DOCUMENTATION"]
-    texts = [own, *_constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "CHANGE").values()]
+    texts = [own, *_constants("plugins/doc_fragments/_host.py", "DOCUMENTATION", "RECORDING", "CHANGE").values()]
     return {name: spec for text in reversed(texts) for name, spec in yaml.safe_load(text)["options"].items()}
 
 

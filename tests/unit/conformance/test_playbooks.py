@@ -33,6 +33,7 @@ def options(module: str) -> set[str]:
     )
     fragments = {
         "kvm.hostdev._host": _host.ModuleDocFragment.DOCUMENTATION,
+        "kvm.hostdev._host.recording": _host.ModuleDocFragment.RECORDING,
         "kvm.hostdev._host.change": _host.ModuleDocFragment.CHANGE,
     }
     texts = [fragments[name] for name in doc["extends_documentation_fragment"] if name in fragments]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..system import System
 
 if t.TYPE_CHECKING:
+    from ..._model.binders.fighter import Fighter
     from ..._model.host.device import PciDevice
     from ..binding.binder import Binder
     from ..binding.physical_functions import PhysicalFunctions
@@ -27,6 +28,12 @@ class ChangingHost(System):
     binder: Binder | None = None
     vf_settings: VfSettings | None = None
     pfs: PhysicalFunctions | None = None
+
+    def fighters(self) -> tuple[Fighter, ...]:
+        """Who else binds devices, at boot or when a domain starts."""
+        from ..reading.binders.binders import read_binders
+
+        return read_binders(self.tree).fighters
 
     def vf_makers(self, pf: PciDevice) -> Found:
         """What else on the host makes VFs of a PF, or sets them."""

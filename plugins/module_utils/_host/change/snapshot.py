@@ -110,9 +110,7 @@ class _Drivers:
 
     @functools.cached_property
     def _fighters(self) -> tuple[Fighter, ...]:
-        from ..reading.binders.binders import read_binders
-
-        return read_binders(self._host.tree).fighters
+        return self._host.fighters()
 
     @functools.cached_property
     def _aliases(self) -> ModuleAliases:

@@ -79,17 +79,17 @@ class Inventory:
         return {**uses, **{address: several for address, several in carried.items() if several}} if carried else uses
 
     @functools.cached_property
-    def _all_host_uses(self) -> list[HostUse]:
+    def all_host_uses(self) -> list[HostUse]:
         return list(self._host_uses)
 
     @functools.cached_property
-    def _all_part_uses(self) -> list[tuple[str, DomainUse]]:
+    def all_part_uses(self) -> list[tuple[str, DomainUse]]:
         return list(self._part_uses)
 
     @functools.cached_property
     def host_uses(self) -> t.Mapping[str, t.Sequence[HostUse]]:
         uses: dict[str, list[HostUse]] = {}
-        for use in self._all_host_uses:
+        for use in self.all_host_uses:
             if use.address:
                 uses.setdefault(use.address, []).append(use)
         return self._with_uses_below(uses, lambda use: use)
@@ -97,13 +97,13 @@ class Inventory:
     @functools.cached_property
     def part_uses(self) -> t.Mapping[str, t.Sequence[DomainUse]]:
         uses: dict[str, list[DomainUse]] = {}
-        for address, use in self._all_part_uses:
+        for address, use in self.all_part_uses:
             uses.setdefault(address, []).append(use)
         return self._with_uses_below(uses, lambda use: use)
 
     @functools.cached_property
     def _by_path(self) -> list[tuple[str, HostUse]]:
-        uses = [(f"{use.path}/", use) for use in self._all_host_uses if use.path]
+        uses = [(f"{use.path}/", use) for use in self.all_host_uses if use.path]
         return sorted(uses, key=lambda pair: pair[0])
 
     def host_uses_within(self, path: str) -> list[HostUse]:
@@ -117,7 +117,7 @@ class Inventory:
     ) -> Inventory:
         """The inventory with some functions and uses by domains as they will be; the host uses what it used."""
         changed = copy.copy(self)
-        changed._host_uses, changed._part_uses = self._all_host_uses, self._all_part_uses
+        changed._host_uses, changed._part_uses = self.all_host_uses, self.all_part_uses
         changed.devices = {**self.devices, **devices}
         changed.domain_uses = {**self.domain_uses, **domain_uses}
         return changed

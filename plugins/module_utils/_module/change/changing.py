@@ -147,6 +147,10 @@ def keeper(module: AnsibleModule, tree: Tree) -> t.Callable[[], Keeper] | None:
 
 def flow(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
     """The flow of a module that changes the host. Raises HostdevError when it must not or cannot."""
+    if module.params.get("recording") is not None:
+        from .rehearsing import rehearsal
+
+        return rehearsal(module, needs_libvirt=needs_libvirt)
     system, file = changing_system(module, needs_libvirt=needs_libvirt)
     detaching = {name: module.params[name] for name in ("detach_timeout", "on_detach_timeout") if name in module.params}
     return Flow(

@@ -30,8 +30,8 @@ class Files:
 
     def source(self, path: str) -> Source | None:
         """A file's text; None where it is none, is empty, stands for /dev/null, or can't be read."""
-        local = self.tree.local(path)
         try:
+            local = self.tree.local(path)
             # A device may do something once it is opened. What replaces a file meanwhile is seen below, and a FIFO that
             # is opened so does not wait for a writer.
             if not stat.S_ISREG(os.stat(local).st_mode):

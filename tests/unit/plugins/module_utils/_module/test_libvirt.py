@@ -28,9 +28,10 @@ BINDING = types.SimpleNamespace(libvirtError=LibvirtError)
 
 
 class Module:
-    """What load_module uses of AnsibleModule."""
+    """What load_module and find_binding use of AnsibleModule."""
 
-    def __init__(self, modprobe="/sbin/modprobe", status=0):
+    def __init__(self, modprobe="/sbin/modprobe", status=0, **params):
+        self.params = params
         self.modprobe, self.status, self.commands = modprobe, status, []
 
     def get_bin_path(self, name, opt_dirs):
@@ -214,6 +215,15 @@ def test_the_module_starts_anew_under_the_systems_python_that_has_the_binding(ru
     with pytest.raises(RespawnError, match="/usr/bin/python3"):
         find_binding(Module())
     assert asked == [(("/usr/libexec/platform-python", "/usr/bin/python3", "/usr/bin/python"), "libvirt")]
+
+
+def test_a_rehearsal_needs_no_python_with_the_binding(runner, monkeypatch):
+    def probe(_paths, _name):
+        pytest.fail("it was looked for")
+
+    runner.without_binding()
+    monkeypatch.setattr(ansible_respawn, "probe_interpreters_for_module", probe)
+    find_binding(Module(recording="recordings/kvm1.json.gz"))
 
 
 def test_a_module_that_was_started_anew_does_not_do_so_again(runner, monkeypatch):

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The flow of a change on a recorded host: its plan, and never more."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._host.change.flow import Flow
+from ..._host.change.host import ChangingHost
+from ..._host.reading.vf_makers.vf_makers import Found
+from ..._host.rehearsal.host import RecordedDomains, RecordedUses, RecordedVfSettings, Refusal, refused
+from ..._host.rehearsal.tree import RecordedTree
+from ..._model.record.schema import parse_record
+from ..rehearsal import recorded_host
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..._model.binders.fighter import Fighter
+    from ..._model.host.device import PciDevice
+    from ..._model.recording.recording import Recording
+
+
+class RehearsedHost(RecordedUses, ChangingHost):
+    """A recorded host. What would change one is not made at all."""
+
+    def __init__(self, recording: Recording, domains: RecordedDomains | None) -> None:
+        super().__init__(RecordedTree(recording.tree), t.cast("t.Any", domains))
+        self.recording = recording
+        self.binder = t.cast("t.Any", Refusal("the drivers"))
+        self.pfs = t.cast("t.Any", Refusal("the PFs"))
+        self.vf_settings = t.cast("t.Any", RecordedVfSettings(recording.vf_states))
+
+    def fighters(self) -> tuple[Fighter, ...]:
+        return self.recording.binders
+
+    def vf_makers(self, _pf: PciDevice) -> Found:
+        """None: their files are not recorded."""
+        return Found((), ())
+
+
+def rehearsal(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
+    """The flow of a task on the recorded host that it names. Raises HostdevError outside of check mode."""
+    if not module.check_mode:
+        raise refused("this task")
+    host = recorded_host(module.params["recording"], parse_record)
+    libvirt, _reason = host.connect(required=needs_libvirt)
+    domains = None if libvirt is None else RecordedDomains(libvirt.handle, libvirt.error)
+    return Flow(
+        RehearsedHost(host.recording, domains),
+        t.cast("t.Any", host.record),
+        check_mode=True,
+        on_detach_timeout=module.params["on_detach_timeout"],
+    )

@@ -1,0 +1,169 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pci_recording
+short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
+version_added: 0.1.0
+description:
+  - Writes one compressed file with all that M(kvm.hostdev.pci_facts) and a claim in check mode read of a host. What
+    sysfs tells of its PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
+    devices and domains, and the record C(hostdev.fact).
+  - On the file the facts, and every claim or release in check mode, can be run by
+    O(kvm.hostdev.pci_facts#module:recording) and O(kvm.hostdev.pci_passthrough_claim#module:recording).
+  - Serial numbers, MACs, world wide names, UUIDs, IP addresses and names are other ones in the file, the same one for
+    the same one everywhere. PCI addresses stay, and so do models, drivers and the names of requests.
+  - Of definitions of domains only elements and attributes that are known go into the file. No password, title,
+    description, metadata or file name of a disk is ever in it, with O(anonymous=false) either.
+  - What a process has open, mounts and addresses are not in the file, but the uses that they lead to are. Files
+    that are not known are left out.
+  - The form of the file is one JSON document, compressed with gzip. C(tree) has what was read of the host's files,
+    folders as objects by name. There a text is a file with that text, null something that is there and was not looked
+    into, C(["link", TARGET]) a link and C(["bytes", HEX]) a file that is no text. Beside it C(uses), C(part_uses),
+    C(vf_states), C(binders), C(libvirt) and C(record) have the answers that no file gives.
+  - The file is written, and nothing else of the host is changed. Nothing is read that M(kvm.hostdev.pci_facts) or a
+    claim in check mode does not read.
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+  - kvm.hostdev._host
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  dest:
+    description:
+      - The file to write, for its owner alone. One that is there is replaced.
+    type: path
+    required: true
+  anonymous:
+    description:
+      - Whether serial numbers, names and addresses are other ones in the file.
+      - Not anonymous, claims are rehearsed by the names that domains have. Keep such a file to yourself.
+    type: bool
+    default: true
+  libvirt:
+    description:
+      - Whether libvirt is asked for node devices and domains.
+      - With V(auto) the recording does without where libvirt or its Python binding is missing.
+      - With V(required) the module fails without libvirt, with V(none) it is not asked.
+    type: str
+    choices: [auto, required, none]
+    default: auto
+requirements:
+  - root on the managed host
+  - Python 3.9 or later on the managed host
+  - libvirt's Python binding (C(python3-libvirt)) for the system's Python, for what libvirt tells
+seealso:
+  - ref: ansible_collections.kvm.hostdev.docsite.guide_rehearsal
+    description: How to record a host, and to rehearse on the recording.
+  - module: kvm.hostdev.pci_facts
+author:
+  - kvm.hostdev contributors
+"""
+
+EXAMPLES = r"""
+- name: Record the host
+  kvm.hostdev.pci_recording:
+    dest: /root/kvm1.recording.json.gz
+
+- name: Fetch it to the controller
+  ansible.builtin.fetch:
+    src: /root/kvm1.recording.json.gz
+    dest: recordings/kvm1.recording.json.gz
+    flat: true
+
+- name: Show what a claim would do there, without the host
+  kvm.hostdev.pci_passthrough_claim:
+    recording: "{{ playbook_dir }}/recordings/kvm1.recording.json.gz"
+    owner: rehearsal
+    requests:
+      - {name: gpu, specs: ["10de:20b5"], count: 2}
+  delegate_to: localhost
+  check_mode: true
+"""
+
+RETURN = r"""
+msg:
+  description: What was recorded, in one line.
+  returned: success
+  type: str
+  sample: "recorded: 68 PCI functions and 3 domains in 32 kB"
+dest:
+  description: The file that was written.
+  returned: success
+  type: str
+  sample: /root/kvm1.recording.json.gz
+size:
+  description: Its size in bytes.
+  returned: success
+  type: int
+  sample: 31745
+functions:
+  description: How many PCI functions the host has.
+  returned: success
+  type: int
+  sample: 68
+domains:
+  description: How many domains are in it.
+  returned: success
+  type: int
+  sample: 3
+anonymous:
+  description: Whether serial numbers, names and addresses are other ones.
+  returned: success
+  type: bool
+  sample: true
+libvirt_reason:
+  description: Why libvirt could not be asked; empty when it could.
+  returned: success
+  type: str
+  sample: ""
+error:
+  description:
+    - Why nothing was written. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+  returned: failure
+  type: dict
+  sample:
+    code: no_libvirt
+    subject: libvirt at qemu:///system
+    found: "Failed to connect socket to '/var/run/libvirt/virtqemud-sock': No such file or directory"
+    wanted: a connection
+    remedy: see whether libvirtd or virtqemud runs on the host, and that the task runs as root
+"""
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
+
+
+def work(module: Module) -> dict[str, object]:
+    if module.params["libvirt"] != "none":
+        find_binding(module)
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.recording import recording
+
+    return recording(module)
+
+
+def main() -> None:
+    run(
+        Module(
+            argument_spec={
+                **HOST_OPTIONS,
+                "dest": {"type": "path", "required": True},
+                "anonymous": {"type": "bool", "default": True},
+                "libvirt": {"type": "str", "choices": ["auto", "required", "none"], "default": "auto"},
+            },
+            supports_check_mode=True,
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()
