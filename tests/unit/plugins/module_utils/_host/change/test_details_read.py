@@ -33,9 +33,14 @@ def reads(monkeypatch):
 
 
 def test_a_claim_reads_them_where_a_request_compares(lab_host, reads):
-    lab_host.claim(PLAIN, owner="dpdk0", attach=())
+    lab_host.claim(PLAIN, owner="dpdk0", attach=(), check_mode=True)
     assert reads == []
-    lab_host.claim(COMPARED, owner="dpdk1", attach=())
+    lab_host.claim(COMPARED, owner="dpdk1", attach=(), check_mode=True)
+    assert reads
+
+
+def test_the_pools_of_the_record_are_told_with_them(lab_host, reads):
+    lab_host.claim(PLAIN, owner="dpdk0", attach=())
     assert reads
 
 

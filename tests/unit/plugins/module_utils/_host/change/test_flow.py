@@ -616,7 +616,7 @@ def test_a_group_member_is_not_released_by_itself_and_that_is_told(lab_host):
 
 
 def test_a_device_alone_in_its_group_is_taken_before_one_that_brings_mates_along(lab_host):
-    lab_host.claim({"name": "disk", "specs": [{"class": "0108"}]}, whole_group=True)
+    lab_host.claim({"name": "disk", "specs": [{"class": "0108", "pcie_root": "pci0000:00"}]}, whole_group=True)
     assert [device["address"] for device in lab_host.record["claims"][0]["devices"]] == [NVME]
 
 

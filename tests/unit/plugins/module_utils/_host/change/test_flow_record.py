@@ -18,6 +18,8 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.rebooted import Reboots
 NVME, NUMA_NVME = "0000:04:00.0", "0000:81:00.0"
 VF1 = "0000:01:10.0"
 DISK = {"name": "disk", "specs": [{"class": "0108", "device_type": "type-PCI"}]}
+# Of two disks the one that stands alone on its root is taken first; this is the other one.
+NEAR = {**DISK, "specs": [{"class": "0108", "pcie_root": "pci0000:00"}]}
 ONCE = allow({"class": "0108", "one_time_use": "yes"}, {})
 
 
@@ -79,7 +81,7 @@ def test_a_device_without_affinity_is_told_once(lab_host):
 
 
 def test_a_held_device_that_is_too_far_by_now_is_a_mismatch(lab_host):
-    lab_host.claim(DISK)
+    lab_host.claim(NEAR)
     bind_to(lab_host, "1")
     with pytest.raises(HostdevError) as caught:
         lab_host.claim({**DISK, "numa_policy": "required"})
@@ -106,7 +108,7 @@ def status(host, address):
 
 
 def test_a_device_for_one_time_use_waits_until_it_was_cleaned(lab_host):
-    lab_host.claim(DISK, allow_list=ONCE)
+    lab_host.claim(NEAR, allow_list=ONCE)
     assert status(lab_host, NVME) == "allocated"
     released = lab_host.release()
     assert any(text.startswith(f"{NVME} is for one-time use") for text in released.warnings)
@@ -124,11 +126,11 @@ def test_a_device_for_one_time_use_waits_until_it_was_cleaned(lab_host):
     assert (cleaned.changed, cleaned.cleaned) == (True, [NVME])
     assert status(lab_host, NVME) == "available"
     assert not lab_host.release(addresses=(NVME,), cleaned=True).changed
-    assert list(addresses(lab_host.claim(DISK, allow_list=ONCE))) == [NVME]
+    assert list(addresses(lab_host.claim(NEAR, allow_list=ONCE))) == [NVME]
 
 
 def test_a_device_that_moved_since_waits_where_it_is(lab_host):
-    lab_host.claim(DISK, allow_list=ONCE)
+    lab_host.claim(NEAR, allow_list=ONCE)
     lab_host.release()
     Reboots(lab_host).start({"04": "06"})
     assert status(lab_host, "0000:06:00.0") == "needs_cleaning"
@@ -142,7 +144,7 @@ def test_a_device_that_moved_since_waits_where_it_is(lab_host):
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_all_of_an_owners_devices_are_cleaned_by_its_name(lab_host, at_once):
-    lab_host.claim(DISK, allow_list=ONCE)
+    lab_host.claim(NEAR, allow_list=ONCE)
     outcomes = [lab_host.release(domain="web1", cleaned=at_once), lab_host.release(domain="web1", cleaned=True)]
     assert [outcome.cleaned for outcome in outcomes] == ([[NVME], []] if at_once else [[], [NVME]])
     assert lab_host.record["needs_cleaning"] == []

@@ -37,12 +37,18 @@ def host(two_domains):
 def test_owners_that_compete_are_named_and_nothing_is_changed(host):
     host.passthrough({"db1": [at(2)]})
     before = host.kept_state()
-    error = refused(host.passthrough, {"web1": [{**NIC, "count": 2}], "db1": [at(2)], "spdk": [at(1)]})
+    error = refused(host.passthrough, {"web1": [{**NIC, "count": 3}], "db1": [at(2)], "spdk": [at(1)]})
     assert (error.code, error.details["owners"]) == ("owners_compete", ["spdk", "web1"])
     assert error.subject == "claims[2] (spdk) and claims[0] (web1)"
     assert error.details["unserved"]["code"] == "device_blocked"
     assert VF2 in error.found
     assert host.kept_state() == before
+
+
+def test_whoever_comes_first_leaves_the_others_what_they_alone_ask_for(host):
+    host.passthrough({"web1": [{**NIC, "count": 2}], "db1": [at(2)], "spdk": [at(1)]})
+    held = {claim["owner"]["label"]: [one["address"] for one in claim["devices"]] for claim in host.record["claims"]}
+    assert (held["db1"], held["spdk"], len(held["web1"])) == ([VF3], [VF2], 2)
 
 
 def test_owners_compete_for_what_one_of_them_holds_already(host):
