@@ -243,7 +243,7 @@ FACTS: Fields = {
         {
             "code": words(
                 *"orphan removed moved identity_changed driver not_responding set_aside not_attached".split(),
-                *"half_attached vfs_differ not_restored not_on_record used_by_another".split(),
+                *"half_attached vfs_differ not_restored not_on_record used_by_another constraint_unmet".split(),
             ),
             **_each(TEXT, "address detail"),
             "owner": OWNER,

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from ..._model.errors import HostdevError
     from ..._model.plan.plan import Plan
     from ..._model.plan.steps import DriverStep
-    from ..._model.selection.choice import Together
+    from ..._model.relations.told import Together
     from ..sysfs import Tree
 
 

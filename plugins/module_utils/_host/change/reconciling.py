@@ -18,6 +18,7 @@ from ..._model.decision.reconciling import (
     held_back,
     missing,
     no_pf,
+    parted,
     places_by_hand,
     reconciled,
     vfs_wish,
@@ -77,6 +78,9 @@ class Reconciling:
             if wanted and self._bring_back(snapshot, claim, read, carry_out) and not self._check_mode:
                 snapshot = read()
         self._let_go(snapshot)
+        for address, claim, error in parted(snapshot):
+            if claim.persist or not persistent:
+                self._outcome.failed.append(Failure(address, claim.owner, error))
         self._outcome.warnings.extend(places_by_hand(snapshot))
 
     def make_vfs(self, snapshot: Snapshot, run: VfsRun, *, persistent: bool) -> None:

@@ -17,7 +17,8 @@ from ..claims.claim import Owner
 from ..errors import HostdevError
 from ..guest.numa import numa_cells
 from ..plan.plan import CLAIM, Change
-from ..selection.choice import Asked, Together
+from ..relations.told import Together
+from ..selection.choice import Asked
 from ..selection.nearness import Guest
 from ..selection.together.served import serve
 from .decision import Choice, Decision
@@ -66,7 +67,7 @@ def _told(snapshot: Snapshot, after: Claim, wish: ClaimWish) -> Together:
     bound = after.constraints or after.prefer
     if not bound and not any(request.first_available for request in after.requests.values()):
         return Together()
-    from ..selection.together.held import HeldTogether
+    from ..relations.held import HeldTogether
 
     claims = {**{claim.owner.key: claim for claim in snapshot.tracker}, after.owner.key: after}.values()
     return HeldTogether(snapshot.inventory, claims, wish.allow_list).told(after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ..selection.choice import NOTHING_TOLD, Together
+from ..relations.told import NOTHING_TOLD, Together
 
 if t.TYPE_CHECKING:
     from ..plan.plan import Change, Plan

@@ -9,7 +9,7 @@ import typing as t
 
 from ..claims.by_hand import without_places
 from ..claims.cards.found_again import Finder, described, is_nowhere
-from ..errors import HostdevError
+from ..errors import HostdevError, few
 from ..host.device import NO_DRIVER, Binding
 from ..plan.domain.following import followed_claim, following
 from ..plan.plan import CLAIM, Change, Plan
@@ -115,6 +115,28 @@ def _missing(finder: Finder, claim: Claim, held: Holding) -> HostdevError:
         wanted=f"{described(held.identity)}, which {claim.owner} holds",
         remedy=remedy,
     )
+
+
+def parted(snapshot: Snapshot) -> t.Iterator[tuple[str, Claim, HostdevError]]:
+    """The constraints on record that devices do not meet any more: a device of each, whose it is, and the error.
+
+    Nothing is chosen here, so that nothing mends them.
+    """
+    if not any(claim.constraints for claim in snapshot.tracker):
+        return
+    from ..relations.held import HeldTogether
+
+    held = HeldTogether(snapshot.inventory, snapshot.tracker)
+    for claim in snapshot.tracker:
+        for constraint, addresses in held.broken(claim):
+            error = HostdevError(
+                "constraint_unmet",
+                subject=f"{few(addresses)}, held by {claim.owner}",
+                found="they are where they do not meet a constraint on record, since cards were moved, say",
+                wanted=held.shown(claim, constraint).describe(),
+                remedy="put the cards back, or claim the requests again with on_mismatch: replace",
+            )
+            yield addresses[0], claim, error
 
 
 def no_pf(made: MadeVfs, stranger: PciDevice | None) -> HostdevError:

@@ -9,6 +9,7 @@ import typing as t
 
 from ..availability.status import Statuses
 from ..claims.cards.identity import identity_mismatch
+from ..errors import few
 from ..guards.function import SILENT
 from ..guest.domain import CONFIG, LIVE, PLACES
 from .differences import difference, orphaned
@@ -21,7 +22,7 @@ if t.TYPE_CHECKING:
 
 def drift(snapshot: Snapshot) -> list[Difference]:
     """Every difference between the record and what is, of all kinds of devices: `code`, address, owner, detail."""
-    differences = [entry for of_kind in (*DRIFTS, _vfs_drift) for entry in of_kind(snapshot)]
+    differences = [entry for of_kind in (*DRIFTS, _vfs_drift, _together_drift) for entry in of_kind(snapshot)]
     return [*differences, *_not_restored(snapshot, differences)]
 
 
@@ -95,6 +96,19 @@ def _vfs_drift(snapshot: Snapshot) -> list[Difference]:
     from .vfs_drift import vfs_drift
 
     return vfs_drift(snapshot)
+
+
+def _together_drift(snapshot: Snapshot) -> t.Iterator[Difference]:
+    """Constraints on record that devices no longer meet, since cards were put elsewhere, say; likewise."""
+    if not any(claim.constraints for claim in snapshot.tracker):
+        return
+    from ..relations.held import HeldTogether
+
+    held = HeldTogether(snapshot.inventory, snapshot.tracker)
+    for claim in snapshot.tracker:
+        for constraint, addresses in held.broken(claim):
+            told = f"{few(addresses)} do not meet a constraint on record: {held.shown(claim, constraint).describe()}"
+            yield difference("constraint_unmet", addresses[0], claim.owner, told)
 
 
 # By kind of devices, in the order of decision.kinds.KINDS.

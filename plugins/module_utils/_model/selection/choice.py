@@ -38,20 +38,6 @@ class Asked(t.NamedTuple):
         return self.wish.attach if self.owner.kind == "domain" else ()
 
 
-class Together(t.NamedTuple):
-    """What is to be said of devices that belong together, as results have it: see pci_passthrough_claim.
-
-    `pairs` and `met` are of constraints and wishes, `alternative` has for each request which one serves it.
-    """
-
-    pairs: t.Sequence[t.Mapping[str, t.Any]] = ()
-    met: t.Sequence[t.Mapping[str, t.Any]] = ()
-    alternative: t.Mapping[str, int] = {}
-
-
-NOTHING_TOLD = Together()
-
-
 @dataclass
 class Selection:
     """One selection in progress: what each request keeps or takes."""

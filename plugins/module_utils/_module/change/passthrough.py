@@ -12,8 +12,8 @@ from ..._model.decision.passthrough.owners import about, entry
 from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
+from ..._model.relations.told import Together
 from ..._model.requests.wish import HostWish
-from ..._model.selection.choice import Together
 from .arguments import parse_together
 from .changing import check_kept, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list

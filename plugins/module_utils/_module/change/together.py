@@ -9,7 +9,7 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ..._host.change.outcome import Outcome
-    from ..._model.selection.choice import Together
+    from ..._model.relations.told import Together
 
 
 def told_together(together: Together) -> dict[str, t.Any]:

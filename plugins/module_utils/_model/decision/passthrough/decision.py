@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ...errors import HostdevError
-from ...selection.choice import NOTHING_TOLD, Together
+from ...relations.told import NOTHING_TOLD, Together
 from ...selection.together.served import serve
 from ..claim import choose, decide_claim
 from ..constraints import with_constraints
@@ -183,7 +183,7 @@ def _served(
 
 def _told(snapshot: Snapshot, owners: Owners) -> Together:
     """What is to be said of the constraints and wishes over several owners, all of whom are served."""
-    from ...selection.together.held import HeldTogether
+    from ...relations.held import HeldTogether
 
     allow_list = next((asked.wish.allow_list for asked in owners), None)
     return HeldTogether(snapshot.inventory, snapshot.tracker, allow_list).told_of_several()

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ...relations.pairing import paired
+from ...relations.relation import IN_TREE
 from .layout import VALUE_UNKNOWN
-from .pairing import bridges_between
-from .problem import IN_TREE
 
 if t.TYPE_CHECKING:
+    from ...relations.relation import Candidate, Relation
     from .layout import Layout, Twins
-    from .problem import Rank, Relation
+    from .problem import Rank
     from .state import Open, State
 
 if t.TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Costs:
             if met == total:
                 near += self._nearness(state, left, relation)
             elif ended:
-                near += bridges_between(state, relation) if relation.pair else self._partly(state, relation)
+                near += _between_pairs(state, relation) if relation.pair else self._partly(state, relation)
         return unmet, near
 
     def _most_met(self, state: State, left: Open, relation: Relation, total: int) -> int:
@@ -283,6 +284,21 @@ def _lightest(weights: t.Sequence[int], left: t.Mapping[int, int], lacking: int)
         if not lacking:
             break
     return total
+
+
+def _between_pairs(state: State, relation: Relation) -> int:
+    """The bridges between the pairs that hold, of what is chosen."""
+    ones, others = (_chosen(state, index) for index in relation.wanted)
+    return sum(pair.bridges for pair in paired(relation, ones, others) if pair.holds)
+
+
+def _chosen(state: State, index: int) -> list[Candidate]:
+    twins, candidates = state.layout.twins, state.layout.problem.candidates
+    return [
+        candidates[address]
+        for place, number in state.chosen[index].items()
+        for address in twins[place].members[:number]
+    ]
 
 
 class _Side(t.NamedTuple):

@@ -9,12 +9,13 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ...address import address_order
-from .problem import IN_TREE
-from .relations import NOTHING, UNKNOWN, count, value
+from ...relations.relation import IN_TREE
+from ...relations.shared import NOTHING, UNKNOWN, count, value
 
 if t.TYPE_CHECKING:
     from ...host.topology import Where
-    from .problem import Candidate, Problem, Rank, Wanted
+    from ...relations.relation import Candidate
+    from .problem import Problem, Rank, Wanted
 
 # Values as numbers: of what several devices share from 0 up, and below it what no two share.
 VALUE_UNKNOWN, VALUE_NONE, VALUE_ITS_OWN = -1, -2, -3

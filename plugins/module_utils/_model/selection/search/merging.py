@@ -9,7 +9,8 @@ import typing as t
 from dataclasses import dataclass, replace
 
 if t.TYPE_CHECKING:
-    from .problem import Problem, Relation, Wanted
+    from ...relations.relation import Relation
+    from .problem import Problem, Wanted
 
 
 @dataclass(frozen=True)

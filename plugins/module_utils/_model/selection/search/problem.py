@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
     from ...host.topology import Where
-
-PCIE_SWITCH, PCIE_ROOT = "pcie_switch", "pcie_root"
-IN_TREE = (PCIE_SWITCH, PCIE_ROOT)
-"""The attributes by which near devices are put together."""
+    from ...relations.relation import Candidate, Relation
 
 
 class Rank(t.NamedTuple):
@@ -27,23 +24,6 @@ class Rank(t.NamedTuple):
     tier: int = 0
     tags: int = 0
     vf: int = 0
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A device that may serve some request.
-
-    `values` are those of the attributes that constraints name, None where unknown; of the two in the tree `where`
-    tells. `pf` is the PF of a VF. `group` is of a device that shares its IOMMU group with another function, `mates` are
-    those of it that would come along and are not held yet.
-    """
-
-    address: str
-    where: Where
-    values: t.Mapping[str, t.Any] = field(default_factory=dict)
-    pf: str | None = None
-    group: int | None = None
-    mates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -65,15 +45,6 @@ class Wanted:
     fixed: bool = False
 
 
-class Relation(t.NamedTuple):
-    """A constraint or a wish: what the devices of requests, given by their places, share (`match`) or do not."""
-
-    wanted: tuple[int, ...]
-    attribute: str
-    match: bool
-    pair: bool = False
-
-
 @dataclass(frozen=True)
 class Problem:
     """One search. `beside` are further free devices, which no request asks for. With `keep` no held device is given
@@ -85,6 +56,10 @@ class Problem:
     wishes: tuple[Relation, ...] = ()
     beside: t.Mapping[str, Where] = field(default_factory=dict)
     keep: bool = True
+
+    def sides(self, relation: Relation, chosen: t.Sequence[t.Sequence[str]]) -> list[list[Candidate]]:
+        """The devices that a relation is about, of the addresses that serve each request."""
+        return [[self.candidates[address] for address in chosen[index]] for index in relation.wanted]
 
 
 @dataclass(frozen=True)

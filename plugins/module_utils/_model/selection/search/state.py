@@ -10,8 +10,8 @@ import typing as t
 from .layout import VALUE_ITS_OWN, VALUE_UNKNOWN
 
 if t.TYPE_CHECKING:
+    from ...relations.relation import Relation
     from .layout import Layout
-    from .problem import Relation
 
     # By request, the twins that may serve it with how many of them are left.
     Open = list[dict[int, int]]

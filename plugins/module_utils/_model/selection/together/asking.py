@@ -14,14 +14,15 @@ from ...claims.cards.identity import as_claimed
 from ...guards.mates import comes_along
 from ...host.device import TYPE_VF
 from ...host.topology import Topology
+from ...relations.relation import IN_TREE, Candidate, Relation
+from ...relations.values import known_value
 from ...requests.constraints import MATCH, owner_and_request, reference
 from ...requests.numa_policy import numa_tier
 from ..group_closure import group_members
 from ..matching import fitting
 from ..refused.refusals import refusal
-from ..search.problem import IN_TREE, Candidate, Problem, Rank, Relation, Wanted
+from ..search.problem import Problem, Rank, Wanted
 from ..serving import is_parting
-from .values import known_value
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Owner

@@ -61,12 +61,13 @@ def _kept(asking: Asking) -> Solution | None:
         return None
     problem = asking.kept()
     if all(one.at_rest for one in asking.parties):
-        from ..search.meeting import unmet
+        from ...relations.meeting import is_met
         from ..search.problem import Solution
 
         chosen = tuple(tuple(wanted.held) for wanted in problem.wanted)
         of_one = all(any(wanted.held <= ranks.keys() for ranks in wanted.alternatives) for wanted in problem.wanted)
-        return Solution(chosen, (0,) * len(chosen)) if of_one and not unmet(problem, chosen) else None
+        holds = of_one and all(is_met(one, problem.sides(one, chosen)) for one in problem.constraints)
+        return Solution(chosen, (0,) * len(chosen)) if holds else None
     from ..search.search import BoundedError, search
 
     try:

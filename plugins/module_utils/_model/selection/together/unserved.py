@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from ...address import address_order
 from ...errors import HostdevError, few
+from ...relations.meeting import met
 from ...requests.constraints import DISTINCT, MATCH, Constraint
 from ..refused.misfits import REPLACE
 from ..search.costs import pairs_of
-from ..search.meeting import met, sides
 from ..search.search import BoundedError, possible, search
 from .shortage import shortage
 
@@ -21,7 +21,8 @@ from .shortage import shortage
 _STEPS = 20_000
 
 if t.TYPE_CHECKING:
-    from ..search.problem import Problem, Relation, Solution
+    from ...relations.relation import Relation
+    from ..search.problem import Problem, Solution
     from .asking import Asking
 
 
@@ -68,7 +69,7 @@ def _at_most(problem: Problem, index: int) -> str:
     relation = problem.constraints[index]
     way = _tried(replace(_without(problem, index), wishes=(relation,)))
     of = pairs_of(relation, [problem.wanted[place].count for place in relation.wanted])
-    number = 0 if way is None else met(relation, sides(problem, relation, way.chosen))[0]
+    number = 0 if way is None else met(relation, problem.sides(relation, way.chosen))[0]
     return f"of {of} pairs of devices at most {number} can be so" if of else "no device has a value of it"
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .problem import PCIE_ROOT, PCIE_SWITCH
+from .relation import PCIE_ROOT, PCIE_SWITCH
 
 if t.TYPE_CHECKING:
-    from .problem import Candidate
+    from .relation import Candidate
 
 Value = t.Hashable
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ...address import address_order
-from ...host.topology import distance
-from .relations import apart, shares, value
+from ..address import address_order
+from ..host.topology import distance
+from .shared import apart, shares, value
 
 if t.TYPE_CHECKING:
-    from .problem import Candidate, Relation
-    from .state import State
+    from .relation import Candidate, Relation
 
 # Further than any two devices below one root bus.
 _FAR = 1 << 16
@@ -44,21 +43,6 @@ def paired(relation: Relation, ones: t.Sequence[Candidate], others: t.Sequence[C
         for index, row in enumerate(table)
     ]
     return [table[index][place] for index, place in enumerate(_assignment(weights))]
-
-
-def bridges_between(state: State, relation: Relation) -> int:
-    """The bridges between the pairs that hold, of what is chosen."""
-    ones, others = (_chosen(state, index) for index in relation.wanted)
-    return sum(pair.bridges for pair in paired(relation, ones, others) if pair.holds)
-
-
-def _chosen(state: State, index: int) -> list[Candidate]:
-    twins, candidates = state.layout.twins, state.layout.problem.candidates
-    return [
-        candidates[address]
-        for place, number in state.chosen[index].items()
-        for address in twins[place].members[:number]
-    ]
 
 
 def _pair(relation: Relation, one: Candidate, other: Candidate) -> Pair:

@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .relations import holds, pairs_among, pairs_met, value
+from .shared import holds, pairs_among, pairs_met, value
 
 if t.TYPE_CHECKING:
-    from .problem import Candidate, Problem, Relation
+    from .relation import Candidate, Relation
 
 Sides = t.Sequence[t.Sequence["Candidate"]]
 """The devices of each request that a relation is about."""
-
-
-def unmet(problem: Problem, chosen: t.Sequence[t.Sequence[str]]) -> bool:
-    """Whether a constraint does not hold of the addresses that serve each request of a problem."""
-    return not all(is_met(relation, sides(problem, relation, chosen)) for relation in problem.constraints)
-
-
-def sides(problem: Problem, relation: Relation, chosen: t.Sequence[t.Sequence[str]]) -> list[list[Candidate]]:
-    return [[problem.candidates[address] for address in chosen[index]] for index in relation.wanted]
 
 
 def is_met(relation: Relation, devices: Sides) -> bool:

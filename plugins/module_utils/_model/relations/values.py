@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ...host.device import PciDevice
-    from ...host.topology import Where
+    from ..host.device import PciDevice
+    from ..host.topology import Where
 
 _OF_PLACE = ("numa_node", "socket", "slot")
 

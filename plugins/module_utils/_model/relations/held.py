@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import typing as t
 
-from ...claims.cards.identity import as_claimed
-from ...host.topology import Topology
-from ...requests.constraints import ATTRIBUTES, MATCH, owner_and_request
-from ..choice import Together
-from ..search.meeting import is_met, met
-from ..search.pairing import paired
-from ..search.problem import Candidate, Relation
+from ..claims.cards.identity import as_claimed
+from ..host.topology import Topology
+from ..requests.constraints import ATTRIBUTES, MATCH, owner_and_request
+from .meeting import is_met, met
+from .pairing import paired
+from .relation import Candidate, Relation
+from .told import Together
 from .values import known_value
 
 if t.TYPE_CHECKING:
-    from ...claims.claim import Claim
-    from ...host.inventory import Inventory
-    from ...requests.constraints import Constraint
-    from ...requests.specs.allow_list import AllowList
+    from ..claims.claim import Claim
+    from ..host.inventory import Inventory
+    from ..requests.constraints import Constraint
+    from ..requests.specs.allow_list import AllowList
 
 
 class HeldTogether:
@@ -47,11 +47,22 @@ class HeldTogether:
         whose = next(iter({**found[0], **found[1]}.values()), None)
         return Together() if whose is None else self._told(whose, constraints, wishes)
 
-    def broken(self, claim: Claim) -> list[Constraint]:
-        """The constraints on record that do not hold, of those that can be looked at: tags are known to tasks alone."""
+    def broken(self, claim: Claim) -> list[tuple[Constraint, list[str]]]:
+        """The constraints on record that do not hold, with the addresses that they are about.
+
+        Of those alone that can be looked at: tags are known to tasks with their allow list, not to the record.
+        """
         known = [one for one in claim.constraints if one.attribute in ATTRIBUTES or self._allow_list is not None]
         looked = ((one, self._relation(claim, one)) for one in known)
-        return [one for one, relation in looked if relation is not None and not is_met(*relation)]
+        return [
+            (one, [device.address for side in relation[1] for device in side])
+            for one, relation in looked
+            if relation is not None and not is_met(*relation)
+        ]
+
+    def shown(self, claim: Claim, one: Constraint) -> Constraint:
+        """A constraint of a claim with owners by their labels."""
+        return one.renamed(lambda name: self._label(claim, name))
 
     def _told(self, claim: Claim, constraints: t.Sequence[Constraint], wishes: t.Sequence[Constraint]) -> Together:
         pairs: list[dict[str, t.Any]] = []
@@ -60,7 +71,7 @@ class HeldTogether:
             relation = self._relation(claim, one)
             if relation is None:
                 continue
-            shown = {**one.as_dict(), "requests": [self._label(claim, name) for name in one.requests]}
+            shown = self.shown(claim, one).as_dict()
             if one in wishes:
                 number, of = met(*relation)
                 told.append({**shown, "met": number, "of": of})
