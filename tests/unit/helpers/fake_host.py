@@ -26,6 +26,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.changes 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.functions import read_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import (
@@ -128,6 +129,8 @@ class FakeHost:
         numa_cells: frozenset[int] | None = None,
         free_root_ports: int | None = None,
         persist: bool | None = None,
+        constraints: t.Sequence[dict[str, t.Any]] = (),
+        prefer: t.Sequence[dict[str, t.Any]] = (),
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -141,6 +144,8 @@ class FakeHost:
             numa_cells,
             free_root_ports,
             persist,
+            constraints=parse_constraints(constraints, "constraints"),
+            prefer=parse_constraints(prefer, "prefer"),
         )
         return self.flow(check_mode=check_mode).claim(wish)
 
