@@ -35,6 +35,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "_host/change/test_flow_record.py",
         "_host/change/test_set_aside.py",
     ),
+    "_model/relations": ("_model", "_host/change/test_together.py"),
     "_model/selection": ("_model", "_host/change/test_flow_usb_scsi.py", "_host/change/test_set_aside.py"),
     "_host/usage": ("_host/usage", "_host/change/test_used_meanwhile.py"),
     "_host/binding": (
