@@ -19,7 +19,9 @@ COLUMNS = ("holds", "left out", "fails")
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run together", description=__doc__)
     parser.add_argument("--cases", type=Path, default=FOLDER, help="a folder with JSON files of vectors")
-    parser.add_argument("--hosts", type=Path, help="the folder of recorded hosts; by default `hosts` beside the vectors")
+    parser.add_argument(
+        "--hosts", type=Path, help="the folder of recorded hosts; by default `hosts` beside the vectors"
+    )
     options = parser.parse_args(arguments)
     totals: dict[str, Counter[str]] = {}
     reasons: Counter[str] = Counter()
