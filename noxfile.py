@@ -228,6 +228,12 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def together(session: nox.Session) -> None:
+    """Vectors for devices that belong together: failing ones and totals; `--cases FOLDER` takes another folder."""
+    in_lab_environment(session, f"{COLLECTION}.tests.unit.conformance.together", *session.posargs)
+
+
+@nox.session
 def hosts(session: nox.Session) -> None:
     """Recorded hosts in folders and files replayed, and held against what was recorded; arguments: FOLDER ..."""
     in_lab_environment(session, f"{COLLECTION}.tests.hosts", *session.posargs)

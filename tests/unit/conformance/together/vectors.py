@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
@@ -16,50 +20,59 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passth
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology, distance
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import search
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 
 from .hosts import inventory
 
-FOLDER = Path(__file__).parent
+OWN = Path(__file__).parent
+FOLDER = Path(os.environ.get("KVM_HOSTDEV_TOGETHER") or OWN)
 ME = "me"
 
 
-def read_vectors(folder, recorded=None):
+def read_vectors(folder, hosts=None):
     """All vectors of the files in a folder, each with its host in place of the host's name.
 
-    `recorded` makes an inventory of a recording, given by its place below the folder of hosts; without it the vectors
-    on recorded hosts are left out.
+    Recordings lie below the folder `hosts`, which by default is the one of that name beside the vectors' own.
     """
-    for path in sorted(Path(folder).glob("*.json")):
+    folder = Path(folder)
+    hosts = folder.parent / "hosts" if hosts is None else Path(hosts)
+    for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        if "vectors" not in data:
-            continue
-        for vector in data["vectors"]:
+        for vector in data.get("vectors", ()):
             host = vector.get("host")
             if isinstance(host, str):
                 host = data["hosts"][host]
             elif host is not None:
-                host = None if recorded is None else recorded(host["recorded"])
-                if host is None:
-                    continue
-            yield {**vector, "host": host, "hosts": data["hosts"]}
+                host = {"recorded": hosts / host["recorded"]}
+            yield {**vector, "host": host}
 
 
 def answer(vector):
-    """What our code says to a vector: {selected, alternative, met, pairs, released, complete} or {error, message}."""
+    """What our code says to a vector: {selected, alternative, met, pairs, released, complete} or {error, message}.
+
+    `cut_short` is whether some search ended at its bound.
+    """
     if vector["area"] == "where":
         return {}
+    ends = []
+
+    class Ended(search._EndedError):
+        def __init__(self):
+            ends.append(self)
+
     try:
-        return _several(vector) if "claims" in vector else _one(vector)
+        with mock.patch.object(search, "_EndedError", Ended):
+            said = _several(vector) if "claims" in vector else _one(vector)
     except HostdevError as error:
         return {"error": error.code, "message": error.message}
+    return {**said, "cut_short": bool(ends)}
 
 
 def _one(vector):
@@ -73,13 +86,13 @@ def _one(vector):
         "selected": {request["name"]: after.serving(request["name"]) for request in requests},
         "released": sorted(before.holdings.keys() - after.holdings.keys()),
         "complete": choice.complete,
-        **told,
+        **told._asdict(),
     }
 
 
 def snapshot_of(vector):
     """The host of a vector with what is held, and with what is kept, as if somebody held it."""
-    host = _with_groups(host_of(vector))
+    host = _guarded_by_none(host_of(vector))
     held = {**vector.get("held", {}), **({"the host": {"kept": vector["kept"]}} if "kept" in vector else {})}
     return Snapshot(host, Tracker(_claim(host, owner, its) for owner, its in held.items()))
 
@@ -96,13 +109,15 @@ def _claim(host, name, requests):
     return Claim(owner, {request.name: request for request in parse_requests(entries, {})}, holdings)
 
 
-def _with_groups(host):
-    """The host with an IOMMU group for each device of which none is known: vectors are about choice alone."""
+def _guarded_by_none(host):
+    """The host with an IOMMU, and with a group for each device of which none is known: vectors are about choice."""
     devices = [
         device if device.iommu_group is not None else device._replace(iommu_group=1000 + number)
         for number, device in enumerate(host.devices.values())
     ]
-    return Inventory(host.host, devices)
+    guarded_by_none = Inventory(replace(host.host, iommu=True), devices)
+    guarded_by_none.switches = host.switches
+    return guarded_by_none
 
 
 def _wish(vector, owner, entry):
@@ -142,49 +157,14 @@ def _several(vector):
     }
 
 
-def faults(vector, said):
-    """What of an answer is not as the vector wants it, as sentences; empty where all is."""
-    then = vector["then"]
-    if vector["area"] == "where":
-        return list(_misplaced(vector, then))
-    wanted = then.get("errors") or ([then["error"]] if "error" in then else [])
-    if wanted:
-        missing = [name for name in then.get("names", ()) if name not in said.get("message", "")]
-        if said.get("error") not in wanted:
-            return [f"{said} instead of {wanted}"]
-        return [f"the message does not name {missing}: {said['message']}"] if missing else []
-    if "error" in said:
-        return [f"{said['error']}: {said['message']}"]
-    if then.get("valid"):
-        return [] if said["complete"] or then["valid"] else ["incomplete"]
-    ways = then.get("any_of") or [then["selected"]]
-    found = [] if said["selected"] in ways else [f"selected {said['selected']} instead of {ways}"]
-    if "pairs" in then and [one["devices"] for one in said["pairs"]] != then["pairs"]:
-        found.append(f"pairs {said['pairs']} instead of {then['pairs']}")
-    if "met" in then and [[one["met"], one["of"]] for one in said["met"]] != then["met"]:
-        found.append(f"met {said['met']} instead of {then['met']}")
-    if "alternative" in then and said["alternative"] != then["alternative"]:
-        found.append(f"alternative {said['alternative']} instead of {then['alternative']}")
-    if "claims" not in vector and said["released"] != then.get("released", []):
-        found.append(f"released {said['released']} instead of {then.get('released', [])}")
-    return found
-
-
-def _misplaced(vector, then):
-    topology = Topology(host_of(vector))
-    for address, places in then.get("where", {}).items():
-        for name, place in places.items():
-            found = getattr(topology[address], name)
-            found = list(found) if isinstance(found, tuple) else found
-            if found != place:
-                yield f"{name} of {address} is {found} instead of {place}"
-    for one, other, kind, bridges in then.get("distance", ()):
-        for pair in ((one, other), (other, one)):
-            found = distance(*(topology[address] for address in pair))
-            if found != (kind, bridges):
-                yield f"{' and '.join(pair)} are {tuple(found)} apart instead of {(kind, bridges)}"
-
-
 def host_of(vector):
-    """The inventory of a vector's host; a recorded one is there already."""
-    return inventory(vector["host"]) if isinstance(vector["host"], dict) else vector["host"]
+    """The inventory of a vector's host. Raises ValueError and OSError where its recording can't be read."""
+    host = vector["host"]
+    return _recorded(host["recorded"]) if "recorded" in host else inventory(host)
+
+
+@functools.cache
+def _recorded(path):
+    from ansible_collections.kvm.hostdev.tests.hosts.finding import recorded
+
+    return recorded(path)
