@@ -20,13 +20,13 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passth
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import search
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
 
 from .hosts import inventory
