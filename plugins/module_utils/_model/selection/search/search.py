@@ -111,9 +111,7 @@ class _Search:
         shut: list[tuple[int, list[int]]] = []
         alike_requests = [index, *self._swapping.others(state, index)]
         for place, alike in self._branches(state, left, index):
-            state.choose(index, place)
-            found = self._descend(state, first=first) or found
-            state.unchoose(index, place)
+            found = self._with_some(state, index, place, left[index][place], first=first) or found
             if found and first:
                 break
             for other in alike_requests:
@@ -124,6 +122,21 @@ class _Search:
                 break
         for other, closed in shut:
             state.shut[other].difference_update(closed)
+        return found
+
+    def _with_some(self, state: State, index: int, place: int, most: int, *, first: bool) -> bool:
+        """Look at the ways with as many of some twins as a request may have, then with one fewer, down to one."""
+        found = False
+        closed = place not in state.shut[index]
+        state.shut[index].add(place)
+        for number in range(min(most, state.lacking[index]), 0, -1):
+            state.choose(index, place, number)
+            found = self._descend(state, first=first) or found
+            state.choose(index, place, -number)
+            if found and first:
+                break
+        if closed:
+            state.shut[index].discard(place)
         return found
 
     def _look(self, state: State, *, as_good: bool) -> tuple[Open, Cost] | None:
@@ -190,6 +203,9 @@ class _Search:
             (place for place, number in chosen.items() if number > state.chosen[index].get(place, 0)),
             key=lambda place: self._next(state, place),
         )
+        if all(self._next(state, place) >= self._next(state, own) for place in state.unshut(index)):
+            state.choose(index, own)
+            return
         looked = self._look(state, as_good=True)
         left = {} if looked is None else looked[0][index]
         kinds = {
@@ -203,7 +219,7 @@ class _Search:
             state.choose(index, lowest)
             if self._descend(state, first=True):
                 return
-            state.unchoose(index, lowest)
+            state.choose(index, lowest, -1)
             for other in (index, *self._swapping.others(state, index, even=True)):
                 state.shut[other].update(places)
         state.choose(index, own)

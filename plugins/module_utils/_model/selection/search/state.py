@@ -35,21 +35,26 @@ class State:
         ]
         for place, twins in enumerate(layout.twins):
             if twins.held_by is not None and wanted[twins.held_by].fixed:
-                for _member in twins.members:
-                    self.choose(twins.held_by, place)
+                self.choose(twins.held_by, place, len(twins.members))
 
-    def choose(self, index: int, place: int) -> None:
-        """Let a request have one more of some twins."""
-        self.chosen[index][place] = self.chosen[index].get(place, 0) + 1
-        self.taken[place] += 1
-        self.lacking[index] -= 1
+    def choose(self, index: int, place: int, number: int = 1) -> None:
+        """Let a request have so many more of some twins, or fewer."""
+        chosen = self.chosen[index]
+        chosen[place] = chosen.get(place, 0) + number
+        if not chosen[place]:
+            del chosen[place]
+        self.taken[place] += number
+        self.lacking[index] -= number
 
-    def unchoose(self, index: int, place: int) -> None:
-        self.chosen[index][place] -= 1
-        if not self.chosen[index][place]:
-            del self.chosen[index][place]
-        self.taken[place] -= 1
-        self.lacking[index] += 1
+    def unshut(self, index: int) -> t.Iterator[int]:
+        """The twins that may serve a request, as far as the search has not ruled them out, and that have one left."""
+        shut = self.shut[index]
+        twins = self.layout.twins
+        return (
+            place
+            for place in self._serving[index]
+            if place not in shut and self.taken[place] < len(twins[place].members)
+        )
 
     def values(self, index: int, attribute: str) -> dict[int, int]:
         """How many of what a request has have each value."""
