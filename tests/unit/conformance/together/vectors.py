@@ -69,10 +69,15 @@ def answer(vector):
 
     try:
         with mock.patch.object(search, "_EndedError", Ended):
-            said = _several(vector) if "claims" in vector else _one(vector)
+            said = asked(vector)
     except HostdevError as error:
         return {"error": error.code, "message": error.message}
     return {**said, "cut_short": bool(ends)}
+
+
+def asked(vector):
+    """The same of a vector that can be served. Raises HostdevError where it can't."""
+    return _several(vector) if "claims" in vector else _one(vector)
 
 
 def _one(vector):
