@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks, as ratios against a peer in the same run: python3 -m tests.bench facts|lab|owners|page|together|tracker."""
+"""Benchmarks, as ratios against a peer in one run: python3 -m tests.bench facts|lab|owners|page|together|tracker."""
 
 from __future__ import annotations
 

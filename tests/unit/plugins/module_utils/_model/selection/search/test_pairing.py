@@ -42,7 +42,14 @@ def test_a_near_partner_goes_before_a_low_one():
     assert made(gpus, nics) == [(GPU, NIC2, True), (GPU2, NIC, True)]
 
 
-def test_more_pairs_that_hold_go_before_near_ones():
+def test_pairs_that_hold_go_before_near_ones():
+    ones = [candidate(GPU, "r/p/u/d1/u1/d11", rail=0), candidate(GPU2, "r/p/u/d2/u2/d21", rail=1)]
+    others = [candidate(NIC, "r/p/u/d1/u1/d12", rail=1), candidate(NIC2, "r/p/u/d2/u2/d22", rail=0)]
+    assert [pair.other for pair in paired(pairs(attribute="rail"), ones, others)] == [NIC2, NIC]
+    assert [pair.other for pair in paired(pairs(), ones, others)] == [NIC, NIC2]
+
+
+def test_a_pair_that_does_not_hold_is_told_apart():
     gpus = {GPU: "r/p1/u1/d1", GPU2: "r/p2"}
     nics = {NIC: "r/p1/u1/d2", NIC2: "r/p3/u3/d3"}
     assert made(gpus, nics) == [(GPU, NIC, True), (GPU2, NIC2, False)]
