@@ -1,13 +1,13 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks, as ratios against a peer in the same run: python3 -m tests.bench facts|lab|owners|page|tracker."""
+"""Benchmarks, as ratios against a peer in one run: python3 -m tests.bench facts|lab|owners|page|together|tracker."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import facts, lab, owners, tasks, tracker
+from . import facts, lab, owners, tasks, together, tracker
 
 SIZES = (100, 1_000, 10_000, 30_000)
 
@@ -26,6 +26,8 @@ def main() -> int:
     of_owners = kinds.add_parser("owners", help="all claims of a host in one task that changes nothing, against one")
     of_owners.add_argument("--owners", type=int, default=20)
     of_owners.add_argument("--rounds", type=int, default=7)
+    of_choice = kinds.add_parser("together", help="devices that belong together, on a host of 559 functions")
+    of_choice.add_argument("--rounds", type=int, default=7)
     against_nova = kinds.add_parser("tracker", help="the tracker against OpenStack Nova's")
     against_nova.add_argument("--sizes", type=int, nargs="+", default=(100, 1_000, 10_000), help="numbers of VFs")
     against_nova.add_argument("--ours-alone", type=int, nargs="*", default=(100_000,), help="sizes without Nova")
@@ -45,6 +47,8 @@ def main() -> int:
         lab.run(arguments.rounds)
     elif arguments.what == "owners":
         owners.run(arguments.owners, arguments.rounds)
+    elif arguments.what == "together":
+        together.run(arguments.rounds)
     else:
         tracker.run(arguments.sizes, arguments.ours_alone)
     return 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import address_order
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import distance
@@ -25,6 +26,11 @@ def best_way(problem):
         return None
     least = min(ways, key=lambda way: (way[0], [[address_order(one) for one in addresses] for addresses in way[1]]))
     return least[1], least[2]
+
+
+def ways(problem):
+    """How many there are to look at, at most."""
+    return math.prod(sum(math.comb(len(ranks), one.count) for ranks in one.alternatives) for one in problem.wanted)
 
 
 def _choices(problem, alternatives):

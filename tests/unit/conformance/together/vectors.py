@@ -69,14 +69,18 @@ def answer(vector):
 
     try:
         with mock.patch.object(search, "_EndedError", Ended):
-            said = _several(vector) if "claims" in vector else _one(vector)
+            said = chosen(snapshot_of(vector), vector)
     except HostdevError as error:
         return {"error": error.code, "message": error.message}
     return {**said, "cut_short": bool(ends)}
 
 
-def _one(vector):
-    snapshot = snapshot_of(vector)
+def chosen(snapshot, vector):
+    """The same of a vector that can be served. Raises HostdevError where it can't."""
+    return _several(snapshot, vector) if "claims" in vector else _one(snapshot, vector)
+
+
+def _one(snapshot, vector):
     wish, requests = _wish(vector, ME, vector), vector["requests"]
     choice = choose(snapshot, asking(snapshot, wish))
     after, before = choice.change.after, choice.change.before
@@ -138,8 +142,7 @@ def _wish(vector, owner, entry):
     )
 
 
-def _several(vector):
-    snapshot = snapshot_of(vector)
+def _several(snapshot, vector):
     wishes = tuple(_wish(vector, claim["owner"], claim) for claim in vector["claims"])
     spec = wishes[0].allow_list.tag_names
     whole = HostWish(wishes, constraints=parse_constraints(vector.get("constraints"), "constraints", spec))

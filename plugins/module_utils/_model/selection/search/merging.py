@@ -33,7 +33,7 @@ def merged(problem: Problem) -> Merged:
     for index, one in enumerate(problem.wanted):
         ranks = one.alternatives[0]
         alone = one.held or one.fixed or index in bound or len(one.alternatives) > 1 or shared
-        form = index if alone or len(set(ranks.values())) > 1 else (tuple(ranks), next(iter(ranks.values()), None))
+        form = index if alone or len(set(ranks.values())) > 1 else (frozenset(ranks), next(iter(ranks.values()), None))
         place = known.setdefault(form, len(wanted))
         places.append(place)
         if place == len(wanted):

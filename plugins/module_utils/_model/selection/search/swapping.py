@@ -75,4 +75,4 @@ class Swapping:
             )
             for relations in (self._problem.constraints, self._problem.wishes)
         )
-        return tuple((one.count, tuple(one.alternatives[0].items())) for one in wanted), relations
+        return tuple((one.count, frozenset(one.alternatives[0].items())) for one in wanted), relations
