@@ -159,3 +159,12 @@ def test_what_can_not_be_meant_is_named_with_its_place(runner, options, subject,
     wrong = runner.failed(ALL, **options)["error"]
     assert (wrong["code"], wrong["subject"], wrong["remedy"]) == ("invalid_constraint", subject, remedy)
     assert runner.host.record_or_none() is None
+
+
+def test_a_tag_that_a_driver_of_the_host_tells_stays_a_held_device_s(runner):
+    """The allow list knows a held device by the driver that it had."""
+    rail = {"requests": ["nic"], "match": "rail"}
+    device_spec = [{"driver": "igbvf", "tags": {"rail": 1}}]
+    asked = {"domain": "web1", "requests": [NIC], "constraints": [rail], "device_spec": device_spec}
+    runner.done(CLAIM, **asked)
+    assert runner.done(CLAIM, **asked)["changed"] is False

@@ -102,8 +102,8 @@ class Asking:
         for asked in request.alternatives:
             ranks: dict[str, Rank] = {}
             for address in sorted(held):
-                device = chosen.inventory.devices[address]
-                if asked.wants(as_claimed(device, one.claim.holdings[address]), chosen.allow_list):
+                device = as_claimed(chosen.inventory.devices[address], one.claim.holdings[address])
+                if asked.wants(device, chosen.allow_list):
                     ranks[address] = _rank(one, request, device)
             alternatives.append(ranks)
         self._index[reference(one.asked.owner.id, request.name)] = len(self.wanted)
@@ -181,7 +181,9 @@ class Asking:
 
     def _value(self, device: PciDevice, where: Where, one: Party | None, attribute: str) -> t.Hashable:
         among = self.parties if one is None else (one,)
-        tags = (party.chosen.allow_list.tags_of(device) for party in among)
+        holder = self._snapshot.tracker.holder(device.address)
+        held = as_claimed(device, None if holder is None else holder.holdings[device.address])
+        tags = (party.chosen.allow_list.tags_of(held) for party in among)
         return known_value(attribute, device, where, next((known for known in tags if known), None))
 
     def _beside(self, wanted: t.Sequence[Wanted], free: t.Iterable[_Free]) -> dict[str, Where]:
