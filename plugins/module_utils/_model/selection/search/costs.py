@@ -90,7 +90,8 @@ class Costs:
             kept = sum(number for place, number in state.chosen[index].items() if self._twins(place).held_by == index)
             more = sum(number for place, number in left[index].items() if self._twins(place).held_by == index)
             goes = held - kept - min(more, state.lacking[index])
-            if self._layout.problem.keep and goes > max(0, held - self._layout.problem.wanted[index].count):
+            wanted = self._layout.problem.wanted[index]
+            if self._layout.problem.keep and not wanted.may_go and goes > max(0, held - wanted.count):
                 return None
             total += goes
         return total

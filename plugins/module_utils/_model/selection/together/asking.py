@@ -64,7 +64,7 @@ class Asking:
         """The problem of what is held alone."""
         return Problem(tuple(self.wanted), dict(self._candidates), self.constraints, self.wishes)
 
-    def whole(self, *, keep: bool) -> Problem:
+    def whole(self) -> Problem:
         """The problem with what is free, too."""
         wanted = []
         free = {id(one): _Free(one, self._snapshot) for one in self.parties}
@@ -86,7 +86,6 @@ class Asking:
             self.constraints,
             self.wishes,
             self._beside(wanted, free.values()),
-            keep,
         )
 
     def name(self, index: int) -> str:
@@ -118,6 +117,7 @@ class Asking:
                 held,
                 frozenset(address for address in held if is_parting(one.claim, address)),
                 None if chosen.terms.whole_group else chosen.consent.members,
+                may_go=chosen.terms.replace_misfits,
             )
         )
 
