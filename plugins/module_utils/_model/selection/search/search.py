@@ -133,7 +133,9 @@ class _Search:
         self._done += state.steps - before + len(self._layout.nodes)
         if self._done > self._steps:
             raise _EndedError
+        before = state.steps
         cost = None if left is None else self._costs.bound(state, left)
+        self._done += state.steps - before
         if left is None or cost is None:
             return None
         if self._cost is not None and (cost > self._cost or (cost == self._cost and not as_good)):
