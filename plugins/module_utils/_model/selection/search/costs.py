@@ -53,6 +53,11 @@ class Costs:
             *self._spoilt(state, left),
         )
 
+    def later_alternatives_cost_more(self, cost: Cost) -> bool:
+        """Whether a way has the least of all that goes before alternatives, so that none with later ones is better."""
+        least = sum(max(0, self._held[index] - self._layout.problem.wanted[index].count) for index in self._asked)
+        return cost[:3] == (0, least, 0)
+
     def crowded(self, state: State, left: Open) -> list[tuple[int, int]]:
         """What each twins leave at least below their switches, and on their root, when one of them is taken."""
         stay = self._stay(state, left)[0]
