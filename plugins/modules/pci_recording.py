@@ -64,7 +64,7 @@ seealso:
     description: How to record a host, and to rehearse on the recording.
   - module: kvm.hostdev.pci_facts
 author:
-  - kvm.hostdev contributors
+  - kvm.hostdev contributors (@kvm-hostdev)
 """
 
 EXAMPLES = r"""

@@ -297,6 +297,7 @@ FILES: tuple[str, ...] = (
     "_model/selection/refused/places.py",
     "_model/selection/refused/refusals.py",
     "_model/selection/refused/remedies.py",
+    "_model/selection/search/alternatives.py",
     "_model/selection/search/costs.py",
     "_model/selection/search/layout.py",
     "_model/selection/search/likeness.py",

@@ -141,7 +141,8 @@ class NotingFolder(Folder):
     def pieces(self, name: str) -> t.Iterator[t.Callable[[int, int], bytes]]:
         read_so_far = bytearray(super().data(name, 256) or b"")
 
-        with super().pieces(name) as read:
+        with contextlib.ExitStack() as opened:
+            read = opened.enter_context(super().pieces(name))
 
             def noting(place: int, size: int) -> bytes:
                 data = read(place, size)

@@ -45,6 +45,7 @@ def _function(address, path, facts, devices):
         vendor,
         product,
         facts["class"],
+        parent=_parent(path),
         iommu_group=facts.get("iommu_group"),
         numa_node=facts.get("numa_node"),
         physical_function=facts.get("physical_function"),
@@ -53,6 +54,11 @@ def _function(address, path, facts, devices):
         reset_methods=("flr",),
         details=PciDetails(link=_link(facts.get("link")), bars=_bars(facts.get("prefetchable_bars", ()))),
     )
+
+
+def _parent(path):
+    above = path.split("/")[-2]
+    return above if _BRIDGE.fullmatch(above) else None
 
 
 def _bars(sizes):

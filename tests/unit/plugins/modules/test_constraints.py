@@ -159,3 +159,42 @@ def test_what_can_not_be_meant_is_named_with_its_place(runner, options, subject,
     wrong = runner.failed(ALL, **options)["error"]
     assert (wrong["code"], wrong["subject"], wrong["remedy"]) == ("invalid_constraint", subject, remedy)
     assert runner.host.record_or_none() is None
+
+
+def test_a_tag_that_a_driver_of_the_host_tells_stays_a_held_device_s(runner):
+    """The allow list knows a held device by the driver that it had."""
+    rail = {"requests": ["nic"], "match": "rail"}
+    device_spec = [{"driver": "igbvf", "tags": {"rail": 1}}]
+    asked = {"domain": "web1", "requests": [NIC], "constraints": [rail], "device_spec": device_spec}
+    runner.done(CLAIM, **asked)
+    assert runner.done(CLAIM, **asked)["changed"] is False
+
+
+VFS = [f"0000:01:10.{function}" for function in (0, 2, 4, 6)]
+RAILS = [{"address": vf, "tags": {"rail": number % 2}} for number, vf in enumerate(VFS)]
+ONE_RAIL = {"requests": ["web1/nic", "db1/nic"], "match": "rail"}
+
+
+def held(runner):
+    return {
+        claim["owner"]["label"]: [device["address"] for device in claim["devices"]]
+        for claim in runner.host.record["claims"]
+    }
+
+
+@pytest.mark.parametrize("first", ["web1", "db1"])
+def test_devices_go_from_owners_alone_that_say_so(runner, first):
+    runner.done(ALL, claims=BOTH, device_spec=RAILS)
+    (before,) = held(runner)[first]
+    claims = sorted(({**one, "on_mismatch": "replace" if one["domain"] != first else "fail"} for one in BOTH), key=str)
+    runner.done(ALL, claims=claims, constraints=[ONE_RAIL], device_spec=RAILS)
+    assert held(runner)[first] == [before]
+
+
+def test_an_owner_that_would_have_to_give_a_device_back_is_named_whatever_others_say(runner):
+    runner.done(ALL, claims=BOTH, device_spec=RAILS)
+    before = runner.host.kept_state()
+    named = {"domain": "db1", "requests": [{"name": "nic", "specs": [{"address": VFS[1]}]}], "on_mismatch": "replace"}
+    failed = runner.failed(ALL, claims=[BOTH[0], named], constraints=[ONE_RAIL], device_spec=RAILS)["error"]
+    assert (failed["code"], failed["subject"]) == ("held_device_mismatch", f"{VFS[0]}, held for web1/nic")
+    assert runner.host.kept_state() == before

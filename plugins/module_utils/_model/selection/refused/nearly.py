@@ -9,9 +9,8 @@ import typing as t
 from dataclasses import replace
 
 from ...errors import few
-from ...host.topology import Topology
+from ...host.measures import group_size, link, memory
 from ...requests.specs.device_spec import COMPARED
-from ...requests.specs.sitting import link_within_reach, memory_of
 
 if t.TYPE_CHECKING:
     from ...host.device import PciDevice
@@ -24,7 +23,7 @@ _SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)
 
 def nearly_fitting(chosen: Selection, request: Request) -> list[str]:
     """A sentence with the first few of them; none where no spec compares, or nothing else fits either."""
-    told, topology = {}, Topology(chosen.inventory)
+    told = {}
     for spec in request.specs:
         keys = [key for key in COMPARED if getattr(spec, key) is not None]
         if not keys:
@@ -33,19 +32,18 @@ def nearly_fitting(chosen: Selection, request: Request) -> list[str]:
         loose = replace(request, specs=(bare,)).resolved(chosen.inventory, chosen.held)
         for address, device in chosen.inventory.devices.items():
             if not request.wants(device, chosen.allow_list) and loose.wants(device, chosen.allow_list):
-                has = _has(chosen.inventory, topology[address].bridges, device)
+                has = _has(chosen.inventory, device)
                 told[address] = f"{address} ({', '.join(f'{key} {has[key]}' for key in keys)})"
     return [f"but for what is compared these would fit: {few(list(told.values()))}"] if told else []
 
 
-def _has(inventory: Inventory, bridges: t.Sequence[str], device: PciDevice) -> dict[str, str]:
+def _has(inventory: Inventory, device: PciDevice) -> dict[str, str]:
     """What is compared, as it is written in specs."""
-    group = device.iommu_group
-    speed, width = link_within_reach(device, bridges, inventory.devices)
+    speed, width = link(inventory, device)
     values: dict[str, object] = {
-        "iommu_group_size": None if group is None else len(inventory.groups[group]),
+        "iommu_group_size": group_size(inventory, device),
         "total_vfs": device.total_vfs,
-        "memory": _size(memory_of(device)),
+        "memory": _size(memory(device)),
         "link_speed": None if speed is None else f"{speed:g} GT/s",
         "link_width": width,
     }

@@ -54,6 +54,11 @@ class Costs:
             *self._spoilt(state, left),
         )
 
+    def later_alternatives_cost_more(self, cost: Cost) -> bool:
+        """Whether a way has the least of all that goes before alternatives, so that none with later ones is better."""
+        least = sum(max(0, self._held[index] - self._layout.problem.wanted[index].count) for index in self._asked)
+        return cost[:3] == (0, least, 0)
+
     def crowded(self, state: State, left: Open) -> list[tuple[int, int]]:
         """What each twins leave at least below their switches, and on their root, when one of them is taken."""
         stay = self._stay(state, left)[0]
@@ -91,7 +96,8 @@ class Costs:
             kept = sum(number for place, number in state.chosen[index].items() if self._twins(place).held_by == index)
             more = sum(number for place, number in left[index].items() if self._twins(place).held_by == index)
             goes = held - kept - min(more, state.lacking[index])
-            if self._layout.problem.keep and goes > max(0, held - self._layout.problem.wanted[index].count):
+            wanted = self._layout.problem.wanted[index]
+            if self._layout.problem.keep and not wanted.may_go and goes > max(0, held - wanted.count):
                 return None
             total += goes
         return total
@@ -287,8 +293,9 @@ def _lightest(weights: t.Sequence[int], left: t.Mapping[int, int], lacking: int)
 
 
 def _between_pairs(state: State, relation: Relation) -> int:
-    """The bridges between the pairs that hold, of what is chosen."""
+    """The bridges between the pairs that hold, of what is chosen. That is work: it counts as steps."""
     ones, others = (_chosen(state, index) for index in relation.wanted)
+    state.steps += len(ones) ** 2 + len(ones) ** 3 // 10  # a table, and ways through it, which are quicker looks
     return sum(pair.bridges for pair in paired(relation, ones, others) if pair.holds)
 
 

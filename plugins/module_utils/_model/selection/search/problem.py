@@ -30,9 +30,9 @@ class Rank(t.NamedTuple):
 class Wanted:
     """A request in a search: `count` devices of one of the alternatives, each of which ranks those that may serve it.
 
-    `held` are devices that it has and may keep, the ones in `parting` the last to be kept. `consents` are the group
-    mates that may come along, None for all. A `fixed` request is not asked for: it has what it has, and only
-    constraints speak of it.
+    `held` are devices that it has and may keep, the ones in `parting` the last to be kept; with `may_go` they may be
+    given back for others. `consents` are the group mates that may come along, None for all. A `fixed` request is not
+    asked for: it has what it has, and only constraints speak of it.
     """
 
     name: str
@@ -43,12 +43,13 @@ class Wanted:
     parting: frozenset[str] = frozenset()
     consents: frozenset[str] | None = frozenset()
     fixed: bool = False
+    may_go: bool = False
 
 
 @dataclass(frozen=True)
 class Problem:
     """One search. `beside` are further free devices, which no request asks for. With `keep` no held device is given
-    back but what a smaller count leaves over."""
+    back but what may go, and what a smaller count leaves over."""
 
     wanted: tuple[Wanted, ...]
     candidates: t.Mapping[str, Candidate]

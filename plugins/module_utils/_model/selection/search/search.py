@@ -9,10 +9,10 @@ mirror each other only the lowest is tried: what holds with one holds with the o
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 
 from ...address import address_order
+from .alternatives import Alternatives
 from .costs import Costs
 from .layout import Layout
 from .likeness import Likeness
@@ -70,6 +70,8 @@ class _Search:
         try:
             for alternatives in self._alternatives():
                 self._descend(State(self._layout, alternatives))
+                if self._cost is not None and self._costs.later_alternatives_cost_more(self._cost):
+                    break
             if self._way is not None:
                 self._lowest()
         except _EndedError:
@@ -89,7 +91,13 @@ class _Search:
             raise BoundedError from None
 
     def _alternatives(self) -> t.Iterator[tuple[int, ...]]:
-        return itertools.product(*(range(len(wanted.alternatives)) for wanted in self._problem.wanted))
+        """Raises _EndedError."""
+        return iter(Alternatives(self._problem.wanted, self._count))
+
+    def _count(self, steps: int = 1) -> None:
+        self._done += steps
+        if self._done > self._steps:
+            raise _EndedError
 
     def _descend(self, state: State, *, first: bool = False) -> bool:
         """Look at all ways from here that may be better than the best one; with `first` end with one that is as good.
@@ -143,10 +151,10 @@ class _Search:
         """What is open from here, and the least cost; None where no way from here is better, or as good."""
         before = state.steps
         left = state.open()
-        self._done += state.steps - before + len(self._layout.nodes)
-        if self._done > self._steps:
-            raise _EndedError
+        self._count(state.steps - before + len(self._layout.nodes))
+        before = state.steps
         cost = None if left is None else self._costs.bound(state, left)
+        self._done += state.steps - before
         if left is None or cost is None:
             return None
         if self._cost is not None and (cost > self._cost or (cost == self._cost and not as_good)):

@@ -65,7 +65,7 @@ class Asking:
         """The problem of what is held alone."""
         return Problem(tuple(self.wanted), dict(self._candidates), self.constraints, self.wishes)
 
-    def whole(self, *, keep: bool) -> Problem:
+    def whole(self) -> Problem:
         """The problem with what is free, too."""
         wanted = []
         free = {id(one): _Free(one, self._snapshot) for one in self.parties}
@@ -87,7 +87,6 @@ class Asking:
             self.constraints,
             self.wishes,
             self._beside(wanted, free.values()),
-            keep,
         )
 
     def name(self, index: int) -> str:
@@ -103,8 +102,8 @@ class Asking:
         for asked in request.alternatives:
             ranks: dict[str, Rank] = {}
             for address in sorted(held):
-                device = chosen.inventory.devices[address]
-                if asked.wants(as_claimed(device, one.claim.holdings[address]), chosen.allow_list):
+                device = as_claimed(chosen.inventory.devices[address], one.claim.holdings[address])
+                if asked.wants(device, chosen.allow_list):
                     ranks[address] = _rank(one, request, device)
             alternatives.append(ranks)
         self._index[reference(one.asked.owner.id, request.name)] = len(self.wanted)
@@ -119,6 +118,7 @@ class Asking:
                 held,
                 frozenset(address for address in held if is_parting(one.claim, address)),
                 None if chosen.terms.whole_group else chosen.consent.members,
+                may_go=chosen.terms.replace_misfits,
             )
         )
 
@@ -182,7 +182,9 @@ class Asking:
 
     def _value(self, device: PciDevice, where: Where, one: Party | None, attribute: str) -> t.Hashable:
         among = self.parties if one is None else (one,)
-        tags = (party.chosen.allow_list.tags_of(device) for party in among)
+        holder = self._snapshot.tracker.holder(device.address)
+        held = as_claimed(device, None if holder is None else holder.holdings[device.address])
+        tags = (party.chosen.allow_list.tags_of(held) for party in among)
         return known_value(attribute, device, where, next((known for known in tags if known), None))
 
     def _beside(self, wanted: t.Sequence[Wanted], free: t.Iterable[_Free]) -> dict[str, Where]:

@@ -43,8 +43,7 @@ def serve(
     asking = Asking(snapshot, parties, bound)
     solution = _kept(asking)
     if solution is None:
-        keep = not any(one.chosen.terms.replace_misfits for one in parties)
-        solution = _found(asking, asking.whole(keep=keep))
+        solution = _found(asking, asking.whole())
     for one in parties:
         mine = (
             (known[1].name, addresses)

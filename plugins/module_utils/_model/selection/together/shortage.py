@@ -21,15 +21,8 @@ if t.TYPE_CHECKING:
 
 def shortage(asking: Asking, problem: Problem) -> HostdevError:
     """The error of the first request that gets too few; those that name their device come first."""
-    order = sorted(
-        (index for index, known in enumerate(asking.requests) if known is not None),
-        key=lambda index: _request(asking, index).address is None,
-    )
-    for index in order:
-        known = asking.requests[index]
-        if known is None:
-            continue
-        one, request = known
+    asked = [(index, *known) for index, known in enumerate(asking.requests) if known is not None]
+    for index, one, request in sorted(asked, key=lambda known: known[2].address is None):
         if request.address is not None and request.address not in one.chosen.inventory.devices:
             return _no_such_device(one.chosen, request, request.address)
         wanted = problem.wanted[index]
@@ -41,17 +34,11 @@ def shortage(asking: Asking, problem: Problem) -> HostdevError:
         one.chosen.serving.update(dict.fromkeys(taken, request.name))
     return HostdevError(
         "not_enough_devices",
-        subject=", ".join(asking.name(index) for index in order),
+        subject=", ".join(asking.name(index) for index, _one, _request in asked),
         found="each of these requests can be served, but not all of them together",
         wanted="devices for all of them",
         remedy="ask for less, or widen the requests' specs or the device_spec",
     )
-
-
-def _request(asking: Asking, index: int) -> Request:
-    known = asking.requests[index]
-    assert known is not None
-    return known[1]
 
 
 def _free(asking: Asking, problem: Problem, index: int, ranks: t.Mapping[str, Rank]) -> list[str]:

@@ -30,7 +30,7 @@ def unserved(asking: Asking, problem: Problem, *, bounded: bool = False) -> Host
     """The error when a search found nothing; `bounded` says that it ended at its bound."""
     if bounded:
         return _bounded(asking, problem)
-    if problem.keep and any(wanted.held for wanted in problem.wanted):
+    if any(wanted.held and not wanted.may_go for wanted in problem.wanted):
         way_out = _tried(replace(problem, keep=False, wishes=()))
         if way_out is not None:
             return _mismatch(asking, problem, way_out)
@@ -83,7 +83,7 @@ def _mismatch(asking: Asking, problem: Problem, way_out: Solution) -> HostdevErr
     whose: list[str] = []
     for index, (wanted, chosen) in enumerate(zip(problem.wanted, way_out.chosen)):
         gone = wanted.held - set(chosen)
-        if len(gone) > max(0, len(wanted.held) - wanted.count):
+        if not wanted.may_go and len(gone) > max(0, len(wanted.held) - wanted.count):
             going += sorted(gone, key=address_order)
             whose.append(asking.name(index))
     told = [written(asking, one) for one in problem.constraints]

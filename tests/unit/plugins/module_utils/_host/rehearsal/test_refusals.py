@@ -48,7 +48,7 @@ LIBVIRT = RecordedLibvirt(
     "act",
     [
         lambda: Refusal("the drivers").bind("0000:01:10.0", "vfio-pci"),
-        lambda: Refusal("the drivers")(),
+        Refusal("the drivers"),
         lambda: RecordedVfSettings({}).apply(None),
         lambda: RecordedRecord(None, "x", parse_record).write(Record()),
         lambda: RecordedRecord(None, "x", parse_record).mend(),

@@ -18,8 +18,8 @@ A100, V100 = {"vendor_id": "10de", "product_id": "20b5"}, {"vendor_id": "10de", 
 FIRST = [["10de:20b5"], [V100, {"class": "0300"}]]
 
 
-def asked(first=FIRST, **more) -> Request:
-    return parse_requests([{"name": "gpu", "first_available": first, **more}], {})[0]
+def asked(first=None, **more) -> Request:
+    return parse_requests([{"name": "gpu", "first_available": FIRST if first is None else first, **more}], {})[0]
 
 
 def refused(first, **more) -> HostdevError:

@@ -24,12 +24,12 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.made import PERMIT_ALL, 
 GIB = 1 << 30
 
 
-def gpu(root, ids, bar, speed, width=16, **facts):
+def gpu(root, ids, size, speed, width=16, **facts):
     return {
         "path": f"pci0000:{root}/0000:{root}:01.0",
         "id": ids,
         "class": "030200",
-        "prefetchable_bars": [bar, "32 MiB"],
+        "prefetchable_bars": [size, "32 MiB"],
         "link": {"speed": speed, "max_speed": speed, "width": width, "max_width": width},
         **facts,
     }
@@ -128,7 +128,7 @@ def test_what_is_unknown_fits_no_comparison(spec):
 def test_a_bar_that_is_not_prefetchable_is_no_memory():
     inventory = free(MIXED)
     known = inventory.devices["0000:3b:00.0"]
-    bars = tuple(bar._replace(prefetchable=False) for bar in known.details.bars)
+    bars = tuple(register._replace(prefetchable=False) for register in known.details.bars)
     changed = known._replace(details=known.details._replace(bars=bars))
     without = inventory.with_changes({known.address: changed}, {})
     assert refused(without, 1, {"memory": ">= 64 GiB"}).code == "not_enough_devices"

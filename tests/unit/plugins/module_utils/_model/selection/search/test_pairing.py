@@ -9,7 +9,7 @@ import itertools
 import random
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import distance
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.pairing import paired
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.pairing import paired
 from ansible_collections.kvm.hostdev.tests.unit.plugins.module_utils._model.selection.search.trees import (
     candidate,
     pairs,

@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.relations import (
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.shared import (
     NOTHING,
     UNKNOWN,
     apart,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.meeting import unmet
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.meeting import unmet
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import Rank, Wanted
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.search import (
     BoundedError,

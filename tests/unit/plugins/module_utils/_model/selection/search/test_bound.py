@@ -1,0 +1,42 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Where
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import costs
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import (
+    Candidate,
+    Problem,
+    Rank,
+    Relation,
+    Wanted,
+)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.search import STEPS, search
+
+
+def _where(address, switch, depth):
+    bridges = (f"port{switch}", f"up{switch}", *(f"{address}-{level}" for level in range(depth)))
+    return Where(bridges, "pci0000:00", (f"up{switch}",), address[:-2], None, None)
+
+
+def test_making_pairs_of_what_a_wish_is_met_by_in_part_counts_as_steps(monkeypatch):
+    """Making n pairs takes n**3 looks; a search that makes them of each way it finds must come to its bound by that."""
+    gpus = {f"0000:{number:02x}:00.0": (number % 6, 1 + number % 4) for number in range(1, 25)}
+    nics = {f"0001:{number:02x}:00.0": (number % 5, 1 + number % 3) for number in range(1, 41)}
+    candidates = {
+        address: Candidate(address, _where(address, switch, depth))
+        for address, (switch, depth) in {**gpus, **nics}.items()
+    }
+    count = len(gpus)
+    wanted = tuple(
+        Wanted(name, "me", count, (dict.fromkeys(addresses, Rank()),))
+        for name, addresses in (("gpu", gpus), ("nic", nics))
+    )
+    made = []
+    bridges_between = costs._between_pairs
+    monkeypatch.setattr(costs, "_between_pairs", lambda *what: made.append(1) or bridges_between(*what))
+    wish = Relation((0, 1), "pcie_switch", match=True, pair=True)
+    solution = search(Problem(wanted, candidates, wishes=(wish,)))
+    assert solution is not None
+    assert 1 < len(made) <= STEPS // count**2
