@@ -41,8 +41,9 @@ class Costs:
         if given_back is None:
             return None
         ended = not any(state.lacking)
-        wishes, near = self._wishes(state, left, ended=ended)
-        near += sum(self._nearness(state, left, relation) for relation in self._near)
+        sides = self._sides(state, left)
+        wishes, near = self._wishes(state, left, sides, ended=ended)
+        near += sum(self._nearness(sides, relation) for relation in self._near)
         return (
             self._refused(state, ended=ended),
             given_back,
@@ -51,7 +52,7 @@ class Costs:
             *wishes,
             *self._ranks(state, left, ended=ended),
             near,
-            *self._spoilt(state, left),
+            *self._spoilt(state, left, sides),
         )
 
     def later_alternatives_cost_more(self, cost: Cost) -> bool:
@@ -61,7 +62,7 @@ class Costs:
 
     def crowded(self, state: State, left: Open) -> list[tuple[int, int]]:
         """What each twins leave at least below their switches, and on their root, when one of them is taken."""
-        stay = self._stay(state, left)[0]
+        stay = self._stay(state, self._sides(state, left))[0]
         nodes = self._layout.nodes
         return [
             (sum(nodes[node].switches * stay[node] for node in twins.nodes), stay[twins.nodes[0]])
@@ -141,7 +142,7 @@ class Costs:
         own = 2 if rank.own and twins.mates and not all(mate in among for mate in twins.mates) else rank.own
         return (own > 0, own > 1, rank.tier > 0, rank.tier > 1, rank.tags, rank.vf)
 
-    def _wishes(self, state: State, left: Open, *, ended: bool) -> tuple[list[int], int]:
+    def _wishes(self, state: State, left: Open, sides: t.Sequence[_Side], *, ended: bool) -> tuple[list[int], int]:
         """How many of each wish are not met at least, and how many bridges lie between what met wishes put together."""
         unmet, near = [], 0
         for relation in self._layout.problem.wishes:
@@ -151,7 +152,7 @@ class Costs:
             if not relation.match or relation.attribute not in IN_TREE:
                 continue
             if met == total:
-                near += self._nearness(state, left, relation)
+                near += self._nearness(sides, relation)
             elif ended:
                 near += _between_pairs(state, relation) if relation.pair else self._partly(state, relation)
         return unmet, near
@@ -194,12 +195,12 @@ class Costs:
             self._layout.nodes[node].bridges * number * (total - number) for node, number in below.items()
         )
 
-    def _nearness(self, state: State, left: Open, relation: Relation) -> int:
+    def _nearness(self, of_each: t.Sequence[_Side], relation: Relation) -> int:
         """The bridges between the devices that a relation puts together, all of which are to have it.
 
         Each bridge lies between those below it and the others.
         """
-        sides = [self._side(state, left, index) for index in relation.wanted]
+        sides = [of_each[index] for index in relation.wanted]
         nodes = self._layout.nodes
         if relation.pair:
             private = sum(side.private for side in sides)
@@ -215,6 +216,9 @@ class Costs:
             nodes[node].bridges * min(number * (total - number), high[node] * (total - high[node]))
             for node, number in low.items()
         )
+
+    def _sides(self, state: State, left: Open) -> list[_Side]:
+        return [self._side(state, left, index) for index in range(len(left))]
 
     def _side(self, state: State, left: Open, index: int) -> _Side:
         """How many of a request's devices are below each node, at least and at most; and its private bridges."""
@@ -235,13 +239,13 @@ class Costs:
             private += lacking * min(self._twins(place).private for place in left[index])
         return _Side(least, most, private)
 
-    def _spoilt(self, state: State, left: Open) -> tuple[int, int]:
+    def _spoilt(self, state: State, left: Open, sides: t.Sequence[_Side]) -> tuple[int, int]:
         """Over all pairs of a device taken and a free one left, the switches above both, and those on one root.
 
         Of n devices below a switch of which x are taken that is x (n - x), least where x is as small or as large as it
         can be. The other way to look at it is from each device: what is taken leaves at least what can't be taken.
         """
-        stay, low, high = self._stay(state, left)
+        stay, low, high = self._stay(state, sides)
         switches = roots = 0
         for place, node in enumerate(self._layout.nodes):
             of_node = min(low[place] * (node.free - low[place]), high[place] * (node.free - high[place]))
@@ -250,9 +254,9 @@ class Costs:
         by_device = self._left_by_each(state, left, stay)
         return max(switches, by_device[0]), max(roots, by_device[1])
 
-    def _stay(self, state: State, left: Open) -> tuple[list[int], list[int], list[int]]:
+    def _stay(self, state: State, of_each: t.Sequence[_Side]) -> tuple[list[int], list[int], list[int]]:
         """For each node how many free devices stay below it at least, and how many are taken at least and at most."""
-        sides = [self._side(state, left, index) for index in self._asked]
+        sides = [of_each[index] for index in self._asked]
         lacking = sum(state.lacking)
         least, most = _added(side.least for side in sides), _added(side.most for side in sides)
         low = [least.get(place, 0) for place in range(len(self._layout.nodes))]

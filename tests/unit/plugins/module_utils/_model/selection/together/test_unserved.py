@@ -144,3 +144,20 @@ def test_a_search_that_ended_says_so_and_not_that_there_is_no_way():
 def test_without_constraints_the_requests_are_told():
     found = error(vector(2, 0))
     assert (found.code, found.subject, found.wanted) == ("search_bounded", "gpu", "devices for all requests")
+
+
+def test_what_was_found_before_the_bound_is_had_and_marked(monkeypatch):
+    asked, seen = vector(2, 2, PAIRED), []
+    for steps in range(20, 400, 20):
+        monkeypatch.setattr(search.search, "__defaults__", (steps,))
+        try:
+            said = chosen(snapshot_of(asked), asked)
+        except HostdevError as error_at_the_bound:
+            seen.append(error_at_the_bound.code)
+        else:
+            assert said["selected"] == {
+                "gpu": ["0000:19:00.0", "0000:9a:00.0"],
+                "nic": ["0000:1a:00.0", "0000:9b:00.0"],
+            }
+            seen.append(said["complete"])
+    assert list(dict.fromkeys(seen)) == ["search_bounded", False, True]
