@@ -9,13 +9,9 @@ import random
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Where
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.relation import Candidate
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.alternatives import Alternatives
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import (
-    Candidate,
-    Problem,
-    Rank,
-    Wanted,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import Problem, Rank, Wanted
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.search import search
 
 

@@ -4,14 +4,9 @@
 from __future__ import annotations
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Where
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.relation import Candidate, Relation
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import costs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import (
-    Candidate,
-    Problem,
-    Rank,
-    Relation,
-    Wanted,
-)
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.problem import Problem, Rank, Wanted
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search.search import STEPS, search
 
 

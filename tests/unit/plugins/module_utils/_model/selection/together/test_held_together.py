@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.told import Together
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import Constraint
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.choice import Together
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
 from ansible_collections.kvm.hostdev.tests.unit.conformance.together.vectors import OWN, read_vectors, snapshot_of
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import PERMIT_ALL, allow
 
