@@ -25,8 +25,6 @@ def known_value(attribute: str, device: PciDevice, where: Where, tags: t.Mapping
 
 def _compared(tag: object) -> t.Hashable:
     """A tag as it is compared: texts in any case, lists whatever their order."""
-    if isinstance(tag, str):
-        return tag.casefold()
     if isinstance(tag, (list, tuple)):
         return tuple(sorted(str(one).casefold() for one in tag))
-    return tag if tag is None else str(tag)
+    return tag if tag is None else str(tag).casefold()

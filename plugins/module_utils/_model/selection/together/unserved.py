@@ -11,6 +11,7 @@ from dataclasses import replace
 from ...address import address_order
 from ...errors import HostdevError, few
 from ...relations.meeting import met
+from ...relations.shared import UNKNOWN, value
 from ...requests.constraints import DISTINCT, MATCH, Constraint
 from ..refused.misfits import REPLACE
 from ..search.costs import pairs_of
@@ -59,9 +60,19 @@ def _unmet(asking: Asking, problem: Problem) -> HostdevError:
         subject=few(list(dict.fromkeys(name for one in told for name in one.requests))),
         found=found,
         wanted="; ".join(one.describe() for one in told),
-        remedy="ask for fewer or other devices, or make a wish of it: put it into prefer instead of constraints",
+        remedy=_pairs_instead(problem, guilty)
+        + "ask for fewer or other devices, or make a wish of it: put it into prefer instead of constraints",
         details={"constraints": [one.as_dict() for one in told]},
     )
+
+
+def _pairs_instead(problem: Problem, guilty: t.Iterable[int]) -> str:
+    """What leads on where all devices of two requests were to match, and each two of them may have been meant."""
+    for relation in (problem.constraints[index] for index in guilty):
+        counts = {problem.wanted[place].count for place in relation.wanted}
+        if relation.match and not relation.pair and len(relation.wanted) == 2 and len(counts) == 1 and counts != {1}:
+            return "set pair: true where each device of the one request shall have its own of the other; else "
+    return ""
 
 
 def _at_most(problem: Problem, index: int) -> str:
@@ -70,7 +81,11 @@ def _at_most(problem: Problem, index: int) -> str:
     way = _tried(replace(_without(problem, index), wishes=(relation,)))
     of = pairs_of(relation, [problem.wanted[place].count for place in relation.wanted])
     number = 0 if way is None else met(relation, problem.sides(relation, way.chosen))[0]
-    return f"of {of} pairs of devices at most {number} can be so" if of else "no device has a value of it"
+    found = f"of {of} pairs of devices at most {number} can be so" if of > 1 else "no two free devices are so"
+    names = {address for place in relation.wanted for ranks in problem.wanted[place].alternatives for address in ranks}
+    unknown = [name for name in names if value(problem.candidates[name], relation.attribute) is UNKNOWN]
+    told = f"; {relation.attribute} of {few(sorted(unknown, key=address_order))} is not known" if unknown else ""
+    return (found if of else "no free device has a value of it") + told
 
 
 def _without(problem: Problem, index: int) -> Problem:

@@ -70,7 +70,7 @@ def test_where_no_constraint_alone_is_in_the_way_all_are_named():
 def test_a_device_alone_that_has_no_value():
     alone = {"requests": ["gpu"], "match": "pcie_switch"}
     found = error(vector(1, 0, alone, device_spec=[{"address": "0000:4b:00.0"}]))
-    assert (found.code, found.found.rpartition(": ")[2]) == ("constraint_unmet", "no device has a value of it")
+    assert (found.code, found.found.rpartition(": ")[2]) == ("constraint_unmet", "no free device has a value of it")
 
 
 def test_too_few_devices_are_no_constraint_s_fault():
