@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
+import pytest
+
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Where
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.relation import Candidate, Relation
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import costs
@@ -35,3 +40,17 @@ def test_making_pairs_of_what_a_wish_is_met_by_in_part_counts_as_steps(monkeypat
     solution = search(Problem(wanted, candidates, wishes=(wish,)))
     assert solution is not None
     assert 1 < len(made) <= STEPS // count**2
+
+
+@pytest.mark.parametrize("owners", [1, 24])
+def test_more_devices_than_python_allows_calls(owners):
+    vfs = [f"0000:{number // 256:02x}:{number // 8 % 32:02x}.{number % 8}" for number in range(1200)]
+    where = Where((), "pci0000:00", (), "0000:00:00", None, None)
+    ranks = (dict.fromkeys(vfs, Rank()),)
+    wanted = tuple(Wanted("vf", f"o{owner}", len(vfs) // owners, ranks) for owner in range(owners))
+    limit = sys.getrecursionlimit()
+    assert len(vfs) > limit
+    solution = search(Problem(wanted, {vf: Candidate(vf, where) for vf in vfs}))
+    assert solution is not None
+    assert (sorted(itertools.chain(*solution.chosen)), solution.complete) == (vfs, True)
+    assert sys.getrecursionlimit() == limit
