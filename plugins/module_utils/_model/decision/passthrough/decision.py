@@ -62,7 +62,8 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
         renamed, snapshot = _renamed(snapshot, owners)
         followed += renamed
     given: list[Decision] = []
-    for release, owner in give_backs(snapshot, wish, owners):
+    first = _served_before(snapshot, wish, owners, together)
+    for release, owner in give_backs(snapshot, wish, owners, None if first is None else first[0]):
         with about(owners.called(owner)):
             decision = _given_back(snapshot, release, owner, states)
         given.append(decision)
@@ -70,7 +71,7 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
             snapshot = _foretold(snapshot, decision.plan)
     left = () if wish.purge else stale(snapshot, owners)
     free = snapshot
-    served, complete, refused = _served(snapshot, owners, together)
+    served, complete, refused = _served(snapshot, owners, together) if first is None else first
     claimed: list[Decision] = []
     for asked in owners:
         asked = asked._replace(serving=served.get(asked.owner.key))
@@ -155,9 +156,32 @@ def _shared(snapshot: Snapshot, owners: Owners, wish: HostWish) -> Shared | None
     return shared(snapshot.tracker, owners, wish)
 
 
-def _served(
-    snapshot: Snapshot, owners: Owners, together: Shared | None
-) -> tuple[dict[str, t.Mapping[str, str]], bool, HostdevError | None]:
+_Served = tuple[dict[str, t.Mapping[str, str]], bool, t.Optional[HostdevError]]
+
+
+def _served_before(snapshot: Snapshot, wish: HostWish, owners: Owners, together: Shared | None) -> _Served | None:
+    """What serves all owners as they hold their devices, so that only what then serves nobody is given back.
+
+    None where nobody may give any back, or where some need what others do.
+    """
+    from .given_back import give_backs, may_give_back
+
+    if not any(may_give_back(asked, snapshot.tracker.claim_of(asked.owner)) for asked in owners):
+        return None
+    try:
+        everything = {
+            asked.owner.key: dict.fromkeys(snapshot.tracker.claim_of(asked.owner).holdings, "") for asked in owners
+        }
+        for release, owner in give_backs(snapshot, wish, owners, everything):
+            plan = _given_back(snapshot, release, owner, lambda known, _change: known).plan
+            snapshot = _foretold(snapshot, plan) if plan.changed else snapshot
+        served = _served(snapshot, owners, together)
+    except HostdevError:
+        return None
+    return served if served[2] is None else None
+
+
+def _served(snapshot: Snapshot, owners: Owners, together: Shared | None) -> _Served:
     """By owner what serves its requests, in the best way for all, and whether there is no better one for certain.
 
     Where not all can be served, nothing, and the error: one after the other they are asked who gets too little.

@@ -15,15 +15,20 @@ from .owners import about
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner
+
+    Serving = t.Mapping[str, t.Mapping[str, str]]
     from ...requests.wish import HostWish
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
     from .owners import Owners
 
 
-def give_backs(snapshot: Snapshot, wish: HostWish, owners: Owners) -> t.Iterator[tuple[ReleaseWish, Owner]]:
+def give_backs(
+    snapshot: Snapshot, wish: HostWish, owners: Owners, served: Serving | None
+) -> t.Iterator[tuple[ReleaseWish, Owner]]:
     """A release for each owner that gives something back, in the order of the record.
 
+    `served` are by owner the devices that serve all of them, where that is known; without it each is asked alone.
     Raises HostdevError for orphans when libvirt could not be asked, and for a held device that no longer fits.
     """
     orphans = _orphans(snapshot) if wish.orphans else set()
@@ -34,7 +39,7 @@ def give_backs(snapshot: Snapshot, wish: HostWish, owners: Owners) -> t.Iterator
             continue
         names = claim.declared & owners.unnamed(claim) if wish.purge else frozenset()
         with about(owners.called(claim.owner)):
-            surplus = () if asked is None else _surplus(snapshot, asked, claim)
+            surplus = () if asked is None else _surplus(snapshot, asked, claim, served)
             names |= set() if asked is None else _changed_nodes(snapshot, asked, claim)
         if names or surplus:
             yield ReleaseWish(names=tuple(sorted(names)), addresses=surplus), claim.owner
@@ -59,11 +64,25 @@ def _by_label(snapshot: Snapshot) -> list[Claim]:
     return sorted(snapshot.tracker, key=lambda claim: (claim.owner.label, claim.owner.key))
 
 
-def _surplus(snapshot: Snapshot, asked: Asked, claim: Claim) -> tuple[str, ...]:
-    """The devices that go since their requests ask for fewer, or for others where these may be replaced."""
+def may_give_back(asked: Asked, claim: Claim) -> bool:
+    """Whether an owner's requests ask for fewer devices than it has, or for others where these may be replaced."""
     fewer = any(len(claim.serving(request.name)) > request.count for request in asked.wish.requests)
-    if not fewer and not asked.wish.terms.replace_misfits:
+    return fewer or asked.wish.terms.replace_misfits
+
+
+def _surplus(snapshot: Snapshot, asked: Asked, claim: Claim, served: Serving | None) -> tuple[str, ...]:
+    """The devices that go since their requests ask for fewer, or for others where these may be replaced."""
+    if not may_give_back(asked, claim):
         return ()
+    if served is not None:
+        return tuple(
+            sorted(
+                address
+                for request in asked.wish.requests
+                for address in claim.serving(request.name)
+                if address not in served[asked.owner.key]
+            )
+        )
     bound = with_constraints(snapshot.tracker, asked.wish, claim)
     return tuple(sorted(given_back(snapshot, asked, bound.constraints, bound.prefer)))
 

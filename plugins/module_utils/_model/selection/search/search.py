@@ -9,8 +9,6 @@ mirror each other only the lowest is tried: what holds with one holds with the o
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import typing as t
 
 from ...address import address_order
@@ -43,29 +41,15 @@ class _EndedError(Exception):
 
 def search(problem: Problem, steps: int = STEPS) -> Solution | None:
     """The best way, None where there is none. Raises BoundedError where none was found within so many steps."""
-    with _depth_for(problem):
-        return _Search(problem, steps).best()
+    return _Search(problem, steps).best()
 
 
 def possible(problem: Problem, steps: int = STEPS) -> bool | None:
     """Whether there is any way, None where that was not found out within so many steps."""
     try:
-        with _depth_for(problem):
-            return _Search(problem, steps).any()
+        return _Search(problem, steps).any()
     except BoundedError:
         return None
-
-
-@contextlib.contextmanager
-def _depth_for(problem: Problem) -> t.Iterator[None]:
-    """Each device that is chosen is a call deeper: a host may have more VFs than Python allows calls."""
-    limit = sys.getrecursionlimit()
-    devices = min(sum(wanted.count for wanted in problem.wanted), len(problem.candidates))
-    sys.setrecursionlimit(limit + devices)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 class _Search:

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from ...availability.states import DeviceStates, TransitionError
 from ...claims.cards.identity import as_claimed
+from ...errors import HostdevError
 from ...guards.mates import comes_along
 from ...host.device import TYPE_VF
 from ...host.topology import Topology
 from ...relations.relation import IN_TREE, Candidate, Relation
 from ...relations.values import known_value
-from ...requests.constraints import MATCH, owner_and_request, reference
+from ...requests.constraints import ATTRIBUTES, MATCH, owner_and_request, reference
 from ...requests.numa_policy import numa_tier
 from ..group_closure import group_members
 from ..matching import fitting
@@ -48,6 +49,7 @@ class Asking:
         self.requests: list[tuple[Party, Request] | None] = []
         self._index: dict[str, int] = {}
         self._names: list[str] = []
+        self._counts: list[int] = []
         for one in parties:
             for request in one.requests:
                 self._want(one, request)
@@ -109,6 +111,7 @@ class Asking:
         self._index[reference(one.asked.owner.id, request.name)] = len(self.wanted)
         self.requests.append((one, request))
         self._names.append(self._told(one.asked.owner, request.name))
+        self._counts.append(request.count)
         self.wanted.append(
             Wanted(
                 reference(one.asked.owner.id, request.name),
@@ -131,15 +134,33 @@ class Asking:
         found: dict[Relation, None] = {}
         for one, of_party in zip(self.parties, bound):
             for constraint in of_party[which]:
+                if not _is_known(one, constraint):
+                    continue
                 places = [self._place(one, name) for name in constraint.requests]
                 known = [place for place in places if place is not None]
                 if len(known) < len(places) or all(self.wanted[place].fixed for place in known):
                     continue
                 if constraint.pair and len({self.wanted[place].count for place in known}) > 1:
+                    self._check_pair(constraint, known)
                     continue  # a device of a request that is not asked for is gone
                 relation = Relation(tuple(known), constraint.attribute, constraint.relation == MATCH, constraint.pair)
                 found[relation] = None
         return tuple(found)
+
+    def _check_pair(self, constraint: Constraint, places: t.Sequence[int]) -> None:
+        """Refuse a pair over several owners, maybe on record, whose requests ask for different numbers."""
+        counts = [self._counts[place] for place in places]
+        if len(set(counts)) > 1:
+            told = " and ".join(f"{self._names[place]} asks for {count}" for place, count in zip(places, counts))
+            raise HostdevError(
+                "invalid_constraint",
+                subject=constraint.renamed(
+                    dict(zip(constraint.requests, (self._names[one] for one in places))).__getitem__
+                ).describe(),
+                found=told,
+                wanted="equal counts, since each device of the one gets its own of the other",
+                remedy="ask for as many of both, or leave pair out",
+            )
 
     def _place(self, one: Party, name: str) -> int | None:
         """The place of a request that a constraint names, as REQUEST or OWNER/REQUEST; those on record are added."""
@@ -163,6 +184,7 @@ class Asking:
         self._index[key] = len(self.wanted)
         self.requests.append(None)
         self._names.append(self._told(claim.owner, request))
+        self._counts.append(claim.requests[request].count)
         ranks = dict.fromkeys(sorted(held), Rank())
         self.wanted.append(Wanted(key, claim.owner.key, len(held), (ranks,), frozenset(held), fixed=True))
         return self._index[key]
@@ -194,6 +216,11 @@ class Asking:
         if len(places) < 2 or not spare:
             return {}
         return {address: self.topology[address] for several in free for address in several.others(self._candidates)}
+
+
+def _is_known(one: Party, constraint: Constraint) -> bool:
+    """Whether it can be looked at: a tag on record is known to tasks alone whose allow list gives it."""
+    return constraint.attribute in ATTRIBUTES or constraint.attribute in one.chosen.allow_list.tag_names
 
 
 class _Free:
