@@ -175,13 +175,28 @@ def _served_before(snapshot: Snapshot, wish: HostWish, owners: Owners, together:
         for release, owner in give_backs(snapshot, wish, owners, everything):
             plan = _given_back(snapshot, release, owner, lambda known, _change: known).plan
             snapshot = _foretold(snapshot, plan) if plan.changed else snapshot
-        served = _served(snapshot, owners, together)
+        served = _served(snapshot, owners, together, _freed(snapshot, owners))
     except HostdevError:
         return None
     return served if served[2] is None else None
 
 
-def _served(snapshot: Snapshot, owners: Owners, together: Shared | None) -> _Served:
+def _freed(snapshot: Snapshot, owners: Owners) -> Snapshot:
+    """The host as it would be if all owners had given back what they may."""
+    from ...requests.wish import ReleaseWish
+    from .given_back import may_give_back
+
+    for asked in owners:
+        claim = snapshot.tracker.claim_of(asked.owner)
+        named = {request.name for request in asked.wish.requests}
+        going = tuple(address for address, held in claim.holdings.items() if held.request in named)
+        if going and may_give_back(asked, claim):
+            plan = _given_back(snapshot, ReleaseWish(addresses=going), asked.owner, lambda known, _change: known).plan
+            snapshot = _foretold(snapshot, plan) if plan.changed else snapshot
+    return snapshot
+
+
+def _served(snapshot: Snapshot, owners: Owners, together: Shared | None, freed: Snapshot | None = None) -> _Served:
     """By owner what serves its requests, in the best way for all, and whether there is no better one for certain.
 
     Where not all can be served, nothing, and the error: one after the other they are asked who gets too little.
@@ -194,7 +209,7 @@ def _served(snapshot: Snapshot, owners: Owners, together: Shared | None) -> _Ser
                 requests = {**claim.requests, **{request.name: request for request in asked.wish.requests}}
                 claim = together.noted(snapshot.tracker, replace(claim, requests=requests))
             several.append((asked, claim.constraints, claim.prefer))
-        served = serve(snapshot, several)
+        served = serve(snapshot, several, freed)
     except HostdevError as error:
         if error.code in ("constraint_unmet", "search_bounded"):
             raise

@@ -23,7 +23,7 @@ from ..group_closure import group_members
 from ..matching import fitting
 from ..refused.refusals import refusal
 from ..search.problem import Problem, Rank, Wanted
-from ..serving import is_parting
+from ..serving import is_parting, party
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Owner
@@ -67,10 +67,11 @@ class Asking:
         """The problem of what is held alone."""
         return Problem(tuple(self.wanted), dict(self._candidates), self.constraints, self.wishes)
 
-    def whole(self) -> Problem:
-        """The problem with what is free, too."""
+    def whole(self, freed: Snapshot | None = None) -> Problem:
+        """The problem with what is free, too; on the host as it would be by then where devices may be given back."""
         wanted = []
-        free = {id(one): _Free(one, self._snapshot) for one in self.parties}
+        snapshot = self._snapshot if freed is None else freed
+        free = {id(one): _Free(one if freed is None else party(freed, one.asked), snapshot) for one in self.parties}
         for index, one in enumerate(self.wanted):
             known = self.requests[index]
             if known is None:
@@ -78,7 +79,7 @@ class Asking:
                 continue
             mine, request = free[id(known[0])], known[1]
             ranks = tuple(
-                {**held, **mine.fitting(asked)} for held, asked in zip(one.alternatives, request.alternatives)
+                {**mine.fitting(asked), **held} for held, asked in zip(one.alternatives, request.alternatives)
             )
             for address in {address for alternative in ranks for address in alternative}:
                 self._add(address, known[0])
