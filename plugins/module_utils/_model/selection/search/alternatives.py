@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -49,8 +50,9 @@ class Alternatives:
     def _one_more(self, index: int, numbers: Numbers, serving: dict[str, int]) -> bool:
         """Find a device for a request, for which others may have to take another one: an augmenting way (Kuhn 1955)."""
         instead: dict[str, str | None] = {}
-        pending: list[tuple[int, str | None]] = [(index, None)]
-        for place, given_up in pending:
+        pending: collections.deque[tuple[int, str | None]] = collections.deque([(index, None)])
+        while pending:
+            place, given_up = pending.popleft()
             for address in self._fitting(place, numbers):
                 self._look()
                 if address in instead:
