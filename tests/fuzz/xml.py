@@ -18,8 +18,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_us
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.numa import numa_cells
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import CAPABILITIES, FIELDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_fields import CAPABILITIES, FIELDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_xml import mark_hubs, parse_node_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.diff import domain_diff
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Plan
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.steps import HostdevStep

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from .guest.domain import Domain
     from .host.device import Binding, PciDevice
     from .host.inventory import Inventory
-    from .host.node_device import NodeDevice
+    from .host.nodes.node_device import NodeDevice
     from .host.vf_state import VfState
 
 

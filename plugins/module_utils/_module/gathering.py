@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from .._model.guest.domain import Domain
     from .._model.host.device import PciDevice
     from .._model.host.host_facts import HostFacts
-    from .._model.host.node_device import NodeDevice, Nodes
+    from .._model.host.nodes.node_device import NodeDevice, Nodes
     from .._model.record.record import Record
     from .libvirt import Libvirt
 
@@ -170,7 +170,7 @@ def _devices(
         return devices
     if sample is not None:
         present = {key for entry in listing.entries.values() if entry.address is None for key in entry.as_dict()}
-        from .._model.host.node_fields import FIELDS
+        from .._model.host.nodes.node_fields import FIELDS
 
         check_fields(wish.fields, FIELDS | present | report(sample).keys())
     return [pick(device, wish.fields) for device in devices]

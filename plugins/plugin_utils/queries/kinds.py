@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import CAPABILITIES
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_fields import CAPABILITIES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import did_you_mean
 
 _DIGITS = {"#": "0123456789abcdef", "+": "123456789abcdef", "%": "01234567", "!": "01"}

@@ -14,7 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host import uses
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import OF_PF, VF_NUMBER
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_kinds import SCSI, USB
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_kinds import SCSI, USB
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
 
 from .kinds import (

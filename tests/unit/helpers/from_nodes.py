@@ -14,8 +14,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain im
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain_uses import uses_by_address
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_xml import mark_hubs, parse_node_device
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.listing import Listing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import host
 

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from ..._model.claims.tracker import Tracker
     from ..._model.guest.domain import Domain
     from ..._model.host.device import PciDevice
-    from ..._model.host.node_device import Nodes
+    from ..._model.host.nodes.node_device import Nodes
     from ..._model.plan.plan import Change
     from ..._model.requests.request import Request
     from ..libvirt.changes import DomainChanges

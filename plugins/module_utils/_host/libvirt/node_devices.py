@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ..._model.host.node_device import NodeDevice
-from ..._model.host.node_xml import mark_hubs, parse_node_device
+from ..._model.host.nodes.node_device import NodeDevice
+from ..._model.host.nodes.node_xml import mark_hubs, parse_node_device
 
 # include/libvirt/virterror.h
 _ERR_NO_NODE_DEVICE = 53

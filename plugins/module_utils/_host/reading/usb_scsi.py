@@ -9,7 +9,7 @@ import re
 import typing as t
 from dataclasses import replace
 
-from ..._model.host.node_device import SCSI, USB, NodeDevice
+from ..._model.host.nodes.node_device import SCSI, USB, NodeDevice
 from ..sysfs import as_text
 from .bounded import read_bounded
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .. import forms
 from ..address import address_order
 from ..host.device import IDENTITY_FORM, Binding, named_vfio
-from ..host.node_kinds import SCSI, USB
+from ..host.nodes.node_kinds import SCSI, USB
 from ..requests.guest_options import NO_OPTIONS, SETTINGS_FORM
 from ..requests.request import Request
 from ..requests.usb_scsi import WAYS

@@ -10,11 +10,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .. import forms
-from ..host.node_kinds import SCSI, USB
+from ..host.nodes.node_kinds import SCSI, USB
 from .places import ATTACH_FORM
 
 if t.TYPE_CHECKING:
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
 
 _IDENTITY = {
     USB: ("vendor_id", "product_id", "serial"),

@@ -14,7 +14,7 @@ from .function import own_blockers, use_blockers
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
     from ..host.inventory import Inventory
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
     from ..snapshot import Snapshot
     from .consent import Consent
 

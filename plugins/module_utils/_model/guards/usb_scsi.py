@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ..claims.claim import Owner
     from ..guest.domain import Domain, DomainLayout
     from ..host.inventory import Inventory
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
     from ..snapshot import Snapshot
 
 

@@ -17,7 +17,7 @@ from .disk_nodes import device_nodes
 if t.TYPE_CHECKING:
     import xml.etree.ElementTree as ET
 
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
     from .domain import DomainLayout
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ..host.node_device import SCSI, USB
+from ..host.nodes.node_device import SCSI, USB
 from .sources import device_marks, source_marks
 
 if t.TYPE_CHECKING:
-    from ..host.node_device import NodeDevice, Nodes
+    from ..host.nodes.node_device import NodeDevice, Nodes
     from .domain import DomainLayout
 
 Mark = tuple[t.Any, ...]

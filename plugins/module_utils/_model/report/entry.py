@@ -9,7 +9,7 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ..host.device import Child
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
 
 # libvirt's own list of capabilities has another word than its XML.
 CAPABILITY_ALIASES = {"vports": "vport_ops"}

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ..guest.sources import DomainSources
     from ..host.device import PciDevice
     from ..host.inventory import Inventory
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
     from .filters import Filters
 
 # libvirt's node device for the host.
@@ -344,7 +344,7 @@ class Listing:
     def _check_capabilities(self, wanted: t.Sequence[str]) -> None:
         if not wanted:
             return
-        from ..host.node_fields import CAPABILITIES
+        from ..host.nodes.node_fields import CAPABILITIES
 
         known = {*CAPABILITIES, *CAPABILITY_ALIASES}
         for entry in self.entries.values():

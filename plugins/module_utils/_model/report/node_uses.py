@@ -12,7 +12,7 @@ from ..host.uses import DISK, DomainUse
 if t.TYPE_CHECKING:
     from ..guest.domain import Domain, DomainLayout
     from ..guest.sources import DomainSources
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
 
 _Sources = t.Callable[[t.Iterable["tuple[Domain, DomainLayout | None]"]], "DomainSources"]
 

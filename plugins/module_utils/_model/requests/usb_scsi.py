@@ -9,10 +9,10 @@ import typing as t
 from dataclasses import dataclass
 
 from .. import forms
-from ..host.node_kinds import SCSI, USB
+from ..host.nodes.node_kinds import SCSI, USB
 
 if t.TYPE_CHECKING:
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
 
 WAYS = ("usb", "scsi")
 NODE_KEYS = {

@@ -18,7 +18,7 @@ from .refused.remedies import RELEASE, NextStep, Refusal, acceptance, advice, bl
 
 if t.TYPE_CHECKING:
     from ..claims.claim import Owner
-    from ..host.node_device import NodeDevice
+    from ..host.nodes.node_device import NodeDevice
     from ..requests.request import Request
     from ..requests.wish import Terms
     from ..snapshot import Snapshot

@@ -79,3 +79,22 @@ def test_a_count_that_does_not_go_with_a_pair_of_owners_on_record_is_refused(run
     runner.done(ALL, claims=[of("web1", NIC), of("db1", NIC)], constraints=[pair])
     failed = runner.failed(CLAIM, domain="web1", requests=[{**NIC, "count": 2}])["error"]
     assert failed["code"] == "invalid_constraint"
+
+
+def test_the_results_of_all_owners_tell_what_belongs_together(runner):
+    wish = {"requests": ["nic"], "match": "pcie_root"}
+    claims = [of("web1", {**NIC, "count": 2}, prefer=[wish]), of("db1", at(VFS[3]))]
+    across = [{**ACROSS, "match": "slot"}, {"requests": ACROSS["requests"], "distinct": "iommu_group"}]
+    done = runner.done(ALL, claims=claims, prefer=across)
+    told = {owner["owner"]["label"]: owner["met"] for owner in done["owners"]}
+    assert told == {"web1": [{**wish, "met": 1, "of": 1}], "db1": []}
+    assert [(one["met"], one["of"]) for one in done["met"]] == [(3, 3), (3, 3)]
+    assert (done["search"], done["changed"]) == ("complete", True)
+    again = runner.done(ALL, claims=claims, prefer=across)
+    assert (again["owners"][0]["met"], again["met"], again["changed"]) == (done["owners"][0]["met"], done["met"], False)
+
+
+def test_a_tag_on_record_that_this_task_does_not_know_is_not_looked_at(runner):
+    bound = [{"requests": ["a", "b"], "match": "rail"}]
+    runner.done(CLAIM, domain="web1", requests=[at(VFS[0], "a"), at(VFS[2], "b")], constraints=bound, device_spec=RAILS)
+    assert not runner.done(CLAIM, domain="web1", requests=[at(VFS[0], "a")])["changed"]

@@ -26,7 +26,7 @@ from .asked_again import AskedAgain
 if t.TYPE_CHECKING:
     from ...._model.guest.domain import Domain
     from ...._model.host.device import PciDevice
-    from ...._model.host.node_device import NodeDevice
+    from ...._model.host.nodes.node_device import NodeDevice
     from ...._model.plan.plan import Plan
     from ...._model.plan.steps import Step
     from ..host import ChangingHost

@@ -14,23 +14,21 @@ from dataclasses import dataclass, field, replace
 
 from ...errors import HostdevError
 from ...relations.told import NOTHING_TOLD, Together
-from ...selection.together.served import serve
 from ..claim import choose, decide_claim
-from ..constraints import with_constraints
-from ..decision import Choice, Decision
 from .owners import about
+from .served import served_before, served_now
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner
-    from ...plan.plan import Change, Plan
-    from ...requests.wish import HostWish, ReleaseWish
+    from ...plan.plan import Plan
+    from ...requests.wish import HostWish
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
+    from ..decision import Decision
+    from .given_back import States
     from .owners import Owners
+    from .served import Served
     from .shared import Shared
-
-States = t.Callable[["Snapshot", "Change"], "Snapshot"]
-"""The snapshot with what PFs have of the VFs that a change is about, see decision.claim."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class HostDecision:
 
 def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, states: States) -> HostDecision:
     """All plans. Raises HostdevError where an owner can't be served, with the owners that compete with it."""
-    from .given_back import give_backs, stale, undeclared
+    from .given_back import stale, undeclared
 
     on_record = snapshot.tracker.copy()
     together = _shared(snapshot, owners, wish)
@@ -61,20 +59,14 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
     if wish.purge:
         renamed, snapshot = _renamed(snapshot, owners)
         followed += renamed
-    given: list[Decision] = []
-    first = _served_before(snapshot, wish, owners, together)
-    for release, owner in give_backs(snapshot, wish, owners, None if first is None else first[0]):
-        with about(owners.called(owner)):
-            decision = _given_back(snapshot, release, owner, states)
-        given.append(decision)
-        if decision.plan.changed:
-            snapshot = _foretold(snapshot, decision.plan)
+    first = served_before(snapshot, wish, owners, together)
+    given, snapshot = _all_given_back(snapshot, owners, wish, first, states)
     left = () if wish.purge else stale(snapshot, owners)
     free = snapshot
-    served, complete, refused = _served(snapshot, owners, together) if first is None else first
+    served = served_now(snapshot, owners, together) if first is None else first
     claimed: list[Decision] = []
     for asked in owners:
-        asked = asked._replace(serving=served.get(asked.owner.key))
+        asked = asked._replace(serving=served.serving.get(asked.owner.key))
         try:
             declared = _declared(asked, on_record.claim_of(asked.owner))
             decision = _claimed(snapshot, asked, declared, states, [one.plan for one in given], together)
@@ -85,8 +77,8 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
         claimed.append(decision)
         if decision.plan.changed:
             snapshot = _foretold(snapshot, decision.plan)
-    if refused is not None:
-        raise refused  # each could be served, one after the other, but not as their constraints want it
+    if served.refused is not None:
+        raise served.refused  # each could be served, one after the other, but not as their constraints want it
     plans = [*followed, *(decision.plan for decision in (*given, *claimed))]
     if any(decision.plan.steps for decision in given):
         from .handed_over import handed_over
@@ -98,17 +90,26 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
         tuple(dict.fromkeys(told)),
         left,
         undeclared(snapshot, owners),
-        complete=complete and all(decision.complete for decision in claimed),
+        complete=served.complete and all(decision.complete for decision in claimed),
         together={decision.plan.after.owner.key: decision.together for decision in claimed},
         of_several=Together() if together is None else _told(snapshot, owners),
     )
 
 
-def _given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
-    from ..release import decide_release, give_back
+def _all_given_back(
+    snapshot: Snapshot, owners: Owners, wish: HostWish, served: Served | None, states: States
+) -> tuple[list[Decision], Snapshot]:
+    """What goes back before owners get theirs, and the snapshot after it."""
+    from .given_back import decide_given_back, give_backs
 
-    choice = give_back(snapshot, release, snapshot.tracker.claim_of(owner))
-    return decide_release(states(snapshot, choice.change), release, choice)
+    given = []
+    for release, owner in give_backs(snapshot, wish, owners, None if served is None else served.serving):
+        with about(owners.called(owner)):
+            decision = decide_given_back(snapshot, release, owner, states)
+        given.append(decision)
+        if decision.plan.changed:
+            snapshot = _foretold(snapshot, decision.plan)
+    return given, snapshot
 
 
 def _followed(snapshot: Snapshot, owners: Owners) -> tuple[list[Plan], Snapshot]:
@@ -156,70 +157,6 @@ def _shared(snapshot: Snapshot, owners: Owners, wish: HostWish) -> Shared | None
     return shared(snapshot.tracker, owners, wish)
 
 
-_Served = tuple[dict[str, t.Mapping[str, str]], bool, t.Optional[HostdevError]]
-
-
-def _served_before(snapshot: Snapshot, wish: HostWish, owners: Owners, together: Shared | None) -> _Served | None:
-    """What serves all owners as they hold their devices, so that only what then serves nobody is given back.
-
-    None where nobody may give any back, or where some need what others do.
-    """
-    from .given_back import give_backs, may_give_back
-
-    if not any(may_give_back(asked, snapshot.tracker.claim_of(asked.owner)) for asked in owners):
-        return None
-    try:
-        everything = {
-            asked.owner.key: dict.fromkeys(snapshot.tracker.claim_of(asked.owner).holdings, "") for asked in owners
-        }
-        for release, owner in give_backs(snapshot, wish, owners, everything):
-            plan = _given_back(snapshot, release, owner, lambda known, _change: known).plan
-            snapshot = _foretold(snapshot, plan) if plan.changed else snapshot
-        served = _served(snapshot, owners, together, _freed(snapshot, owners))
-    except HostdevError:
-        return None
-    return served if served[2] is None else None
-
-
-def _freed(snapshot: Snapshot, owners: Owners) -> Snapshot:
-    """The host as it would be if all owners had given back what they may."""
-    from ...requests.wish import ReleaseWish
-    from .given_back import may_give_back
-
-    for asked in owners:
-        claim = snapshot.tracker.claim_of(asked.owner)
-        named = {request.name for request in asked.wish.requests}
-        going = tuple(address for address, held in claim.holdings.items() if held.request in named)
-        if going and may_give_back(asked, claim):
-            plan = _given_back(snapshot, ReleaseWish(addresses=going), asked.owner, lambda known, _change: known).plan
-            snapshot = _foretold(snapshot, plan) if plan.changed else snapshot
-    return snapshot
-
-
-def _served(snapshot: Snapshot, owners: Owners, together: Shared | None, freed: Snapshot | None = None) -> _Served:
-    """By owner what serves its requests, in the best way for all, and whether there is no better one for certain.
-
-    Where not all can be served, nothing, and the error: one after the other they are asked who gets too little.
-    """
-    try:
-        several = []
-        for asked in owners:
-            claim = with_constraints(snapshot.tracker, asked.wish, snapshot.tracker.claim_of(asked.owner))
-            if together is not None:
-                requests = {**claim.requests, **{request.name: request for request in asked.wish.requests}}
-                claim = together.noted(snapshot.tracker, replace(claim, requests=requests))
-            several.append((asked, claim.constraints, claim.prefer))
-        served = serve(snapshot, several, freed)
-    except HostdevError as error:
-        if error.code in ("constraint_unmet", "search_bounded"):
-            raise
-        return {}, True, error
-    serving: dict[str, t.Mapping[str, str]] = {
-        asked.owner.key: one.chosen.serving for asked, one in zip(owners, served)
-    }
-    return serving, all(one.complete for one in served), None
-
-
 def _told(snapshot: Snapshot, owners: Owners) -> Together:
     """What is to be said of the constraints and wishes over several owners, all of whom are served."""
     from ...relations.held import HeldTogether
@@ -245,7 +182,7 @@ def _claimed(
         from .handed_over import with_settings_after
 
         snapshot = with_settings_after(snapshot, given)
-    return decide_claim(snapshot, Choice(change, choice.warnings))
+    return decide_claim(snapshot, choice._replace(change=change))
 
 
 def _foretold(snapshot: Snapshot, plan: Plan) -> Snapshot:

@@ -15,12 +15,16 @@ from .owners import about
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner
-
-    Serving = t.Mapping[str, t.Mapping[str, str]]
+    from ...plan.plan import Change
     from ...requests.wish import HostWish
     from ...selection.choice import Asked
     from ...snapshot import Snapshot
+    from ..decision import Decision
     from .owners import Owners
+
+    Serving = t.Mapping[str, t.Mapping[str, str]]
+    # The snapshot with what PFs have of the VFs that a change is about, see decision.claim.
+    States = t.Callable[[Snapshot, Change], Snapshot]
 
 
 def give_backs(
@@ -109,3 +113,11 @@ def _orphans(snapshot: Snapshot) -> set[str]:
     return {
         claim.owner.key for claim in snapshot.tracker if claim.owner.kind == "domain" and claim.owner.id not in alive
     }
+
+
+def decide_given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
+    """What an owner gives back. Raises HostdevError."""
+    from ..release import decide_release, give_back
+
+    choice = give_back(snapshot, release, snapshot.tracker.claim_of(owner))
+    return decide_release(states(snapshot, choice.change), release, choice)

@@ -29,7 +29,7 @@ from ...guest.usb_scsi_xml import (
     node_xml,
     only_one_with_its_ids,
 )
-from ...host.node_device import USB
+from ...host.nodes.node_device import USB
 from ..plan import CLAIM, Steps
 from ..steps import NodeStep, of_kind
 
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from ...claims.claim import Claim
     from ...claims.usb_scsi import NodeHolding
     from ...guest.domain import Domain, DomainLayout
-    from ...host.node_device import NodeDevice, Nodes
+    from ...host.nodes.node_device import NodeDevice, Nodes
     from ...snapshot import Snapshot
     from ..plan import Change, Plan
     from ..steps import Step

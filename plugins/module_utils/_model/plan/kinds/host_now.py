@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from ...claims.usb_scsi import NodeHolding
     from ...guest.domain import Domain
     from ...host.device import PciDevice
-    from ...host.node_device import NodeDevice
+    from ...host.nodes.node_device import NodeDevice
 
 
 class HostNow(t.Protocol):

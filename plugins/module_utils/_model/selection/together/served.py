@@ -30,11 +30,11 @@ class Served(t.NamedTuple):
 def serve(
     snapshot: Snapshot,
     several: t.Sequence[tuple[Asked, t.Sequence[Constraint], t.Sequence[Constraint]]],
-    freed: Snapshot | None = None,
+    freed: t.Callable[[], Snapshot] | None = None,
 ) -> list[Served]:
     """What serves the requests of owners, each with its constraints and wishes, in the best way for all together.
 
-    `freed` is the host as it would be if they had given back all that they may: what is free then, each may take.
+    `freed` gives the host as it would be if they had given back all that they may: what is free then, each may take.
     Raises HostdevError when they can't be served, with every device that came near and what blocks it.
     """
     parties = [party(snapshot, asked) for asked, _constraints, _wishes in several]
@@ -46,7 +46,7 @@ def serve(
     asking = Asking(snapshot, parties, bound)
     solution = _kept(asking)
     if solution is None:
-        solution = _found(asking, asking.whole(freed))
+        solution = _found(asking, asking.whole(None if freed is None else freed()))
     for one in parties:
         mine = (
             (known[1].name, addresses)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability import states
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import FIELDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_fields import FIELDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.record.schema import parse_record
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_options import GUEST_KEYS

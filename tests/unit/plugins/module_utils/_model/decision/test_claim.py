@@ -12,7 +12,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import asking, choose, decide_claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.concerned import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import USB, NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import USB, NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot

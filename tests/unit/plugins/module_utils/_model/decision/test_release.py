@@ -12,7 +12,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.concer
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.release import decide_release, give_back
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.concerned import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import USB, NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import USB, NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ReleaseWish
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot

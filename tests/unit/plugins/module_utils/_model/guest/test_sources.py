@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.disk_nodes import volume_nodes
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.domain import Domain, DomainLayout, parse_layout
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guest.sources import DomainSources
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import NodeDevice
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import domain_xml
 
 STICK = {"bus": 1, "device": 2, "vendor_id": "0781", "product_id": "5567"}

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_fields import FIELDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_xml import mark_hubs, parse_node_device
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_fields import FIELDS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_xml import mark_hubs, parse_node_device
 
 IDS = "<product id='0x5567'>Cruzer Blade</product><vendor id='0x0781'>SanDisk</vendor>"
 PCI = (

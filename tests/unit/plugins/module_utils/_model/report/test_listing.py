@@ -9,7 +9,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.st
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Child
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.uses import HostUse
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.filters import Filters
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.listing import Listing

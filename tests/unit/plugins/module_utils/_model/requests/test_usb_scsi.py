@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.node_device import NodeDevice
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 
 IDS = {"vendor_id": "0951", "product_id": "1666"}

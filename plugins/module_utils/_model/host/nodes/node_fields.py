@@ -9,7 +9,7 @@ import re
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ..address import PciAddress
+from ...address import PciAddress
 
 # A rule reads all elements of one tag into fields. It raises ValueError when they can't be read.
 _Rule = t.Callable[[t.Sequence[ET.Element]], dict[str, t.Any]]

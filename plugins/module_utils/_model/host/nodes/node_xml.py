@@ -13,7 +13,7 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
-from ..address import PciAddress
+from ...address import PciAddress
 from .node_device import NodeDevice
 from .node_fields import capability_fields, nested_fields, stripped_text
 
