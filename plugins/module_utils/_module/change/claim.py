@@ -14,7 +14,7 @@ from ..._model.requests.wish import ClaimWish, Terms
 from ..._model.values import is_unicode
 from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports, parse_together
 from .changing import claim_of, devices, flow, node_devices, result
-from .together import told_of_search, told_together
+from .together import told_of_search, told_together, unmet
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -28,12 +28,13 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     wish = claim_wish(options, parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"]))
     outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)
     plan = outcome.plans[-1]  # before it the definition may have followed devices that moved
+    together = outcome.together[plan.after.owner.key]
     return {
-        **result(module, outcome),
+        **result(module, outcome, also=list(unmet(together))),
         "claim": claim_of(plan),
         "devices": devices(plan),
         "node_devices": node_devices(plan),
-        **told_together(outcome.together[plan.after.owner.key]),
+        **told_together(together),
         **told_of_search(outcome),
     }
 

@@ -12,13 +12,13 @@ from ..._model.decision.passthrough.owners import about, entry
 from ..._model.errors import HostdevError, few
 from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
-from ..._model.relations.told import Together
+from ..._model.relations.told import NOTHING_TOLD
 from ..._model.requests.wish import HostWish
 from .arguments import parse_together
 from .changing import check_kept, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
 from .options import TERMS_OPTIONS
-from .together import told_of_search, told_together
+from .together import told_of_search, told_together, unmet
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -52,12 +52,14 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
         )
         if requests
     ]
+    also += [f"{names[key]}: {one}" for key, told in outcome.together.items() for one in unmet(told)]
+    also += unmet(outcome.of_several or NOTHING_TOLD)
     return {
         **result(module, outcome, also=also, none="nothing is claimed, and nothing goes back"),
         "owners": [
             {
                 **_owner(plan, names[plan.after.owner.key], check_mode=module.check_mode),
-                **told_together(outcome.together.get(plan.after.owner.key, Together())),
+                **told_together(outcome.together.get(plan.after.owner.key, NOTHING_TOLD)),
             }
             for plan in of_each_owner(outcome.plans)
         ],
@@ -100,7 +102,7 @@ def _requests(named: t.Iterable[tuple[Owner, str]]) -> list[dict[str, t.Any]]:
 
 
 def _of_several(outcome: Outcome) -> dict[str, t.Any]:
-    told = told_together(outcome.of_several or Together())
+    told = told_together(outcome.of_several or NOTHING_TOLD)
     return {"pairs": told["pairs"], "met": told["met"], **told_of_search(outcome)}
 
 

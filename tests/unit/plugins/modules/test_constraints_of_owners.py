@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
@@ -98,3 +100,26 @@ def test_a_tag_on_record_that_this_task_does_not_know_is_not_looked_at(runner):
     bound = [{"requests": ["a", "b"], "match": "rail"}]
     runner.done(CLAIM, domain="web1", requests=[at(VFS[0], "a"), at(VFS[2], "b")], constraints=bound, device_spec=RAILS)
     assert not runner.done(CLAIM, domain="web1", requests=[at(VFS[0], "a")])["changed"]
+
+
+def test_what_is_not_as_it_was_wanted_most_is_in_the_message(runner):
+    second = {"name": "nic", "first_available": [[{"serial": "gone"}], ["8086:10ca"]]}
+    apart = {"requests": ["nic", "lan"], "distinct": "slot"}
+    wanted = {"requests": [second, {**NIC, "name": "lan"}], "prefer": [apart]}
+    claimed = runner.done(CLAIM, domain="web1", **wanted)
+    told = "nic by its alternative 2 | 0 of 1 met: nic and lan are distinct in slot"
+    assert claimed["msg"].endswith(told)
+    assert runner.done(CLAIM, domain="web1", **wanted)["msg"].endswith(told)
+    assert f"web1: {told.partition(' | ')[0]}" in runner.done(ALL, claims=[of("web1", *wanted["requests"])])["msg"]
+
+
+def test_a_constraint_of_an_earlier_task_is_told_as_such(runner):
+    bound = [{"requests": ["a", "b"], "distinct": "iommu_group"}]
+    runner.done(CLAIM, domain="web1", requests=[at(VFS[0], "a"), at(VFS[1], "b")], constraints=bound)
+    record = runner.host.record
+    record["claims"][0]["constraints"] = [{"requests": ["a", "b"], "distinct": "slot"}]
+    runner.host.write("/etc/ansible/facts.d/hostdev.fact", json.dumps(record))
+    error = runner.failed(
+        CLAIM, domain="web1", requests=[{"name": "a", "count": 2, "specs": [{"address": VFS[0]}, {"address": VFS[2]}]}]
+    )["error"]
+    assert (error["code"], "name all its requests" in error["remedy"]) == ("constraint_unmet", True)

@@ -50,6 +50,8 @@ class Asking:
         self._index: dict[str, int] = {}
         self._names: list[str] = []
         self._counts: list[int] = []
+        self.on_record: set[Relation] = set()
+        """What an earlier task asked for, and this one does not repeat."""
         for one in parties:
             for request in one.requests:
                 self._want(one, request)
@@ -146,6 +148,9 @@ class Asking:
                     continue  # a device of a request that is not asked for is gone
                 relation = Relation(tuple(known), constraint.attribute, constraint.relation == MATCH, constraint.pair)
                 found[relation] = None
+                asked = one.asked.wish.prefer if which else one.asked.wish.constraints
+                if constraint not in asked and set(constraint.requests) <= one.claim.requests.keys():
+                    self.on_record.add(relation)
         return tuple(found)
 
     def _check_pair(self, constraint: Constraint, places: t.Sequence[int]) -> None:

@@ -60,10 +60,15 @@ def _unmet(asking: Asking, problem: Problem) -> HostdevError:
         subject=few(list(dict.fromkeys(name for one in told for name in one.requests))),
         found=found,
         wanted="; ".join(one.describe() for one in told),
-        remedy=_pairs_instead(problem, guilty)
-        + "ask for fewer or other devices, or make a wish of it: put it into prefer instead of constraints",
+        remedy=_pairs_instead(problem, guilty) + _remedy(asking, problem, guilty),
         details={"constraints": [one.as_dict() for one in told]},
     )
+
+
+def _remedy(asking: Asking, problem: Problem, guilty: t.Iterable[int]) -> str:
+    if all(problem.constraints[index] in asking.on_record for index in guilty):
+        return "the record has that of an earlier task: name all its requests to drop it, or ask for other devices"
+    return "ask for fewer or other devices, or make a wish of it: put it into prefer instead of constraints"
 
 
 def _pairs_instead(problem: Problem, guilty: t.Iterable[int]) -> str:

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A disk beside a NIC: the one on the NIC's root bus, from the playbook to what the guest's kernel sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.lab import topology
+from tests.lab.machine import Lab
+from tests.lab.play import play, tasks
+from tests.lab.state import HostState, read_state, reading, state_at
+
+VF = topology.IGB_VFS[0]
+NIC = {"name": "nic", "specs": ["8086:10ca"]}
+# Two disks fit, each alone in its group. The one that stands alone on its root spoils least.
+DISK = {
+    "name": "disk",
+    "first_available": [[{"serial": "NOWHERE"}], [{"address": topology.NVME}, {"address": topology.NUMA_NVME}]],
+}
+BESIDE = {"requests": ["nic", "disk"], "match": "pcie_root"}
+APART = {"requests": ["nic", "disk"], "distinct": "pcie_root"}
+
+
+def _claim(name: str, **options: Any) -> dict[str, Any]:
+    wanted = {"domain": "web1", "requests": [NIC, DISK], **options}
+    return {"name": name, "kvm.hostdev.pci_passthrough_claim": wanted}
+
+
+def test_a_disk_is_taken_beside_the_nic_and_stays_there(lab: Lab, before: HostState) -> None:
+    guest_before = lab.guest_pci("web1")
+    result = play(
+        lab.inventory(),
+        tasks(
+            _claim("anywhere") | {"check_mode": True},
+            _claim("beside", constraints=[BESIDE], prefer=[APART]),
+            _claim("again", constraints=[BESIDE], prefer=[APART]),
+            reading("claimed"),
+            _claim("apart", constraints=[APART]) | {"ignore_errors": True},
+            {"name": "reconcile", "kvm.hostdev.pci_reconcile": {}},
+            reading("as claimed"),
+            {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["devices", "claims", "drift"]}},
+        ),
+    )
+    assert [device["address"] for device in result.of("anywhere").result["devices"]] == [VF, topology.NUMA_NVME]
+    beside = result.of("beside")
+    assert beside.status == "changed", result.output
+    assert [device["address"] for device in beside.result["devices"]] == [VF, topology.NVME]
+    assert beside.result["alternative"] == {"disk": 1}
+    assert [(wish["met"], wish["of"]) for wish in beside.result["met"]] == [(0, 1)]
+    assert (result.of("again").status, result.of("again").result["plan"]) == ("ok", [])
+    state = state_at(result, "claimed")
+    assert all(state.has_hostdev("web1", "live", address) for address in (VF, topology.NVME))
+    guest = lab.wait_guest_pci("web1", lambda devices: len(devices) == len(guest_before) + 2)
+    assert sorted(device.ids for device in guest if device not in guest_before) == ["1b36:0010", "8086:10ca"]
+
+    error = result.of("apart").result["error"]
+    assert error["code"] == "held_device_mismatch", error
+    assert result.of("reconcile").status == "ok"
+    assert state_at(result, "as claimed") == state
+    facts = result.of("facts").result["ansible_facts"]["hostdev"]
+    places = {device["address"]: device for device in facts["devices"] if device.get("address") in (VF, topology.NVME)}
+    assert {place["pcie_root"] for place in places.values()} == {"pci0000:00"}
+    assert [place["pcie_switches"] for place in places.values()] == [[], []]
+    assert facts["claims"][0]["constraints"] == [BESIDE]
+    assert facts["drift"] == []
+
+    released = play(
+        lab.inventory(), tasks({"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}})
+    )
+    assert released.code == 0, released.output
+    after = read_state(lab)
+    assert (after.bindings, after.domains) == (before.bindings, before.domains)
