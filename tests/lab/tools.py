@@ -47,6 +47,7 @@ part mounts; findmnt --json --list -o TARGET,MAJ:MIN
 part disks; lsblk --json --bytes -o NAME,MAJ:MIN,SIZE
 part swaps; swapon --show=NAME --noheadings
 part kernel; uname -r
+part nodes; lscpu -p=NODE,SOCKET
 """
 
 
@@ -234,6 +235,28 @@ def _sysfs(observed: Host) -> View:
     }
 
 
+def _places(observed: Host) -> View:
+    """Where functions sit: roots and slots by the kernel's paths, switches by lspci, sockets by lscpu."""
+    ports = {block.split()[0]: block for block in observed.text["lspci"].strip().split("\n\n")}
+    upstream = {address for address, block in ports.items() if re.search(r"Express \(v\d\) Upstream Port", block)}
+    pairs = [line.split(",") for line in observed.lines("nodes") if not line.startswith("#")]
+    sockets = {int(node): int(socket) for node, socket in pairs}
+    view: View = {}
+    for address, fields in _libvirt(observed).items():
+        path = observed.paths[address]
+        switches = [part for part in reversed(path.split("/")[:-1]) if part in upstream]
+        # A host with one node has all its devices there, whatever the kernel says of them.
+        node = next(iter(sockets)) if fields["numa_node"] is None and len(sockets) == 1 else fields["numa_node"]
+        view[address] = {
+            "pcie_root": _first(r"/(pci[0-9a-f]+:[0-9a-f]+)/", path, None),
+            "pcie_switches": switches,
+            "pcie_switch": switches[0] if switches else None,
+            "slot": (fields["physical_function"] or address).rpartition(".")[0],
+            "socket": sockets.get(node),
+        }
+    return view
+
+
 def _carried(observed: Host) -> View:
     """What functions carry, its serial, and what goes with each, from classes, iproute2, lsblk and the topology."""
     interfaces = {interface["ifname"]: interface for interface in json.loads(observed.text["addresses"])}
@@ -294,5 +317,6 @@ VIEWS: dict[str, Callable[[Host], View]] = {
     "pci.ids": _names,
     "libvirt": _libvirt,
     "sysfs": _sysfs,
+    "places": _places,
     "classes": _carried,
 }
