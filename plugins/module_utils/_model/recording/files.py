@@ -42,12 +42,6 @@ def kept(path: str, data: bytes, names: Same) -> bytes | None:
     return None if keep_named is None else keep_named(data, names)
 
 
-def is_known(path: str) -> bool:
-    """Whether it is told here what is kept of such a file."""
-    by_path = any(fnmatch.fnmatchcase(path, pattern) for pattern, _keep in _BY_PATH)
-    return by_path or path.rpartition("/")[2] in _BY_NAME
-
-
 def _all(data: bytes, _names: Same) -> bytes:
     return data
 

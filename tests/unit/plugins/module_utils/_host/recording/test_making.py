@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import gzip
 import re
 import time
@@ -23,8 +24,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.rehearsal.tree i
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.system import System
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording import files as kept_files
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.anonymous import WORDS
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.files import is_known
 from ansible_collections.kvm.hostdev.tests.unit.helpers.made import device
 from ansible_collections.kvm.hostdev.tests.unit.helpers.many_vfs import many_vfs
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand, files
@@ -42,6 +43,12 @@ def noted_files(folder: t.Mapping[str, t.Any], path: str = "") -> t.Iterator[str
             yield from noted_files(noted, f"{path}/{name}")
         elif isinstance(noted, bytes):
             yield f"{path}/{name}"
+
+
+def is_known(path):
+    """Whether it is told what is kept of such a file."""
+    by_path = any(fnmatch.fnmatchcase(path, pattern) for pattern, _keep in kept_files._BY_PATH)
+    return by_path or path.rpartition("/")[2] in kept_files._BY_NAME
 
 
 @pytest.mark.parametrize("name", ["lab-trixie", "lab-bookworm"])
