@@ -94,8 +94,7 @@ def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
         with about(name):
             found = stock_of(value)
             if isinstance(found, str):
-                there = f", but {found}" if found else ""
-                refused.setdefault(name, Reason(placing.NO_FACTS, f"neither its devices nor pools are known{there}"))
+                refused.setdefault(name, Reason(placing.NO_FACTS, _unknown(value, found)))
                 continue
             if _holds(found, choice.owner):
                 holders.append(name)
@@ -106,6 +105,13 @@ def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
             if name not in holders:
                 refused.setdefault(name, elsewhere)
     return _told(placing.place(stocks, wanted, strategy, refused, holders), wanted)
+
+
+def _unknown(value: t.Any, instead: str) -> str:
+    """Why nothing is known of a host: what came instead, such as the error of the task that was to gather it."""
+    error = value.get("msg") if isinstance(value, t.Mapping) and not instead else None
+    there = f": {error}" if error else f", but {instead}" if instead else ""
+    return f"neither its devices nor pools are known{there}"
 
 
 def _pools(stock: t.Any) -> list[dict[str, t.Any]]:
