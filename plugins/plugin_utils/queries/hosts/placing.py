@@ -44,7 +44,7 @@ class Wish:
 
     def read(self) -> Asked:
         """Raises HostdevError as the claim does."""
-        aliases = parse_aliases(plain(self.aliases, "aliases") or [])
+        aliases = parse_aliases([] if self.aliases is None else plain(self.aliases, "aliases"))
         requests = parse_requests(plain(self.requests, "requests"), aliases)
         if not requests:
             raise _invalid("requests", "found none", "one request or more")
@@ -63,10 +63,16 @@ class Wish:
 
 
 def _cells(value: t.Any) -> list[int]:
-    cells = plain(value, "numa_cells") or []
-    if not isinstance(cells, list):
-        raise _invalid("numa_cells", f"found {cells!r}", "a list of NUMA nodes, such as [0]")
+    cells = _listed(value, "numa_cells", "NUMA nodes, such as [0]")
     return [t.cast(int, numa_node(cell, f"numa_cells[{index}]")) for index, cell in enumerate(cells)]
+
+
+def _listed(value: t.Any, name: str, of_what: str) -> list[t.Any]:
+    """A list, empty where none was given."""
+    listed = [] if value is None else plain(value, name)
+    if not isinstance(listed, list):
+        raise _invalid(name, f"found {listed!r}", f"a list of {of_what}")
+    return listed
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,8 @@ def _holds(stock: t.Any, owner: t.Any) -> bool:
 
 def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]) -> list[str]:
     """The hosts that anti_affinity names, each or by a group. Raises HostdevError for what is no host and no group."""
-    names = plain(choice.away, "anti_affinity") or []
-    groups = plain(choice.groups, "groups") or {}
-    if not isinstance(names, list):
-        raise _invalid("anti_affinity", f"found {names!r}", "a list of names of hosts and groups")
+    names = _listed(choice.away, "anti_affinity", "names of hosts and groups")
+    groups = {} if choice.groups is None else plain(choice.groups, "groups")
     if not isinstance(groups, dict):
         raise _invalid("groups", f"found {groups!r}", "the hosts of each group, such as groups")
     away: list[str] = []
