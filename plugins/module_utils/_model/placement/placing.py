@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..errors import HostdevError, few
 from .counting import PACK, SPREAD
 from .judging import Judge, Service
 from .unserved import Reason
@@ -59,6 +60,21 @@ def place(
             bounded.append(name)
     first = sorted(name for name in holders if name not in reasons)
     return Placement((*first, *(name for _order, name in sorted(served))), reasons, tuple(bounded))
+
+
+def no_host(asked: Asked, placement: Placement) -> HostdevError:
+    """The error where no host serves the requests, with the reason of each; hosts with one reason share a line."""
+    by_reason: dict[Reason, list[str]] = {}
+    for name, reason in placement.refused.items():
+        by_reason.setdefault(reason, []).append(name)
+    reasons = [f"{few(names)}: {reason.message} ({reason.code})" for reason, names in by_reason.items()]
+    return HostdevError(
+        "no_host",
+        subject=few([request.name for request in asked.requests]) or "the requests",
+        found=f"no host serves this: {'; '.join(reasons) or 'none is known'}",
+        wanted="a host that serves all requests",
+        remedy="ask for less, or gather the hosts that are not known",
+    )
 
 
 def _order(found: Service, number: int, name: str) -> tuple[t.Any, ...]:

@@ -28,8 +28,6 @@ from ..holding import free_pools
 from ..plain import plain
 from .reading import about, facts_of, named, stock_of
 
-_NONE = "no host is known"
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -147,7 +145,7 @@ def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]
     there = [*map(str, hosts), *groups]
     for index, name in enumerate(names):
         if name not in there:
-            near = few(nearest_first(str(name), there), none=_NONE)
+            near = few(nearest_first(str(name), there), none="none is known")
             remedy = did_you_mean(str(name), there, "" if groups else "give groups=groups to name groups")
             raise _invalid(
                 f"anti_affinity[{index}]", f"found {name!r}", f"the name of a host or group ({near})", remedy
@@ -167,11 +165,7 @@ def _told(placement: placing.Placement, wanted: Asked) -> dict[str, t.Any]:
     }
     if first is not None:
         return {**told, "msg": f"{first} serves {few([request.name for request in wanted.requests])} best"}
-    by_reason: dict[Reason, list[str]] = {}
-    for name, reason in placement.refused.items():
-        by_reason.setdefault(reason, []).append(name)
-    reasons = [f"{few(names)}: {reason.message} ({reason.code})" for reason, names in by_reason.items()]
-    return {**told, "code": "no_host", "msg": f"no host serves this: {'; '.join(reasons) or _NONE}"}
+    return {**told, "code": "no_host", "msg": placing.no_host(wanted, placement).message}
 
 
 def _invalid(subject: str, found: str, wanted: str, remedy: str = "") -> HostdevError:
