@@ -7,7 +7,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import facts, lab, owners, tasks, together, tracker
+from . import facts, lab, owners, tasks, together
+from .nova import tracker
 
 SIZES = (100, 1_000, 10_000, 30_000)
 
