@@ -26,9 +26,10 @@ def run(sizes: Sequence[int], rounds: int) -> None:
     """Print both sides' times and what they agree in; stops where they disagree or what is asked for is missed."""
     nova_python()
     print(
-        "Nova: its PciPassthroughFilter and PCIWeigher on host states, then with the making of these from compute nodes,\n"
-        "as for each request. It packs by all free devices, ours by those that fit. Ours: the engine on pools that have\n"
-        f"been read, then the whole filter on hostvars. Processor time, medians of {rounds} rounds."
+        "Nova: its PciPassthroughFilter and PCIWeigher on host states, then with the making of these from compute\n"
+        "nodes, as for each request. Ours: the engine on pools that have been read, then the whole filter on hostvars.\n"
+        "Nova packs by all free devices, ours by those that fit: the orders are held against each other where these are\n"
+        f"the same. Processor time, medians of {rounds} rounds."
     )
     told = {}
     for size in sorted(sizes):
