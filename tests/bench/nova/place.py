@@ -27,9 +27,9 @@ def run(sizes: Sequence[int], rounds: int) -> None:
     nova_python()
     print(
         "Nova: its PciPassthroughFilter and PCIWeigher on host states, then with the making of these from compute\n"
-        "nodes, as for each request. Ours: the engine on pools that have been read, then the whole filter on hostvars.\n"
-        "Nova packs by all free devices, ours by those that fit: the orders are held against each other where these are\n"
-        f"the same. Processor time, medians of {rounds} rounds."
+        "nodes, as for each request. Ours: the engine on pools that have been read; the whole filter on hostvars.\n"
+        "Nova packs by all free devices, ours by those that fit: the orders are compared where both are one number.\n"
+        f"Processor time, medians of {rounds} rounds."
     )
     told = {}
     for size in sorted(sizes):
