@@ -59,7 +59,7 @@ def _agree(told: Told, size: int) -> list[str]:
             theirs = told[side]["requests"][name]["order"]
             if set(mine) != set(theirs):
                 raise SystemExit(f"bench: {name}: one alone takes {sorted(set(mine) ^ set(theirs))[:9]}")
-            alike = {host for host in theirs if _counts_alike(free[host], asked)}
+            alike = {host for host in theirs if _counts_alike(free[host] or [], asked)}
             if not alike or [host for host in theirs if host in alike] != [host for host in mine if host in alike]:
                 raise SystemExit(f"bench: {name}: the orders of {len(alike)} hosts differ")
         best = "the same is best" if theirs[0] == mine[0] else f"best is {theirs[0]} for Nova, {mine[0]} for ours"
@@ -67,7 +67,7 @@ def _agree(told: Told, size: int) -> list[str]:
     return lines
 
 
-def _counts_alike(free: Sequence[Mapping[str, Any]], asked: Asked) -> bool:
+def _counts_alike(free: list[dict[str, Any]], asked: Asked) -> bool:
     return only_of(free, asked) and sum(entry["count"] for entry in free) < _MANY
 
 
@@ -91,7 +91,7 @@ def _times(told: Told, side: str, size: int) -> float:
 def _growth(told: Mapping[int, Told]) -> float:
     """Print what a host takes at each size, and return how many times longer the engine takes at the largest."""
     _line(f"\na host, for {_LINEAR}", "Nova", "engine", "filter")
-    engines = {}
+    engines: dict[int, float] = {}
     for size, sides in told.items():
         nova, mine = sides["as_reported"]["requests"][_LINEAR]["seconds"], sides["ours"][_LINEAR]
         _line(f"among {size}", *(shown(seconds / size) for seconds in (nova, mine["engine"], mine["filter"])))
