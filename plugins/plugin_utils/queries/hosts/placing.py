@@ -44,7 +44,7 @@ class Wish:
 
     def read(self) -> Asked:
         """Raises HostdevError as the claim does."""
-        aliases = parse_aliases(plain(self.aliases, "aliases") or [])
+        aliases = parse_aliases([] if self.aliases is None else plain(self.aliases, "aliases"))
         requests = parse_requests(plain(self.requests, "requests"), aliases)
         if not requests:
             raise _invalid("requests", "found none", "one request or more")
@@ -63,10 +63,16 @@ class Wish:
 
 
 def _cells(value: t.Any) -> list[int]:
-    cells = plain(value, "numa_cells") or []
-    if not isinstance(cells, list):
-        raise _invalid("numa_cells", f"found {cells!r}", "a list of NUMA nodes, such as [0]")
+    cells = _listed(value, "numa_cells", "NUMA nodes, such as [0]")
     return [t.cast(int, numa_node(cell, f"numa_cells[{index}]")) for index, cell in enumerate(cells)]
+
+
+def _listed(value: t.Any, name: str, of_what: str) -> list[t.Any]:
+    """A list, empty where none was given."""
+    listed = [] if value is None else plain(value, name)
+    if not isinstance(listed, list):
+        raise _invalid(name, f"found {listed!r}", f"a list of {of_what}")
+    return listed
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,7 @@ def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
         with about(name):
             found = stock_of(value)
             if isinstance(found, str):
-                there = f", but {found}" if found else ""
-                refused.setdefault(name, Reason(placing.NO_FACTS, f"neither its devices nor pools are known{there}"))
+                refused.setdefault(name, Reason(placing.NO_FACTS, _unknown(value, found)))
                 continue
             if _holds(found, choice.owner):
                 holders.append(name)
@@ -106,6 +111,13 @@ def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
             if name not in holders:
                 refused.setdefault(name, elsewhere)
     return _told(placing.place(stocks, wanted, strategy, refused, holders), wanted)
+
+
+def _unknown(value: t.Any, instead: str) -> str:
+    """Why nothing is known of a host: what came instead, such as the error of the task that was to gather it."""
+    error = value.get("msg") if isinstance(value, t.Mapping) and not instead else None
+    there = f": {error}" if error else f", but {instead}" if instead else ""
+    return f"neither its devices nor pools are known{there}"
 
 
 def _pools(stock: t.Any) -> list[dict[str, t.Any]]:
@@ -127,10 +139,8 @@ def _holds(stock: t.Any, owner: t.Any) -> bool:
 
 def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]) -> list[str]:
     """The hosts that anti_affinity names, each or by a group. Raises HostdevError for what is no host and no group."""
-    names = plain(choice.away, "anti_affinity") or []
-    groups = plain(choice.groups, "groups") or {}
-    if not isinstance(names, list):
-        raise _invalid("anti_affinity", f"found {names!r}", "a list of names of hosts and groups")
+    names = _listed(choice.away, "anti_affinity", "names of hosts and groups")
+    groups = {} if choice.groups is None else plain(choice.groups, "groups")
     if not isinstance(groups, dict):
         raise _invalid("groups", f"found {groups!r}", "the hosts of each group, such as groups")
     away: list[str] = []
