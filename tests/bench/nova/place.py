@@ -89,14 +89,15 @@ def _times(told: Told, side: str, size: int) -> float:
 
 
 def _growth(told: Mapping[int, Told]) -> float:
-    """Print what a host takes at each size, and return how many times longer the engine takes at the largest."""
+    """Print what a host takes at each size, and return how many times longer ours takes at the largest at worst."""
     _line(f"\na host, for {_LINEAR}", "Nova", "engine", "filter")
-    engines: dict[int, float] = {}
+    ours_by_size: dict[int, list[float]] = {}
     for size, sides in told.items():
         nova, mine = sides["as_reported"]["requests"][_LINEAR]["seconds"], sides["ours"][_LINEAR]
-        _line(f"among {size}", *(shown(seconds / size) for seconds in (nova, mine["engine"], mine["filter"])))
-        engines[size] = mine["engine"] / size
-    return engines[max(told)] / engines[min(told)]
+        ours_by_size[size] = [mine[name] / size for name in ("engine", "filter")]
+        _line(f"among {size}", *map(shown, (nova / size, *ours_by_size[size])))
+    pairs = zip(ours_by_size[max(told)], ours_by_size[min(told)], strict=True)
+    return max(at_largest / at_smallest for at_largest, at_smallest in pairs)
 
 
 def _line(name: str, *cells: str) -> None:
