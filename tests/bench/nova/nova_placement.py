@@ -54,8 +54,8 @@ class Scheduler:
     def order(self, spec: Any, cells: list[Any]) -> list[str]:
         """The hosts that serve it, best first.
 
-        The filter asks of no NUMA node; with cells of the guest it is asked what the NUMATopologyFilter asks of them,
-        and nothing else of what that does.
+        The filter looks at no NUMA node. With cells of the guest the pools are asked once more, as the
+        NUMATopologyFilter does it; what else that does is left out.
         """
         passed = list(PciPassthroughFilter().filter_all(self.states, spec))
         if cells:
