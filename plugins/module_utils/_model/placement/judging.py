@@ -68,7 +68,9 @@ class Judge:
         self._numbers: dict[_Offer, int] = {}
         self._known: list[_Offer] = []
         self._found: dict[t.Hashable, Service | Reason] = {}
+        self._ids: dict[tuple[t.Any, t.Any], bool] = {}
         specs = [spec for request in asked.requests for spec in request.specs]
+        self._asked_ids = {(spec.vendor_id, spec.product_id) for spec in specs}
         self._by_ids = {(spec.vendor_id, spec.product_id) for spec in specs if spec.device_type is None}
         self._on_nodes = "numa_node" in asked.attributes
 
@@ -81,7 +83,10 @@ class Judge:
         one_node = self._on_nodes and all(pool.get("numa_node") is None for pool in pools)
         for pool in pools:
             get = pool.get
-            alone = get("device_type") == TYPE_PF and self._is_alone(pool, pools)
+            ids = (get("vendor_id"), get("product_id"))
+            if not (self._ids[ids] if ids in self._ids else self._may_fit(ids)):
+                continue
+            alone = get("device_type") == TYPE_PF and self._is_alone(ids, pools)
             key = (alone, one_node, *[get(name) for name in fields])
             number = self._offers[key] if key in self._offers else self._add(key, pool)
             if number is None:
@@ -96,9 +101,14 @@ class Judge:
             found = self._found[alike] = self._judge(alike)
         return Verdict(fitting, found)
 
-    def _is_alone(self, pool: _Pool, pools: t.Sequence[_Pool]) -> bool:
-        """Whether nothing but PFs has the ids of a pool, so that they are enough to ask for one."""
-        ids = (pool.get("vendor_id"), pool.get("product_id"))
+    def _may_fit(self, ids: tuple[t.Any, t.Any]) -> bool:
+        """Whether devices with these ids may fit any request: most pools of a host are told apart by that alone."""
+        may = any(vendor in (None, ids[0]) and product in (None, ids[1]) for vendor, product in self._asked_ids)
+        self._ids[ids] = may
+        return may
+
+    def _is_alone(self, ids: tuple[t.Any, t.Any], pools: t.Sequence[_Pool]) -> bool:
+        """Whether nothing but PFs has these ids, so that they are enough to ask for one."""
         return ids in self._by_ids and all(
             other.get("device_type") == TYPE_PF
             for other in pools
