@@ -284,7 +284,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Speed, as ratios in one run: `facts` (lspci), `lab` (a no-op module), `tracker` (Nova), `together`; `page`."""
+    """Speed, as ratios: `facts` (lspci), `lab` (a no-op module), `place` and `tracker` (Nova), `together`; `page`."""
     environment = "pages" if session.posargs[:1] == ["page"] else "ansible"
     in_lab_environment(session, "tests.bench", *(session.posargs or ["facts"]), environment=environment)
 

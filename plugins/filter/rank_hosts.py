@@ -10,21 +10,19 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability import placement
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement import counting
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import number
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers, one_of, wrong
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.ranking import (
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.ranking import (
     HOST,
     PLACES,
-    Hosts,
     Supply,
     Wanted,
-    about,
-    read_hosts,
     read_wanted,
     supply,
 )
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.reading import Hosts, about, read_hosts
 
 DOCUMENTATION = r"""
 name: rank_hosts
@@ -127,7 +125,7 @@ def rank_hosts(
     specs: t.Any = (),
     count: t.Any = 1,
     per: str = HOST,
-    strategy: str = placement.PACK,
+    strategy: str = counting.PACK,
     hosts: t.Any = None,
     missing: str = "refuse",
     device_spec: t.Any = None,
@@ -135,13 +133,13 @@ def rank_hosts(
     """Eight parameters: they are the options of the filter."""
     least = number(count, "count", "a number of devices, 1 or more", 1)
     one_of(per, PLACES, "per")
-    one_of(strategy, placement.STRATEGIES, "strategy")
+    one_of(strategy, counting.STRATEGIES, "strategy")
     wanted = read_wanted(specs, least, device_spec)
     one_of(missing, ("refuse", "skip"), "missing")
     of_hosts = read_hosts(known, hosts)
     _tell_lacking(of_hosts.lacking, missing)
     supplies = _supplies(of_hosts, wanted, per)
-    ranked = placement.rank_hosts({name: found.places for name, found in supplies.items()}, least, strategy)
+    ranked = counting.rank_hosts({name: found.places for name, found in supplies.items()}, least, strategy)
     if not (of_hosts.known or of_hosts.lacking):
         Display().warning("rank_hosts: there is no host to look at: is the group right, or empty?")
     elif not ranked:

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks, as ratios against a peer in one run: python3 -m tests.bench facts|lab|owners|page|together|tracker."""
+"""Benchmarks, as ratios against a peer in one run: python3 -m tests.bench WHAT, see --help."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import facts, lab, owners, tasks, together, tracker
+from . import facts, lab, owners, tasks, together
+from .nova import place, tracker
 
 SIZES = (100, 1_000, 10_000, 30_000)
 
@@ -31,6 +32,13 @@ def main() -> int:
     against_nova = kinds.add_parser("tracker", help="the tracker against OpenStack Nova's")
     against_nova.add_argument("--sizes", type=int, nargs="+", default=(100, 1_000, 10_000), help="numbers of VFs")
     against_nova.add_argument("--ours-alone", type=int, nargs="*", default=(100_000,), help="sizes without Nova")
+    of_hosts = kinds.add_parser(
+        "place", help="the best of many hosts for a request, against OpenStack Nova's scheduler"
+    )
+    of_hosts.add_argument(
+        "--hosts", type=int, nargs="+", default=(1_000, 2_000, 5_000, 10_000), help="numbers of hosts"
+    )
+    of_hosts.add_argument("--rounds", type=int, default=3)
     page = kinds.add_parser("page", help="the picture of many hosts: its size, and seconds in Chromium")
     page.add_argument("--hosts", type=int, default=1_000)
     page.add_argument("--functions", type=int, default=60)
@@ -49,6 +57,8 @@ def main() -> int:
         owners.run(arguments.owners, arguments.rounds)
     elif arguments.what == "together":
         together.run(arguments.rounds)
+    elif arguments.what == "place":
+        place.run(arguments.hosts, arguments.rounds)
     else:
         tracker.run(arguments.sizes, arguments.ours_alone)
     return 0

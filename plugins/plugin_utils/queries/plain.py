@@ -13,10 +13,12 @@ import typing as t
 
 from .errors import wrong
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def plain(value: t.Any, subject: str = "the facts") -> t.Any:
     """The same value of dict, list, str, int, float, bool and None. Raises HostdevError for what is none of them."""
-    if value is None or isinstance(value, bool):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, str):
         return str.__str__(value)

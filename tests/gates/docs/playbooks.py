@@ -14,7 +14,7 @@ import yaml
 from .filling import ROOT, filled, list_table
 
 GUIDE = "docs/docsite/rst/guide_playbooks.rst"
-PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "release", "reconcile", "record_host")
+PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "place", "release", "reconcile", "record_host")
 ROLE = "kvm.hostdev.host"
 OF_PLAYS = {
     "hostdev_hosts": ("``all``", "The hosts, by name, group or pattern."),
@@ -27,6 +27,16 @@ OF_ONE = {
         "``recordings``",
         "The folder on the controller that the files are put into, from where you are.",
     ),
+    "hostdev_strategy": (
+        "``pack``",
+        "Which of otherwise equal hosts is chosen: with ``pack`` the one with the fewest free devices that fit, with "
+        "``spread`` the one with the most.",
+    ),
+    "hostdev_anti_affinity": ("none", "Names of hosts and of groups of the inventory that are not to be chosen."),
+    "hostdev_gather": (
+        "``true``",
+        "Whether hosts are asked what is free. Without that it is taken from what is known, such as a fact cache.",
+    ),
     "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
     "hostdev_accept_drift": (
         "none",
@@ -35,6 +45,7 @@ OF_ONE = {
     ),
 }
 """Such that one playbook has."""
+_INCLUDED = re.compile(r"(?:include_tasks|file): (?:tasks/)?(\w+\.yml)")
 _PASSED = re.compile(r"\{\{ (hostdev_\w+)(?: \| default\(omit\))? \}\}")
 _MARKUP = re.compile(r"\b(RV|R|[OVCMEI])\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
@@ -46,7 +57,7 @@ class Option(t.NamedTuple):
 
 def wanted() -> dict[str, str]:
     """The guide as it should be."""
-    plays = {name: yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text(encoding="utf-8")) for name in PLAYBOOKS}
+    plays = {name: _read(f"{name}.yml") for name in PLAYBOOKS}
     passed = {name: dict(_passed(play)) for name, play in plays.items()}
     named = [(variable, option) for options in passed.values() for variable, option in options.items()]
     shared = list(dict.fromkeys(variable for variable, option in named if _is_shared(option)))
@@ -56,6 +67,13 @@ def wanted() -> dict[str, str]:
         rows = _of_role() if name == "prepare" else _of_playbook(plays[name], options, shared)
         text = filled(text, GUIDE, f"variables of {name}", f"playbooks/{name}.yml", rows)
     return {GUIDE: text}
+
+
+def _read(file: str) -> list[t.Any]:
+    """The plays or tasks of a file below playbooks/, and those of the files that it includes."""
+    text = (ROOT / "playbooks" / file).read_text(encoding="utf-8")
+    included = [name for name in dict.fromkeys(_INCLUDED.findall(text)) if f"tasks/{name}" != file]
+    return [*yaml.safe_load(text), *(task for name in included for task in _read(f"tasks/{name}"))]
 
 
 def _passed(part: t.Any) -> t.Iterator[tuple[str, Option]]:
@@ -74,12 +92,16 @@ def _passed(part: t.Any) -> t.Iterator[tuple[str, Option]]:
                 yield from _passed(value)
 
 
+def _names(play: t.Any, variable: str) -> bool:
+    return re.search(rf"\b{variable}\b", str(play)) is not None
+
+
 def _common(
     plays: t.Mapping[str, t.Any], passed: t.Mapping[str, t.Mapping[str, Option]], shared: t.Sequence[str]
 ) -> str:
     rows = [["Variable", "Playbooks", "It becomes", "Default", "What it is"]]
     for variable, (default, what) in OF_PLAYS.items():
-        having = [name for name, play in plays.items() if variable in str(play)]
+        having = [name for name, play in plays.items() if _names(play, variable)]
         keyword = variable.removeprefix("hostdev_")
         rows.append([f"``{variable}``", _named(having), f"``{keyword}`` of the play", default, what])
     for variable in shared:
@@ -90,7 +112,7 @@ def _common(
 
 def _of_playbook(play: t.Any, passed: t.Mapping[str, Option], shared: t.Collection[str]) -> str:
     rows = [["Variable", "It becomes", "Default", "What it is"]]
-    rows += [[f"``{name}``", "no option", *told] for name, told in OF_ONE.items() if name in str(play)]
+    rows += [[f"``{name}``", "no option", *told] for name, told in OF_ONE.items() if _names(play, name)]
     rows += [[f"``{name}``", *_told(option, passed)] for name, option in passed.items() if name not in shared]
     return list_table("24 26 12 38", rows)
 

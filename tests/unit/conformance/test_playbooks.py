@@ -40,20 +40,32 @@ def options(module: str) -> set[str]:
     return set().union(doc["options"], *(yaml.safe_load(text)["options"] for text in texts))
 
 
+def handed(part: t.Any, module: str) -> dict[str, t.Any]:
+    """The options that anything in a play or role hands to a module."""
+    parts = part if isinstance(part, list) else part.values() if isinstance(part, dict) else ()
+    own = (part.get(f"kvm.hostdev.{module}") or {}) if isinstance(part, dict) else {}
+    return dict(own) | {option: value for one in parts for option, value in handed(one, module).items()}
+
+
 def said(part: t.Any, module: str) -> set[str]:
-    """The options that anything in a play or role says of a module."""
-    if isinstance(part, list):
-        return set().union(*(said(one, module) for one in part))
-    if not isinstance(part, dict):
-        return set()
-    own = part.get(f"kvm.hostdev.{module}") or {}
-    return set(own) | set().union(*(said(one, module) for one in part.values()))
+    """Their names."""
+    return set(handed(part, module))
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_playbook_reaches_every_option_of_its_module(name):
     text = (ROOT / "playbooks" / f"{name}.yml").read_text()
     assert said(yaml.safe_load(text), CALLS[name]) == options(CALLS[name])
+
+
+def test_a_claim_that_is_placed_is_told_what_one_on_each_host_is():
+    claim, placed = (
+        yaml.safe_load((ROOT / "playbooks" / name).read_text()) for name in ("claim.yml", "tasks/claim_on.yml")
+    )
+    # A recorded host can be rehearsed on, and not chosen.
+    assert handed(placed, CALLS["claim"]) == {
+        option: value for option, value in handed(claim, CALLS["claim"]).items() if option != "recording"
+    }
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -92,16 +104,18 @@ def test_the_role_describes_each_key_of_a_claim_and_of_a_request():
 
 
 PLAYBOOKS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "playbooks").glob("*.yml"))}
+TASKS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "playbooks/tasks").glob("*.yml")}
 GUIDE = (ROOT / "docs/docsite/rst/guide_playbooks.rst").read_text(encoding="utf-8")
 
 
 def own(part: t.Any) -> set[str]:
-    """What a play gives itself: results that are registered, and variables."""
+    """What a play gives itself: results that are registered, variables, and facts."""
     if isinstance(part, list):
         return set().union(*(own(one) for one in part))
     if not isinstance(part, dict):
         return set()
     mine = {part["register"]} if "register" in part else set()
+    mine |= set(part.get("ansible.builtin.set_fact", ()))
     return mine | set(part.get("vars", ())) | set().union(*(own(one) for one in part.values()))
 
 
@@ -130,9 +144,10 @@ def having(cell: str) -> set[str]:
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_the_guide_has_each_variable_of_a_playbook_and_no_other(name):
-    plays = yaml.safe_load(PLAYBOOKS[name])
+    included = TASKS.values() if "include_tasks" in PLAYBOOKS[name] else ()
+    plays = [part for text in (PLAYBOOKS[name], *included) for part in yaml.safe_load(text)]
     told = {variable for variable, cells in COMMON.items() if name in having(cells[0])}
-    assert {"hostdev_hosts", "hostdev_serial", "hostdev_become"} <= told
+    assert {"hostdev_hosts", "hostdev_become"} <= told
     wanted = read(plays)
     if name == "prepare":
         specs = yaml.safe_load((ROOT / "roles/host/meta/argument_specs.yml").read_text(encoding="utf-8"))

@@ -1,37 +1,19 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What people read when the playbooks run under Ansible's own callback, and what is asked of no host.
-
-In the modules' places are stand-ins that answer what a variable of the host says, and note that they were called.
-"""
+"""What people read when the playbooks run under Ansible's own callback, and what is asked of no host."""
 
 from __future__ import annotations
 
 import functools
-import json
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-STAND_IN = """
-import pathlib
-from ansible.plugins.action import ActionBase
+from ansible_collections.kvm.hostdev.tests.unit.helpers.played import Run, imported, lay_out, run
 
-
-class ActionModule(ActionBase):
-    def run(self, tmp=None, task_vars=None):
-        name, host = self._task.action.rpartition(".")[2], task_vars["inventory_hostname"]
-        pathlib.Path(task_vars["calls"], f"{name} {host}").touch()
-        return {"changed": False, **task_vars["answers"][name]}
-"""
 MODULES = (
     "pci_facts",
     "pci_adopt",
@@ -64,11 +46,6 @@ UNTOLD = {
 ROLE_PLAY = {"hosts": "{{ hostdev_hosts }}", "gather_facts": False, "roles": ["kvm.hostdev.passthrough"]}
 
 
-def imported(name: str, hosts: str, **variables: t.Any) -> dict[str, t.Any]:
-    told = {"hostdev_hosts": hosts, **variables}
-    return {"ansible.builtin.import_playbook": f"kvm.hostdev.{name}", "vars": told}
-
-
 GOOD = "kvm1,kvm2"
 PLAYS: dict[str, list[dict[str, t.Any]]] = {
     "claim": [imported("claim", "kvm1,kvm2,kvm3", **WANTED)],
@@ -89,60 +66,19 @@ OPTIONS = {"turns": ["--check", "--limit=kvm2,kvm1"]}
 FORMS = {"others": "yaml"}
 
 
-class Run(t.NamedTuple):
-    """What Ansible printed, its exit code, and which module was called on which host."""
-
-    lines: list[str]
-    code: int
-    calls: set[str]
-
-
-def _lay_out(folder: Path) -> None:
-    collection = folder / "ansible_collections/kvm/hostdev"
-    for part in ("playbooks", "roles"):
-        shutil.copytree(ROOT / part, collection / part)
-    for kind, text in (("action", STAND_IN), ("modules", "")):
-        (collection / "plugins" / kind).mkdir(parents=True)
-        for name in MODULES:
-            (collection / f"plugins/{kind}/{name}.py").write_text(text, encoding="utf-8")
+def _hosts() -> dict[str, t.Any]:
     changing = [name for name in MODULES if name not in OTHERS]
     hosts = {host: {"answers": {**OTHERS, **dict.fromkeys(changing, told)}} for host, told in CHANGES.items()}
     hosts["kvm1"].update(WANTED | DATA)
-    shared = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "hostdev_become": False}
-    inventory = {"all": {"hosts": hosts | UNTOLD, "vars": {**shared, "calls": str(folder / "calls")}}}
-    (folder / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")
-
-
-def _run(folder: Path, name: str) -> Run:
-    calls = folder / "calls"
-    calls.mkdir()
-    (folder / "play.yml").write_text(json.dumps(PLAYS[name]), encoding="utf-8")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-        "ANSIBLE_COLLECTIONS_PATH": str(folder),
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": FORMS.get(name, "json"),
-        "ANSIBLE_HOME": str(folder / "home"),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible.cli.playbook", "-i", "inventory.json", "play.yml", *OPTIONS.get(name, ())],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    called = {path.name for path in calls.iterdir()}
-    shutil.rmtree(calls)
-    return Run((done.stdout + done.stderr).splitlines(), done.returncode, called)
+    return hosts | UNTOLD
 
 
 @functools.cache
 def run_all() -> dict[str, Run]:
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-playbooks-") as name:
         folder = Path(name).resolve()
-        _lay_out(folder)
-        return {name: _run(folder, name) for name in PLAYS}
+        lay_out(folder, MODULES, _hosts())
+        return {name: run(folder, play, OPTIONS.get(name, ()), FORMS.get(name, "json")) for name, play in PLAYS.items()}
 
 
 before_forks = run_all  # see tests/unit/conftest.py
@@ -153,14 +89,10 @@ def runs() -> dict[str, Run]:
     return run_all()
 
 
-def shown(run: Run) -> list[str]:
-    return [line for line in run.lines if " => (item=" in line]
-
-
 def test_a_line_of_each_host_says_what_was_done_and_that_nothing_was(runs):
     claim = runs["claim"]
     assert claim.code == 2
-    assert sorted(shown(claim)) == [f"ok: [kvm1] => (item={TAKEN})", f"ok: [kvm2] => (item={STILL})"]
+    assert sorted(claim.shown) == [f"ok: [kvm1] => (item={TAKEN})", f"ok: [kvm2] => (item={STILL})"]
     assert any(line.startswith("fatal: [kvm3]") and REFUSED in line for line in claim.lines)
 
 
@@ -168,13 +100,13 @@ def test_the_other_playbooks_and_the_role_show_the_same_in_one_line_also_where_r
     others = runs["others"]
     assert others.code == 0
     of_each = [f"ok: [kvm1] => (item={TAKEN})", f"ok: [kvm2] => (item={STILL})"]
-    assert sorted(shown(others)) == sorted([*of_each * 4, f"ok: [kvm1] => (item={WRITTEN})"])
+    assert sorted(others.shown) == sorted([*of_each * 4, f"ok: [kvm1] => (item={WRITTEN})"])
 
 
 def test_check_mode_turns_and_a_limit_show_the_same(runs):
     turns = runs["turns"]
     assert turns.code == 0
-    first, second, adopted = shown(turns)
+    first, second, adopted = turns.shown
     assert (first, second) == (f"ok: [kvm1] => (item={TAKEN})", f"ok: [kvm2] => (item={STILL})")
     assert adopted.startswith(
         "ok: [kvm1] => (item=Nothing was written. Run it again with -e hostdev_adopt_confirm=true"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.placement import weight
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement.counting import weight
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.drift import drift
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList

@@ -12,14 +12,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology i
 from .valid import broken
 from .vectors import answer, host_of
 
-# Areas that are asked of nothing yet, with the reason.
-LEFT_OUT = {"place": "the choice among hosts is not built"}
-
 
 def verdict(vector):
-    """`holds`, `fails` or `left out`, and why."""
-    if vector["area"] in LEFT_OUT:
-        return "left out", LEFT_OUT[vector["area"]]
+    """`holds` or `fails`, and why."""
     start = time.monotonic()
     try:
         found = faults(vector, answer(vector))
@@ -36,6 +31,8 @@ def faults(vector, said):
     then = vector["then"]
     if vector["area"] == "where":
         return list(_misplaced(vector, then))
+    if vector["area"] == "place" and "host" in then:
+        return list(_misplaced_claim(said, then))
     wanted = then.get("errors") or ([then["error"]] if "error" in then else [])
     if wanted:
         missing = [name for name in then.get("names", ()) if name not in said.get("message", "")]
@@ -58,6 +55,20 @@ def faults(vector, said):
     if "claims" not in vector and said["released"] != then.get("released", []):
         found.append(f"released {said['released']} instead of {then.get('released', [])}")
     return found
+
+
+def _misplaced_claim(said, then):
+    """Of the choice among hosts."""
+    if "message" in said and "host" not in said:
+        yield f"{said['error']}: {said['message']}"
+        return
+    wanted = {"order": [], "not": {}, **{key: then[key] for key in ("host", "order", "not", "error") if key in then}}
+    for key, value in wanted.items():
+        if said.get(key) != value:
+            yield f"{key} is {said.get(key)} instead of {value}"
+    missing = [name for name in then.get("names", ()) if name not in said["message"]]
+    if missing:
+        yield f"the message does not name {missing}: {said['message']}"
 
 
 def _misplaced(vector, then):

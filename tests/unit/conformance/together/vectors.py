@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import asking, choose
@@ -20,6 +21,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.passth
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import Binding
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement.counting import PACK
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.relations.held import HeldTogether
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
@@ -28,6 +31,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import search
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.placing import Choice, Wish, placed
 
 from .hosts import inventory
 
@@ -47,11 +51,21 @@ def read_vectors(folder, hosts=None):
         data = json.loads(path.read_text(encoding="utf-8"))
         for vector in data.get("vectors", ()):
             host = vector.get("host")
-            if isinstance(host, str):
-                host = data["hosts"][host]
-            elif host is not None:
-                host = {"recorded": hosts / host["recorded"]}
-            yield {**vector, "host": host}
+            found = {**vector, "host": _found(host, data, hosts)}
+            if "place" in vector:
+                several = {
+                    name: one and {**one, "host": _found(one["host"], data, hosts)}
+                    for name, one in vector["place"]["hosts"].items()
+                }
+                found["place"] = {**vector["place"], "hosts": several}
+            yield found
+
+
+def _found(host, data, recordings):
+    """A host by its name, or by that of its recording."""
+    if isinstance(host, str):
+        return data["hosts"][host]
+    return None if host is None else {"recorded": recordings / host["recorded"]}
 
 
 def answer(vector):
@@ -61,6 +75,11 @@ def answer(vector):
     """
     if vector["area"] == "where":
         return {}
+    if "place" in vector:
+        try:
+            return _placed(vector)
+        except HostdevError as error:
+            return {"error": error.code, "message": error.message}
     ends = []
 
     class Ended(search._EndedError):
@@ -73,6 +92,26 @@ def answer(vector):
     except HostdevError as error:
         return {"error": error.code, "message": error.message}
     return {**said, "cut_short": bool(ends)}
+
+
+def _placed(vector):
+    place = vector["place"]
+    told = placed(
+        {name: one and {"pools": free_pools(one)} for name, one in place["hosts"].items()},
+        Wish(vector["requests"], vector.get("constraints"), vector.get("prefer"), vector.get("device_spec")),
+        Choice(place.get("strategy", PACK), away=place.get("anti_affinity"), groups=place.get("groups")),
+    )
+    reasons = {name: reason["code"] for name, reason in told["not"].items()}
+    error = {"error": told["code"]} if "code" in told else {}
+    return {"host": told["host"], "order": told["order"], "not": reasons, "message": told["msg"], **error}
+
+
+def free_pools(one):
+    """The pools of a host's devices that nobody holds."""
+    host = host_of(one)
+    held = {address for requests in one.get("held", {}).values() for its in requests.values() for address in its}
+    free = [device.address for device in host.devices.values() if not device.is_bridge and device.address not in held]
+    return pools(Topology(host), free)
 
 
 def chosen(snapshot, vector):

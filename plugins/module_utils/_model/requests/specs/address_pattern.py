@@ -51,7 +51,12 @@ class AddressPattern:
 
     def names(self, address: str) -> bool:
         """Whether bus, slot and function are spelled out, and are those of this address."""
-        return isinstance(self.written, str) and None not in self.fields[1:] and self._fits(address)
+        return self.names_one and self._fits(address)
+
+    @property
+    def names_one(self) -> bool:
+        """Whether bus, slot and function are spelled out."""
+        return isinstance(self.written, str) and None not in self.fields[1:]
 
     def _fits(self, address: str) -> bool:
         parts = _SEPARATORS.split(address)

@@ -5,24 +5,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError, few
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import did_you_mean
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 
-from .errors import wrong
-from .facts import Facts, check, kind_of, read_facts
-from .fitting import Functions, criteria_of, inventory_of, pci_device, read_specs
-from .holding import claimable
-from .plain import plain
-from .schema import FACTS
+from ..errors import wrong
+from ..fitting import Functions, criteria_of, inventory_of, pci_device, read_specs
+from ..holding import claimable
 
 if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import PciDevice
     from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import DeviceSpec
+
+    from ..facts import Facts
 
 HOST, NUMA_NODE = "host", "numa_node"
 PLACES = (HOST, NUMA_NODE)
@@ -61,95 +58,6 @@ def read_wanted(specs: t.Any, count: int, device_spec: t.Any) -> Wanted:
             remedy = "give device_spec, the allow list, which gives devices their tags"
             raise wrong(f"specs[{number}].{tag}", "found a tag, which no facts tell", "specs without tags", remedy)
     return Wanted(Request("wanted", count, read), None)
-
-
-class Hosts(t.NamedTuple):
-    """What is known of hosts, by their names: the facts or pools of `known` ones, and what `lacking` ones have instead,
-    empty where that is nothing.
-    """
-
-    known: dict[str, Facts]
-    lacking: dict[str, str]
-
-
-def read_hosts(hosts: t.Any, names: t.Any = None) -> Hosts:
-    """The facts or pools of each host; `names` says of which, without it of all.
-
-    Raises HostdevError for what is no mapping of hosts, for a name that is none of them, and for facts that are none.
-    """
-    if not isinstance(hosts, t.Mapping) or _of_one_host(hosts):
-        remedy = "give hostvars, or the facts of each host in a mapping"
-        raise wrong("the hosts", f"found {kind_of(hosts)}", "what is known of each host, by its name", remedy)
-    chosen = list(hosts) if names is None else plain(names, "hosts")
-    if not isinstance(chosen, list):
-        raise wrong("hosts", f"found {kind_of(chosen)}", "a list of names", "give groups['GROUP']")
-    read = Hosts({}, {})
-    for name in chosen:
-        if isinstance(name, (list, dict)) or name not in hosts:
-            remedy = did_you_mean(str(name), list(map(str, hosts)))
-            raise wrong("hosts", f"found {name!r}", "names of hosts that something is known of", remedy)
-        with about(str(name)):
-            found = _found_of(hosts[name])
-            if isinstance(found, str):
-                read.lacking[str(name)] = found
-            else:
-                read.known[str(name)] = found
-    return read
-
-
-@contextlib.contextmanager
-def about(host: str) -> t.Iterator[None]:
-    """A HostdevError in it says of which host it is."""
-    try:
-        yield
-    except HostdevError as error:
-        raise error.but(subject=f"{host}: {error.subject}") from error
-
-
-def _found_of(value: t.Any) -> Facts | str:
-    """The facts that were gathered, else what local facts have of the record, else what there is instead of both."""
-    if value is None:
-        return ""
-    if isinstance(value, t.Mapping):
-        value = value.get("ansible_facts", value)
-        local = value.get("ansible_local") if isinstance(value, t.Mapping) else None
-        places = (value, _within(value, "hostdev"), _within(local, "hostdev"))
-        value = next((place for place in places if _has_stock(place)), None)
-        if value is None:
-            return _instead(places[1] or places[2])
-    if isinstance(value, t.Mapping) and "devices" in value:
-        return read_facts(value)
-    pools = plain(value["pools"] if isinstance(value, t.Mapping) else value)
-    if not isinstance(pools, list) or not all(isinstance(pool, dict) and "count" in pool for pool in pools):
-        remedy = "gather devices or pools with kvm.hostdev.pci_facts"
-        raise wrong("the facts", f"found {kind_of(pools)}", "those of its devices, or its pools", remedy)
-    return Facts({"pools": _checked_pools(pools)}, whole=False)
-
-
-def _instead(gathered: t.Any) -> str:
-    """What there is of a host in place of its devices and pools."""
-    if not gathered:
-        return ""
-    return f"{few(sorted(map(str, gathered)))} alone" if isinstance(gathered, t.Mapping) else kind_of(gathered)
-
-
-def _of_one_host(facts: t.Mapping[str, t.Any]) -> bool:
-    """Whether they are facts, and no hosts with theirs."""
-    return any(key in facts for key in ("ansible_facts", "hostdev", "devices", "pools"))
-
-
-def _within(value: t.Any, key: str) -> t.Any:
-    return value.get(key) if isinstance(value, t.Mapping) else None
-
-
-def _has_stock(value: t.Any) -> bool:
-    return isinstance(value, t.Mapping) and ("devices" in value or "pools" in value)
-
-
-def _checked_pools(pools: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    for pool in pools:
-        check(pool, FACTS["pools"][0], "a pool")
-    return pools
 
 
 def supply(facts: Facts, wanted: Wanted, per: str = HOST) -> Supply:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our tracker under the operations of the comparison: python3 -m tests.bench.our_tracker VFS prints JSON.
+"""Our tracker under the operations of the comparison: python3 -m tests.bench.nova.our_tracker VFS prints JSON.
 
 Each operation is a run as the modules make it: inventory and states anew, requests selected, the claim kept on record.
 """

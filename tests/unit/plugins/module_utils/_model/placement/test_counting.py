@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.placement import rank_hosts, weight
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement.counting import rank_hosts, weight
 
 
 def test_hosts_with_enough_are_ranked_from_the_fewest_free_devices_on():

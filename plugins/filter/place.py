@@ -1,0 +1,197 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Chooses the host that serves a claim best."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement.counting import PACK
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.placing import Choice, Wish, placed
+
+DOCUMENTATION = r"""
+name: place
+short_description: Choose the host that serves a claim best
+version_added: 0.1.0
+author: kvm.hostdev contributors (@kvm-hostdev)
+description:
+  - Says which host serves requests best, which others would and in which order, and why each of the rest does not.
+    The search is the one of M(kvm.hostdev.pci_passthrough_claim), over the pools of free devices of each host.
+  - Hosts are compared by the alternatives of C(first_available) that serve the requests, then by how far the wishes in
+    O(prefer) are met, the first one first, then by O(strategy), then by name.
+  - Pools do not tell the addresses, slots, serials, stable paths, drivers, subsystem ids and interfaces of devices,
+    which devices share an IOMMU group, and the sockets of a host. Criteria and constraints on these are left to the
+    claim, and RV(_value.left_to_claim) says which. A device named by its address counts as free.
+  - Nothing is reserved. When the devices were taken meanwhile, the claim says so; the next host of RV(_value.order)
+    is the one to ask then, as the playbook C(kvm.hostdev.place) does.
+positional: _input, requests
+options:
+  _input:
+    description:
+      - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
+        and where that has neither C(pools) nor C(devices) the pools of the record in
+        C(ansible_facts.ansible_local.hostdev).
+    type: dict
+    required: true
+  requests:
+    description: What is wanted, as in O(kvm.hostdev.pci_passthrough_claim#module:requests).
+    type: list
+    elements: raw
+    required: true
+  constraints:
+    description: What must hold over the requests, as in O(kvm.hostdev.pci_passthrough_claim#module:constraints).
+    type: list
+    elements: raw
+  prefer:
+    description: What is to hold if it can be, as in O(kvm.hostdev.pci_passthrough_claim#module:prefer).
+    type: list
+    elements: raw
+  strategy:
+    description:
+      - With V(pack) the best of otherwise equal hosts is the one with the fewest free devices that fit any of the
+        requests, so that hosts with many keep them for those who want many. What fits none does not count.
+      - With V(spread) it is the one with the most.
+    type: str
+    choices: [pack, spread]
+    default: pack
+  anti_affinity:
+    description:
+      - Names of hosts, and of groups in O(groups), that are not to be chosen, whatever they have. Such as the host of
+        the other half of a pair of guests, or its rack.
+    type: list
+    elements: str
+  groups:
+    description: The hosts of each group by its name, such as C(groups).
+    type: dict
+  owner:
+    description:
+      - The name or UUID of the domain or other owner that is to have the devices. Where it is on record on a host that
+        is the one, so that a second run changes nothing; all others have the code V(claimed_elsewhere) then.
+      - It is looked up in C(claims) of the facts, or of the record.
+    type: str
+  hosts:
+    description: Names of the hosts to look at. Without it these are all.
+    type: list
+    elements: str
+  device_spec:
+    description: The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec).
+    type: list
+    elements: raw
+  aliases:
+    description: The aliases that requests name, see O(kvm.hostdev.pci_passthrough_claim#module:aliases).
+    type: list
+    elements: raw
+  numa_cells:
+    description:
+      - The NUMA nodes that the owner runs on, see O(kvm.hostdev.pci_passthrough_claim#module:numa_cells). Without it
+        C(numa_policy) rules out no host.
+    type: list
+    elements: int
+seealso:
+  - module: kvm.hostdev.pci_passthrough_claim
+  - module: kvm.hostdev.pci_facts
+  - plugin: kvm.hostdev.rank_hosts
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Choose the host that has a GPU and a NIC below one switch
+  ansible.builtin.set_fact:
+    placement: "{{ hostvars | kvm.hostdev.place(requests, constraints=together, hosts=groups['kvm_hosts']) }}"
+  vars:
+    requests:
+      - {name: gpu, specs: ["10de:2330"]}
+      - {name: nic, specs: ["15b3:1021"]}
+    together:
+      - {requests: [gpu, nic], match: pcie_switch}
+
+- name: Choose a host for the second of two guests, in another rack than the first, where most GPUs are free
+  ansible.builtin.set_fact:
+    placement: "{{ hostvars | kvm.hostdev.place(requests, strategy='spread', anti_affinity=['rack1'], groups=groups,
+      hosts=groups['kvm_hosts']) }}"
+  vars:
+    requests:
+      - {name: gpu, first_available: [["10de:2330"], ["10de:20b2"]]}
+
+- name: Stop where there is none, with the reason of each host
+  ansible.builtin.assert:
+    that: placement.host is not none
+    fail_msg: "{{ placement.msg }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Which host serves the requests best, and what is to be said of the others.
+  type: dict
+  contains:
+    host:
+      description: The name of the best host, V(null) where none serves the requests.
+      type: str
+      sample: kvm2
+    order:
+      description: The names of all hosts that serve them, best first.
+      type: list
+      elements: str
+      sample: [kvm2, kvm3]
+    not:
+      description:
+        - For each other host a C(code) and a C(msg). Codes are those of the claim, such as V(not_enough_devices) or
+          V(constraint_unmet), and V(no_facts), V(anti_affinity), V(claimed_elsewhere).
+      type: dict
+      sample:
+        kvm1:
+          code: constraint_unmet
+          msg: the requests could be served, but not so that gpu and nic match in pcie_switch
+        kvm4:
+          code: no_facts
+          msg: neither its devices nor pools are known
+    left_to_claim:
+      description: What pools do not tell, so that the claim on the host finds it out.
+      type: list
+      elements: str
+      sample: ["request disk: serial"]
+    bounded:
+      description: Hosts of RV(_value.order) of which the search ended at its bound, so that they may serve better.
+      type: list
+      elements: str
+      sample: []
+    code:
+      description: V(no_host) where no host serves the requests.
+      returned: where there is none
+      type: str
+      sample: no_host
+    msg:
+      description: Which host was chosen, or why none was.
+      type: str
+      sample: kvm2 serves gpu, nic best
+"""
+
+
+@answers("place")
+def place(
+    known: t.Any,
+    requests: t.Any,
+    constraints: t.Any = None,
+    prefer: t.Any = None,
+    strategy: str = PACK,
+    anti_affinity: t.Any = None,
+    groups: t.Any = None,
+    owner: t.Any = None,
+    hosts: t.Any = None,
+    device_spec: t.Any = None,
+    aliases: t.Any = None,
+    numa_cells: t.Any = None,
+) -> dict[str, t.Any]:
+    """Twelve parameters: they are the options of the filter."""
+    wish = Wish(requests, constraints, prefer, device_spec, aliases, numa_cells)
+    return placed(known, wish, Choice(strategy, hosts, owner, anti_affinity, groups))
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"place": place}
