@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.lab import topology
 from tests.lab.machine import Lab
-from tests.lab.play import play, tasks
+from tests.lab.play import PlayResult, play, tasks
 from tests.lab.state import HostState, read_state, reading, state_at
 
 VF = topology.IGB_VFS[0]
@@ -64,6 +65,45 @@ def test_a_disk_is_taken_beside_the_nic_and_stays_there(lab: Lab, before: HostSt
     assert [place["pcie_switches"] for place in places.values()] == [[], []]
     assert facts["claims"][0]["constraints"] == [BESIDE]
     assert facts["drift"] == []
+
+    released = play(
+        lab.inventory(), tasks({"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}})
+    )
+    assert released.code == 0, released.output
+    after = read_state(lab)
+    assert (after.bindings, after.domains) == (before.bindings, before.domains)
+
+
+def test_a_claim_is_placed_where_it_is_served_and_not_on_a_host_that_is_down(
+    lab: Lab, before: HostState, tmp_path: Path
+) -> None:
+    down = tmp_path / "down.yml"
+    # The first by name: it would be chosen, were it to serve as well.
+    down.write_text("all: {hosts: {a_host_that_is_down: {ansible_host: 127.0.0.1, ansible_port: 1}}}")
+    wanted: dict[str, Any] = {
+        "hostdev_domain": "web1",
+        "hostdev_requests": [NIC, {"name": "disk", "specs": ["1b36:0010"]}],
+        "hostdev_constraints": [BESIDE],
+    }
+
+    def place(**more: Any) -> PlayResult:
+        return play(lab.inventory(), "kvm.hostdev.place", "-i", str(down), variables={**wanted, **more})
+
+    first = place()
+    assert first.code == 0, first.output
+    claimed = first.of("Claim, bind and attach the devices")
+    assert [device["address"] for device in claimed.result["devices"]] == [VF, topology.NVME]
+    state = read_state(lab)
+    assert all(state.has_hostdev("web1", "live", address) for address in (VF, topology.NVME))
+
+    again = place()
+    assert again.of("Claim, bind and attach the devices").status == "ok", again.output
+    assert read_state(lab) == state
+
+    elsewhere = place(hostdev_constraints=[], hostdev_domain="db1", hostdev_requests=[{**NIC, "count": 99}])
+    assert elsewhere.code == 2
+    reasons = elsewhere.of("Choose the host").result["ansible_facts"]["hostdev_placement"]["not"]
+    assert sorted(reason["code"] for reason in reasons.values()) == ["no_facts", "not_enough_devices"]
 
     released = play(
         lab.inventory(), tasks({"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}})
