@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from .cache import Cache, community_general
-from .claims import Answer, Claim, Outcome, claims, outcomes
+from .claims import CLAIMED, Answer, Claim, Outcome, claims, outcomes
 from .hosts import Host, fleet, lay_out
 from .kernel import Kernels
 from .runs import HOSTS, Run, Site
@@ -101,14 +101,14 @@ def _claim(of_all: Fleet, groups: dict[str, list[Claim]]) -> list[str]:
     seconds = time.monotonic() - begun
     wanted = [claim for group in groups.values() for claim in group]
     wrong = [f"{answer.task} of {answer.host}: {answer.result.get('msg')}" for answer in answers if _is_broken(answer)]
-    told = outcomes(wanted, (answer for answer in answers if answer.task == "Claim"))
+    told = outcomes(wanted, answers)
     _print_totals(told, seconds, len(groups), of_all.kernels.asked)
     return [*wrong, *faults(before, of_all.states(), told)]
 
 
 def _is_broken(answer: Answer) -> bool:
     """Whether a task failed that is to succeed; of claims the verdict tells."""
-    return answer.state != "ok" and answer.task != "Claim"
+    return answer.state != "ok" and answer.task != CLAIMED
 
 
 def _print_totals(told: Sequence[Outcome], seconds: float, runs: int, asked: int) -> None:

@@ -93,4 +93,5 @@ class Cache:
 
     def hosts(self) -> set[str]:
         """Of which hosts there are facts."""
-        return {name.decode() for name in self._client.zrange("ansible_cache_keys", 0, -1)}
+        # ansible-core puts a version of its own before the name: s1_kvm001.
+        return {name.decode().rpartition("_")[2] for name in self._client.zrange("ansible_cache_keys", 0, -1)}

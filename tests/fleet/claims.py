@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 from .hosts import DISK, GPU, NIC, VF
 
+PLACED, CLAIMED = "Place", "Claim"
+"""Tasks of plays/claim.yml."""
+
 # What is wanted by turns: requests, and what they must share.
 _BELOW_ONE_SWITCH = [{"requests": ["gpu", "nic"], "match": "pcie_switch"}]
 _WISHES: tuple[tuple[dict[str, tuple[str, int]], list[dict[str, Any]]], ...] = (
@@ -23,11 +26,10 @@ _WISHES: tuple[tuple[dict[str, tuple[str, int]], list[dict[str, Any]]], ...] = (
 
 
 class Answer(NamedTuple):
-    """What one task returned; `state` is ok, failed or unreachable. `host` is the inventory's, `on` where it ran."""
+    """What one task returned for a host of the inventory; `state` is ok, failed or unreachable."""
 
     task: str
     host: str
-    on: str
     state: str
     result: Mapping[str, Any]
 
@@ -75,13 +77,17 @@ class Outcome:
 
 
 def outcomes(wanted: Iterable[Claim], answers: Iterable[Answer]) -> list[Outcome]:
-    """By what the claims returned, in order."""
+    """By what the tasks of plays/claim.yml returned: the order of hosts, then what each of them said."""
     found = {claim.name: Outcome(claim) for claim in wanted}
+    orders: dict[str, list[str]] = {}
     for answer in answers:
         outcome, result = found[answer.host], answer.result
-        if answer.state == "ok":
-            outcome.host = answer.on
+        if answer.task == PLACED:
+            orders[answer.host] = list(result["ansible_facts"]["fleet_order"])
+        elif answer.task == CLAIMED and answer.state == "ok":
+            outcome.host = orders[answer.host][len(outcome.refusals)]
             outcome.devices = frozenset(device["address"] for device in result["devices"])
-        else:
-            outcome.refusals.append((answer.on, str((result.get("error") or {}).get("code") or result.get("msg"))))
+        elif answer.task == CLAIMED:
+            host = orders[answer.host][len(outcome.refusals)]
+            outcome.refusals.append((host, str((result.get("error") or {}).get("code") or result.get("msg"))))
     return list(found.values())

@@ -6,8 +6,8 @@
     python3 -I -S interpreter.py FOLDER [FILE ...]      without a file what standard input has, as with pipelining
 
 FOLDER is of one host: `root` has its files, `kernel.sock` beside FOLDER leads to its kernel (kernel.py). The collection's code runs as
-it is, but for three things: its files lie below that root, the writer's last step, the write itself, goes to that
-kernel, and modprobe does. Nothing of the machine that this runs on may be taken for the host's: whoever wants to
+it is, but for three things: all files, the record too, lie below that root, the writer's last step, the write itself,
+goes to that kernel, and so does modprobe. Nothing of the machine that this runs on may be taken for the host's: whoever wants to
 open a file of its /sys, /dev, /run, /etc or /proc, to write anywhere outside of FOLDER, to run a program or to talk to
 anybody else is ended at once, and that is written into FOLDER/breaches.
 
@@ -118,6 +118,7 @@ class SimulatedHost:
         sys.modules["libvirt"] = _without_libvirt()
         moves = {
             "_host.sysfs": self._move_tree,
+            "_host.record.record_reader": self._move_record,
             "_host.binding.sysfs_writer": self._move_writer,
             "_module.change.changing": self._move_module,
         }
@@ -136,6 +137,14 @@ class SimulatedHost:
 
     def _move_tree(self, module: t.Any) -> None:
         module.Tree.__init__.__defaults__ = (self.root,)
+
+    def _move_record(self, module: t.Any) -> None:
+        made = module.RecordReader.__init__
+
+        def make(reader: t.Any, folder: str, parse: object) -> None:
+            made(reader, self.root + folder, parse)
+
+        module.RecordReader.__init__ = make
 
     def _move_writer(self, module: t.Any) -> None:
         def write(path: str, text: bytes, alive: int) -> t.NoReturn:

@@ -73,7 +73,6 @@ class Site:
             "ansible_python_interpreter": _program(
                 folder / "bin/python", f'#!/bin/sh\nexec {shlex.join(python)} "$@"\n'
             ),
-            "hostdev_facts_path": f"{folder}/root/etc/ansible/facts.d",
         }
 
     def run(self, *runs: Run) -> list[Answer]:
@@ -87,7 +86,8 @@ class Site:
         def told(event: dict[str, Any]) -> bool:
             state = _STATES.get(event["event"])
             if state is not None:
-                answers.append(_answer(event["event_data"], state))
+                data = event["event_data"]
+                answers.append(Answer(str(data["task"]), str(data["host"]), state, data.get("res") or {}))
             return False  # it need not be kept in a file
 
         folder = self._folder / "runs" / run.name
@@ -107,13 +107,6 @@ class Site:
         if runner.rc not in (0, 2, 4) or not answers:
             raise SystemExit(f"fleet: {run.name}: {runner.status} ({runner.rc})\n{runner.stdout.read()}")
         return answers
-
-
-def _answer(data: Mapping[str, Any], state: str) -> Answer:
-    result = data.get("res") or {}
-    delegated = result.get("_ansible_delegated_vars") or {}
-    on = str(delegated.get("ansible_delegated_host") or data["host"])
-    return Answer(str(data["task"]), str(data["host"]), on, state, result)
 
 
 def _program(path: Path, text: str) -> str:
