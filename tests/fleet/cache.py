@@ -45,7 +45,7 @@ def community_general() -> str:
 
 
 class Cache:
-    """A Redis on a free port of this machine, behind a password, for the time of a `with` block; nothing of it stays."""
+    """A Redis on a free port of this machine, behind a password, for the time of a `with` block."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

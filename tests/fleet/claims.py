@@ -43,7 +43,7 @@ class Claim(NamedTuple):
     constraints: Sequence[Mapping[str, Any]] = ()
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """How many devices it wants."""
         return sum(int(request["count"]) for request in self.requests)
 

@@ -115,9 +115,7 @@ class _Files:
     def switch(self, root: int, slot: int, bus: int, ports: int) -> list[str]:
         """A switch at a root port; its downstream ports, whose buses are counted from `bus` + 2."""
         above = self.port(root, slot, bus)
-        upstream = self.function(
-            f"{above}/0000:{bus:02x}:00.0", _BRIDGE, _node(root), port=_UPSTREAM, bus=bus + 1
-        )
+        upstream = self.function(f"{above}/0000:{bus:02x}:00.0", _BRIDGE, _node(root), port=_UPSTREAM, bus=bus + 1)
         return [
             self.function(
                 f"{upstream}/0000:{bus + 1:02x}:{number:02x}.0",

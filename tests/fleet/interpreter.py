@@ -1,15 +1,17 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Python of a simulated host: runs what Ansible sends to it, on the host's own files and with the host's own kernel.
+"""The Python of a simulated host: runs what Ansible sends to it, on the host's own files and with its own kernel.
 
     python3 -I -S interpreter.py FOLDER [FILE ...]      without a file what standard input has, as with pipelining
 
-FOLDER is of one host: `root` has its files, `kernel.sock` beside FOLDER leads to its kernel (kernel.py). The collection's code runs as
-it is, but for three things: all files, the record too, lie below that root, the writer's last step, the write itself,
-goes to that kernel, and so does modprobe. Nothing of the machine that this runs on may be taken for the host's: whoever wants to
-open a file of its /sys, /dev, /run, /etc or /proc, to write anywhere outside of FOLDER, to run a program or to talk to
-anybody else is ended at once, and that is written into FOLDER/breaches.
+FOLDER is of one host: `root` has its files; `kernel.sock` beside FOLDER leads to its kernel (kernel.py). The
+collection's code runs as it is, but for three things: all files, the record too, lie below that root; the writer's last
+step, the write itself, goes to that kernel; and so does modprobe.
+
+Nothing of the machine that this runs on may be taken for the host's. Whoever wants to open a file of its /sys, /dev,
+/run, /etc or /proc, to write anywhere outside of FOLDER, to run a program or to talk to anybody else is ended at once,
+and that is written into FOLDER/breaches.
 
 It runs on the simulated host: nothing is imported but Python's own library.
 """
@@ -31,11 +33,13 @@ _BREACH = 70  # EX_SOFTWARE of sysexits.h
 # What Python reads of any machine, and what tells of processes, which are this machine's (_host/process.py).
 _OPEN_TO_ALL = re.compile(r"/dev/null|/dev/urandom|/etc/localtime|/proc/(self|\d+)/(stat|fd)")
 _OF_THE_MACHINE = ("/sys/", "/dev/", "/run/", "/var/run/", "/etc/", "/proc/", "/boot/")
-# Events of sys.addaudithook by what they are told: paths that are read, and paths that are changed.
-_READING = {"os.listdir": 1, "os.scandir": 1}
+# Events of sys.addaudithook: those with a path to be read, and of `os` which arguments are paths that are changed.
+_READING = ("os.listdir", "os.scandir")
 _CHANGING = {
-    **{"os.mkdir": 1, "os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.truncate": 1, "os.chmod": 1, "os.chown": 1},
-    **{"os.utime": 1, "os.setxattr": 1, "os.removexattr": 1, "os.chdir": 1, "os.mkfifo": 1, "os.mknod": 1},
+    **dict.fromkeys("chdir chmod chown mkdir mkfifo mknod remove rmdir setxattr truncate utime".split(), (0,)),
+    "rename": (0, 1),
+    "symlink": (1,),
+    "link": (1,),
 }
 _NEVER = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "socket.bind", "socket.sendto")
 
@@ -79,12 +83,11 @@ class SimulatedHost:
                 writes = bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
                 if not self._may(arguments[0], writes=writes):
                     breach(event, arguments)
-            elif event in _READING or event in _CHANGING:
-                paths = arguments[: _READING.get(event) or _CHANGING[event]]
-                if not all(self._may(path, writes=event in _CHANGING) for path in paths):
+            elif event in _READING:
+                if not self._may(arguments[0], writes=False):
                     breach(event, arguments)
-            elif event in ("os.symlink", "os.link"):
-                if not self._may(arguments[1], writes=True):
+            elif event.startswith("os.") and event[3:] in _CHANGING:
+                if not all(self._may(arguments[place], writes=True) for place in _CHANGING[event[3:]]):
                     breach(event, arguments)
             elif event in _NEVER:
                 breach(event, arguments)
@@ -183,6 +186,7 @@ def _without_libvirt() -> types.ModuleType:
 
 def main(folder: str, *words: str) -> None:
     host = SimulatedHost(folder)
+    sys.dont_write_bytecode = True
     source = b"" if words else sys.stdin.buffer.read()
     host.shut_in()
     host.move_in()

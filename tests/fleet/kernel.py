@@ -38,7 +38,7 @@ class Kernels:
         self._server.server_close()
 
     def answer(self, question: dict[str, str]) -> int:
-        """The errno of what is asked of one host's kernel: a module or a write, one at a time as under a device's lock."""
+        """The errno of what one host's kernel is asked for, one thing at a time: a module, or a write."""
         kernel, lock = self._kernels[question["host"]]
         with lock:
             self.asked += 1

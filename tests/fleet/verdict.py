@@ -82,8 +82,8 @@ def _of_claim(after: Mapping[str, HostState], outcome: Outcome) -> Iterator[str]
     told = {} if outcome.host is None else {outcome.host: outcome.devices}
     if on_record != told:
         yield f"was told {_shown(told)}, and has on record {_shown(on_record)}"
-    if outcome.host is not None and len(outcome.devices) != outcome.claim.count:
-        yield f"wanted {outcome.claim.count} devices, and has {len(outcome.devices)}"
+    if outcome.host is not None and len(outcome.devices) != outcome.claim.number:
+        yield f"wanted {outcome.claim.number} devices, and has {len(outcome.devices)}"
 
 
 def _shown(devices: Mapping[str, frozenset[str]]) -> str:
