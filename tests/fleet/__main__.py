@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -50,7 +51,9 @@ def main(words: Sequence[str]) -> int:
     wanted = claims(asked.claims or min(200, 4 * asked.hosts), racks)
     groups = {f"run{number + 1}": wanted[number :: asked.runs] for number in range(asked.runs)}
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvm.hostdev-fleet-")))
+        place = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="kvm.hostdev-fleet-", ignore_cleanup_errors=True))
+        )
         folder = place / "hosts"
         for host in hosts:
             lay_out(host, folder / host.name)
@@ -125,4 +128,5 @@ def _print_totals(told: Sequence[Outcome], seconds: float, runs: int, asked: int
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from .hosts import Host
 
 HOSTS = "kvm_hosts"
 _STATES = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
+_SECONDS = 1200
 _INTERPRETER = Path(__file__).with_name("interpreter.py")
 _NOBODY_THERE = "#!/bin/sh\necho 'ssh: connect to host: No route to host' >&2\nexit 255\n"
 
@@ -40,6 +42,7 @@ class Site:
         self._folder = folder
         self._inventory = folder / "inventory.json"
         self._forks = forks
+        self._stopped = threading.Event()
         settings = folder / "ansible.cfg"
         settings.write_text(
             f"[defaults]\nhome = {folder}/ansible\nlocal_tmp = {folder}/ansible/tmp\ndeprecation_warnings = false\n"
@@ -78,7 +81,11 @@ class Site:
     def run(self, *runs: Run) -> list[Answer]:
         """All at once; what their tasks returned. Ends the session where ansible-playbook itself goes wrong."""
         with ThreadPoolExecutor(len(runs)) as pool:
-            return [answer for answers in pool.map(self._run, runs) for answer in answers]
+            try:
+                return [answer for answers in pool.map(self._run, runs) for answer in answers]
+            except BaseException:
+                self._stopped.set()  # no run outlives the session
+                raise
 
     def _run(self, run: Run) -> list[Answer]:
         answers: list[Answer] = []
@@ -101,6 +108,8 @@ class Site:
             forks=self._forks,
             fact_cache_type=PLUGIN,  # else each run has a cache of its own, whatever ansible.cfg says
             event_handler=told,
+            cancel_callback=self._stopped.is_set,
+            timeout=_SECONDS,
             quiet=True,
         )
         # 2: a host failed, 4: one was not reachable (ansible/cli/playbook.py, TaskQueueManager)
