@@ -28,7 +28,7 @@ nox.options.error_on_external_run = False
 
 TESTS = (
     *("lint", "ansible_lint", "units", "pages", "sanity", "ansible_units", "docs", "build", "integration", "faults"),
-    "lab",
+    *("fleet", "lab"),
 )
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
@@ -46,7 +46,7 @@ OF_ANSIBLE = (
     f"{CONFORMANCE}test_guides.py",
 )
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -88,6 +88,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
             [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts"],
+            [tools / "mypy", "-p", f"{COLLECTION}.tests.fleet"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -243,6 +244,12 @@ def hosts(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Every effect of every change made to fail, hang or end in SIGKILL, on a fake root; arguments choose changes."""
     in_lab_environment(session, "tests.faults", *session.posargs)
+
+
+@nox.session
+def fleet(session: nox.Session) -> None:
+    """A hundred simulated hosts (or N) by ansible-runner and a Redis fact cache: report, and claims that compete."""
+    in_lab_environment(session, f"{COLLECTION}.tests.fleet", *session.posargs, environment="fleet")
 
 
 @nox.session

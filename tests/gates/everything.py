@@ -27,6 +27,8 @@ from tests.gates.places import CACHE, CHECKOUT
 # What keeps one core busy most of the time and hardly ever a second one, whatever else goes on: the emulated host.
 # Its scenarios are taken one by one by whoever is free, see tests/lab/scenarios/conftest.py.
 SECOND_LANE = ("lab",)
+# What a session is given that has more to do when somebody asks for it.
+ARGUMENTS = {"fleet": ["10"]}
 SHARED = "KVM_HOSTDEV_LAB_SHARED"
 JOINS = "KVM_HOSTDEV_LAB_JOINS"
 
@@ -151,6 +153,7 @@ def _run(name: str, lane: int, write: t.Callable[[str], object], shared: str = "
     started = time.monotonic()
     sharing = {SHARED: shared, JOINS: "yes" if shared and lane == 1 else ""}
     command: list[str | Path] = [sys.executable, "-m", "nox", "--envdir", CACHE / "nox", "--session", name]
+    command += ["--", *ARGUMENTS.get(name, ())]
     run = echoed(command, CHECKOUT, {**os.environ, "COLUMNS": _WIDTH, **sharing}, write)
     lines = [line.strip() for line in run.lines]
     return Outcome(

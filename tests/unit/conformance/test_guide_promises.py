@@ -13,7 +13,7 @@ from ansible_collections.kvm.hostdev.tests.unit.conformance import test_guides
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs/docsite/rst/guide_promises.rst").read_text(encoding="utf-8")
 # Not in the collection that is built: of these only a checkout can tell.
-REPOSITORY_ONLY = ("tests/lab",)
+REPOSITORY_ONLY = ("tests/fleet", "tests/lab")
 
 
 def test_every_file_that_is_named_is_there():
