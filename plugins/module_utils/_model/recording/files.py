@@ -142,8 +142,8 @@ _PLAIN_FILES = (
     "operstate addr_assign_type size dev model firmware_rev available_instances busnum devnum idVendor idProduct "
     "bDeviceClass transport type description "
     # of the host
-    "reserved_regions name cpulist physical_package_id osrelease arch enable_unsafe_noiommu_mode disable_denylist "
-    "sys_vendor"
+    "reserved_regions name online cpulist physical_package_id osrelease arch enable_unsafe_noiommu_mode "
+    "disable_denylist sys_vendor"
 )
 _BY_NAME: dict[str, Keep] = {
     **dict.fromkeys(_PLAIN_FILES.split(), _all),
