@@ -9,6 +9,8 @@ import fnmatch
 import re
 import typing as t
 
+from ..sriov.unmanaged import NETWORK_PATH, OWN_LINES, RULES_PATH
+
 if t.TYPE_CHECKING:
     from .pseudonyms import Same
 
@@ -162,6 +164,7 @@ _BY_PATH: tuple[tuple[str, Keep], ...] = (
     ("/proc/cpuinfo", _lines(_PROCESSOR.fullmatch)),
     ("/proc/device-tree/compatible", _all),
     ("/etc/machine-id", _all),  # made up by whoever records
+    *((path, _lines(lambda line: not line or line.startswith(OWN_LINES))) for path in (RULES_PATH, NETWORK_PATH)),
     ("*/modules.alias", _all),
     ("*/modules.dep", _lines(lambda line: "/vfio-pci.ko" in line)),
     ("*/modules.builtin", _lines(lambda line: "/vfio-pci.ko" in line)),
