@@ -266,6 +266,25 @@ def test_the_dialog_has_every_reason_with_what_to_do(picture: Opener) -> None:
         assert blocker["remedy"].replace("`", "") in text
 
 
+def test_the_dialog_says_what_a_device_was_chosen_with(picture: Opener) -> None:
+    facts = made.gpu_host()
+    held = next(device for device in functions(facts).values() if device["owner"])
+    facts["claims"] = [
+        {
+            "owner": held["owner"],
+            "requests": [{"name": "gpu"}, {"name": "nic"}],
+            "devices": [{"address": held["address"], "request": "gpu"}],
+            "constraints": [{"requests": ["gpu", "nic"], "match": "pcie_switch"}],
+            "prefer": [{"requests": ["gpu"], "match": "numa_node"}, {"requests": ["nic"], "match": "socket"}],
+        }
+    ]
+    page = picture({"gpu": facts}).go(f"host=gpu&device={held['address']}")
+    told = "Chosen with others: gpu, nic: match pcie_switch; gpu: match numa_node (a wish)."
+    assert page.locator("dialog[open] .together").inner_text() == told
+    page = picture({"gpu": facts}).go("host=gpu&device=0000:43:00.0")
+    assert page.locator("dialog[open] .together").count() == 0
+
+
 def test_a_host_without_facts_says_so(picture: Opener) -> None:
     shown = picture({"gpu": made.gpu_host(), "silent": None, "odd": {"host": {}}})
     page = shown.go()
