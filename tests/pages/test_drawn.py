@@ -366,6 +366,27 @@ def test_nodes_name_their_sockets_where_there_are_several(picture: Opener) -> No
     assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0", "NUMA node 1"]
 
 
+def test_a_host_with_exactly_one_node_has_all_its_devices_there(picture: Opener) -> None:
+    facts = made.gpu_host()
+    for device in facts["devices"]:
+        device["numa_node"] = None
+    for nodes, title, told in (
+        ([{"id": 2, "socket": 0}], "NUMA node 2", "on the same NUMA node"),
+        ([{"id": 2, "socket": 0}, {"id": 3, "socket": None}], "No NUMA node", "not known how far"),
+    ):
+        facts["host"]["numa_nodes"] = nodes
+        page = picture({"gpu": facts}).go("host=gpu&device=0000:41:00.0")
+        assert page.locator(".numa h2").all_inner_texts() == [title]
+        assert told in page.locator("dialog[open] .apart").inner_text()
+
+
+def test_a_node_without_cpus_is_no_other_socket(picture: Opener) -> None:
+    facts = made.gpu_host()
+    facts["host"]["numa_nodes"] = [{"id": 0, "socket": 0}, {"id": 1, "socket": 0}, {"id": 2, "socket": None}]
+    page = picture({"gpu": facts}).go("host=gpu")
+    assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0", "NUMA node 1"]
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_distances_are_those_of_the_rules(picture: Opener, name: str) -> None:
     facts = HOSTS[name]()
