@@ -23,6 +23,7 @@ description:
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
+  - kvm.hostdev._host.recording
 attributes:
   check_mode:
     support: full
@@ -258,7 +259,7 @@ error:
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS, RECORDING_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
@@ -274,6 +275,7 @@ def main() -> None:
         Module(
             argument_spec={
                 **HOST_OPTIONS,
+                **RECORDING_OPTIONS,
                 "domains": {"type": "list", "elements": "str"},
                 "vfs": {"type": "bool", "default": True},
                 "take_over": {"type": "bool", "default": False},

@@ -408,7 +408,9 @@ ansible_facts:
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
             numa_nodes:
-              description: The NUMA nodes that have CPUs, each with the C(socket) of these, null where it is not known.
+              description:
+                - The NUMA nodes that are online, each with the C(socket) of its CPUs, null where it is not known.
+                - A node without CPUs that are online, such as one that is memory alone, is one of them, with null.
               type: list
               elements: dict
               returned: always

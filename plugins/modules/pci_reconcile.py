@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
+  - kvm.hostdev._host.recording
   - kvm.hostdev._host.change
 attributes:
   check_mode:
@@ -124,6 +125,7 @@ error:
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import CHANGE_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import RECORDING_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
@@ -137,7 +139,7 @@ def work(module: Module) -> dict[str, object]:
 def main() -> None:
     run(
         Module(
-            argument_spec={**CHANGE_OPTIONS, "persistent": {"type": "bool", "default": False}},
+            argument_spec={**CHANGE_OPTIONS, **RECORDING_OPTIONS, "persistent": {"type": "bool", "default": False}},
             supports_check_mode=True,
         ),
         work,

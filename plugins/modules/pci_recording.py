@@ -10,11 +10,11 @@ module: pci_recording
 short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
 version_added: 0.1.0
 description:
-  - Writes one compressed file with all that M(kvm.hostdev.pci_facts) and a claim in check mode read of a host. What
+  - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. What
     sysfs tells of its PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
     devices and domains, and the record C(hostdev.fact).
-  - On the file the facts, and every claim or release in check mode, can be run by
-    O(kvm.hostdev.pci_facts#module:recording) and O(kvm.hostdev.pci_passthrough_claim#module:recording).
+  - On the file the facts can be run by O(kvm.hostdev.pci_facts#module:recording), and in check mode whatever changes
+    who has a device or makes VFs, by O(kvm.hostdev.pci_passthrough_claim#module:recording) and the like.
   - Serial numbers, MACs, world wide names, UUIDs, IP addresses and names are other ones in the file, the same one for
     the same one everywhere. PCI addresses stay, and so do models, drivers and the names of requests.
   - Of definitions of domains only elements and attributes that are known go into the file. No password, title,
@@ -24,9 +24,9 @@ description:
   - The form of the file is one JSON document, compressed with gzip. C(tree) has what was read of the host's files,
     folders as objects by name. There a text is a file with that text, null something that is there and was not looked
     into, C(["link", TARGET]) a link and C(["bytes", HEX]) a file that is no text. Beside it C(uses), C(part_uses),
-    C(vf_states), C(binders), C(libvirt) and C(record) have the answers that no file gives.
-  - The file is written, and nothing else of the host is changed. Nothing is read that M(kvm.hostdev.pci_facts) or a
-    claim in check mode does not read.
+    C(vf_states), C(pf_states), C(vf_makers), C(binders), C(libvirt) and C(record) have the answers that no file gives.
+  - The file is written, and nothing else of the host is changed. Nothing is read that M(kvm.hostdev.pci_facts), or a
+    claim or M(kvm.hostdev.pci_sriov) in check mode, does not read.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host

@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._host
+  - kvm.hostdev._host.recording
 attributes:
   check_mode:
     support: full
@@ -268,7 +269,7 @@ error:
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding
-from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS, RECORDING_OPTIONS
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
 
 
@@ -284,6 +285,7 @@ def main() -> None:
         Module(
             argument_spec={
                 **HOST_OPTIONS,
+                **RECORDING_OPTIONS,
                 "address": {"type": "str"},
                 "devname": {"type": "str"},
                 "specs": {"type": "list", "elements": "raw"},

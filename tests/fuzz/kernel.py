@@ -91,6 +91,7 @@ _FILES = {
     b"0: 0000000000000000FFFF00000F02000A:0016 0000000000000000FFFF00000202000A:B0F4 01\n",
     "/proc/sys/kernel/osrelease": b"6.12.48\n",
     "/proc/cmdline": b"intel_iommu=on\n",
+    "/sys/devices/system/node/online": b"0\n",
     "/sys/devices/system/node/node0/cpulist": b"0-3\n",
     "/sys/devices/system/cpu/cpu0/topology/physical_package_id": b"0\n",
     "/sys/class/graphics/fb0/name": b"simple\n",

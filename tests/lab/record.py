@@ -161,6 +161,7 @@ def main() -> None:
         add(f"/sys/module/{module}")
     for table in names("/sys/firmware/acpi/tables"):
         add(f"/sys/firmware/acpi/tables/{table}", existence_only=True)
+    add("/sys/devices/system/node/online")
     for node in names("/sys/devices/system/node"):
         if node.startswith("node"):
             add(f"/sys/devices/system/node/{node}/cpulist")

@@ -48,6 +48,7 @@ part disks; lsblk --json --bytes -o NAME,MAJ:MIN,SIZE
 part swaps; swapon --show=NAME --noheadings
 part kernel; uname -r
 part nodes; lscpu -p=NODE,SOCKET
+part online; ls -d /sys/devices/system/node/node*
 """
 
 
@@ -241,12 +242,14 @@ def _places(observed: Host) -> View:
     upstream = {address for address, block in ports.items() if re.search(r"Express \(v\d\) Upstream Port", block)}
     pairs = [line.split(",") for line in observed.lines("nodes") if not line.startswith("#")]
     sockets = {int(node): int(socket) for node, socket in pairs}
+    # A host with one node has all its devices there, whatever the kernel says of them. lscpu leaves out nodes without
+    # CPUs.
+    one_node = len(observed.lines("online")) == 1
     view: View = {}
     for address, fields in _libvirt(observed).items():
         path = observed.paths[address]
         switches = [part for part in reversed(path.split("/")[:-1]) if part in upstream]
-        # A host with one node has all its devices there, whatever the kernel says of them.
-        node = next(iter(sockets)) if fields["numa_node"] is None and len(sockets) == 1 else fields["numa_node"]
+        node = next(iter(sockets)) if fields["numa_node"] is None and one_node else fields["numa_node"]
         view[address] = {
             "pcie_root": _first(r"/(pci[0-9a-f]+:[0-9a-f]+)/", path, None),
             "pcie_switches": switches,

@@ -266,6 +266,25 @@ def test_the_dialog_has_every_reason_with_what_to_do(picture: Opener) -> None:
         assert blocker["remedy"].replace("`", "") in text
 
 
+def test_the_dialog_says_what_a_device_was_chosen_with(picture: Opener) -> None:
+    facts = made.gpu_host()
+    held = next(device for device in functions(facts).values() if device["owner"])
+    facts["claims"] = [
+        {
+            "owner": held["owner"],
+            "requests": [{"name": "gpu"}, {"name": "nic"}],
+            "devices": [{"address": held["address"], "request": "gpu"}],
+            "constraints": [{"requests": ["gpu", "nic"], "match": "pcie_switch"}],
+            "prefer": [{"requests": ["gpu"], "match": "numa_node"}, {"requests": ["nic"], "match": "socket"}],
+        }
+    ]
+    page = picture({"gpu": facts}).go(f"host=gpu&device={held['address']}")
+    told = "Chosen with others: gpu, nic: match pcie_switch; gpu: match numa_node (a wish)."
+    assert page.locator("dialog[open] .together").inner_text() == told
+    page = picture({"gpu": facts}).go("host=gpu&device=0000:43:00.0")
+    assert page.locator("dialog[open] .together").count() == 0
+
+
 def test_a_host_without_facts_says_so(picture: Opener) -> None:
     shown = picture({"gpu": made.gpu_host(), "silent": None, "odd": {"host": {}}})
     page = shown.go()
@@ -343,6 +362,27 @@ def test_nodes_name_their_sockets_where_there_are_several(picture: Opener) -> No
     page = picture({"gpu": facts}).go("host=gpu")
     assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0, socket 0", "NUMA node 1, socket 1"]
     facts["host"]["numa_nodes"] = [{"id": 0, "socket": 0}, {"id": 1, "socket": 0}]
+    page = picture({"gpu": facts}).go("host=gpu")
+    assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0", "NUMA node 1"]
+
+
+def test_a_host_with_exactly_one_node_has_all_its_devices_there(picture: Opener) -> None:
+    facts = made.gpu_host()
+    for device in facts["devices"]:
+        device["numa_node"] = None
+    for nodes, title, told in (
+        ([{"id": 2, "socket": 0}], "NUMA node 2", "on the same NUMA node"),
+        ([{"id": 2, "socket": 0}, {"id": 3, "socket": None}], "No NUMA node", "not known how far"),
+    ):
+        facts["host"]["numa_nodes"] = nodes
+        page = picture({"gpu": facts}).go("host=gpu&device=0000:41:00.0")
+        assert page.locator(".numa h2").all_inner_texts() == [title]
+        assert told in page.locator("dialog[open] .apart").inner_text()
+
+
+def test_a_node_without_cpus_is_no_other_socket(picture: Opener) -> None:
+    facts = made.gpu_host()
+    facts["host"]["numa_nodes"] = [{"id": 0, "socket": 0}, {"id": 1, "socket": 0}, {"id": 2, "socket": None}]
     page = picture({"gpu": facts}).go("host=gpu")
     assert page.locator(".numa h2").all_inner_texts() == ["NUMA node 0", "NUMA node 1"]
 

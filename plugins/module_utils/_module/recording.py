@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from .._host.binding.iproute import Iproute
+from .._host.binding.pf_states import PfStates
 from .._host.binding.vf_settings import VfSettings
 from .._host.libvirt.domains import Domains
 from .._host.reading.pci.functions import DEVICES
@@ -29,6 +30,7 @@ if t.TYPE_CHECKING:
 
     from .._model.host.inventory import Inventory
     from .._model.host.vf_state import VfState
+    from .._model.sriov.state import PfState
     from .libvirt import Libvirt
 
 _LARGEST_RECORD = 1 << 24
@@ -48,6 +50,7 @@ def recording(module: AnsibleModule) -> dict[str, t.Any]:
         _record(options["facts_path"]),
         os.uname().nodename,
         lambda inventory, addresses: _vf_states(tree, inventory, addresses),
+        lambda addresses: dict(_pf_states(tree, addresses)),
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
     made = record_host(host, anonymous=options["anonymous"])
@@ -105,6 +108,14 @@ def _vf_states(tree: Tree, inventory: Inventory, addresses: t.Iterable[str]) -> 
             continue
         states.update({address: told[address] for address in vfs if address in told})
     return states
+
+
+def _pf_states(tree: Tree, addresses: t.Iterable[str]) -> t.Iterator[tuple[str, PfState]]:
+    """What PFs are like, but for those that can't be asked."""
+    states = PfStates(tree, Iproute("ip"), Iproute("devlink"))
+    for address in addresses:
+        with contextlib.suppress(HostdevError):
+            yield address, states.state(address, eswitch=True)
 
 
 def _write(path: str, content: bytes) -> None:

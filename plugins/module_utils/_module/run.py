@@ -19,7 +19,10 @@ class Module(AnsibleModule):
     """Ansible's module object, whose failed results all have `error`, also where Ansible itself refuses an option."""
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        result.setdefault("error", HostdevError("invalid_option", subject="this task", found=msg).as_result())
+        if "error" not in result:
+            from .refused import refused
+
+            msg, result["error"] = refused(msg)
         super().fail_json(msg, **result)
         raise AssertionError("fail_json came back")  # pragma: no cover
 

@@ -61,7 +61,7 @@ def _allowed(problem, chosen):
                 return False
     for wanted, addresses in zip(problem.wanted, chosen):
         goes = len(wanted.held - set(addresses))
-        if problem.keep and not (wanted.fixed or wanted.may_go) and goes > max(0, len(wanted.held) - wanted.count):
+        if not (wanted.fixed or wanted.may_go) and goes > max(0, len(wanted.held) - wanted.count):
             return False
     return all(
         _met(problem, relation, chosen)[0] == _met(problem, relation, chosen)[1] for relation in problem.constraints

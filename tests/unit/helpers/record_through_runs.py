@@ -56,7 +56,7 @@ class RecordThroughRuns:
 
         `sockets` are those of its NUMA nodes.
         """
-        nodes = {number: NumaNode(socket=socket) for number, socket in (sockets or {}).items()}
+        nodes = {number: NumaNode(frozenset({number}), socket) for number, socket in (sockets or {}).items()}
         devices = dict(self.devices)
         uses: dict[str, list[DomainUse]] = {}
         for claim in self.tracker:

@@ -1,29 +1,27 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""PFs and the number of their VFs (drivers/pci/iov.c): read without waiting for anybody, changed, and read back."""
+"""PFs and the number of their VFs (drivers/pci/iov.c): changed, and read back."""
 
 from __future__ import annotations
 
 import re
 import time
 import typing as t
-from dataclasses import replace
 
 from ..._model.errors import HostdevError
 from ..._model.sriov.changes import AUTOPROBE, ESWITCH, MTU, NUMBER, UP, changes
 from ..._model.sriov.link_settings import SETTINGS, LinkSettings
 from ..._model.sriov.refusals import NumberWrite, hangs, made_otherwise, refused
-from ..._model.sriov.state import PfState
 from ..reading.kernel_log import lines_about
 from ..reading.pci.functions import DEVICES
-from .eswitch import Eswitch
-from .pf_link import PAUSES, PfLink, vfs_of
-from .vf_interface import VfInterface
+from .pf_link import PAUSES, vfs_of
+from .pf_states import PfStates
 
 if t.TYPE_CHECKING:
     from ..._model.sriov.changes import PfChange
     from ..._model.sriov.settings import Settings
+    from ..._model.sriov.state import PfState
     from ..sysfs import Tree
     from .iproute import Run
 
@@ -38,41 +36,12 @@ _LATE = 5.0
 """Seconds in which links may still come: on s390 they are late (k8snetworkplumbingwg/sriov-network-operator#1019)."""
 
 
-class PhysicalFunctions:
+class PhysicalFunctions(PfStates):
     """Reads and changes PFs. `write` writes to sysfs; `ip` and `devlink` run these programs."""
 
     def __init__(self, tree: Tree, write: Write, ip: Run, devlink: Run, pauses: t.Sequence[float] = PAUSES) -> None:
-        self._tree = tree
+        super().__init__(tree, ip, devlink, pauses)
         self._write = write
-        self._ip = ip
-        self._eswitch = Eswitch(devlink)
-        self._pauses = pauses
-
-    def state(self, pf: str, *, eswitch: bool = False) -> PfState:
-        """The PF as it is; `eswitch` says whether its e-switch is asked for as well. Raises HostdevError.
-
-        sriov_numvfs is never read: that waits for whoever changes it.
-        """
-        autoprobe = self._tree.number(f"{DEVICES}/{pf}/sriov_drivers_autoprobe")
-        number = self._number(pf)
-        bare = PfState(
-            number, None if autoprobe is None else autoprobe != 0, eswitch=self._eswitch.mode(pf) if eswitch else None
-        )
-        if not self._tree.names(f"{DEVICES}/{pf}/net"):
-            return bare
-        link = self._link(pf).read_all(number)
-        vfs: dict[int, dict[str, t.Any]] = {vf: settings.given() for vf, settings in link.vfs.items() if vf < number}
-        for vf, address in vfs_of(self._tree, pf).items():
-            mtu = self._interface(address).mtu
-            if mtu is not None:
-                vfs.setdefault(vf, {})["mtu"] = mtu
-        return replace(bare, up=link.up, mtu=link.mtu, vfs=vfs)
-
-    def _interface(self, vf: str) -> VfInterface:
-        return VfInterface(self._tree, vf, self._ip, self._pauses)
-
-    def _link(self, pf: str) -> PfLink:
-        return PfLink(self._tree, pf, self._ip, self._pauses)
 
     def drive(
         self,
@@ -221,6 +190,3 @@ class PhysicalFunctions:
 
     def _driver(self, pf: str) -> str | None:
         return self._tree.link_name(f"{DEVICES}/{pf}/driver")
-
-    def _number(self, pf: str) -> int:
-        return len(vfs_of(self._tree, pf))

@@ -15,7 +15,6 @@ from ..._model.decision.adoption.claims import adopt_claims
 from ..._model.decision.adoption.vfs import adopt_vfs, pfs_to_adopt
 from ..._model.errors import HostdevError, few
 from ..._model.sriov.wish import VfsWish
-from ..reading.binders.binders import read_binders
 from ..reading.definitions import kept_by_libvirt
 
 if t.TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Adopting:
         elif wish.unattached_owner is not None:
             _check_no_domains(self._host.tree)
         claims = adopt_claims(snapshot, wish)
-        binders = read_binders(self._host.tree)
+        binders = self._host.binders()
         vfs, told = self._vfs(snapshot, wish, vfs_run) if wish.vfs else ([], [])
         fighters = [*binders.fighters, *self._makers(snapshot)]
         warnings = [*claims.warnings, *told]

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from ..system import System
 
 if t.TYPE_CHECKING:
-    from ..._model.binders.fighter import Fighter
     from ..._model.host.device import PciDevice
     from ..binding.binder import Binder
     from ..binding.physical_functions import PhysicalFunctions
     from ..binding.vf_settings import VfSettings
     from ..libvirt.changes import DomainChanges
-    from ..reading.vf_makers.vf_makers import Found
+    from ..reading.binders.binders import Found as Binders
+    from ..reading.vf_makers.vf_makers import Found as VfMakers
 
 
 @dataclass
@@ -29,13 +29,13 @@ class ChangingHost(System):
     vf_settings: VfSettings | None = None
     pfs: PhysicalFunctions | None = None
 
-    def fighters(self) -> tuple[Fighter, ...]:
+    def binders(self) -> Binders:
         """Who else binds devices, at boot or when a domain starts."""
         from ..reading.binders.binders import read_binders
 
-        return read_binders(self.tree).fighters
+        return read_binders(self.tree)
 
-    def vf_makers(self, pf: PciDevice) -> Found:
+    def vf_makers(self, pf: PciDevice) -> VfMakers:
         """What else on the host makes VFs of a PF, or sets them."""
         from ..reading.vf_makers.vf_makers import pf_names, read_vf_makers
 

@@ -110,7 +110,7 @@ class _Drivers:
 
     @functools.cached_property
     def _fighters(self) -> tuple[Fighter, ...]:
-        return self._host.fighters()
+        return self._host.binders().fighters
 
     @functools.cached_property
     def _aliases(self) -> ModuleAliases:

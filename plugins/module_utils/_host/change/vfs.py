@@ -20,8 +20,9 @@ from ..._model.errors import HostdevError
 from ..._model.plan.vfs_diff import vfs_diff
 from ..._model.snapshot import Snapshot
 from ..._model.sriov.state import PfState
+from ..reading.definitions import KEPT_BY_LIBVIRT
 from ..reading.pci.functions import read_device
-from .unmanaged_vfs import keep_off
+from .unmanaged_vfs import files_diff, keep_off
 
 if t.TYPE_CHECKING:
     from ..._model.claims.made_vfs import MadeVfs
@@ -37,7 +38,6 @@ if t.TYPE_CHECKING:
     Pools = t.Callable[[Tracker], list[dict[str, t.Any]]]
 
 _LIBVIRTS = ("mac", "vlan", "qos", "vlan_protocol")
-_KEPT_BY_LIBVIRT = "/run/libvirt/hostdevmgr"
 
 
 class VfsRun:
@@ -100,7 +100,7 @@ class VfsRun:
 
     def _theirs(self, snapshot: Snapshot, device: PciDevice) -> t.Iterator[tuple[int, set[str]]]:
         """By VF the settings that are libvirt's while a guest has it, and those that a claim has set."""
-        kept = set(self._host.tree.names(_KEPT_BY_LIBVIRT))
+        kept = set(self._host.tree.names(KEPT_BY_LIBVIRT))
         for number, vf in enumerate(device.virtual_functions):
             names: set[str] = set()
             uses = snapshot.inventory.domain_uses.get(vf, ())
@@ -117,7 +117,7 @@ class VfsRun:
         """The diff of the files that go with the VFs."""
         ends = {decision.pf.address: (decision.before, decision.after) for decision in decisions}
         made = self._ended(record.tracker.made_vfs, ends)
-        return keep_off(self._host.tree, made.values(), check=True)
+        return files_diff(self._host.tree, made.values())
 
     def carry_out(self, decisions: t.Sequence[VfsDecision], record: Record) -> list[str]:
         """Do all, or nothing; returns warnings.

@@ -14,6 +14,7 @@ FILES: tuple[str, ...] = (
     "_host/binding/exclusive.py",
     "_host/binding/iproute.py",
     "_host/binding/pf_link.py",
+    "_host/binding/pf_states.py",
     "_host/binding/physical_functions.py",
     "_host/binding/sysfs_writer.py",
     "_host/binding/vf_interface.py",

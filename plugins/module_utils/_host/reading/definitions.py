@@ -16,6 +16,9 @@ if t.TYPE_CHECKING:
 
 _FOLDER = "/etc/libvirt/qemu"
 
+KEPT_BY_LIBVIRT = "/run/libvirt/hostdevmgr"
+"""What VFs had before guests got them as interfaces, a file each (src/hypervisor/virhostdev.c)."""
+
 
 def kept_by_libvirt(tree: Tree) -> frozenset[str]:
     """The addresses of the host's functions that any definition has. What is no XML defines none."""

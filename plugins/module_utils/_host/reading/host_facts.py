@@ -47,12 +47,22 @@ def machine_id(tree: Tree) -> str:
 
 
 def _numa_nodes(tree: Tree) -> t.Iterator[tuple[int, NumaNode]]:
-    """Nodes with CPUs (Documentation/ABI/stable/sysfs-devices-node); one that is memory alone runs no guest."""
-    for name in tree.names("/sys/devices/system/node"):
-        cpus = parse_set(tree.text(f"/sys/devices/system/node/{name}/cpulist"))
-        if re.fullmatch(r"node\d+", name) and cpus:
-            package = tree.number(f"/sys/devices/system/cpu/cpu{min(cpus)}/topology/physical_package_id")
-            yield int(name[4:]), NumaNode(cpus, package if package is not None and package >= 0 else None)
+    """Nodes that are online (Documentation/ABI/stable/sysfs-devices-node), also those that are memory alone.
+
+    Where that was not recorded each node that has a folder is, as of a running kernel.
+    """
+    folder = "/sys/devices/system/node"
+    online = parse_set(tree.text(f"{folder}/online"))
+    for name in tree.names(folder):
+        if re.fullmatch(r"node\d+", name) and (not online or int(name[4:]) in online):
+            cpus = parse_set(tree.text(f"{folder}/{name}/cpulist"))
+            yield int(name[4:]), NumaNode(cpus, _socket(tree, min(cpus)) if cpus else None)
+
+
+def _socket(tree: Tree, cpu: int) -> int | None:
+    """The socket that a CPU sits in, None where the kernel does not tell."""
+    package = tree.number(f"/sys/devices/system/cpu/cpu{cpu}/topology/physical_package_id")
+    return package if package is not None and package >= 0 else None
 
 
 def _has_vfio_module(tree: Tree, release: str) -> bool:

@@ -3,7 +3,7 @@
 
 """Making a recording of a host: all that facts and decisions read of it is read once, and kept.
 
-Nothing is read that `pci_facts` and a claim in check mode do not read.
+Nothing is read that `pci_facts` and the modules that change a host do not read in check mode.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..._model.recording import anonymous as told_of
 from ..._model.recording.files import kept, vital_product_data
 from ..._model.recording.pseudonyms import Pseudonyms, Same
 from ..._model.recording.recording import Recording
+from ..._model.sriov.unmanaged import NETWORK_PATH, RULES_PATH
+from ..reading.definitions import KEPT_BY_LIBVIRT
 from ..reading.host_facts import machine_id, read_host
 from ..reading.iommu_groups import reserved_memory
 from ..reading.module_aliases import ModuleAliases
@@ -35,6 +37,8 @@ if t.TYPE_CHECKING:
     from ..._model.host.device import PciDevice
     from ..._model.host.vf_state import VfState
     from ..._model.recording.recording import RecordedLibvirt
+    from ..._model.sriov.makers.maker import VfMaker
+    from ..._model.sriov.state import PfState
     from ..sysfs import Tree
     from ..system import System
 
@@ -44,7 +48,8 @@ Noted = t.Mapping[str, t.Any]
 class Host(t.NamedTuple):
     """What is recorded: a host, what libvirt told of it (None with the reason), and its record's text.
 
-    `name` is the host's own, `vf_states` tells the states of some VFs, `recorded_at` is the time now.
+    `name` is the host's own, `vf_states` tells the states of some VFs, `pf_states` those of some PFs, `recorded_at` is
+    the time now.
     """
 
     system: System
@@ -53,6 +58,7 @@ class Host(t.NamedTuple):
     record: str | None
     name: str
     vf_states: t.Callable[[t.Any, t.Iterable[str]], t.Mapping[str, VfState]]
+    pf_states: t.Callable[[t.Iterable[str]], t.Mapping[str, PfState]]
     recorded_at: str
 
 
@@ -67,6 +73,7 @@ def record_host(host: Host, *, anonymous: bool) -> Recording:
         _learn(names, host, tree, devices)
     vfs = [device.address for device in devices if device.physical_function is not None]
     states = host.vf_states(inventory, vfs) if vfs else {}
+    pfs = [device.address for device in devices if device.total_vfs]
     machine = secrets.token_hex(16)
     tree.note("/etc/machine-id", machine.encode())
     reason = "it could not be asked" if anonymous else host.libvirt_reason
@@ -77,7 +84,9 @@ def record_host(host: Host, *, anonymous: bool) -> Recording:
         vf_states={
             address: replace(state, interface=names.interface(state.interface)) for address, state in states.items()
         },
-        binders=tuple(_binders(host.system.tree, devices, names)),
+        pf_states={address: told_of.pf_state(state, names) for address, state in host.pf_states(pfs).items()},
+        vf_makers=_vf_makers(host.system.tree, pfs, names),
+        binders=tuple(told_of.binder(fighter, names) for fighter in _binders(host.system.tree)),
         libvirt=None if host.libvirt is None else _libvirt(host.libvirt, names),
         libvirt_reason=reason if host.libvirt is None else "",
         record=_record(host, machine, names),
@@ -86,13 +95,18 @@ def record_host(host: Host, *, anonymous: bool) -> Recording:
     )
 
 
-def _binders(tree: Tree, devices: t.Sequence[PciDevice], names: Same) -> t.Iterator[Fighter]:
-    """What gives some function away at boot; not where that is written, which may be any file's name."""
+def _binders(tree: Tree) -> tuple[Fighter, ...]:
     from ..reading.binders.binders import read_binders
 
-    for fighter in read_binders(tree).fighters:
-        if any(fighter.gives_away(device.address, f"{device.vendor_id}:{device.product_id}") for device in devices):
-            yield replace(fighter, path="", line=0, detail="", remedy="") if names.anonymous else fighter
+    return read_binders(tree).fighters
+
+
+def _vf_makers(tree: Tree, pfs: t.Iterable[str], names: Same) -> dict[str, tuple[VfMaker, ...]]:
+    """By PF who else makes its VFs: what was found in files that may have secrets, and not the files."""
+    from ..reading.vf_makers.vf_makers import pf_names, read_vf_makers
+
+    found = {pf: read_vf_makers(tree, pf_names(tree, pf)).makers for pf in pfs}
+    return {pf: tuple(told_of.vf_maker(maker, names) for maker in makers) for pf, makers in found.items() if makers}
 
 
 def _read(tree: NotingTree) -> list[PciDevice]:
@@ -114,6 +128,11 @@ def _read(tree: NotingTree) -> list[PciDevice]:
     for node in read_usb_and_scsi(tree).values():
         if node.capability == "usb_device" and node.fields.get("serial"):
             tree.note(f"{node.path}/serial", str(node.fields["serial"]).encode())
+    for driver in {device.driver for device in devices if device.total_vfs}:
+        tree.exists(f"/sys/module/{driver}/parameters/max_vfs")
+    tree.names(KEPT_BY_LIBVIRT)
+    for path in (RULES_PATH, NETWORK_PATH):
+        tree.text(path)
     mdev_parents(tree)
     return devices
 

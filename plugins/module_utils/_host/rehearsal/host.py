@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..libvirt.domains import Domains
 from ..record.record_reader import FILE_NAME, RecordReader
@@ -20,6 +21,7 @@ if t.TYPE_CHECKING:
     from ..._model.host.vf_state import VfState
     from ..._model.record.record import Record
     from ..._model.recording.recording import Recording
+    from ..._model.sriov.state import PfState
 
 
 class RecordedUses(System):
@@ -81,6 +83,33 @@ class RecordedVfSettings:
 
     def apply(self, _step: object) -> t.NoReturn:
         raise refused("the settings of VFs")
+
+
+class RecordedPfs:
+    """What PFs and their VFs were like when the host was recorded; what changes them is refused."""
+
+    def __init__(self, states: t.Mapping[str, PfState]) -> None:
+        self._states = states
+
+    def state(self, pf: str, *, eswitch: bool = False) -> PfState:
+        """As PhysicalFunctions has it. Raises HostdevError where the host could not tell."""
+        if pf not in self._states:
+            from ..._model.errors import HostdevError
+
+            raise HostdevError(
+                "vf_setting_failed",
+                subject=pf,
+                found="it could not be asked when the host was recorded",
+                wanted="its VFs' settings as they were",
+                remedy="see ip link show on the host, and record it again",
+            )
+        state = self._states[pf]
+        return state if eswitch else replace(state, eswitch=None)
+
+    def __getattr__(self, name: str) -> t.NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise refused("the PFs")
 
 
 class Refusal:

@@ -119,4 +119,4 @@ def _guest(snapshot: Snapshot, domain: Domain | None, cells: frozenset[int] | No
     layout = None if domain is None else domain.live or domain.config
     if cells is None:
         cells = numa_cells(layout, nodes) if layout is not None else frozenset()
-    return Guest(cells, {number: node.socket for number, node in nodes.items()})
+    return Guest(cells, {number: node.socket for number, node in nodes.items() if node.cpus})

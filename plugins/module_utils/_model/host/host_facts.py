@@ -15,7 +15,10 @@ _LARGEST = 1 << 16
 
 @dataclass(frozen=True)
 class NumaNode:
-    """A NUMA node of the host: its CPUs, and the socket that these sit in, None where the kernel does not tell."""
+    """A NUMA node of the host: its CPUs that are online, none of a node that is memory alone, and their socket.
+
+    `socket` is None where there are no CPUs, and where the kernel does not tell.
+    """
 
     cpus: frozenset[int] = frozenset()
     socket: int | None = None
@@ -38,7 +41,7 @@ class HostFacts:
 
     `vfio_available` says whether vfio-pci is loaded or could be, `denylist` whether it refuses the devices that the
     kernel's developers found unsafe to give away. `iommu` is None where nothing tells, and `iommu_reason` says so: of a
-    host that was recorded without its groups. `numa_nodes` are those that have CPUs. `machine_id` tells the
+    host that was recorded without its groups. `numa_nodes` are those that are online. `machine_id` tells the
     installation from others, the empty text where it has none yet.
     """
 

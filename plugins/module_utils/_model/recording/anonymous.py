@@ -1,7 +1,10 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a recording has of the record, and of who uses devices: with other names, and without what people wrote."""
+"""What a recording has of the record, and of who uses devices, binds them or makes VFs.
+
+With other names, and without what people wrote.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,14 @@ import json
 import re
 import typing as t
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
+from ..binders import fighter as binders
+from ..sriov.makers import maker as makers
 from .guest_xml import device_xml, node_path
 
 if t.TYPE_CHECKING:
+    from ..sriov.state import PfState
     from .pseudonyms import Same
 
 # The words of our own in what is told of a use; every other word is a name of the host's.
@@ -37,6 +44,8 @@ _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*(?::[0-9a-f]*){2,7})
 _WORD = re.compile(r"[^\s,;()]+")
 _NOTE = "left out of the recording"
 _OWN_NAMES = {"physical_network": "network", "devname": "net"}
+_SCRIPTS = (binders.UDEV_RULE, binders.SCRIPT, binders.HOOK, binders.INITRAMFS, makers.SCRIPT)
+"""What has lines of programs, in which anything may stand, such as a password."""
 
 
 def use(told: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
@@ -62,6 +71,33 @@ def part_use(told: t.Mapping[str, t.Any], names: Same) -> dict[str, t.Any]:
     node = told["node"]
     node = node_path(node, names) if node.startswith("/") else names.interface(node)
     return {**told, "domain": names.name("domain", told["domain"]), "uuid": names.text(told["uuid"]), "node": node}
+
+
+def binder(told: binders.Fighter, names: Same) -> binders.Fighter:
+    """Who else binds a device: where that is written is any file's name."""
+    told = replace(told, detail=_line(told.kind, told.detail, names))
+    return replace(told, path=_path(told.path, names), remedy=_NOTE) if names.anonymous else told
+
+
+def vf_maker(told: makers.VfMaker, names: Same) -> makers.VfMaker:
+    """Who else makes VFs, likewise."""
+    return replace(told, path=_path(told.path, names), text=_line(told.kind, told.text, names))
+
+
+def _path(path: str, names: Same) -> str:
+    return "/" + names.name("file", path) if names.anonymous else path
+
+
+def _line(kind: str, line: str, names: Same) -> str:
+    return _NOTE if names.anonymous or kind in _SCRIPTS else line
+
+
+def pf_state(told: PfState, names: Same) -> PfState:
+    """What a PF and its VFs are like: of the settings the addresses are the host's own."""
+    vfs = {
+        vf: {**its, **({"mac": names.serial(str(its["mac"]))} if "mac" in its else {})} for vf, its in told.vfs.items()
+    }
+    return replace(told, vfs=vfs)
 
 
 def record(text: str, names: Same, machines: t.Mapping[str, str]) -> str:

@@ -9,6 +9,8 @@ import fnmatch
 import re
 import typing as t
 
+from ..sriov.unmanaged import NETWORK_PATH, OWN_LINES, RULES_PATH
+
 if t.TYPE_CHECKING:
     from .pseudonyms import Same
 
@@ -142,8 +144,8 @@ _PLAIN_FILES = (
     "operstate addr_assign_type size dev model firmware_rev available_instances busnum devnum idVendor idProduct "
     "bDeviceClass transport type description "
     # of the host
-    "reserved_regions name cpulist physical_package_id osrelease arch enable_unsafe_noiommu_mode disable_denylist "
-    "sys_vendor"
+    "reserved_regions name online cpulist physical_package_id osrelease arch enable_unsafe_noiommu_mode "
+    "disable_denylist sys_vendor"
 )
 _BY_NAME: dict[str, Keep] = {
     **dict.fromkeys(_PLAIN_FILES.split(), _all),
@@ -162,6 +164,7 @@ _BY_PATH: tuple[tuple[str, Keep], ...] = (
     ("/proc/cpuinfo", _lines(_PROCESSOR.fullmatch)),
     ("/proc/device-tree/compatible", _all),
     ("/etc/machine-id", _all),  # made up by whoever records
+    *((path, _lines(lambda line: not line or line.startswith(OWN_LINES))) for path in (RULES_PATH, NETWORK_PATH)),
     ("*/modules.alias", _all),
     ("*/modules.dep", _lines(lambda line: "/vfio-pci.ko" in line)),
     ("*/modules.builtin", _lines(lambda line: "/vfio-pci.ko" in line)),

@@ -6,9 +6,10 @@
 `tree` has what was read of the host's files, folders as objects by name: a text is a file with that text, null
 something that is there and was not looked into, `["link", TARGET]` a link, `["bytes", HEX]` a file that is no text.
 The rest are answers that no file gives: `uses` by the host (fields of HostUse) and `part_uses` by domains (address and
-fields of DomainUse), `vf_states` by the VF's address (fields of VfState), `binders` that give devices away at boot
-(fields of Fighter), `libvirt` (null with the `libvirt_reason` where it could not be asked) with its domains and node
-devices, and `record`, the text of hostdev.fact or null.
+fields of DomainUse), `vf_states` by the VF's address (fields of VfState), `pf_states` by the PF's (fields of PfState),
+`vf_makers` by the PF's address too (fields of VfMaker), `binders` of devices (fields of Fighter), `libvirt` (null with
+the `libvirt_reason` where it could not be asked) with its domains and node devices, and `record`, the text of
+hostdev.fact or null.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ..binders.fighter import Fighter
 from ..errors import HostdevError
 from ..host.uses import DomainUse, HostUse
 from ..host.vf_state import VfState
+from ..sriov.makers.maker import VfMaker
+from ..sriov.state import PfState
 
 FORMAT = 1
 _MARK = "kvm_hostdev_recording"
@@ -28,6 +31,8 @@ _KEYS = {
     "uses": list,
     "part_uses": list,
     "vf_states": dict,
+    "pf_states": dict,
+    "vf_makers": dict,
     "binders": list,
     "libvirt_reason": str,
     "recorded_at": str,
@@ -66,6 +71,8 @@ class Recording:
     uses: tuple[HostUse, ...] = ()
     part_uses: tuple[tuple[str, DomainUse], ...] = ()
     vf_states: t.Mapping[str, VfState] = field(default_factory=dict)
+    pf_states: t.Mapping[str, PfState] = field(default_factory=dict)
+    vf_makers: t.Mapping[str, tuple[VfMaker, ...]] = field(default_factory=dict)
     binders: tuple[Fighter, ...] = ()
     libvirt: RecordedLibvirt | None = None
     libvirt_reason: str = ""
@@ -82,6 +89,8 @@ class Recording:
             "uses": [asdict(use) for use in self.uses],
             "part_uses": [[address, asdict(use)] for address, use in self.part_uses],
             "vf_states": {address: asdict(state) for address, state in self.vf_states.items()},
+            "pf_states": {address: state.as_dict() for address, state in self.pf_states.items()},
+            "vf_makers": {address: [asdict(maker) for maker in makers] for address, makers in self.vf_makers.items()},
             "binders": [fighter.as_dict() for fighter in self.binders],
             "libvirt": None if self.libvirt is None else asdict(self.libvirt),
             "libvirt_reason": self.libvirt_reason,
@@ -113,6 +122,10 @@ def _recording(value: t.Mapping[str, t.Any]) -> Recording:
         uses=tuple(HostUse(**use) for use in value["uses"]),
         part_uses=tuple((str(address), DomainUse(**use)) for address, use in value["part_uses"]),
         vf_states={address: VfState(**state) for address, state in value["vf_states"].items()},
+        pf_states={address: PfState.from_dict(state) for address, state in value["pf_states"].items()},
+        vf_makers={
+            address: tuple(VfMaker(**maker) for maker in makers) for address, makers in value["vf_makers"].items()
+        },
         binders=tuple(Fighter(**{**told, "ids": tuple(told["ids"])}) for told in value["binders"]),
         libvirt=None if libvirt is None else _libvirt(libvirt),
         libvirt_reason=value["libvirt_reason"],

@@ -229,16 +229,24 @@ def owner_and_request(text: str, owners: t.Mapping[str, t.Collection[str]]) -> t
     `owners` has the requests of each owner by its name. A free owner's name, and a request's, may hold slashes: of
     several ways to split the text the first counts whose owner has the request, else the first whose owner is known.
     """
-    splits = [(text[:index], text[index + 1 :]) for index, character in enumerate(text) if character == "/"]
-    known = [(owner, request) for owner, request in splits if owner in owners]
+    known = [(owner, request) for owner, request in _splits(text) if owner in owners]
     return next((split for split in known if split[1] in owners[split[0]]), known[0] if known else None)
+
+
+def _splits(text: str) -> list[tuple[str, str]]:
+    """All ways to take a text for OWNER/REQUEST."""
+    return [(text[:index], text[index + 1 :]) for index, character in enumerate(text) if character == "/"]
 
 
 def _unknown_request(path: str, name: str, requests: t.Collection[str]) -> HostdevError:
     from ..nearest import did_you_mean, nearest_first
 
     known = few(nearest_first(name, requests), none="there is none")
-    remedy = did_you_mean(name, requests, "name a request of this task, or one on record")
+    without_owner = next((rest for _owner, rest in _splits(name) if rest in requests), None)
+    if without_owner is None:
+        remedy = did_you_mean(name, requests, "name a request of this task, or one on record")
+    else:
+        remedy = f"write {without_owner} where that is meant; over several owners kvm.hostdev.pci_passthrough has them"
     return _invalid(path, f"found {name!r}", f"a request of this task, or one on record ({known})", remedy)
 
 

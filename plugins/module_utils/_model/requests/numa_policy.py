@@ -21,8 +21,8 @@ def numa_tier(
     """How far a node is from the guest: 0 is the best, None is too far for the policy.
 
     `cells` are the host's nodes that the guest runs on, None or empty when it is not bound to any: then every node is
-    as good as another. `sockets` are the sockets of the host's nodes. A host that does not know a node's socket has
-    none that suffices but the guest's own nodes.
+    as good as another. `sockets` are the sockets of the host's nodes that have CPUs. A host that does not know a
+    socket of these has none that suffices but the guest's own nodes.
     """
     if not cells or node in cells:
         return 0

@@ -21,6 +21,12 @@ NETWORK_PATH = "/etc/systemd/network/00-kvm-hostdev-vfs.network"
 _MARK = "KVM_HOSTDEV_VF"
 _HEAD = "# Made by kvm.hostdev for VFs that are given to guests; goes with them.\n"
 
+OWN_LINES: tuple[str, ...] = (
+    *(_HEAD.rstrip(), "ACTION!=", "SUBSYSTEM!=", "TEST!=", "ATTR{device/physfn", f"ENV{{{_MARK}}}", "LABEL="),
+    *("[Match]", "Property=", "[Link]", "Unmanaged="),
+)
+"""What lines of these files begin with."""
+
 
 @dataclass(frozen=True)
 class GivenAway:

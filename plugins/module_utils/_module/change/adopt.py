@@ -36,7 +36,9 @@ def adopt(module: AnsibleModule) -> dict[str, t.Any]:
         unattached_owner=owner,
         persist=options["persist"],
     )
-    outcome = flow(module, needs_libvirt=bool(domains)).adopt(wish)
+    # What libvirt keeps of its domains is looked at on a host where it could not be asked, and is not recorded.
+    rehearsed = options["recording"] is not None and owner is not None
+    outcome = flow(module, needs_libvirt=bool(domains) or rehearsed).adopt(wish)
     tell_warnings(module, outcome)
     result = _result(module, outcome)
     return {**result, "diff": outcome.diff} if module._diff else result

@@ -9,8 +9,9 @@ import typing as t
 
 from ..._host.change.flow import Flow
 from ..._host.change.host import ChangingHost
-from ..._host.reading.vf_makers.vf_makers import Found
-from ..._host.rehearsal.host import RecordedDomains, RecordedUses, RecordedVfSettings, Refusal, refused
+from ..._host.reading.binders.binders import Found as Binders
+from ..._host.reading.vf_makers.vf_makers import Found as VfMakers
+from ..._host.rehearsal.host import RecordedDomains, RecordedPfs, RecordedUses, RecordedVfSettings, Refusal, refused
 from ..._host.rehearsal.tree import RecordedTree
 from ..._model.record.schema import parse_record
 from ..rehearsal import recorded_host
@@ -18,7 +19,6 @@ from ..rehearsal import recorded_host
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..._model.binders.fighter import Fighter
     from ..._model.host.device import PciDevice
     from ..._model.recording.recording import Recording
 
@@ -30,15 +30,14 @@ class RehearsedHost(RecordedUses, ChangingHost):
         super().__init__(RecordedTree(recording.tree), t.cast("t.Any", domains))
         self.recording = recording
         self.binder = t.cast("t.Any", Refusal("the drivers"))
-        self.pfs = t.cast("t.Any", Refusal("the PFs"))
+        self.pfs = t.cast("t.Any", RecordedPfs(recording.pf_states))
         self.vf_settings = t.cast("t.Any", RecordedVfSettings(recording.vf_states))
 
-    def fighters(self) -> tuple[Fighter, ...]:
-        return self.recording.binders
+    def binders(self) -> Binders:
+        return Binders(self.recording.binders, ())
 
-    def vf_makers(self, _pf: PciDevice) -> Found:
-        """None: their files are not recorded."""
-        return Found((), ())
+    def vf_makers(self, pf: PciDevice) -> VfMakers:
+        return VfMakers(self.recording.vf_makers.get(pf.address, ()), {})
 
 
 def rehearsal(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
@@ -48,9 +47,5 @@ def rehearsal(module: AnsibleModule, *, needs_libvirt: bool) -> Flow:
     host = recorded_host(module.params["recording"], parse_record)
     libvirt, _reason = host.connect(required=needs_libvirt)
     domains = None if libvirt is None else RecordedDomains(libvirt.handle, libvirt.error)
-    return Flow(
-        RehearsedHost(host.recording, domains),
-        t.cast("t.Any", host.record),
-        check_mode=True,
-        on_detach_timeout=module.params["on_detach_timeout"],
-    )
+    detaching = {name: module.params[name] for name in ("on_detach_timeout",) if name in module.params}
+    return Flow(RehearsedHost(host.recording, domains), t.cast("t.Any", host.record), check_mode=True, **detaching)

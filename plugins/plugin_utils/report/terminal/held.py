@@ -10,12 +10,17 @@ import typing as t
 from ..carried import driver
 from ..models import Facts
 from ..states import HELD, Device, ids, label, state
-from .cells import plain, row, width
+from ..together import together
+from .cells import fit, plain, row, width, wrap
 
 _GONE = ("removed", "moved")
 """The drift of what is not where it was claimed."""
 _WIDEST = 20
 """Columns that an address or a node device's name may have."""
+
+
+_OWNER = 24
+"""Columns of an owner's name."""
 
 
 class _Held(t.NamedTuple):
@@ -30,7 +35,7 @@ class _Held(t.NamedTuple):
 
     def line(self, columns: int) -> str:
         """`columns` is the width of an address; the name has what others leave."""
-        widths = (24, 16, columns, 9, 14, 31 + 12 - columns)
+        widths = (_OWNER, 16, columns, 9, 14, 31 + 12 - columns)
         return "  " + row(*zip(self, widths))
 
 
@@ -48,6 +53,18 @@ def held_lines(facts: Facts, known: t.Mapping[str, Device], columns: int) -> lis
     columns = max(columns, min(_WIDEST, max(width(plain(one.address)) for one in held)))
     title = f"HELD  {len(held)} device{'' if len(held) == 1 else 's'}"
     return [title, _TITLE.line(columns), *(one.line(columns) for one in held)]
+
+
+def together_lines(facts: Facts) -> list[str]:
+    """What the devices of the section above share, or do not, since their owners asked for it."""
+    asked = together(facts)
+    if not asked:
+        return []
+    told = [wrap(plain(one.told), f"  {fit(plain(', '.join(one.owners)), _OWNER)}  ") for one in asked]
+    return [
+        "TOGETHER  what held devices share, or do not, as their owners asked",
+        *(line for one in told for line in one),
+    ]
 
 
 def _claimed(facts: Facts, known: t.Mapping[str, Device]) -> t.Iterator[_Held]:

@@ -13,7 +13,7 @@ from ..kinds import OTHER
 from ..models import Facts, Model, functions, model_kind, models, short_name, totals
 from ..states import ASIDE, FREE, KEPT, STATES, Device, ids, label, state
 from .cells import WIDTH, at_most, fit, plain, row, several, width, wrap, wrap_items
-from .held import held_lines
+from .held import held_lines, together_lines
 from .kept import kept_lines
 from .switches import switch_lines
 
@@ -28,6 +28,7 @@ def table(host: str, facts: Facts, note: str = "") -> list[str]:
         _free(devices, known),
         switch_lines(devices, columns),
         held_lines(facts, known, columns),
+        together_lines(facts),
         _drift(facts),
         kept_lines(devices, columns),
         _groups(facts, known),

@@ -141,7 +141,7 @@ def test_a_renamed_request_takes_what_is_shared_along(runner):
         (
             {"claims": BOTH, "prefer": [{**ACROSS, "requests": ["nic"]}]},
             "prefer[0].requests[0]",
-            "say whose it is, such as web1/nic",
+            "say whose it is, such as web1/nic; what is over one owner alone may stand in its entry of claims",
         ),
         (
             {"claims": [BOTH[0], {**BOTH[1], "constraints": [{"requests": ["nick"], "match": "slot"}]}]},
@@ -159,6 +159,18 @@ def test_what_can_not_be_meant_is_named_with_its_place(runner, options, subject,
     wrong = runner.failed(ALL, **options)["error"]
     assert (wrong["code"], wrong["subject"], wrong["remedy"]) == ("invalid_constraint", subject, remedy)
     assert runner.host.record_or_none() is None
+
+
+@pytest.mark.parametrize("module", [CLAIM, ALL])
+@pytest.mark.parametrize("option", ["constraints", "prefer"])
+def test_a_constraint_that_stands_in_no_list_is_told_to_be_put_into_one(runner, module, option):
+    wanted = {"domain": "web1", "requests": [NIC]} if module == CLAIM else {"claims": BOTH}
+    wrong = runner.failed(module, **wanted, **{option: NEAR})
+    assert (wrong["error"]["code"], wrong["error"]["remedy"]) == (
+        "invalid_option",
+        f"put it into brackets, {option}: [{{...}}]",
+    )
+    assert wrong["msg"].endswith(f"what to do: put it into brackets, {option}: [{{...}}].")
 
 
 def test_a_tag_that_a_driver_of_the_host_tells_stays_a_held_device_s(runner):

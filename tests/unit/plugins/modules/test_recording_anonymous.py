@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import iproute
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.recording.file import read_recording
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import recording as recording_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, domain_xml
@@ -36,7 +37,21 @@ PLANTED = (
     *("customer-vm", "Payroll of Acme", "told nobody", "payroll.qcow2", "openstack", "ua-payroll", "oem string acme"),
     *("/srv/acme", UUID, SECRET_UUID, "dpdk-acme", "11-22-33-44-55-66-77-88", "8877665544332211"),
     *("0123456789abcdef0123456789abcdef", "SMBIOSSERIAL", "vault.example", "ACMEPART", "rack 7"),
+    *("acme-profile", "psk-of-acme", "make-vfs-of-acme", "token-of-acme", "acme.conf"),
 )
+
+PROFILE = f"""[connection]
+id=acme-profile
+uuid={SECRET_UUID}
+type=ethernet
+interface-name=enp1s0
+[802-1x]
+password=psk-of-acme
+[sriov]
+total-vfs=4
+"""
+SCRIPT = f"curl -H token-of-acme vault.example; echo 4 > /sys/bus/pci/devices/{IGB_PF}/sriov_numvfs\n"
+BINDER = f"curl -H token-of-acme vault.example; driverctl set-override {IGB_PF} vfio-pci\n"
 
 SECRETS = """
 <title>Payroll of Acme</title><description>told nobody</description>
@@ -84,7 +99,7 @@ def runner(lab_host, monkeypatch, capsys):
     runner = Runner(host, monkeypatch, capsys)
     monkeypatch.setattr(recording_module, "Tree", lambda: host.tree)
     for module in (recording_module, iproute):
-        monkeypatch.setattr(module, "Iproute", lambda _program: host.links)
+        monkeypatch.setattr(module, "Iproute", {"ip": host.links, "devlink": host.links.devlink}.get)
     names = types.SimpleNamespace(nodename="kvm-acme-07.corp.example")
     monkeypatch.setattr(
         recording_module, "os", types.SimpleNamespace(**{**vars(os), "uname": lambda: names, "environ": {}})
@@ -93,6 +108,9 @@ def runner(lab_host, monkeypatch, capsys):
     host.libvirt.listAllDevices = lambda flags: [Node(VPD)] if flags else [*map(Node, [*nodes, SYSTEM, VPD])]
     plug(host, usb("1-1", 3, serial="STICK0815"), scsi("2:0:0:0", block="sda"), _card())
     host.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    host.write("/etc/NetworkManager/system-connections/acme-profile.nmconnection", PROFILE)
+    host.write("/etc/rc.local", SCRIPT + BINDER)
+    host.write("/etc/modprobe.d/acme.conf", "options vfio-pci ids=8086:10ca\n")
     host.write("/proc/cmdline", "root=/dev/mapper/acme intel_iommu=on ip=192.168.77.5::::kvm-acme-07 hunter2 quiet\n")
     host.write("/run/udev/data/b8:0", "S:disk/by-id/ata-WD-WX99\nE:ID_SERIAL=WD-WX99\nE:ID_PATH=acme\n")
     disk = host.root / "sys/devices/pci0000:00/0000:00:1e.0/host2/target2:0:0/2:0:0:0"
@@ -156,6 +174,24 @@ def test_no_secret_of_a_domain_is_in_a_recording_that_is_not_anonymous(runner):
     assert [secret for secret in secrets if secret in text] == []
     assert "customer-vm" in text
     assert "0123456789abcdef0123456789abcdef" not in text
+
+
+def test_who_makes_vfs_and_binds_devices_is_recorded_and_not_what_else_stands_in_their_files(runner):
+    with gzip.open(recorded(runner, anonymous=False), "rt") as file:
+        recording = json.load(file)
+    text = json.dumps(recording)
+    assert [secret for secret in ("token-of-acme", "psk-of-acme", SECRET_UUID) if secret in text] == []
+    told = {(maker["path"], maker["line"], maker["count"]) for maker in recording["vf_makers"][IGB_PF]}
+    assert told == {
+        ("/etc/NetworkManager/system-connections/acme-profile.nmconnection", 9, 4),
+        ("/etc/rc.local", 1, 4),
+    }
+    assert [(binder["path"], binder["line"]) for binder in recording["binders"]] == [
+        ("/etc/modprobe.d/acme.conf", 1),
+        ("/etc/rc.local", 2),
+    ]
+    anonymous = read_recording(recorded(runner))
+    assert len(anonymous.vf_makers[IGB_PF]) == len(anonymous.binders) == 2
 
 
 def _codes(host: dict[str, t.Any]) -> list[t.Any]:

@@ -16,9 +16,11 @@ import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import iproute
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.binder import Binder
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.eswitch import Eswitch
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.exclusive import ExclusiveOpen
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.iproute import Iproute
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.pf_link import PfLink
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.pf_states import PfStates
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.physical_functions import PhysicalFunctions
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.sysfs_writer import SysfsWriter
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding.vf_settings import VfSettings
@@ -34,6 +36,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.recording.file i
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import recording as recording_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import rehearsing
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS as RECORDS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
@@ -41,6 +44,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import picture
 
 FACTS, RECORD = "pci_facts", "pci_recording"
 CLAIM, RELEASE, ALL = "pci_passthrough_claim", "pci_passthrough_release", "pci_passthrough"
+SRIOV, ADOPT, RECONCILE = "pci_sriov", "pci_adopt", "pci_reconcile"
 VF1 = "0000:01:10.0"
 NIC = {"name": "nic", "count": 2, "specs": [{"vendor_id": "8086", "product_id": "10ca"}]}
 
@@ -50,7 +54,7 @@ def runner(lab_host, monkeypatch, capsys):
     runner = Runner(lab_host, monkeypatch, capsys)
     monkeypatch.setattr(recording_module, "Tree", lambda: lab_host.tree)
     for module in (recording_module, iproute):
-        monkeypatch.setattr(module, "Iproute", lambda _program: lab_host.links)
+        monkeypatch.setattr(module, "Iproute", {"ip": lab_host.links, "devlink": lab_host.links.devlink}.get)
     return runner
 
 
@@ -87,6 +91,15 @@ def test_facts_of_a_recording_are_the_hosts(runner):
         (RELEASE, {"domain": "web1"}),
         (RELEASE, {"addresses": [VF1]}),
         (RELEASE, {"orphans": True}),
+        (SRIOV, {"address": IGB_PF, "number": 7, "take_over": True, "autoprobe": True, "settings": {"trust": True}}),
+        (SRIOV, {"address": IGB_PF, "number": 7}),
+        (SRIOV, {"specs": [{"class": "02"}], "number": "max", "eswitch_mode": "switchdev"}),
+        (SRIOV, {"address": IGB_PF, "state": "absent"}),
+        (ADOPT, {}),
+        (ADOPT, {"domains": ["web1"], "take_over": True, "unattached_owner": "left"}),
+        (ADOPT, {"domains": ["web2"]}),
+        (RECONCILE, {}),
+        (RECONCILE, {"persistent": True}),
     ],
 )
 @pytest.mark.parametrize("held", [False, True])
@@ -97,7 +110,42 @@ def test_a_rehearsal_tells_what_check_mode_on_the_host_does(runner, module, opti
     status, real = runner.run(module, **options, check=True, diff=True)
     assert runner.run(module, **options, check=True, diff=True, recording=path)[0] == status
     rehearsed = runner.run(module, **options, check=True, diff=True, recording=path)[1]
-    assert shared(rehearsed) == shared(real)
+    # Where the record is, diffs tell too.
+    told = json.dumps(shared(rehearsed)).replace(f"hostdev.fact in {path}", f"{runner.host.root}{RECORDS}/hostdev.fact")
+    assert json.loads(told) == shared(real)
+
+
+VFS = {"address": IGB_PF, "number": 4, "take_over": True, "autoprobe": True, "settings": {"trust": True}}
+
+
+def test_vfs_on_record_are_as_in_check_mode_on_the_host(runner):
+    """With their settings, the MTU of their PF, and the files that keep the host's network services off them."""
+    runner.done(SRIOV, **VFS, mtu=9000)
+    path = recorded(runner)
+    assert runner.done(RECONCILE, check=True, diff=True, recording=path)["changed"] is False
+    again = {**VFS, "settings": {"vlan": 7}, "mtu": 9000}
+    for options in (again, {"address": IGB_PF, "state": "absent"}):
+        rehearsed = runner.done(SRIOV, **options, check=True, diff=True, recording=path)
+        assert shared(rehearsed) == shared(runner.done(SRIOV, **options, check=True, diff=True))
+        assert rehearsed["changed"] is True
+
+
+def test_who_makes_vfs_is_told_in_a_rehearsal(runner):
+    runner.host.write("/etc/NetworkManager/conf.d/acme.conf", "[device-x]\nmatch-device=*\nsriov-num-vfs=4\n")
+    path = recorded(runner)
+    real = runner.done(SRIOV, address=IGB_PF, number=4, check=True)
+    assert "sriov-num-vfs" in str(real["pfs"][0]["makers"])
+    assert runner.done(SRIOV, address=IGB_PF, number=4, check=True, recording=path)["pfs"] == real["pfs"]
+    real = runner.done(ADOPT, check=True)
+    assert shared(runner.done(ADOPT, check=True, recording=path)) == shared(real)
+    assert real["fighters"]
+
+
+def test_what_no_domain_has_is_not_given_to_an_owner_where_no_domain_was_recorded(runner):
+    """On the host libvirt's own files are looked at then."""
+    path = recorded(runner, libvirt="none")
+    assert runner.failed(ADOPT, unattached_owner="left", check=True, recording=path)["error"]["code"] == "no_libvirt"
+    runner.done(ADOPT, check=True, recording=path)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +154,9 @@ def test_a_rehearsal_tells_what_check_mode_on_the_host_does(runner, module, opti
         (CLAIM, {"domain": "web1", "requests": [NIC]}),
         (ALL, {"claims": [{"domain": "web1", "requests": [NIC]}]}),
         (RELEASE, {"domain": "web1"}),
+        (SRIOV, VFS),
+        (ADOPT, {}),
+        (RECONCILE, {}),
     ],
 )
 def test_outside_of_check_mode_a_rehearsal_is_an_error_that_says_so(runner, module, options):
@@ -138,7 +189,7 @@ def test_what_gives_devices_away_at_boot_counts_in_a_rehearsal(runner, anonymous
     assert [(told["kind"], told["ids"]) for told in binders] == [("modprobe.d", ["8086:10ca"])]
     assert ("acme" in str(binders)) is not anonymous
     host = rehearsing.RehearsedHost(read_recording(recorded(runner, anonymous=anonymous)), None)
-    assert [fighter.ids for fighter in host.fighters()] == [("8086:10ca",)]
+    assert [fighter.ids for fighter in host.binders().fighters] == [("8086:10ca",)]
 
 
 def digest(path: str) -> str:
@@ -155,6 +206,8 @@ def test_a_rehearsal_leaves_recording_and_machine_as_they_are(runner):
         (CLAIM, {"domain": "web1", "requests": [{**NIC, "count": 3}]}),
         (ALL, {"claims": [{"owner": "dpdk0", "requests": [{**NIC, "count": 1}]}], "purge": True, "orphans": True}),
         (RELEASE, {"domain": "web1"}),
+        (ADOPT, {"take_over": True}),
+        (SRIOV, VFS),
     ):
         assert runner.done(module, **options, check=True, recording=path)["changed"] is True
     runner.done(FACTS, recording=path)
@@ -213,6 +266,7 @@ _heard: list[str] | None = None
 _hooked: list[bool] = []
 EFFECTS = (
     *(SysfsWriter, Binder, ExclusiveOpen, Iproute, VfSettings, PhysicalFunctions, PfLink, RecordFile, DomainChanges),
+    *(PfStates, Eswitch),
     *(Keeper, Transaction, Executors, Recovery, OwnFiles, RemovalEvents),
 )
 
@@ -233,6 +287,10 @@ def _hear(event: str, arguments: tuple) -> None:
         (ALL, {"claims": [{"owner": "dpdk0", "requests": [{**NIC, "count": 1}]}], "purge": True, "orphans": True}),
         (RELEASE, {"domain": "web1"}),
         (RELEASE, {"orphans": True}),
+        (SRIOV, VFS),
+        (SRIOV, {"address": IGB_PF, "state": "absent"}),
+        (ADOPT, {"take_over": True}),
+        (RECONCILE, {}),
     ],
 )
 def test_a_rehearsal_makes_no_effect_object_and_opens_nothing_for_writing(runner, monkeypatch, module, options):

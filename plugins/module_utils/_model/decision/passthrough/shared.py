@@ -103,11 +103,12 @@ def _unknown(path: str, text: str, owners: t.Mapping[str, t.Collection[str]]) ->
     names = [reference(owner, request) for owner, requests in owners.items() for request in requests]
     of_whom = sorted(reference(owner, text) for owner, requests in owners.items() if text in requests)
     otherwise = "name the owner as claims does, then a slash, then its request"
+    of_one = "what is over one owner alone may stand in its entry of claims"
     return _invalid(
         path,
         f"found {text!r}",
         f"OWNER/REQUEST, of this task or on record ({few(nearest_first(text, names), none='there is none')})",
-        f"say whose it is, such as {of_whom[-1]}" if of_whom else did_you_mean(text, names, otherwise),
+        f"say whose it is, such as {of_whom[-1]}; {of_one}" if of_whom else did_you_mean(text, names, otherwise),
     )
 
 

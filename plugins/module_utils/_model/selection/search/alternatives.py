@@ -24,7 +24,8 @@ class Alternatives:
     def __init__(self, wanted: t.Sequence[Wanted], look: t.Callable[[], None]) -> None:
         self._wanted = wanted
         self._look = look
-        self._any = [list(dict.fromkeys(address for ranks in one.alternatives for address in ranks)) for one in wanted]
+        self._fit = [[sorted(ranks) for ranks in one.alternatives] for one in wanted]
+        self._any = [sorted({address for ranks in one.alternatives for address in ranks}) for one in wanted]
 
     def __iter__(self) -> t.Iterator[Numbers]:
         if all(len(one.alternatives) == 1 for one in self._wanted):
@@ -71,5 +72,5 @@ class Alternatives:
 
     def _fitting(self, place: int, numbers: Numbers) -> t.Iterable[str]:
         if place < len(numbers):
-            return self._wanted[place].alternatives[numbers[place]]
+            return self._fit[place][numbers[place]]
         return self._any[place]

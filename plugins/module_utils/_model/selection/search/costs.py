@@ -98,7 +98,7 @@ class Costs:
             more = sum(number for place, number in left[index].items() if self._twins(place).held_by == index)
             goes = held - kept - min(more, state.lacking[index])
             wanted = self._layout.problem.wanted[index]
-            if self._layout.problem.keep and not wanted.may_go and goes > max(0, held - wanted.count):
+            if not wanted.may_go and goes > max(0, held - wanted.count):
                 return None
             total += goes
         return total

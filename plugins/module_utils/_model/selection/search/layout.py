@@ -63,6 +63,8 @@ class Layout:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        # In an order of their own, so that those of the mappings change no step.
+        self._ordered = [problem.candidates[address] for address in sorted(problem.candidates, key=address_order)]
         self.attributes = sorted({relation.attribute for relation in (*problem.constraints, *problem.wishes)})
         self.nodes: list[Node] = []
         self.twins: list[Twins] = []
@@ -77,15 +79,15 @@ class Layout:
         groups = _across_slots(problem.candidates.values())
         held = {address: (index, wanted) for index, wanted in enumerate(problem.wanted) for address in wanted.held}
         self._by_key: dict[t.Hashable, Twins] = {}
-        for address in sorted(problem.candidates, key=address_order):
-            self._add(problem.candidates[address], numbers, held.get(address), groups, is_free=address not in fixed)
+        for one in self._ordered:
+            self._add(one, numbers, held.get(one.address), groups, is_free=one.address not in fixed)
         for where in problem.beside.values():
             self.nodes[self._above(where, None, free=1)[-1]].beside += 1
         self._join_pfs()
 
     def _numbers(self, attribute: str) -> dict[t.Hashable, int]:
         """A number for each value that two candidates or more share."""
-        shared = count(value(one, attribute) for one in self.problem.candidates.values())
+        shared = count(value(one, attribute) for one in self._ordered)
         several = [known for known, number in shared.items() if number > 1 and known is not NOTHING]
         return {known: index for index, known in enumerate(several)}
 

@@ -30,9 +30,9 @@ class Rank(t.NamedTuple):
 class Wanted:
     """A request in a search: `count` devices of one of the alternatives, each of which ranks those that may serve it.
 
-    `held` are devices that it has and may keep, the ones in `parting` the last to be kept; with `may_go` they may be
-    given back for others. `consents` are the group mates that may come along, None for all. A `fixed` request is not
-    asked for: it has what it has, and only constraints speak of it.
+    `held` are devices that it has and may keep, the ones in `parting` the last to be kept. With `may_go` they may be
+    given back for others, else only what a smaller count leaves over. `consents` are the group mates that may come
+    along, None for all. A `fixed` request is not asked for: it has what it has, and only constraints speak of it.
     """
 
     name: str
@@ -48,15 +48,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Problem:
-    """One search. `beside` are further free devices, which no request asks for. With `keep` no held device is given
-    back but what may go, and what a smaller count leaves over."""
+    """One search. `beside` are further free devices, which no request asks for."""
 
     wanted: tuple[Wanted, ...]
     candidates: t.Mapping[str, Candidate]
     constraints: tuple[Relation, ...] = ()
     wishes: tuple[Relation, ...] = ()
     beside: t.Mapping[str, Where] = field(default_factory=dict)
-    keep: bool = True
 
     def sides(self, relation: Relation, chosen: t.Sequence[t.Sequence[str]]) -> list[list[Candidate]]:
         """The devices that a relation is about, of the addresses that serve each request."""

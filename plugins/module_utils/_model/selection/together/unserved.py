@@ -32,7 +32,8 @@ def unserved(asking: Asking, problem: Problem, *, bounded: bool = False) -> Host
     if bounded:
         return _bounded(asking, problem)
     if any(wanted.held and not wanted.may_go for wanted in problem.wanted):
-        way_out = _tried(replace(problem, keep=False, wishes=()))
+        free_to_go = tuple(replace(wanted, may_go=True) for wanted in problem.wanted)
+        way_out = _tried(replace(problem, wanted=free_to_go, wishes=()))
         if way_out is not None:
             return _mismatch(asking, problem, way_out)
     if problem.constraints and possible(replace(problem, constraints=(), wishes=())) is not False:

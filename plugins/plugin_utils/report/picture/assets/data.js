@@ -129,6 +129,12 @@ class Device {
         return this.where.address;
     }
 
+    // The NUMA node, null where it is not known: a host with exactly one has all its devices there.
+    get node() {
+        const nodes = this.host.facts.numa_nodes || [];
+        return this.glance.node === null && nodes.length === 1 ? nodes[0].id : this.glance.node;
+    }
+
     get children() {
         return this.rest.children || [];
     }

@@ -31,6 +31,7 @@ function showDetails(device) {
                 state
                     ? el("p", {class: "state"}, swatch(state), stateWords(device))
                     : el("p", null, "A bridge, which serves the devices behind it."),
+                togetherList(device.glance.together || []),
                 blockerList(device.blockers),
                 state && device.where ? neighbourTable(device) : null,
                 Object.entries(device.sections).map(([title, fields]) => fieldTable(title, fields)),
@@ -67,6 +68,12 @@ function stateWords(device) {
     return state === "held"
         ? [el("b", null, "Held"), " by ", name(owner || "?"), "."]
         : [el("b", null, WORDS[state]), detail && !device.blockers.length ? [": ", name(detail)] : ":"].flat();
+}
+
+// What its owner asked for over this device and others.
+function togetherList(asked) {
+    const told = asked.flatMap((one, place) => [place ? "; " : "", el("code", null, name(one))]);
+    return asked.length ? el("p", {class: "together"}, "Chosen with others: ", told, ".") : null;
 }
 
 function blockerList(blockers) {

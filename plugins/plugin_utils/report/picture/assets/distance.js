@@ -16,10 +16,8 @@ const APART_MEANS = {
 
 function placeOf(device) {
     const {address, path, slot} = device.where;
-    const {pcie_root: root, pcie_switches: switches, numa_node: own} = device.below;
-    const nodes = device.host.facts.numa_nodes || [];
-    const node = own === null && nodes.length === 1 ? nodes[0].id : own;
-    return {slot: slot || address, root, switches: switches || [], node, bridges: bridgesOf(path || "")};
+    const {pcie_root: root, pcie_switches: switches} = device.below;
+    return {slot: slot || address, root, switches: switches || [], node: device.node, bridges: bridgesOf(path || "")};
 }
 
 // From the root bus down. What leads to a root bus of its own is no bridge.

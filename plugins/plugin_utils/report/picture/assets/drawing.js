@@ -110,7 +110,7 @@ function drawing(host) {
 // With the socket, where the host has several and tells which.
 function nodeTitle(node, host) {
     const nodes = host.facts.numa_nodes || [];
-    const sockets = new Set(nodes.map(({socket}) => socket));
+    const sockets = new Set(nodes.map(({socket}) => socket).filter(Number.isInteger));
     const socket = nodes.find(({id}) => String(id) === node)?.socket;
     const where = sockets.size > 1 && Number.isInteger(socket) ? `, socket ${socket}` : "";
     return node === "-" ? "No NUMA node" : `NUMA node ${node}${where}`;

@@ -126,8 +126,8 @@ function prune(item, hidden) {
 function byNode(roots) {
     const nodes = new Map();
     for (const item of roots) {
-        const node = item.device.glance.node;
-        const key = node === null || node === undefined || node < 0 ? "-" : String(node);
+        const {node} = item.device;
+        const key = node === null ? "-" : String(node);
         const path = ROOT.exec(item.device.where.path || "");
         const root = path ? path[1] : item.device.address.split(":").slice(0, 2).join(":");
         const buses = nodes.get(key) || new Map();

@@ -8,6 +8,9 @@ import pytest
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.host_facts import read_host
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import HostFacts, NumaNode
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
+from ansible_collections.kvm.hostdev.tests.unit.helpers import made
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import files
 
 
@@ -29,17 +32,21 @@ def test_the_lab_host(recordings):
     assert read_host(recordings["lab-bookworm"]).kernel == (6, 1)
 
 
-def test_numa_nodes_are_those_with_cpus_each_with_its_socket(folder):
-    nodes, cpus = "/sys/devices/system/node", "/sys/devices/system/cpu"
+NODES = "/sys/devices/system/node"
+
+
+def test_numa_nodes_are_those_that_are_online_each_with_the_socket_of_its_cpus(folder):
+    cpus = "/sys/devices/system/cpu"
     host = read_host(
         tree(
             folder,
             {
-                f"{nodes}/node0/cpulist": "0-1\n",
-                f"{nodes}/node1/cpulist": "2-3\n",
-                f"{nodes}/node2/cpulist": "\n",  # memory alone
-                f"{nodes}/node3/cpulist": "4\n",
-                f"{nodes}/online": "0-3\n",
+                f"{NODES}/node0/cpulist": "0-1\n",
+                f"{NODES}/node1/cpulist": "2-3\n",
+                f"{NODES}/node2/cpulist": "\n",  # memory alone, or its CPUs are switched off
+                f"{NODES}/node3/cpulist": "4\n",
+                f"{NODES}/online": "0-3\n",
+                f"{NODES}/possible": "0-7\n",
                 f"{cpus}/cpu0/topology/physical_package_id": "0\n",
                 f"{cpus}/cpu2/topology/physical_package_id": "1\n",
                 f"{cpus}/cpu4/topology/physical_package_id": "-1\n",
@@ -49,8 +56,39 @@ def test_numa_nodes_are_those_with_cpus_each_with_its_socket(folder):
     assert host.numa_nodes == {
         0: NumaNode(frozenset({0, 1}), 0),
         1: NumaNode(frozenset({2, 3}), 1),
+        2: NumaNode(frozenset(), None),
         3: NumaNode(frozenset({4}), None),
     }
+
+
+@pytest.mark.parametrize(
+    ("cpus", "online", "known"),
+    [
+        ({0: "0-3", 8: ""}, "0,8", {0, 8}),  # CXL
+        ({0: "0-63", 8: "64-127", 252: "", 255: ""}, "0,8,252,255", {0, 8, 252, 255}),  # POWER9 with GPUs
+        ({0: "", 1: "0-3"}, "0-1", {0, 1}),
+        ({0: "0-3", 1: "4-7"}, "0", {0}),  # 1 was taken offline
+        ({2: "0-3"}, "2", {2}),
+        ({0: "0-3", 1: ""}, None, {0, 1}),  # recorded without the list
+        ({0: "0-3", 1: ""}, "", {0, 1}),
+    ],
+)
+def test_all_nodes_that_are_online_are_known_also_those_without_cpus_and_with_holes_between(
+    folder, cpus, online, known
+):
+    contents = {f"{NODES}/node{number}/cpulist": f"{several}\n" for number, several in cpus.items()}
+    if online is not None:
+        contents[f"{NODES}/online"] = f"{online}\n"
+    assert read_host(tree(folder, contents)).numa_nodes.keys() == known
+
+
+@pytest.mark.parametrize(("more", "node"), [({}, 0), ({f"{NODES}/node1/cpulist": "\n"}, None)])
+def test_a_device_of_unknown_node_is_on_the_only_one_but_not_on_one_of_two_of_which_the_other_has_no_cpus(
+    folder, more, node
+):
+    host = read_host(tree(folder, {f"{NODES}/node0/cpulist": "0-3\n", **more}))
+    lonely = made.device("0000:01:00.0")
+    assert Topology(Inventory(host, [lonely]))[lonely.address].numa_node == node
 
 
 def test_a_release_of_more_digits_than_python_reads_counts_as_a_new_kernel(folder):

@@ -34,7 +34,9 @@ SERIAL_NUMBER = bytes.fromhex("03000100") + bytes.fromhex("8877665544332211")
 
 
 def host(tree: Tree) -> Host:
-    return Host(System(tree), None, "none", None, "kvm1", lambda _inventory, _vfs: {}, "2026-11-28T12:00:00Z")
+    return Host(
+        System(tree), None, "none", None, "kvm1", lambda _inventory, _vfs: {}, lambda _pfs: {}, "2026-11-28T12:00:00Z"
+    )
 
 
 def noted_files(folder: t.Mapping[str, t.Any], path: str = "") -> t.Iterator[str]:

@@ -20,6 +20,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.rehearsal.connec
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.rehearsal.host import (
     RecordedDomains,
+    RecordedPfs,
     RecordedRecord,
     RecordedVfSettings,
     Refusal,
@@ -31,6 +32,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.recording.recor
     RecordedDomain,
     RecordedLibvirt,
 )
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.sriov.state import PfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import rehearsing
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID, domain_xml
 
@@ -50,6 +52,7 @@ LIBVIRT = RecordedLibvirt(
         lambda: Refusal("the drivers").bind("0000:01:10.0", "vfio-pci"),
         Refusal("the drivers"),
         lambda: RecordedVfSettings({}).apply(None),
+        lambda: RecordedPfs({}).drive("0000:01:00.0", None, {}, None),
         lambda: RecordedRecord(None, "x", parse_record).write(Record()),
         lambda: RecordedRecord(None, "x", parse_record).mend(),
         *(
@@ -80,6 +83,15 @@ def test_what_libvirt_could_do_a_recorded_one_refuses(made, method):
         getattr(made, method)("<device/>", 0)
     with pytest.raises(RecordedError, match="no libvirt to connect to"):
         RecordedBinding.open("qemu:///system")
+
+
+def test_a_pf_that_could_not_be_asked_says_so_and_an_e_switch_is_told_when_it_is_asked_for():
+    pfs = RecordedPfs({"0000:01:00.0": PfState(4, eswitch="legacy")})
+    assert pfs.state("0000:01:00.0") == PfState(4)
+    assert pfs.state("0000:01:00.0", eswitch=True) == PfState(4, eswitch="legacy")
+    with pytest.raises(HostdevError, match="could not be asked when the host was recorded") as caught:
+        pfs.state("0000:02:00.0")
+    assert caught.value.code == "vf_setting_failed"
 
 
 def test_a_writer_finds_nothing_to_write_to(folder):

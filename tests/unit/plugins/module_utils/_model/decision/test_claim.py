@@ -12,6 +12,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import asking, choose, decide_claim
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.vfs.concerned import vfs_concerned
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts import NumaNode
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.nodes.node_device import USB, NodeDevice
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.vf_state import VfState
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, Terms
@@ -165,6 +166,13 @@ def test_warnings_of_the_wish_come_before_those_of_the_plan():
         "usb_1_2 is in the definition of domain web1 by its number on its bus, since the host has another device with "
         "its ids",
     ]
+
+
+def test_a_node_without_cpus_does_not_hide_the_sockets_of_the_others():
+    nodes = {0: NumaNode(frozenset({0}), 0), 1: NumaNode(frozenset({1}), 0), 2: NumaNode()}
+    host = inventory(device(A, numa_node=1), device(B, numa_node=2), numa_nodes=nodes)
+    near = wish({**NICS, "numa_policy": "socket"}, owner="dpdk0", numa_cells=frozenset({0}))
+    assert [*decide(Snapshot(host, Tracker(), None, None), near).plan.after.holdings] == [A]
 
 
 def test_the_driver_is_asked_for_by_those_alone_that_are_to_be_bound():

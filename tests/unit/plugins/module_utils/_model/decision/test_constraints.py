@@ -182,7 +182,10 @@ def test_requests_on_record_of_owners_that_the_data_does_not_name_may_be_named()
     ("name", "remedy"),
     [
         ("web2/gpu", "did you mean web1/gpu?"),
-        ("gpu", "say whose it is, such as web1/gpu"),
+        (
+            "gpu",
+            "say whose it is, such as web1/gpu; what is over one owner alone may stand in its entry of claims",
+        ),
         ("storage7", "name the owner as claims does, then a slash, then its request"),
         ("web1/gpus", "did you mean web1/gpu?"),
     ],

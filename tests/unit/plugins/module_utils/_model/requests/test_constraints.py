@@ -198,6 +198,11 @@ def test_a_request_that_there_is_not_is_refused_with_the_one_that_may_be_meant()
     assert error.remedy == "did you mean nic?"
 
 
+def test_a_claim_s_own_requests_are_named_without_the_owner():
+    error = unfit(Constraint(("gpu", "web1/nic"), "match", "slot"))
+    assert error.remedy == "write nic where that is meant; over several owners kvm.hostdev.pci_passthrough has them"
+
+
 def test_a_request_for_what_is_not_on_the_pci_bus_is_refused():
     error = unfit(Constraint(("gpu", "key"), "match", "slot"))
     assert (error.subject, error.wanted) == ("constraints[1].requests[1]", "a request for PCI devices")

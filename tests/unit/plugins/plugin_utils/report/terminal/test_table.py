@@ -16,6 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.facts import c
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.schema import FUNCTION
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.models import summary
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.cells import WIDTH, width
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.held import together_lines
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.overview import overview
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.report.terminal.table import table
 from ansible_collections.kvm.hostdev.tests.unit.helpers.reported import (
@@ -147,6 +148,21 @@ def test_held_usb_and_scsi_devices_are_named_as_the_facts_name_them():
         ["scsi_12_0_10_0", "-", "sd", "Drive 9"],
         ["usb_9_9", "-", "-", "USB or SCSI device"],
     ]
+
+
+def test_what_requests_are_bound_to_each_other_is_told_with_their_owners():
+    facts = facts_of("gpu-host")
+    one = {"requests": ["a/b", "gpu"], "match": "slot"}
+    several = {"requests": ["web1/a/b", "web1/gpu"], "match": "rack"}
+    owner = {"kind": "name", "id": "web1", "label": "web1"}
+    requests = [{"name": "a/b"}, {"name": "gpu"}]
+    facts["claims"] = [{"owner": owner, "requests": requests, "devices": [], "prefer": [one], "constraints": [several]}]
+    assert together_lines(facts)[1:] == [
+        f"  {'web1':24}  a/b, gpu: match rack",
+        f"  {'web1':24}  a/b, gpu: match slot (a wish)",
+    ]
+    del facts["claims"]
+    assert together_lines(facts) == []
 
 
 def test_a_group_of_very_many_does_not_fill_the_table():

@@ -26,9 +26,7 @@ def random_problem(chance):
     wanted = _wanted(chance, candidates)
     relations = [_relation(chance, wanted) for _number in range(chance.choice((0, 1, 1, 2, 3)))]
     cut = chance.randint(0, len(relations))
-    return Problem(
-        wanted, candidates, tuple(relations[:cut]), tuple(relations[cut:]), beside, keep=chance.random() < 0.5
-    )
+    return Problem(wanted, candidates, tuple(relations[:cut]), tuple(relations[cut:]), beside)
 
 
 def _tree(chance, size):
@@ -108,7 +106,8 @@ def _wanted(chance, candidates):
             continue
         owner = chance.choice(("me", "me", "other"))
         count, consents = chance.choice((1, 1, 2, 3)), chance.choice((None, frozenset()))
-        wanted.append(Wanted(f"q{number}", owner, count, tuple(alternatives), held, parting, consents))
+        may_go = chance.random() < 0.5
+        wanted.append(Wanted(f"q{number}", owner, count, tuple(alternatives), held, parting, consents, may_go=may_go))
     if chance.random() < 0.4 and not wanted[0].held:
         several = [replace(wanted[0], name=f"twin{number}") for number in range(chance.randint(1, 2))]
         wanted[1:] = several if chance.random() < 0.7 else [*wanted[1:2], *several]

@@ -146,7 +146,7 @@ def test_held_devices_stay_before_an_earlier_alternative():
     devices = [candidate(A), candidate(B)]
     held = wanted("q", 1, [A], [B], held=frozenset({B}))
     assert search(problem(devices, held)).alternatives == (1,)
-    found = search(problem(devices, held, keep=False))
+    found = search(problem(devices, replace(held, may_go=True)))
     assert (found.chosen, found.alternatives) == (((B,),), (1,))
 
 
@@ -254,4 +254,5 @@ def test_a_held_device_is_kept_though_another_would_be_nearer_unless_it_may_go()
     asked = [wanted("gpu", 1, [A, B], held=frozenset({A})), wanted("nic", 1, [C])]
     assert search(problem(devices, *asked, wishes=[match(0, 1)])).chosen[0] == (A,)
     assert search(problem(devices, *asked, constraints=[match(0, 1)])) is None
-    assert search(problem(devices, *asked, constraints=[match(0, 1)], keep=False)).chosen[0] == (B,)
+    asked[0] = replace(asked[0], may_go=True)
+    assert search(problem(devices, *asked, constraints=[match(0, 1)])).chosen[0] == (B,)
