@@ -17,9 +17,9 @@ from pathlib import Path
 
 from .cache import Cache, community_general
 from .claims import CLAIMED, Answer, Claim, Outcome, claims, outcomes
-from .hosts import Host, fleet, lay_out
+from .hosts import EVERYWHERE, Host, fleet, lay_out
 from .kernel import Kernels
-from .runs import HOSTS, Run, Site
+from .runs import Run, Site
 from .verdict import HostState, faults, read_state
 
 _CLAIM = str(Path(__file__).parent / "plays/claim.yml")
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(of_all: Fleet) -> list[str]:
     """The report over all hosts; what is wrong with it."""
     begun = time.monotonic()
-    answers = of_all.site.run(Run("report", "kvm.hostdev.report", {"hostdev_hosts": HOSTS}))
+    answers = of_all.site.run(Run("report", "kvm.hostdev.report", {"hostdev_hosts": EVERYWHERE}))
     gathered = {answer.host for answer in answers if answer.task == "Gather the devices" and answer.state == "ok"}
     shown = {answer.host for answer in answers if answer.task == "Show them" and answer.state == "ok"}
     cached = of_all.cache.hosts()

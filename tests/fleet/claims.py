@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .hosts import DISK, GPU, NIC, VF
+from .hosts import DISK, EVERYWHERE, GPU, NIC, VF
 
 PLACED, CLAIMED = "Place", "Claim"
 """Tasks of plays/claim.yml."""
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What one owner wants of a rack."""
+    """What one owner wants of a rack, or of EVERYWHERE."""
 
     name: str
     rack: str
@@ -57,12 +57,19 @@ class Claim(NamedTuple):
 
 
 def claims(number: int, racks: Sequence[str]) -> list[Claim]:
-    """So many, spread over the racks; in each rack all kinds of wishes."""
+    """So many, spread over the racks, with all kinds of wishes in each; one of five goes to whichever host is best.
+
+    By the same facts that is the same host for all of those that want the same.
+    """
     made = []
     for index in range(number):
-        wanted, constraints = _WISHES[index // len(racks) % len(_WISHES)]
+        in_racks = index - index // 5
+        rack, turn = racks[in_racks % len(racks)], in_racks // len(racks)
+        if index % 5 == 4:
+            rack, turn = EVERYWHERE, index // 5
+        wanted, constraints = _WISHES[turn % len(_WISHES)]
         requests = [{"name": name, "specs": [ids], "count": count} for name, (ids, count) in wanted.items()]
-        made.append(Claim(f"vm{index + 1:03}", racks[index % len(racks)], requests, constraints))
+        made.append(Claim(f"vm{index + 1:03}", rack, requests, constraints))
     return made
 
 

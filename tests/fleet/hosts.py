@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import Entries, expand
 
+EVERYWHERE = "kvm_hosts"
+"""The group of all hosts."""
 PER_RACK = 5
 GPU, NIC, VF, DISK = "10de:20b2", "8086:1572", "8086:154c", "144d:a80a"
 CARD, CARD_AUDIO = "10de:2684", "10de:22ba"

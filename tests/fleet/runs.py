@@ -18,9 +18,8 @@ import ansible_runner
 
 from .cache import PLUGIN
 from .claims import Answer, Claim
-from .hosts import Host
+from .hosts import EVERYWHERE, Host
 
-HOSTS = "kvm_hosts"
 _STATES = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 _SECONDS = 1200
 _INTERPRETER = Path(__file__).with_name("interpreter.py")
@@ -61,7 +60,7 @@ class Site:
         claims = {
             name: {"hosts": {claim.name: claim.variables() for claim in wanted}} for name, wanted in groups.items()
         }
-        told = {"all": {"children": {HOSTS: {"children": racks}, **claims}, "vars": {"hostdev_become": False}}}
+        told = {"all": {"children": {EVERYWHERE: {"children": racks}, **claims}, "vars": {"hostdev_become": False}}}
         self._inventory.write_text(json.dumps(told))
 
     def _variables(self, host: Host) -> dict[str, Any]:
