@@ -470,6 +470,7 @@ def main() -> None:
                 "available": {"type": "bool", "default": False},
                 "affected_by": {"type": "str"},
                 "specs": {"type": "list", "elements": "raw"},
+                "expired": {"type": "bool", "default": False},
                 "fields": {"type": "list", "elements": "str"},
             },
             supports_check_mode=True,

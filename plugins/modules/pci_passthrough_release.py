@@ -242,6 +242,7 @@ def main() -> None:
                 "names": {"type": "list", "elements": "str", "default": []},
                 "addresses": {"type": "list", "elements": "str", "default": []},
                 "orphans": {"type": "bool", "default": False},
+                "expired": {"type": "bool", "default": False},
                 "to": {"type": "str", "choices": ["recorded", "host"], "default": "recorded"},
                 "cleaned": {"type": "bool", "default": False},
             },

@@ -54,6 +54,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
     without,
 )
 
+_BEGUN = 1583136000.0  # 2020-03-02T08:00:00Z
 FACTS = "/etc/ansible/facts.d"
 RECORD = f"{FACTS}/hostdev.fact"
 IGB_PF = "0000:01:00.0"
@@ -85,6 +86,8 @@ class FakeHost:
     def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
         self.root = folder / "host"
         self.lock_timeout = 0.0
+        self.seconds = _BEGUN
+        """The time of its clock, since 1970."""
         self.igb_pf = IGB_PF
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
@@ -104,6 +107,7 @@ class FakeHost:
             Binder(self.tree, self.kernel, self.kernel.load_module),
             vf_settings=VfSettings(self.tree, self.links),
             pfs=PhysicalFunctions(self.tree, self.kernel, self.links, self.links.devlink, pauses=()),
+            clock=lambda: self.seconds,
         )
         self.kernel.on_vfs = self._vfs_changed
 

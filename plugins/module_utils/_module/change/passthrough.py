@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..._model.claims.words import short, told_apart
 from ..._model.decision.passthrough.owners import about, entry
@@ -14,7 +15,7 @@ from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.relations.told import NOTHING_TOLD
 from ..._model.requests.wish import HostWish
-from .arguments import parse_together
+from .arguments import parse_limit_entries, parse_together
 from .changing import check_kept, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
 from .options import TERMS_OPTIONS
@@ -35,13 +36,15 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's work."""
     options = module.params
     aliases, allow_list = parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"])
+    limits = parse_limit_entries(options["limits"], aliases)
     claims = tuple(
-        _claim_wish(index, claim, options, aliases, allow_list) for index, claim in enumerate(options["claims"])
+        replace(_claim_wish(index, claim, options, aliases, allow_list), limits=limits)
+        for index, claim in enumerate(options["claims"])
     )
     constraints, prefer = parse_together(options, allow_list)
     needs_libvirt = options["orphans"] or any(claim.domain is not None for claim in claims)
     outcome = flow(module, needs_libvirt=needs_libvirt).passthrough(
-        HostWish(claims, options["purge"], options["orphans"], constraints, prefer)
+        HostWish(claims, options["purge"], options["orphans"], constraints, prefer, limits)
     )
     names = told_apart(outcome.owners)
     also = [
@@ -94,7 +97,7 @@ def _claim_wish(
     with about(entry(index, named[0])):
         if claim["persist"]:
             check_kept(options["facts_path"])
-        return claim_wish(_with_defaults(claim, options), aliases, allow_list)
+        return claim_wish(_with_defaults(claim, options), aliases, allow_list, None)
 
 
 def _requests(named: t.Iterable[tuple[Owner, str]]) -> list[dict[str, t.Any]]:
