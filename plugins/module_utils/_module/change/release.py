@@ -66,11 +66,12 @@ def _check_scope(options: t.Mapping[str, t.Any]) -> None:
             found=f"found it together with {named}",
             wanted="orphans alone, which are of domains that no longer exist, or the name of one owner",
         )
-    if options["on_detach_timeout"] == FORCE and not options["domain"] and options["addresses"]:
+    if options["on_detach_timeout"] == FORCE and not options["domain"] and (options["addresses"] or options["expired"]):
         raise HostdevError(
             "invalid_option",
             subject="on_detach_timeout",
-            found="found force, and addresses of devices that any domain may have",
+            found=f"found force, and {'addresses of devices' if options['addresses'] else 'overdue devices'} that any "
+            "domain may have",
             wanted="the domain that may be stopped",
             remedy="set domain as well",
         )

@@ -18,6 +18,7 @@ from ..carried import disks, interfaces
 from ..models import Facts, Hosts, Model, functions, model_kind, models, node, totals
 from ..reasons import reasons
 from ..states import FREE, Device, ids, label, state
+from ..times import UNKNOWN, Times, times_of
 
 SCHEMA = 1
 """Of the JSON. New keys may come under the same number; one that goes or means something else has another."""
@@ -33,6 +34,9 @@ COLUMNS = (
     "state",
     "owner",
     "request",
+    "since",
+    "until",
+    "overdue",
     "driver",
     "iommu_group",
     "numa_node",
@@ -84,7 +88,11 @@ def devices_of(facts: Facts) -> list[dict[str, t.Any]]:
         for claim in facts.get("claims") or ()
         for held in claim.get("devices") or ()
     }
-    return [_device(device, requests) for device in functions(facts)]
+    times = times_of(facts)
+    return [
+        _device(device, requests.get(device["address"]), times.get(device["address"], UNKNOWN))
+        for device in functions(facts)
+    ]
 
 
 def _host(name: str, facts: Facts | None) -> dict[str, t.Any]:
@@ -129,7 +137,7 @@ def _model(model: Model) -> dict[str, t.Any]:
     }
 
 
-def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _device(device: Device, request: str | None, times: Times) -> dict[str, t.Any]:
     owner = device.get("owner")
     why = () if state(device) == FREE or (owner is not None and not device.get("blockers")) else reasons(device)
     return {
@@ -141,7 +149,10 @@ def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]
         "type": device.get("device_type"),
         "state": state(device),
         "owner": None if owner is None else owner["label"],
-        "request": requests.get(device["address"]),
+        "request": request,
+        "since": times.since,
+        "until": times.until,
+        "overdue": times.overdue if times.until is not None else None,
         "driver": device.get("driver"),
         "iommu_group": device.get("iommu_group"),
         "numa_node": node(device),
