@@ -274,8 +274,8 @@ options:
     default: []
   labels:
     description:
-      - What is to be said of the claim, such as V({team: vision}). O(limits) tell claims apart by it, and facts and
-        report show it. Numbers and booleans are kept as texts.
+      - What is to be said of the claim, as a mapping such as C(team) to V(vision). O(limits) tell claims apart by it, and
+        the facts show it. Numbers and booleans are kept as texts.
       - They stay on record until a task gives others. V({}) takes them away.
     type: dict
   limits:
