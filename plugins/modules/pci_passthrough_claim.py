@@ -274,8 +274,8 @@ options:
     default: []
   labels:
     description:
-      - What is to be said of the claim, as a mapping such as C(team) to V(vision). O(limits) tell claims apart by it, and
-        the facts show it. Numbers and booleans are kept as texts.
+      - What is to be said of the claim, as a mapping such as C(team) to V(vision). O(limits) tell claims apart by it,
+        and the facts show it. Numbers and booleans are kept as texts.
       - They stay on record until a task gives others. V({}) takes them away.
     type: dict
   limits:
@@ -668,8 +668,8 @@ error:
     - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
     - Where there is more to say, there are further keys. C(blockers), and C(refused) with the reason by device, of
       devices that may not be given away. C(constraints) that can't hold together. C(limit) and C(held), what each
-      owner has of it with C(since) and C(until), and how many more it C(wanted). C(group_members) that have to go along.
-      C(driver) and C(kernel_messages) of a device whose driver was not changed. C(asked), how many times a guest
+      owner has of it with C(since) and C(until), and how many more it C(wanted). C(group_members) that have to go
+      along. C(driver) and C(kernel_messages) of a device whose driver was not changed. C(asked), how many times a guest
       was, with its C(answers). C(stopped), the domains that were stopped hard. C(undo_failed), the error of the undo,
       and C(commands) for what is left. C(record), the error of a record that could not be written after the undo.
       C(set_aside), the devices that nobody gets until they are mended.

@@ -27,6 +27,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.func
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.limits.limit import parse_limits
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import (
@@ -135,6 +136,7 @@ class FakeHost:
         persist: bool | None = None,
         constraints: t.Sequence[dict[str, t.Any]] = (),
         prefer: t.Sequence[dict[str, t.Any]] = (),
+        limits: t.Sequence[dict[str, t.Any]] | None = None,
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -150,6 +152,7 @@ class FakeHost:
             persist,
             constraints=parse_constraints(constraints, "constraints"),
             prefer=parse_constraints(prefer, "prefer"),
+            limits=None if limits is None else parse_limits(limits, {}),
         )
         return self.flow(check_mode=check_mode).claim(wish)
 

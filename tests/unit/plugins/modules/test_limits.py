@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import UUID
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, UUID, domain_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, usb
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import DISK, NIC, NVME, VF1, VF2
 
@@ -181,6 +185,78 @@ def test_after_the_time_of_a_limit_nothing_new_is_claimed(runner):
     error = runner.failed(CLAIM, owner="b", requests=nics(1), limits=limits)["error"]
     assert error["code"] == "limit_reached"
     assert error["found"] == "b wants 1, and the time of the limit was over at 2020-03-02T09:00:00Z"
+
+
+def test_devices_of_a_record_without_times_count_from_the_first_task_that_says_how_long(runner):
+    runner.done(CLAIM, owner="a", requests=nics(1))
+    record = runner.host.file.read()
+    (claim,) = record.tracker
+    record.tracker.put(replace(claim, holdings={VF1: replace(claim.holdings[VF1], since=None)}))
+    runner.host.file.write(record)
+    assert runner.done(CLAIM, owner="a", requests=nics(1))["changed"] is False
+    passes(runner, hours=1)
+    for _time in range(2):
+        runner.done(CLAIM, owner="a", requests=nics(1), limits=[{"until": "1h"}])
+        assert holds(runner)["a"] == {VF1: ("2020-03-02T09:00:00Z", "2020-03-02T10:00:00Z")}
+        passes(runner, hours=1)
+
+
+def test_adopted_devices_count_and_have_the_time_of_their_adoption(runner):
+    runner.host.domain.xml.update({LIVE: None, CONFIG: domain_xml(hostdev_xml(VF1, managed=True))})
+    runner.done("pci_adopt", vfs=False)
+    assert holds(runner) == {"web1": {VF1: (BEGUN, None)}}
+    passes(runner, hours=1)
+    assert runner.done("pci_adopt", vfs=False)["changed"] is False
+    limits = [{"specs": NIC["specs"], "most": 1}]
+    assert runner.failed(CLAIM, owner="a", requests=nics(1), limits=limits)["error"]["code"] == "limit_reached"
+    runner.done("pci_reconcile")
+    assert holds(runner) == {"web1": {VF1: (BEGUN, None)}}
+
+
+def test_what_was_given_back_is_free_and_has_a_time_of_its_own_for_the_next_one(runner):
+    limits = [{"specs": NIC["specs"], "most": 1, "until": "1h"}]
+    runner.done(CLAIM, owner="a", requests=nics(1), limits=limits)
+    runner.done(RELEASE, owner="a")
+    passes(runner, hours=3)
+    runner.done(CLAIM, owner="b", requests=nics(1), limits=limits)
+    assert holds(runner) == {"b": {VF1: ("2020-03-02T11:00:00Z", "2020-03-02T12:00:00Z")}}
+
+
+def test_another_device_in_place_of_one_is_no_more_and_has_its_own_time(runner):
+    limits = [{"specs": NIC["specs"], "most": 1, "until": "4h"}]
+    runner.done(CLAIM, owner="a", requests=[{"name": "nic", "address": VF1}], limits=limits)
+    passes(runner, hours=1)
+    changed = [{"name": "nic", "address": VF2}]
+    runner.done(CLAIM, owner="a", requests=changed, limits=limits, on_mismatch="replace")
+    assert holds(runner) == {"a": {VF2: ("2020-03-02T09:00:00Z", "2020-03-02T13:00:00Z")}}
+
+
+def test_usb_devices_have_times_and_go_back_when_they_are_overdue(runner):
+    plug(runner.host, usb("3-1", 2))
+    ready(runner.host)
+    stick = {"name": "stick", "usb": {"vendor_id": "0951", "product_id": "1666"}}
+    runner.done(CLAIM, domain="web1", requests=[stick, NIC], limits=[{"until": "1h"}])
+    runner.done(CLAIM, domain="web1", requests=[NIC], limits=[{"until": "5h"}])
+    (claim,) = runner.host.record["claims"]
+    assert [(held["since"], held["until"]) for held in claim["node_devices"]] == [(BEGUN, "2020-03-02T09:00:00Z")]
+    passes(runner, hours=2)
+    done = runner.done(RELEASE, expired=True)
+    assert ([one["name"] for one in done["node_devices"]], done["devices"]) == (["usb_3_1"], [])
+
+
+def test_what_one_owner_can_not_give_back_keeps_nobody_elses(runner):
+    for owner in ({"domain": "web1"}, {"owner": "ci-1"}):
+        runner.done(CLAIM, **owner, requests=nics(1), limits=[{"until": "1h"}])
+    passes(runner, hours=2)
+    runner.host.libvirt.deaf = True
+    failed = runner.failed(RELEASE, expired=True, detach_timeout=0)
+    assert failed["error"]["code"] == "detach_timeout"
+    assert count(runner) == {"web1": 1}
+
+
+def test_no_domain_is_stopped_hard_that_is_not_named(runner):
+    error = runner.failed(RELEASE, expired=True, on_detach_timeout="force")["error"]
+    assert (error["code"], error["subject"]) == ("invalid_option", "on_detach_timeout")
 
 
 # What is overdue.

@@ -22,7 +22,7 @@ class Covered:
     """The held devices that fit one of a limit's specs, however they were asked for: as they were when claimed.
 
     A group mate that came along counts as well, since nobody else can have it. One that is no longer on the host
-    counts where its ids do not say otherwise. USB and SCSI devices count for a limit on every device.
+    counts where its ids and class do not say otherwise. USB and SCSI devices count for a limit on every device.
     """
 
     def __init__(self, snapshot: Snapshot, limit: Limit, allow_list: AllowList) -> None:
@@ -49,4 +49,6 @@ class Covered:
 
 def _may_be(spec: DeviceSpec, held: Holding) -> bool:
     ids = (spec.vendor_id, held.identity["vendor_id"]), (spec.product_id, held.identity["product_id"])
-    return all(wanted in (None, known) for wanted, known in ids)
+    return all(wanted in (None, known) for wanted, known in ids) and (
+        spec.class_prefix is None or (held.identity["class_id"] or "").startswith(spec.class_prefix)
+    )

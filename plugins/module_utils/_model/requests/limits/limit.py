@@ -83,7 +83,10 @@ def _parsed(entry: object, aliases: Aliases, path: str) -> Limit:
     given = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     if "most" not in given and "until" not in given:
         raise HostdevError(
-            _CODE, subject=path, found="neither most nor until", wanted="at least one of them: how many, or how long"
+            "invalid_limit",
+            subject=path,
+            found="neither most nor until",
+            wanted="at least one of them: how many, or how long",
         )
     if "per" in given and "most" not in given:
         raise _refused(f"{path}.per", given["per"], "most beside it", "add most, or leave per out")
@@ -164,4 +167,4 @@ def _due(value: object, path: str) -> Due:
 
 
 def _refused(path: str, value: object, wanted: str, remedy: str = "") -> HostdevError:
-    return HostdevError(_CODE, subject=path, found=f"found {value!r}", wanted=wanted, remedy=remedy)
+    return HostdevError("invalid_limit", subject=path, found=f"found {value!r}", wanted=wanted, remedy=remedy)
