@@ -15,10 +15,10 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import o
 
 from ..ages import gathered_at
 from ..carried import disks, interfaces
+from ..claimed import UNKNOWN, Claimed, claimed_of
 from ..models import Facts, Hosts, Model, functions, model_kind, models, node, totals
 from ..reasons import reasons
 from ..states import FREE, Device, ids, label, state
-from ..times import UNKNOWN, Times, times_of
 
 SCHEMA = 1
 """Of the JSON. New keys may come under the same number; one that goes or means something else has another."""
@@ -37,6 +37,7 @@ COLUMNS = (
     "since",
     "until",
     "overdue",
+    "labels",
     "driver",
     "iommu_group",
     "numa_node",
@@ -88,7 +89,7 @@ def devices_of(facts: Facts) -> list[dict[str, t.Any]]:
         for claim in facts.get("claims") or ()
         for held in claim.get("devices") or ()
     }
-    times = times_of(facts)
+    times = claimed_of(facts)
     return [
         _device(device, requests.get(device["address"]), times.get(device["address"], UNKNOWN))
         for device in functions(facts)
@@ -137,7 +138,7 @@ def _model(model: Model) -> dict[str, t.Any]:
     }
 
 
-def _device(device: Device, request: str | None, times: Times) -> dict[str, t.Any]:
+def _device(device: Device, request: str | None, claimed: Claimed) -> dict[str, t.Any]:
     owner = device.get("owner")
     why = () if state(device) == FREE or (owner is not None and not device.get("blockers")) else reasons(device)
     return {
@@ -150,9 +151,10 @@ def _device(device: Device, request: str | None, times: Times) -> dict[str, t.An
         "state": state(device),
         "owner": None if owner is None else owner["label"],
         "request": request,
-        "since": times.since,
-        "until": times.until,
-        "overdue": times.overdue if times.until is not None else None,
+        "since": claimed.since,
+        "until": claimed.until,
+        "overdue": claimed.overdue if claimed.until is not None else None,
+        "labels": list(claimed.labels),
         "driver": device.get("driver"),
         "iommu_group": device.get("iommu_group"),
         "numa_node": node(device),

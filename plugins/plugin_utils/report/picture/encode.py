@@ -14,10 +14,10 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from .. import states
+from ..claimed import UNKNOWN, Claimed, claimed_of
 from ..kinds import KINDS
 from ..models import model_kind, node
 from ..node_devices import NodeDevice, node_devices
-from ..times import UNKNOWN, Times, times_of
 
 _IS = frozenset(
     "vendor_id vendor_name product_id product_name subsystem_vendor_id subsystem_product_id subsystem_name revision "
@@ -53,7 +53,7 @@ def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
 def _host(table: _Table, facts: t.Any) -> list[t.Any]:
     if not isinstance(facts, Mapping) or not isinstance(facts.get("devices"), Sequence):
         return [None, [], []]
-    times = times_of(facts)
+    times = claimed_of(facts)
     devices = [
         _device(table, device, times.get(str(device["address"]), UNKNOWN))
         for device in facts["devices"]
@@ -64,11 +64,11 @@ def _host(table: _Table, facts: t.Any) -> list[t.Any]:
     return [table.number(whole), devices, behind]
 
 
-def _device(table: _Table, device: states.Device, times: Times) -> list[int]:
+def _device(table: _Table, device: states.Device, claimed: Claimed) -> list[int]:
     parts: list[dict[str, t.Any]] = [_glance(device), {}, {}, {}, {}, {}]
     for key, value in device.items():
         parts[_PART_OF.get(key, _REST)][key] = value
-    parts[_PART_OF["owner"]].update(times.told())
+    parts[_PART_OF["owner"]].update(claimed.told())
     return [table.number(part) for part in parts]
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..carried import driver
+from ..claimed import UNKNOWN, Claimed, claimed_of, labels_of, minutes
 from ..models import Facts
 from ..states import HELD, Device, ids, label, state
-from ..times import UNKNOWN, Times, minutes, times_of
-from .cells import WIDTH, plain, row, width
+from .cells import WIDTH, plain, row, width, wrap_items
 
 _GONE = ("removed", "moved")
 """The drift of what is not where it was claimed."""
@@ -35,7 +35,7 @@ class _Held(t.NamedTuple):
 class _Columns:
     """The columns of the section. Those of times are there where they say something; the name has what others leave."""
 
-    def __init__(self, times: t.Collection[Times], address: int) -> None:
+    def __init__(self, times: t.Collection[Claimed], address: int) -> None:
         """`times` are those of what is held, `address` is the width of an address."""
         since, due = any(one.since for one in times), any(one.until for one in times)
         widths = {"owner": 24, "request": 16, "address": address, "ids": 9}
@@ -63,16 +63,26 @@ def held_lines(facts: Facts, known: t.Mapping[str, Device], columns: int) -> lis
     if not held:
         return []
     columns = max(columns, min(_WIDEST, max(width(plain(one.address)) for one in held)))
-    times = times_of(facts)
+    times = claimed_of(facts)
     held = [_timed(one, times.get(one.address, UNKNOWN)) for one in held]
     late = sum(one.overdue for one in times.values())
     told = f", {late} overdue: {_GIVE_BACK}" if late else ""
     title = f"HELD  {len(held)} device{'' if len(held) == 1 else 's'}{told}"
     table = _Columns(times.values(), columns)
-    return [title, *map(table.line, (_TITLE, *held))]
+    return [title, *map(table.line, (_TITLE, *held)), *_labels(facts)]
 
 
-def _timed(held: _Held, times: Times) -> _Held:
+def _labels(facts: Facts) -> list[str]:
+    """What is said of claims, of those that have labels."""
+    told = [
+        plain(f"{claim['owner']['label']} ({', '.join(labels)})")
+        for claim in facts.get("claims") or ()
+        if (labels := labels_of(claim))
+    ]
+    return wrap_items(told, "  LABELS: ", 10) if told else []
+
+
+def _timed(held: _Held, times: Claimed) -> _Held:
     since = "-" if times.since is None else str(times.since)[:10]
     return held._replace(since=since, due=minutes(times.until) + (" !" if times.overdue else ""))
 

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ...errors import HostdevError
-from ...values import check_keys, number
+from ...values import check_keys, is_unicode, number
 from .labels import parse_labels
 from .times import duration_meant, later, moment_meant, read_duration, read_moment
 
@@ -122,9 +122,9 @@ def _owners(value: object, path: str) -> tuple[str, ...]:
     if isinstance(patterns, t.Mapping) or not isinstance(patterns, t.Sequence) or not patterns:
         raise _refused(path, value, 'a pattern such as "ci-*", or a list of them', "leave it out for every owner")
     for index, pattern in enumerate(patterns):
-        if not isinstance(pattern, str) or not pattern.strip():
+        if not isinstance(pattern, str) or not pattern.strip() or not is_unicode(pattern):
             where = path if isinstance(value, str) else f"{path}[{index}]"
-            raise _refused(where, pattern, "an owner's or domain's name, or a pattern of such as \"ci-*\"")
+            raise _refused(where, pattern, "an owner's or domain's name, or a pattern such as \"ci-*\"")
     return tuple(pattern.strip() for pattern in patterns)
 
 

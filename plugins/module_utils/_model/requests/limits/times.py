@@ -9,11 +9,12 @@ import datetime
 import re
 
 _MOMENT = re.compile(
-    r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?", re.I
+    r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?",
+    re.I | re.ASCII,
 )
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_DURATION = re.compile(r"([1-9]\d{0,6})\s*([mhdw])")
-_MEANT = re.compile(r"(\d{1,7})\s*(minute|min|hour|hr|day|week|)s?", re.I)
+_DURATION = re.compile(r"([1-9]\d{0,6})\s*([mhdw])", re.ASCII)
+_MEANT = re.compile(r"(\d{1,7})\s*(minute|min|hour|hr|day|week|)s?", re.I | re.ASCII)
 # What every text of a point in time can hold, however long the duration: a century.
 _LONGEST = 36525 * 86400
 
