@@ -21,7 +21,7 @@ from .arguments import (
     parse_said,
     parse_together,
 )
-from .changing import claim_of, devices, flow, node_devices, result
+from .changing import claim_of, devices, due_back, flow, node_devices, result
 from .together import told_of_search, told_together, unmet
 
 if t.TYPE_CHECKING:
@@ -41,7 +41,7 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     plan = outcome.plans[-1]  # before it the definition may have followed devices that moved
     together = outcome.together[plan.after.owner.key]
     return {
-        **result(module, outcome, also=list(unmet(together))),
+        **result(module, outcome, also=[*unmet(together), *due_back(plan)]),
         "claim": claim_of(plan),
         "devices": devices(plan),
         "node_devices": node_devices(plan),

@@ -16,7 +16,7 @@ from ..._model.plan.words import told
 from ..._model.relations.told import NOTHING_TOLD
 from ..._model.requests.wish import HostWish
 from .arguments import parse_limit_entries, parse_together
-from .changing import check_kept, flow, result
+from .changing import check_kept, due_back, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
 from .options import TERMS_OPTIONS
 from .together import told_of_search, told_together, unmet
@@ -47,18 +47,8 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
         HostWish(claims, options["purge"], options["orphans"], constraints, prefer, limits)
     )
     names = told_apart(outcome.owners)
-    also = [
-        f"{what}: {few([f'{names[owner.key]}: {short(request)}' for owner, request in requests])}"
-        for what, requests in (
-            ("no longer named, and kept without a purge", outcome.stale),
-            ("not named, and kept since it was claimed otherwise", outcome.undeclared),
-        )
-        if requests
-    ]
-    also += [f"{names[key]}: {one}" for key, told in outcome.together.items() for one in unmet(told)]
-    also += unmet(outcome.of_several or NOTHING_TOLD)
     return {
-        **result(module, outcome, also=also, none="nothing is claimed, and nothing goes back"),
+        **result(module, outcome, also=_also(outcome, names), none="nothing is claimed, and nothing goes back"),
         "owners": [
             {
                 **_owner(plan, names[plan.after.owner.key], check_mode=module.check_mode),
@@ -70,6 +60,21 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
         "stale": _requests(outcome.stale),
         "undeclared": _requests(outcome.undeclared),
     }
+
+
+def _also(outcome: Outcome, names: t.Mapping[str, str]) -> list[str]:
+    """What no plan tells: what is not named, what is not as it was wanted most, and when devices are due back."""
+    also = [
+        f"{what}: {few([f'{names[owner.key]}: {short(request)}' for owner, request in requests])}"
+        for what, requests in (
+            ("no longer named, and kept without a purge", outcome.stale),
+            ("not named, and kept since it was claimed otherwise", outcome.undeclared),
+        )
+        if requests
+    ]
+    also += [f"{names[key]}: {one}" for key, told in outcome.together.items() for one in unmet(told)]
+    also += [f"{names[plan.after.owner.key]}: {one}" for plan in of_each_owner(outcome.plans) for one in due_back(plan)]
+    return [*also, *unmet(outcome.of_several or NOTHING_TOLD)]
 
 
 def _with_defaults(claim: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

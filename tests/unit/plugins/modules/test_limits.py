@@ -168,6 +168,16 @@ def test_another_duration_is_what_prolongs_a_claim_and_a_task_without_limits_lea
     assert holds(runner)["ci-1"] == {VF1: (BEGUN, None)}
 
 
+def test_results_say_when_devices_are_due_back(runner):
+    limits = [{"specs": NIC["specs"], "until": "8h"}]
+    done = runner.done(CLAIM, owner="a", requests=[NIC, DISK], limits=limits)
+    assert done["msg"].endswith(" | due back 2020-03-02T16:00:00Z")
+    assert [held.get("until") for held in done["devices"]] == ["2020-03-02T16:00:00Z", None]
+    assert "due back" not in runner.done(CLAIM, owner="a", requests=[NIC, DISK], limits=limits)["msg"]
+    claims = [{"owner": "a", "requests": [NIC, DISK]}, {"owner": "b", "requests": nics(1)}]
+    assert runner.done(ALL, claims=claims, limits=limits)["msg"].endswith(" | b: due back 2020-03-02T16:00:00Z")
+
+
 def test_of_several_limits_the_first_time_counts(runner):
     limits = [{"until": "2026-12-01T00:00:00+01:00"}, {"until": "2d"}, {"specs": [{"class": "0108"}], "until": "1h"}]
     runner.done(CLAIM, owner="a", requests=[NIC, DISK], limits=limits)
