@@ -86,7 +86,7 @@ options:
       - These are all devices of its IOMMU group, where devices that are no PCI functions belong to the group of the
         function that they hang on; and the virtual functions of every physical function among them. Of a device
         without a group it is all that lies below.
-      - Not together with O(capability), O(passthrough), O(available) or O(specs).
+      - Not together with O(capability), O(passthrough), O(available), O(specs) or O(expired).
     type: str
   specs:
     description:
@@ -96,6 +96,12 @@ options:
       - An empty list, which nothing fits, is an error. Without the option all devices are returned.
     type: list
     elements: raw
+  expired:
+    description:
+      - Returns only devices that are overdue. Their claims were made with
+        O(kvm.hostdev.pci_passthrough_claim#module:limits) that said until when, and by the host's clock that is over.
+    type: bool
+    default: false
   fields:
     description:
       - Which fields of each device are returned. C(name), C(address) and C(capability) always are.
@@ -144,6 +150,12 @@ EXAMPLES = r"""
   kvm.hostdev.pci_facts:
     capability: [usb_device, scsi]
     available: true
+
+- name: Gather what is overdue
+  become: true
+  kvm.hostdev.pci_facts:
+    gather_subset: [devices, node_devices, claims]
+    expired: true
 
 - name: See what goes with a network card
   become: true
@@ -331,6 +343,9 @@ ansible_facts:
             - C(constraints) and C(prefer) are there where the owner has any, as it asked for them with
               M(kvm.hostdev.pci_passthrough_claim). Those over several owners name all requests C(OWNER/REQUEST), a
               domain by its UUID.
+            - Of each device C(since) is when it was claimed, in UTC, which earlier releases did not write down, and
+              C(until) when it is due back, where limits say so. C(overdue) has the addresses and names of what should
+              be back by now, C(labels) what was said of the claim.
           type: list
           elements: dict
           returned: when gathered
@@ -359,7 +374,11 @@ ansible_facts:
                   adopted: false
                   attach: [config, live]
                   guest_address: "0000:05:00.0"
+                  since: "2026-11-28T08:00:00Z"
+                  until: "2026-11-28T16:00:00Z"
               persist: true
+              labels: {team: vision}
+              overdue: ["0000:3b:00.0"]
         drift:
           description:
             - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
@@ -472,6 +491,7 @@ def main() -> None:
                 "available": {"type": "bool", "default": False},
                 "affected_by": {"type": "str"},
                 "specs": {"type": "list", "elements": "raw"},
+                "expired": {"type": "bool", "default": False},
                 "fields": {"type": "list", "elements": "str"},
             },
             supports_check_mode=True,

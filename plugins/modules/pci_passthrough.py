@@ -62,6 +62,9 @@ options:
       ensure_root_ports:
         description: As O(kvm.hostdev.pci_passthrough_claim#module:ensure_root_ports).
         type: int
+      labels:
+        description: As O(kvm.hostdev.pci_passthrough_claim#module:labels), of this owner.
+        type: dict
       constraints:
         description: As O(kvm.hostdev.pci_passthrough_claim#module:constraints), over requests of this owner.
         type: list
@@ -133,6 +136,12 @@ options:
     type: list
     elements: raw
     default: []
+  limits:
+    description:
+      - As O(kvm.hostdev.pci_passthrough_claim#module:limits). All owners of the task count together,
+        without what goes back in it.
+    type: list
+    elements: raw
   group_members:
     description: As O(kvm.hostdev.pci_passthrough_claim#module:group_members).
     type: raw
@@ -210,6 +219,15 @@ EXAMPLES = r"""
         constraints: *side_by_side
     constraints:
       - {requests: [web1/gpu, web2/gpu], distinct: numa_node}
+
+- name: Let no domain have more than two GPUs, and all domains of the tests no more than four until the fair is over
+  become: true
+  kvm.hostdev.pci_passthrough:
+    claims: "{{ hostdev_claims }}"
+    aliases: "{{ hostdev_aliases }}"
+    limits:
+      - {alias: a100, most: 2, per: owner}
+      - {owners: "test-*", alias: a100, most: 4, until: "2026-12-04T18:00:00+01:00"}
 
 - name: Give back all that the inventory ever named, and what domains hold that no longer exist
   become: true

@@ -272,6 +272,60 @@ options:
     type: list
     elements: raw
     default: []
+  labels:
+    description:
+      - What is to be said of the claim, as a mapping such as C(team) to V(vision). O(limits) tell claims apart by it,
+        and the facts show it. Numbers and booleans are kept as texts.
+      - They stay on record until a task gives others. V({}) takes them away.
+    type: dict
+  limits:
+    description:
+      - How many devices owners may hold on the host, and when these are due back. They are meant for the inventory, and
+        to be the same in every task.
+      - The count is made from the record, under the lock, so that tasks that compete are never above. A task that would
+        hold more than is allowed, and more than is held before it, fails with V(limit_reached) and changes nothing.
+        What is held already stays when a limit is lowered.
+      - Each entry needs at least one of O(limits[].most) and O(limits[].until).
+      - The guide on limits explains them.
+    type: list
+    elements: raw
+    suboptions:
+      owners:
+        description:
+          - A pattern such as V(ci-*), or a list of them. The limit is for claims whose owner, or domain by its name or
+            UUID, fits one. Without it for every owner.
+        type: raw
+      labels:
+        description: The limit is for claims that have all these O(labels).
+        type: dict
+      alias:
+        description:
+          - The name of an entry of O(aliases). The limit is for devices that fit it, however they were asked for.
+        type: str
+      specs:
+        description:
+          - Device specs in place of O(limits[].alias). Without either the limit is for every device, USB and SCSI
+            devices and group mates that came along among them.
+        type: list
+        elements: raw
+      most:
+        description: How many such devices may be held.
+        type: int
+      per:
+        description: Whether V(all) those claims together may hold that many, or each V(owner) by itself.
+        type: str
+        choices: [all, owner]
+        default: all
+      until:
+        description:
+          - When such devices are due back. A time with its offset from UTC such as V(2026-12-01T18:00:00+01:00), after
+            which nothing new is claimed either; or a duration such as V(90m), V(8h), V(2d) or V(1w).
+          - A duration counts from when each device was claimed. Asked for again it prolongs nothing. A longer one, or a
+            later time, does, for the devices of the requests that the task names. Of several limits the first time
+            counts. A task without O(limits) leaves it as it is.
+          - Nothing is taken away by itself. What is overdue is in the facts, and goes back by
+            O(kvm.hostdev.pci_passthrough_release#module:expired).
+        type: str
   group_members:
     description:
       - What to do when a device shares its IOMMU group with others, which would leave the host too.
@@ -467,6 +521,19 @@ EXAMPLES = r"""
     requests:
       - {name: gpu, count: 2, first_available: [["10de:20b5"], ["10de:1db6"]]}
 
+- name: Give a GPU to a CI job for eight hours, of the four at most that all jobs may have on the host
+  become: true
+  kvm.hostdev.pci_passthrough_claim:
+    owner: ci-4711
+    labels: {team: vision}
+    aliases:
+      - {name: a100, vendor_id: "10de", product_id: "20b2"}
+    requests:
+      - {name: gpu, alias: a100}
+    limits:
+      - {owners: "ci-*", alias: a100, most: 4, until: 8h}
+      - {labels: {team: vision}, alias: a100, most: 2}
+
 - name: Mirror over two disks that are not below the same root bus
   become: true
   kvm.hostdev.pci_passthrough_claim:
@@ -545,8 +612,8 @@ plan:
 claim:
   description:
     - Whose devices RV(devices) and RV(node_devices) are, and what was asked for. C(persist) is there where they come
-      back when the host is started anew, C(allow) where blockers were accepted, C(constraints) and C(prefer) where the
-      owner has any, those of earlier tasks too.
+      back when the host is started anew, C(allow) where blockers were accepted, C(labels), C(constraints) and
+      C(prefer) where the owner has any, those of earlier tasks too.
   returned: success
   type: dict
   sample:
@@ -600,7 +667,8 @@ error:
   description:
     - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
     - Where there is more to say, there are further keys. C(blockers), and C(refused) with the reason by device, of
-      devices that may not be given away. C(constraints) that can't hold together. C(group_members) that have to go
+      devices that may not be given away. C(constraints) that can't hold together. C(limit) and C(held), what each
+      owner has of it with C(since) and C(until), and how many more it C(wanted). C(group_members) that have to go
       along. C(driver) and C(kernel_messages) of a device whose driver was not changed. C(asked), how many times a guest
       was, with its C(answers). C(stopped), the domains that were stopped hard. C(undo_failed), the error of the undo,
       and C(commands) for what is left. C(record), the error of a record that could not be written after the undo.

@@ -56,6 +56,15 @@ options:
       - Release the claims of all domains that no longer exist. Not together with O(domain) or O(owner).
     type: bool
     default: false
+  expired:
+    description:
+      - Release what is overdue, of all owners or of the one in O(domain) or O(owner). That is what was claimed with
+        O(kvm.hostdev.pci_passthrough_claim#module:limits) that say until when, by the host's clock.
+      - Running guests are asked for theirs as ever, see O(on_detach_timeout). What can't be given back for one owner
+        keeps nobody else's, and fails the task in the end.
+      - Not together with O(names), O(addresses) or O(orphans).
+    type: bool
+    default: false
   to:
     description:
       - Which driver the devices go to.
@@ -128,6 +137,11 @@ EXAMPLES = r"""
   kvm.hostdev.pci_passthrough_release:
     addresses: ["0000:04:00.0"]
 
+- name: Give back what is overdue
+  become: true
+  kvm.hostdev.pci_passthrough_release:
+    expired: true
+
 - name: Clean up after domains that were undefined
   become: true
   kvm.hostdev.pci_passthrough_release:
@@ -163,6 +177,8 @@ devices:
       attach: [config, live]
       original: {driver: igbvf, driver_override: null}
       identity: {vendor_id: "8086", product_id: 10ca}
+      since: "2026-11-28T08:00:00Z"
+      until: "2026-11-28T16:00:00Z"
 node_devices:
   description: The USB and SCSI devices that were taken out of their domain.
   returned: success
@@ -242,6 +258,7 @@ def main() -> None:
                 "names": {"type": "list", "elements": "str", "default": []},
                 "addresses": {"type": "list", "elements": "str", "default": []},
                 "orphans": {"type": "bool", "default": False},
+                "expired": {"type": "bool", "default": False},
                 "to": {"type": "str", "choices": ["recorded", "host"], "default": "recorded"},
                 "cleaned": {"type": "bool", "default": False},
             },

@@ -87,6 +87,13 @@ def _running_with_options(host: FakeHost) -> None:
     host.claim(ADOPTED)
 
 
+def _overdue(host: FakeHost) -> None:
+    """One VF of two is."""
+    host.claim(VF, limits=[{"until": "1h"}])
+    host.seconds += 3600
+    host.claim(VFS, limits=[{"until": "1h"}])
+
+
 def _plugged_in(host: FakeHost) -> None:
     plug(host, usb("3-1", 2, block="sdx"), scsi("2:0:0:0", block="sdy"))
     ready(host)
@@ -354,6 +361,7 @@ CHANGES = (
         leaves=True,
     ),
     Change("claim one less of a deaf guest", lambda host: host.claim(VF), _stubborn("definition", VFS)),
+    Change("release what is overdue", lambda host: host.release(expired=True), _overdue),
     Change("release orphans", lambda host: host.release(orphans=True), _orphaned),
     Change("claim a USB stick", lambda host: host.claim(STICK), _plugged_in),
     Change(

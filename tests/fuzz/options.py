@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._model import forms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.address import PciAddress
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.guards.registry import GUARDS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset import PARTS, parse_subset
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests import aliases, request
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.guest_options import GUEST_KEYS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.limits import limit
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.numa_policy import POLICIES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs import allow_list, device_spec
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.address_pattern import read_address
@@ -53,6 +55,10 @@ _GUEST_WORDS = (
 _GUEST_PARTS = {"rom": ("bar", "file"), "network": ("mac", "vlan", "trust", "spoof_check")}
 _NODE_WORDS = ("0951", "1666", "0x0951", "STICK1", "1-2", "1-2.4", "scsi_host2", "2", "0")
 _NODE_PARTS = ("vendor_id", "product_id", "serial", "port", "adapter", "bus", "target", "lun")
+_LIMIT_WORDS = (
+    *("ci-*", "web1", "[", "team", "vision", "a100", "8086:10ca", "all", "owner", "8h", "8 hours", "1w", "2"),
+    *("2026-12-01T18:00:00+01:00", "2026-12-01", "9999-12-31T23:59:59-14:00"),
+)
 _DEVICES = (
     pf("0000:3b:00.0", "0000:3b:02.1"),
     vf("0000:3b:02.1", "0000:3b:00.0"),
@@ -159,6 +165,20 @@ def _guest_requests(data: bytes) -> None:
     assert again == read, written
 
 
+def _limits(data: bytes) -> None:
+    """Limits, and whom each covers; labels of claims are read alike."""
+    source = Source(data)
+    entries = [
+        source.mapping(_LIMIT_WORDS, limit.KEYS) if source.below(8) else source.value(_LIMIT_WORDS, limit.KEYS)
+        for _turn in range(1 + source.below(3))
+    ]
+    for read in limit.parse_limits(source.value(_LIMIT_WORDS) if source.chance(20) else entries, _ALIASES):
+        read.written.encode()
+        read.covers(("web1", "ci-1"), {"team": "vision"})
+        if read.due is not None:
+            forms.moment(read.due.of("2026-11-28T08:00:00Z"), "until")
+
+
 def _arguments(data: bytes) -> None:
     source = Source(data)
     kind = source.below(5)
@@ -181,5 +201,6 @@ TARGETS = (
     Target("aliases", _aliases),
     Target("requests", _requests, share=15),
     Target("requests of guests, USB and SCSI", _guest_requests, share=10),
+    Target("limits", _limits, share=10),
     Target("other options", _arguments, share=12),
 )

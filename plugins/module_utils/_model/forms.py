@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import json
 import re
 import typing as t
@@ -15,6 +17,7 @@ Check = t.Callable[[object, str], None]
 """Takes a value and its path inside the document. Raises DocumentError."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -54,6 +57,15 @@ def uuid(value: object, path: str) -> None:
     """A domain's UUID in the one spelling that libvirt has of it, by which the domain is found."""
     if not isinstance(value, str) or not _UUID.fullmatch(value):
         raise wrong(path, value, "a UUID as libvirt spells it, in lower case and with hyphens")
+
+
+def moment(value: object, path: str) -> None:
+    """A point in time in the one spelling that the record has of it, so that texts sort as the times do."""
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            datetime.datetime.fromisoformat(value[:-1])
+            return
+    raise wrong(path, value, "a time in UTC such as 2026-12-01T18:00:00Z")
 
 
 def digits(count: int) -> Check:

@@ -39,7 +39,7 @@ class Snapshot:
     `host_driver` likewise names the one that the host would choose, None where that can't be told. `before_libvirt`
     tells how a function was before libvirt bound it, None where something else gives it to VFIO at boot. `restarted`
     says that the host was started anew since the record was written; `not_restored` by address why a device was not
-    brought back then.
+    brought back then. `now` is the time of the host's clock, see requests.limits.times; empty where nobody asks.
     """
 
     inventory: Inventory
@@ -53,6 +53,7 @@ class Snapshot:
     before_libvirt: t.Callable[[PciDevice], Binding | None] = _unknown
     restarted: bool = False
     not_restored: t.Mapping[str, str] = field(default_factory=dict)
+    now: str = ""
 
     def domain_of(self, owner: Owner) -> Domain | None:
         """The domain that is this owner, None where the owner is none or its domain is gone."""

@@ -36,7 +36,6 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     from .._host.system import System
     from .gathering import gather, parse_wish
 
-    wish = parse_wish(options)
     libvirt, reason = None, "not asked for (libvirt: none)"
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if options["recording"] is not None:
@@ -44,14 +43,16 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
 
         recorded = recorded_host(options["recording"], _parse)
         system, file, begun = recorded.system, recorded.record, recorded.recorded_at
+        wish = parse_wish(options, begun)
         if asked:
             libvirt, reason = recorded.connect(required=required)
     else:
+        wish = parse_wish(options, begun)
         system, file = System(Tree(), environ=os.environ), RecordReader(options["facts_path"], _parse)
         if asked:
             libvirt, reason = connect(options["uri"], required=required)
     record = _read_record(module, file, system.tree)
-    gathered, warnings = gather(system, libvirt, reason, record, wish)
+    gathered, warnings = gather(system, libvirt, reason, record, wish, begun)
     for warning in warnings:
         module.warn(one_line(warning))
     if "host" in gathered:

@@ -31,6 +31,7 @@ from .._model.snapshot import Snapshot
 if t.TYPE_CHECKING:
     from .._host.libvirt.node_devices import NodeDevices
     from .._host.sysfs import Tree
+    from .._model.claims.claim import Claim
     from .._model.guest.domain import Domain
     from .._model.host.device import PciDevice
     from .._model.host.host_facts import HostFacts
@@ -69,8 +70,8 @@ class FactsWish:
         return bool(self.parts & {"node_devices", "tree"}) or (self.devices and self.filters.need_nodes)
 
 
-def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
-    """The options, understood. Raises HostdevError."""
+def parse_wish(options: t.Mapping[str, t.Any], now: str = "") -> FactsWish:
+    """The options, understood; `now` as `gather` takes it. Raises HostdevError."""
     specs = options["specs"]
     if specs is not None:
         from .._model.requests.specs.device_spec import parse_device_specs
@@ -88,15 +89,19 @@ def parse_wish(options: t.Mapping[str, t.Any]) -> FactsWish:
             available=options["available"],
             affected_by=options["affected_by"],
             specs=specs,
+            expired_at=now if options["expired"] else None,
         ),
         fields=None if options["fields"] is None else tuple(options["fields"]),
     )
 
 
 def gather(
-    system: System, libvirt: Libvirt | None, reason: str, record: Record, wish: FactsWish
+    system: System, libvirt: Libvirt | None, reason: str, record: Record, wish: FactsWish, now: str = ""
 ) -> tuple[dict[str, t.Any], list[str]]:
-    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no libvirt."""
+    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no libvirt.
+
+    `now` is the time by which claims are overdue, see requests.limits.times; without it none is.
+    """
     tree = system.tree
     domains: list[Domain] | None = None
     if libvirt is not None and wish.needs_uses:
@@ -118,7 +123,7 @@ def gather(
         "iommu_groups": lambda: groups_report(inventory),
         "tree": lambda: tree_report(listing.parents()),
         "pools": lambda: pools(topology, filter(statuses.claimable, inventory.devices)),
-        "claims": lambda: [claim.as_dict() for claim in record.tracker],
+        "claims": lambda: [_claim(claim, now) for claim in record.tracker],
         "drift": lambda: drift(
             Snapshot(
                 inventory,
@@ -174,6 +179,12 @@ def _devices(
 
         check_fields(wish.fields, FIELDS | present | report(sample).keys())
     return [pick(device, wish.fields) for device in devices]
+
+
+def _claim(claim: Claim, now: str) -> dict[str, t.Any]:
+    """A claim as it is on record, with what of it is overdue where something is."""
+    overdue = claim.overdue(now)
+    return {**claim.as_dict(), **({"overdue": list(overdue)} if overdue else {})}
 
 
 def _held_nodes(tree: Tree, record: Record) -> Nodes:

@@ -148,6 +148,7 @@ _FUNCTION_IDENTITY: Fields = {
     **_each(TEXT, "serial pcie_serial stable_path"),
     "class_id": CLASS,
 }
+_TIMES: Fields = _each(TEXT, "since until")
 _STOOD: Fields = dict.fromkeys(_PLACES, TEXT)
 HELD: Fields = {
     "address": ADDRESS,
@@ -162,6 +163,7 @@ HELD: Fields = {
     "attach": [_PLACE],
     "vf_settings": _each(FLAG, "trust spoof_check"),
     "stood_before": _STOOD,
+    **_TIMES,
     **_each(FLAG, "adopted managed one_time_use"),
     **_each(ADDRESS, "guest_address moved_from"),
 }
@@ -173,6 +175,7 @@ HELD_NODE: Fields = {
     "identity": {**_each(ID, "vendor_id product_id"), **_each(TEXT, "serial vendor model wwid")},
     "attach": [_PLACE],
     "stood_before": _STOOD,
+    **_TIMES,
 }
 """A USB or SCSI device within a claim."""
 
@@ -235,6 +238,8 @@ FACTS: Fields = {
             "persist": FLAG,
             "allow": [_CODE],
             "declared": [TEXT],
+            "labels": OPEN,
+            "overdue": [TEXT],
             "constraints": [_CONSTRAINT],
             "prefer": [_CONSTRAINT],
         }

@@ -27,6 +27,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.pci.func
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constraints import parse_constraints
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.limits.limit import parse_limits
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.allow_list import AllowList
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import (
@@ -54,6 +55,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import (
     without,
 )
 
+_BEGUN = 1583136000.0  # 2020-03-02T08:00:00Z
 FACTS = "/etc/ansible/facts.d"
 RECORD = f"{FACTS}/hostdev.fact"
 IGB_PF = "0000:01:00.0"
@@ -85,6 +87,8 @@ class FakeHost:
     def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
         self.root = folder / "host"
         self.lock_timeout = 0.0
+        self.seconds = _BEGUN
+        """The time of its clock, since 1970."""
         self.igb_pf = IGB_PF
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
@@ -104,6 +108,7 @@ class FakeHost:
             Binder(self.tree, self.kernel, self.kernel.load_module),
             vf_settings=VfSettings(self.tree, self.links),
             pfs=PhysicalFunctions(self.tree, self.kernel, self.links, self.links.devlink, pauses=()),
+            clock=lambda: self.seconds,
         )
         self.kernel.on_vfs = self._vfs_changed
 
@@ -131,6 +136,7 @@ class FakeHost:
         persist: bool | None = None,
         constraints: t.Sequence[dict[str, t.Any]] = (),
         prefer: t.Sequence[dict[str, t.Any]] = (),
+        limits: t.Sequence[dict[str, t.Any]] | None = None,
         **terms: t.Any,
     ) -> Outcome:
         wish = ClaimWish(
@@ -146,6 +152,7 @@ class FakeHost:
             persist,
             constraints=parse_constraints(constraints, "constraints"),
             prefer=parse_constraints(prefer, "prefer"),
+            limits=None if limits is None else parse_limits(limits, {}),
         )
         return self.flow(check_mode=check_mode).claim(wish)
 

@@ -17,6 +17,7 @@ from ansible.module_utils.common import respawn
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import changing as changing_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
@@ -36,6 +37,7 @@ class Runner:
         self._monkeypatch, self._capsys = monkeypatch, capsys
         for module in (changing_module, facts_module):
             monkeypatch.setattr(module, "Tree", lambda: host.tree)
+        monkeypatch.setattr(ChangingHost, "clock", lambda _host: host.seconds)
         monkeypatch.setattr(sysfs_writer, "SysfsWriter", lambda _tree: host.kernel)
         monkeypatch.setattr(changing_module, "load_module", lambda _module, name: host.kernel.load_module(name))
         monkeypatch.setattr(changing_module.os, "geteuid", lambda: 0)

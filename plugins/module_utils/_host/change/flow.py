@@ -68,7 +68,7 @@ class Flow:
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
-        from ..._model.decision.claim import asking, choose, decide_claim
+        from ..._model.decision.claim import asking, choose_alone, decide_claim
 
         outcome = Outcome()
         with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
@@ -77,7 +77,7 @@ class Flow:
             )
             snapshot = self._followed(snapshot, record, outcome)
             wish = self._kept.persisting(wish, snapshot.named, outcome)
-            choice = choose(snapshot, asking(snapshot, wish))
+            choice = choose_alone(snapshot, asking(snapshot, wish))
             snapshot = with_vf_states(self._system, snapshot, choice.change)
             decision = decide_claim(snapshot, choice)
             # Of devices that come back already nobody asks that now, so that it fails nothing.
@@ -109,12 +109,13 @@ class Flow:
     def release(self, wish: ReleaseWish) -> Outcome:
         """Give devices back to the host. What nobody holds is no error: it is released already.
 
-        Of devices that several owners hold all are given back, or none; orphans are each their own matter.
+        Of devices that several owners hold all are given back, or none; orphans and what is overdue are each their own
+        matter.
         """
         from ..._model.decision.concerned import concerned, decide_cleaned
 
         outcome = Outcome()
-        whose = wish.domain or wish.owner or ("orphans" if wish.orphans else ", ".join(wish.addresses))
+        whose = wish.domain or wish.owner or _unnamed(wish)
         if wish.orphans and self._system.domains is not None:
             self._system.domains.check_complete()
         with self._opened(outcome, f"release for {whose}") as record:
@@ -131,12 +132,12 @@ class Flow:
                     if len(claims) == 1:
                         raise
                     failed[str(claim.owner)] = error
-                    if not wish.orphans or record.journal is not None:
+                    if not wish.each_alone or record.journal is not None:
                         break
             if failed:
                 from .owners.retaken import told
 
-                retake = [] if wish.orphans or self._check_mode else [*outcome.plans]
+                retake = [] if wish.each_alone or self._check_mode else [*outcome.plans]
                 raise told(failed, retake, outcome, record, self._transaction(record))
             if not record.tracker.set_aside.keys().isdisjoint(wish.addresses):
                 from .settling import Settling
@@ -357,3 +358,8 @@ class Flow:
         inventory = self._system.inventory(details=True)
         free = filter(Statuses(inventory, tracker).claimable, inventory.devices)
         return recorded(pools(Topology(inventory), free))
+
+
+def _unnamed(wish: ReleaseWish) -> str:
+    """What a release that names no owner is for."""
+    return "what is overdue" if wish.expired else "orphans" if wish.orphans else ", ".join(wish.addresses)

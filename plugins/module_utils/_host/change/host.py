@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -22,12 +23,17 @@ if t.TYPE_CHECKING:
 
 @dataclass
 class ChangingHost(System):
-    """What is read of a host, and what changes it; what is None is not needed."""
+    """What is read of a host, and what changes it; what is None is not needed. `clock` tells the seconds since 1970."""
 
     domains: DomainChanges | None = None
     binder: Binder | None = None
     vf_settings: VfSettings | None = None
     pfs: PhysicalFunctions | None = None
+    clock: t.Callable[[], float] = time.time
+
+    def now(self) -> str:
+        """The time of the host's clock, as the record has times."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.clock()))
 
     def binders(self) -> Binders:
         """Who else binds devices, at boot or when a domain starts."""

@@ -59,6 +59,7 @@ def read_snapshot(
         vfio_driver=drivers.vfio,
         host_driver=drivers.of_host,
         before_libvirt=drivers.before_libvirt,
+        now=host.now(),
     )
 
 

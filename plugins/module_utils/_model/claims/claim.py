@@ -15,7 +15,7 @@ from ..host.nodes.node_kinds import SCSI, USB
 from ..requests.guest_options import NO_OPTIONS, SETTINGS_FORM
 from ..requests.request import Request
 from ..requests.usb_scsi import WAYS
-from .places import ATTACH_FORM
+from .places import ATTACH_FORM, TIMES
 
 if t.TYPE_CHECKING:
     from ..requests.constraints import Constraint
@@ -95,6 +95,7 @@ _HOLDING_FIELDS = forms.mapping(
         "vf_settings": SETTINGS_FORM,
         "guest_address": forms.address,
         "moved_from": forms.address,
+        **TIMES,
         "stood_before": forms.mapping({}, {"config": forms.text, "live": forms.text}),
     },
 )
@@ -111,7 +112,8 @@ class Holding:
     `vf_settings` are those that its PF had of it before we changed them. `guest_address` is where the guest sees it,
     as libvirt chose: there it is put again. `stood_before` are the elements that the owner's domain had for it before
     it was claimed, by place: a release leaves these there, or puts them back. `moved_from` is the address that the
-    owner's definition has of it, where the device was found at another one since: the definition is to follow.
+    owner's definition has of it, where the device was found at another one since: the definition is to follow. `since`
+    is when it was claimed, None where an older release did, and `until` when it is due back, see requests.limits.times.
     """
 
     address: str
@@ -126,6 +128,8 @@ class Holding:
     guest_address: str | None = None
     stood_before: t.Mapping[str, str] = field(default_factory=dict)
     moved_from: str | None = None
+    since: str | None = None
+    until: str | None = None
 
     FORM: t.ClassVar[forms.Check] = _holding_form
 
@@ -148,6 +152,8 @@ class Holding:
             **({} if self.guest_address is None else {"guest_address": self.guest_address}),
             **({"stood_before": dict(self.stood_before)} if self.stood_before else {}),
             **({} if self.moved_from is None else {"moved_from": self.moved_from}),
+            **({} if self.since is None else {"since": self.since}),
+            **({} if self.until is None else {"until": self.until}),
         }
 
     @classmethod
@@ -165,6 +171,8 @@ class Holding:
             guest_address=data.get("guest_address"),
             stood_before=dict(data.get("stood_before", {})),
             moved_from=data.get("moved_from"),
+            since=data.get("since"),
+            until=data.get("until"),
         )
 
 
@@ -245,6 +253,7 @@ _CLAIM_FIELDS = forms.mapping(
         "persist": forms.flag,
         "allow": forms.listed(forms.name),
         "declared": forms.listed(forms.text, least=1),
+        "labels": forms.each(forms.text),
         **dict.fromkeys(CONSTRAINTS, forms.listed(_constraint_form, least=1)),
     },
 )
@@ -259,7 +268,7 @@ class Claim:
     `declared` are the requests that were made for the host's data: a purge gives back those of them that it no longer
     names, and no others. `constraints` hold over its devices, those in `prefer` as far as they can. They name its
     requests by their names; those over several owners, which each of them has, name all of them OWNER/REQUEST with the
-    owner's id.
+    owner's id. By its `labels` limits tell it from others.
     """
 
     owner: Owner
@@ -271,6 +280,7 @@ class Claim:
     declared: frozenset[str] = frozenset()
     constraints: tuple[Constraint, ...] = ()
     prefer: tuple[Constraint, ...] = ()
+    labels: t.Mapping[str, str] = field(default_factory=dict)
 
     FORM: t.ClassVar[forms.Check] = _claim_form
 
@@ -286,6 +296,12 @@ class Claim:
         request = None if held is None or held.request is None else self.requests.get(held.request)
         return NO_OPTIONS if request is None else request.guest
 
+    def overdue(self, now: str) -> tuple[str, ...]:
+        """Addresses and names of the devices that were due back by this time."""
+        due = [(name, held.until) for name, held in self.holdings.items()]
+        due += [(name, held.until) for name, held in self.node_devices.items()]
+        return tuple(name for name, until in due if until is not None and until <= now)
+
     def as_dict(self) -> dict[str, t.Any]:
         declared = sorted(self.declared & self.requests.keys())
         return {
@@ -300,6 +316,7 @@ class Claim:
             **({"persist": True} if self.persist else {}),
             **({"allow": sorted(self.allow)} if self.allow else {}),
             **({"declared": declared} if declared else {}),
+            **({"labels": dict(sorted(self.labels.items()))} if self.labels else {}),
             **self._constraints(),
         }
 
@@ -319,6 +336,7 @@ class Claim:
         ]
         holdings = [Holding.from_dict(device) for device in data["devices"]]
         nodes = _node_holdings(data["node_devices"]) if "node_devices" in data else []
+        constraints, prefer = (_read_constraints(data[key]) if key in data else () for key in CONSTRAINTS)
         return cls(
             Owner.from_dict(data["owner"]),
             {request.name: request for request in requests},
@@ -327,7 +345,9 @@ class Claim:
             data.get("persist", False),
             frozenset(data.get("allow", ())),
             frozenset(data.get("declared", ())),
-            *(_read_constraints(data[key]) if key in data else () for key in CONSTRAINTS),
+            constraints,
+            prefer,
+            dict(data.get("labels", {})),
         )
 
 

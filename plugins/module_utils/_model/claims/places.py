@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where in its domain a held device is attached, as the record has it."""
+"""Where in its domain a held device is attached, and since and until when it is held, as the record has it."""
 
 from __future__ import annotations
 
@@ -22,3 +22,4 @@ def _attach_form(value: object, path: str) -> None:
 
 _LISTED = forms.listed(forms.one_of(*_PLACES))
 ATTACH_FORM = _attach_form
+TIMES: t.Mapping[str, forms.Check] = {"since": forms.moment, "until": forms.moment}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .. import forms
 from ..host.nodes.node_kinds import SCSI, USB
-from .places import ATTACH_FORM
+from .places import ATTACH_FORM, TIMES
 
 if t.TYPE_CHECKING:
     from ..host.nodes.node_device import NodeDevice
@@ -63,7 +63,7 @@ _FIELDS = forms.mapping(
         "identity": forms.each(forms.nullable(forms.text)),
         "attach": ATTACH_FORM,
     },
-    {"stood_before": forms.mapping({}, {"config": forms.text, "live": forms.text})},
+    {"stood_before": forms.mapping({}, {"config": forms.text, "live": forms.text}), **TIMES},
 )
 
 
@@ -73,7 +73,7 @@ class NodeHolding:
 
     `capability` is usb_device or scsi, `request` the name of the request it serves. `identity` is what must still be
     true of it; `attach` are the places of the owner's domain that it was attached to, config and live. `stood_before`
-    are the elements that these had for it before it was claimed.
+    are the elements that these had for it before it was claimed. `since` and `until` are as a Holding has them.
     """
 
     name: str
@@ -82,6 +82,8 @@ class NodeHolding:
     identity: t.Mapping[str, str | None]
     attach: tuple[str, ...] = ()
     stood_before: t.Mapping[str, str] = field(default_factory=dict)
+    since: str | None = None
+    until: str | None = None
 
     FORM: t.ClassVar[forms.Check] = _node_holding_form
 
@@ -93,6 +95,8 @@ class NodeHolding:
             "identity": dict(self.identity),
             "attach": list(self.attach),
             **({"stood_before": dict(self.stood_before)} if self.stood_before else {}),
+            **({} if self.since is None else {"since": self.since}),
+            **({} if self.until is None else {"until": self.until}),
         }
 
     @classmethod
@@ -104,6 +108,8 @@ class NodeHolding:
             dict(data["identity"]),
             tuple(data["attach"]),
             dict(data.get("stood_before", {})),
+            data.get("since"),
+            data.get("until"),
         )
 
 

@@ -48,8 +48,15 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
     persist = before.persist if wish.persist is None else wish.persist
     # What was accepted of the devices is accepted of them when they are brought back.
     after = replace(
-        after, persist=persist and bool(after.holdings), allow=wish.terms.allow if after.holdings else frozenset()
+        after,
+        persist=persist and bool(after.holdings),
+        allow=wish.terms.allow if after.holdings else frozenset(),
+        labels=before.labels if wish.labels is None else wish.labels,
     )
+    if wish.limits is not None or after != before:
+        from .limits.times import with_times
+
+        after = with_times(snapshot, wish, before, after)
     change = Change(
         CLAIM,
         before,
@@ -60,6 +67,18 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
     )
     warnings = tuple(warning for kind in KINDS for warning in kind.warnings_of_choice(snapshot, asked, change))
     return Choice(change, warnings, complete, _told(snapshot, after, wish))
+
+
+def choose_alone(snapshot: Snapshot, asked: Asked) -> Choice:
+    """The same for an owner that nobody is served with: its limits are kept as well. Raises HostdevError."""
+    choice, limits = choose(snapshot, asked), asked.wish.limits
+    if limits:
+        from .limits.reached import check_limits
+
+        after = choice.change.after
+        others = (claim for claim in snapshot.tracker if claim.owner.key != after.owner.key)
+        check_limits(limits, snapshot, [*others, after], asked.wish.allow_list)
+    return choice
 
 
 def _told(snapshot: Snapshot, after: Claim, wish: ClaimWish) -> Together:

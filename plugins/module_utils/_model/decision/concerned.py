@@ -56,6 +56,8 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
         claims = [claim for claim in claims if claim.owner.kind == "domain" and claim.owner.id in uuids]
     elif wish.owner is not None:
         claims = [claim for claim in claims if claim.owner.kind == "name" and claim.owner.id == wish.owner]
+    if wish.expired:
+        claims = [claim for claim in claims if claim.overdue(snapshot.now)]
     if wish.names:
         held = {name for claim in claims for name in claim.requests}
         warnings += [f"{_whose(wish)} holds nothing for a request {name}" for name in wish.names if name not in held]

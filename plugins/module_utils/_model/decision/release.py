@@ -30,12 +30,15 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
     attached = any(held.attach for kind in KINDS for held in kind.held(claim).values())
     if attached and snapshot.domains is None:
         raise _no_libvirt(claim.owner)
+    if wish.expired:
+        wish = replace(wish, addresses=claim.overdue(snapshot.now))
     after = Claim(claim.owner)
     for kind in KINDS:
         after = kind.keep(snapshot, wish, claim, after)
     if after.holdings:
         after = replace(after, persist=claim.persist, allow=claim.allow)
-    after = replace(after, declared=claim.declared, constraints=claim.constraints, prefer=claim.prefer)
+    after = replace(after, declared=claim.declared, labels=claim.labels)
+    after = replace(after, constraints=claim.constraints, prefer=claim.prefer)
     if after.constraints or after.prefer:
         from .constraints import standing
 

@@ -143,6 +143,8 @@ def _value(value: t.Any, key: str, names: Same) -> t.Any:
     if isinstance(value, dict):
         if value.keys() == {"kind", "id", "label"}:
             return _owner(value, names)
+        if key == "labels":
+            return {names.name("label", name): names.name("label", str(part)) for name, part in value.items()}
         return {_value(name, "", names): _value(part, name, names) for name, part in value.items()}
     if isinstance(value, list):
         if names.anonymous and key == "commands":

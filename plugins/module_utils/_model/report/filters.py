@@ -21,6 +21,7 @@ class Filters:
     `capability` names types of devices or types nested in them, one of which a device must have. `passthrough` wants
     devices that a guest could be given, `available` those of them that nobody has. `affected_by` is a device's name
     or PCI address, `specs` are device specs of which a PCI function must fit one; tags in them count for nothing.
+    `expired_at` is a time by which the device must have been due back.
     """
 
     capability: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class Filters:
     available: bool = False
     affected_by: str | None = None
     specs: tuple[DeviceSpec, ...] | None = None
+    expired_at: str | None = None
 
     def __post_init__(self) -> None:
         """Raises HostdevError with code conflicting_filters."""
@@ -38,6 +40,7 @@ class Filters:
                 ("passthrough", self.passthrough),
                 ("available", self.available),
                 ("specs", self.specs is not None),
+                ("expired", self.expired_at is not None),
             )
             if value
         ]

@@ -332,6 +332,8 @@ class Listing:
             device = self._device(entry)
             if device is None or not any(spec.matches(device) for spec in filters.specs):
                 return False
+        if filters.expired_at is not None and not self._overdue(entry, filters.expired_at):
+            return False
         if filters.capability:
             if not any(entry.has(capability) for capability in filters.capability):
                 return False
@@ -340,6 +342,12 @@ class Listing:
         if filters.available:
             return self.available(entry)
         return not filters.passthrough or self.eligible(entry)
+
+    def _overdue(self, entry: Entry, now: str) -> bool:
+        """Whether who holds the device should have given it back by this time."""
+        name = entry.address or entry.name
+        holder = None if self._statuses is None else self._statuses.holder(name)
+        return holder is not None and name in holder.overdue(now)
 
     def _check_capabilities(self, wanted: t.Sequence[str]) -> None:
         if not wanted:

@@ -244,7 +244,7 @@ def _parse_request(entry: object, aliases: Aliases, path: str) -> Request:
     if way == "address":
         address = _address(entry["address"], count, path)
         return Request(name.strip(), address=address, numa_policy=policy or LEGACY, guest=guest)
-    asked = _alias(entry["alias"], aliases, f"{path}.alias") if way == "alias" else _asked(way, entry[way], path)
+    asked = alias_named(entry["alias"], aliases, f"{path}.alias") if way == "alias" else _asked(way, entry[way], path)
     return Request(
         name.strip(),
         count,
@@ -299,7 +299,8 @@ def _address(value: object, count: int, path: str) -> str:
         raise and_quotes(wrong, address_meant(value)) from error
 
 
-def _alias(value: object, aliases: Aliases, path: str) -> Alias:
+def alias_named(value: object, aliases: Aliases, path: str) -> Alias:
+    """The alias of this name. Raises HostdevError with code unknown_alias, and the name that may be meant."""
     name = str(value).strip()
     if name not in aliases:
         from ..nearest import did_you_mean, nearest_first

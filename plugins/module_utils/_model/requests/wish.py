@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
     from .constraints import Constraint
+    from .limits.limit import Limit
     from .request import Request
     from .specs.allow_list import AllowList
 
@@ -36,7 +37,9 @@ class ClaimWish:
     `numa_cells` are the host's NUMA nodes that the owner runs on, None to take them from the domain. `free_root_ports`
     are to be in the domain's definition. `persist` says whether the devices come back when the host is started anew,
     None that it stays as it is. `constraints` must hold over requests of the owner, named in the wish or on record;
-    those in `prefer` are met as well as they can be, the first one first.
+    those in `prefer` are met as well as they can be, the first one first. `labels` are the claim's by then, None that
+    they stay as they are. `limits` say when its devices are due back, None that nobody says so, and how many may be
+    held.
     """
 
     domain: str | None
@@ -51,17 +54,22 @@ class ClaimWish:
     persist: bool | None = None
     constraints: tuple[Constraint, ...] = ()
     prefer: tuple[Constraint, ...] = ()
+    labels: t.Mapping[str, str] | None = None
+    limits: tuple[Limit, ...] | None = None
 
     @property
     def needs_details(self) -> bool:
         """Whether a choice needs the details of functions, see DeviceSpec."""
-        return self.allow_list.needs_details or any(request.needs_details for request in self.requests)
+        asked = any(request.needs_details for request in self.requests)
+        limited = any(limit.needs_details for limit in self.limits or ())
+        return asked or limited or self.allow_list.needs_details
 
 
 @dataclass(frozen=True)
 class ReleaseWish:
     """What a release gives back: an owner's all, or some of it, devices by address, or all of orphaned owners.
 
+    With `expired` it is what is overdue, of all owners or of the one that is named.
     `cleaned` says that one-time-use devices among those, given back now or before, may be used again. With `to_host`
     devices go to the driver that the host would choose instead of the one on record.
     """
@@ -73,6 +81,12 @@ class ReleaseWish:
     orphans: bool = False
     cleaned: bool = False
     to_host: bool = False
+    expired: bool = False
+
+    @property
+    def each_alone(self) -> bool:
+        """Whether owners have nothing to do with each other: what can't be done for one keeps no other's."""
+        return self.orphans or self.expired
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,8 @@ class HostWish:
 
     With `purge` the requests on record go that the host's data named before and no longer names, with `orphans` all
     claims of domains that no longer exist. `constraints` and `prefer` are over requests of several owners, each named
-    OWNER/REQUEST as the user wrote it: the owner by the domain's name or UUID, or by its free name.
+    OWNER/REQUEST as the user wrote it: the owner by the domain's name or UUID, or by its free name. What is held once
+    all is done keeps the `limits`, as it did before.
     """
 
     claims: tuple[ClaimWish, ...]
@@ -89,6 +104,7 @@ class HostWish:
     orphans: bool = False
     constraints: tuple[Constraint, ...] = ()
     prefer: tuple[Constraint, ...] = ()
+    limits: tuple[Limit, ...] | None = None
 
 
 # What is done where a guest does not let a device go.

@@ -61,10 +61,12 @@ def select_nodes(snapshot: Snapshot, asked: Asked, after: Claim) -> Claim:
 
 
 def give_back_nodes(claim: Claim, *, names: t.Collection[str] = (), addresses: t.Collection[str] = ()) -> Claim:
-    """What of a claim's USB and SCSI devices stays, see give_back: `addresses` are none of theirs."""
+    """What of a claim's USB and SCSI devices stays, see give_back: `addresses` may name them, too."""
     if not names and not addresses:
         return Claim(claim.owner)
-    nodes = {name: held for name, held in claim.node_devices.items() if held.request not in names}
+    nodes = {
+        name: held for name, held in claim.node_devices.items() if held.request not in names and name not in addresses
+    }
     requests = {held.request: claim.requests[held.request] for held in nodes.values()}
     return Claim(claim.owner, requests, node_devices=nodes)
 

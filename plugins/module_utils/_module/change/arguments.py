@@ -12,6 +12,8 @@ from ..._model.errors import HostdevError
 
 if t.TYPE_CHECKING:
     from ..._model.requests.constraints import Constraint
+    from ..._model.requests.limits.limit import Limit
+    from ..._model.requests.request import Aliases
     from ..._model.requests.specs.allow_list import AllowList
 
 
@@ -93,6 +95,24 @@ def parse_together(
     return parse_constraints(options["constraints"], "constraints", tags), parse_constraints(
         options["prefer"], "prefer", tags
     )
+
+
+def parse_limit_entries(entries: list[object] | None, aliases: Aliases) -> tuple[Limit, ...] | None:
+    """What `limits` says, None where it is not given. Raises HostdevError."""
+    if not entries:
+        return None if entries is None else ()
+    from ..._model.requests.limits.limit import parse_limits
+
+    return parse_limits(entries, aliases)
+
+
+def parse_said(labels: t.Mapping[str, object] | None) -> dict[str, str] | None:
+    """What `labels` says of the claim, None where it is not given. Raises HostdevError."""
+    if not labels:
+        return None if labels is None else {}
+    from ..._model.requests.limits.labels import parse_labels
+
+    return parse_labels(labels)
 
 
 def parse_allow(codes: t.Iterable[str], among: t.Collection[str] | None = None) -> frozenset[str]:

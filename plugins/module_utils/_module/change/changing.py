@@ -220,6 +220,14 @@ def claim_of(plan: Plan) -> dict[str, t.Any]:
     return {key: value for key, value in plan.after.as_dict().items() if key not in ("devices", "node_devices")}
 
 
+def due_back(plan: Plan) -> t.Iterator[str]:
+    """When devices of a claim that was changed are due back, in words."""
+    held = (*plan.after.holdings.values(), *plan.after.node_devices.values())
+    due = sorted({one.until for one in held if one.until is not None})
+    if due and plan.changed and plan.operation == "claim":
+        yield f"due back {few(due)}"
+
+
 def devices(plan: Plan) -> list[dict[str, t.Any]]:
     """The devices of a plan: those held after a claim, those given back by a release."""
     if plan.operation == "claim":

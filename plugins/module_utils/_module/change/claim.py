@@ -12,25 +12,36 @@ from ..._model.requests.request import parse_requests
 from ..._model.requests.specs.allow_list import AllowList
 from ..._model.requests.wish import ClaimWish, Terms
 from ..._model.values import is_unicode
-from .arguments import parse_allow, parse_group_members, parse_numa_cells, parse_root_ports, parse_together
-from .changing import claim_of, devices, flow, node_devices, result
+from .arguments import (
+    parse_allow,
+    parse_group_members,
+    parse_limit_entries,
+    parse_numa_cells,
+    parse_root_ports,
+    parse_said,
+    parse_together,
+)
+from .changing import claim_of, devices, due_back, flow, node_devices, result
 from .together import told_of_search, told_together, unmet
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from ..._model.requests.limits.limit import Limit
     from ..._model.requests.request import Aliases
 
 
 def claim(module: AnsibleModule) -> dict[str, t.Any]:
     """The claim module's work."""
     options = module.params
-    wish = claim_wish(options, parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"]))
+    aliases = parse_alias_entries(options["aliases"])
+    limits = parse_limit_entries(options["limits"], aliases)
+    wish = claim_wish(options, aliases, parse_allow_list(options["device_spec"]), limits)
     outcome = flow(module, needs_libvirt=wish.domain is not None).claim(wish)
     plan = outcome.plans[-1]  # before it the definition may have followed devices that moved
     together = outcome.together[plan.after.owner.key]
     return {
-        **result(module, outcome, also=list(unmet(together))),
+        **result(module, outcome, also=[*unmet(together), *due_back(plan)]),
         "claim": claim_of(plan),
         "devices": devices(plan),
         "node_devices": node_devices(plan),
@@ -39,7 +50,9 @@ def claim(module: AnsibleModule) -> dict[str, t.Any]:
     }
 
 
-def claim_wish(options: t.Mapping[str, t.Any], aliases: Aliases, allow_list: AllowList) -> ClaimWish:
+def claim_wish(
+    options: t.Mapping[str, t.Any], aliases: Aliases, allow_list: AllowList, limits: tuple[Limit, ...] | None
+) -> ClaimWish:
     """What the options ask for one owner. Raises HostdevError."""
     for name in ("domain", "owner"):
         label = options[name]
@@ -66,6 +79,8 @@ def claim_wish(options: t.Mapping[str, t.Any], aliases: Aliases, allow_list: All
         numa_cells=None if options["numa_cells"] is None else parse_numa_cells(options["numa_cells"]),
         constraints=constraints,
         prefer=prefer,
+        labels=parse_said(options["labels"]),
+        limits=limits,
     )
 
 

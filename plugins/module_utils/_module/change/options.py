@@ -27,6 +27,7 @@ REQUEST_OPTIONS: dict[str, t.Any] = {
     "requests": {"type": "list", "elements": "raw", "required": True},
     "numa_cells": {"type": "list", "elements": "int"},
     "ensure_root_ports": {"type": "int"},
+    "labels": {"type": "dict"},
     **TOGETHER_OPTIONS,
 }
 """What one owner wants."""
@@ -34,7 +35,9 @@ REQUEST_OPTIONS: dict[str, t.Any] = {
 ALLOW_LIST_OPTIONS: dict[str, t.Any] = {
     "device_spec": {"type": "list", "elements": "raw"},
     "aliases": {"type": "list", "elements": "raw", "default": []},
+    "limits": {"type": "list", "elements": "raw"},
 }
+"""What the host gives away, and how much of it."""
 
 TERMS_OPTIONS: dict[str, t.Any] = {
     "group_members": {"type": "raw", "default": "refuse"},

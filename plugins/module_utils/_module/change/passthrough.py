@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..._model.claims.words import short, told_apart
 from ..._model.decision.passthrough.owners import about, entry
@@ -14,8 +15,8 @@ from ..._model.plan.plan import of_each_owner
 from ..._model.plan.words import told
 from ..._model.relations.told import NOTHING_TOLD
 from ..._model.requests.wish import HostWish
-from .arguments import parse_together
-from .changing import check_kept, flow, result
+from .arguments import parse_limit_entries, parse_together
+from .changing import check_kept, due_back, flow, result
 from .claim import claim_wish, parse_alias_entries, parse_allow_list
 from .options import TERMS_OPTIONS
 from .together import told_of_search, told_together, unmet
@@ -35,27 +36,19 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's work."""
     options = module.params
     aliases, allow_list = parse_alias_entries(options["aliases"]), parse_allow_list(options["device_spec"])
+    limits = parse_limit_entries(options["limits"], aliases)
     claims = tuple(
-        _claim_wish(index, claim, options, aliases, allow_list) for index, claim in enumerate(options["claims"])
+        replace(_claim_wish(index, claim, options, aliases, allow_list), limits=limits)
+        for index, claim in enumerate(options["claims"])
     )
     constraints, prefer = parse_together(options, allow_list)
     needs_libvirt = options["orphans"] or any(claim.domain is not None for claim in claims)
     outcome = flow(module, needs_libvirt=needs_libvirt).passthrough(
-        HostWish(claims, options["purge"], options["orphans"], constraints, prefer)
+        HostWish(claims, options["purge"], options["orphans"], constraints, prefer, limits)
     )
     names = told_apart(outcome.owners)
-    also = [
-        f"{what}: {few([f'{names[owner.key]}: {short(request)}' for owner, request in requests])}"
-        for what, requests in (
-            ("no longer named, and kept without a purge", outcome.stale),
-            ("not named, and kept since it was claimed otherwise", outcome.undeclared),
-        )
-        if requests
-    ]
-    also += [f"{names[key]}: {one}" for key, told in outcome.together.items() for one in unmet(told)]
-    also += unmet(outcome.of_several or NOTHING_TOLD)
     return {
-        **result(module, outcome, also=also, none="nothing is claimed, and nothing goes back"),
+        **result(module, outcome, also=_also(outcome, names), none="nothing is claimed, and nothing goes back"),
         "owners": [
             {
                 **_owner(plan, names[plan.after.owner.key], check_mode=module.check_mode),
@@ -67,6 +60,21 @@ def passthrough(module: AnsibleModule) -> dict[str, t.Any]:
         "stale": _requests(outcome.stale),
         "undeclared": _requests(outcome.undeclared),
     }
+
+
+def _also(outcome: Outcome, names: t.Mapping[str, str]) -> list[str]:
+    """What no plan tells: what is not named, what is not as it was wanted most, and when devices are due back."""
+    also = [
+        f"{what}: {few([f'{names[owner.key]}: {short(request)}' for owner, request in requests])}"
+        for what, requests in (
+            ("no longer named, and kept without a purge", outcome.stale),
+            ("not named, and kept since it was claimed otherwise", outcome.undeclared),
+        )
+        if requests
+    ]
+    also += [f"{names[key]}: {one}" for key, told in outcome.together.items() for one in unmet(told)]
+    also += [f"{names[plan.after.owner.key]}: {one}" for plan in of_each_owner(outcome.plans) for one in due_back(plan)]
+    return [*also, *unmet(outcome.of_several or NOTHING_TOLD)]
 
 
 def _with_defaults(claim: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -94,7 +102,7 @@ def _claim_wish(
     with about(entry(index, named[0])):
         if claim["persist"]:
             check_kept(options["facts_path"])
-        return claim_wish(_with_defaults(claim, options), aliases, allow_list)
+        return claim_wish(_with_defaults(claim, options), aliases, allow_list, None)
 
 
 def _requests(named: t.Iterable[tuple[Owner, str]]) -> list[dict[str, t.Any]]:

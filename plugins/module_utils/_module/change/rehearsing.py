@@ -14,6 +14,7 @@ from ..._host.reading.vf_makers.vf_makers import Found as VfMakers
 from ..._host.rehearsal.host import RecordedDomains, RecordedPfs, RecordedUses, RecordedVfSettings, Refusal, refused
 from ..._host.rehearsal.tree import RecordedTree
 from ..._model.record.schema import parse_record
+from ..._model.requests.limits.times import read_moment
 from ..rehearsal import recorded_host
 
 if t.TYPE_CHECKING:
@@ -32,6 +33,10 @@ class RehearsedHost(RecordedUses, ChangingHost):
         self.binder = t.cast("t.Any", Refusal("the drivers"))
         self.pfs = t.cast("t.Any", RecordedPfs(recording.pf_states))
         self.vf_settings = t.cast("t.Any", RecordedVfSettings(recording.vf_states))
+
+    def now(self) -> str:
+        """The time of the recording; empty where that does not tell."""
+        return read_moment(self.recording.recorded_at) or ""
 
     def binders(self) -> Binders:
         return Binders(self.recording.binders, ())

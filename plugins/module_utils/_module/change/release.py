@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.errors import HostdevError
+from ..._model.errors import HostdevError, few
 from ..._model.requests.wish import FORCE, ReleaseWish
 from .arguments import parse_addresses
 from .changing import devices, flow, node_devices, result
@@ -30,6 +30,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         orphans=options["orphans"],
         cleaned=options["cleaned"],
         to_host=options["to"] == "host",
+        expired=options["expired"],
     )
     outcome = flow(module, needs_libvirt=False).release(wish)
     return {
@@ -65,20 +66,36 @@ def _check_scope(options: t.Mapping[str, t.Any]) -> None:
             found=f"found it together with {named}",
             wanted="orphans alone, which are of domains that no longer exist, or the name of one owner",
         )
-    if options["on_detach_timeout"] == FORCE and not options["domain"] and options["addresses"]:
+    if options["on_detach_timeout"] == FORCE and not options["domain"] and (options["addresses"] or options["expired"]):
         raise HostdevError(
             "invalid_option",
             subject="on_detach_timeout",
-            found="found force, and addresses of devices that any domain may have",
+            found=f"found force, and {'addresses of devices' if options['addresses'] else 'overdue devices'} that any "
+            "domain may have",
             wanted="the domain that may be stopped",
             remedy="set domain as well",
         )
-    whose = named or options["orphans"]
+    if options["expired"]:
+        _check_expired(options)
+    whose = named or options["orphans"] or options["expired"]
     if not whose and (options["names"] or not options["addresses"]):
         raise HostdevError(
             "invalid_option",
             subject="names" if options["names"] else "this task",
             found="no owner is named" + (", whose requests they are" if options["names"] else ", and no device"),
-            wanted="one of domain, owner, orphans" + ("" if options["names"] else ", addresses"),
+            wanted="one of domain, owner, orphans, expired" + ("" if options["names"] else ", addresses"),
             remedy="add one of them",
+        )
+
+
+def _check_expired(options: t.Mapping[str, t.Any]) -> None:
+    """Refuse what says otherwise than the record what is overdue."""
+    beside = [name for name in ("names", "addresses", "orphans") if options[name]]
+    if beside:
+        raise HostdevError(
+            "invalid_option",
+            subject="expired",
+            found=f"found it together with {few(beside)}",
+            wanted="expired alone, or with the domain or owner whose overdue devices are meant",
+            remedy=f"leave {few(beside)} out: the record has what is overdue",
         )

@@ -15,6 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import o
 
 from ..ages import gathered_at
 from ..carried import disks, interfaces
+from ..claimed import UNKNOWN, Claimed, claimed_of
 from ..models import Facts, Hosts, Model, functions, model_kind, models, node, totals
 from ..reasons import reasons
 from ..states import FREE, Device, ids, label, state
@@ -33,6 +34,10 @@ COLUMNS = (
     "state",
     "owner",
     "request",
+    "since",
+    "until",
+    "overdue",
+    "labels",
     "driver",
     "iommu_group",
     "numa_node",
@@ -84,7 +89,11 @@ def devices_of(facts: Facts) -> list[dict[str, t.Any]]:
         for claim in facts.get("claims") or ()
         for held in claim.get("devices") or ()
     }
-    return [_device(device, requests) for device in functions(facts)]
+    times = claimed_of(facts)
+    return [
+        _device(device, requests.get(device["address"]), times.get(device["address"], UNKNOWN))
+        for device in functions(facts)
+    ]
 
 
 def _host(name: str, facts: Facts | None) -> dict[str, t.Any]:
@@ -129,7 +138,7 @@ def _model(model: Model) -> dict[str, t.Any]:
     }
 
 
-def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _device(device: Device, request: str | None, claimed: Claimed) -> dict[str, t.Any]:
     owner = device.get("owner")
     why = () if state(device) == FREE or (owner is not None and not device.get("blockers")) else reasons(device)
     return {
@@ -141,7 +150,11 @@ def _device(device: Device, requests: t.Mapping[str, t.Any]) -> dict[str, t.Any]
         "type": device.get("device_type"),
         "state": state(device),
         "owner": None if owner is None else owner["label"],
-        "request": requests.get(device["address"]),
+        "request": request,
+        "since": claimed.since,
+        "until": claimed.until,
+        "overdue": claimed.overdue if claimed.until is not None else None,
+        "labels": list(claimed.labels),
         "driver": device.get("driver"),
         "iommu_group": device.get("iommu_group"),
         "numa_node": node(device),

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from .. import states
+from ..claimed import UNKNOWN, Claimed, claimed_of
 from ..kinds import KINDS
 from ..models import model_kind, node
 from ..node_devices import NodeDevice, node_devices
@@ -53,9 +54,9 @@ def encode(hosts: Mapping[str, t.Any], generated: str) -> dict[str, t.Any]:
 def _host(table: _Table, facts: t.Any) -> list[t.Any]:
     if not isinstance(facts, Mapping) or not isinstance(facts.get("devices"), Sequence):
         return [None, [], []]
-    asked = together_of(facts)
+    asked, times = together_of(facts), claimed_of(facts)
     devices = [
-        _device(table, device, asked.get(device["address"], []))
+        _device(table, device, asked.get(device["address"], []), times.get(str(device["address"]), UNKNOWN))
         for device in facts["devices"]
         if device.get("capability") == "pci" and device.get("address")
     ]
@@ -64,10 +65,11 @@ def _host(table: _Table, facts: t.Any) -> list[t.Any]:
     return [table.number(whole), devices, behind]
 
 
-def _device(table: _Table, device: states.Device, together: t.Sequence[str]) -> list[int]:
+def _device(table: _Table, device: states.Device, together: t.Sequence[str], claimed: Claimed) -> list[int]:
     parts: list[dict[str, t.Any]] = [{**_glance(device), "together": together}, {}, {}, {}, {}, {}]
     for key, value in device.items():
         parts[_PART_OF.get(key, _REST)][key] = value
+    parts[_PART_OF["owner"]].update(claimed.told())
     return [table.number(part) for part in parts]
 
 

@@ -302,7 +302,7 @@ def test_a_malformed_address_of_a_release_is_named(runner):
         (
             RELEASE,
             {},
-            "this task: no owner is named, and no device; wanted: one of domain, owner, orphans, addresses; "
+            "this task: no owner is named, and no device; wanted: one of domain, owner, orphans, expired, addresses; "
             "what to do: add one of them.",
         ),
         (RELEASE, {"orphans": False, "addresses": []}, "this task: no owner is named, and no device"),

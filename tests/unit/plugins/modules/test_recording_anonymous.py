@@ -155,7 +155,7 @@ def facts(runner: Runner, **options: t.Any) -> dict[str, t.Any]:
 
 def test_nothing_that_was_planted_is_in_an_anonymous_recording(runner):
     runner.done(CLAIM, domain="customer-vm", requests=[{**NIC, "network": {"mac": "de:ad:be:ef:00:09"}}])
-    runner.done(CLAIM, owner="dpdk-acme", requests=[{**NIC, "count": 1}])
+    runner.done(CLAIM, owner="dpdk-acme", requests=[{**NIC, "count": 1}], labels={"acme-team": "acme"})
     planted = {**facts(runner), "record": runner.host.record, "xml": runner.host.domain.xml[CONFIG]}
     there = json.dumps(planted, ensure_ascii=False).lower()
     with gzip.open(recorded(runner), "rt") as file:

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,6 +55,8 @@ NIC = {"name": "nic", "count": 2, "specs": [{"vendor_id": "8086", "product_id": 
 def runner(lab_host, monkeypatch, capsys):
     runner = Runner(lab_host, monkeypatch, capsys)
     monkeypatch.setattr(recording_module, "Tree", lambda: lab_host.tree)
+    clock = SimpleNamespace(strftime=time.strftime, gmtime=lambda: time.gmtime(lab_host.seconds))
+    monkeypatch.setattr(recording_module, "time", clock)
     for module in (recording_module, iproute):
         monkeypatch.setattr(module, "Iproute", {"ip": lab_host.links, "devlink": lab_host.links.devlink}.get)
     return runner
@@ -100,12 +104,15 @@ def test_facts_of_a_recording_are_the_hosts(runner):
         (ADOPT, {"domains": ["web2"]}),
         (RECONCILE, {}),
         (RECONCILE, {"persistent": True}),
+        (CLAIM, {"owner": "dpdk0", "requests": [NIC], "limits": [{"specs": NIC["specs"], "most": 2, "until": "2h"}]}),
+        (RELEASE, {"expired": True}),
     ],
 )
 @pytest.mark.parametrize("held", [False, True])
 def test_a_rehearsal_tells_what_check_mode_on_the_host_does(runner, module, options, held):
     if held:
-        runner.done(CLAIM, domain="web1", requests=[{**NIC, "count": 1}])
+        runner.done(CLAIM, domain="web1", requests=[{**NIC, "count": 1}], limits=[{"until": "1h"}])
+        runner.host.seconds += 3600
     path = recorded(runner)
     status, real = runner.run(module, **options, check=True, diff=True)
     assert runner.run(module, **options, check=True, diff=True, recording=path)[0] == status

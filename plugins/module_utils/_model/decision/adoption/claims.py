@@ -116,7 +116,8 @@ class _Adopting:
     def _holding(self, domain: Domain | None, address: str, request: str | None, attach: tuple[str, ...]) -> Holding:
         device = self._inventory.devices[address]
         original, adopted = as_found(self._snapshot, domain, device)
-        return Holding(address, request, device.identity, original, adopted=adopted, attach=attach)
+        now = self._snapshot.now or None
+        return Holding(address, request, device.identity, original, adopted=adopted, attach=attach, since=now)
 
     def unattached(self) -> list[str]:
         """Functions that a VFIO driver has, and neither a domain nor the record."""

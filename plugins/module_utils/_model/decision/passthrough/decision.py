@@ -53,7 +53,7 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
     """All plans. Raises HostdevError where an owner can't be served, with the owners that compete with it."""
     from .given_back import stale, undeclared
 
-    on_record = snapshot.tracker.copy()
+    begun, on_record = snapshot, snapshot.tracker.copy()
     together = _shared(snapshot, owners, wish)
     followed, snapshot = _followed(snapshot, owners)
     if wish.purge:
@@ -79,6 +79,10 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
             snapshot = _foretold(snapshot, decision.plan)
     if served.refused is not None:
         raise served.refused  # each could be served, one after the other, but not as their constraints want it
+    if wish.limits:
+        from ..limits.reached import check_limits
+
+        check_limits(wish.limits, begun, snapshot.tracker, owners.allow_list)
     plans = [*followed, *(decision.plan for decision in (*given, *claimed))]
     if any(decision.plan.steps for decision in given):
         from .handed_over import handed_over

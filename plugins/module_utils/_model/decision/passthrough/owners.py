@@ -10,6 +10,7 @@ import typing as t
 
 from ...claims.words import short, told_apart
 from ...errors import HostdevError
+from ...requests.specs.allow_list import AllowList
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Owner
@@ -48,6 +49,11 @@ class Owners:
                     remedy="put its requests together",
                 )
         self.names = told_apart(one.owner for one in asked)
+
+    @property
+    def allow_list(self) -> AllowList:
+        """The host's, which is the same for all of them."""
+        return next((one.wish.allow_list for one in self._asked), AllowList(None))
 
     def __iter__(self) -> t.Iterator[Asked]:
         return iter(self._asked)

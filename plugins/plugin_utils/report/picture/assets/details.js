@@ -66,7 +66,7 @@ function stateWords(device) {
         ];
     }
     return state === "held"
-        ? [el("b", null, "Held"), " by ", name(owner || "?"), "."]
+        ? [el("b", null, "Held"), " by ", name(owner || "?"), timeWords(device.stands || {}), "."]
         : [el("b", null, WORDS[state]), detail && !device.blockers.length ? [": ", name(detail)] : ":"].flat();
 }
 
@@ -74,6 +74,17 @@ function stateWords(device) {
 function togetherList(asked) {
     const told = asked.flatMap((one, place) => [place ? "; " : "", el("code", null, name(one))]);
     return asked.length ? el("p", {class: "together"}, "Chosen with others: ", told, ".") : null;
+}
+
+// Since when it is held, and when it is due back.
+function timeWords({since, until, overdue}) {
+    const due = until ? `${overdue ? "overdue since" : "due back"} ${minutes(until)}` : null;
+    const words = [since ? `since ${minutes(since)}` : null, due].filter((part) => part);
+    return words.length ? name(` ${words.join(", ")} UTC`) : "";
+}
+
+function minutes(moment) {
+    return String(moment).slice(0, 16).replace("T", " ");
 }
 
 function blockerList(blockers) {

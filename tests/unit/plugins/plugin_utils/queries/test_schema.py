@@ -138,7 +138,8 @@ def open_paths(shape, where, seen=()):
 def test_open_is_only_what_others_choose_the_names_in():
     specs = ("claims[].requests[].specs[]", "claims[].requests[].first_available[][]")
     assert open_paths(FUNCTION, "function") == set()
-    assert open_paths(FACTS, "") == {f".{spec}.{key}" for spec in specs for key in ("tags", "address")}
+    of_specs = {f".{spec}.{key}" for spec in specs for key in ("tags", "address")}
+    assert open_paths(FACTS, "") == {*of_specs, ".claims[].labels"}
     assert open_paths(NODE, "node") == {
         "node.attributes",
         "node.members",

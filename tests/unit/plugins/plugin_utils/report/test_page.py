@@ -60,6 +60,20 @@ def test_every_field_is_read_back_as_it_was():
     assert not isinstance(parts[0]["total_vfs"], bool)
 
 
+def test_a_held_function_tells_since_when_and_what_is_overdue():
+    owner = {"kind": "name", "id": "ci-1", "label": "ci-1"}
+    times = {"since": "2026-11-28T08:00:00Z", "until": "2026-11-28T16:00:00Z"}
+    claim = {"owner": owner, "labels": {"team": "x"}, "devices": [{"address": PF["address"], **times}]}
+    facts = {"devices": [{**PF, "owner": owner}], "claims": [{**claim, "overdue": [PF["address"]]}]}
+    known = data(page({"kvm1": facts}, generated="now"))
+    stands = value(known, known["hosts"][0][2][0][4])
+    assert {key: stands[key] for key in ("since", "until", "overdue", "labels")} == {
+        **times,
+        "overdue": True,
+        "labels": ["team=x"],
+    }
+
+
 def test_a_function_is_of_the_kind_that_it_is_in_the_table():
     vf = {**PF, "class": "088000", "physical_function": "0000:01:00.0", "numa_node": -1}
     known = data(page({"kvm1": {"devices": [vf]}}, generated="now"))

@@ -102,6 +102,7 @@ def test_the_record_after_a_claim(lab_host):
                         "adopted": False,
                         "attach": ["config", "live"],
                         "guest_address": "0000:01:00.0",
+                        "since": "2020-03-02T08:00:00Z",
                     }
                 ],
             }

@@ -64,12 +64,12 @@ def pool(host):
     ]
 
 
-def claims(host, owner, count):
+def claims(host, owner, count, **options):
     """What a process gets: the addresses, or the code of the error."""
 
     def work():
         try:
-            (plan,) = host.claim({**POOL, "count": count}, owner=owner).plans
+            (plan,) = host.claim({**POOL, "count": count}, owner=owner, **options).plans
         except HostdevError as error:
             return error.code
         return sorted(plan.after.holdings)
@@ -129,3 +129,15 @@ def test_one_owner_that_claims_in_twenty_processes_has_what_it_asks_for_once(hos
     assert {len(addresses) for addresses in results} == {1, 2}
     assert all(set(addresses) <= set(devices) for addresses in results)
     assert held(host)["dpdk0"] in results
+
+
+def test_twenty_processes_are_never_above_a_limit(host, folder):
+    devices, limits = pool(host), [{"owners": "ci-*", "most": 2, "until": "8h"}, {"specs": POOL["specs"], "most": 3}]
+    assert len(devices) > 3
+    owners = [f"{'dpdk' if number % 4 == 0 else 'ci'}-{number}" for number in range(RUNS)]
+    results = dict(zip(owners, at_once([claims(host, owner, 1, limits=limits) for owner in owners], folder)))
+    got = {owner: addresses for owner, addresses in results.items() if isinstance(addresses, list)}
+    assert held(host) == got
+    assert len(got) == 3
+    assert sum(owner.startswith("ci-") for owner in got) <= 2
+    assert {result for result in results.values() if not isinstance(result, list)} == {"limit_reached"}

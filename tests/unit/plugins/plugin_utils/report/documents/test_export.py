@@ -85,6 +85,10 @@ def test_a_device_has_its_state_and_who_has_it_or_why_it_stays():
         "state": "held",
         "owner": "web1",
         "request": "gpu",
+        "since": "2026-11-26T07:00:00Z",
+        "until": "2026-11-27T19:00:00Z",
+        "overdue": True,
+        "labels": ["team=vision", "tier=2"],
         "driver": "vfio-pci",
         "iommu_group": 31,
         "numa_node": 0,
@@ -101,6 +105,9 @@ def test_a_device_has_its_state_and_who_has_it_or_why_it_stays():
     boot = found["0000:b4:00.0"]
     assert (boot["state"], boot["disks"], boot["blockers"]) == ("kept", ["nvme1n1"], ["root_disk"])
     assert boot["remedies"] == ["it stays with the host: ask for another device"]
+    port = found["0000:5e:00.1"]
+    assert (port["since"], port["until"], port["overdue"], port["labels"]) == ("2026-11-20T09:12:00Z", None, None, [])
+    assert (boot["since"], boot["overdue"]) == (None, None)
     waiting = found["10001:01:00.0"]
     assert (waiting["state"], waiting["blockers"], waiting["numa_node"]) == ("kept", ["needs_cleaning"], None)
     assert found["0000:e3:00.0"]["state"] == "set_aside"
