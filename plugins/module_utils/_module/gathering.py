@@ -98,10 +98,7 @@ def parse_wish(options: t.Mapping[str, t.Any], now: str = "") -> FactsWish:
 def gather(
     system: System, libvirt: Libvirt | None, reason: str, record: Record, wish: FactsWish, now: str = ""
 ) -> tuple[dict[str, t.Any], list[str]]:
-    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why there is no libvirt.
-
-    `now` is the time by which claims are overdue, see requests.limits.times; without it none is.
-    """
+    """The value of `ansible_facts.hostdev`, and warnings. `reason` says why no libvirt, `now` (UTC) what is overdue."""
     tree = system.tree
     domains: list[Domain] | None = None
     if libvirt is not None and wish.needs_uses:

@@ -109,8 +109,7 @@ class Flow:
     def release(self, wish: ReleaseWish) -> Outcome:
         """Give devices back to the host. What nobody holds is no error: it is released already.
 
-        Of devices that several owners hold all are given back, or none; orphans and what is overdue are each their own
-        matter.
+        Of devices that several owners hold all go back, or none; orphans and what is overdue are each their own matter.
         """
         from ..._model.decision.concerned import concerned, decide_cleaned
 

@@ -38,16 +38,7 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
     claims, warnings = list(snapshot.tracker), []
     domains = snapshot.domains or ()
     if wish.orphans:
-        if snapshot.domains is None:
-            raise HostdevError(
-                "no_libvirt",
-                subject="orphans",
-                found="no connection to libvirt",
-                wanted="libvirt's word on which domains no longer exist",
-                remedy="start libvirt on the host",
-            )
-        alive = {domain.uuid for domain in domains}
-        claims = [claim for claim in claims if claim.owner.kind == "domain" and claim.owner.id not in alive]
+        claims = _orphans(snapshot)
     if wish.domain is not None:
         uuids = {domain.uuid for domain in domains if _names(wish, domain.name, domain.uuid)}
         uuids = uuids or {claim.owner.id for claim in claims if _is_of(claim.owner, wish)}
@@ -75,6 +66,20 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
     if wish.addresses and not wish.names:
         claims = [claim for claim in claims if not claim.holdings.keys().isdisjoint(wish.addresses)]
     return Concerned(tuple(claims), tuple(warnings))
+
+
+def _orphans(snapshot: Snapshot) -> list[Claim]:
+    """The claims of domains that no longer exist. Raises HostdevError when libvirt could not be asked."""
+    if snapshot.domains is None:
+        raise HostdevError(
+            "no_libvirt",
+            subject="orphans",
+            found="no connection to libvirt",
+            wanted="libvirt's word on which domains no longer exist",
+            remedy="start libvirt on the host",
+        )
+    alive = {domain.uuid for domain in snapshot.domains}
+    return [claim for claim in snapshot.tracker if claim.owner.kind == "domain" and claim.owner.id not in alive]
 
 
 def _is_of(owner: Owner, wish: ReleaseWish) -> bool:

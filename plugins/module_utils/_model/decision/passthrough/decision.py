@@ -79,10 +79,7 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
             snapshot = _foretold(snapshot, decision.plan)
     if served.refused is not None:
         raise served.refused  # each could be served, one after the other, but not as their constraints want it
-    if wish.limits:
-        from ..limits.reached import check_limits
-
-        check_limits(wish.limits, begun, snapshot.tracker, owners.allow_list)
+    _check_limits(begun, snapshot, owners, wish)
     plans = [*followed, *(decision.plan for decision in (*given, *claimed))]
     if any(decision.plan.steps for decision in given):
         from .handed_over import handed_over
@@ -98,6 +95,14 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
         together={decision.plan.after.owner.key: decision.together for decision in claimed},
         of_several=Together() if together is None else _told(snapshot, owners),
     )
+
+
+def _check_limits(begun: Snapshot, done: Snapshot, owners: Owners, wish: HostWish) -> None:
+    """Refuse what would be above a limit once all is done. Raises HostdevError."""
+    if wish.limits:
+        from ..limits.reached import check_limits
+
+        check_limits(wish.limits, begun, done.tracker, owners.allow_list)
 
 
 def _all_given_back(
