@@ -8,7 +8,6 @@ In the modules' places are stand-ins that answer what a variable of the host say
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
@@ -137,20 +136,12 @@ def _run(folder: Path, name: str) -> Run:
     return Run((done.stdout + done.stderr).splitlines(), done.returncode, called)
 
 
-@functools.cache
-def run_all() -> dict[str, Run]:
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Run]:
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-playbooks-") as name:
         folder = Path(name).resolve()
         _lay_out(folder)
         return {name: _run(folder, name) for name in PLAYS}
-
-
-before_forks = run_all  # see tests/unit/conftest.py
-
-
-@pytest.fixture
-def runs() -> dict[str, Run]:
-    return run_all()
 
 
 def shown(run: Run) -> list[str]:
