@@ -52,6 +52,8 @@ NOT_BETWEEN = tuple(
     f"{MODULES}test_{name}.py"
     for name in ("constraints", "constraints_of_owners", "odd_inputs", "recording_anonymous", "rehearsal")
 )
+# Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
+OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
 UNITS = ("tests/unit", "tests/reboots", "tests/hosts")
 COLLECTION = "ansible_collections.kvm.hostdev"
@@ -145,8 +147,20 @@ def pages(session: nox.Session) -> None:
 
 @nox.session
 def sanity(session: nox.Session) -> None:
-    """ansible-test sanity on each ansible-core; arguments go to ansible-test."""
-    on_cores(session, "sanity", ["--local", "--color", "no"], {core: [[]] for core in CORES})
+    """ansible-test sanity on each ansible-core; arguments go to ansible-test.
+
+    On 2.19 every file is compiled and imported on every Python. On 2.21 that is so on its newest Python, and imports,
+    which may be of ansible-core, are tried on the oldest as well; what judges Python's text alone is run there only.
+    """
+    newest = pythons.first(CORES["core-2.21"])
+    runs: dict[str, list[list[str]]] = {core: [[]] for core in CORES}
+    if newest and not session.posargs:
+        oldest = ["--python", pythons.text(min(pythons.interpreters())), "--test", "import"]
+        runs = {
+            "core-2.19": [[word for test in OF_TEXT for word in ("--skip-test", test)]],
+            "core-2.21": [["--python", pythons.text(newest)], oldest],
+        }
+    on_cores(session, "sanity", ["--local", "--color", "no"], runs)
 
 
 @nox.session
