@@ -45,6 +45,15 @@ OF_ANSIBLE = (
     "tests/unit/test_what_a_task_costs.py",
     f"{CONFORMANCE}test_guides.py",
 )
+# What Pythons between the oldest and the newest are asked: options and flows of the modules, and reading the zip that
+# Ansible sends, for which each Python has its own ways. Not what takes long and shows rules, which both ends show.
+BETWEEN = (MODULES, "tests/unit/plugins/module_utils/_module/")
+NOT_BETWEEN = tuple(
+    f"{MODULES}test_{name}.py"
+    for name in ("constraints", "constraints_of_owners", "odd_inputs", "recording_anonymous", "rehearsal")
+)
+# Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
+OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
 UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet")
 COLLECTION = "ansible_collections.kvm.hostdev"
@@ -139,29 +148,41 @@ def pages(session: nox.Session) -> None:
 
 @nox.session
 def sanity(session: nox.Session) -> None:
-    """ansible-test sanity on each ansible-core; arguments go to ansible-test."""
-    on_cores(session, "sanity", ["--local", "--color", "no"], {core: [[]] for core in CORES})
+    """ansible-test sanity on each ansible-core; arguments go to ansible-test.
+
+    On 2.19 every file is compiled and imported on every Python. On 2.21 that is so on its newest Python, and imports,
+    which may be of ansible-core, are tried on the oldest as well; what judges Python's text alone is run there only.
+    """
+    newest = pythons.first(CORES["core-2.21"])
+    runs: dict[str, list[list[str]]] = {core: [[]] for core in CORES}
+    if newest and not session.posargs:
+        oldest = ["--python", pythons.text(min(pythons.interpreters())), "--test", "import"]
+        runs = {
+            "core-2.19": [[word for test in OF_TEXT for word in ("--skip-test", test)]],
+            "core-2.21": [["--python", pythons.text(newest)], oldest],
+        }
+    on_cores(session, "sanity", ["--local", "--color", "no"], runs)
 
 
 @nox.session
 def ansible_units(session: nox.Session) -> None:
-    """ansible-test units on ansible-core 2.19 with every Python there is, and on 2.21; arguments go to ansible-test.
+    """ansible-test units on ansible-core 2.19 with the Pythons before that of `units`, and on 2.21; or its arguments.
 
-    All on the oldest Python, on those between the whole modules. On the newest one `units` has all, and here is what
-    has to do with Ansible, on each ansible-core; what `units` cannot run on, but 2.21 does, has all but the pure rules.
-    The other conformance cases, which ansible-test runs on controllers' Pythons only, are in `units`.
+    All on the oldest Python, on those between a choice (BETWEEN). The newest of 2.19 is left to `units`,
+    which has all on it, with the same ansible-core. On 2.21 runs what has to do with Ansible; on a Python on which
+    `units` cannot run, all but the pure rules. The other conformance cases, which ansible-test runs on controllers'
+    Pythons only, are in `units`.
     """
     newest = pythons.first(CORES["core-2.21"])
     own = ["--python", pythons.text(newest or (0, 0))]
     if session.posargs:
         runs: dict[str, list[list[str]]] = {"core-2.19": [[]], "core-2.21": [own]}
     else:
-        versions = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
-        scopes = {version: [MODULES] for version in versions}
-        scopes[versions[-1]] = list(OF_ANSIBLE)
-        scopes[versions[0]] = excluding(CONFORMANCE)
+        oldest, *later = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
+        between = [*BETWEEN, *excluding(*NOT_BETWEEN)]
+        scopes = {oldest: excluding(CONFORMANCE), **dict.fromkeys(later[:-1], between)}
         runs = {
-            "core-2.19": [["--python", pythons.text(version), *scopes[version]] for version in versions],
+            "core-2.19": [["--python", pythons.text(version), *scope] for version, scope in scopes.items()],
             "core-2.21": [[*own, *(OF_ANSIBLE if newest == newest_of_units() else excluding(*PURE, CONFORMANCE))]],
         }
     on_cores(session, "units", ["--venv", "--color", "no"], runs)

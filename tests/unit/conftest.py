@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import hashlib
-import importlib
 import os
 import resource
-import shutil
 import tempfile
 import typing as t
 from pathlib import Path
@@ -25,29 +21,23 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.glance imp
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.plan import Change, Steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.plan.planner import function_steps
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost, entries
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, domain_xml
-from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import DATA, expand, recorded
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand, recorded
 
 # Thousands of small files: in memory, as sysfs is itself, where there is such a place.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where each test is run in a fork, as ansible-test does, import before what ours imports only where it needs it.
+def pytest_configure(config: pytest.Config) -> None:
+    """Let ansible-test run the tests in its workers, as pytest does: its fork of each costs as much as most tests do.
 
-    What a fork imports is compiled there and gone with it, so that each test would import the same again. So it is with
-    what all tests of a module look at and takes long to be made: the module's `before_forks`.
+    What one test leaves to another shows where both run in one process. As without this, the workers' own thread
+    is no reason to warn of our children.
     """
-    if session.items and session.config.pluginmanager.hasplugin("ansible_forked"):
-        ours = Path(__file__).resolve().parents[2]
-        for path in sorted(ours.glob("plugins/module_utils/**/*.py")):
-            parts = path.relative_to(ours).with_suffix("").parts
-            importlib.import_module(".".join(("ansible_collections.kvm.hostdev", *parts)))
-        entries()
-        for module in {item.getparent(pytest.Module) for item in session.items}:
-            getattr(module.obj, "before_forks", lambda: None)()
-        gc.freeze()  # a collection in a fork would copy all pages that objects are on
+    if config.pluginmanager.hasplugin("ansible_forked"):
+        config.pluginmanager.unregister(name="ansible_forked")
+        config.addinivalue_line("filterwarnings", "ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,27 +64,13 @@ def folder() -> t.Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def recordings() -> dict[str, Tree]:
+def recordings() -> t.Iterator[dict[str, Tree]]:
     """The recorded trees as they are; no test may write to them."""
-    return {name: Tree(str(_laid_out(name))) for name in ("lab-trixie", "lab-bookworm")}
-
-
-def _laid_out(name: str) -> Path:
-    """A recording as a folder, made once and kept.
-
-    ansible-test runs each test in a process of its own, which would lay it out anew, and never comes to the end of a
-    session where it could be removed.
-    """
-    key = hashlib.sha256((DATA / f"{name}.json").read_bytes()).hexdigest()[:12]
-    base = Path(_MEMORY or tempfile.gettempdir(), f"kvm.hostdev-unit-{os.getuid()}-{name}-{key}")
-    if not base.exists():
-        made = tempfile.mkdtemp(dir=base.parent, prefix="kvm.hostdev-unit-")
-        expand(recorded(name), Path(made))
-        try:
-            os.rename(made, base)
-        except OSError:  # another process was first
-            shutil.rmtree(made)
-    return base
+    with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="kvm.hostdev-unit-") as path:
+        folders = {name: Path(path, name) for name in ("lab-trixie", "lab-bookworm")}
+        for name, laid_out in folders.items():
+            expand(recorded(name), laid_out)
+        yield {name: Tree(str(laid_out)) for name, laid_out in folders.items()}
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ OF_ONE = {
 }
 """Such that one playbook has."""
 _INCLUDED = re.compile(r"(?:include_tasks|file): (?:tasks/)?(\w+\.yml)")
-_PASSED = re.compile(r"\{\{ (hostdev_\w+)(?: \| default\(omit\))? \}\}")
+_PASSED = re.compile(r"\{\{ (?:hostdev_there\.\w+ \| default\()?(hostdev_\w+)\)?(?: \| default\(omit\))? \}\}")
 _MARKUP = re.compile(r"\b(RV|R|[OVCMEI])\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
 

@@ -50,18 +50,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put those that look at the idle host first, so that one look is enough, then those that reset it last.
 
     Those with a host of their own come behind them, when that one is of no use any more. Who joins another run begins
-    with these, and with the last of them: they take the longest, and nobody is to wait for one at the end.
+    with these. They take the longest, the last of them most of all: it is begun first, so that nobody waits for one at
+    the end.
     """
     joins = bool(os.environ.get("KVM_HOSTDEV_LAB_JOINS"))
-
-    def place(item: pytest.Item) -> tuple[bool, ...]:
-        fixtures = _fixtures(item)
-        own = "self_booting" in fixtures
-        return own is not joins, item.get_closest_marker("last") is not None, "idle" not in fixtures
-
+    own = [item for item in items if "self_booting" in _fixtures(item)]
+    shared = [item for item in items if item not in own]
+    own.reverse()
     if joins:
-        items.reverse()
-    items.sort(key=place)
+        shared.reverse()
+    shared.sort(key=lambda item: (item.get_closest_marker("last") is not None, "idle" not in _fixtures(item)))
+    items[:] = [*own, *shared] if joins else [*shared, *own]
 
 
 def _fixtures(item: pytest.Item) -> list[str]:

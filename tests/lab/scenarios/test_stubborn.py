@@ -105,7 +105,7 @@ def test_a_guest_that_is_still_booting_is_asked_until_it_hears(lab: Lab, before:
 def test_a_device_that_a_process_opens_in_mid_claim_stays_with_its_driver(lab: Lab, before: HostState) -> None:
     node = lab.sh(f"ls /sys/bus/pci/devices/{topology.NVME}/nvme").stdout.strip()
     wish = {"domain": DEAF, "requests": [{"name": "disk", "address": topology.NVME}]}
-    hold = f"sh sleep 60 < /dev/{node} & echo $! > /run/holder"
+    hold = f"sh sleep infinity < /dev/{node} > /dev/null 2>&1 & echo $! > /run/holder"
     try:
         failed = broken.outcome(broken.run(lab, "claim", wish, f"{topology.NVME}/driver_override", hold))["error"]
         assert (failed["code"], failed["subject"]) == ("device_in_use", topology.NVME)

@@ -84,6 +84,15 @@ def picture(root: Path) -> dict[str, str]:
                     seen[path] = "folder"
                     pending.append(path)
                 else:
-                    with open(entry.path, "rb") as file:
-                        seen[path] = f"{entry.stat().st_mode & 0o7777:o} {file.read()!r}"
+                    seen[path] = _mode_and_text(entry.path)
     return seen
+
+
+def _mode_and_text(path: str) -> str:
+    """In as few calls as can be: of a small tree there are hundreds of files, which are read thousands of times."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        told = os.fstat(handle)
+        return f"{told.st_mode & 0o7777:o} {os.read(handle, told.st_size)!r}"
+    finally:
+        os.close(handle)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import tempfile
 import typing as t
 from pathlib import Path
@@ -53,20 +52,12 @@ PLAYS = {
 }
 
 
-@functools.cache
-def run_all() -> dict[str, Run]:
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Run]:
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-place-") as name:
         folder = Path(name).resolve()
         lay_out(folder, MODULES, HOSTS, {"rack1": {"hosts": {"two": {}}}})
         return {name: run(folder, [play]) for name, play in PLAYS.items()}
-
-
-before_forks = run_all  # see tests/unit/conftest.py
-
-
-@pytest.fixture
-def runs() -> dict[str, Run]:
-    return run_all()
 
 
 def claimed_on(one: Run) -> set[str]:

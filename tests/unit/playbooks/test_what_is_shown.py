@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import tempfile
 import typing as t
 from pathlib import Path
@@ -73,20 +72,12 @@ def _hosts() -> dict[str, t.Any]:
     return hosts | UNTOLD
 
 
-@functools.cache
-def run_all() -> dict[str, Run]:
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Run]:
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-playbooks-") as name:
         folder = Path(name).resolve()
         lay_out(folder, MODULES, _hosts())
         return {name: run(folder, play, OPTIONS.get(name, ()), FORMS.get(name, "json")) for name, play in PLAYS.items()}
-
-
-before_forks = run_all  # see tests/unit/conftest.py
-
-
-@pytest.fixture
-def runs() -> dict[str, Run]:
-    return run_all()
 
 
 def test_a_line_of_each_host_says_what_was_done_and_that_nothing_was(runs):

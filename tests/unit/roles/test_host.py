@@ -9,7 +9,6 @@ the case has them say, before the reboot and after it; the reboot is one, too.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -238,18 +237,10 @@ def _lay_out(folder: Path) -> None:
     (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
 
 
-@functools.cache
-def play_all() -> dict[str, Outcome]:
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Outcome]:
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-role-") as folder:
         return _play_in(Path(folder).resolve())
-
-
-before_forks = play_all  # see tests/unit/conftest.py
-
-
-@pytest.fixture
-def outcomes() -> dict[str, Outcome]:
-    return play_all()
 
 
 def _play_in(folder: Path) -> dict[str, Outcome]:

@@ -41,13 +41,14 @@ class SysfsWriter:
         address = _ADDRESS.search(path) or _ADDRESS.search(text)
         subject = path if address is None else address.group()
         self._await_hung_write(subject, seconds)
+        local = self._tree.local(path)  # not in the child, which an error would let go on as if it were its parent
         said_in, said_out = os.pipe()
         alive_in, alive_out = os.pipe()
         supervisor = os.fork()
         if supervisor == 0:
             os.close(said_in)
             os.close(alive_in)
-            _supervise(self._tree.local(path), text.encode(), seconds, said_out, alive_out)
+            _supervise(local, text.encode(), seconds, said_out, alive_out)
         os.close(said_out)
         os.close(alive_out)
         said = b""

@@ -246,7 +246,7 @@ def test_the_pf_of_vfs_is_waited_for_until_it_shows_its_serial(replaced_host, mo
         dataclasses.replace(replaced_host.system, domains=None),
         standing(replaced_host),
         driver_seconds=0,
-        device_seconds=5,
+        device_seconds=1,
     )
     restore.run()
     assert sorted(reasons(restore)) == [VF.format(0), VF.format(2)]
