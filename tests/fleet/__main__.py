@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from .cache import Cache, community_general
-from .claims import CLAIMED, Answer, Claim, Outcome, claims, outcomes
+from .claims import CLAIMED, Answer, Claim, Outcome, claims, one_of_each, outcome, outcomes
 from .hosts import EVERYWHERE, Host, fleet, lay_out
 from .kernel import Kernels
 from .runs import Run, Site
@@ -32,6 +32,19 @@ class Fleet:
     def __init__(self, hosts: Sequence[Host], folder: Path, kernels: Kernels, site: Site, cache: Cache) -> None:
         self.hosts, self.kernels, self.site, self.cache = hosts, kernels, site, cache
         self._folder = folder
+        self.wrong: list[str] = []
+        """Tasks that failed and were to succeed."""
+
+    def run(self, *runs: Run) -> list[list[Answer]]:
+        """What their tasks returned, run by run; a claim may be refused, all else must succeed."""
+        of_runs = self.site.run(*runs)
+        self.wrong += [
+            f"{answer.task} of {answer.host}: {answer.result.get('msg')}"
+            for answers in of_runs
+            for answer in answers
+            if answer.state != "ok" and answer.task not in CLAIMED
+        ]
+        return of_runs
 
     def states(self) -> dict[str, HostState]:
         """All of them as they are now."""
@@ -63,7 +76,10 @@ def main(words: Sequence[str]) -> int:
         site = Site(place, cache.connection, collections, forks=asked.forks)
         site.inventory(hosts, groups)
         of_all = Fleet(hosts, folder, kernels, site, cache)
-        wrong = [*_report(of_all), *_claim(of_all, groups), *kernels.wrong, *of_all.breaches()]
+        before = of_all.states()
+        wrong = _report(of_all)
+        told = [*_place(of_all), *_compete(of_all, groups)]
+        wrong += [*faults(before, of_all.states(), told), *of_all.wrong, *kernels.wrong, *of_all.breaches()]
     for fault in wrong[:_SHOWN]:
         print(f"WRONG: {fault}")
     if len(wrong) > _SHOWN:
@@ -83,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(of_all: Fleet) -> list[str]:
     """The report over all hosts; what is wrong with it."""
     begun = time.monotonic()
-    answers = of_all.site.run(Run("report", "kvm.hostdev.report", {"hostdev_hosts": EVERYWHERE}))
+    (answers,) = of_all.site.run(Run("report", "kvm.hostdev.report", {"hostdev_hosts": EVERYWHERE}))
     gathered = {answer.host for answer in answers if answer.task == "Gather the devices" and answer.state == "ok"}
     shown = {answer.host for answer in answers if answer.task == "Show them" and answer.state == "ok"}
     cached = of_all.cache.hosts()
@@ -96,22 +112,40 @@ def _report(of_all: Fleet) -> list[str]:
     ]
 
 
-def _claim(of_all: Fleet, groups: dict[str, list[Claim]]) -> list[str]:
-    """All claims at once, in several runs; what is wrong after them."""
-    before = of_all.states()
+def _place(of_all: Fleet) -> list[Outcome]:
+    """One claim of each kind by the playbook for that, all at once, anywhere; what became of them."""
     begun = time.monotonic()
-    answers = of_all.site.run(*(Run(group, _CLAIM, {"fleet_group": group}) for group in groups))
+    wanted = one_of_each(EVERYWHERE)
+    told = []
+    for claim, answers in zip(wanted, of_all.run(*(_placing(claim) for claim in wanted))):
+        told.append(outcome(claim, answers))
+        if told[-1].host is None:
+            of_all.wrong.append(f"{claim.name}: not placed, though all was free")
+    print(f"{len(told)} claims placed by kvm.hostdev.place in {time.monotonic() - begun:.0f} s")
+    return told
+
+
+def _placing(claim: Claim) -> Run:
+    variables = {
+        "hostdev_hosts": claim.rack,
+        "hostdev_owner": claim.name,
+        "hostdev_requests": claim.requests,
+        "hostdev_constraints": claim.constraints,
+        "hostdev_attach": [],
+        "hostdev_gather": False,
+    }
+    return Run(claim.name, "kvm.hostdev.place", variables)
+
+
+def _compete(of_all: Fleet, groups: dict[str, list[Claim]]) -> list[Outcome]:
+    """All claims at once, in several runs; what became of them."""
+    begun = time.monotonic()
+    of_runs = of_all.run(*(Run(group, _CLAIM, {"fleet_group": group}) for group in groups))
     seconds = time.monotonic() - begun
     wanted = [claim for group in groups.values() for claim in group]
-    wrong = [f"{answer.task} of {answer.host}: {answer.result.get('msg')}" for answer in answers if _is_broken(answer)]
-    told = outcomes(wanted, answers)
+    told = outcomes(wanted, (answer for answers in of_runs for answer in answers))
     _print_totals(told, seconds, len(groups), of_all.kernels.asked)
-    return [*wrong, *faults(before, of_all.states(), told)]
-
-
-def _is_broken(answer: Answer) -> bool:
-    """Whether a task failed that is to succeed; of claims the verdict tells."""
-    return answer.state != "ok" and answer.task != CLAIMED
+    return told
 
 
 def _print_totals(told: Sequence[Outcome], seconds: float, runs: int, asked: int) -> None:

@@ -77,11 +77,11 @@ class Site:
             ),
         }
 
-    def run(self, *runs: Run) -> list[Answer]:
-        """All at once; what their tasks returned. Ends the session where ansible-playbook itself goes wrong."""
+    def run(self, *runs: Run) -> list[list[Answer]]:
+        """All at once; what the tasks of each returned. Ends the session where ansible-playbook itself goes wrong."""
         with ThreadPoolExecutor(len(runs)) as pool:
             try:
-                return [answer for answers in pool.map(self._run, runs) for answer in answers]
+                return list(pool.map(self._run, runs))
             except BaseException:
                 self._stopped.set()  # no run outlives the session
                 raise

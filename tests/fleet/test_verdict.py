@@ -96,9 +96,9 @@ def test_who_wanted_more_than_was_given_is_found() -> None:
 
 
 def test_a_claim_is_served_by_the_host_in_the_order_that_came_after_those_that_refused() -> None:
-    placed = Answer(PLACED, "vm001", "ok", {"ansible_facts": {"fleet_order": ["kvm002", "kvm001"]}})
-    refused = Answer(CLAIMED, "vm001", "failed", {"error": {"code": "not_enough_devices"}})
-    served = Answer(CLAIMED, "vm001", "ok", {"devices": [{"address": GPU}]})
+    placed = Answer(PLACED[0], "vm001", "ok", {"ansible_facts": {"placement": {"order": ["kvm002", "kvm001"]}}})
+    refused = Answer(CLAIMED[0], "vm001", "failed", {"error": {"code": "not_enough_devices"}})
+    served = Answer(CLAIMED[0], "vm001", "ok", {"devices": [{"address": GPU}]})
     assert outcomes([CLAIM], [placed, refused, served]) == [
         Outcome(CLAIM, "kvm001", frozenset({GPU}), [("kvm002", "not_enough_devices")])
     ]
