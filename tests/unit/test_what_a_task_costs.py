@@ -28,7 +28,7 @@ _MOST_IMPORTED = {
     "facts": 394,
     "facts, libvirt": 443,
     # 5 of them for limits: labels, since and until of what is held, what is overdue, and the options.
-    "unchanged claim": 395,
+    "unchanged claim": 396,
     "release of nothing": 315,
 }
 

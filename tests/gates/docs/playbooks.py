@@ -37,6 +37,7 @@ OF_ONE = {
         "``true``",
         "Whether hosts are asked what is free. Without that it is taken from what is known, such as a fact cache.",
     ),
+    "hostdev_tries": ("``10``", "On how many hosts the claim is tried at most, the best one first."),
     "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
     "hostdev_accept_drift": (
         "none",
@@ -46,7 +47,7 @@ OF_ONE = {
 }
 """Such that one playbook has."""
 _INCLUDED = re.compile(r"(?:include_tasks|file): (?:tasks/)?(\w+\.yml)")
-_PASSED = re.compile(r"\{\{ (?:hostdev_there\.\w+ \| default\()?(hostdev_\w+)\)?(?: \| default\(omit\))? \}\}")
+_PASSED = re.compile(r"\{\{ (hostdev_\w+)(?: \| default\(omit\))? \}\}")
 _MARKUP = re.compile(r"\b(RV|R|[OVCMEI])\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
 

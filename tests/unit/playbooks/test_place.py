@@ -72,7 +72,7 @@ def test_where_the_devices_are_gone_the_next_host_is_asked_and_no_other(runs):
     one = runs["next"]
     assert claimed_on(one) == {"one", "two"}
     assert one.code == 0
-    assert [line.partition("(item=")[2] for line in one.shown] == ["one: too few)", "two: job1: gpu = 0000:19:00.0)"]
+    assert one.shown == ["ok: [one] => (item=too few)", "ok: [two] => (item=job1: gpu = 0000:19:00.0)"]
 
 
 @pytest.mark.parametrize(

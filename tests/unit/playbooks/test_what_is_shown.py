@@ -111,5 +111,5 @@ def test_what_a_playbook_must_be_told_is_named_and_the_host_is_left_alone(runs):
     for host in ("no_requests", "no_domain"):
         assert "hostdev_domain (or hostdev_owner) and hostdev_requests say who gets which devices" in of_host[host]
         assert "-e hostdev_domain=web1 -e '{hostdev_requests: [{name: nic, specs: [8086:10ca]}]}'" in of_host[host]
-    assert "hostdev_orphans says whose devices go back, and none of them is given" in of_host["no_owner"]
+    assert "hostdev_expired says whose devices go back, and none of them is given" in of_host["no_owner"]
     assert "hostdev_claims says what no_data gives to whom, and is missing" in of_host["no_data"]
