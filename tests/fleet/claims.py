@@ -104,7 +104,7 @@ def outcome(claim: Claim, answers: Iterable[Answer]) -> Outcome:
         if answer.task in PLACED:
             (placement,) = answer.result["ansible_facts"].values()
             order = placement["order"]
-        elif answer.task in CLAIMED and answer.state == "ok":
+        elif answer.task in CLAIMED and answer.state == "ok" and "error" not in answer.result:
             found.host = order[len(found.refusals)]
             found.devices = frozenset(device["address"] for device in answer.result["devices"])
         elif answer.task in CLAIMED:
