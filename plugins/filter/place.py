@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.utils.display import Display
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import few
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.placement.counting import PACK
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.placing import Choice, Wish, placed
@@ -33,7 +36,9 @@ options:
     description:
       - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
         and where that has neither C(pools) nor C(devices) the pools of the record in
-        C(ansible_facts.ansible_local.hostdev).
+        C(ansible_facts.ansible_local.hostdev). With C(host) in the C(gather_subset) it is known which hosts have one
+        NUMA node, so that all devices are on it; without that it is taken for so where none of its pools has a node.
+      - A host whose facts are none has the code V(no_facts), as one has of which nothing is known.
     type: dict
     required: true
   requests:
@@ -77,9 +82,13 @@ options:
     type: list
     elements: str
   device_spec:
-    description: The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec).
-    type: list
-    elements: raw
+    description:
+      - The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec).
+      - Where hosts have different ones it is a mapping with the list of each host by its name; a host that is not in it
+        permits everything.
+      - Which entry permits a device is not known where one asks for what pools do not tell, such as an address. Any
+        entry that may permit it counts then, and constraints on tags are left to the claim.
+    type: raw
   aliases:
     description: The aliases that requests name, see O(kvm.hostdev.pci_passthrough_claim#module:aliases).
     type: list
@@ -147,12 +156,19 @@ _value:
           msg: the requests could be served, but not so that gpu and nic match in pcie_switch
         kvm4:
           code: no_facts
-          msg: neither its devices nor pools are known
+          msg: "neither its devices nor pools are known: it was not gathered"
     left_to_claim:
       description: What pools do not tell, so that the claim on the host finds it out.
       type: list
       elements: str
       sample: ["request disk: serial"]
+    claims_unknown:
+      description:
+        - With O(owner), hosts of which it is not known whether the owner has devices there, since their claims were not
+          gathered. A warning names them. Empty where the owner was found.
+      type: list
+      elements: str
+      sample: [kvm4]
     bounded:
       description: Hosts of RV(_value.order) of which the search ended at its bound, so that they may serve better.
       type: list
@@ -187,7 +203,13 @@ def place(
 ) -> dict[str, t.Any]:
     """Twelve parameters: they are the options of the filter."""
     wish = Wish(requests, constraints, prefer, device_spec, aliases, numa_cells)
-    return placed(known, wish, Choice(strategy, hosts, owner, anti_affinity, groups))
+    told = placed(known, wish, Choice(strategy, hosts, owner, anti_affinity, groups))
+    if told["host"] is not None and told["claims_unknown"]:
+        Display().warning(
+            f"place: whether {owner} has devices on {few(told['claims_unknown'])} is not known; if it has, a claim on "
+            f"{told['host']} gives it others"
+        )
+    return told
 
 
 class FilterModule:

@@ -37,7 +37,7 @@ OF_ONE = {
         "``true``",
         "Whether hosts are asked what is free. Without that it is taken from what is known, such as a fact cache.",
     ),
-    "hostdev_tries": ("``10``", "On how many hosts the claim is tried at most, the best one first."),
+    "hostdev_tries": ("``10``", "On how many hosts the claim is tried at most, the best one first; 100 is the most."),
     "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
     "hostdev_accept_drift": (
         "none",

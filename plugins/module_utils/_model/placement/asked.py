@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..errors import few
 from ..relations.relation import IN_TREE, Relation
-from ..requests.constraints import MATCH
+from ..requests.constraints import ATTRIBUTES, MATCH
 from .stock import KIND, looked_at, untold
 
 if t.TYPE_CHECKING:
@@ -27,8 +27,8 @@ class Asked:
     """`requests` are those that pools can tell of, the relations are over their places.
 
     `allow_list` is None where everything is permitted, `cells` are the host's NUMA nodes that the owner runs on, empty
-    where it is bound to none. `left` are sentences on what is left to the claim. `fields` are those of pools that
-    matter, `tree` the attributes of relations that are in the tree.
+    where it is bound to none. `left` are sentences on what is left to the claim, `names` those of all requests. Of
+    pools `fields` matter; `tree` are the attributes of relations that are in the tree.
     """
 
     requests: tuple[Request, ...]
@@ -37,6 +37,7 @@ class Asked:
     wishes: tuple[Relation, ...] = ()
     cells: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     fields: tuple[str, ...] = field(init=False)
     tree: tuple[str, ...] = field(init=False)
 
@@ -45,7 +46,7 @@ class Asked:
         fields = {name for spec in (*specs, *(self.allow_list or ())) for name in looked_at(spec)}
         attributes = {relation.attribute for relation in (*self.constraints, *self.wishes)}
         if self.cells or "numa_node" in attributes:
-            fields.add("numa_node")
+            fields.update(("numa_node", "node"))
         object.__setattr__(self, "fields", (*KIND, *sorted(fields)))
         object.__setattr__(self, "tree", tuple(name for name in IN_TREE if name in attributes))
 
@@ -75,9 +76,12 @@ def asked(
         left += _left_of(request, request.name in place, cells)
     if allow_list is not None:
         left += _of_specs("device_spec", allow_list)
+    # Which entry gives a device its tags is not known where one asks for what pools don't tell.
+    tags = {tag for spec in allow_list or () for tag in spec.tags} if any(map(untold, allow_list or ())) else set()
+    unknown = {*_UNTOLD_PLACES, *tags.difference(ATTRIBUTES)}
     relations: list[tuple[Relation, ...]] = []
     for several in (constraints, wishes):
-        known = [one for one in several if place.keys() >= {*one.requests} and one.attribute not in _UNTOLD_PLACES]
+        known = [one for one in several if place.keys() >= {*one.requests} and one.attribute not in unknown]
         left += [one.describe() for one in several if one not in known]
         relations.append(tuple(_relation(one, place) for one in known))
     return Asked(
@@ -87,6 +91,7 @@ def asked(
         relations[1],
         cells,
         tuple(dict.fromkeys(left)),
+        tuple(request.name for request in requests),
     )
 
 

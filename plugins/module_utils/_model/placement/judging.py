@@ -14,11 +14,10 @@ from ..relations.meeting import met
 from ..relations.relation import PCIE_ROOT, PCIE_SWITCH, Candidate
 from ..relations.values import known_value
 from ..requests.numa_policy import numa_tier
-from ..requests.specs.allow_list import AllowList
 from ..selection.search.problem import Problem, Rank, Wanted
-from ..selection.search.search import BoundedError, possible, search
-from .likeness import Item, told_apart
-from .stock import one_of, spec_for
+from ..selection.search.search import STEPS, BoundedError, possible, search
+from .likeness import Alike, Item, told_apart
+from .stock import one_of, possible_tags, spec_for
 from .unserved import Reason, bounded, shortage, unmet
 
 if t.TYPE_CHECKING:
@@ -41,11 +40,11 @@ class Service(t.NamedTuple):
     complete: bool = True
 
 
-class Verdict(t.NamedTuple):
-    """What a host offers: `fitting` free devices fit any of the requests, and it serves them, or there is a reason."""
+class Glance(t.NamedTuple):
+    """What a host offers: `fitting` free devices fit any of the requests. Hosts that are `alike` serve them alike."""
 
     fitting: int
-    found: Service | Reason
+    alike: Alike
 
 
 class _Offer(t.NamedTuple):
@@ -74,13 +73,17 @@ class Judge:
         self._by_ids = {(spec.vendor_id, spec.product_id) for spec in specs if spec.device_type is None}
         self._on_nodes = "numa_node" in asked.attributes
 
-    def verdict(self, pools: t.Sequence[_Pool]) -> Verdict:
-        """What a host with these pools has to offer. `pcie_switches` of a pool are a tuple, nearest first."""
+    def glance(self, pools: t.Sequence[_Pool]) -> Glance:
+        """What a host with these pools has to offer.
+
+        `pcie_switches` of a pool are a tuple, nearest first; `node`, where there is one, is its NUMA node also where
+        the kernel does not tell, but the host has only one.
+        """
         fields, tree = self._asked.fields, self._asked.tree
         items: dict[Item, int] = {}
         fitting = 0
         # As on a host with one node, of which the kernel often tells no device's.
-        one_node = self._on_nodes and all(pool.get("numa_node") is None for pool in pools)
+        one_node = self._on_nodes and all(pool.get("numa_node") is None and "node" not in pool for pool in pools)
         for pool in pools:
             get = pool.get
             ids = (get("vendor_id"), get("product_id"))
@@ -95,11 +98,15 @@ class Judge:
             fitting += count
             item = Item(number, tuple(_place(pool, attribute) for attribute in tree))
             items[item] = items.get(item, 0) + count
-        alike = told_apart({item: min(count, self._known[item.kind].most) for item, count in items.items()})
+        enough = {item: min(count, self._known[item.kind].most) for item, count in items.items()}
+        return Glance(fitting, told_apart(enough))
+
+    def verdict(self, alike: Alike, steps: int = STEPS) -> Service | Reason:
+        """How hosts that are alike serve what is asked for, or why not. The search ends after so many steps."""
         found = self._found.get(alike)
         if found is None:
-            found = self._found[alike] = self._judge(alike)
-        return Verdict(fitting, found)
+            found = self._found[alike] = self._judge(alike, steps)
+        return found
 
     def _may_fit(self, ids: tuple[t.Any, t.Any]) -> bool:
         """Whether devices with these ids may fit any request: most pools of a host are told apart by that alone."""
@@ -118,17 +125,14 @@ class Judge:
     def _add(self, key: _Key, pool: _Pool) -> int | None:
         """The number of what the devices of a pool have to offer, None where that is nothing."""
         asked, alone, one_node = self._asked, bool(key[0]), bool(key[1])
-        allow_list = (
-            None if asked.allow_list is None else [spec_for(pool, one, alone=False) for one in asked.allow_list]
-        )
         device = one_of(pool)
-        tags = AllowList(allow_list).tags_of(device)
+        tags = possible_tags(pool, device, asked.allow_list)
         ranks = tuple(tuple(self._ranks(request, pool, device, tags, alone)) for request in asked.requests)
         number = None
         if any(rank is not None for alternatives in ranks for rank in alternatives):
-            node = device.numa_node if not one_node else 0
+            node = 0 if one_node else pool.get("node", device.numa_node)
             where = Where((), None, (), "", node, None)
-            values = tuple(known_value(attribute, device, where, tags) for attribute in asked.attributes)
+            values = tuple(known_value(attribute, device, where, tags[0]) for attribute in asked.attributes)
             serves = (any(rank is not None for rank in alternatives) for alternatives in ranks)
             most = sum(request.count for request, does in zip(asked.requests, serves) if does)
             offer = _Offer(ranks, values, most)
@@ -139,36 +143,35 @@ class Judge:
         return number
 
     def _ranks(
-        self, request: Request, pool: _Pool, device: PciDevice, tags: t.Mapping[str, t.Any] | None, alone: bool
+        self, request: Request, pool: _Pool, device: PciDevice, tags: t.Sequence[t.Mapping[str, t.Any]], alone: bool
     ) -> t.Iterator[Rank | None]:
-        """How the devices of a pool rank for each alternative of a request."""
+        """How the devices of a pool rank for each alternative of a request, with one of the tags that they may have."""
         policy = "preferred" if request.numa_policy == "socket" else request.numa_policy
         tier = numa_tier(policy, self._asked.cells, {}, device.numa_node)
         for one in request.alternatives:
             here = replace(one, specs=tuple(spec_for(pool, spec, alone=alone) for spec in one.specs))
-            if tags is None or tier is None or not here.fits(device, tags):
-                yield None
-            else:
-                yield Rank(tier=tier, tags=len(tags), vf=int(device.device_type == TYPE_VF))
+            fitting = [] if tier is None else [len(some) for some in tags if here.fits(device, some)]
+            vf = int(device.device_type == TYPE_VF)
+            yield Rank(tier=tier or 0, tags=min(fitting), vf=vf) if fitting else None
 
-    def _judge(self, alike: t.Sequence[tuple[Item, int]]) -> Service | Reason:
+    def _judge(self, alike: Alike, steps: int) -> Service | Reason:
         """What a search says of hosts with so many of each item."""
         problem = self._problem(alike)
         short = shortage(self._asked, problem)
         if short is not None:
             return short
         try:
-            way = search(problem)
+            way = search(problem, steps)
         except BoundedError:
             return bounded(self._asked)
         if way is not None:
             reached = tuple(met(wish, problem.sides(wish, way.chosen))[0] for wish in problem.wishes)
             return Service(way.alternatives, reached, way.complete)
-        if problem.constraints and possible(replace(problem, constraints=(), wishes=())) is not False:
+        if problem.constraints and possible(replace(problem, constraints=(), wishes=()), steps) is not False:
             return unmet(self._asked, problem)
         return shortage(self._asked, problem, together=True) or bounded(self._asked)
 
-    def _problem(self, alike: t.Sequence[tuple[Item, int]]) -> Problem:
+    def _problem(self, alike: Alike) -> Problem:
         """The problem of a search among devices without names."""
         asked = self._asked
         ranks: list[list[dict[str, Rank]]] = [[{} for _one in request.alternatives] for request in asked.requests]
@@ -180,7 +183,9 @@ class Judge:
             switch, root = places.get(PCIE_SWITCH), places.get(PCIE_ROOT)
             for number in range(count):
                 address = f"{index:04x}:{number >> 8:02x}:{number >> 3 & 31:02x}.{number & 7}"
-                where = Where((), root, () if switch is None else (switch,), address, None, None)
+                # As a bridge too: by what is above devices a search tells those of one place from those of another.
+                above = () if switch is None else (switch,)
+                where = Where(above, root, above, address, None, None)
                 candidates[address] = Candidate(address, where, values)
                 for mine, its in zip(ranks, offer.ranks):
                     for alternative, rank in zip(mine, its):

@@ -77,6 +77,25 @@ def spec_for(pool: t.Mapping[str, t.Any], spec: DeviceSpec, *, alone: bool) -> D
     return replace(spec, **told)
 
 
+def possible_tags(
+    pool: t.Mapping[str, t.Any], device: PciDevice, allow_list: t.Sequence[DeviceSpec] | None
+) -> list[t.Mapping[str, t.Any]]:
+    """The tags that the allow list may give the devices of a pool; empty where no entry permits them.
+
+    The first entry that fits counts. Of one that also asks for what pools don't tell nobody knows, so that those behind
+    it count, too.
+    """
+    if allow_list is None:
+        return [{}]
+    found = []
+    for spec in allow_list:
+        if spec_for(pool, spec, alone=False).matches(device):
+            found.append(spec.tags)
+            if not untold(spec):
+                break
+    return found
+
+
 def _is_around(pool: t.Mapping[str, t.Any], spec: DeviceSpec) -> bool:
     """Whether the place of the devices, and what they can do, are as the spec wants them."""
     compared = ((getattr(spec, key), pool.get(key)) for key in _COMPARED)

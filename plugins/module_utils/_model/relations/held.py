@@ -30,7 +30,8 @@ class HeldTogether:
         self._inventory = inventory
         self._topology = Topology(inventory)
         self._claims = {claim.owner.id: claim for claim in claims}
-        self._allow_list = allow_list
+        held = {address for claim in self._claims.values() for address in claim.holdings}
+        self._allow_list = None if allow_list is None else allow_list.resolved(inventory, held)
 
     def told(self, claim: Claim) -> Together:
         """What is to be said of a claim's own constraints and wishes, and of its alternatives."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass
 
@@ -24,9 +25,11 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import numa_node
 
 from ..errors import one_of
-from ..holding import free_pools
 from ..plain import plain
-from .reading import about, facts_of, named, stock_of
+from .reading import held_there, named, pools_of
+
+if t.TYPE_CHECKING:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import Request
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,28 @@ class Wish:
     aliases: t.Any = None
     numa_cells: t.Any = None
 
-    def read(self) -> Asked:
-        """Raises HostdevError as the claim does."""
+    def read(self, names: t.Sequence[str]) -> dict[str, Asked]:
+        """What is asked of each host, by the allow list that it has. Raises HostdevError as the claim does."""
         aliases = parse_aliases([] if self.aliases is None else plain(self.aliases, "aliases"))
         requests = parse_requests(plain(self.requests, "requests"), aliases)
         if not requests:
             raise _invalid("requests", "found none", "one request or more")
-        spec = None
-        if self.device_spec is not None:
-            spec = parse_device_specs(plain(self.device_spec, "device_spec"), "device_spec")
+        lists = plain(self.device_spec, "device_spec")
+        if not isinstance(lists, dict):
+            one = self._asked(requests, lists, "device_spec")
+            return dict.fromkeys(names, one) or {"": one}
+        found: dict[str, Asked] = {}
+        made: dict[str, Asked] = {}
+        for name in names:
+            its = lists.get(name)
+            key = json.dumps(its, sort_keys=True)
+            if key not in made:
+                made[key] = self._asked(requests, its, f"device_spec.{name}")
+            found[name] = made[key]
+        return found or {"": self._asked(requests, None, "device_spec")}
+
+    def _asked(self, requests: t.Sequence[Request], device_spec: t.Any, path: str) -> Asked:
+        spec = None if device_spec is None else parse_device_specs(device_spec, path)
         tags = {tag for entry in spec or () for tag in entry.tags}
         by_name = {request.name: request for request in requests}
         constraints, wishes = (
@@ -88,61 +104,37 @@ class Choice:
 
 def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
     """What the filter `place` returns. Raises HostdevError for what is not written as it must be."""
-    wanted = wish.read()
-    strategy = one_of(choice.strategy, STRATEGIES, "strategy")
     known = named(hosts, choice.names)
+    wanted = wish.read(list(known))
+    strategy = one_of(choice.strategy, STRATEGIES, "strategy")
     refused = dict.fromkeys(_away(choice, hosts, known), Reason(placing.ANTI_AFFINITY, "anti_affinity names it"))
     stocks: dict[str, list[dict[str, t.Any]]] = {}
-    holders = []
+    holders, unheard = [], []
     for name, value in known.items():
-        with about(name):
-            found = stock_of(value)
-            if isinstance(found, str):
-                refused.setdefault(name, Reason(placing.NO_FACTS, _unknown(value, found)))
-                continue
-            if _holds(found, choice.owner):
-                holders.append(name)
-            stocks[name] = _pools(found)
+        holds = held_there(value, choice.owner)
+        holders += [name] if holds else []
+        unheard += [name] if holds is None and choice.owner is not None else []
+        try:
+            stocks[name] = pools_of(value)
+        except HostdevError as error:
+            if not holds:
+                refused.setdefault(name, Reason(placing.NO_FACTS, error.message.rstrip(".")))
     if holders:
         elsewhere = Reason(placing.ELSEWHERE, f"{choice.owner} has devices on {few(holders)}")
-        for name in known:
-            if name not in holders:
-                refused.setdefault(name, elsewhere)
-    return _told(placing.place(stocks, wanted, strategy, refused, holders), wanted)
-
-
-def _unknown(value: t.Any, instead: str) -> str:
-    """Why nothing is known of a host: what came instead, such as the error of the task that was to gather it."""
-    error = value.get("msg") if isinstance(value, t.Mapping) and not instead else None
-    there = f": {error}" if error else f", but {instead}" if instead else ""
-    return f"neither its devices nor pools are known{there}"
-
-
-def _pools(stock: t.Any) -> list[dict[str, t.Any]]:
-    """The pools of a host, of its devices where it has none."""
-    if isinstance(stock, t.Mapping) and "pools" in stock:
-        stock = {"pools": stock["pools"]}
-    facts = facts_of(stock)
-    pools = facts.parts["pools"] if "pools" in facts.parts else free_pools(facts)
-    return [{**pool, "pcie_switches": tuple(pool.get("pcie_switches") or ())} for pool in pools]
-
-
-def _holds(stock: t.Any, owner: t.Any) -> bool:
-    """Whether an owner, by its name or UUID, is on record there."""
-    claims = stock.get("claims") if isinstance(stock, t.Mapping) and owner is not None else None
-    holders = (claim.get("owner") for claim in claims or () if isinstance(claim, t.Mapping))
-    names = {str(holder.get(key)) for holder in holders if isinstance(holder, t.Mapping) for key in ("label", "id")}
-    return str(owner) in names
+        refused.update((name, elsewhere) for name in known if name not in holders and name not in refused)
+    told = _told(placing.place(stocks, wanted, strategy, refused, holders), next(iter(wanted.values())))
+    return {**told, "claims_unknown": [] if holders else unheard}
 
 
 def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]) -> list[str]:
     """The hosts that anti_affinity names, each or by a group. Raises HostdevError for what is no host and no group."""
     names = _listed(choice.away, "anti_affinity", "names of hosts and groups")
     groups = {} if choice.groups is None else plain(choice.groups, "groups")
-    if not isinstance(groups, dict):
-        raise _invalid("groups", f"found {groups!r}", "the hosts of each group, such as groups")
+    if not isinstance(groups, dict) or not all(isinstance(members, list) for members in groups.values()):
+        raise _invalid("groups", f"found {groups!r}"[:200], "the hosts of each group in a list, such as groups has")
+    members = {str(host) for of_group in groups.values() for host in of_group}
+    there = [*map(str, hosts), *groups, *members]
     away: list[str] = []
-    there = [*map(str, hosts), *groups]
     for index, name in enumerate(names):
         if name not in there:
             near = few(nearest_first(str(name), there), none="none is known")
@@ -150,7 +142,7 @@ def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]
             raise _invalid(
                 f"anti_affinity[{index}]", f"found {name!r}", f"the name of a host or group ({near})", remedy
             )
-        away += groups.get(name, [name])
+        away += [name, *groups.get(name, ())]
     return [name for name in dict.fromkeys(away) if name in known]
 
 
@@ -164,7 +156,7 @@ def _told(placement: placing.Placement, wanted: Asked) -> dict[str, t.Any]:
         "bounded": list(placement.bounded),
     }
     if first is not None:
-        return {**told, "msg": f"{first} serves {few([request.name for request in wanted.requests])} best"}
+        return {**told, "msg": f"{first} serves {few(wanted.names)} best"}
     return {**told, "code": "no_host", "msg": placing.no_host(wanted, placement).message}
 
 

@@ -13,6 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import 
 
 from ..errors import wrong
 from ..facts import Facts, check, kind_of, read_facts
+from ..holding import free_pools
 from ..plain import plain
 from ..schema import FACTS
 
@@ -126,3 +127,42 @@ def _checked_pools(pools: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     for pool in pools:
         check(pool, FACTS["pools"][0], "a pool")
     return pools
+
+
+def pools_of(value: t.Any) -> list[dict[str, t.Any]]:
+    """The pools of a host, of its devices where it has none, with the `node` that each is on where facts of the host
+    tell its nodes. Raises HostdevError where it tells neither.
+    """
+    stock = stock_of(value)
+    if isinstance(stock, str):
+        error = value.get("msg") if isinstance(value, t.Mapping) else None
+        found = f"found {stock}" if stock else str(error or "it was not gathered")
+        raise wrong("neither its devices nor pools are known", found)
+    facts = facts_of({"pools": stock["pools"]} if isinstance(stock, t.Mapping) and "pools" in stock else stock)
+    pools = facts.parts["pools"] if "pools" in facts.parts else free_pools(facts)
+    for pool in pools:
+        if pool["count"] is None or pool["count"] < 0:
+            raise wrong("a pool: its count", f"found {pool['count']!r}", "how many devices it has", "gather it again")
+    nodes = _within(_within(stock, "host"), "numa_nodes")
+    only = (
+        nodes[0].get("id") if isinstance(nodes, list) and len(nodes) == 1 and isinstance(nodes[0], t.Mapping) else None
+    )
+    return [{**pool, **_place(pool, nodes, only)} for pool in pools]
+
+
+def _place(pool: t.Mapping[str, t.Any], nodes: t.Any, only: t.Any) -> dict[str, t.Any]:
+    node = pool.get("numa_node")
+    on = {"node": only if node is None else node} if isinstance(nodes, list) else {}
+    return {"pcie_switches": tuple(pool.get("pcie_switches") or ()), **on}
+
+
+def held_there(value: t.Any, owner: t.Any) -> bool | None:
+    """Whether an owner, by its name or UUID, has a claim on a host; None where its claims are not known."""
+    facts = value.get("ansible_facts", value) if isinstance(value, t.Mapping) else None
+    places = (facts, _within(facts, "hostdev"), _within(_within(facts, "ansible_local"), "hostdev"))
+    told = [claims for claims in (_within(place, "claims") for place in places) if isinstance(claims, list)]
+    if not told or owner is None:
+        return None
+    holders = [_within(claim, "owner") for claims in told for claim in claims]
+    names = {str(_within(holder, key)) for holder in holders for key in ("label", "id")}
+    return str(owner) in names or str(owner).lower() in names

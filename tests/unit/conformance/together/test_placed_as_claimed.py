@@ -19,6 +19,7 @@ REQUESTS = (
     {"name": "gpu", "count": 2, "specs": [{"vendor_id": "10de", "numa_node": 0}]},
 )
 ATTRIBUTES = ("pcie_switch", "pcie_root", "numa_node")
+PERMITTED = [{"vendor_id": "10de", "numa_node": 1, "tags": {"net": "a"}}, {"vendor_id": "10de"}, {"class": "02"}]
 SEEDS = range(300)
 
 
@@ -53,8 +54,11 @@ def relation_of(rng):
 
 def vector_of(seed):
     rng = random.Random(seed)
-    nic = {"name": "nic", "count": 2, "specs": ["15b3:1021"]}
+    # Of some, devices of two models serve the second request, so that two kinds of devices mix.
+    nic = {"name": "nic", "count": 2, "specs": ["15b3:1021"] if rng.random() < 0.6 else ["10de:1db6", "10de:2330"]}
+    spec = {"device_spec": PERMITTED} if rng.random() < 0.3 else {}
     return {
+        **spec,
         "area": "any",
         "host": host_of(rng),
         "requests": [rng.choice(REQUESTS), nic],

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.pools import pools
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.availability.states import DeviceStates
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.claim import Claim, Holding, Owner
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.claims.tracker import Tracker
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.decision.claim import asking, choose
@@ -96,22 +97,33 @@ def answer(vector):
 
 def _placed(vector):
     place = vector["place"]
-    told = placed(
-        {name: one and {"pools": free_pools(one)} for name, one in place["hosts"].items()},
-        Wish(vector["requests"], vector.get("constraints"), vector.get("prefer"), vector.get("device_spec")),
-        Choice(place.get("strategy", PACK), away=place.get("anti_affinity"), groups=place.get("groups")),
+    wish = Wish(
+        **{
+            key: vector.get(key)
+            for key in ("requests", "constraints", "prefer", "device_spec", "aliases", "numa_cells")
+        }
     )
+    choice = Choice(place.get("strategy", PACK), owner=ME, away=place.get("anti_affinity"), groups=place.get("groups"))
+    told = placed({name: one and known_of(one) for name, one in place["hosts"].items()}, wish, choice)
     reasons = {name: reason["code"] for name, reason in told["not"].items()}
     error = {"error": told["code"]} if "code" in told else {}
     return {"host": told["host"], "order": told["order"], "not": reasons, "message": told["msg"], **error}
 
 
-def free_pools(one):
-    """The pools of a host's devices that nobody holds."""
-    host = host_of(one)
-    held = {address for requests in one.get("held", {}).values() for its in requests.values() for address in its}
-    free = [device.address for device in host.devices.values() if not device.is_bridge and device.address not in held]
-    return pools(Topology(host), free)
+def known_of(one):
+    """What is known on the controller of a host, as pci_facts tells it: pools of what is free, claims, and nodes."""
+    snapshot = snapshot_of(one)
+    states = DeviceStates(AllowList(None), snapshot.inventory.devices.values())
+    for claim in snapshot.tracker:
+        for address in claim.holdings:
+            states.adopt(snapshot.inventory.devices[address], claim.owner.key)
+    devices = (states[address].device for address in states.free)
+    free = [device.address for device in devices if not device.is_bridge and not device.virtual_functions]
+    return {
+        "pools": pools(Topology(snapshot.inventory), free),
+        "claims": [{"owner": claim.owner.as_dict()} for claim in snapshot.tracker],
+        "host": {"numa_nodes": [{"id": node} for node in snapshot.inventory.host.numa_nodes]},
+    }
 
 
 def chosen(snapshot, vector):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.kvm.hostdev.plugins.filter.place import FilterModule
 from ansible_collections.kvm.hostdev.tests.unit.helpers import fleet
@@ -71,7 +72,7 @@ def test_where_there_is_none_each_host_has_its_reason_and_equal_ones_share_a_lin
     assert chosen["code"] == "no_host"
     assert chosen["msg"] == (
         "gpu: no host serves this: kvm0: anti_affinity names it (anti_affinity); "
-        "down: neither its devices nor pools are known (no_facts); "
+        "down: neither its devices nor pools are known: it was not gathered (no_facts); "
         "failed: neither its devices nor pools are known: not root (no_facts); "
         "kvm1: too few free devices for request gpu: 0 of 1 device with vendor_id 10de, product_id 2330 "
         "(not_enough_devices); wanted: a host that serves all requests; "
@@ -127,3 +128,51 @@ def test_what_is_misspelt_is_told_with_what_is_meant(options, words):
 def test_requests_must_be_some(requests):
     with pytest.raises(AnsibleFilterError, match="place: "):
         place(of_pools(1), requests)
+
+
+def test_each_host_may_have_an_allow_list_of_its_own():
+    lists = {"kvm0": [{"vendor_id": "15b3"}], "kvm1": [{"vendor_id": "10de"}], "kvm2": None}
+    assert place(of_pools(1, 2, 3, 4), [ONE], device_spec=lists)["order"] == ["kvm1", "kvm2", "kvm3"]
+
+
+def test_whoever_may_have_devices_elsewhere_is_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(Display, "warning", lambda _display, text: told.append(text))
+    known = {**of_pools(1), "down": {"unreachable": True, "msg": "no route"}}
+    known["kvm0"]["hostdev"]["claims"] = []
+    assert place(known, [ONE], owner="web1")["claims_unknown"] == ["down"]
+    assert told == ["place: whether web1 has devices on down is not known; if it has, a claim on kvm0 gives it others"]
+    assert place(known, [ONE])["claims_unknown"] == []
+    assert len(told) == 1
+
+
+def test_claims_in_local_facts_count_beside_gathered_pools_and_uuids_in_any_case():
+    known = of_pools(1, 1)
+    known["kvm1"]["ansible_local"] = {"hostdev": claims_of("web1")}
+    assert place(known, [ONE], owner="4DEA22B3-UUID")["order"] == ["kvm1"]
+
+
+@pytest.mark.parametrize("count", [None, -1, "two"])
+def test_a_host_of_which_the_facts_are_none_is_left_and_the_others_are_not(count):
+    known = of_pools(1)
+    known["junk"] = {"hostdev": {"pools": [{**GPU, "count": count}]}}
+    known["text"] = "not gathered"
+    chosen = place(known, [ONE])
+    assert (chosen["order"], {why["code"] for why in chosen["not"].values()}) == (["kvm0"], {"no_facts"})
+    assert "its count" in chosen["not"]["junk"]["msg"]
+
+
+def test_anti_affinity_knows_hosts_of_groups_that_are_not_looked_at_and_takes_host_and_group_of_one_name():
+    groups = {"all": ["kvm0", "kvm1", "kvm2", "other"], "kvm1": ["kvm2"]}
+    chosen = place(of_pools(1, 1, 1), [ONE], anti_affinity=["other", "kvm1"], groups=groups)
+    assert chosen["order"] == ["kvm0"]
+    with pytest.raises(AnsibleFilterError, match="groups"):
+        place(of_pools(1), [ONE], anti_affinity=["kvm1"], groups={"kvm1": "kvm0"})
+
+
+@pytest.mark.parametrize(("nodes", "order"), [([0], ["kvm0"]), ([0, 1], [])])
+def test_on_one_node_are_all_devices_of_a_host_that_has_one(nodes, order):
+    pools = [{**GPU, "count": 1}, {**GPU, "count": 1, "numa_node": None}]
+    known = {"kvm0": {"hostdev": {"pools": pools, "host": {"numa_nodes": [{"id": node} for node in nodes]}}}}
+    together = [{"requests": ["gpu"], "match": "numa_node"}]
+    assert place(known, [{**ONE, "count": 2}], together)["order"] == order
