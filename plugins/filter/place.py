@@ -107,28 +107,30 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Choose the host that has a GPU and a NIC below one switch
+- name: Choose the host that has two A100 and as many virtual functions on one NUMA node
   ansible.builtin.set_fact:
     placement: "{{ hostvars | kvm.hostdev.place(requests, constraints=together, hosts=groups['kvm_hosts']) }}"
   vars:
     requests:
-      - {name: gpu, specs: ["10de:2330"]}
-      - {name: nic, specs: ["15b3:1021"]}
+      - {name: gpu, specs: ["10de:20b2"], count: 2}
+      - {name: nic, specs: ["8086:10ca"], count: 2}
     together:
-      - {requests: [gpu, nic], match: pcie_switch}
+      - {requests: [gpu, nic], match: numa_node}
 
-- name: Choose a host for the second of two guests, in another rack than the first, where most GPUs are free
+- name: Choose a host for the second of two guests, not the first one's, where most GPUs are free
   ansible.builtin.set_fact:
-    placement: "{{ hostvars | kvm.hostdev.place(requests, strategy='spread', anti_affinity=['rack1'], groups=groups,
+    placement: "{{ hostvars | kvm.hostdev.place(requests, strategy='spread', anti_affinity=['kvm2'], groups=groups,
       hosts=groups['kvm_hosts']) }}"
   vars:
     requests:
       - {name: gpu, first_available: [["10de:2330"], ["10de:20b2"]]}
 
-- name: Stop where there is none, with the reason of each host
-  ansible.builtin.assert:
-    that: placement.host is not none
-    fail_msg: "{{ placement.msg }}"
+- name: Show why none of the hosts has enough
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | kvm.hostdev.place(requests, hosts=groups['kvm_hosts'])).msg }}"
+  vars:
+    requests:
+      - {name: gpu, specs: ["10de:20b2"], count: 64}
 """
 
 RETURN = r"""

@@ -125,7 +125,8 @@ class Flow:
             for number, claim in enumerate(claims):
                 try:
                     if number and not self._check_mode:
-                        snapshot = self._read(record, outcome)
+                        # What is overdue was told by the time at which the run began.
+                        snapshot = replace(self._read(record, outcome), now=snapshot.now)
                     self._give_back(snapshot, wish, claim, record, outcome)
                 except HostdevError as error:
                     if len(claims) == 1:

@@ -51,7 +51,7 @@ def choose(snapshot: Snapshot, asked: Asked) -> Choice:
         after,
         persist=persist and bool(after.holdings),
         allow=wish.terms.allow if after.holdings else frozenset(),
-        labels=before.labels if wish.labels is None else wish.labels,
+        labels=before.labels if wish.labels is None else wish.labels if after.requests else {},
     )
     if wish.limits is not None or after != before:
         from .limits.times import with_times

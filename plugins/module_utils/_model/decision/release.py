@@ -32,6 +32,8 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
         raise _no_libvirt(claim.owner)
     if wish.expired:
         wish = replace(wish, addresses=claim.overdue(snapshot.now))
+        if not wish.addresses:
+            return Choice(Change(RELEASE, claim, claim, to_host=wish.to_host))
     after = Claim(claim.owner)
     for kind in KINDS:
         after = kind.keep(snapshot, wish, claim, after)
@@ -39,6 +41,10 @@ def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
         after = replace(after, persist=claim.persist, allow=claim.allow)
     after = replace(after, declared=claim.declared, labels=claim.labels)
     after = replace(after, constraints=claim.constraints, prefer=claim.prefer)
+    if any(held.request is None and held.until is not None for held in after.holdings.values()):
+        # What stays for its group mates alone is due back with them.
+        mates = {name: held if held.request else replace(held, until=None) for name, held in after.holdings.items()}
+        after = replace(after, holdings=mates)
     if after.constraints or after.prefer:
         from .constraints import standing
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_nodes import plug, ready, usb
@@ -365,3 +366,84 @@ def test_an_unknown_alias_of_a_limit_says_which_is_meant(runner):
 def test_labels_that_are_none_are_refused(runner):
     error = runner.failed(CLAIM, owner="a", requests=nics(1), labels={"team": ["x"]})["error"]
     assert (error["code"], error["subject"]) == ("invalid_option", "labels.team")
+
+
+# What a run makes of what was there.
+
+
+def test_a_clock_that_goes_back_within_a_run_gives_back_what_was_overdue_and_nothing_else(runner, monkeypatch):
+    for owner in ("ci-1", "ci-2"):
+        runner.done(CLAIM, owner=owner, requests=nics(1), limits=[{"until": "1h"}])
+    runner.done(CLAIM, owner="ci-2", requests=[DISK], limits=[{"until": "30d"}])
+    late = runner.host.seconds + 3600
+    ticks = iter([late] + [late - 10] * 20)
+    monkeypatch.setattr(ChangingHost, "clock", lambda _host: next(ticks))
+    runner.done(RELEASE, expired=True)
+    assert {owner: list(held) for owner, held in holds(runner).items()} == {"ci-2": [NVME]}
+
+
+def one(owner, *requests, **more):
+    return [{"owner": owner, "requests": list(requests), **more}]
+
+
+def test_labels_go_on_where_all_devices_of_an_owner_are_exchanged(runner):
+    limits = [{"labels": {"team": "vision"}, "specs": NIC["specs"], "most": 1, "until": "1h"}]
+    first = one("ci-1", {"name": "n", "address": VF1}, labels={"team": "vision"})
+    runner.done(ALL, claims=first, limits=limits)
+    more = one("ci-1", {"name": "other", "specs": ["8086:10ca"], "count": 3})
+    assert runner.failed(ALL, claims=more, purge=True, limits=limits)["error"]["code"] == "limit_reached"
+    runner.done(ALL, claims=one("ci-1", {"name": "n", "address": VF2}), on_mismatch="replace", limits=limits)
+    assert runner.host.record["claims"][0]["labels"] == {"team": "vision"}
+    assert holds(runner)["ci-1"][VF2][1] is not None
+
+
+def test_a_request_of_another_name_and_specs_does_not_prolong_what_serves_it(runner):
+    runner.done(ALL, claims=one("ci-1", {"name": "x", "specs": NIC["specs"]}), limits=[{"until": "8h"}])
+    first = holds(runner)
+    passes(runner, hours=7)
+    renamed = one("ci-1", {"name": "y", "specs": [{"vendor_id": "8086", "device_type": "type-VF"}]})
+    runner.done(ALL, claims=renamed, purge=True, limits=[{"until": "8h"}])
+    assert holds(runner) == first
+    runner.done(ALL, claims=one("ci-1", {"name": "z", "specs": NIC["specs"]}), purge=True)
+    assert holds(runner) == first
+
+
+def test_after_the_time_of_a_limit_no_device_changes_hands_or_is_exchanged(runner):
+    limits = [{"until": "2020-03-02T09:00:00Z"}]
+    runner.done(ALL, claims=one("ci-1", {"name": "n", "address": VF1}), limits=limits)
+    passes(runner, hours=2)
+    handed = one("ci-2", {"name": "n", "address": VF1})
+    assert runner.failed(ALL, claims=handed, purge=True, limits=limits)["error"]["code"] == "limit_reached"
+    other = {"requests": [{"name": "n", "address": VF2}], "on_mismatch": "replace"}
+    assert runner.failed(CLAIM, owner="ci-1", **other, limits=limits)["error"]["code"] == "limit_reached"
+
+
+def test_group_mates_are_due_back_with_those_that_they_came_with(runner):
+    port = {"name": "port", "address": "0000:03:00.0"}
+    options = {"owner": "ci-1", "group_members": "claim", "allow": ["ip_configured"]}
+    runner.done(CLAIM, requests=[port], limits=[{"until": "9h"}], **options)
+    runner.done(CLAIM, requests=nics(1), limits=[{"until": "1h"}], **options)
+    for requests, until in (([port], "9h"), (nics(1), "1h")):
+        assert not runner.done(CLAIM, requests=requests, limits=[{"until": until}], **options)["changed"]
+    assert [until for _since, until in holds(runner)["ci-1"].values() if until is None]
+    passes(runner, hours=10)
+    runner.done(RELEASE, expired=True)
+    assert holds(runner) == {}
+
+
+@pytest.mark.parametrize(("owner", "pattern"), [("gpu[1]", "gpu[1]"), ("web1", UUID.upper())])
+def test_an_owner_is_meant_by_its_very_name_and_a_uuid_in_any_case(runner, owner, pattern):
+    whose = {"domain": owner} if owner == "web1" else {"owner": owner}
+    limits = [{"owners": pattern, "most": 0}]
+    assert runner.failed(CLAIM, **whose, requests=nics(1), limits=limits)["error"]["code"] == "limit_reached"
+
+
+def test_labels_of_who_asks_for_nothing_and_has_nothing_change_nothing(runner):
+    for check in (True, False):
+        assert not runner.done(CLAIM, check=check, owner="ci-1", requests=[], labels={"team": "vision"})["changed"]
+
+
+def test_what_was_claimed_at_the_end_of_all_times_is_due_by_then(runner):
+    runner.host.seconds = 253402297200  # 9999-12-31, an hour before the last one that a text can hold
+    runner.done(CLAIM, owner="ci-1", requests=nics(1), limits=[{"until": "8h"}])
+    assert holds(runner)["ci-1"][VF1][1] == "9999-12-31T23:59:59Z"

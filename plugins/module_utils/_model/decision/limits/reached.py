@@ -87,11 +87,13 @@ def _check_most(limit: Limit, most: int, shares: t.Sequence[_Share], now: str) -
 
 
 def _check_over(limit: Limit, moment: str, shares: t.Sequence[_Share]) -> None:
-    if sum(share.more for share in shares) > 0:
+    new = {short(share.claim.owner.label): share.after.keys() - share.before.keys() for share in shares}
+    told = [f"{owner} wants {len(names)}" for owner, names in new.items() if names]
+    if told:
         raise HostdevError(
             "limit_reached",
             subject=limit.written,
-            found=f"{_wanted(shares)}, and the time of the limit was over at {moment}",
+            found=f"{few(told, separator='; ')}, and the time of the limit was over at {moment}",
             wanted="devices that are not overdue as soon as they are claimed",
             remedy="set a later until, or take the limit out",
             details=_details(limit, shares),

@@ -23,11 +23,11 @@ def with_times(snapshot: Snapshot, wish: ClaimWish, before: Claim, after: Claim)
     """The owner's claim with when each of its devices was claimed, and when it is due back.
 
     A device that is held goes on as it did: a duration counts from when it was claimed, however often that is asked
-    for again. What the limits of a task say holds for the devices of the requests that it names, and for those that
-    came along; a task without limits leaves all as it is.
+    for again. What the limits of a task say holds for the devices of the requests that it names; a task without limits
+    leaves all as it is. A group mate that came along is due back with those that it came with.
     """
     now = snapshot.now
-    named = {None, *(request.name for request in wish.requests)}
+    named = {request.name for request in wish.requests}
     ways = [
         (limit.due, Covered(snapshot, limit, wish.allow_list))
         for limit in wish.limits or ()
@@ -37,6 +37,8 @@ def with_times(snapshot: Snapshot, wish: ClaimWish, before: Claim, after: Claim)
     def timed(held: _Held, known: _Held | None) -> _Held:
         if known is None or (held.since is None and known.since is not None):
             held = replace(held, since=now or None)
+        if held.request is None:
+            return held if held.until is None else replace(held, until=None)
         if wish.limits is None or held.request not in named or not now:
             return held
         dues = [due for due, covered in ways if held in covered]
@@ -50,3 +52,23 @@ def with_times(snapshot: Snapshot, wish: ClaimWish, before: Claim, after: Claim)
         holdings={name: timed(held, before.holdings.get(name)) for name, held in after.holdings.items()},
         node_devices={name: timed(held, before.node_devices.get(name)) for name, held in after.node_devices.items()},
     )
+
+
+def continued(snapshot: Snapshot, wish: ClaimWish, on_record: Claim, after: Claim) -> Claim:
+    """The owner's claim after a run in which it gave devices back and took some of them again, or all that it had.
+
+    `on_record` is what it held when the run began: its labels, and since when it has what it has, go on.
+    """
+
+    def same(held: _Held, known: _Held | None) -> _Held:
+        if known is None or known.identity != held.identity or known.since == held.since:
+            return held
+        return replace(held, since=known.since, until=known.until)
+
+    claim = replace(
+        after,
+        labels=on_record.labels if wish.labels is None and after.requests else after.labels,
+        holdings={name: same(held, on_record.holdings.get(name)) for name, held in after.holdings.items()},
+        node_devices={name: same(held, on_record.node_devices.get(name)) for name, held in after.node_devices.items()},
+    )
+    return after if claim == after else with_times(snapshot, wish, claim, claim)

@@ -68,8 +68,8 @@ def decide_passthrough(snapshot: Snapshot, owners: Owners, wish: HostWish, state
     for asked in owners:
         asked = asked._replace(serving=served.serving.get(asked.owner.key))
         try:
-            declared = _declared(asked, on_record.claim_of(asked.owner))
-            decision = _claimed(snapshot, asked, declared, states, [one.plan for one in given], together)
+            known = on_record.claim_of(asked.owner)
+            decision = _claimed(snapshot, asked, known, states, [one.plan for one in given], together)
         except HostdevError as error:
             from .competing import competing
 
@@ -177,14 +177,18 @@ def _told(snapshot: Snapshot, owners: Owners) -> Together:
 def _claimed(
     snapshot: Snapshot,
     asked: Asked,
-    declared: frozenset[str],
+    on_record: Claim,
     states: States,
     given: t.Sequence[Plan],
     together: Shared | None,
 ) -> Decision:
     """More than five parameters: what the run has found out before it comes to the owner."""
     choice = choose(snapshot, asked)
-    after = replace(choice.change.after, declared=declared)
+    after = replace(choice.change.after, declared=_declared(asked, on_record))
+    if given:
+        from ..limits.times import continued
+
+        after = continued(snapshot, asked.wish, on_record, after)
     change = replace(choice.change, after=after if together is None else together.noted(snapshot.tracker, after))
     snapshot = states(snapshot, change)
     if snapshot.vf_states and given:

@@ -22,6 +22,7 @@ ALL = "all"
 OWNER = "owner"
 KEYS = ("owners", "labels", "alias", "specs", "most", "per", "until")
 _CODE = "invalid_limit"
+_UUID = 36  # letters that its text has
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,18 @@ class Limit:
 
     def covers(self, names: t.Collection[str], labels: t.Mapping[str, str]) -> bool:
         """Whether a claim with these labels counts, whose owner has these names: a domain's name and its UUID."""
-        owned = not self.owners or any(fnmatch.fnmatchcase(name, one) for name in names for one in self.owners)
+        owned = not self.owners or any(_names(one, name) for name in names for one in self.owners)
         return owned and self.labels.items() <= labels.items()
 
     @property
     def needs_details(self) -> bool:
         """Whether a spec is about details of functions, see DeviceSpec."""
         return any(spec.needs_details for spec in self.specs or ())
+
+
+def _names(pattern: str, name: str) -> bool:
+    """Whether a pattern is for a name: that very name, whatever signs it has, a UUID in any case, or what it matches."""
+    return name in (pattern, pattern.lower() if len(pattern) == _UUID else None) or fnmatch.fnmatchcase(name, pattern)
 
 
 def parse_limits(value: object, aliases: Aliases, path: str = "limits") -> tuple[Limit, ...]:

@@ -19,6 +19,9 @@ _MEANT = re.compile(r"(\d{1,7})\s*(minute|min|hour|hr|day|week|)s?", re.I | re.A
 _LONGEST = 36525 * 86400
 
 
+_LAST = "9999-12-31T23:59:59Z"
+
+
 def read_moment(text: str) -> str | None:
     """A time with its offset from UTC, as the record spells it; None for what is none, or says no offset."""
     match = _MOMENT.fullmatch(text.strip())
@@ -57,7 +60,12 @@ def duration_meant(text: str) -> str | None:
 
 def later(moment: str, seconds: int) -> str:
     """The moment that many seconds after another one."""
-    return _text(datetime.datetime.fromisoformat(moment.replace("Z", "+00:00")) + datetime.timedelta(seconds=seconds))
+    try:
+        return _text(
+            datetime.datetime.fromisoformat(moment.replace("Z", "+00:00")) + datetime.timedelta(seconds=seconds)
+        )
+    except OverflowError:
+        return _LAST
 
 
 def _text(moment: datetime.datetime) -> str:

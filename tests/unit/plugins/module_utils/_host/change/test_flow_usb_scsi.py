@@ -102,6 +102,7 @@ def test_a_usb_stick_and_a_scsi_disk_are_claimed_for_a_running_domain(host):
 def test_the_record_has_them_beside_the_functions(host):
     host.claim(STICK, DISK, VF)
     (claim,) = host.record["claims"]
+    since = claim["devices"][0]["since"]
     assert claim["node_devices"] == [
         {
             "name": "scsi_2_0_0_0",
@@ -114,6 +115,7 @@ def test_the_record_has_them_beside_the_functions(host):
                 "wwid": "naa.5000c500a1b2c3d4",
             },
             "attach": ["config", "live"],
+            "since": since,
         },
         {
             "name": "usb_3_1",
@@ -121,6 +123,7 @@ def test_the_record_has_them_beside_the_functions(host):
             "request": "stick",
             "identity": {"vendor_id": "0951", "product_id": "1666", "serial": "STICK1"},
             "attach": ["config", "live"],
+            "since": since,
         },
     ]
     assert [device["request"] for device in claim["devices"]] == ["nic"]
