@@ -66,7 +66,7 @@ class Limit:
 
 
 def _names(pattern: str, name: str) -> bool:
-    """Whether a pattern is for a name: that very name, whatever signs it has, a UUID in any case, or what it matches."""
+    """Whether a pattern is for a name: that very name, whatever signs it has, a UUID in any case, or a match."""
     return name in (pattern, pattern.lower() if len(pattern) == _UUID else None) or fnmatch.fnmatchcase(name, pattern)
 
 
