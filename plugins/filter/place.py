@@ -65,7 +65,7 @@ options:
   anti_affinity:
     description:
       - Names of hosts, and of groups in O(groups), that are not to be chosen, whatever they have. Such as the host of
-        the other half of a pair of guests, or its rack.
+        the other half of a pair of guests, or its rack. A text has them with commas between.
     type: list
     elements: str
   groups:

@@ -74,6 +74,10 @@ def test_a_disk_is_taken_beside_the_nic_and_stays_there(lab: Lab, before: HostSt
     assert (after.bindings, after.domains) == (before.bindings, before.domains)
 
 
+def _clock(change: str) -> dict[str, Any]:
+    return {"name": f"clock {change}", "ansible.builtin.command": ["date", "--set", change]}
+
+
 def test_a_claim_is_placed_where_it_is_served_and_not_on_a_host_that_is_down(
     lab: Lab, before: HostState, tmp_path: Path
 ) -> None:
@@ -84,6 +88,7 @@ def test_a_claim_is_placed_where_it_is_served_and_not_on_a_host_that_is_down(
         "hostdev_domain": "web1",
         "hostdev_requests": [NIC, {"name": "disk", "specs": ["1b36:0010"]}],
         "hostdev_constraints": [BESIDE],
+        "hostdev_limits": [{"specs": NIC["specs"], "most": 1, "until": "1h"}],
     }
 
     def place(**more: Any) -> PlayResult:
@@ -105,9 +110,28 @@ def test_a_claim_is_placed_where_it_is_served_and_not_on_a_host_that_is_down(
     reasons = elsewhere.of("Choose the host").result["ansible_facts"]["hostdev_placement"]["not"]
     assert sorted(reason["code"] for reason in reasons.values()) == ["no_facts", "not_enough_devices"]
 
+    # The limit of one NIC, which the choice knows nothing of, and what is overdue once its hour is over.
+    above = place(hostdev_constraints=[], hostdev_domain=None, hostdev_owner="job1", hostdev_requests=[NIC])
+    assert above.of("Claim, bind and attach the devices").result["error"]["code"] == "limit_reached", above.output
+    assert above.code == 2
+    assert "web1 holds 1 since" in above.output
+    expired = {"kvm.hostdev.pci_passthrough_release": {"expired": True}}
     released = play(
-        lab.inventory(), tasks({"name": "release", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}})
+        lab.inventory(),
+        tasks(
+            {"name": "too early", **expired},
+            _clock("+2 hours"),
+            {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["claims"]}},
+            {"name": "overdue", **expired},
+            {"name": "the rest", "kvm.hostdev.pci_passthrough_release": {"domain": "web1"}},
+            _clock("-2 hours"),
+        ),
     )
     assert released.code == 0, released.output
+    assert released.of("too early").status == "ok"
+    assert released.of("facts").result["ansible_facts"]["hostdev"]["claims"][0]["overdue"] == [VF]
+    assert VF in released.of("overdue").result["msg"]
+    assert topology.NVME not in released.of("overdue").result["msg"]
+    assert released.of("the rest").status == "changed"
     after = read_state(lab)
     assert (after.bindings, after.domains) == (before.bindings, before.domains)

@@ -128,7 +128,8 @@ def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
 
 def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]) -> list[str]:
     """The hosts that anti_affinity names, each or by a group. Raises HostdevError for what is no host and no group."""
-    names = _listed(choice.away, "anti_affinity", "names of hosts and groups")
+    away_from = choice.away.split(",") if isinstance(choice.away, str) else choice.away
+    names = [str(name).strip() for name in _listed(away_from, "anti_affinity", "names of hosts and groups")]
     groups = {} if choice.groups is None else plain(choice.groups, "groups")
     if not isinstance(groups, dict) or not all(isinstance(members, list) for members in groups.values()):
         raise _invalid("groups", f"found {groups!r}"[:200], "the hosts of each group in a list, such as groups has")

@@ -47,7 +47,7 @@ class _Columns:
         if since or due:
             widths.update(owner=18, request=12)
         # Of what is held it is nearly always the same driver.
-        times = {**({"since": 10} if since else {}), **({"due": 18} if due else {})}
+        times = {**({"since": 16} if since else {}), **({"due": 18} if due else {})}
         widths.update(times if due else {"driver": 14, **times})
         self._widths = {**widths, "name": WIDTH - 4 - sum(widths.values()) - 2 * len(widths)}
 
@@ -88,7 +88,7 @@ def _labels(facts: Facts) -> list[str]:
 
 
 def _timed(held: _Held, times: Claimed) -> _Held:
-    since = "-" if times.since is None else str(times.since)[:10]
+    since = "-" if times.since is None else minutes(times.since)
     return held._replace(since=since, due=minutes(times.until) + (" !" if times.overdue else ""))
 
 
@@ -114,7 +114,7 @@ def _claimed(facts: Facts, known: t.Mapping[str, Device]) -> t.Iterator[_Held]:
             if address in known:
                 yield _function(owner, request, known[address])
             else:
-                lacks = "not on the host" if address in gone else "not among these facts"
+                lacks = "not on the host" if address in gone else "not in these facts"
                 yield _Held(owner, request, address, _ids(holding.get("identity") or {}), "-", "-", "-", lacks)
         for holding in claim.get("node_devices") or ():
             name = str(holding.get("name") or holding.get("capability"))

@@ -84,6 +84,7 @@ def test_where_there_is_none_each_host_has_its_reason_and_equal_ones_share_a_lin
 def test_groups_are_away_as_a_whole():
     chosen = place(of_pools(1, 2, 3), [ONE], anti_affinity=["rack"], groups={"rack": ["kvm0", "kvm1", "elsewhere"]})
     assert chosen["order"] == ["kvm2"]
+    assert place(of_pools(1, 2, 3), [ONE], anti_affinity="kvm1, kvm0")["order"] == ["kvm2"]
 
 
 def test_aliases_wishes_and_what_is_left_are_told():
@@ -101,7 +102,7 @@ def test_aliases_wishes_and_what_is_left_are_told():
     ("options", "words"),
     [
         ({"anti_affinity": ["kvm9"]}, ["anti_affinity[0]", "kvm9", "kvm0"]),
-        ({"anti_affinity": "kvm0"}, ["anti_affinity", "a list"]),
+        ({"anti_affinity": 5}, ["anti_affinity", "a list"]),
         ({"anti_affinity": ["rack"]}, ["give groups=groups"]),
         ({"strategy": "packed"}, ["strategy", "did you mean pack"]),
         ({"hosts": ["kvm9"]}, ["hosts", "kvm9", "did you mean kvm0"]),

@@ -335,8 +335,16 @@ def test_facts_show_since_when_and_what_is_overdue(runner):
         ({"owner": "ci-*", "most": 1}, "limits[0].owner", "did you mean owners?"),
         ({"most": 1, "per": "owners"}, "limits[0].per", "did you mean owner?"),
         ({"until": "8 hours"}, "limits[0].until", "did you mean 8h?"),
-        ({"until": "2026-12-01"}, "limits[0].until", "did you mean 2026-12-01T00:00:00+00:00?"),
-        ({"until": "2026-12-01 18:00:00"}, "limits[0].until", "did you mean 2026-12-01T18:00:00+00:00?"),
+        (
+            {"until": "2026-12-01"},
+            "limits[0].until",
+            "did you mean 2026-12-01T00:00:00+00:00, in UTC, or the same with an offset of yours?",
+        ),
+        (
+            {"until": "2026-12-01 18:00:00"},
+            "limits[0].until",
+            "did you mean 2026-12-01T18:00:00+00:00, in UTC, or the same with an offset of yours?",
+        ),
         ({"most": -1}, "limits[0].most", ""),
         ({"owners": "ci-*"}, "limits[0]", ""),
         ({"per": "owner", "until": "1h"}, "limits[0].per", "add most"),
@@ -353,7 +361,8 @@ def test_a_limit_that_can_not_be_meant_says_what_may_be(runner, limit, subject, 
     error = runner.failed(CLAIM, owner="a", requests=nics(1), limits=[limit])["error"]
     assert (error["code"], error["subject"]) == ("invalid_limit", subject)
     assert error["wanted"]
-    assert meant in error["remedy"] != ""
+    assert error["remedy"]
+    assert meant in error["remedy"]
 
 
 def test_an_unknown_alias_of_a_limit_says_which_is_meant(runner):

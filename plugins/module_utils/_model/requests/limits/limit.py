@@ -167,7 +167,10 @@ def _due(value: object, path: str) -> Due:
         return Due(seconds=seconds)
     if moment is not None:
         return Due(moment)
-    meant = duration_meant(text) or moment_meant(text)
+    moment_in_utc = moment_meant(text)
+    meant = duration_meant(text) or (
+        f"{moment_in_utc}, in UTC, or the same with an offset of yours" if moment_in_utc else ""
+    )
     wanted = "a time with its offset such as 2026-12-01T18:00:00+01:00, or a duration such as 90m, 8h, 2d or 1w"
     raise _refused(path, value, wanted, f"did you mean {meant}?" if meant else "")
 

@@ -124,7 +124,7 @@ def test_nothing_is_said_of_what_was_not_gathered():
     lines = table("kvm1", {**facts, "devices": devices})
     assert "drift" not in lines[0]
     assert "3 claims" in lines[1]
-    assert [line.endswith("not among these facts") for line in lines if " 0000:d8:00.0 " in line] == [True]
+    assert [line.endswith("not in these facts") for line in lines if " 0000:d8:00.0 " in line] == [True]
     assert not any("not on the host" in line for line in lines)
     del facts["claims"]
     assert "claim" not in table("kvm1", facts)[1]
