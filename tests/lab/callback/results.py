@@ -49,7 +49,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible lives in an
         self._begun[host.name, task._uuid] = time.monotonic()
 
     def _write(self, status: str, result: Any) -> None:
-        seconds = time.monotonic() - self._begun[result.host.name, result.task._uuid]
+        now = time.monotonic()
+        seconds = now - self._begun.get((result.host.name, result.task._uuid), now)  # a meta task begins nowhere
         line = {"task": result.task_name, "status": status, "result": result.result, "seconds": seconds}
         with open(os.environ["KVM_HOSTDEV_RESULTS"], "a", encoding="utf-8") as file:
             file.write(json.dumps(line, cls=AnsibleJSONEncoder) + "\n")

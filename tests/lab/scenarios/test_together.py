@@ -111,7 +111,7 @@ def test_a_claim_is_placed_where_it_is_served_and_not_on_a_host_that_is_down(
     assert sorted(reason["code"] for reason in reasons.values()) == ["no_facts", "not_enough_devices"]
 
     # The limit of one NIC, which the choice knows nothing of, and what is overdue once its hour is over.
-    above = place(hostdev_constraints=[], hostdev_domain=None, hostdev_owner="job1", hostdev_requests=[NIC])
+    above = place(hostdev_constraints=[], hostdev_domain="db1", hostdev_requests=[NIC])
     assert above.of("Claim, bind and attach the devices").result["error"]["code"] == "limit_reached", above.output
     assert above.code == 2
     assert "web1 holds 1 since" in above.output
