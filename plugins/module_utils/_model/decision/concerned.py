@@ -38,7 +38,7 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
     claims, warnings = list(snapshot.tracker), []
     domains = snapshot.domains or ()
     if wish.orphans:
-        claims = _orphans(snapshot)
+        claims = orphans(snapshot)
     if wish.domain is not None:
         uuids = {domain.uuid for domain in domains if _names(wish, domain.name, domain.uuid)}
         uuids = uuids or {claim.owner.id for claim in claims if _is_of(claim.owner, wish)}
@@ -68,7 +68,7 @@ def concerned(snapshot: Snapshot, wish: ReleaseWish) -> Concerned:
     return Concerned(tuple(claims), tuple(warnings))
 
 
-def _orphans(snapshot: Snapshot) -> list[Claim]:
+def orphans(snapshot: Snapshot) -> list[Claim]:
     """The claims of domains that no longer exist. Raises HostdevError when libvirt could not be asked."""
     if snapshot.domains is None:
         raise HostdevError(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ...errors import HostdevError
 from ...requests.wish import ReleaseWish
 from ...selection.select import given_back
+from ..concerned import orphans
 from ..constraints import with_constraints
 from .owners import about
 
@@ -35,10 +35,10 @@ def give_backs(
     `served` are by owner the devices that serve all of them, where that is known; without it each is asked alone.
     Raises HostdevError for orphans when libvirt could not be asked, and for a held device that no longer fits.
     """
-    orphans = _orphans(snapshot) if wish.orphans else set()
+    orphaned = {claim.owner.key for claim in orphans(snapshot)} if wish.orphans else set()
     for claim in snapshot.tracker:
         asked = owners.asked(claim.owner)
-        if asked is None and claim.owner.key in orphans:
+        if asked is None and claim.owner.key in orphaned:
             yield ReleaseWish(), claim.owner
             continue
         names = claim.declared & owners.unnamed(claim) if wish.purge else frozenset()
@@ -98,21 +98,6 @@ def _changed_nodes(snapshot: Snapshot, asked: Asked, claim: Claim) -> set[str]:
     from ...selection.usb_scsi import requests_for_others
 
     return requests_for_others(snapshot, asked)
-
-
-def _orphans(snapshot: Snapshot) -> set[str]:
-    if snapshot.domains is None:
-        raise HostdevError(
-            "no_libvirt",
-            subject="orphans",
-            found="no connection to libvirt",
-            wanted="libvirt's word on which domains no longer exist",
-            remedy="start libvirt on the host",
-        )
-    alive = {domain.uuid for domain in snapshot.domains}
-    return {
-        claim.owner.key for claim in snapshot.tracker if claim.owner.kind == "domain" and claim.owner.id not in alive
-    }
 
 
 def decide_given_back(snapshot: Snapshot, release: ReleaseWish, owner: Owner, states: States) -> Decision:
