@@ -75,7 +75,7 @@ def test_a_disk_is_taken_beside_the_nic_and_stays_there(lab: Lab, before: HostSt
 
 
 def _clock(change: str) -> dict[str, Any]:
-    return {"name": f"clock {change}", "ansible.builtin.command": ["date", "--set", change]}
+    return {"name": f"clock {change}", "ansible.builtin.command": {"argv": ["date", "--set", change]}}
 
 
 def test_a_claim_is_placed_where_it_is_served_and_not_on_a_host_that_is_down(
