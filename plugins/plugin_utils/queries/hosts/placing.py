@@ -122,7 +122,7 @@ def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
     if holders:
         elsewhere = Reason(placing.ELSEWHERE, f"{choice.owner} has devices on {few(holders)}")
         refused.update((name, elsewhere) for name in known if name not in holders and name not in refused)
-    told = _told(placing.place(stocks, wanted, strategy, refused, holders), next(iter(wanted.values())))
+    told = _told(placing.place(stocks, wanted, strategy, refused, holders), list(wanted.values()))
     return {**told, "claims_unknown": [] if holders else unheard}
 
 
@@ -134,7 +134,7 @@ def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]
     if not isinstance(groups, dict) or not all(isinstance(members, list) for members in groups.values()):
         raise _invalid("groups", f"found {groups!r}"[:200], "the hosts of each group in a list, such as groups has")
     members = {str(host) for of_group in groups.values() for host in of_group}
-    there = [*map(str, hosts), *groups, *members]
+    there = list(dict.fromkeys([*map(str, hosts), *groups, *members]))
     away: list[str] = []
     for index, name in enumerate(names):
         if name not in there:
@@ -147,18 +147,19 @@ def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]
     return [name for name in dict.fromkeys(away) if name in known]
 
 
-def _told(placement: placing.Placement, wanted: Asked) -> dict[str, t.Any]:
+def _told(placement: placing.Placement, wanted: t.Sequence[Asked]) -> dict[str, t.Any]:
+    """What is said of a placement; `wanted` is what was asked of each host, the same but for the allow lists."""
     first = next(iter(placement.order), None)
     told = {
         "host": first,
         "order": list(placement.order),
         "not": {name: {"code": reason.code, "msg": reason.message} for name, reason in placement.refused.items()},
-        "left_to_claim": list(wanted.left),
+        "left_to_claim": list(dict.fromkeys(sentence for one in wanted for sentence in one.left)),
         "bounded": list(placement.bounded),
     }
     if first is not None:
-        return {**told, "msg": f"{first} serves {few(wanted.names)} best"}
-    return {**told, "code": "no_host", "msg": placing.no_host(wanted, placement).message}
+        return {**told, "msg": f"{first} serves {few(wanted[0].names)} best"}
+    return {**told, "code": "no_host", "msg": placing.no_host(wanted[0], placement).message}
 
 
 def _invalid(subject: str, found: str, wanted: str, remedy: str = "") -> HostdevError:

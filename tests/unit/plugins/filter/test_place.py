@@ -134,6 +134,8 @@ def test_requests_must_be_some(requests):
 def test_each_host_may_have_an_allow_list_of_its_own():
     lists = {"kvm0": [{"vendor_id": "15b3"}], "kvm1": [{"vendor_id": "10de"}], "kvm2": None}
     assert place(of_pools(1, 2, 3, 4), [ONE], device_spec=lists)["order"] == ["kvm1", "kvm2", "kvm3"]
+    lists["kvm1"] = [{"vendor_id": "10de", "address": "0000:19:*.*"}]
+    assert place(of_pools(1, 2), [ONE], device_spec=lists)["left_to_claim"] == ["device_spec: address"]
 
 
 def test_whoever_may_have_devices_elsewhere_is_told(monkeypatch):
