@@ -223,7 +223,9 @@ def test_vfs_are_one_stack_until_they_are_looked_at(picture: Opener) -> None:
     assert stack.locator("summary").inner_text() == "3 free of 4 VFs, 1 held"
     assert page.locator("[data-address^='0000:41:10']").count() == 0
     stack.locator("summary").click()
-    assert page.locator(".vfs [data-address^='0000:41:10']").count() == 4
+    vfs = page.locator(".vfs [data-address^='0000:41:10']")
+    vfs.nth(3).wait_for()  # the browser tells the page of what was unfolded after the click
+    assert vfs.count() == 4
 
 
 def test_what_looks_the_same_and_is_of_the_platform_is_folded(picture: Opener) -> None:
