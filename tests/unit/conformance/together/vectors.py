@@ -32,7 +32,6 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.wish import ClaimWish, HostWish, Terms
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.selection.search import search
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.placing import Choice, Wish, placed
 
 from .hosts import inventory
 
@@ -96,6 +95,9 @@ def answer(vector):
 
 
 def _placed(vector):
+    # What runs on the controller alone: hosts' Pythons, on which other tests import this file, have no Ansible.
+    from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.placing import Choice, Wish, placed
+
     place = vector["place"]
     wish = Wish(
         **{
