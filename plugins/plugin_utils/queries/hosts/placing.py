@@ -43,8 +43,11 @@ class Wish:
     aliases: t.Any = None
     numa_cells: t.Any = None
 
-    def read(self, names: t.Sequence[str]) -> dict[str, Asked]:
-        """What is asked of each host, by the allow list that it has. Raises HostdevError as the claim does."""
+    def read(self, names: t.Sequence[str], hosts: t.Collection[str]) -> dict[str, Asked]:
+        """What is asked of each of the hosts in `names`, by the allow list that it has; `hosts` are all that there are.
+
+        Raises HostdevError as the claim does, and for the allow list of no host.
+        """
         aliases = parse_aliases([] if self.aliases is None else plain(self.aliases, "aliases"))
         requests = parse_requests(plain(self.requests, "requests"), aliases)
         if not requests:
@@ -53,6 +56,14 @@ class Wish:
         if not isinstance(lists, dict):
             one = self._asked(requests, lists, "device_spec")
             return dict.fromkeys(names, one) or {"": one}
+        for name in lists:
+            if name not in hosts:
+                raise _invalid(
+                    f"device_spec.{name}",
+                    f"found {name!r}, which is no host",
+                    f"a list of device specs for all hosts, or one by each host's name ({few(list(hosts))})",
+                    did_you_mean(str(name), list(hosts), "put a single spec into brackets: [{...}]"),
+                )
         found: dict[str, Asked] = {}
         made: dict[str, Asked] = {}
         for name in names:
@@ -105,7 +116,7 @@ class Choice:
 def placed(hosts: t.Any, wish: Wish, choice: Choice) -> dict[str, t.Any]:
     """What the filter `place` returns. Raises HostdevError for what is not written as it must be."""
     known = named(hosts, choice.names)
-    wanted = wish.read(list(known))
+    wanted = wish.read(list(known), list(map(str, hosts)))
     strategy = one_of(choice.strategy, STRATEGIES, "strategy")
     refused = dict.fromkeys(_away(choice, hosts, known), Reason(placing.ANTI_AFFINITY, "anti_affinity names it"))
     stocks: dict[str, list[dict[str, t.Any]]] = {}

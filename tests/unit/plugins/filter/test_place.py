@@ -116,6 +116,8 @@ def test_aliases_wishes_and_what_is_left_are_told():
         ({"numa_cells": ["x"]}, ["numa_cells[0]"]),
         ({"aliases": [{"vendor_id": "10de"}]}, ["aliases[0]"]),
         ({"device_spec": [{"vendor": "10de"}]}, ["did you mean vendor_id"]),
+        ({"device_spec": {"kvm9": [{"vendor_id": "10de"}]}}, ["device_spec.kvm9", "no host", "did you mean kvm0"]),
+        ({"device_spec": {"vendor_id": "10de"}}, ["device_spec.vendor_id", "put a single spec into brackets"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -135,7 +137,7 @@ def test_each_host_may_have_an_allow_list_of_its_own():
     lists = {"kvm0": [{"vendor_id": "15b3"}], "kvm1": [{"vendor_id": "10de"}], "kvm2": None}
     assert place(of_pools(1, 2, 3, 4), [ONE], device_spec=lists)["order"] == ["kvm1", "kvm2", "kvm3"]
     lists["kvm1"] = [{"vendor_id": "10de", "address": "0000:19:*.*"}]
-    assert place(of_pools(1, 2), [ONE], device_spec=lists)["left_to_claim"] == ["device_spec: address"]
+    assert place(of_pools(1, 2, 3), [ONE], device_spec=lists)["left_to_claim"] == ["device_spec: address"]
 
 
 def test_whoever_may_have_devices_elsewhere_is_told(monkeypatch):
