@@ -67,8 +67,8 @@ class Ssh:
         if (self.folder / "ssh").exists():
             subprocess.run([*self.command()[:-1], "-O", "exit", HOST], capture_output=True, check=False)
 
-    def inventory(self, alias: str) -> str:
-        """Return an Ansible inventory in YAML with this host as ALIAS."""
+    def inventory(self, alias: str, interpreter: str) -> str:
+        """Return an Ansible inventory in YAML with this host as ALIAS, whose Python is INTERPRETER."""
         variables = {
             "ansible_host": HOST,
             "ansible_port": self.port,
@@ -77,7 +77,7 @@ class Ssh:
             "ansible_ssh_args": shlex.join(self.options()),
             "ansible_ssh_pipelining": True,
             "ansible_ssh_timeout": 60,
-            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_python_interpreter": interpreter,
         }
         lines = (f"      {name}: {json.dumps(value)}" for name, value in variables.items())
         return "\n".join(["all:", "  hosts:", f"    {alias}:", *lines, ""])

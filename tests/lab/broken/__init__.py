@@ -16,12 +16,14 @@ from typing import Any
 
 from tests.lab.machine import Lab
 from tests.lab.patience import detach_timeout
+from tests.lab.warm import PYTHON, script
 
 _FOLDER = "/var/tmp/kvm-hostdev"
 _COLLECTION = "ansible_collections/kvm/hostdev"
 _CHECKOUT = Path(__file__).resolve().parents[3]
 # What this process has brought: a host that runs for days may have an older one's code.
-_BROUGHT = f"{_FOLDER}/{uuid.uuid4()}"
+_VERSION = str(uuid.uuid4())
+_BROUGHT = f"{_FOLDER}/{_VERSION}"
 
 
 def install(lab: Lab) -> None:
@@ -53,8 +55,8 @@ def run(
     """
     options = {"detach_timeout": detach_timeout(), **options}
     work = {"operation": operation, "wish": wish, "effect": effect, "mode": mode}
-    told = shlex.quote(json.dumps({**work, "reconnect_timeout": reconnect_timeout, "options": options}))
-    command = f"env PYTHONPATH={_FOLDER} python3 {_FOLDER}/on_host.py {told}"
+    told = json.dumps({**work, "reconnect_timeout": reconnect_timeout, "options": options})
+    command = f"printf %s {shlex.quote(script(_VERSION, _FOLDER, 'on_host', told))} | {PYTHON}"
     if mode == "halt":
         # What follows the word is read by nobody: the run is there until the host is reset.
         halted = "timeout 240 sh -c 'until grep -q HALTED /run/halted; do sleep 0.2; done'"
