@@ -13,6 +13,7 @@ from . import emulator, image, loaders, runs, say
 from .machine import Lab
 from .say import LabError
 from .self_booting import SelfBooting
+from .suites import SUITES, USUAL
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
     up = commands.add_parser("up", help="build what is missing and boot; the lab runs until 'down'")
     build = commands.add_parser("image", help="only build the emulator and the image")
     for command in (up, build):
-        command.add_argument("--suite", choices=image.SUITES, default="trixie", help="Debian release of the lab host")
+        command.add_argument("--suite", choices=SUITES, default=USUAL, help="release of the lab host")
         command.add_argument("--loader", choices=sorted(loaders.PACKAGES), help="boot by itself, through this loader")
     down = commands.add_parser("down", help="stop the lab")
     commands.add_parser("status", help="list the labs of this user")

@@ -60,8 +60,13 @@ def ensure() -> Emulator:
 
 
 def _build(folder: Path) -> None:
+    unpack(folder, PACKAGES)
+
+
+def unpack(folder: Path, packages: Sequence[str]) -> None:
+    """Unpack PACKAGES of Debian, and all that they need, into the folder `root` of FOLDER."""
     archive = folder / "root.tar"
-    mmdebstrap("--variant=extract", f"--include={','.join(PACKAGES)}", SUITE, str(archive), log=folder / "build.log")
+    mmdebstrap("--variant=extract", f"--include={','.join(packages)}", SUITE, str(archive), log=folder / "build.log")
     root = folder / "root"
     root.mkdir()
     excludes = [f"--exclude={path}" for path in LEFT_OUT]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab host's image: a Debian root file system as ext4, its kernel and initrd, and the key that opens it."""
+"""The lab host's image: a root file system as ext4, its kernel and initrd, and the key that opens it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache, emulator, loaders, say
+from .suites import SUITES
 
-SUITES = ("trixie", "bookworm")
 #: Room for what the tests write; the file is sparse, and nothing written to it outlives the lab.
 SIZE = "4G"
 
 _HERE = Path(__file__).parent
 _ASSETS = "usr/lib/kvm-hostdev-lab"
 _HOST = (
-    *("linux-image-amd64", "initramfs-tools", "zstd", "xz-utils", "cpio", "kmod", "udev"),
+    *("initramfs-tools", "zstd", "xz-utils", "cpio", "kmod", "udev"),
     *("systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo", "pciutils", "busybox-static"),
     "e2fsprogs",
     *("python3", "python3-libvirt", "libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"),
@@ -32,8 +32,6 @@ _USES = (
     # What the host may use its disks and interfaces with (test_host_uses.py, test_kernel_holders.py).
     *("lvm2", "mdadm", "cryptsetup-bin", "btrfs-progs", "fdisk", "openvswitch-switch", "bcache-tools"),
     *("xfsprogs", "wireguard-tools"),
-    # What the lab's own kernel module is built with; removed once it is.
-    *("linux-headers-amd64", "make"),
 )
 #: Never unpacked: nobody reads them in the lab. pci.ids, which the modules read, lies in /usr/share/misc.
 _EXCLUDED = (
@@ -85,7 +83,8 @@ def ensure(suite: str, tools: emulator.Emulator, loader: str | None = None) -> I
     recipe = {
         "version": 1,
         "suite": suite,
-        "packages": _packages(loader),
+        "packages": _packages(suite, loader),
+        "sources": SUITES[suite].sources,
         "excluded": _EXCLUDED,
         "size": SIZE,
         "disk": loaders.RECIPE if loader else None,
@@ -95,8 +94,10 @@ def ensure(suite: str, tools: emulator.Emulator, loader: str | None = None) -> I
     return Image(cache.entry(kind, recipe, lambda folder: _build(suite, Image(folder, loader), tools)), loader)
 
 
-def _packages(loader: str | None) -> tuple[str, ...]:
-    return (*_HOST, *(loaders.PACKAGES[loader] if loader else _USES))
+def _packages(suite: str, loader: str | None) -> tuple[str, ...]:
+    # The lab's own kernel module is built with the headers, which are removed once it is.
+    own = loaders.PACKAGES[loader] if loader else (*_USES, *SUITES[suite].headers)
+    return (SUITES[suite].kernel, *_HOST, *own)
 
 
 def _files(loader: str | None) -> dict[str, Path]:
@@ -122,10 +123,12 @@ def _build(suite: str, image: Image, tools: emulator.Emulator) -> None:
     shutil.copyfile(f"{image.key}.pub", keys)
 
     archive = folder / "root.tar"
-    with say.step(f"installing Debian {suite}{f' with {image.loader}' if image.loader else ''}"):
+    release = SUITES[suite]
+    with say.step(f"installing {release.distribution} {suite}{f' with {image.loader}' if image.loader else ''}"):
         emulator.mmdebstrap(
             "--variant=minbase",
-            f"--include={','.join(_packages(image.loader))}",
+            *release.options(),
+            f"--include={','.join(_packages(suite, image.loader))}",
             *(f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED),
             # Else the machine id is taken out again.
             "--skip=cleanup/reproducible",
@@ -134,6 +137,7 @@ def _build(suite: str, image: Image, tools: emulator.Emulator) -> None:
             *(f"--customize-hook={hook}" for hook in _hooks(image)),
             suite,
             str(archive),
+            *release.sources,
             log=folder / "build.log",
         )
     with say.step("writing the disk"):

@@ -58,6 +58,8 @@ class Lab:
         self.kernel_arguments = kernel_arguments
         self.detached = detached
         self.devices: Sequence[topology.Device] = topology.DEVICES
+        #: What Ansible runs modules with; see `warm`.
+        self.interpreter = "/usr/bin/python3"
         self._process: subprocess.Popen[bytes] | None = None
         self._ssh: Ssh | None = None
 
@@ -195,7 +197,7 @@ class Lab:
 
     def inventory(self, alias: str = "lab") -> str:
         """Return an Ansible inventory in YAML with this host as ALIAS."""
-        return self.ssh.inventory(alias)
+        return self.ssh.inventory(alias, self.interpreter)
 
     def start_guest(self, name: str, timeout: float = 90) -> list[GuestDevice]:
         """Start the domain NAME and return the PCI devices its kernel sees first.
@@ -306,7 +308,7 @@ class Lab:
             if self._listens():
                 self.run.save(runs.State(self._process.pid, port, self.suite, str(files.key)))
                 self._ssh = Ssh(port, files.key, self.run.folder)
-                say.line(f"the lab {self.run.name!r} boots Debian {self.suite} with {speed[1]}, in {self.run.folder}")
+                say.line(f"the lab {self.run.name!r} boots {self.suite} with {speed[1]}, in {self.run.folder}")
                 return
             # Somebody took the port between our look and the emulator's: another one then.
             if "host forwarding" not in emulator.tail(self.run.log):

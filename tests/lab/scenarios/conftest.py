@@ -15,13 +15,13 @@ import pytest
 
 from tests.lab import broken, runs, spent, topology
 from tests.lab.guest import console_path
-from tests.lab.image import SUITES
 from tests.lab.machine import Lab
 from tests.lab.say import LabError
 from tests.lab.scenarios.idle import Idle, look
 from tests.lab.scenarios.sharing import Sharing
 from tests.lab.self_booting import SelfBooting
 from tests.lab.state import RECORD, HostState, read_state
+from tests.lab.suites import SUITES, USUAL
 from tests.lab.warm import warm
 
 GUEST = "web1"
@@ -33,7 +33,7 @@ _SPOILED = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Choose the host: a Debian release, or a lab that runs already."""
-    parser.addoption("--suite", choices=SUITES, default="trixie", help="Debian release of the lab host")
+    parser.addoption("--suite", choices=SUITES, default=USUAL, help="release of the lab host")
     parser.addoption("--lab", help="name of a running lab to use (see ./run lab up)")
 
 
@@ -88,8 +88,8 @@ def self_booting(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Sel
 
     The host of the other scenarios is stopped: all that come now have one of their own.
     """
-    if request.config.getoption("--suite") != "trixie":
-        pytest.skip("the images that boot by themselves are of trixie")
+    if request.config.getoption("--suite") != USUAL:
+        pytest.skip(f"the images that boot by themselves are of {USUAL}")
     if (common := request.config.stash.get(_HOST, None)) is not None:
         common.stop()
     with contextlib.ExitStack() as hosts:
