@@ -3,7 +3,8 @@
 
 """Run sessions in two lanes, whatever fails on the way, and say at the end how each went and where the time went.
 
-What the second lane has not begun by the time that the first one is through they do together.
+Whichever lane is through first helps the other one: the second takes sessions of the first, the last ones first; the
+first takes what is left of the session that the second has begun with, where that can be shared.
 
 The output of a session stays together. What the first lane says comes as it is written; what the second lane says comes
 between two sessions of the first, once its session has ended, and as it is written when the first lane is through.
@@ -11,6 +12,7 @@ between two sessions of the first, once its session has ended, and as it is writ
 
 from __future__ import annotations
 
+import collections
 import os
 import queue
 import re
@@ -59,13 +61,13 @@ def run_all(names: t.Sequence[str]) -> bool:
     """Run the sessions and print the table; true when all passed."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as shared:
-        second = _SecondLane([name for name in names if name in SECOND_LANE], shared)
+        waiting = collections.deque(name for name in names if name not in SECOND_LANE)
+        second = _SecondLane([name for name in names if name in SECOND_LANE], waiting, shared)
         outcomes = []
-        for name in names:
-            if name not in SECOND_LANE:
-                outcomes.append(_run(name, 1, to_stdout))
-                second.print_ended()
-        outcomes += [_run(name, 1, to_stdout, shared) for name in second.names]
+        while name := second.leave():
+            outcomes.append(_run(name, 1, to_stdout))
+            second.print_ended()
+        outcomes += [_run(name, 1, to_stdout, shared) for name in second.names if name in SECOND_LANE]
         outcomes += second.print_to_the_end()
     return print_table(outcomes, time.monotonic() - started)
 
@@ -93,18 +95,31 @@ def print_table(outcomes: t.Sequence[Outcome], seconds: float | None = None) -> 
 
 
 class _SecondLane:
-    """Sessions that run one after another in the background; their lines wait until they may be printed."""
+    """Sessions that run one after another in the background; their lines wait until they may be printed.
 
-    def __init__(self, names: t.Sequence[str], shared: str) -> None:
-        self._sessions = [_InBackground(name, shared) for name in names]
+    Its own come first, then the last ones of those that are `waiting`.
+    """
+
+    def __init__(self, names: t.Sequence[str], waiting: collections.deque[str], shared: str) -> None:
+        self._own = collections.deque(names)
+        self._waiting = waiting
+        self._shared = shared
+        self._sessions: list[_InBackground] = []
         self._outcomes: list[Outcome] = []
+        self._lock = threading.Lock()
         # A daemon: who interrupts the first lane waits for nothing.
-        threading.Thread(target=_run_all, args=[tuple(self._sessions)], daemon=True).start()
+        threading.Thread(target=self._run_all, daemon=True).start()
 
     @property
     def names(self) -> list[str]:
         """The sessions that are not through."""
-        return [session.name for session in self._sessions]
+        with self._lock:
+            return [*(session.name for session in self._sessions if not session.ended.is_set()), *self._own]
+
+    def leave(self) -> str | None:
+        """Return the first of those that are waiting, which is the caller's then; None when none is left."""
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else None
 
     def print_ended(self) -> None:
         """Print what the sessions said that have ended meanwhile."""
@@ -113,9 +128,25 @@ class _SecondLane:
 
     def print_to_the_end(self) -> list[Outcome]:
         """Print what is left as it comes, and return how all went."""
-        while self._sessions:
-            self._print_first()
+        while self.names or self._sessions:
+            if self._sessions:
+                self._print_first()
+            else:
+                time.sleep(0.1)  # between two of its own
         return self._outcomes
+
+    def _run_all(self) -> None:
+        while session := self._next():
+            session.run()
+
+    def _next(self) -> _InBackground | None:
+        with self._lock:
+            if not (self._own or self._waiting):
+                return None
+            name = self._own.popleft() if self._own else self._waiting.pop()
+            session = _InBackground(name, self._shared if name in SECOND_LANE else "")
+            self._sessions.append(session)
+            return session
 
     def _print_first(self) -> None:
         session = self._sessions.pop(0)
@@ -124,11 +155,6 @@ class _SecondLane:
         session.ended.wait()
         assert session.outcome is not None
         self._outcomes.append(session.outcome)
-
-
-def _run_all(sessions: t.Iterable[_InBackground]) -> None:
-    for session in sessions:
-        session.run()
 
 
 class _InBackground:
