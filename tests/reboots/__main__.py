@@ -29,6 +29,7 @@ def main() -> int:
     began = time.monotonic()
     with SelfBooting(wanted.loader) as host:
         trial = Trial(host)
+        host.switch_iommu_on()
         trial.prepare()
         trial.claim()
         totals = run(trial, wanted.number, random.Random(wanted.seed))

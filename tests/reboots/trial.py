@@ -66,7 +66,7 @@ class Boot:
 
 
 class Trial:
-    """A host that boots by itself, with its IOMMU on, and what is plugged into it."""
+    """A host that boots by itself, and what is plugged into it."""
 
     def __init__(self, host: SelfBooting) -> None:
         self.host = host
@@ -74,18 +74,27 @@ class Trial:
         self._record: dict[str, Any] = {}
 
     def prepare(self) -> None:
-        """Make a host as it was installed into one that starts domains by itself, and define these."""
+        """Make a host as it was installed into one that starts domains by itself when they are told to; define them."""
         host = self.host
         warm(host)
         host.put(Path(__file__).with_name("on_host.py").read_text(), _ON_HOST)
         host.sh("systemctl enable libvirtd.service")
-        host.switch_iommu_on()
         for name in _DOMAINS:
-            host.sh(f"virsh -q define /dev/stdin && virsh -q autostart {name}", text=guest.domain_xml(name))
+            host.sh("virsh -q define /dev/stdin", text=guest.domain_xml(name))
 
     def claim(self) -> PlayResult:
-        """Claim all by plays: VFs and one of them for the first domain, whole cards for the second one."""
-        return self.run(
+        """Claim all of it by a play, and let the domains start with their host."""
+        claimed = self.run(*self.claiming())
+        self.autostart()
+        return claimed
+
+    def autostart(self) -> None:
+        """Let the domains start with their host from its next boot on."""
+        self.host.sh("; ".join(f"virsh -q autostart {name}" for name in _DOMAINS))
+
+    def claiming(self) -> tuple[dict[str, Any], ...]:
+        """Return tasks that make VFs and claim one of them for the first domain, whole cards for the second one."""
+        return (
             {"name": "vfs", "kvm.hostdev.pci_sriov": {**_PF, "number": 4}},
             *(
                 {

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Claims over three reboots: cards that moved, power that failed, a stranger, the card again; then nothing is left.
+"""With GRUB: from a host whose IOMMU is off to claims by one play, over three reboots, and back.
 
-`./run reboots` does as many as are wanted, at random, and judges them alike.
+Cards move, the power fails, a stranger comes, then the card again; then nothing is left. `./run reboots` does as many
+reboots as are wanted, at random, and judges them alike.
 """
 
 from __future__ import annotations
@@ -10,18 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.lab import topology
+from tests.lab.patience import stretched
+from tests.lab.scenarios.booting import BOOTS, arguments, changed, files, groups, needed, role, run
 from tests.lab.self_booting import SelfBooting
 from tests.reboots import changes, hardware
 from tests.reboots.changes import Change
 from tests.reboots.trial import Boot, Trial
 from tests.reboots.verdict import RESTORE_UNIT
 
-#: All that is configured, but for what belongs to libvirt, its hooks excepted, and what a boot changes by itself.
-_FILES = (
-    "find /boot /etc ! -path '/etc/ansible*' ! -name random-seed ! -path '/etc/lvm/*' "
-    "\\( ! -path '/etc/libvirt/*' -o -path '/etc/libvirt/hooks*' \\) "
-    "\\( -type f -printf '%M %u ' -exec sha256sum {} \\; -o -printf '%M %u %p %l\\n' \\) | sort"
-)
 _OURS = (
     "/etc/kvm.hostdev/restore.pyz",
     "/etc/libvirt/hooks/qemu.d/kvm-hostdev",
@@ -56,7 +53,7 @@ def running(boot: Boot) -> set[str]:
     return {name for name, domain in boot.seen.domains.items() if domain.runs}
 
 
-def test_grub_claims_come_back_after_whatever_happened_and_leave_nothing_when_they_are_released(
+def test_grub_one_play_with_one_reboot_gives_devices_to_domains_which_come_back_whatever_happens_and_all_goes_back(
     self_booting: Callable[[str], SelfBooting],
 ) -> None:
     host = self_booting("grub")
@@ -65,10 +62,28 @@ def test_grub_claims_come_back_after_whatever_happened_and_leave_nothing_when_th
     host.put(_TAKES, _TAKEN_RULE)
     namespace = f"basename /sys/bus/pci/devices/{hardware.DISK.address}/nvme/*/nvme*n1"
     host.sh(f"mke2fs -q -F -L {_LABEL} /dev/$({namespace})")
-    files = set(host.sh(_FILES).stdout.splitlines())
-    trial.claim()
-    added = set(host.sh(_FILES).stdout.splitlines()) - files
+    as_it_was, boot = files(host), host.get(BOOTS)
+    assert "intel_iommu=off" in arguments(host)
+    assert groups(host) == 0
+    wish = {"contradictions": "replace", "kernel_arguments": ["lab.added"]}
+
+    foretold = run(host, *role(**wish), check=True)
+    assert needed(foretold)
+    assert "lab.added" in foretold.output
+    assert (files(host), host.get(BOOTS)) == (as_it_was, boot)
+
+    run(host, *role(**wish, reboot_ok=True, reboot_timeout=round(stretched(300))), *trial.claiming())
+    assert host.get(BOOTS) != boot
+    assert "intel_iommu=off" not in arguments(host)
+    assert "lab.added" in arguments(host)
+    assert groups(host) > 10
+    added = files(host) - as_it_was
     assert {path for path in _OURS if not any(path in line.split() for line in added)} == set()
+
+    boot = host.get(BOOTS)
+    again = run(host, *role(**wish, reboot_ok=True), *trial.claiming())
+    assert (changed(again), needed(again), host.get(BOOTS)) == ([], False, boot)
+    trial.autostart()
 
     # Bus numbers move, and in the middle of the first restore after it the power fails. That the definitions follow
     # and the guests' kernels see their devices is what a boot without a fault says. The disk has its driver before, and
@@ -94,7 +109,11 @@ def test_grub_claims_come_back_after_whatever_happened_and_leave_nothing_when_th
     back = reboot(trial, changes.put(trial.situation, changes.DISK, changes.OWN))
     assert (back.back, running(back)) == (_ALL, {"db1", "web1"})
 
+    boot = host.get(BOOTS)
     host.sh("virsh -q destroy db1; virsh -q destroy web1")  # what a guest lets go is others' matter
     host.sh(f"rm {_TAKEN_RULE}")
     trial.release()
-    assert set(host.sh(_FILES).stdout.splitlines()) == files
+    without = run(host, *role(state="absent"))
+    assert needed(without)
+    assert host.get(BOOTS) == boot
+    assert files(host) == as_it_was
