@@ -11,9 +11,9 @@ import typing as t
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 _PLUGINS = "ansible_collections.kvm.hostdev.plugins"
 

@@ -14,7 +14,6 @@ import typing as t
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common import respawn
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
@@ -22,6 +21,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts a
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import changing as changing_module
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost

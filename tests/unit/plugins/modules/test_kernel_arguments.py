@@ -11,7 +11,6 @@ import typing as t
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders.loader import BootHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
@@ -20,6 +19,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tre
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import kernel_arguments as work
 from ansible_collections.kvm.hostdev.plugins.modules import kernel_arguments
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import made
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 DROP_IN = "/etc/default/grub.d/zz-kvm-hostdev.cfg"
 BOTH = ["intel_iommu=on", "iommu=pt"]
