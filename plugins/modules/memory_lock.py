@@ -23,6 +23,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   state:
     description:
@@ -61,7 +63,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was done, in one line, or in check mode would be.
-  returned: success
+  returned: always
   type: str
   sample: memory lock of 64G written (libvirtd, virtqemud)
 files:
@@ -72,6 +74,33 @@ files:
   sample:
     - /etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf
     - /etc/systemd/system/virtqemud.service.d/kvm-hostdev.conf
+error:
+  description:
+    - Why nothing was done. C(code) is stable, the other texts are for people.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+  sample:
+    code: invalid_option
+    subject: limit
+    found: found ''
+    wanted: "infinity, or a number of bytes such as 64G (units of 1024: K, M, G, T, P, E)"
+    remedy: give that instead
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run

@@ -30,6 +30,8 @@ attributes:
     details: It returns the same, and writes nothing.
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   domains:
     description:
@@ -118,7 +120,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was written down, or would be, in one line.
-  returned: success
+  returned: always
   type: str
   sample: "1 device of web1 and the VFs of 0000:01:00.0 written down"
 lines:
@@ -136,14 +138,14 @@ claims:
   elements: dict
   contains:
     owner:
-      description: Who has it. C(kind) is V(domain) or V(name).
+      description: Who has it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
       type: dict
     requests:
       description: The requests that were made for it, each for the device at one address.
       type: list
       elements: dict
     devices:
-      description: The devices, as they are on record. Of a group mate, which only came along, C(request) is null.
+      description: The devices, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
       type: list
       elements: dict
     persist:
@@ -157,6 +159,22 @@ claims:
         - address: "0000:01:10.0"
           request: nic0
           role: requested
+          identity:
+            vendor_id: "8086"
+            product_id: 10ca
+            subsystem_vendor_id: "1af4"
+            subsystem_product_id: "1100"
+            class_id: "020000"
+            serial: null
+            stable_path: 0000_00_10.0-00_10.0
+            vf_number: "0"
+            pf_vendor_id: "8086"
+            pf_product_id: 10c9
+            pf_subsystem_vendor_id: "1af4"
+            pf_subsystem_product_id: "1100"
+            pf_class_id: "020000"
+            pf_serial: "52:54:00:12:34:57"
+            pf_stable_path: 0000_00_10.0-00_00.0
           original: {driver: igbvf, driver_override: null}
           adopted: false
           attach: [config, live]
@@ -247,9 +265,25 @@ fighters:
       remedy: "rm /etc/driverctl.d/pci-0000:01:10.0"
 error:
   description:
-    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
   sample:
     code: unknown_domain
     subject: domain web2

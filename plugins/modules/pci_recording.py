@@ -35,6 +35,9 @@ attributes:
     support: full
   diff_mode:
     support: none
+  idempotent:
+    support: none
+    details: Each run writes the file anew, since a host is never quite the same.
 options:
   dest:
     description:
@@ -91,7 +94,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was recorded, in one line.
-  returned: success
+  returned: always
   type: str
   sample: "recorded: 68 PCI functions and 3 domains in 32 kB"
 dest:
@@ -126,9 +129,25 @@ libvirt_reason:
   sample: ""
 error:
   description:
-    - Why nothing was written. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
   sample:
     code: no_libvirt
     subject: libvirt at qemu:///system

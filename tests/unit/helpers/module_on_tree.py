@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.tests.unit.helpers import documented
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 _PLUGINS = "ansible_collections.kvm.hostdev.plugins"
@@ -38,6 +39,7 @@ class ModuleOnTree:
         with patch_module_args({**options, **arguments}), pytest.raises(SystemExit) as caught:
             importlib.import_module(f"{_PLUGINS}.modules.{name}").main()
         result: dict[str, t.Any] = json.loads(self._capsys.readouterr().out)
+        assert documented.faults(name, result) == []
         assert bool(result.get("failed")) is (caught.value.code != 0)
         return result
 

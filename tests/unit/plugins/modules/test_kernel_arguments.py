@@ -18,6 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import kernel_arguments as work
 from ansible_collections.kvm.hostdev.plugins.modules import kernel_arguments
+from ansible_collections.kvm.hostdev.tests.unit.helpers import documented
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import made
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
@@ -46,7 +47,9 @@ class Runner:
         modes = {"_ansible_check_mode": check, "_ansible_diff": diff}
         with patch_module_args({**options, **modes}), pytest.raises(SystemExit) as caught:
             kernel_arguments.main()
-        return caught.value.code, json.loads(self._capsys.readouterr().out)
+        result = json.loads(self._capsys.readouterr().out)
+        assert documented.faults("kernel_arguments", result) == []
+        return caught.value.code, result
 
     def done(self, **options):
         status, result = self.run(**options)
