@@ -202,8 +202,9 @@ ansible_facts:
         devices:
           description:
             - PCI functions in order of their addresses, then libvirt's other node devices by name.
-            - The others have libvirt's own fields besides. These have libvirt's names, in snake case and with lists in the
-              plural. Numbers are numbers, ids hexadecimal digits without C(0x). A nested capability is a field of that name.
+            - The others have libvirt's own fields besides. These have libvirt's names, in snake case and with lists in
+              the plural. Numbers are numbers, ids hexadecimal digits without C(0x). A nested capability is a field of
+              that name.
             - A device that could not be read whole has what could be read.
             - With O(fields) each has C(name), C(address), C(capability) and those fields.
           type: list
@@ -491,7 +492,8 @@ ansible_facts:
                   description: Its UUID.
                   type: str
                 via:
-                  description: V(hostdev), V(interface), V(disk) where a domain has a disk that lies on the device, or other words for what it has of it.
+                  description:
+                    - How. V(hostdev), V(interface), V(disk) for a disk that lies on the device, or another word.
                   type: str
                 active:
                   description: Whether the domain runs.
@@ -531,7 +533,9 @@ ansible_facts:
                   description: A stable word for the reason, see the guide on troubleshooting.
                   type: str
                 address:
-                  description: The device that the reason is about, a group mate or what lies below too. Of a USB or SCSI device its C(name).
+                  description:
+                    - The device that the reason is about, a group mate or what lies below too. Of a USB or SCSI device
+                      its C(name).
                   type: str
                 detail:
                   description: What was found.
@@ -606,7 +610,8 @@ ansible_facts:
               virtual_functions: []
               total_vfs: 0
               num_vfs: 0
-              children: [{kind: net, name: enp1s0v0, addr_assign_type: "1", address: "5a:86:3d:6f:2a:54", operstate: down}]
+              children:
+                - {kind: net, name: enp1s0v0, addr_assign_type: "1", address: "5a:86:3d:6f:2a:54", operstate: down}
               used_by: []
               status: available
               owner: null
@@ -674,7 +679,7 @@ ansible_facts:
               description: Whether a guest could use the group as its drivers are now.
               type: bool
           sample:
-            - {id: 9, devices: ["0000:00:1f.0", "0000:00:1f.2", "0000:00:1f.3"], viable: false}
+            - {id: 12, devices: ["0000:00:14.0", "0000:05:01.0", "0000:05:02.0"], viable: false}
         tree:
           description: Names of all devices as a tree.
           type: list
@@ -721,7 +726,8 @@ ansible_facts:
               description: The largest prefetchable BAR in bytes, null where it is not known.
               type: int
             link_speed:
-              description: What device and port above it can do, the lesser of both, in GT/s, null where it is not known.
+              description:
+                - What device and port above it can do, the lesser of both, in GT/s, null where it is not known.
               type: float
             link_width:
               description: The same in lanes, null where it is not known.
@@ -749,18 +755,18 @@ ansible_facts:
               product_id: 10ca
               class: "020000"
               device_type: type-VF
-              numa_node: 0
+              numa_node: null
               pcie_root: pci0000:00
               pcie_switches: []
               memory: 16384
               link_speed: 2.5
-              link_width: 4
+              link_width: 1
               total_vfs: 0
               iommu_group_size: 1
               physical_function: "0000:01:00.0"
-              parent_ifname: enp1s0f0
+              parent_ifname: enp1s0
               remote_managed: false
-              count: 4
+              count: 3
         claims:
           description: The claims on record.
           type: list
@@ -803,8 +809,8 @@ ansible_facts:
               returned: where anything was
             constraints:
               description:
-                - The constraints that hold, as they were asked for with M(kvm.hostdev.pci_passthrough_claim). Those over several
-                  owners name all requests C(OWNER/REQUEST), a domain by its UUID.
+                - The constraints that hold, as they were asked for with M(kvm.hostdev.pci_passthrough_claim). Those
+                  over several owners name all requests C(OWNER/REQUEST), a domain by its UUID.
               type: list
               elements: dict
               returned: where there are any
@@ -819,35 +825,37 @@ ansible_facts:
               elements: str
               returned: where there are any
           sample:
-            - owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
+            - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
               requests:
-                - {name: gpu, count: 1, specs: [{vendor_id: "10de", product_id: "20b2", device_type: type-PF}]}
-                - {name: nic, count: 1, first_available: [[{product_id: "1021"}], [{product_id: "101b"}]]}
-              constraints:
-                - {requests: [gpu, nic], match: pcie_switch}
-              prefer:
-                - {requests: [gpu], match: numa_node}
+                - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
               devices:
-                - address: "0000:3b:00.0"
-                  request: gpu
+                - address: "0000:01:10.0"
+                  request: nic
                   role: requested
                   identity:
-                    vendor_id: "10de"
-                    product_id: "20b2"
-                    subsystem_vendor_id: "10de"
-                    subsystem_product_id: "1463"
-                    class_id: "030200"
-                    serial: "1563221017834"
-                    stable_path: 0000_3a_00.0-00_00.0
-                  original: {driver: nvidia, driver_override: null}
+                    class_id: "020000"
+                    pf_class_id: "020000"
+                    pf_product_id: 10c9
+                    pf_serial: "52:54:00:12:34:57"
+                    pf_stable_path: 0000_00_10.0-00_00.0
+                    pf_subsystem_product_id: "1100"
+                    pf_subsystem_vendor_id: 1af4
+                    pf_vendor_id: "8086"
+                    product_id: 10ca
+                    serial: null
+                    stable_path: 0000_00_10.0-00_10.0
+                    subsystem_product_id: "1100"
+                    subsystem_vendor_id: 1af4
+                    vendor_id: "8086"
+                    vf_number: "0"
+                  original: {driver: igbvf, driver_override: null}
                   adopted: false
                   attach: [config, live]
-                  guest_address: "0000:05:00.0"
+                  guest_address: "0000:01:00.0"
                   since: "2026-11-28T08:00:00Z"
                   until: "2026-11-28T16:00:00Z"
-              persist: true
               labels: {team: vision}
-              overdue: ["0000:3b:00.0"]
+              overdue: ["0000:01:10.0"]
         drift:
           description:
             - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
@@ -863,16 +871,18 @@ ansible_facts:
               description: The device, by its address or name.
               type: str
             owner:
-              description: Whose it is, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner), null where it is nobody's.
+              description:
+                - Whose it is, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner), null where it is nobody's.
               type: dict
             detail:
               description: What differs.
               type: str
           sample:
-            - code: not_attached
-              address: "0000:3b:00.0"
-              owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
-              detail: domain train1 (0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61) does not have it
+            - code: half_attached
+              address: "0000:01:10.0"
+              owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+              detail: the running guest of domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) has it, the definition
+                lacks it
         host:
           description: The host as far as passthrough is concerned.
           type: dict
@@ -918,7 +928,8 @@ ansible_facts:
                   description: The number of the node.
                   type: int
                 socket:
-                  description: The socket of its CPUs, null where it is not known, as of a node without CPUs that are online.
+                  description:
+                    - The socket of its CPUs, null where it is not known, as of a node without CPUs that are online.
                   type: int
               sample: [{id: 0, socket: 0}, {id: 1, socket: 1}]
             gathered_at:

@@ -245,8 +245,8 @@ msg:
   returned: always
   type: str
   sample: >-
-    web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition | 2 owners as before |
-    not named, and kept since it was claimed otherwise: db1: gpu
+    db1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest | no longer named, and
+    kept without a purge: dpdk0: port | not named, and kept since it was claimed otherwise: web1: disk
 owners:
   description:
     - The owners that the task was about, with what each holds now, in check mode what it would hold.
@@ -269,7 +269,8 @@ owners:
       type: list
       elements: dict
     node_devices:
-      description: The USB and SCSI devices that it holds now, as RV(kvm.hostdev.pci_passthrough_claim#module:node_devices).
+      description:
+        - The USB and SCSI devices that it holds now, as RV(kvm.hostdev.pci_passthrough_claim#module:node_devices).
       type: list
       elements: dict
     pairs:
@@ -288,9 +289,9 @@ owners:
       type: list
       elements: str
   sample:
-    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+    - owner: {kind: domain, id: 0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11, label: db1}
       changed: true
-      msg: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
+      msg: "db1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
       devices:
         - address: "0000:01:10.0"
           request: nic
@@ -298,7 +299,7 @@ owners:
           identity:
             vendor_id: "8086"
             product_id: 10ca
-            subsystem_vendor_id: "1af4"
+            subsystem_vendor_id: 1af4
             subsystem_product_id: "1100"
             class_id: "020000"
             serial: null
@@ -306,19 +307,21 @@ owners:
             vf_number: "0"
             pf_vendor_id: "8086"
             pf_product_id: 10c9
-            pf_subsystem_vendor_id: "1af4"
+            pf_subsystem_vendor_id: 1af4
             pf_subsystem_product_id: "1100"
             pf_class_id: "020000"
             pf_serial: "52:54:00:12:34:57"
             pf_stable_path: 0000_00_10.0-00_00.0
+          original: {driver: igbvf, driver_override: null}
           adopted: false
           attach: [config, live]
-          original: {driver: igbvf, driver_override: null}
+          guest_address: "0000:01:00.0"
+          since: "2026-11-28T08:00:00Z"
       node_devices: []
+      given_back: []
       pairs: []
       met: []
       alternative: {}
-      given_back: ["0000:01:10.2"]
 pairs:
   description: As RV(kvm.hostdev.pci_passthrough_claim#module:pairs), for O(constraints) and O(prefer).
   returned: success
@@ -357,8 +360,7 @@ stale:
       description: The name of the request.
       type: str
   sample:
-    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
-      request: disk
+    - {owner: {kind: name, id: dpdk0, label: dpdk0}, request: port}
 undeclared:
   description:
     - What is on record, and neither named in O(claims) nor claimed by an earlier run of this module, in the form of
@@ -368,8 +370,7 @@ undeclared:
   type: list
   elements: dict
   sample:
-    - owner: {kind: domain, id: 0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11, label: db1}
-      request: gpu
+    - {owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}, request: disk}
 plan:
   description:
     - The steps taken for all owners, or in check mode the steps to take, in their order, as
@@ -505,8 +506,8 @@ error:
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out by
-          name, V(restore), V(keep) or V(forget).
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:
@@ -522,23 +523,20 @@ error:
     code: owners_compete
     subject: claims[1] (db1) and claims[0] (web1)
     found: >-
-      web1 gets 0000:01:10.0, and then for db1: 0 free of 1 still wanted; 0000:01:10.0 is refused: held by domain web1
-      (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) (request nic)
+      web1 gets 0000:01:10.0, and then for db1: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      (0000:01:10.0, asked for by request nic)
     wanted: devices for all of them
-    remedy: "ask for fewer, or for other devices, for one of them; alone db1 would get 0000:01:10.0"
+    remedy: ask for fewer, or for other devices, for one of them; alone db1 would get 0000:01:10.0
     owners: [db1, web1]
     unserved:
-      code: not_enough_devices
-      subject: request nic
-      found: >-
-        0 free of 1 still wanted; 0000:01:10.0 is refused: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
-      wanted: 1 device with product_id 10ca
-      remedy: >-
-        release it from domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) with
-        `kvm.hostdev.pci_passthrough_release`; or widen the request's specs or the device_spec
+      code: device_blocked
+      subject: 0000:01:10.0, asked for by request nic
+      found: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      wanted: a device that nothing keeps with the host and that is free
+      remedy: release it from domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) with
+        `kvm.hostdev.pci_passthrough_release`; or ask for another device
       blockers: []
-      refused:
-        "0000:01:10.0": held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      refused: {"0000:01:10.0": held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)}
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import (

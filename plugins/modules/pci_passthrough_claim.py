@@ -560,7 +560,8 @@ msg:
       check mode it says what the task C(would change).
   returned: always
   type: str
-  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
+  sample: >-
+    web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest
 devices:
   description: The devices that the owner holds now, with the request each serves; group members serve none.
   returned: success
@@ -697,7 +698,7 @@ devices:
       identity:
         vendor_id: "8086"
         product_id: 10ca
-        subsystem_vendor_id: "1af4"
+        subsystem_vendor_id: 1af4
         subsystem_product_id: "1100"
         class_id: "020000"
         serial: null
@@ -705,15 +706,16 @@ devices:
         vf_number: "0"
         pf_vendor_id: "8086"
         pf_product_id: 10c9
-        pf_subsystem_vendor_id: "1af4"
+        pf_subsystem_vendor_id: 1af4
         pf_subsystem_product_id: "1100"
         pf_class_id: "020000"
         pf_serial: "52:54:00:12:34:57"
         pf_stable_path: 0000_00_10.0-00_00.0
+      original: {driver: igbvf, driver_override: null}
       adopted: false
       attach: [config, live]
       guest_address: "0000:01:00.0"
-      original: {driver: igbvf, driver_override: null}
+      since: "2026-11-28T08:00:00Z"
 node_devices:
   description: The USB and SCSI devices that the owner holds now, with the request each serves.
   returned: success
@@ -731,8 +733,8 @@ node_devices:
       type: str
     identity:
       description:
-        - What it is. C(vendor_id), C(product_id) and C(serial) of a USB device, C(vendor), C(model) and C(wwid) of a SCSI
-          device, as texts, null where it has none.
+        - What it is. C(vendor_id), C(product_id) and C(serial) of a USB device, C(vendor), C(model) and C(wwid) of a
+          SCSI device, as texts, null where it has none.
       type: dict
     attach:
       description: Where the domain has it, V(config) and V(live).
@@ -764,8 +766,8 @@ plan:
   contains:
     kind:
       description:
-        - V(driver) binds a PCI function, V(hostdev) puts one into a domain or takes it out, V(node) does so with a USB or
-          SCSI device, V(vf_settings) sets a VF through its PF, V(root_ports) adds controllers to a domain.
+        - V(driver) binds a PCI function, V(hostdev) puts one into a domain or takes it out, V(node) does so with a USB
+          or SCSI device, V(vf_settings) sets a VF through its PF, V(root_ports) adds controllers to a domain.
       type: str
     address:
       description: The PCI address, for V(node) libvirt's name of the device.
@@ -797,8 +799,8 @@ plan:
       returned: for V(driver), where it does
     before:
       description:
-        - The state before, null for an element that is not there. C(driver) and C(driver_override) of a device, settings of
-          a VF by name, the XML of an element, indexes of controllers.
+        - The state before, null for an element that is not there. C(driver) and C(driver_override) of a device,
+          settings of a VF by name, the XML of an element, indexes of controllers.
       type: raw
     after:
       description: The state after, as RV(plan[].before).
@@ -841,7 +843,9 @@ claim:
       elements: str
       returned: where any was
     declared:
-      description: The names of the requests that M(kvm.hostdev.pci_passthrough) claimed, which its O(kvm.hostdev.pci_passthrough#module:purge) may give back.
+      description:
+        - The names of the requests that M(kvm.hostdev.pci_passthrough) claimed, which its
+          O(kvm.hostdev.pci_passthrough#module:purge) may give back.
       type: list
       elements: str
       returned: where there are any
@@ -1055,8 +1059,8 @@ error:
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out by
-          name, V(restore), V(keep) or V(forget).
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:
@@ -1070,7 +1074,7 @@ error:
       returned: where there are any
   sample:
     code: device_blocked
-    subject: "0000:00:02.0, asked for by request disk"
+    subject: 0000:00:02.0, asked for by request disk
     found: "root_disk (0000:00:02.0: /dev/vda is mounted at /)"
     wanted: a device that nothing keeps with the host and that is free
     remedy: "it stays with the host: ask for another device"
@@ -1080,6 +1084,7 @@ error:
         detail: /dev/vda is mounted at /
         override: null
         remedy: "it stays with the host: ask for another device"
+    refused: {"0000:00:02.0": "root_disk (0000:00:02.0: /dev/vda is mounted at /)"}
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import (

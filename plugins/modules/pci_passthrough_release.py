@@ -177,26 +177,26 @@ devices:
       request: nic
       role: requested
       identity:
-        vendor_id: "8086"
-        product_id: 10ca
-        subsystem_vendor_id: "1af4"
-        subsystem_product_id: "1100"
         class_id: "020000"
-        serial: null
-        stable_path: 0000_00_10.0-00_10.0
-        vf_number: "0"
-        pf_vendor_id: "8086"
-        pf_product_id: 10c9
-        pf_subsystem_vendor_id: "1af4"
-        pf_subsystem_product_id: "1100"
         pf_class_id: "020000"
+        pf_product_id: 10c9
         pf_serial: "52:54:00:12:34:57"
         pf_stable_path: 0000_00_10.0-00_00.0
+        pf_subsystem_product_id: "1100"
+        pf_subsystem_vendor_id: 1af4
+        pf_vendor_id: "8086"
+        product_id: 10ca
+        serial: null
+        stable_path: 0000_00_10.0-00_10.0
+        subsystem_product_id: "1100"
+        subsystem_vendor_id: 1af4
+        vendor_id: "8086"
+        vf_number: "0"
+      original: {driver: igbvf, driver_override: null}
       adopted: false
       attach: [config, live]
-      original: {driver: igbvf, driver_override: null}
+      guest_address: "0000:01:00.0"
       since: "2026-11-28T08:00:00Z"
-      until: "2026-11-28T16:00:00Z"
 node_devices:
   description:
     - The USB and SCSI devices that were taken out of their domain, as
@@ -213,10 +213,15 @@ plan:
   type: list
   elements: dict
   sample:
-    - kind: driver
+    - kind: hostdev
       address: "0000:01:10.0"
-      before: {driver: vfio-pci, driver_override: vfio-pci}
-      after: {driver: igbvf, driver_override: null}
+      domain: web1
+      uuid: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02
+      place: live
+      before: <hostdev mode="subsystem" type="pci" managed="yes"><source><address domain="0x0000" bus="0x01"
+        slot="0x10" function="0x0" /></source><address type="pci" domain="0x0000" bus="0x01" slot="0x00"
+        function="0x0" /><alias name="hostdev0" /><driver name="vfio" /></hostdev>
+      after: null
 claims:
   description: What the owners concerned still hold afterwards.
   returned: success
@@ -268,9 +273,7 @@ claims:
       elements: dict
       returned: where there are any
   sample:
-    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
-      requests: []
-      devices: []
+    - {owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}, requests: [], devices: []}
 cleaned:
   description: The devices for one-time use that may be claimed again.
   returned: success
@@ -347,8 +350,8 @@ error:
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out by
-          name, V(restore), V(keep) or V(forget).
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

@@ -69,7 +69,7 @@ msg:
     - What was done, in one line, the owners with C(|) between them; in check mode what the task C(would change).
   returned: always
   type: str
-  sample: "web1: nic = 0000:01:10.0 (8086:10ca), no driver to vfio-pci"
+  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci"
 moved:
   description: The present addresses of devices that have moved, by those that were on record.
   returned: success
@@ -120,14 +120,15 @@ pfs:
       number: 4
       changed: true
 plan:
-  description: The steps that were done, in check mode that would be, as RV(kvm.hostdev.pci_passthrough_claim#module:plan).
+  description:
+    - The steps that were done, in check mode that would be, as RV(kvm.hostdev.pci_passthrough_claim#module:plan).
   returned: success
   type: list
   elements: dict
   sample:
     - kind: driver
       address: "0000:01:10.0"
-      before: {driver: null, driver_override: null}
+      before: {driver: igbvf, driver_override: null}
       after: {driver: vfio-pci, driver_override: vfio-pci}
 stopped:
   description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
@@ -191,8 +192,8 @@ error:
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out by
-          name, V(restore), V(keep) or V(forget).
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

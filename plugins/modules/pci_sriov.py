@@ -203,7 +203,7 @@ msg:
   description: What was done, in one line, the PFs with C(|) between them; in check mode what the task C(would change).
   returned: always
   type: str
-  sample: "enp1s0 (0000:01:00.0): 0 to 4 VFs, autoprobe off, trust on of VF 1"
+  sample: "enp1s0 (0000:01:00.0): autoprobe off, interface up, 0 to 4 VFs, trust on of VF 1"
 pfs:
   description: The PFs, as they are afterwards, or would be.
   returned: success
@@ -242,7 +242,7 @@ pfs:
       total: 7
       ours: true
       changed: true
-      settings: {"0": {mac: "52:54:00:12:34:56", vlan: 100, qos: 2, vlan_protocol: 802.1Q}}
+      settings: {"1": {trust: true}}
       makers: []
 plan:
   description: What was changed, or in check mode would be, in this order.
@@ -274,7 +274,7 @@ plan:
     - {pf: "0000:01:00.0", kind: autoprobe, before: true, after: false}
     - {pf: "0000:01:00.0", kind: up, before: false, after: true}
     - {pf: "0000:01:00.0", kind: number, before: 0, after: 4}
-    - {pf: "0000:01:00.0", kind: setting, vf: 1, name: trust, before: null, after: true}
+    - {pf: "0000:01:00.0", kind: setting, vf: 1, name: trust, before: false, after: true}
 error:
   description:
     - Why nothing was done. C(code) is stable, the other texts are for people.
@@ -320,8 +320,8 @@ error:
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out by
-          name, V(restore), V(keep) or V(forget).
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:
@@ -335,10 +335,13 @@ error:
       returned: where there are any
   sample:
     code: vfs_in_use
-    subject: "0000:01:00.0 (4 -> 7 VFs)"
-    found: "VF 3 (0000:01:10.6): held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)"
+    subject: 0000:01:00.0 (4 -> 7 VFs)
+    found: "VF 0 (0000:01:10.0): held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)"
     wanted: "VFs that nobody uses: the kernel changes their number only through 0, and asks nobody"
-    remedy: release them with kvm.hostdev.pci_passthrough_release
+    remedy: release them with kvm.hostdev.pci_passthrough_release, take them out of their domains, and out of the
+      host's use; or leave the number as it is
+    vfs_in_use:
+      "0000:01:10.0": [held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)]
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding

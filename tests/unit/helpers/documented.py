@@ -29,8 +29,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "raw": (object,),
 }
-# Ansible's own, of every module.
-_OF_ANSIBLE = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "exception", "rc"}
+# Ansible's own, of every module, and what it adds of the file where a result has `dest`.
+_OF_ANSIBLE = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "exception"}
+_OF_A_FILE = {"uid", "gid", "owner", "group", "mode", "state", "secontext"}
 
 Keys = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -45,7 +46,8 @@ def returns(module: str) -> Keys:
 def faults(module: str, result: t.Mapping[str, t.Any]) -> list[str]:
     """What a whole result has that RETURN does not say, and lacks that it says, each with its place."""
     documented = returns(module)
-    told = {key: value for key, value in result.items() if key not in _OF_ANSIBLE}
+    beside = _OF_ANSIBLE | (_OF_A_FILE if "dest" in result else set())
+    told = {key: value for key, value in result.items() if key not in beside}
     found = [f"{key} is not documented" for key in told if key not in documented]
     ended = "failure" if result.get("failed") else "success"
     for key, said in documented.items():
@@ -89,7 +91,11 @@ def keys_of(module: str, said: t.Mapping[str, t.Any]) -> tuple[str, Keys] | None
 
 def _value(module: str, said: t.Mapping[str, t.Any], value: t.Any, path: str) -> list[str]:
     if value is None:
-        return [] if "null" in text(said).lower() or said["type"] == "raw" else [f"{path} is null, which no description says"]
+        return (
+            []
+            if "null" in text(said).lower() or said["type"] == "raw"
+            else [f"{path} is null, which no description says"]
+        )
     kind = said["type"]
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind in ("int", "float")):
         return [f"{path} is {type(value).__name__}, and documented as {kind}"]

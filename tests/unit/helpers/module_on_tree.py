@@ -39,7 +39,8 @@ class ModuleOnTree:
         with patch_module_args({**options, **arguments}), pytest.raises(SystemExit) as caught:
             importlib.import_module(f"{_PLUGINS}.modules.{name}").main()
         result: dict[str, t.Any] = json.loads(self._capsys.readouterr().out)
-        assert documented.faults(name, result) == []
+        wrong = documented.faults(name, result)
+        assert not wrong, wrong
         assert bool(result.get("failed")) is (caught.value.code != 0)
         return result
 

@@ -79,7 +79,8 @@ class Runner:
         with patch_module_args(arguments), pytest.raises(SystemExit) as caught:
             module.main()
         result = json.loads(self._capsys.readouterr().out)
-        assert documented.faults(name, result) == []
+        wrong = documented.faults(name, result)
+        assert not wrong, wrong
         return caught.value.code, result
 
     def done(self, name: str, **options: t.Any) -> dict[str, t.Any]:

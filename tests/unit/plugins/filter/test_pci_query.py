@@ -309,7 +309,7 @@ def test_each_function_works_with_what_ansible_hands_over(facts, tmp_path):
     assert OF_EACH_FUNCTION.keys() - domain == Functions.FUNCTION_TABLE.keys()
     site = Site(tmp_path)
     site.write("inventory/hosts.yml", {"all": {"hosts": {"kvm2": {"given": facts}}}})
-    # One task for all, since each is a process of its own, and one template, since those of ansible-core 2.18 give text.
+    # One task for all, since each is a process of its own, and one template: one value is a text on ansible-core 2.18.
     answers = ", ".join(
         f"'{name}': given | kvm.hostdev.pci_query(asked['{name}'], which='3b:00.0')" for name in OF_EACH_FUNCTION
     )
