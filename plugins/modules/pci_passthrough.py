@@ -226,7 +226,8 @@ EXAMPLES = r"""
   become: true
   kvm.hostdev.pci_passthrough:
     claims: "{{ hostdev_claims }}"
-    aliases: "{{ hostdev_aliases }}"
+    aliases:
+      - {name: a100, vendor_id: "10de", product_id: "20b5"}
     limits:
       - {alias: a100, most: 2, per: owner}
       - {owners: "test-*", alias: a100, most: 4, until: "2026-12-04T18:00:00+01:00"}

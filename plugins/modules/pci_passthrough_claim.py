@@ -604,7 +604,7 @@ devices:
           type: str
           returned: where the device has one
         stable_path:
-          description: The way to it through the bridges, which no other card changes.
+          description: The way to it through the bridges. It stays the same when another card comes or goes.
           type: str
         vf_number:
           description: Which VF of its PF it is, counted from 0, as a text.
