@@ -39,7 +39,7 @@ options:
     description:
       - The arguments, each an entry of its own, of letters, digits and C(_.,:=/@+-) alone.
       - A C(hugepages=) that comes right after a C(hugepagesz=) goes with it, and the two are kept together.
-      - With O(state=absent) those to take out, of those that this module put in. None is all of them.
+      - With O(state=absent) those to take out, of those that this module put in. An empty list is all of them.
     type: list
     elements: str
     default: []

@@ -28,7 +28,7 @@ attributes:
 options:
   state:
     description:
-      - V(present) has the drop-ins, V(absent) removes them.
+      - V(present) writes the drop-ins, V(absent) removes them.
     type: str
     choices: [present, absent]
     default: present
@@ -58,6 +58,16 @@ EXAMPLES = r"""
   ansible.builtin.systemd_service:
     daemon_reload: true
   when: memory_lock is changed
+
+- name: Let them lock 64 GiB at most
+  become: true
+  kvm.hostdev.memory_lock:
+    limit: 64G
+
+- name: Take the drop-ins away
+  become: true
+  kvm.hostdev.memory_lock:
+    state: absent
 """
 
 RETURN = r"""

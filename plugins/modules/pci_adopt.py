@@ -183,7 +183,7 @@ claims:
               slot="0x10" function="0x0" /></source></hostdev>
             live: <hostdev mode="subsystem" type="pci" managed="yes"><source><address domain="0x0000" bus="0x01"
               slot="0x10" function="0x0" /></source><alias name="hostdev0" /><driver name="vfio" /></hostdev>
-          since: "2026-11-28T08:00:00Z"
+          since: "2024-11-28T08:00:00Z"
       persist: false
 vfs:
   description: The physical functions whose VFs were written down, or would be.

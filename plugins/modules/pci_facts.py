@@ -46,8 +46,8 @@ options:
       - Which parts of RV(ansible_facts.hostdev) are gathered. What is not wanted is not computed and not returned.
       - Possible are V(all), V(devices) (PCI functions), V(node_devices) (libvirt's other devices, which are returned
         along with them), V(iommu_groups), V(tree), V(pools), V(claims), V(drift) and V(host).
-      - With a V(!) before its name a part is left out, as with M(ansible.builtin.setup). Nothing but exclusions leaves
-        the rest, V(!all) leaves what is named besides.
+      - With a V(!) before its name a part is left out, as with M(ansible.builtin.setup). Where all names have a V(!),
+        all other parts are gathered. With V(!all) only the parts that are named without a V(!) are gathered.
       - Each run replaces the whole of RV(ansible_facts.hostdev). Where the results of several runs are needed, register
         each of them.
     type: list
@@ -66,8 +66,8 @@ options:
   passthrough:
     description:
       - Returns only devices that a guest could be given if nobody else had them.
-      - Of PCI functions these are endpoints without a blocker. It does not count who has the function now, nor that
-        members of its IOMMU group would have to come along.
+      - Of PCI functions these are endpoints without a blocker. A function that somebody has now is one of them, and so
+        is one whose IOMMU group has other members, which would have to come along.
       - Of USB devices these are all but hubs, and of SCSI devices all, that the host itself does not use. It uses those
         with a mounted file system, swap, a volume group and the like on them, with an interface that has an address or
         a route, and those that a process other than a domain's QEMU has open.
@@ -75,9 +75,9 @@ options:
     default: false
   available:
     description:
-      - Returns only devices as with O(passthrough) that nobody has either, neither a claim nor the definition of a
-        domain. The same must be true of members of the IOMMU group, of what lies below the device, of the physical
-        function of a virtual one, and of the function that a USB or SCSI device hangs on.
+      - Returns only those devices of O(passthrough) that nobody has, by a claim or in the definition of a domain. The
+        same must be true of members of the IOMMU group, of what lies below the device, of the physical function of a
+        virtual one, and of the function that a USB or SCSI device hangs on.
       - A domain that names a USB device by its ids alone may take each one that has them. So none of them is available.
     type: bool
     default: false
@@ -93,8 +93,8 @@ options:
   specs:
     description:
       - Returns only PCI functions that fit one of these device specs. They are written like the device specs in
-        O(kvm.hostdev.pci_passthrough_claim#module:device_spec); tags do not count. V(10de:20b2)
-        is one too.
+        O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Tags do not count. A text such as V(10de:20b2) is one
+        too.
       - An empty list, which nothing fits, is an error. Without the option all devices are returned.
     type: list
     elements: raw
@@ -175,7 +175,7 @@ EXAMPLES = r"""
     kvm.hostdev.pci_facts:
       gather_subset: ["!pools", "!tree"]
 
-- name: Show why the others may not
+- name: Show why the others may not be given away
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.blockers | map(attribute='code') | unique | join(', ') }}"
   loop: "{{ ansible_facts.hostdev.devices | selectattr('blockers', 'defined') | selectattr('blockers') }}"
@@ -852,8 +852,8 @@ ansible_facts:
                   adopted: false
                   attach: [config, live]
                   guest_address: "0000:01:00.0"
-                  since: "2026-11-28T08:00:00Z"
-                  until: "2026-11-28T16:00:00Z"
+                  since: "2024-11-28T08:00:00Z"
+                  until: "2024-11-28T16:00:00Z"
               labels: {team: vision}
               overdue: ["0000:01:10.0"]
         drift:

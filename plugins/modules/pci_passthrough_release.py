@@ -196,7 +196,7 @@ devices:
       adopted: false
       attach: [config, live]
       guest_address: "0000:01:00.0"
-      since: "2026-11-28T08:00:00Z"
+      since: "2024-11-28T08:00:00Z"
 node_devices:
   description:
     - The USB and SCSI devices that were taken out of their domain, as

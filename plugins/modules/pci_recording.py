@@ -10,8 +10,8 @@ module: pci_recording
 short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
 version_added: 0.1.0
 description:
-  - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. What
-    sysfs tells of its PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
+  - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. That
+    is what sysfs tells of PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
     devices and domains, and the record C(hostdev.fact).
   - On the file the facts can be run by O(kvm.hostdev.pci_facts#module:recording), and in check mode whatever changes
     who has a device or makes VFs, by O(kvm.hostdev.pci_passthrough_claim#module:recording) and the like.

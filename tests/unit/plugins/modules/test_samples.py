@@ -22,7 +22,7 @@ RELEASE = "pci_passthrough_release"
 ALL = "pci_passthrough"
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 NIC = {"name": "nic", "specs": [{"vendor_id": "8086", "product_id": "10ca", "device_type": "type-VF"}]}
-AT_EIGHT = datetime.datetime(2026, 11, 28, 8, tzinfo=datetime.timezone.utc).timestamp()
+AT_EIGHT = datetime.datetime(2024, 11, 28, 8, tzinfo=datetime.timezone.utc).timestamp()
 
 
 @pytest.fixture
