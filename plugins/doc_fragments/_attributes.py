@@ -15,6 +15,11 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
   diff_mode:
     description: Will return details on what has changed (or needs changing in C(check_mode)), when in diff mode.
+  idempotent:
+    description:
+      - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates no
+        change.
+      - This assumes that nobody else has changed the host meanwhile.
   platform:
     description: Target OS/families that can be operated against.
     platforms: Linux

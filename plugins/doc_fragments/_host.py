@@ -19,7 +19,7 @@ options:
   uri:
     description:
       - The libvirt connection. It must be a local one, because drivers are bound where the module runs.
-      - It is to be written out. An alias of C(libvirt.conf) and an empty URI are refused, since they may lead to
+      - It must be written out. An alias of C(libvirt.conf) and an empty URI are refused, since they may lead to
         another host.
     type: str
     default: qemu:///system

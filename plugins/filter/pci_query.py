@@ -81,8 +81,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the expression gives; null where it points at nothing.
+  description: What the expression gives. Null where it points at nothing.
   type: raw
+  sample: ["0000:01:10.2", "0000:3b:00.0"]
 """
 
 

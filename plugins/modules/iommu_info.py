@@ -21,6 +21,8 @@ attributes:
     support: full
   diff_mode:
     support: N/A
+  idempotent:
+    support: full
 options:
   identity:
     description:
@@ -50,7 +52,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: Whether the IOMMU is on, and how much is missing, in one line.
-  returned: success
+  returned: always
   type: str
   sample: "intel: the IOMMU is off: the kernel's command line has intel_iommu=off; take that away; 1 thing missing"
 platform:
@@ -125,10 +127,17 @@ kernel:
       sample: ["root=/dev/vda2", ro, intel_iommu=off]
     contradictions:
       description:
-        - Those that keep the IOMMU or interrupt remapping off, as C(argument), with the C(files) of the loaders in
-          which each was found.
+        - Those that keep the IOMMU or interrupt remapping off.
       type: list
       elements: dict
+      contains:
+        argument:
+          description: The argument.
+          type: str
+        files:
+          description: The files of the loaders in which it was found.
+          type: list
+          elements: str
       sample:
         - argument: intel_iommu=off
           files: [/etc/default/grub]
@@ -183,6 +192,33 @@ missing:
   elements: str
   sample:
     - "the IOMMU is off: the kernel's command line has intel_iommu=off (from /etc/default/grub); take that away"
+error:
+  description:
+    - Why nothing was done. C(code) is stable, the other texts are for people.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+  sample:
+    code: invalid_option
+    subject: this task
+    found: "Unsupported parameters for (kvm.hostdev.iommu_info) module: ident. Supported parameters include: identity."
+    wanted: ""
+    remedy: ""
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run

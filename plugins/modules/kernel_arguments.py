@@ -32,12 +32,14 @@ attributes:
     support: full
     details:
       - Of each file that is edited. What a program generates of them, such as C(grub.cfg), is in RV(files) only.
+  idempotent:
+    support: full
 options:
   arguments:
     description:
       - The arguments, each an entry of its own, of letters, digits and C(_.,:=/@+-) alone.
       - A C(hugepages=) that comes right after a C(hugepagesz=) goes with it, and the two are kept together.
-      - With O(state=absent) those to take out, of those that this module put in. None is all of them.
+      - With O(state=absent) those to take out, of those that this module put in. An empty list is all of them.
     type: list
     elements: str
     default: []
@@ -143,7 +145,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was done, in one line, or in check mode would be.
-  returned: success
+  returned: always
   type: str
   sample: intel_iommu=on, iommu=pt written (grub_debian); a reboot is needed
 loader:
@@ -175,10 +177,29 @@ reboot_needed:
   sample: true
 error:
   description:
-    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
-    - Where what was done could not be undone there is C(undo_failed) as well.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+    undo_failed:
+      description: Why what was done could not be undone.
+      type: str
+      returned: where the undo failed
   sample:
     code: argument_contradicted
     subject: /etc/default/grub

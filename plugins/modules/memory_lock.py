@@ -23,10 +23,12 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   state:
     description:
-      - V(present) has the drop-ins, V(absent) removes them.
+      - V(present) writes the drop-ins, V(absent) removes them.
     type: str
     choices: [present, absent]
     default: present
@@ -56,12 +58,22 @@ EXAMPLES = r"""
   ansible.builtin.systemd_service:
     daemon_reload: true
   when: memory_lock is changed
+
+- name: Let them lock 64 GiB at most
+  become: true
+  kvm.hostdev.memory_lock:
+    limit: 64G
+
+- name: Take the drop-ins away
+  become: true
+  kvm.hostdev.memory_lock:
+    state: absent
 """
 
 RETURN = r"""
 msg:
   description: What was done, in one line, or in check mode would be.
-  returned: success
+  returned: always
   type: str
   sample: memory lock of 64G written (libvirtd, virtqemud)
 files:
@@ -72,6 +84,33 @@ files:
   sample:
     - /etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf
     - /etc/systemd/system/virtqemud.service.d/kvm-hostdev.conf
+error:
+  description:
+    - Why nothing was done. C(code) is stable, the other texts are for people.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+  sample:
+    code: invalid_option
+    subject: limit
+    found: found ''
+    wanted: "infinity, or a number of bytes such as 64G (units of 1024: K, M, G, T, P, E)"
+    remedy: give that instead
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run

@@ -30,6 +30,8 @@ attributes:
     details: It returns the same, and writes nothing.
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   domains:
     description:
@@ -118,9 +120,10 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was written down, or would be, in one line.
-  returned: success
+  returned: always
   type: str
-  sample: "1 device of web1 and the VFs of 0000:01:00.0 written down"
+  sample: 1 device of web1 and the VFs of 0000:01:00.0 written down; 1 place binds devices or makes VFs beside the
+    record, see fighters
 lines:
   description: What was written down, or would be, one line each.
   returned: success
@@ -128,7 +131,7 @@ lines:
   elements: str
   sample:
     - "web1: nic0 0000:01:10.0 (8086:10ca, vfio-pci), in its definition and its guest"
-    - "0000:01:00.0 (enp1s0): 4 VFs, autoprobe on, VF 1: trust=True"
+    - "0000:01:00.0 (enp1s0): 4 VFs, autoprobe on"
 claims:
   description: What was written down, or would be, by owner.
   returned: success
@@ -136,14 +139,14 @@ claims:
   elements: dict
   contains:
     owner:
-      description: Who has it. C(kind) is V(domain) or V(name).
+      description: Who has it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
       type: dict
     requests:
       description: The requests that were made for it, each for the device at one address.
       type: list
       elements: dict
     devices:
-      description: The devices, as they are on record. Of a group mate, which only came along, C(request) is null.
+      description: The devices, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
       type: list
       elements: dict
     persist:
@@ -151,15 +154,36 @@ claims:
       type: bool
   sample:
     - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
-      requests:
-        - {name: nic0, address: "0000:01:10.0"}
+      requests: [{name: nic0, address: "0000:01:10.0"}]
       devices:
         - address: "0000:01:10.0"
           request: nic0
           role: requested
-          original: {driver: igbvf, driver_override: null}
-          adopted: false
+          identity:
+            vendor_id: "8086"
+            product_id: 10ca
+            subsystem_vendor_id: 1af4
+            subsystem_product_id: "1100"
+            class_id: "020000"
+            serial: null
+            stable_path: 0000_00_10.0-00_10.0
+            vf_number: "0"
+            pf_vendor_id: "8086"
+            pf_product_id: 10c9
+            pf_subsystem_vendor_id: 1af4
+            pf_subsystem_product_id: "1100"
+            pf_class_id: "020000"
+            pf_serial: "52:54:00:12:34:57"
+            pf_stable_path: 0000_00_10.0-00_00.0
+          original: {driver: vfio-pci, driver_override: vfio-pci}
+          adopted: true
           attach: [config, live]
+          stood_before:
+            config: <hostdev mode="subsystem" type="pci" managed="yes"><source><address domain="0x0000" bus="0x01"
+              slot="0x10" function="0x0" /></source></hostdev>
+            live: <hostdev mode="subsystem" type="pci" managed="yes"><source><address domain="0x0000" bus="0x01"
+              slot="0x10" function="0x0" /></source><alias name="hostdev0" /><driver name="vfio" /></hostdev>
+          since: "2024-11-28T08:00:00Z"
       persist: false
 vfs:
   description: The physical functions whose VFs were written down, or would be.
@@ -241,21 +265,38 @@ fighters:
     - kind: driverctl
       path: /etc/driverctl.d/pci-0000:01:10.0
       line: 1
-      detail: binds the device to vfio-pci
+      detail: binds 0000:01:10.0 to vfio-pci
       address: "0000:01:10.0"
       ids: []
-      remedy: "rm /etc/driverctl.d/pci-0000:01:10.0"
+      remedy: rm /etc/driverctl.d/pci-0000:01:10.0, and not driverctl unset-override, which takes it from a running
+        guest at once
 error:
   description:
-    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
   sample:
     code: unknown_domain
     subject: domain web2
-    found: "libvirt has no domain of that name or UUID; it has web1"
+    found: libvirt has no domain of that name or UUID; it has web1, db1
     wanted: a defined or running domain
-    remedy: "did you mean web1?"
+    remedy: did you mean web1?
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding

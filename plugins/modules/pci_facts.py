@@ -25,6 +25,8 @@ attributes:
     support: full
   diff_mode:
     support: N/A
+  idempotent:
+    support: full
   facts:
     description: Action returns an C(ansible_facts) dictionary that will update existing host facts.
     support: full
@@ -44,8 +46,8 @@ options:
       - Which parts of RV(ansible_facts.hostdev) are gathered. What is not wanted is not computed and not returned.
       - Possible are V(all), V(devices) (PCI functions), V(node_devices) (libvirt's other devices, which are returned
         along with them), V(iommu_groups), V(tree), V(pools), V(claims), V(drift) and V(host).
-      - With a V(!) before its name a part is left out, as with M(ansible.builtin.setup). Nothing but exclusions leaves
-        the rest, V(!all) leaves what is named besides.
+      - With a V(!) before its name a part is left out, as with M(ansible.builtin.setup). Where all names have a V(!),
+        all other parts are gathered. With V(!all) only the parts that are named without a V(!) are gathered.
       - Each run replaces the whole of RV(ansible_facts.hostdev). Where the results of several runs are needed, register
         each of them.
     type: list
@@ -64,8 +66,8 @@ options:
   passthrough:
     description:
       - Returns only devices that a guest could be given if nobody else had them.
-      - Of PCI functions these are endpoints without a blocker. It does not count who has the function now, nor that
-        members of its IOMMU group would have to come along.
+      - Of PCI functions these are endpoints without a blocker. A function that somebody has now is one of them, and so
+        is one whose IOMMU group has other members, which would have to come along.
       - Of USB devices these are all but hubs, and of SCSI devices all, that the host itself does not use. It uses those
         with a mounted file system, swap, a volume group and the like on them, with an interface that has an address or
         a route, and those that a process other than a domain's QEMU has open.
@@ -73,9 +75,9 @@ options:
     default: false
   available:
     description:
-      - Returns only devices as with O(passthrough) that nobody has either, neither a claim nor the definition of a
-        domain. The same must be true of members of the IOMMU group, of what lies below the device, of the physical
-        function of a virtual one, and of the function that a USB or SCSI device hangs on.
+      - Returns only those devices of O(passthrough) that nobody has, by a claim or in the definition of a domain. The
+        same must be true of members of the IOMMU group, of what lies below the device, of the physical function of a
+        virtual one, and of the function that a USB or SCSI device hangs on.
       - A domain that names a USB device by its ids alone may take each one that has them. So none of them is available.
     type: bool
     default: false
@@ -91,8 +93,8 @@ options:
   specs:
     description:
       - Returns only PCI functions that fit one of these device specs. They are written like the device specs in
-        O(kvm.hostdev.pci_passthrough_claim#module:device_spec); tags do not count. V(10de:20b2)
-        is one too.
+        O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Tags do not count. A text such as V(10de:20b2) is one
+        too.
       - An empty list, which nothing fits, is an error. Without the option all devices are returned.
     type: list
     elements: raw
@@ -173,7 +175,7 @@ EXAMPLES = r"""
     kvm.hostdev.pci_facts:
       gather_subset: ["!pools", "!tree"]
 
-- name: Show why the others may not
+- name: Show why the others may not be given away
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.blockers | map(attribute='code') | unique | join(', ') }}"
   loop: "{{ ansible_facts.hostdev.devices | selectattr('blockers', 'defined') | selectattr('blockers') }}"
@@ -184,12 +186,12 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: How much was gathered, in one line.
-  returned: success
+  returned: always
   type: str
   sample: 60 PCI functions, 12 claimable, 31 other devices, 24 IOMMU groups, 4 pools, 2 claims, no drift
 ansible_facts:
   description: Facts to add to ansible_facts.
-  returned: always
+  returned: success
   type: dict
   contains:
     hostdev:
@@ -200,57 +202,422 @@ ansible_facts:
         devices:
           description:
             - PCI functions in order of their addresses, then libvirt's other node devices by name.
-            - Of a PCI function C(pcie_switches) are the PCI Express switches above it, nearest first. Empty means none;
-              null means that nobody knows.
-            - Of a PCI function libvirt adds C(vpd), the vital product data, where it could read some.
-            - The others have C(name), C(parent), C(path), C(driver), C(capability), the C(capabilities) nested in it,
-              and libvirt's own fields. These have libvirt's names, in snake case and with lists in the plural; numbers
-              are numbers, ids hexadecimal digits without C(0x). A nested capability is a field of that name.
-            - USB devices have C(hub) and C(root_hub) besides.
-            - C(blockers) are the reasons why a device may not be given to a guest now, each with C(code), C(address),
-              C(detail), C(override) and C(remedy), the step that leads on from there.
-            - PCI functions have C(blockers), and so have USB devices that are no hubs, and SCSI devices. Those of a USB
-              or SCSI device tell what the host itself uses it for; C(address) is its C(name).
-            - These USB and SCSI devices have C(used_by) too, the domains that have them. C(via) is V(hostdev), or
-              V(disk) where a domain has a disk that lies on the device.
-            - A device that could not be read whole has what could be read, and a C(warning), which is also one of the
-              task. Even its C(capability) may be null.
+            - The others have libvirt's own fields besides. These have libvirt's names, in snake case and with lists in
+              the plural. Numbers are numbers, ids hexadecimal digits without C(0x). A nested capability is a field of
+              that name.
+            - A device that could not be read whole has what could be read.
+            - With O(fields) each has C(name), C(address), C(capability) and those fields.
           type: list
           elements: dict
           returned: when gathered
+          contains:
+            address:
+              description: The PCI address. Of a network interface it is the MAC address.
+              type: str
+              returned: for PCI functions, and where libvirt has one
+            name:
+              description: The name of the device, by libvirt.
+              type: str
+              returned: always
+            capability:
+              description:
+                - What it is, by libvirt, V(pci) for PCI functions. Null for a device that could not be
+                  read whole.
+              type: str
+              returned: always
+            path:
+              description: The folder in sysfs, null where libvirt does not tell it.
+              type: str
+              returned: for all, unless O(fields) leaves it out
+            parent:
+              description:
+                - The address of the bridge above a PCI function, null where there is none. Of others
+                  the name of the parent.
+              type: str
+              returned: for all, unless O(fields) leaves it out
+            driver:
+              description: The driver that it has, null without one.
+              type: str
+              returned: for all, unless O(fields) leaves it out
+            capabilities:
+              description: The capabilities nested in it, by libvirt.
+              type: list
+              elements: str
+              returned: for devices that are no PCI functions, with libvirt
+            stable_path:
+              description:
+                - The way through the bridges, with each bus counted from its bridge. It stays the same
+                  when a card elsewhere changes the numbers of buses.
+              type: str
+              returned: for PCI functions
+            vendor_id:
+              description: The vendor, four hexadecimal digits.
+              type: str
+              returned: for PCI functions and USB devices
+            vendor_name:
+              description:
+                - Its name in the host's C(pci.ids), null where that has none. Of a USB device what the
+                  device says.
+              type: str
+              returned: for PCI functions and USB devices
+            product_id:
+              description: The product, four hexadecimal digits.
+              type: str
+              returned: for PCI functions and USB devices
+            product_name:
+              description:
+                - Its name in the host's C(pci.ids), null where that has none. Of a USB device what the
+                  device says.
+              type: str
+              returned: for PCI functions and USB devices
+            subsystem_vendor_id:
+              description: The vendor of the card, four hexadecimal digits.
+              type: str
+              returned: for PCI functions
+            subsystem_product_id:
+              description: The product by the vendor of the card, four hexadecimal digits.
+              type: str
+              returned: for PCI functions
+            subsystem_name:
+              description:
+                - The name of the card, else of its vendor, in C(pci.ids), null where that has none.
+              type: str
+              returned: for PCI functions
+            revision:
+              description: The revision, two hexadecimal digits.
+              type: str
+              returned: for PCI functions
+            class:
+              description: Class, subclass and interface, two hexadecimal digits each.
+              type: str
+              returned: for PCI functions
+            class_name:
+              description: The name of class and subclass in C(pci.ids), null where that has none.
+              type: str
+              returned: for PCI functions
+            serial:
+              description:
+                - The serial number of the card, else of its disk, else the MAC address of its first
+                  interface, else the device serial number of PCI Express. Null where there is none, as
+                  of a VF.
+              type: str
+              returned: for PCI functions, and where libvirt has one
+            device_type:
+              description: V(type-PCI), V(type-PF), V(type-VF) or V(vdpa).
+              type: str
+              returned: for PCI functions
+            driver_override:
+              description:
+                - The driver that it is pinned to, null without one, V(unreadable) while the kernel
+                  hangs in a write to the device, or a driver keeps its lock.
+              type: str
+              returned: for PCI functions
+            candidate_drivers:
+              description: The modules that would drive it on the host, by C(modules.alias).
+              type: list
+              elements: str
+              returned: for PCI functions
+            vfio_driver:
+              description: The driver that a claim binds it to, null for a bridge.
+              type: str
+              returned: for PCI functions
+            header_type:
+              description: V(0) for an endpoint, V(1) or V(2) for a bridge.
+              type: int
+              returned: for PCI functions
+            iommu_group:
+              description:
+                - The number of its IOMMU group, null without one. It may change with each boot.
+              type: int
+              returned: for PCI functions
+            numa_node:
+              description: Its NUMA node, null where the host does not tell.
+              type: int
+              returned: for PCI functions
+            pcie_root:
+              description: The root bus that it is below, such as V(pci0000:3a).
+              type: str
+              returned: for PCI functions
+            pcie_switch:
+              description:
+                - The address of the nearest PCI Express switch above it, null where there is none, or
+                  nobody knows.
+              type: str
+              returned: for PCI functions
+            pcie_switches:
+              description: All of them, nearest first. Empty means none, null that nobody knows.
+              type: list
+              elements: str
+              returned: for PCI functions
+            slot:
+              description: Its address without the function. A VF is in the slot of its PF.
+              type: str
+              returned: for PCI functions
+            socket:
+              description: The socket of its NUMA node, null where the host does not tell.
+              type: int
+              returned: for PCI functions
+            link:
+              description: The PCI Express link, null for a conventional device.
+              type: dict
+              returned: for PCI functions; libvirt has others of network interfaces
+              contains:
+                current_speed:
+                  description: The speed that it has, in the kernel's words, null where it does not tell.
+                  type: str
+                current_width:
+                  description: The lanes that it has, null where the kernel does not tell.
+                  type: int
+                max_speed:
+                  description: The speed that it can have, null where the kernel does not tell.
+                  type: str
+                max_width:
+                  description: The lanes that it can have, null where the kernel does not tell.
+                  type: int
+            bars:
+              description: The windows of memory and ports.
+              type: list
+              elements: dict
+              returned: for PCI functions
+              contains:
+                index:
+                  description: The number, from 0 to 5.
+                  type: int
+                size:
+                  description: The size in bytes.
+                  type: int
+                io:
+                  description: Whether it is of ports.
+                  type: bool
+                is_64bit:
+                  description: Whether it may lie above 4 GiB.
+                  type: bool
+                prefetchable:
+                  description: Whether it is prefetchable.
+                  type: bool
+                resizable_sizes:
+                  description: The sizes in bytes that it can have, empty for one of fixed size.
+                  type: list
+                  elements: int
+            rom:
+              description: Whether it has an expansion ROM.
+              type: bool
+              returned: for PCI functions
+            reset_methods:
+              description:
+                - How the kernel can reset it, in its order. Empty where it can't, null where it does
+                  not tell (before Linux 5.15).
+              type: list
+              elements: str
+              returned: for PCI functions
+            d3cold_allowed:
+              description: Whether the kernel may take its power away, null where it does not tell.
+              type: bool
+              returned: for PCI functions
+            boot_vga:
+              description: Whether the firmware booted with it as display.
+              type: bool
+              returned: for PCI functions
+            physical_function:
+              description: The address of the PF that it is a VF of, null where it is none.
+              type: str
+              returned: for PCI functions
+            virtual_functions:
+              description: The addresses of its VFs.
+              type: list
+              elements: str
+              returned: for PCI functions
+            total_vfs:
+              description: How many VFs it can have.
+              type: int
+              returned: for PCI functions
+            num_vfs:
+              description: How many VFs it has.
+              type: int
+              returned: for PCI functions
+            children:
+              description: What it carries. What the kernel does not tell is left out.
+              type: list
+              elements: dict
+              returned: for PCI functions
+              contains:
+                kind:
+                  description: V(net), V(block), V(nvme), V(usb), V(scsi_host), V(drm), V(vdpa) or V(mdev_type).
+                  type: str
+                name:
+                  description: The name, by the kernel.
+                  type: str
+                address:
+                  description: The MAC address.
+                  type: str
+                  returned: for V(net)
+                operstate:
+                  description: The state, by the kernel.
+                  type: str
+                  returned: for V(net)
+                addr_assign_type:
+                  description: Where the MAC address comes from, by the kernel's number.
+                  type: str
+                  returned: for V(net)
+                size:
+                  description: Sectors of 512 bytes, as a text.
+                  type: str
+                  returned: for V(block)
+                serial:
+                  description: The serial number.
+                  type: str
+                  returned: for V(block) and V(nvme)
+                model:
+                  description: The model.
+                  type: str
+                  returned: for V(nvme)
+                firmware_rev:
+                  description: The revision of the firmware.
+                  type: str
+                  returned: for V(nvme)
+                available_instances:
+                  description: How many more mediated devices of this type can be made, as a text.
+                  type: str
+                  returned: for V(mdev_type)
+            used_by:
+              description: The domains that have it, or something of it.
+              type: list
+              elements: dict
+              returned: for PCI functions, USB devices that are no hubs, and SCSI devices
+              contains:
+                domain:
+                  description: The name of the domain.
+                  type: str
+                uuid:
+                  description: Its UUID.
+                  type: str
+                via:
+                  description:
+                    - How. V(hostdev), V(interface), V(disk) for a disk that lies on the device, or another word.
+                  type: str
+                active:
+                  description: Whether the domain runs.
+                  type: bool
+                config:
+                  description: Whether it has the device in its definition.
+                  type: bool
+                live:
+                  description: Whether it runs with the device.
+                  type: bool
+            status:
+              description:
+                - V(available), V(claimed) and the like, OpenStack Nova's word for its state on record,
+                  or V(needs_cleaning). V(available) says that nobody holds it, not that it may be given
+                  away, see C(claimable).
+              type: str
+              returned: for PCI functions
+            owner:
+              description:
+                - Who holds it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner), null where
+                  nobody does.
+              type: dict
+              returned: for PCI functions
+            claimable:
+              description: Whether anybody could claim it now, without any consent.
+              type: bool
+              returned: for PCI functions
+            blockers:
+              description:
+                - Every reason why it may not be given away now. Those of a USB or SCSI device tell what
+                  the host itself uses it for.
+              type: list
+              elements: dict
+              returned: for PCI functions, USB devices that are no hubs, and SCSI devices
+              contains:
+                code:
+                  description: A stable word for the reason, see the guide on troubleshooting.
+                  type: str
+                address:
+                  description:
+                    - The device that the reason is about, a group mate or what lies below too. Of a USB or SCSI device
+                      its C(name).
+                  type: str
+                detail:
+                  description: What was found.
+                  type: str
+                override:
+                  description: The option of a claim that accepts it, null where none does.
+                  type: str
+                remedy:
+                  description: What to do.
+                  type: str
+            affected:
+              description: What else is touched when it is given away, by address or name.
+              type: list
+              elements: str
+              returned: for PCI functions
+            vpd:
+              description: The vital product data, by libvirt's names.
+              type: dict
+              returned: for PCI functions of which libvirt could read some
+            hub:
+              description: Whether it is a hub.
+              type: bool
+              returned: for USB devices
+            root_hub:
+              description: Whether it is a root hub.
+              type: bool
+              returned: for USB devices
+            warning:
+              description: What of it could not be read. The task warns of it too.
+              type: str
+              returned: for devices that could not be read whole
           sample:
             - address: "0000:01:10.0"
               name: pci_0000_01_10_0
               capability: pci
-              stable_path: 0000_00_04.0-00_10.0
+              path: /sys/devices/pci0000:00/0000:00:10.0/0000:01:10.0
+              stable_path: 0000_00_10.0-00_10.0
+              parent: "0000:00:10.0"
               vendor_id: "8086"
               vendor_name: Intel Corporation
               product_id: 10ca
               product_name: 82576 Virtual Function
+              subsystem_vendor_id: "1af4"
+              subsystem_product_id: "1100"
+              subsystem_name: Red Hat, Inc.
+              revision: "01"
               class: "020000"
               class_name: Ethernet controller
+              serial: null
               device_type: type-VF
               driver: igbvf
               driver_override: null
-              iommu_group: 18
-              numa_node: 0
+              candidate_drivers: [igbvf]
+              vfio_driver: vfio-pci
+              header_type: 0
+              iommu_group: 21
+              numa_node: null
               pcie_root: pci0000:00
               pcie_switch: null
               pcie_switches: []
               slot: "0000:01:00"
-              socket: 0
-              physical_function: "0000:01:00.0"
-              candidate_drivers: [igbvf]
-              vfio_driver: vfio-pci
+              socket: null
+              link: {current_speed: 2.5 GT/s PCIe, current_width: 1, max_speed: 2.5 GT/s PCIe, max_width: 1}
+              bars:
+                - {index: 0, size: 16384, io: false, is_64bit: true, prefetchable: true, resizable_sizes: []}
+                - {index: 3, size: 16384, io: false, is_64bit: true, prefetchable: true, resizable_sizes: []}
+              rom: false
               reset_methods: [flr]
-              d3cold_allowed: true
-              children: [{kind: net, name: enp1s0f0v0, address: "4e:31:7b:02:10:aa", operstate: down}]
+              d3cold_allowed: null
+              boot_vga: false
+              physical_function: "0000:01:00.0"
+              virtual_functions: []
+              total_vfs: 0
+              num_vfs: 0
+              children:
+                - {kind: net, name: enp1s0v0, addr_assign_type: "1", address: "5a:86:3d:6f:2a:54", operstate: down}
               used_by: []
               status: available
               owner: null
               claimable: true
               blockers: []
-              affected: [net/enp1s0f0v0]
+              affected: [net/enp1s0v0]
             - name: net_enp1s0v0_5a_86_3d_6f_2a_54
               capability: net
               capabilities: ["80203"]
@@ -296,89 +663,199 @@ ansible_facts:
               hub: true
               root_hub: true
         iommu_groups:
-          description:
-            - The IOMMU groups. C(viable) says whether a guest could use the group as its drivers are now.
+          description: The IOMMU groups.
           type: list
           elements: dict
           returned: when gathered
+          contains:
+            id:
+              description: The number of the group.
+              type: int
+            devices:
+              description: The addresses of its functions.
+              type: list
+              elements: str
+            viable:
+              description: Whether a guest could use the group as its drivers are now.
+              type: bool
           sample:
-            - {id: 9, devices: ["0000:00:1f.0", "0000:00:1f.2", "0000:00:1f.3"], viable: false}
+            - {id: 12, devices: ["0000:00:14.0", "0000:05:01.0", "0000:05:02.0"], viable: false}
         tree:
-          description: Names of all devices as a tree, each with its C(children).
+          description: Names of all devices as a tree.
           type: list
           elements: dict
           returned: when gathered
+          contains:
+            name:
+              description: The name of the device, V(computer) for the host itself where libvirt tells it.
+              type: str
+            children:
+              description: Those below it, in the same form.
+              type: list
+              elements: dict
           sample: [{name: computer, children: [{name: pci_0000_00_02_0, children: []}]}]
         pools:
-          description:
-            - Devices that could be claimed now, counted by what a request can tell apart. C(parent_ifname) is the
-              network interface of C(physical_function). C(remote_managed) is false for physical and virtual functions,
-              since tags are not known here, and null for others.
-            - C(memory) is the largest prefetchable BAR in bytes, C(link_speed) in GT/s and C(link_width) in lanes the
-              lesser of what the device and the port above it can do. Of these and of where devices sit null is unknown.
+          description: Devices that could be claimed now, counted by what a request can tell apart.
           type: list
           elements: dict
           returned: when gathered
+          contains:
+            vendor_id:
+              description: The vendor, four hexadecimal digits.
+              type: str
+            product_id:
+              description: The product, four hexadecimal digits.
+              type: str
+            class:
+              description: Class, subclass and interface, two hexadecimal digits each.
+              type: str
+            device_type:
+              description: V(type-PCI), V(type-PF), V(type-VF) or V(vdpa).
+              type: str
+            numa_node:
+              description: The NUMA node, null where it is not known.
+              type: int
+            pcie_root:
+              description: The root bus.
+              type: str
+            pcie_switches:
+              description: The switches above, nearest first, null where nobody knows.
+              type: list
+              elements: str
+            memory:
+              description: The largest prefetchable BAR in bytes, null where it is not known.
+              type: int
+            link_speed:
+              description:
+                - What device and port above it can do, the lesser of both, in GT/s, null where it is not known.
+              type: float
+            link_width:
+              description: The same in lanes, null where it is not known.
+              type: int
+            total_vfs:
+              description: How many VFs each can have.
+              type: int
+            iommu_group_size:
+              description: How many functions are in the IOMMU group of each, null without one.
+              type: int
+            physical_function:
+              description: The PF of VFs, null for others.
+              type: str
+            parent_ifname:
+              description: The network interface of the PF, null where there is none.
+              type: str
+            remote_managed:
+              description: V(false) for PFs and VFs, since tags are not known here, null for others.
+              type: bool
+            count:
+              description: How many there are.
+              type: int
           sample:
             - vendor_id: "8086"
               product_id: 10ca
               class: "020000"
               device_type: type-VF
-              numa_node: 0
+              numa_node: null
               pcie_root: pci0000:00
               pcie_switches: []
               memory: 16384
               link_speed: 2.5
-              link_width: 4
+              link_width: 1
               total_vfs: 0
               iommu_group_size: 1
               physical_function: "0000:01:00.0"
-              parent_ifname: enp1s0f0
+              parent_ifname: enp1s0
               remote_managed: false
-              count: 4
+              count: 3
         claims:
-          description:
-            - The claims on record, with their owners, requests and devices, and where there are any with their USB and
-              SCSI devices as C(node_devices).
-            - C(constraints) and C(prefer) are there where the owner has any, as it asked for them with
-              M(kvm.hostdev.pci_passthrough_claim). Those over several owners name all requests C(OWNER/REQUEST), a
-              domain by its UUID.
-            - Of each device C(since) is when it was claimed, in UTC, which earlier releases did not write down, and
-              C(until) when it is due back, where limits say so. C(overdue) has the addresses and names of what should
-              be back by now, C(labels) what was said of the claim.
+          description: The claims on record.
           type: list
           elements: dict
           returned: when gathered
+          contains:
+            owner:
+              description: The owner, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
+              type: dict
+            requests:
+              description: Its requests, as O(kvm.hostdev.pci_passthrough_claim#module:requests) has them.
+              type: list
+              elements: dict
+            devices:
+              description: Its devices, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
+              type: list
+              elements: dict
+            node_devices:
+              description: Its USB and SCSI devices, as RV(kvm.hostdev.pci_passthrough_claim#module:node_devices).
+              type: list
+              elements: dict
+              returned: where there are any
+            persist:
+              description: Whether the devices come back when the host is started anew.
+              type: bool
+              returned: where they do
+            allow:
+              description: The blocker codes that were accepted.
+              type: list
+              elements: str
+              returned: where any was
+            declared:
+              description: The names of the requests that M(kvm.hostdev.pci_passthrough) claimed.
+              type: list
+              elements: str
+              returned: where there are any
+            labels:
+              description: What was said of the claim.
+              type: dict
+              returned: where anything was
+            constraints:
+              description:
+                - The constraints that hold, as they were asked for with M(kvm.hostdev.pci_passthrough_claim). Those
+                  over several owners name all requests C(OWNER/REQUEST), a domain by its UUID.
+              type: list
+              elements: dict
+              returned: where there are any
+            prefer:
+              description: The wishes, likewise.
+              type: list
+              elements: dict
+              returned: where there are any
+            overdue:
+              description: The addresses and names of what should be back by now.
+              type: list
+              elements: str
+              returned: where there are any
           sample:
-            - owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
+            - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
               requests:
-                - {name: gpu, count: 1, specs: [{vendor_id: "10de", product_id: "20b2", device_type: type-PF}]}
-                - {name: nic, count: 1, first_available: [[{product_id: "1021"}], [{product_id: "101b"}]]}
-              constraints:
-                - {requests: [gpu, nic], match: pcie_switch}
-              prefer:
-                - {requests: [gpu], match: numa_node}
+                - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
               devices:
-                - address: "0000:3b:00.0"
-                  request: gpu
+                - address: "0000:01:10.0"
+                  request: nic
                   role: requested
                   identity:
-                    vendor_id: "10de"
-                    product_id: "20b2"
-                    subsystem_vendor_id: "10de"
-                    subsystem_product_id: "1463"
-                    class_id: "030200"
-                    serial: "1563221017834"
-                    stable_path: 0000_3a_00.0-00_00.0
-                  original: {driver: nvidia, driver_override: null}
+                    class_id: "020000"
+                    pf_class_id: "020000"
+                    pf_product_id: 10c9
+                    pf_serial: "52:54:00:12:34:57"
+                    pf_stable_path: 0000_00_10.0-00_00.0
+                    pf_subsystem_product_id: "1100"
+                    pf_subsystem_vendor_id: 1af4
+                    pf_vendor_id: "8086"
+                    product_id: 10ca
+                    serial: null
+                    stable_path: 0000_00_10.0-00_10.0
+                    subsystem_product_id: "1100"
+                    subsystem_vendor_id: 1af4
+                    vendor_id: "8086"
+                    vf_number: "0"
+                  original: {driver: igbvf, driver_override: null}
                   adopted: false
                   attach: [config, live]
-                  guest_address: "0000:05:00.0"
-                  since: "2026-11-28T08:00:00Z"
-                  until: "2026-11-28T16:00:00Z"
-              persist: true
+                  guest_address: "0000:01:00.0"
+                  since: "2024-11-28T08:00:00Z"
+                  until: "2024-11-28T16:00:00Z"
               labels: {team: vision}
-              overdue: ["0000:3b:00.0"]
+              overdue: ["0000:01:10.0"]
         drift:
           description:
             - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
@@ -386,11 +863,26 @@ ansible_facts:
           type: list
           elements: dict
           returned: when gathered
+          contains:
+            code:
+              description: A stable word for the difference, see the guide on the record.
+              type: str
+            address:
+              description: The device, by its address or name.
+              type: str
+            owner:
+              description:
+                - Whose it is, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner), null where it is nobody's.
+              type: dict
+            detail:
+              description: What differs.
+              type: str
           sample:
-            - code: not_attached
-              address: "0000:3b:00.0"
-              owner: {kind: domain, id: 0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61, label: train1}
-              detail: domain train1 (0f2d7c1e-5d2b-4f0c-9a55-3f1d7a0c2b61) does not have it
+            - code: half_attached
+              address: "0000:01:10.0"
+              owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+              detail: the running guest of domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) has it, the definition
+                lacks it
         host:
           description: The host as far as passthrough is concerned.
           type: dict
@@ -427,12 +919,18 @@ ansible_facts:
               returned: always
               sample: 5f2a1c9e-6e0d-4f55-9f57-2f2a3f1c6d11
             numa_nodes:
-              description:
-                - The NUMA nodes that are online, each with the C(socket) of its CPUs, null where it is not known.
-                - A node without CPUs that are online, such as one that is memory alone, is one of them, with null.
+              description: The NUMA nodes that are online.
               type: list
               elements: dict
               returned: always
+              contains:
+                id:
+                  description: The number of the node.
+                  type: int
+                socket:
+                  description:
+                    - The socket of its CPUs, null where it is not known, as of a node without CPUs that are online.
+                  type: int
               sample: [{id: 0, socket: 0}, {id: 1, socket: 1}]
             gathered_at:
               description:
@@ -466,6 +964,33 @@ ansible_facts:
               type: str
               returned: when the hypervisor has one
               sample: 10.0.3
+error:
+  description:
+    - Why nothing was done. C(code) is stable, the other texts are for people.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+  sample:
+    code: no_libvirt
+    subject: libvirt at qemu:///system
+    found: Connection refused
+    wanted: a connection
+    remedy: see whether libvirtd or virtqemud runs on the host, and that the task runs as root
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.options import HOST_OPTIONS, RECORDING_OPTIONS

@@ -27,6 +27,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   claims:
     description:
@@ -224,7 +226,8 @@ EXAMPLES = r"""
   become: true
   kvm.hostdev.pci_passthrough:
     claims: "{{ hostdev_claims }}"
-    aliases: "{{ hostdev_aliases }}"
+    aliases:
+      - {name: a100, vendor_id: "10de", product_id: "20b5"}
     limits:
       - {alias: a100, most: 2, per: owner}
       - {owners: "test-*", alias: a100, most: 4, until: "2026-12-04T18:00:00+01:00"}
@@ -240,11 +243,11 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: One line that says what was done for whom, or in check mode would be.
-  returned: success
+  returned: always
   type: str
   sample: >-
-    web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition | 2 owners as before |
-    not named, and kept since it was claimed otherwise: db1: gpu
+    db1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest | no longer named, and
+    kept without a purge: dpdk0: port | not named, and kept since it was claimed otherwise: web1: disk
 owners:
   description:
     - The owners that the task was about, with what each holds now, in check mode what it would hold.
@@ -254,9 +257,7 @@ owners:
   elements: dict
   contains:
     owner:
-      description:
-        - The owner. Its C(kind) is V(domain) or V(name), its C(id) the UUID of the domain or the free name, its
-          C(label) what it is called.
+      description: The owner, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
       type: dict
     changed:
       description: Whether anything was changed for it.
@@ -269,7 +270,8 @@ owners:
       type: list
       elements: dict
     node_devices:
-      description: The USB and SCSI devices that it holds now.
+      description:
+        - The USB and SCSI devices that it holds now, as RV(kvm.hostdev.pci_passthrough_claim#module:node_devices).
       type: list
       elements: dict
     pairs:
@@ -288,21 +290,39 @@ owners:
       type: list
       elements: str
   sample:
-    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
+    - owner: {kind: domain, id: 0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11, label: db1}
       changed: true
-      msg: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
+      msg: "db1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
       devices:
         - address: "0000:01:10.0"
           request: nic
           role: requested
+          identity:
+            vendor_id: "8086"
+            product_id: 10ca
+            subsystem_vendor_id: 1af4
+            subsystem_product_id: "1100"
+            class_id: "020000"
+            serial: null
+            stable_path: 0000_00_10.0-00_10.0
+            vf_number: "0"
+            pf_vendor_id: "8086"
+            pf_product_id: 10c9
+            pf_subsystem_vendor_id: 1af4
+            pf_subsystem_product_id: "1100"
+            pf_class_id: "020000"
+            pf_serial: "52:54:00:12:34:57"
+            pf_stable_path: 0000_00_10.0-00_00.0
+          original: {driver: igbvf, driver_override: null}
           adopted: false
           attach: [config, live]
-          original: {driver: igbvf, driver_override: null}
+          guest_address: "0000:01:00.0"
+          since: "2024-11-28T08:00:00Z"
       node_devices: []
+      given_back: []
       pairs: []
       met: []
       alternative: {}
-      given_back: ["0000:01:10.2"]
 pairs:
   description: As RV(kvm.hostdev.pci_passthrough_claim#module:pairs), for O(constraints) and O(prefer).
   returned: success
@@ -333,9 +353,15 @@ stale:
   returned: success
   type: list
   elements: dict
+  contains:
+    owner:
+      description: The owner, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
+      type: dict
+    request:
+      description: The name of the request.
+      type: str
   sample:
-    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
-      request: disk
+    - {owner: {kind: name, id: dpdk0, label: dpdk0}, request: port}
 undeclared:
   description:
     - What is on record, and neither named in O(claims) nor claimed by an earlier run of this module, in the form of
@@ -345,10 +371,11 @@ undeclared:
   type: list
   elements: dict
   sample:
-    - owner: {kind: domain, id: 0d4ba7e8-1f6f-4f0b-9a35-7e6f6a0a5c11, label: db1}
-      request: gpu
+    - {owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}, request: disk}
 plan:
-  description: The steps taken for all owners, or in check mode the steps to take, in their order.
+  description:
+    - The steps taken for all owners, or in check mode the steps to take, in their order, as
+      RV(kvm.hostdev.pci_passthrough_claim#module:plan).
   returned: success
   type: list
   elements: dict
@@ -365,34 +392,152 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done, as RV(kvm.hostdev.pci_passthrough_claim#module:error).
+    - Why nothing was done. C(code) is stable, the other texts are for people.
     - C(subject) begins with the entry of O(claims) and its owner, as V(claims[1] (db1\)). An owner that gives something
       back and has no entry is C(domain db1) with its UUID, or C(owner dpdk0).
-    - Of owners that compete it has C(owners), their labels, the one that got nothing first, and C(unserved), the error
-      of that one.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+    blockers:
+      description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
+      type: list
+      elements: dict
+      returned: for devices that may not be given away
+    refused:
+      description: Why each device that would fit was refused, by its address or name.
+      type: dict
+      returned: where devices are refused
+    constraints:
+      description: The constraints that can't hold together, as they were given.
+      type: list
+      elements: dict
+      returned: for V(constraint_unmet)
+    limit:
+      description: The limit that is reached.
+      type: dict
+      returned: for V(limit_reached)
+      contains:
+        most:
+          description: How many devices it permits, null for a limit of time alone.
+          type: int
+        per:
+          description: V(owner) or V(all).
+          type: str
+    held:
+      description: What each owner that the limit counts has of it.
+      type: list
+      elements: dict
+      returned: for V(limit_reached)
+      contains:
+        owner:
+          description: The owner, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
+          type: dict
+        devices:
+          description: Its devices.
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The address or name.
+              type: str
+            since:
+              description: When it was claimed, null where that is not known.
+              type: str
+            until:
+              description: When it is due back, null where it is not.
+              type: str
+        wanted:
+          description: How many more it wants.
+          type: int
+    group_members:
+      description: The addresses of the group mates that have to go along.
+      type: list
+      elements: str
+      returned: for V(group_incomplete)
+    owners:
+      description: The labels of the owners that compete, first the one that got nothing.
+      type: list
+      elements: str
+      returned: for V(owners_compete)
+    unserved:
+      description: The error of the owner that got nothing, in the form of this one.
+      type: dict
+      returned: for V(owners_compete)
+    driver:
+      description: The driver that the device has now, null without one.
+      type: str
+      returned: for a device whose driver was not changed
+    kernel_messages:
+      description: The last lines of the kernel's log about it.
+      type: list
+      elements: str
+      returned: for a device whose driver was not changed
+    asked:
+      description: How many times the guest was asked to let the device go.
+      type: int
+      returned: for V(detach_timeout)
+    answers:
+      description: What it answered.
+      type: list
+      elements: str
+      returned: for V(detach_timeout)
+    stopped:
+      description: The domains that were stopped hard before the error.
+      type: list
+      elements: str
+      returned: where any was
+    undo_failed:
+      description: Why what was done could not be undone, in the form of this error.
+      type: dict
+      returned: where the undo failed
+    commands:
+      description:
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
+      type: raw
+      returned: where there is something to type
+    record:
+      description: Why the record could not be written after the undo, in the form of this error.
+      type: dict
+      returned: where it could not
+    set_aside:
+      description: The devices that nobody gets until they are mended.
+      type: list
+      elements: str
+      returned: where there are any
   sample:
     code: owners_compete
     subject: claims[1] (db1) and claims[0] (web1)
     found: >-
-      web1 gets 0000:01:10.0, and then for db1: 0 free of 1 still wanted; 0000:01:10.0 is refused: held by domain web1
-      (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) (request nic)
+      web1 gets 0000:01:10.0, and then for db1: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      (0000:01:10.0, asked for by request nic)
     wanted: devices for all of them
-    remedy: "ask for fewer, or for other devices, for one of them; alone db1 would get 0000:01:10.0"
+    remedy: ask for fewer, or for other devices, for one of them; alone db1 would get 0000:01:10.0
     owners: [db1, web1]
     unserved:
-      code: not_enough_devices
-      subject: request nic
-      found: >-
-        0 free of 1 still wanted; 0000:01:10.0 is refused: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
-      wanted: 1 device with product_id 10ca
-      remedy: >-
-        release it from domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) with
-        `kvm.hostdev.pci_passthrough_release`; or widen the request's specs or the device_spec
+      code: device_blocked
+      subject: 0000:01:10.0, asked for by request nic
+      found: held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      wanted: a device that nothing keeps with the host and that is free
+      remedy: release it from domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) with
+        `kvm.hostdev.pci_passthrough_release`; or ask for another device
       blockers: []
-      refused:
-        "0000:01:10.0": held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)
+      refused: {"0000:01:10.0": held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)}
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import (

@@ -26,6 +26,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   domain:
     description:
@@ -556,43 +558,200 @@ msg:
   description:
     - What was done, in one line, each request with its devices. Of more than four devices the first four are named. In
       check mode it says what the task C(would change).
-  returned: success
+  returned: always
   type: str
-  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest"
+  sample: >-
+    web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci, attached to definition and guest
 devices:
   description: The devices that the owner holds now, with the request each serves; group members serve none.
   returned: success
   type: list
   elements: dict
+  contains:
+    address:
+      description: The PCI address.
+      type: str
+    request:
+      description: The name of the request that it serves, null for a group mate, which only came along.
+      type: str
+    role:
+      description: V(requested), or V(group_member) for a group mate.
+      type: str
+    identity:
+      description: What it is, by which it is told from any other device.
+      type: dict
+      contains:
+        vendor_id:
+          description: The vendor, four hexadecimal digits.
+          type: str
+        product_id:
+          description: The product, four hexadecimal digits.
+          type: str
+        subsystem_vendor_id:
+          description: The vendor of the card, four hexadecimal digits.
+          type: str
+        subsystem_product_id:
+          description: The product by the vendor of the card, four hexadecimal digits.
+          type: str
+        class_id:
+          description: Class, subclass and interface, two hexadecimal digits each.
+          type: str
+        serial:
+          description: The serial number, null where it has none, as no VF has.
+          type: str
+        pcie_serial:
+          description: The device serial number of PCI Express.
+          type: str
+          returned: where the device has one
+        stable_path:
+          description: The way to it through the bridges. It stays the same when another card comes or goes.
+          type: str
+        vf_number:
+          description: Which VF of its PF it is, counted from 0, as a text.
+          type: str
+          returned: for a VF
+        pf_vendor_id:
+          description: C(vendor_id) of its PF.
+          type: str
+          returned: for a VF
+        pf_product_id:
+          description: C(product_id) of its PF.
+          type: str
+          returned: for a VF
+        pf_subsystem_vendor_id:
+          description: C(subsystem_vendor_id) of its PF.
+          type: str
+          returned: for a VF
+        pf_subsystem_product_id:
+          description: C(subsystem_product_id) of its PF.
+          type: str
+          returned: for a VF
+        pf_class_id:
+          description: C(class_id) of its PF.
+          type: str
+          returned: for a VF
+        pf_serial:
+          description: C(serial) of its PF, null where it has none.
+          type: str
+          returned: for a VF
+        pf_pcie_serial:
+          description: C(pcie_serial) of its PF.
+          type: str
+          returned: for a VF whose PF has one
+        pf_stable_path:
+          description: C(stable_path) of its PF.
+          type: str
+          returned: for a VF
+    original:
+      description: What a release restores.
+      type: dict
+      contains:
+        driver:
+          description: The driver that it had before it was claimed, null without one.
+          type: str
+        driver_override:
+          description: The driver that it was pinned to, null without one.
+          type: str
+    adopted:
+      description: Whether it was with a VFIO driver before it was claimed, so that a release leaves it there.
+      type: bool
+    attach:
+      description: Where the domain has it, V(config) and V(live).
+      type: list
+      elements: str
+    managed:
+      description: What the tag C(managed) of the allow list says.
+      type: bool
+      returned: where the tag is there
+    one_time_use:
+      description: Whether it must be cleaned before others get it.
+      type: bool
+      returned: where it must
+    vf_settings:
+      description: What C(network) of the request changed, by name, as it was before.
+      type: dict
+      returned: where something was changed
+    guest_address:
+      description: Where the guest sees it.
+      type: str
+      returned: where libvirt has said so
+    stood_before:
+      description: The element that the domain had for it before it was claimed, by C(config) and C(live).
+      type: dict
+      returned: where the domain had one
+    moved_from:
+      description: The address in the domain's definition, which is to follow.
+      type: str
+      returned: where the device was found at another address since
+    since:
+      description: When it was claimed, in UTC.
+      type: str
+      returned: where the record tells it
+    until:
+      description: When it is due back, in UTC.
+      type: str
+      returned: where limits say so
   sample:
     - address: "0000:01:10.0"
       request: nic
       role: requested
-      adopted: false
-      attach: [config, live]
-      guest_address: "0000:01:00.0"
-      original: {driver: igbvf, driver_override: null}
       identity:
         vendor_id: "8086"
         product_id: 10ca
-        subsystem_vendor_id: "8086"
-        subsystem_product_id: a03c
+        subsystem_vendor_id: 1af4
+        subsystem_product_id: "1100"
         class_id: "020000"
         serial: null
-        stable_path: 0000_00_04.0-00_10.0
+        stable_path: 0000_00_10.0-00_10.0
         vf_number: "0"
         pf_vendor_id: "8086"
         pf_product_id: 10c9
-        pf_subsystem_vendor_id: "8086"
-        pf_subsystem_product_id: a03c
+        pf_subsystem_vendor_id: 1af4
+        pf_subsystem_product_id: "1100"
         pf_class_id: "020000"
-        pf_serial: 00:1b:21:5a:10:c4
-        pf_stable_path: 0000_00_04.0-00_00.0
+        pf_serial: "52:54:00:12:34:57"
+        pf_stable_path: 0000_00_10.0-00_00.0
+      original: {driver: igbvf, driver_override: null}
+      adopted: false
+      attach: [config, live]
+      guest_address: "0000:01:00.0"
+      since: "2024-11-28T08:00:00Z"
 node_devices:
   description: The USB and SCSI devices that the owner holds now, with the request each serves.
   returned: success
   type: list
   elements: dict
+  contains:
+    name:
+      description: The name, by libvirt.
+      type: str
+    capability:
+      description: V(usb_device) or V(scsi).
+      type: str
+    request:
+      description: The name of the request that it serves.
+      type: str
+    identity:
+      description:
+        - What it is. C(vendor_id), C(product_id) and C(serial) of a USB device, C(vendor), C(model) and C(wwid) of a
+          SCSI device, as texts, null where it has none.
+      type: dict
+    attach:
+      description: Where the domain has it, V(config) and V(live).
+      type: list
+      elements: str
+    stood_before:
+      description: The element that the domain had for it before it was claimed, by C(config) and C(live).
+      type: dict
+      returned: where the domain had one
+    since:
+      description: When it was claimed, in UTC.
+      type: str
+      returned: where the record tells it
+    until:
+      description: When it is due back, in UTC.
+      type: str
+      returned: where limits say so
   sample:
     - name: usb_1_2
       capability: usb_device
@@ -604,6 +763,48 @@ plan:
   returned: success
   type: list
   elements: dict
+  contains:
+    kind:
+      description:
+        - V(driver) binds a PCI function, V(hostdev) puts one into a domain or takes it out, V(node) does so with a USB
+          or SCSI device, V(vf_settings) sets a VF through its PF, V(root_ports) adds controllers to a domain.
+      type: str
+    address:
+      description: The PCI address, for V(node) libvirt's name of the device.
+      type: str
+      returned: for all kinds but V(root_ports)
+    domain:
+      description: The name of the domain.
+      type: str
+      returned: for V(hostdev), V(node) and V(root_ports)
+    uuid:
+      description: Its UUID.
+      type: str
+      returned: for V(hostdev), V(node) and V(root_ports)
+    place:
+      description: V(config) or V(live).
+      type: str
+      returned: for V(hostdev) and V(node)
+    pf:
+      description: The address of the PF.
+      type: str
+      returned: for V(vf_settings)
+    index:
+      description: Which VF of it, counted from 0.
+      type: int
+      returned: for V(vf_settings)
+    by_kernel:
+      description: Whether the kernel chooses the driver.
+      type: bool
+      returned: for V(driver), where it does
+    before:
+      description:
+        - The state before, null for an element that is not there. C(driver) and C(driver_override) of a device,
+          settings of a VF by name, the XML of an element, indexes of controllers.
+      type: raw
+    after:
+      description: The state after, as RV(plan[].before).
+      type: raw
   sample:
     - kind: driver
       address: "0000:01:10.0"
@@ -611,11 +812,57 @@ plan:
       after: {driver: vfio-pci, driver_override: vfio-pci}
 claim:
   description:
-    - Whose devices RV(devices) and RV(node_devices) are, and what was asked for. C(persist) is there where they come
-      back when the host is started anew, C(allow) where blockers were accepted, C(labels), C(constraints) and
-      C(prefer) where the owner has any, those of earlier tasks too.
+    - The owner's claim as it is on record now, without its devices, which are in RV(devices) and RV(node_devices).
   returned: success
   type: dict
+  contains:
+    owner:
+      description: Who has the devices.
+      type: dict
+      contains:
+        kind:
+          description: V(domain), or V(name) for an owner that is none.
+          type: str
+        id:
+          description: The UUID of the domain, or the free name.
+          type: str
+        label:
+          description: The name of the domain, or the free name.
+          type: str
+    requests:
+      description: The requests, as O(requests) has them, those of earlier tasks too.
+      type: list
+      elements: dict
+    persist:
+      description: Whether the devices come back when the host is started anew.
+      type: bool
+      returned: where they do
+    allow:
+      description: The blocker codes that were accepted.
+      type: list
+      elements: str
+      returned: where any was
+    declared:
+      description:
+        - The names of the requests that M(kvm.hostdev.pci_passthrough) claimed, which its
+          O(kvm.hostdev.pci_passthrough#module:purge) may give back.
+      type: list
+      elements: str
+      returned: where there are any
+    labels:
+      description: What was said of the claim.
+      type: dict
+      returned: where anything was
+    constraints:
+      description: The constraints that hold, as O(constraints) has them, those of earlier tasks too.
+      type: list
+      elements: dict
+      returned: where there are any
+    prefer:
+      description: The wishes, as O(prefer) has them, those of earlier tasks too.
+      type: list
+      elements: dict
+      returned: where there are any
   sample:
     owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
     requests:
@@ -627,6 +874,26 @@ pairs:
   returned: success
   type: list
   elements: dict
+  contains:
+    requests:
+      description: The names of the requests.
+      type: list
+      elements: str
+    match:
+      description: What the devices are to have in common.
+      type: str
+      returned: for one that has O(constraints[].match)
+    distinct:
+      description: What they may not share.
+      type: str
+      returned: for one that has O(constraints[].distinct)
+    pair:
+      description: V(true).
+      type: bool
+    devices:
+      description: The addresses of the devices of each pair.
+      type: list
+      elements: list
   sample:
     - requests: [gpu, nic]
       match: pcie_switch
@@ -640,6 +907,29 @@ met:
   returned: success
   type: list
   elements: dict
+  contains:
+    requests:
+      description: The names of the requests.
+      type: list
+      elements: str
+    match:
+      description: What the devices are to have in common.
+      type: str
+      returned: for one that has O(constraints[].match)
+    distinct:
+      description: What they may not share.
+      type: str
+      returned: for one that has O(constraints[].distinct)
+    pair:
+      description: Whether it is within pairs.
+      type: bool
+      returned: where it is
+    met:
+      description: For how many pairs of devices it holds.
+      type: int
+    of:
+      description: Of how many pairs that is.
+      type: int
   sample:
     - {requests: [gpu], match: numa_node, met: 1, of: 1}
 alternative:
@@ -665,19 +955,126 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
-    - Where there is more to say, there are further keys. C(blockers), and C(refused) with the reason by device, of
-      devices that may not be given away. C(constraints) that can't hold together. C(limit) and C(held), what each
-      owner has of it with C(since) and C(until), and how many more it C(wanted). C(group_members) that have to go
-      along. C(driver) and C(kernel_messages) of a device whose driver was not changed. C(asked), how many times a guest
-      was, with its C(answers). C(stopped), the domains that were stopped hard. C(undo_failed), the error of the undo,
-      and C(commands) for what is left. C(record), the error of a record that could not be written after the undo.
-      C(set_aside), the devices that nobody gets until they are mended.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+    blockers:
+      description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
+      type: list
+      elements: dict
+      returned: for devices that may not be given away
+    refused:
+      description: Why each device that would fit was refused, by its address or name.
+      type: dict
+      returned: where devices are refused
+    constraints:
+      description: The constraints that can't hold together, as they were given.
+      type: list
+      elements: dict
+      returned: for V(constraint_unmet)
+    limit:
+      description: The limit that is reached.
+      type: dict
+      returned: for V(limit_reached)
+      contains:
+        most:
+          description: How many devices it permits, null for a limit of time alone.
+          type: int
+        per:
+          description: V(owner) or V(all).
+          type: str
+    held:
+      description: What each owner that the limit counts has of it.
+      type: list
+      elements: dict
+      returned: for V(limit_reached)
+      contains:
+        owner:
+          description: The owner, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
+          type: dict
+        devices:
+          description: Its devices.
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The address or name.
+              type: str
+            since:
+              description: When it was claimed, null where that is not known.
+              type: str
+            until:
+              description: When it is due back, null where it is not.
+              type: str
+        wanted:
+          description: How many more it wants.
+          type: int
+    group_members:
+      description: The addresses of the group mates that have to go along.
+      type: list
+      elements: str
+      returned: for V(group_incomplete)
+    driver:
+      description: The driver that the device has now, null without one.
+      type: str
+      returned: for a device whose driver was not changed
+    kernel_messages:
+      description: The last lines of the kernel's log about it.
+      type: list
+      elements: str
+      returned: for a device whose driver was not changed
+    asked:
+      description: How many times the guest was asked to let the device go.
+      type: int
+      returned: for V(detach_timeout)
+    answers:
+      description: What it answered.
+      type: list
+      elements: str
+      returned: for V(detach_timeout)
+    stopped:
+      description: The domains that were stopped hard before the error.
+      type: list
+      elements: str
+      returned: where any was
+    undo_failed:
+      description: Why what was done could not be undone, in the form of this error.
+      type: dict
+      returned: where the undo failed
+    commands:
+      description:
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
+      type: raw
+      returned: where there is something to type
+    record:
+      description: Why the record could not be written after the undo, in the form of this error.
+      type: dict
+      returned: where it could not
+    set_aside:
+      description: The devices that nobody gets until they are mended.
+      type: list
+      elements: str
+      returned: where there are any
   sample:
     code: device_blocked
-    subject: "0000:00:02.0, asked for by request disk"
+    subject: 0000:00:02.0, asked for by request disk
     found: "root_disk (0000:00:02.0: /dev/vda is mounted at /)"
     wanted: a device that nothing keeps with the host and that is free
     remedy: "it stays with the host: ask for another device"
@@ -687,6 +1084,7 @@ error:
         detail: /dev/vda is mounted at /
         override: null
         remedy: "it stays with the host: ask for another device"
+    refused: {"0000:00:02.0": "root_disk (0000:00:02.0: /dev/vda is mounted at /)"}
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change.options import (

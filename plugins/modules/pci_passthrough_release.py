@@ -27,6 +27,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   domain:
     description:
@@ -153,7 +155,7 @@ msg:
   description:
     - What was given back, in one line, the owners with C(|) between them. Of more than four devices the first four are
       named. In check mode it says what the task C(would change).
-  returned: success
+  returned: always
   type: str
   sample: "web1: 0000:01:10.0 (8086:10ca) given back, vfio-pci to igbvf"
 still_bound:
@@ -165,7 +167,8 @@ still_bound:
   elements: str
   sample: ["0000:01:10.2"]
 devices:
-  description: The devices that were given back.
+  description:
+    - The devices that were given back, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
   returned: success
   type: list
   elements: dict
@@ -173,37 +176,104 @@ devices:
     - address: "0000:01:10.0"
       request: nic
       role: requested
+      identity:
+        class_id: "020000"
+        pf_class_id: "020000"
+        pf_product_id: 10c9
+        pf_serial: "52:54:00:12:34:57"
+        pf_stable_path: 0000_00_10.0-00_00.0
+        pf_subsystem_product_id: "1100"
+        pf_subsystem_vendor_id: 1af4
+        pf_vendor_id: "8086"
+        product_id: 10ca
+        serial: null
+        stable_path: 0000_00_10.0-00_10.0
+        subsystem_product_id: "1100"
+        subsystem_vendor_id: 1af4
+        vendor_id: "8086"
+        vf_number: "0"
+      original: {driver: igbvf, driver_override: null}
       adopted: false
       attach: [config, live]
-      original: {driver: igbvf, driver_override: null}
-      identity: {vendor_id: "8086", product_id: 10ca}
-      since: "2026-11-28T08:00:00Z"
-      until: "2026-11-28T16:00:00Z"
+      guest_address: "0000:01:00.0"
+      since: "2024-11-28T08:00:00Z"
 node_devices:
-  description: The USB and SCSI devices that were taken out of their domain.
+  description:
+    - The USB and SCSI devices that were taken out of their domain, as
+      RV(kvm.hostdev.pci_passthrough_claim#module:node_devices).
   returned: success
   type: list
   elements: dict
   sample: []
 plan:
-  description: The steps taken, or in check mode the steps to take, each with the state before and after.
+  description:
+    - The steps taken, or in check mode the steps to take, each with the state before and after, as
+      RV(kvm.hostdev.pci_passthrough_claim#module:plan).
   returned: success
   type: list
   elements: dict
   sample:
-    - kind: driver
+    - kind: hostdev
       address: "0000:01:10.0"
-      before: {driver: vfio-pci, driver_override: vfio-pci}
-      after: {driver: igbvf, driver_override: null}
+      domain: web1
+      uuid: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02
+      place: live
+      before: <hostdev mode="subsystem" type="pci" managed="yes"><source><address domain="0x0000" bus="0x01"
+        slot="0x10" function="0x0" /></source><address type="pci" domain="0x0000" bus="0x01" slot="0x00"
+        function="0x0" /><alias name="hostdev0" /><driver name="vfio" /></hostdev>
+      after: null
 claims:
   description: What the owners concerned still hold afterwards.
   returned: success
   type: list
   elements: dict
+  contains:
+    owner:
+      description: The owner, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
+      type: dict
+    requests:
+      description: Its requests, as O(kvm.hostdev.pci_passthrough_claim#module:requests) has them.
+      type: list
+      elements: dict
+    devices:
+      description: Its devices, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
+      type: list
+      elements: dict
+    node_devices:
+      description: Its USB and SCSI devices, as RV(kvm.hostdev.pci_passthrough_claim#module:node_devices).
+      type: list
+      elements: dict
+      returned: where there are any
+    persist:
+      description: Whether the devices come back when the host is started anew.
+      type: bool
+      returned: where they do
+    allow:
+      description: The blocker codes that were accepted.
+      type: list
+      elements: str
+      returned: where any was
+    declared:
+      description: The names of the requests that M(kvm.hostdev.pci_passthrough) claimed.
+      type: list
+      elements: str
+      returned: where there are any
+    labels:
+      description: What was said of the claim.
+      type: dict
+      returned: where anything was
+    constraints:
+      description: The constraints that hold.
+      type: list
+      elements: dict
+      returned: where there are any
+    prefer:
+      description: The wishes.
+      type: list
+      elements: dict
+      returned: where there are any
   sample:
-    - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
-      requests: []
-      devices: []
+    - {owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}, requests: [], devices: []}
 cleaned:
   description: The devices for one-time use that may be claimed again.
   returned: success
@@ -218,14 +288,81 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
-    - Where there is more to say, there are further keys. C(driver) and C(kernel_messages) of a device whose driver was
-      not changed. C(asked), how many times a guest was, with its C(answers). C(stopped), the domains that were stopped
-      hard. C(undo_failed), the error of the undo, and C(commands) for what is left. C(record), the error of a record
-      that could not be written after the undo. C(set_aside), the devices that nobody gets until
-      they are mended.
+    - Why nothing was done, or not all. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+    blockers:
+      description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
+      type: list
+      elements: dict
+      returned: for devices that may not be given away
+    released:
+      description: The addresses and names of what was given back all the same.
+      type: list
+      elements: str
+      returned: where several owners are released, and some can't be
+    failed:
+      description: By each owner for which it failed the error, in the form of this one.
+      type: dict
+      returned: where several owners are released, and some can't be
+    driver:
+      description: The driver that the device has now, null without one.
+      type: str
+      returned: for a device whose driver was not changed
+    kernel_messages:
+      description: The last lines of the kernel's log about it.
+      type: list
+      elements: str
+      returned: for a device whose driver was not changed
+    asked:
+      description: How many times the guest was asked to let the device go.
+      type: int
+      returned: for V(detach_timeout)
+    answers:
+      description: What it answered.
+      type: list
+      elements: str
+      returned: for V(detach_timeout)
+    stopped:
+      description: The domains that were stopped hard before the error.
+      type: list
+      elements: str
+      returned: where any was
+    undo_failed:
+      description: Why what was done could not be undone, in the form of this error.
+      type: dict
+      returned: where the undo failed
+    commands:
+      description:
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
+      type: raw
+      returned: where there is something to type
+    record:
+      description: Why the record could not be written after the undo, in the form of this error.
+      type: dict
+      returned: where it could not
+    set_aside:
+      description: The devices that nobody gets until they are mended.
+      type: list
+      elements: str
+      returned: where there are any
   sample:
     code: detach_timeout
     subject: "0000:01:10.0 in domain web1"

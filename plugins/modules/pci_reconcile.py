@@ -27,6 +27,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   persistent:
     description:
@@ -65,9 +67,9 @@ RETURN = r"""
 msg:
   description:
     - What was done, in one line, the owners with C(|) between them; in check mode what the task C(would change).
-  returned: success
+  returned: always
   type: str
-  sample: "web1: nic = 0000:01:10.0 (8086:10ca), no driver to vfio-pci"
+  sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci"
 moved:
   description: The present addresses of devices that have moved, by those that were on record.
   returned: success
@@ -75,11 +77,23 @@ moved:
   sample: {"0000:02:00.0": "0000:03:00.0"}
 not_restored:
   description:
-    - What could not be brought back, in check mode what could not. C(address) is a device, or a PF whose VFs were made,
-      C(owner) who holds it, C(code) and C(reason) say why, with what is to be done.
-  returned: always
+    - What could not be brought back, in check mode what could not.
+  returned: success, or failure after some could not be brought back
   type: list
   elements: dict
+  contains:
+    address:
+      description: A device, or a PF whose VFs were made.
+      type: str
+    owner:
+      description: Who holds it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner); null for a PF.
+      type: dict
+    code:
+      description: A stable word for why.
+      type: str
+    reason:
+      description: Why, with what is to be done.
+      type: str
   sample:
     - address: "0000:02:00.0"
       owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
@@ -87,23 +101,34 @@ not_restored:
       reason: "0000:02:00.0: there is no such device on the host; wanted 144d:a808 at 0000_00_1c.4-00_00.0, which domain
         web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) holds. Put it back, or release 0000:02:00.0 and claim another one."
 pfs:
-  description: The PFs whose VFs are on record, with the C(number) that they have then.
+  description: The PFs whose VFs are on record, as they are then.
   returned: success
   type: list
   elements: dict
+  contains:
+    address:
+      description: The PF's PCI address.
+      type: str
+    number:
+      description: How many VFs it has.
+      type: int
+    changed:
+      description: Whether anything of it was changed.
+      type: bool
   sample:
     - address: "0000:01:00.0"
       number: 4
       changed: true
 plan:
-  description: The steps that were done, in check mode that would be.
+  description:
+    - The steps that were done, in check mode that would be, as RV(kvm.hostdev.pci_passthrough_claim#module:plan).
   returned: success
   type: list
   elements: dict
   sample:
     - kind: driver
       address: "0000:01:10.0"
-      before: {driver: null, driver_override: null}
+      before: {driver: igbvf, driver_override: null}
       after: {driver: vfio-pci, driver_override: vfio-pci}
 stopped:
   description: The domains that were stopped hard, see O(on_detach_timeout). They are shut off now.
@@ -112,9 +137,74 @@ stopped:
   elements: str
   sample: []
 error:
-  description: Of the first that could not be brought back, or why nothing was done.
+  description:
+    - Of the first that could not be brought back, or why nothing was done. C(code) is stable, the other texts are for
+      people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+    blockers:
+      description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
+      type: list
+      elements: dict
+      returned: for devices that may not be given away
+    driver:
+      description: The driver that the device has now, null without one.
+      type: str
+      returned: for a device whose driver was not changed
+    kernel_messages:
+      description: The last lines of the kernel's log about it.
+      type: list
+      elements: str
+      returned: for a device whose driver was not changed
+    asked:
+      description: How many times the guest was asked to let the device go.
+      type: int
+      returned: for V(detach_timeout)
+    answers:
+      description: What it answered.
+      type: list
+      elements: str
+      returned: for V(detach_timeout)
+    stopped:
+      description: The domains that were stopped hard before the error.
+      type: list
+      elements: str
+      returned: where any was
+    undo_failed:
+      description: Why what was done could not be undone, in the form of this error.
+      type: dict
+      returned: where the undo failed
+    commands:
+      description:
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
+      type: raw
+      returned: where there is something to type
+    record:
+      description: Why the record could not be written after the undo, in the form of this error.
+      type: dict
+      returned: where it could not
+    set_aside:
+      description: The devices that nobody gets until they are mended.
+      type: list
+      elements: str
+      returned: where there are any
   sample:
     code: not_restored
     subject: "0000:02:00.0"

@@ -10,8 +10,8 @@ module: pci_recording
 short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
 version_added: 0.1.0
 description:
-  - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. What
-    sysfs tells of its PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
+  - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. That
+    is what sysfs tells of PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
     devices and domains, and the record C(hostdev.fact).
   - On the file the facts can be run by O(kvm.hostdev.pci_facts#module:recording), and in check mode whatever changes
     who has a device or makes VFs, by O(kvm.hostdev.pci_passthrough_claim#module:recording) and the like.
@@ -35,6 +35,9 @@ attributes:
     support: full
   diff_mode:
     support: none
+  idempotent:
+    support: none
+    details: Each run writes the file anew, since a host is never quite the same.
 options:
   dest:
     description:
@@ -91,7 +94,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was recorded, in one line.
-  returned: success
+  returned: always
   type: str
   sample: "recorded: 68 PCI functions and 3 domains in 32 kB"
 dest:
@@ -126,9 +129,25 @@ libvirt_reason:
   sample: ""
 error:
   description:
-    - Why nothing was written. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
   sample:
     code: no_libvirt
     subject: libvirt at qemu:///system

@@ -24,6 +24,8 @@ attributes:
   diff_mode:
     support: full
     details: Of files larger than the setting C(MAX_FILE_SIZE_FOR_DIFF) only that they differ.
+  idempotent:
+    support: full
   platform:
     support: full
   action:
@@ -98,7 +100,7 @@ msg:
     Function (node 0: 1); 2 held; drift 0"
 lines:
   description: What was shown, line by line.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample:
@@ -106,13 +108,13 @@ lines:
     - "  kernel 6.12.48+deb13-amd64; IOMMU on: dmar0; libvirt 11.3.0 (QEMU 10.0.3); 1 claim"
 files:
   description: The files that were asked for, whether they changed or not.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: [/srv/www/hostdev.html, /srv/www/hostdev.csv]
 without_facts:
   description: The hosts of which there are no facts.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: [kvm3]

@@ -29,6 +29,8 @@ attributes:
     details: Whether a driver takes a setting can only be tried. What is known of drivers is told in check mode too.
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   address:
     description:
@@ -199,9 +201,9 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was done, in one line, the PFs with C(|) between them; in check mode what the task C(would change).
-  returned: success
+  returned: always
   type: str
-  sample: "enp1s0 (0000:01:00.0): 0 to 4 VFs, autoprobe off, trust on of VF 1"
+  sample: "enp1s0 (0000:01:00.0): autoprobe off, interface up, 0 to 4 VFs, trust on of VF 1"
 pfs:
   description: The PFs, as they are afterwards, or would be.
   returned: success
@@ -240,32 +242,106 @@ pfs:
       total: 7
       ours: true
       changed: true
-      settings: {"0": {mac: "52:54:00:12:34:56", vlan: 100, qos: 2, vlan_protocol: 802.1Q}}
+      settings: {"1": {trust: true}}
       makers: []
 plan:
-  description:
-    - What was changed, or in check mode would be, in this order. C(kind) is V(eswitch), V(autoprobe), V(mtu), V(up),
-      V(number) or V(setting). Of a setting C(vf) and C(name) tell which one.
+  description: What was changed, or in check mode would be, in this order.
   returned: success
   type: list
   elements: dict
+  contains:
+    pf:
+      description: The PF's PCI address.
+      type: str
+    kind:
+      description: V(eswitch), V(autoprobe), V(mtu), V(up), V(number) or V(setting).
+      type: str
+    vf:
+      description: Which VF it is of, counted from 0.
+      type: int
+      returned: for V(setting)
+    name:
+      description: The setting, one of O(settings).
+      type: str
+      returned: for V(setting)
+    before:
+      description: The value before, null where the driver does not tell it.
+      type: raw
+    after:
+      description: The value after.
+      type: raw
   sample:
     - {pf: "0000:01:00.0", kind: autoprobe, before: true, after: false}
     - {pf: "0000:01:00.0", kind: up, before: false, after: true}
     - {pf: "0000:01:00.0", kind: number, before: 0, after: 4}
-    - {pf: "0000:01:00.0", kind: setting, vf: 1, name: trust, before: null, after: true}
+    - {pf: "0000:01:00.0", kind: setting, vf: 1, name: trust, before: false, after: true}
 error:
   description:
-    - Why nothing was done. C(code) is stable, C(subject), C(found), C(wanted) and C(remedy) are for people. Of
-      V(vfs_in_use) there is C(vfs_in_use), by each VF's address who uses it.
+    - Why nothing was done. C(code) is stable, the other texts are for people.
   returned: failure
   type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+    vfs_in_use:
+      description: Who uses each VF, by its address a list of texts.
+      type: dict
+      returned: for V(vfs_in_use)
+    vfs:
+      description: The VFs that are in the way.
+      type: list
+      elements: raw
+      returned: where VFs can't be taken away or set
+    setting:
+      description: The setting that was refused.
+      type: str
+      returned: where the driver refuses one
+    blockers:
+      description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
+      type: list
+      elements: dict
+      returned: for devices that may not be given away
+    undo_failed:
+      description: Why what was done could not be undone, in the form of this error.
+      type: dict
+      returned: where the undo failed
+    commands:
+      description:
+        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
+          by name, V(restore), V(keep) or V(forget).
+      type: raw
+      returned: where there is something to type
+    record:
+      description: Why the record could not be written after the undo, in the form of this error.
+      type: dict
+      returned: where it could not
+    set_aside:
+      description: The devices that nobody gets until they are mended.
+      type: list
+      elements: str
+      returned: where there are any
   sample:
     code: vfs_in_use
-    subject: "0000:01:00.0 (4 -> 7 VFs)"
-    found: "VF 3 (0000:01:10.6): held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)"
+    subject: 0000:01:00.0 (4 -> 7 VFs)
+    found: "VF 0 (0000:01:10.0): held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)"
     wanted: "VFs that nobody uses: the kernel changes their number only through 0, and asks nobody"
-    remedy: release them with kvm.hostdev.pci_passthrough_release
+    remedy: release them with kvm.hostdev.pci_passthrough_release, take them out of their domains, and out of the
+      host's use; or leave the number as it is
+    vfs_in_use:
+      "0000:01:10.0": [held by domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02)]
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.libvirt import find_binding

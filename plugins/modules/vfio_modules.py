@@ -28,6 +28,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  idempotent:
+    support: full
 options:
   state:
     description:
@@ -120,7 +122,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was done, in one line, or in check mode would be.
-  returned: success
+  returned: always
   type: str
   sample: VFIO at boot written (/etc/modules-load.d/kvm-hostdev.conf)
 files:
@@ -158,6 +160,33 @@ reboot_needed:
   returned: success
   type: bool
   sample: false
+error:
+  description:
+    - Why nothing was done. C(code) is stable, the other texts are for people.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+  sample:
+    code: program_failed
+    subject: update-initramfs -u -k all
+    found: "exit status 1: no space left on device"
+    wanted: that it succeeds
+    remedy: run it by hand and see what it lacks, then run the task again
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run

@@ -42,6 +42,7 @@ RETURN = r"""
 _value:
   description: Whether it could be claimed.
   type: bool
+  sample: true
 """
 
 

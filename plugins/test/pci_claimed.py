@@ -51,6 +51,7 @@ RETURN = r"""
 _value:
   description: Whether it is held.
   type: bool
+  sample: true
 """
 
 

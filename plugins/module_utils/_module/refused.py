@@ -11,7 +11,7 @@ import typing as t
 from .._model.errors import HostdevError
 
 # ansible/module_utils/common/parameters.py, _validate_argument_types
-_NO_LIST = re.compile(r"argument '(\w+)' is of type dict and we were unable to convert to list")
+_NO_LIST = re.compile(r"argument '(\w+)' is of type (?:dict|<class 'dict'>) and we were unable to convert to list")
 
 
 def refused(msg: str) -> tuple[str, dict[str, t.Any]]:

@@ -11,9 +11,10 @@ import typing as t
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.tests.unit.helpers import documented
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 _PLUGINS = "ansible_collections.kvm.hostdev.plugins"
 
@@ -38,6 +39,8 @@ class ModuleOnTree:
         with patch_module_args({**options, **arguments}), pytest.raises(SystemExit) as caught:
             importlib.import_module(f"{_PLUGINS}.modules.{name}").main()
         result: dict[str, t.Any] = json.loads(self._capsys.readouterr().out)
+        wrong = documented.faults(name, result)
+        assert not wrong, wrong
         assert bool(result.get("failed")) is (caught.value.code != 0)
         return result
 

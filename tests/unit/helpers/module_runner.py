@@ -14,21 +14,22 @@ import typing as t
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common import respawn
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.binding import sysfs_writer
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.host import ChangingHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._module import facts as facts_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.change import changing as changing_module
+from ansible_collections.kvm.hostdev.tests.unit.helpers import documented
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 if t.TYPE_CHECKING:
     from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 
 
 class Runner:
-    """Runs a module's main() on the fake host and gives back its result."""
+    """Runs a module's main() on the fake host and gives back its result, which has the form that RETURN says."""
 
     def __init__(self, host: FakeHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.host, self.opened = host, []
@@ -77,7 +78,10 @@ class Runner:
         self._capsys.readouterr()
         with patch_module_args(arguments), pytest.raises(SystemExit) as caught:
             module.main()
-        return caught.value.code, json.loads(self._capsys.readouterr().out)
+        result = json.loads(self._capsys.readouterr().out)
+        wrong = documented.faults(name, result)
+        assert not wrong, wrong
+        return caught.value.code, result
 
     def done(self, name: str, **options: t.Any) -> dict[str, t.Any]:
         status, result = self.run(name, **options)

@@ -55,7 +55,7 @@ def _write(name: str, target: str) -> None:
 
     init_plugin_loader([])
     context: t.Any = module_loader.find_plugin_with_context(name)
-    built = modify_module(
+    built: t.Any = modify_module(
         module_name=context.resolved_fqcn,
         module_path=context.plugin_resolved_path,
         module_args={},
@@ -63,7 +63,8 @@ def _write(name: str, target: str) -> None:
         task_vars={"ansible_python_interpreter": sys.executable},
         module_compression=constants.DEFAULT_MODULE_COMPRESSION,
     )
-    archive = max(re.findall(rb"[A-Za-z0-9+/=]{1000,}", built.b_module_data), key=len)
+    script = built[0] if isinstance(built, tuple) else built.b_module_data  # a tuple up to ansible-core 2.18
+    archive = max(re.findall(rb"[A-Za-z0-9+/=]{1000,}", script), key=len)
     Path(target).write_bytes(base64.b64decode(archive))
 
 

@@ -11,7 +11,6 @@ import typing as t
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.loaders.loader import BootHost
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.own_files import OwnFiles
@@ -19,7 +18,9 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock impo
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import kernel_arguments as work
 from ansible_collections.kvm.hostdev.plugins.modules import kernel_arguments
+from ansible_collections.kvm.hostdev.tests.unit.helpers import documented
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import made
+from ansible_collections.kvm.hostdev.tests.unit.helpers.module_arguments import patch_module_args
 
 DROP_IN = "/etc/default/grub.d/zz-kvm-hostdev.cfg"
 BOTH = ["intel_iommu=on", "iommu=pt"]
@@ -46,7 +47,9 @@ class Runner:
         modes = {"_ansible_check_mode": check, "_ansible_diff": diff}
         with patch_module_args({**options, **modes}), pytest.raises(SystemExit) as caught:
             kernel_arguments.main()
-        return caught.value.code, json.loads(self._capsys.readouterr().out)
+        result = json.loads(self._capsys.readouterr().out)
+        assert documented.faults("kernel_arguments", result) == []
+        return caught.value.code, result
 
     def done(self, **options):
         status, result = self.run(**options)
