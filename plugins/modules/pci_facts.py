@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_facts
 short_description: Gather PCI devices, their IOMMU groups, and which of them may be given to a domain
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Gathers every PCI function of a host from sysfs, with its IOMMU group, driver, NUMA node, SR-IOV relations and
     what it carries.

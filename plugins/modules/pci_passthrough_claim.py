@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_passthrough_claim
 short_description: Claim PCI devices for a libvirt domain by what they are, bind and attach them
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that a domain, or a free owner, holds the devices that its named requests ask for. A second run with the
     same requests changes nothing, and mends what drifted meanwhile.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_reconcile
 short_description: Bring VFs, drivers and domain definitions back to the record
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes the host again as it is on record. Makes VFs of M(kvm.hostdev.pci_sriov) and sets them, binds claimed devices
     to VFIO, and puts them into the domains that M(kvm.hostdev.pci_passthrough_claim) attached them to.

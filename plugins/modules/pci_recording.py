@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_recording
 short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. What
     sysfs tells of its PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node

@@ -38,7 +38,8 @@ def write(version: str) -> None:
     """Put the fragments into the release `version` of today, which may be there already, and generate the changelog."""
     with collection_copy() as tree:
         today = day_of(time.time())
-        _run(tree, "release", "--update-existing", "--reload-plugins", "--version", version, "--date", today)
+        again = ("--update-existing", "--reload-plugins", "--refresh-plugins", "allow-removal")
+        _run(tree, "release", *again, "--version", version, "--date", today)
         for name in WRITTEN:
             shutil.copyfile(tree / name, CHECKOUT / name)
         for fragment in (CHECKOUT / FRAGMENTS).glob("*.y*ml"):

@@ -28,7 +28,7 @@ def faults(version: str) -> list[str]:
         *of_git(git("status", "--porcelain"), git("tag", "--list"), version),
         *of_changelog(changelog.releases(), fragments, version, day),
         *(f"{name} is not what the changelog's data say: ./run release --changelog" for name in changelog.stale()),
-        *of_files(_texts(), version),
+        *of_files(_texts(), version, changelog.releases().keys()),
     ]
 
 
@@ -59,12 +59,12 @@ def of_changelog(releases: t.Mapping[str, t.Any], fragments: t.Sequence[str], ve
     return findings
 
 
-def of_files(texts: t.Mapping[Path, str], version: str) -> list[str]:
-    """By the texts that ship: nothing is of a later version, and where a version of ours is named it is this one."""
+def of_files(texts: t.Mapping[Path, str], version: str, releases: t.Collection[str]) -> list[str]:
+    """By the texts that ship: all is of one of the `releases`, and where a version of ours is named it is this one."""
     findings = []
     for name, text in texts.items():
-        added = (found for found in _ADDED.findall(text) if _numbers(found) > _numbers(version))
-        findings += [f"{name}: version_added {found} is later than {version}" for found in added]
+        added = sorted(set(_ADDED.findall(text)) - {*releases, version})
+        findings += [f"{name}: version_added is {found}, which is no release of the changelog" for found in added]
         named = {one or other for one, other in _NAMED.findall(text)} - {version}
         findings += [f"{name} names version {found}, this is {version}" for found in sorted(named)]
     return findings
