@@ -83,7 +83,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, lint, types, storeys, YAML, shell, licences, changelog."""
+    """Format, lint, types, storeys, YAML, shell, licences, changelog, what antsibull-nox finds."""
     tools = venv("lint")
     with collection_copy() as tree:
         scripts = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and is_shell(path)]
@@ -103,6 +103,7 @@ def lint(session: nox.Session) -> None:
             [tools / "reuse", "lint", "--lines"],
             [tools / "antsibull-changelog", "lint"],
             [tools / "python", "-m", "tests.gates.docs"],
+            [tools / "python", "-m", "tests.gates.antsibull"],
             MYPYPATH=str(tree.parents[2]),
             MYPY_CACHE_DIR=str(CACHE / "mypy"),
             PYTHONPATH=str(tree.parents[2]),

@@ -22,6 +22,7 @@ description:
   - A release of what was adopted leaves the domain's definition, the driver and the VFs as they stood.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
 attributes:

@@ -18,6 +18,7 @@ description:
   - Never changes the host. Works without arguments, without libvirt, and as one of C(ansible_facts_modules).
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
 attributes:

@@ -19,6 +19,7 @@ description:
   - A run that fails undoes what it did for all owners. What a killed run did is undone by the next one.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

@@ -18,6 +18,7 @@ description:
   - A run that fails undoes what it did. A run that was killed is settled by the next one.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

@@ -19,6 +19,7 @@ description:
   - In check mode it is an audit, which changes nothing and does not fail, see RV(not_restored).
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

@@ -29,6 +29,7 @@ description:
     claim or M(kvm.hostdev.pci_sriov) in check mode, does not read.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
 attributes:
   check_mode:

@@ -21,6 +21,7 @@ description:
   - The kernel forgets all of this when the host is started anew. With O(persist) it comes back.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
 attributes:
