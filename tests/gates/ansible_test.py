@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.gates import pythons
 from tests.gates.echo import echoed
-from tests.gates.places import CACHE, COLLECTION, copy_files, tested_files
+from tests.gates.places import CACHE, COLLECTION, copy_files, files_under_test
 from tests.gates.venvs import venv
 
 # A Python that this machine does not have, or that the collection does not support, is no fault of the run.
@@ -104,7 +104,7 @@ def _tree(folder: Path) -> Path:
         shutil.rmtree(kept, ignore_errors=True)
         environments.rename(kept)
     shutil.rmtree(tree, ignore_errors=True)
-    copy_files(tested_files(), tree)
+    copy_files(files_under_test(), tree)
     if kept.exists():
         environments.parent.mkdir(parents=True)
         kept.rename(environments)

@@ -53,7 +53,7 @@ def shipped_files() -> list[Path]:
     return [name for name in known_files() if not ignored(name)]
 
 
-def tested_files() -> list[Path]:
+def files_under_test() -> list[Path]:
     """The files of `known_files` that ansible-test is given: what ships, and the tests that need no more than that."""
     return [
         name

@@ -17,7 +17,7 @@ from tests.gates.release.building import commit_seconds, git
 OF_LATER = ("breaking_changes", "deprecated_features", "removed_features", "security_fixes", "bugfixes")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _ADDED = re.compile(r"\bversion_added: *['\"]?([\w.]+)")
-_NAMED = re.compile(r"\bkvm-hostdev-(\d[\w.]*?)\.tar\.gz|\bkvm\.hostdev[:=]=?(\d[\w.]*\d)")
+_NAMED = re.compile(r"\bkvm-hostdev-(\d[\w.]*?)\.tar\.gz|\bkvm\.hostdev[:=]=*(\d[\w.]*\d)")
 
 
 def faults(version: str) -> list[str]:
