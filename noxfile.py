@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tests.gates import ansible_test, everything, fresh, pins, pythons, tarball
+from tests.gates import ansible_test, everything, fresh, pins, pythons
 from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
 from tests.gates.venvs import venv
 
@@ -55,7 +54,7 @@ NOT_BETWEEN = tuple(
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/gates")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -84,7 +83,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, lint, types, storeys, YAML, shell, licences, changelog."""
+    """Format, lint, types, storeys, YAML, shell, licences, changelog, what antsibull-nox finds."""
     tools = venv("lint")
     with collection_copy() as tree:
         scripts = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and is_shell(path)]
@@ -104,6 +103,7 @@ def lint(session: nox.Session) -> None:
             [tools / "reuse", "lint", "--lines"],
             [tools / "antsibull-changelog", "lint"],
             [tools / "python", "-m", "tests.gates.docs"],
+            [tools / "python", "-m", "tests.gates.antsibull"],
             MYPYPATH=str(tree.parents[2]),
             MYPY_CACHE_DIR=str(CACHE / "mypy"),
             PYTHONPATH=str(tree.parents[2]),
@@ -214,33 +214,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the tarball, import it as Galaxy does, install it, read its documentation."""
-    tools = venv("galaxy")
-    with collection_copy() as tree, tempfile.TemporaryDirectory() as folder:
-        env = ansible_env(tools, Path(folder))
-        settings = Path(folder, "galaxy-importer.cfg")
-        settings.write_text(
-            "[galaxy-importer]\nLOG_LEVEL_MAIN = INFO\nRUN_ANSIBLE_TEST = False\nCHECK_CHANGELOG = True\n"
-        )
-        galaxy = [str(tools / "ansible-galaxy"), "collection"]
-        run_checks(session, tree, [*galaxy, "build", "--output-path", folder, "."], **env)
-        built = next(Path(folder).glob("kvm-hostdev-*.tar.gz"))
-        faults = tarball.faults(built)
-        if faults:
-            session.error("\n".join([f"{built.name}:", *faults]))
-        run_checks(
-            session,
-            Path(folder),
-            [tools / "python", "-m", "galaxy_importer.main", built],
-            [*galaxy, "install", "--offline", "--collections-path", folder, str(built)],
-            **env,
-            GALAXY_IMPORTER_CONFIG=str(settings),
-        )
-        shown = session.run(
-            str(tools / "ansible-doc"), "--type", "module", "kvm.hostdev.pci_facts", env=env, external=True, silent=True
-        )
-        if f"{folder}/ansible_collections/kvm/hostdev/plugins/modules/pci_facts.py" not in str(shown):
-            session.error(f"ansible-doc does not know the installed module:\n{shown}")
+    """What `release` builds, of any checkout: twice, imported as Galaxy does, installed, and nothing of it kept."""
+    in_lab_environment(session, "tests.gates.release", "--try", environment="release")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Check the checkout and build what is published, into FOLDER; before that, `--changelog` writes the changelog."""
+    in_lab_environment(session, "tests.gates.release", *session.posargs, environment="release")
 
 
 @nox.session

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What every module says of itself."""
+    """What every module says of itself, and what those of an action group do."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -24,4 +24,14 @@ attributes:
     description: Target OS/families that can be operated against.
     platforms: Linux
     support: full
+"""
+
+    ACTIONGROUP_PCI = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/kvm.hostdev.pci) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - kvm.hostdev.pci
 """

@@ -9,12 +9,6 @@ class ModuleDocFragment:
     """Options of all modules, and of those that change a host."""
 
     DOCUMENTATION = r"""
-attributes:
-  action_group:
-    description: Use C(group/kvm.hostdev.pci) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - kvm.hostdev.pci
 options:
   uri:
     description:

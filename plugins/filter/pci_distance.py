@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.places import 
 DOCUMENTATION = r"""
 name: pci_distance
 short_description: Tell how far two PCI functions are apart
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns how far two PCI functions of a host are apart by the kernel's tree, in the words of C(nvidia-smi topo), and

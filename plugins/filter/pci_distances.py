@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.places import 
 DOCUMENTATION = r"""
 name: pci_distances
 short_description: Tell how far PCI functions are apart, each from each
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns what C(nvidia-smi topo -m) prints, of any PCI functions and whatever their drivers.

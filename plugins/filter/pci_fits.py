@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.fitting import
 DOCUMENTATION = r"""
 name: pci_fits
 short_description: Choose PCI functions by device specs
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns the PCI functions that fit one of some device specs, whoever has them, in the order of their addresses.

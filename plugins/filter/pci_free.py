@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.holding import
 DOCUMENTATION = r"""
 name: pci_free
 short_description: Choose PCI functions that could be claimed
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns the PCI functions that anybody could claim without any consent, as they were when the facts were gathered.

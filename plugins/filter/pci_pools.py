@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.holding import
 DOCUMENTATION = r"""
 name: pci_pools
 short_description: Count free PCI functions by what they are
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns the pools of the PCI functions that could be claimed, in the shape of C(pools) in the facts.

@@ -16,7 +16,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.plain import p
 DOCUMENTATION = r"""
 name: pci_query
 short_description: Query the facts of a host with JMESPath
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Evaluates a JMESPath expression over the facts of a host, gathered or cached.

@@ -18,7 +18,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.placing 
 DOCUMENTATION = r"""
 name: place
 short_description: Choose the host that serves a claim best
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Says which host serves requests best, which others would and in which order, and why each of the rest does not.

@@ -27,7 +27,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.hosts.reading 
 DOCUMENTATION = r"""
 name: rank_hosts
 short_description: Rank hosts by the devices that are free on them
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns the hosts on which enough devices are free for a claim, the best one first.

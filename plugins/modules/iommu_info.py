@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: iommu_info
 short_description: Whether firmware and kernel are ready to give devices to guests, and what is missing
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Says whether the host's IOMMU is on, by its effect and not by an argument, and if not, in one line for each thing
     what is missing and what to do about it.

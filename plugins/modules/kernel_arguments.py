@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kernel_arguments
 short_description: Have arguments on the kernel's command line, and take exactly them out again
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that the kernel gets arguments such as C(intel_iommu=on) at its next boots, those of kernels that are
     installed later included, whichever boot loader the host has. It never reboots, RV(reboot_needed) says whether that

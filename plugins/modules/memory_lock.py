@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: memory_lock
 short_description: Set how much memory libvirt's daemons and their guests may lock
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - All memory of a guest that has a device is locked. Libvirt raises a guest's limit by itself where its daemon may do
     so. Where it may not, such as in a container, the daemon's own limit must be high enough.

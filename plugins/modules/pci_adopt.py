@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_adopt
 short_description: Write down what a host gave to guests by hand
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads which PCI devices domains have, in their definitions or running, and which virtual functions (VFs) there are,
     and writes what the record does not know into the record. From then on the modules of this collection know it, as
@@ -22,6 +22,7 @@ description:
   - A release of what was adopted leaves the domain's definition, the driver and the VFs as they stood.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
 attributes:

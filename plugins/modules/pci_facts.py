@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_facts
 short_description: Gather PCI devices, their IOMMU groups, and which of them may be given to a domain
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Gathers every PCI function of a host from sysfs, with its IOMMU group, driver, NUMA node, SR-IOV relations and
     what it carries.
@@ -18,6 +18,7 @@ description:
   - Never changes the host. Works without arguments, without libvirt, and as one of C(ansible_facts_modules).
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
 attributes:

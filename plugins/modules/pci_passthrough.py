@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_passthrough
 short_description: Make all claims of a host what its data says, and give back what that no longer names
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that each owner that O(claims) names holds the devices that its requests ask for, as
     M(kvm.hostdev.pci_passthrough_claim) does for one owner. The host is read once, owners are decided on together,
@@ -19,6 +19,7 @@ description:
   - A run that fails undoes what it did for all owners. What a killed run did is undone by the next one.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_passthrough_claim
 short_description: Claim PCI devices for a libvirt domain by what they are, bind and attach them
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that a domain, or a free owner, holds the devices that its named requests ask for. A second run with the
     same requests changes nothing, and mends what drifted meanwhile.
@@ -18,6 +18,7 @@ description:
   - A run that fails undoes what it did. A run that was killed is settled by the next one.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

@@ -19,6 +19,7 @@ description:
     running domain that had the device before keeps it.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

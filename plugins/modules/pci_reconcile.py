@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_reconcile
 short_description: Bring VFs, drivers and domain definitions back to the record
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes the host again as it is on record. Makes VFs of M(kvm.hostdev.pci_sriov) and sets them, binds claimed devices
     to VFIO, and puts them into the domains that M(kvm.hostdev.pci_passthrough_claim) attached them to.
@@ -19,6 +19,7 @@ description:
   - In check mode it is an audit, which changes nothing and does not fail, see RV(not_restored).
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
   - kvm.hostdev._host.change

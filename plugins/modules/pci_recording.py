@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_recording
 short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. That
     is what sysfs tells of PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
@@ -29,6 +29,7 @@ description:
     claim or M(kvm.hostdev.pci_sriov) in check mode, does not read.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
 attributes:
   check_mode:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_report
 short_description: Show which PCI devices of a host are free, who holds the others, and why the rest stays
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Shows the facts that M(kvm.hostdev.pci_facts) gathered as a table, right under the task and at most 120 columns
     wide. What is free to claim comes first, counted by model and NUMA node.

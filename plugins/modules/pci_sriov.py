@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_sriov
 short_description: Make the virtual functions of SR-IOV devices, and set them
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that physical functions (PFs) have as many virtual functions (VFs) as asked for, with the settings asked
     for, and takes them away again with all as it was.
@@ -21,6 +21,7 @@ description:
   - The kernel forgets all of this when the host is started anew. With O(persist) it comes back.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
+  - kvm.hostdev._attributes.actiongroup_pci
   - kvm.hostdev._host
   - kvm.hostdev._host.recording
 attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vfio_modules
 short_description: Have the kernel's VFIO modules loaded when the host boots
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that VFIO is loaded at boot, before drivers of the host where that is asked for, and in the initramfs
     where that is asked for.

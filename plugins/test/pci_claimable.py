@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.holding import
 DOCUMENTATION = r"""
 name: pci_claimable
 short_description: Whether a PCI function could be claimed
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Whether anybody could claim the function without any consent when the facts were gathered. It is false of devices

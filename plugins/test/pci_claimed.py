@@ -15,7 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.holding import
 DOCUMENTATION = r"""
 name: pci_claimed
 short_description: Whether somebody holds a PCI function
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Whether an owner on record held the function when the facts were gathered. It is false of devices that are no PCI

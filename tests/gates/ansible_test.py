@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.gates import pythons
 from tests.gates.echo import echoed
-from tests.gates.places import CACHE, COLLECTION, copy_files, shipped_files
+from tests.gates.places import CACHE, COLLECTION, copy_files, files_under_test
 from tests.gates.venvs import venv
 
 # A Python that this machine does not have, or that the collection does not support, is no fault of the run.
@@ -96,7 +96,7 @@ def _untested_targets(lines: list[str], tree: Path, *, whole: bool) -> list[str]
 
 
 def _tree(folder: Path) -> Path:
-    """A copy of what ships, always in the same place, so that the environments that ansible-test keeps in it last."""
+    """A copy of what is tested, always in one place, so that the environments that ansible-test keeps in it last."""
     tree = folder / "tree" / COLLECTION
     environments = tree / "tests/output/.tmp/delegation"
     kept = folder / "delegation"
@@ -104,7 +104,7 @@ def _tree(folder: Path) -> Path:
         shutil.rmtree(kept, ignore_errors=True)
         environments.rename(kept)
     shutil.rmtree(tree, ignore_errors=True)
-    copy_files(shipped_files(), tree)
+    copy_files(files_under_test(), tree)
     if kept.exists():
         environments.parent.mkdir(parents=True)
         kept.rename(environments)

@@ -21,6 +21,11 @@ CACHE = Path(
 )
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 COLLECTION = Path("ansible_collections", "kvm", "hostdev")
+# What runs on one Python alone, with packages of its own, and is judged by `lint`.
+_TOOLS = {
+    *("antsibull-nox.toml", "noxfile.py", "pyproject.toml", "run"),
+    *(f"tests/{name}" for name in ("fleet", "gates", "hosts", "lab", "mutants", "pages", "reboots", "requirements")),
+}
 
 
 def known_files() -> list[Path]:
@@ -38,13 +43,23 @@ def known_files() -> list[Path]:
 def shipped_files() -> list[Path]:
     """The files of `known_files` that the built collection holds too, by galaxy.yml's `build_ignore`."""
     _before, _key, after = (CHECKOUT / "galaxy.yml").read_text().partition("\nbuild_ignore:\n")
-    patterns = [line.removeprefix("  - ").strip("'\"") for line in after.splitlines() if line.startswith("  - ")]
+    lines = (line.partition(" #")[0] for line in after.splitlines() if line.startswith("  - "))
+    patterns = ["galaxy.yml", *(line.removeprefix("  - ").strip("'\"") for line in lines)]
 
     def ignored(name: Path) -> bool:
-        paths = [name, *name.parents]
+        paths = [name, *name.parents[:-1]]
         return any(fnmatch.fnmatch(str(path), pattern) for path in paths for pattern in patterns)
 
     return [name for name in known_files() if not ignored(name)]
+
+
+def files_under_test() -> list[Path]:
+    """The files of `known_files` that ansible-test is given: what ships, and the tests that need no more than that."""
+    return [
+        name
+        for name in known_files()
+        if not name.parts[0].startswith(".") and name.parts[0] not in _TOOLS and "/".join(name.parts[:2]) not in _TOOLS
+    ]
 
 
 def copy_files(names: t.Iterable[Path], folder: Path) -> None:
