@@ -15,9 +15,10 @@ default_role = "any"
 nitpicky = True
 
 highlight_language = "none"
-# "sh" for commands that are typed, "console" for what is seen of them.
 pygments_style = "default"
 pygments_dark_style = "github-dark"
+
+antsibull_ext_color_scheme = "none"  # site.css has the colours
 
 html_theme = "furo"
 html_title = "kvm.hostdev"

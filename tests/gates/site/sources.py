@@ -26,6 +26,8 @@ Modules, filters, tests, roles
 ==============================
 
 """
+_CONTENTS = re.compile(r"^\.\. contents::\n(?: +:.*\n)*", re.MULTILINE)
+_PLUGIN = re.compile(r"^    (\w+)_(?:module|filter|test|role)$", re.MULTILINE)
 _INVENTORY = b"# Sphinx inventory version 2\n# Project: Ansible\n# Version: devel\n"
 _COMPRESSED = b"# The remainder of this file is compressed using zlib.\n"
 
@@ -33,7 +35,10 @@ _COMPRESSED = b"# The remainder of this file is compressed using zlib.\n"
 def complete(pages: Path) -> None:
     """Make of what antsibull-docs wrote all that Sphinx needs."""
     of_plugins = (pages / "index.rst").read_text(encoding="utf-8").partition(_PLUGINS)
-    (pages / "reference.rst").write_text(_REFERENCE + "".join(of_plugins[1:]), encoding="utf-8")
+    reference = _PLUGIN.sub(lambda entry: f"    {entry[1]} <{entry[0].strip()}>", "".join(of_plugins[1:]))
+    (pages / "reference.rst").write_text(_REFERENCE + reference, encoding="utf-8")
+    for page in pages.rglob("*.rst"):  # the theme shows the contents of a page beside it
+        page.write_text(_CONTENTS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     (pages / "index.rst").write_text(_index(), encoding="utf-8")
     (pages / "environment_variables.rst").unlink()  # there are none
     (pages / "ansible.inv").write_bytes(_inventory())
