@@ -202,13 +202,13 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Documentation of plugins and roles, and the site (`--to FOLDER`); `--write` writes before what comes from code."""
+    """Documentation of plugins and roles, and the site (`--to FOLDER`); `--write` first writes what comes from code."""
     tools = venv("docs")
     written: list[str | Path] = [tools / "python", "-m", "tests.gates.docs"]
     if "--write" in session.posargs:
         run_checks(session, CHECKOUT, [*written, "--write"])
     check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
-    site = [tools / "python", "-m", "tests.gates.site", site_folder(session.posargs)]
+    site: list[str | Path] = [tools / "python", "-m", "tests.gates.site", site_folder(session.posargs)]
     with collection_copy() as tree:
         env = ansible_env(tools, tree.parents[2])
         run_checks(session, tree, written, [tools / "antsibull-docs", *check], site, **env)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Sphinx makes the site. `./run docs` writes the pages' sources, and `ansible.inv` beside them, before it reads this."""
+"""How Sphinx makes the site. `./run docs` puts this beside the pages' sources, and `ansible.inv` with it."""
 
 project = "kvm.hostdev"
 author = "kvm.hostdev contributors"
