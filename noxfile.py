@@ -55,7 +55,7 @@ NOT_BETWEEN = tuple(
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/gates/site")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 

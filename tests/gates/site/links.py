@@ -16,7 +16,7 @@ from .sources import ROOT, SITE
 
 OF_SITE = "https://kvm-hostdev.github.io/kvm.hostdev/"
 _PAPERS = ("README.md", "CONTRIBUTING.md", "roles/*/README.md", "tests/lab/README.md")
-_IN_MARKDOWN = re.compile(r"\]\(([^)\s]+)\)")
+_IN_MARKDOWN = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>\s]+)>")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -81,8 +81,8 @@ def _of_pages(site: Path) -> t.Iterator[tuple[Path, str]]:
 
 def _of_papers(root: Path) -> t.Iterator[tuple[Path, str]]:
     for path in (path for pattern in _PAPERS for path in sorted(root.glob(pattern))):
-        for link in _IN_MARKDOWN.findall(path.read_text(encoding="utf-8")):
-            yield path, link
+        for in_brackets, by_itself in _IN_MARKDOWN.findall(path.read_text(encoding="utf-8")):
+            yield path, in_brackets or by_itself
 
 
 @functools.cache
