@@ -19,7 +19,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from tests.gates import ansible_test, everything, fresh, pins, pythons
-from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
+from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path, site_folder
 from tests.gates.venvs import venv
 
 nox.options.default_venv_backend = "none"
@@ -202,14 +202,16 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Documentation of every plugin, role and reference; `--write` writes before what guides have from the code."""
+    """Documentation of plugins and roles, and the site (`--to FOLDER`); `--write` first writes what comes from code."""
     tools = venv("docs")
     written: list[str | Path] = [tools / "python", "-m", "tests.gates.docs"]
     if "--write" in session.posargs:
         run_checks(session, CHECKOUT, [*written, "--write"])
     check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
+    site: list[str | Path] = [tools / "python", "-m", "tests.gates.site", site_folder(session.posargs)]
     with collection_copy() as tree:
-        run_checks(session, tree, written, [tools / "antsibull-docs", *check], **ansible_env(tools, tree.parents[2]))
+        env = ansible_env(tools, tree.parents[2])
+        run_checks(session, tree, written, [tools / "antsibull-docs", *check], site, **env)
 
 
 @nox.session

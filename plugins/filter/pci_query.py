@@ -74,7 +74,8 @@ EXAMPLES = r"""
 
 - name: Show who holds a function that a variable names
   ansible.builtin.debug:
-    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(\"device(var('which')).owner.label\", which=function) }}"
+    msg: >-
+      {{ ansible_facts.hostdev | kvm.hostdev.pci_query("device(var('which')).owner.label", which=function) }}
   vars:
     function: "0000:01:10.0"
 """

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import sys
 
+from tests.unit.helpers import blocks
+
 from . import guards, playbooks
 from .filling import ROOT
 
@@ -24,9 +26,12 @@ def main(arguments: list[str]) -> int:
         print(f"{'written' if file in stale else 'as it should be'}: {file}")
     if "--write" in arguments:
         return 0
+    wrong = blocks.faults(ROOT)
+    for fault in wrong:
+        print(fault, file=sys.stderr)
     for file in stale:
         print(f"{file} does not say what the code has: ./run docs --write", file=sys.stderr)
-    return 1 if stale else 0
+    return 1 if stale or wrong else 0
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 import typing as t
 from pathlib import Path
 
 import ansible_collections
+import pytest
 import yaml
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.reading.module_aliases import ModuleAliases
@@ -29,12 +29,13 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.host_facts
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.inventory import Inventory
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.topology import Topology
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.devices import device_report
+from ansible_collections.kvm.hostdev.tests.unit.helpers.arguments import argument_spec, faults, is_module, tasks
+from ansible_collections.kvm.hostdev.tests.unit.helpers.blocks import blocks
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = ROOT / "docs/docsite/rst"
 GUIDE = GUIDES / "guide_troubleshooting.rst"
 PLUGINS = "ansible_collections.kvm.hostdev.plugins"
-BLOCK = re.compile(r"^\.\. code-block:: yaml\n\n((?: {3}.*\n|\n)+)", re.MULTILINE)
 
 
 def rows(title: str) -> dict[str, str]:
@@ -107,27 +108,23 @@ def test_every_field_of_a_pci_function_is_explained():
 
 
 def playbooks() -> dict[str, list[t.Any]]:
-    """The playbooks of the guides by guide and number; tasks that are shown without a play are put into one."""
+    """The playbooks of the pages by page and line; tasks that are shown without a play are put into one."""
     files = {}
-    for guide in sorted(GUIDES.glob("*.rst")):
-        for number, block in enumerate(BLOCK.findall(guide.read_text(encoding="utf-8"))):
-            content = yaml.safe_load(textwrap.dedent(block))
-            if isinstance(content, dict):  # a part of a task, or an inventory
-                continue
-            plays = content if "hosts" in content[0] else [{"hosts": "all", "tasks": content}]
-            files[f"{guide.stem}-{number}.yml"] = plays
+    for block in [block for block in blocks(ROOT) if block.language.startswith("yaml")]:
+        content = yaml.safe_load(block.text)
+        # What is a mapping is a part of a task, or an inventory, and a list of anything else a file of its own kind.
+        if isinstance(content, list) and (is_play(content[0]) or any(map(is_task, content))):
+            plays = content if is_play(content[0]) else [{"hosts": "all", "tasks": content}]
+            files[f"{block.place.replace('/', '-').replace(':', '-')}.yml"] = plays
     return files
 
 
-def options(module: str) -> set[str]:
-    """The documented options of a module, with those of its fragments."""
-    documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
-    known = set(documentation["options"])
-    for fragment in documentation["extends_documentation_fragment"]:
-        name, _dot, part = fragment.removeprefix("kvm.hostdev.").partition(".")
-        source = importlib.import_module(f"{PLUGINS}.doc_fragments.{name}").ModuleDocFragment
-        known.update(yaml.safe_load(getattr(source, part.upper() or "DOCUMENTATION")).get("options", {}))
-    return known
+def is_play(entry: t.Any) -> bool:
+    return "hosts" in entry or "ansible.builtin.import_playbook" in entry
+
+
+def is_task(entry: t.Any) -> bool:
+    return "name" in entry and any("." in key or key == "block" for key in entry)
 
 
 def test_ansible_understands_the_playbooks(tmp_path):
@@ -154,14 +151,32 @@ def test_ansible_understands_the_playbooks(tmp_path):
 
 
 def test_the_playbooks_set_options_that_the_modules_have():
-    seen = set()
+    seen, wrong = set(), []
     for name, plays in playbooks().items():
-        for task in [task for play in plays for task in [*play.get("tasks", []), play.get("module_defaults", {})]]:
-            for module, given in task.items():
-                if module.startswith("kvm.hostdev."):
-                    seen.add(module)
-                    assert set(given or {}) <= options(module.rpartition(".")[2]), f"{name}: {module}"
-    assert len(seen) == 9
+        for task in tasks(plays):
+            seen.update(key for key in task if is_module(key))
+            wrong += [f"{name}: {fault}" for fault in faults(task)]
+        for play in plays:
+            defaults = [(key, value) for key, value in play.get("module_defaults", {}).items() if is_module(key)]
+            for module, given in defaults:
+                known = argument_spec(module.rpartition(".")[2])["argument_spec"]
+                wrong += [f"{name}: {module} has no {option}" for option in given if option not in known]
+    assert wrong == []
+    assert len(seen) >= 9
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "said"),
+    [
+        ("pci_facts", {"gather_subsets": ["devices"]}, "gather_subsets"),
+        ("pci_facts", {"libvirt": "maybe"}, "value of libvirt must be one of"),
+        ("pci_passthrough_claim", {"requests": []}, "one of the following is required: domain, owner"),
+        ("pci_passthrough_claim", {"domain": "web1", "requests": [{"name": "nic", "spec": ["8086:10ca"]}]}, "spec"),
+        ("pci_sriov", {"devname": "{{ card }}", "number": 4, "stat": "present"}, "stat"),
+    ],
+)
+def test_a_task_that_would_fail_is_found(module, given, said):
+    assert said in "".join(faults({f"kvm.hostdev.{module}": given}))
 
 
 def test_the_playbooks_set_variables_that_the_roles_have():
@@ -172,7 +187,7 @@ def test_the_playbooks_set_variables_that_the_roles_have():
             known = yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
             seen.add(role["role"])
             assert set(role.get("vars", {})) <= set(known), f"{name}: {role['role']}"
-    assert seen == {"kvm.hostdev.host"}
+    assert seen >= {"kvm.hostdev.host", "kvm.hostdev.passthrough"}
 
 
 def test_no_markup_of_the_documentation_is_cut_off_at_a_parenthesis_in_it():

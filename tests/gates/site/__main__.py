@@ -1,0 +1,59 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make the documentation site: `python -m tests.gates.site FOLDER`, in a copy of the collection.
+
+It needs no network. Every warning is an error, and so is a page that nobody is led to, a link that leads nowhere, and
+one that leads out of the site and is not in docs/site/links.txt.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+from . import links, sources
+
+ROOT = sources.ROOT
+_ANTSIBULL = ("collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--cleanup", "everything")
+
+
+def main(arguments: t.Sequence[str]) -> int:
+    (folder,) = map(Path, arguments)
+    with tempfile.TemporaryDirectory(prefix="kvm.hostdev-site-") as temporary:
+        work, made = Path(temporary).resolve(), Path(temporary, "made")
+        pages = work / "rst"
+        pages.mkdir(mode=0o755)
+        _run("antsibull-docs", *_ANTSIBULL, "--dest-dir", pages, "kvm.hostdev")
+        sources.complete(pages)
+        faults = sources.faults(pages)
+        _run("sphinx-build", "-q", "-W", "--keep-going", "-b", "html", pages, made)
+        faults += links.faults(made)
+        for fault in faults:
+            print(fault, file=sys.stderr)
+        if faults:
+            return 1
+        _put(made, folder)
+    print(f"the site: {folder / 'index.html'}", flush=True)
+    return 0
+
+
+def _run(*command: str | Path) -> None:
+    if subprocess.run(list(map(str, command)), check=False).returncode:
+        sys.exit(f"failed: {command[0]}")
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Put what was made into a folder that holds nothing else: an earlier site, or nothing at all."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / "objects.inv").is_file():
+        sys.exit(f"{folder} holds something that is no site: name another folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
