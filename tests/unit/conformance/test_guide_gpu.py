@@ -22,7 +22,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import made
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FACTS
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import lay_out as lay_out_kernels
 from ansible_collections.kvm.hostdev.tests.unit.helpers.gpu_host import GPU, SOUND, gpu_host, record
-from ansible_collections.kvm.hostdev.tests.unit.helpers.guide import blocks, missing, rehearse, write_files
+from ansible_collections.kvm.hostdev.tests.unit.helpers.guide import missing, printed_by, rehearse, write_files
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_on_tree import ModuleOnTree
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 from ansible_collections.kvm.hostdev.tests.unit.helpers.played import imported, lay_out, run
@@ -60,14 +60,6 @@ def variables(site: Path) -> dict[str, t.Any]:
     return yaml.safe_load((site / "group_vars/gpu_hosts.yml").read_text(encoding="utf-8"))
 
 
-def printed_by(command: str) -> list[str]:
-    """The lines that the guide says a command prints: in the block behind the one that ends with it."""
-    shown = blocks(NAME)
-    (number,) = [at for at, block in enumerate(shown) if block.text.endswith(f" {command}\n")]
-    assert (shown[number].language, shown[number + 1].language) == ("console", "text")
-    return shown[number + 1].text.splitlines()
-
-
 def test_the_files_are_those_of_one_site(site):
     inventory = configparser.ConfigParser(allow_no_value=True, delimiters=" ")
     inventory.read(site / "inventory.ini")
@@ -85,7 +77,7 @@ def test_the_files_are_those_of_one_site(site):
 def test_rehearsed_on_a_recorded_host_the_files_do_what_the_guide_shows(site, host, recording, command):
     record(host, recording)
     done = rehearse(site, recording, *command.split())
-    assert missing(done, printed_by(command)) == [], "\n".join(done)
+    assert missing(done, printed_by(NAME, command)) == [], "\n".join(done)
 
 
 def test_the_play_for_the_guest_is_understood(site, recording):
@@ -98,7 +90,9 @@ def test_the_card_goes_back_as_the_guide_shows(site, host, recording):
     record(host, recording)
     words = ["kvm.hostdev.passthrough", "-e", "{hostdev_claims: []}"]
     done = rehearse(site, recording, *words, "--check")
-    assert missing(done, printed_by("kvm.hostdev.passthrough -e '{hostdev_claims: []}' --check")) == [], "\n".join(done)
+    assert missing(done, printed_by(NAME, "kvm.hostdev.passthrough -e '{hostdev_claims: []}' --check")) == [], (
+        "\n".join(done)
+    )
 
 
 def answers(host, site, folder, monkeypatch, capsys) -> dict[str, t.Any]:
@@ -155,5 +149,5 @@ def test_from_the_bare_host_on_the_play_does_what_the_guide_shows(site, host, fo
     monkeypatch.undo()
     done = played(tmp_path / "played", site, told)
     assert done.code == 0, "\n".join(done.lines)
-    shown = [*printed_by("ready.yml"), *printed_by("kvm.hostdev.passthrough")]
+    shown = [*printed_by(NAME, "ready.yml"), *printed_by(NAME, "kvm.hostdev.passthrough")]
     assert missing(done.lines, shown) == [], "\n".join(done.lines)

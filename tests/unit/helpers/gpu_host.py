@@ -41,7 +41,7 @@ _GPU_RESOURCES = """\
 _SOUND_RESOURCES = "0x00000000e1080000 0x00000000e1083fff 0x0000000000040200\n"
 # From 64 MiB to 16 GiB.
 _RESIZE = "0000000000007fc0\n"
-_IDS = """
+_IDS = """\
 10de  NVIDIA Corporation
 \t228b  GA104 High Definition Audio Controller
 \t24b0  GA104GL [RTX A4000]
@@ -63,7 +63,7 @@ def gpu_host(folder: Path, *definitions: str) -> FakeHost:
     expand(_card(), host.root)
     host.kernel.fit(GPU, "nouveau")
     host.kernel.fit(SOUND, "snd_hda_intel")
-    host.write("/usr/share/misc/pci.ids", _IDS.lstrip())
+    name_devices(host)
     host.libvirt.domains.clear()
     for number, definition in enumerate(definitions):
         uuid = f"3c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c{number:02x}"
@@ -84,6 +84,11 @@ def _as_libvirt_keeps_it(domain: ET.Element, uuid: str) -> ET.Element:
         ET.SubElement(port, "address", {**place, "bus": "0x00", "slot": f"0x{number:02x}"})
         ET.SubElement(device, "address", {**place, "bus": f"0x{number:02x}", "slot": "0x00"})
     return domain
+
+
+def name_devices(host: FakeHost) -> None:
+    """Have the host know names of its devices, as with Debian's package `pci.ids`."""
+    host.write("/usr/share/misc/pci.ids", _IDS)
 
 
 def record(host: FakeHost, path: Path, at: str = "2026-11-28T12:00:00Z") -> None:

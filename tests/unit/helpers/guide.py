@@ -47,9 +47,17 @@ def write_files(guide: str, folder: Path) -> list[str]:
     return list(files)
 
 
-def outputs(guide: str) -> list[list[str]]:
-    """The lines of each block that says what is printed."""
-    return [block.text.splitlines() for block in blocks(guide) if block.language == "text"]
+def printed_by(guide: str, command: str) -> list[str]:
+    """The lines that a guide says a command prints: in the block behind the one that ends with it."""
+    shown = blocks(guide)
+    (number,) = [at for at, block in enumerate(shown) if " ".join(_words(block.text)).endswith(f" {command}")]
+    assert (shown[number].language, shown[number + 1].language) == ("console", "text")
+    return shown[number + 1].text.splitlines()
+
+
+def _words(command: str) -> list[str]:
+    """Those of a command that goes on in the next line after a backslash."""
+    return command.replace("\\\n", " ").split()
 
 
 def rehearse(folder: Path, recording: Path, playbook: str, *options: str) -> list[str]:
