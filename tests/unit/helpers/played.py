@@ -3,7 +3,8 @@
 
 """The playbooks and roles run by Ansible itself on hosts that are none, with stand-ins for the modules.
 
-A stand-in answers what a variable of the host says, and notes that it was called.
+A stand-in answers what a variable of the host says, and notes that it was called. A list has an answer for each call,
+of which the last one stands for all later ones.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ class ActionModule(ActionBase):
         if self._task.delegate_to:
             host = self._task.delegate_to
             answers = task_vars["hostvars"][host]["answers"]
-        pathlib.Path(task_vars["calls"], f"{name} {host}").touch()
-        return {"changed": False, **answers[name]}
+        with open(pathlib.Path(task_vars["calls"], f"{name} {host}"), "a") as calls:
+            number = calls.tell()
+            calls.write(".")
+        answer = answers[name]
+        return {"changed": False, **(answer[min(number, len(answer) - 1)] if isinstance(answer, list) else answer)}
 """
 
 
