@@ -166,7 +166,7 @@ class CachedFacts:
             "libvirt": bool(about.get("libvirt")),
             "libvirt_reason": about.get("libvirt_reason", ""),
             **{name: lists[name][:_MOST] for name in _LISTS},
-            "left_out": sum(max(0, len(entries) - _MOST) for entries in lists.values()),
+            "counts": {name: len(lists[name]) for name in _LISTS},
         }
 
 

@@ -40,7 +40,7 @@ class State:
 
 
 def message(state: State, settings: EventSettings) -> dict[str, t.Any]:
-    """What is posted, small enough for any receiver: at most 200 entries of a list, and how many were left out."""
+    """What is posted, small enough for any receiver: at most 200 entries of a list, and how many there are."""
     aside = [entry for entry in state.drift if entry["code"] == "set_aside"]
     lists: dict[str, list[t.Any]] = {
         "drift": [entry for entry in state.drift if entry["code"] != "set_aside"],
@@ -65,7 +65,7 @@ def message(state: State, settings: EventSettings) -> dict[str, t.Any]:
         "libvirt": not state.libvirt_reason,
         "libvirt_reason": state.libvirt_reason,
         **{name: lists[name][:_MOST] for name in _LISTS},
-        "left_out": sum(max(0, len(entries) - _MOST) for entries in lists.values()),
+        "counts": {name: len(lists[name]) for name in _LISTS},
     }
 
 
