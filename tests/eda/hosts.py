@@ -62,8 +62,17 @@ class Hosts:
 
     def play(self, playbook: str, **variables: object) -> None:
         """Run a playbook on all hosts. Raises CalledProcessError."""
-        command = ["ansible-playbook", "--inventory", str(self.inventory), "--extra-vars", json.dumps(variables), playbook]
-        ended = subprocess.run(command, env=self.environment, cwd=self._folder, capture_output=True, text=True, check=False)
+        command = [
+            "ansible-playbook",
+            "--inventory",
+            str(self.inventory),
+            "--extra-vars",
+            json.dumps(variables),
+            playbook,
+        ]
+        ended = subprocess.run(
+            command, env=self.environment, cwd=self._folder, capture_output=True, text=True, check=False
+        )
         if ended.returncode:
             raise SystemExit(f"{playbook}: {ended.stdout}{ended.stderr}")
 
