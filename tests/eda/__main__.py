@@ -26,7 +26,7 @@ def main() -> int:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="kvm.hostdev-eda-", ignore_cleanup_errors=True))
         folder = Path(place)
         hosts = stack.enter_context(simulated(folder))
-        pem, key = certificate(folder)
+        pem, key = certificate(folder, "server")
         port = free_port()
         posted = {
             "hostdev_events_listen": "127.0.0.1",
@@ -67,7 +67,8 @@ def _start(name: str, folder: Path, hosts: Hosts, variables: dict[str, object]) 
 
 def _posted(hosts: Hosts, rulebook: Rulebook, url: str, pem: Path) -> list[str]:
     wrong = []
-    for token, authority, words in (("another-token", pem, "the answer 401"), (_TOKEN, Path("/dev/null"), "")):
+    stranger, _key = certificate(pem.parent, "stranger")
+    for token, authority, words in (("another-token", pem, "the answer 401"), (_TOKEN, stranger, "verify failed")):
         refused = hosts.post(_DRIFTED, url, token, authority)
         if refused.returncode != 1 or words not in refused.stderr or token in refused.stderr:
             wrong.append(f"posted with {token} by {authority}: {refused.stderr}")

@@ -75,15 +75,19 @@ class Rulebook:
             if words in line:
                 return line
         while True:
-            try:
-                line = self._lines.get(timeout=max(0.1, until - time.monotonic()))
-            except queue.Empty:
-                line = None
+            line = self._next(until - time.monotonic())
             if line is None:
                 raise SystemExit("\n".join([f"{self.name} has not said {words!r}, but:", *self.said]))
             self.said.append(line)
             if words in line:
                 return line
+
+    def _next(self, seconds: float) -> str | None:
+        """The next line; None where there is none in time, or will be none."""
+        try:
+            return self._lines.get(timeout=max(0.1, seconds))
+        except queue.Empty:
+            return None
 
     def wait_for_port(self, port: int) -> None:
         """Until it takes connections."""
@@ -102,20 +106,20 @@ def free_port() -> int:
         return int(channel.getsockname()[1])
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     """A certificate of 127.0.0.1 that is its own authority, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kvm.hostdev tests")])
+    whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kvm.hostdev tests")])
     now = datetime.datetime.now(datetime.timezone.utc)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(whose, whose, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    paths = folder / "server.pem", folder / "server.key"
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
     paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
     paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
