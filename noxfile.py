@@ -27,7 +27,7 @@ nox.options.error_on_external_run = False
 
 TESTS = (
     *("lint", "ansible_lint", "units", "pages", "sanity", "ansible_units", "docs", "build", "integration", "faults"),
-    *("fleet", "lab"),
+    *("fleet", "eda", "ee", "lab"),
 )
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
@@ -95,8 +95,8 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "-p", f"{UTILS}._model", "-p", f"{UTILS}._host"],
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
-            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts"],
-            [tools / "mypy", "-p", f"{COLLECTION}.tests.fleet"],
+            [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts", "-p", "tests.ee"],
+            [tools / "mypy", "-p", f"{COLLECTION}.tests.fleet", "-p", f"{COLLECTION}.tests.eda"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -254,6 +254,18 @@ def faults(session: nox.Session) -> None:
 def fleet(session: nox.Session) -> None:
     """A hundred simulated hosts (or N) by ansible-runner and a Redis fact cache: report, and claims that compete."""
     in_lab_environment(session, f"{COLLECTION}.tests.fleet", *session.posargs, environment="fleet")
+
+
+@nox.session
+def eda(session: nox.Session) -> None:
+    """Event-driven Ansible: simulated hosts post to a real rulebook, another one reads cached facts."""
+    in_lab_environment(session, f"{COLLECTION}.tests.eda", environment="eda")
+
+
+@nox.session
+def ee(session: nox.Session) -> None:
+    """Execution environments: ansible-builder and ansible-navigator with the collection from its tarball."""
+    in_lab_environment(session, "tests.ee", environment="ee-tools")
 
 
 @nox.session

@@ -80,13 +80,14 @@ class CallbackModule(CallbackBase):
         self._tell(result, "failed", result._result.get("msg") or str(result._result))
 '''
 BUILT_IN = ("reboot", "setup", "stat", "command", "package")  # of ansible-core's, those that are played
-MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", *BUILT_IN)
+MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", "host_events", *BUILT_IN)
 OFF = missing(Boot("x86_64", enabled=False, reason="off: x", tables=frozenset({"DMAR"}), words=("intel_iommu=off",)))
 ANSWERS = {
     "iommu_info": {"enabled": True, "recommended_arguments": ["intel_iommu=on"], "missing": []},
     "kernel_arguments": {"reboot_needed": False, "loader": "grub", "msg": "arguments, as before"},
     "vfio_modules": {"reboot_needed": False, "msg": "VFIO at boot, as before"},
     "memory_lock": {"msg": "memory lock, as before"},
+    "host_events": {"msg": "events, as before"},
 }
 NO_PACKAGER = 'Could not find a matching action for the "{}" package manager.'
 NEEDED, NOT_NEEDED = {"reboot_needed": True}, {"reboot_needed": False}
@@ -144,6 +145,10 @@ CASES = {
         vfio_options={"disable_idle_d3": True},
         initramfs=True,
         memory_lock="64G",
+        events_url="https://eda.example.org:5000/endpoint",
+        events_every=60,
+        events_token_file="/etc/token",
+        events_ca_file="/etc/ca",
     ),
     "own-arguments": case(
         iommu_arguments=["amd_iommu=pgtbl_v2"], hugepages=[{"size": "2M", "count": 8}, {"size": "1G", "count": 8}]
@@ -158,6 +163,7 @@ CASES = {
         state="absent",
         kernel_arguments=["quiet"],
         memory_lock="infinity",
+        events_url="https://eda.example.org:5000/endpoint",
     ),
     "off": case({"iommu_info": IS_OFF, "kernel_arguments": NEEDED}),
     "rebooted": case(
@@ -278,7 +284,7 @@ def _play_in(folder: Path) -> dict[str, Outcome]:
     }
 
 
-SETTINGS = ["iommu_info", "kernel_arguments", "vfio_modules", "memory_lock"]
+SETTINGS = ["iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", "host_events"]
 
 
 def test_without_variables_the_platforms_arguments_and_vfio_are_set(outcomes):
@@ -299,6 +305,7 @@ def test_without_variables_the_platforms_arguments_and_vfio_are_set(outcomes):
         "initramfs": False,
     }
     assert plain.options("memory_lock")["state"] == "absent"
+    assert plain.options("host_events")["state"] == "absent"
 
 
 def test_all_variables_reach_the_modules(outcomes):
@@ -323,6 +330,14 @@ def test_all_variables_reach_the_modules(outcomes):
         "initramfs": True,
     }
     assert everything.options("memory_lock") == {"state": "present", "limit": "64G"}
+    assert everything.options("host_events") == {
+        "state": "present",
+        "url": "https://eda.example.org:5000/endpoint",
+        "host": "everything",
+        "every": 60,
+        "token_file": "/etc/token",
+        "ca_file": "/etc/ca",
+    }
 
 
 def test_own_arguments_for_the_iommu_take_the_place_of_the_recommended_ones(outcomes):
@@ -350,7 +365,8 @@ def test_absent_takes_out_all_without_being_told_the_values(outcomes):
     assert (absent.failed, absent.needed, absent.said) == (None, True, [])
     arguments = absent.options("kernel_arguments")
     assert (arguments["state"], arguments["arguments"], arguments["exclusive"]) == ("absent", [], False)
-    assert [absent.options(name)["state"] for name in ("vfio_modules", "memory_lock")] == ["absent", "absent"]
+    states = [absent.options(name)["state"] for name in ("vfio_modules", "memory_lock", "host_events")]
+    assert states == ["absent"] * 3
 
 
 def test_a_word_for_a_boolean_means_what_it_says(outcomes):
@@ -360,7 +376,7 @@ def test_a_word_for_a_boolean_means_what_it_says(outcomes):
 
 
 def test_what_was_done_is_shown_on_one_line_and_again_after_a_reboot(outcomes):
-    line = "arguments, as before | VFIO at boot, as before | memory lock, as before"
+    line = "arguments, as before | VFIO at boot, as before | memory lock, as before | events, as before"
     assert outcomes["plain"].shown == outcomes["check"].shown == [line]
     assert outcomes["rebooted"].shown == [line, line]
 

@@ -11,10 +11,10 @@ AppArmor, where it confines libvirtd, lets a hook start a Python of /usr/bin, an
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ..._model.errors import HostdevError
+from ..._model.events.paths import TIMER_FILE
 from ..._model.persistence.paths import (
     DOMAINS,
     HOOK,
@@ -31,6 +31,7 @@ from ..._model.persistence.paths import (
 from ..._model.persistence.wanted import persistent, storage_claimed
 from ..boot.ours import check_ours
 from .kept import Kept
+from .started import check_no_links, check_systemd, host_python
 
 if t.TYPE_CHECKING:
     from ..._model.claims.tracker import Tracker
@@ -38,8 +39,6 @@ if t.TYPE_CHECKING:
     from ..sysfs import Tree
     from .program import Read
 
-_SYSTEMD = "/run/systemd/system"  # sd_booted(3)
-_HOST_PYTHON = "/usr/bin/python3"
 _UNITS = {name: f"{UNITS}/{name}" for name in (RESTORE, DOMAINS)}
 _LINKS = {f"{WANTED}/{name}": path for name, path in _UNITS.items()}
 _TEXTS = (*_UNITS.values(), HOOK, RULES)
@@ -82,7 +81,7 @@ class Keeper:
             self._install(kept, storage=storage_claimed(tracker))
             self._enable(kept, tracker)
         else:
-            _remove_all(kept)
+            _remove_all(kept, last=not self._tree.exists(TIMER_FILE))
         if not check:
             self._reload(kept)
         return kept.diff
@@ -97,7 +96,7 @@ class Keeper:
         from ..._model.persistence.units import unit_texts
 
         self._check(kept)
-        python = self._host_python()
+        python = host_python(self._tree, self._python)
         hooked = self._tree.exists(LIBVIRT)
         kept.note_folders([*_UNITS.values(), *_LINKS, *([HOOK] if hooked else []), RULES])
         kept.install_program(self._payload)
@@ -122,39 +121,14 @@ class Keeper:
 
     def _check(self, kept: Kept) -> None:
         """Refuse what would not do its work, or would not be ours."""
-        if not self._tree.exists(_SYSTEMD):
-            raise HostdevError(
-                "persist_failed",
-                subject="this host",
-                found=f"no systemd has started it: there is no {_SYSTEMD}",
-                wanted="systemd, whose units bring devices back",
-                remedy="set persist: false, and run the task again whenever the host was started",
-            )
-        for path in (*_TEXTS, PROGRAM, MADE_FOLDERS):
-            target = self._tree.link_target(path)
-            if target is not None:
-                raise HostdevError(
-                    "persist_failed",
-                    subject=path,
-                    found=f"it is a symbolic link to {target}",
-                    wanted="a file, or none",
-                    remedy="remove the link; of a unit that is masked: systemctl unmask " + os.path.basename(path),
-                )
+        check_systemd(
+            self._tree,
+            "systemd, whose units bring devices back",
+            "set persist: false, and run the task again whenever the host was started",
+        )
+        check_no_links(self._tree, (*_TEXTS, PROGRAM, MADE_FOLDERS))
         present = {path: data for path in _TEXTS if (data := kept.read(path)) is not None}
         check_ours(present, MARK)
-
-    def _host_python(self) -> str:
-        """The host's own, which outlives an upgrade and an environment, where it is the one that runs this."""
-        if not os.path.isabs(self._python):
-            raise HostdevError(
-                "persist_failed",
-                subject="the Python that runs this task",
-                found=f"it says of itself that it is {self._python!r}",
-                wanted="an absolute path, for the units to start it by",
-                remedy=f"set ansible_python_interpreter to {_HOST_PYTHON}",
-            )
-        same = self._tree.real(_HOST_PYTHON) == self._tree.real(self._python)
-        return _HOST_PYTHON if same else self._python
 
     def _reload(self, kept: Kept) -> None:
         """Tell systemd and udev of what is new: at the next start they read it anyway."""
@@ -176,12 +150,16 @@ class Keeper:
             self.warnings.append(error.message)
 
 
-def _remove_all(kept: Kept) -> None:
-    """The rules first, without which the host has its devices again, and what they need in the end."""
+def _remove_all(kept: Kept, *, last: bool) -> None:
+    """The rules first, without which the host has its devices again, and what they need in the end.
+
+    The program stays where it posts the host's state as well.
+    """
     kept.remove(RULES)
     for path, target in _LINKS.items():
         kept.unlink(path, target)
     for path in (HOOK, *_UNITS.values()):
         kept.remove(path)
-    kept.remove_program()
-    kept.remove_folders()
+    if last:
+        kept.remove_program()
+    kept.remove_folders(last=last)

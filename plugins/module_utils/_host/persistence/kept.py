@@ -23,11 +23,15 @@ _DAMAGED = "damaged"
 
 
 class Kept:
-    """What is on the host, and what became or would become of it. Raises HostdevError: persist_failed."""
+    """What is on the host, and what became or would become of it. Raises HostdevError: persist_failed.
 
-    def __init__(self, tree: Tree, *, check: bool) -> None:
+    `mark` is the line by which files are told to be ours.
+    """
+
+    def __init__(self, tree: Tree, *, check: bool, mark: str = MARK) -> None:
         self._tree = tree
         self._check = check
+        self._mark = mark
         self._files = OwnFiles(tree, check=check)
         self._links = OwnLinks(tree, check=check)
         self._program: list[str | None] = []
@@ -49,7 +53,7 @@ class Kept:
 
     def ours(self, path: str) -> bool:
         """Whether a file has our mark, in its first line or after the one that names an interpreter."""
-        return MARK.encode() in (self.read(path) or b"").split(b"\n")[:2]
+        return self._mark.encode() in (self.read(path) or b"").split(b"\n")[:2]
 
     def write(self, path: str, text: str, *, executable: bool = False) -> None:
         """Have a file of that text, which none but its owner may write to."""
@@ -132,10 +136,21 @@ class Kept:
                 self._files.tidy(MADE_FOLDERS)
                 self._files.write(MADE_FOLDERS, "".join(f"{folder}\n" for folder in made).encode(), told=False)
 
-    def remove_folders(self) -> None:
-        """Have none of those that were made, unless somebody else has put something into it."""
+    def forget(self, path: str) -> None:
+        """Have no such file, which is nothing that anybody configures."""
+        with _told(path):
+            self._files.remove(path, told=False)
+            self._files.remove_folder(os.path.dirname(path))
+
+    def remove_folders(self, *, last: bool = True) -> None:
+        """Have none of those that were made, unless somebody else has put something into it.
+
+        Unless this is the last of ours on the host it stays written down which they were.
+        """
         for folder in sorted(self._made_folders(), key=len, reverse=True):
             self._files.remove_folder(folder)
+        if not last:
+            return
         with _told(MADE_FOLDERS):
             self._files.remove(MADE_FOLDERS, told=False)
         self._files.remove_folder(FOLDER)

@@ -43,7 +43,7 @@ Type=oneshot
 RemainAfterExit=yes
 TimeoutStartSec=180
 KillMode=mixed
-ExecStart={_word(python)} -I {PROGRAM} boot
+ExecStart={word(python)} -I {PROGRAM} boot
 
 [Install]
 WantedBy=multi-user.target
@@ -61,7 +61,7 @@ After={RESTORE} libvirtd.service virtqemud.service
 Type=oneshot
 RemainAfterExit=yes
 TimeoutStartSec=180
-ExecStart={_word(python)} -I {PROGRAM} domains
+ExecStart={word(python)} -I {PROGRAM} domains
 
 [Install]
 WantedBy=multi-user.target
@@ -73,7 +73,7 @@ def unit_texts(python: str, *, storage: bool) -> dict[str, str]:
     return {RESTORE: restore_unit(python, storage=storage), DOMAINS: domains_unit(python)}
 
 
-def _word(path: str) -> str:
+def word(path: str) -> str:
     """A program's path in a command line (systemd.service(5)): specifiers count everywhere, blanks unless quoted."""
     if _PLAIN.fullmatch(path):
         return path

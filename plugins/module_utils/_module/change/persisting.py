@@ -18,10 +18,10 @@ def keeper(tree: Tree) -> Keeper:
     """What keeps it; its parts are imported when something is to be kept, or may be there."""
     from ..._host.persistence.keeping import Keeper
 
-    return Keeper(tree, _source, sys.executable)
+    return Keeper(tree, source, sys.executable)
 
 
-def _source(path: str) -> bytes:
+def source(path: str) -> bytes:
     """A source of ours by its path below module_utils, from the zip that Ansible sent or from a folder."""
     from ..._host.restore import main  # so that Ansible sends all that the program is made of
 

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The systemd units that post a host's state: a service that does so once, and a timer that repeats it."""
+
+from __future__ import annotations
+
+from ..persistence.paths import PROGRAM
+from ..persistence.units import word
+from .paths import MARK, SERVICE_FILE, STATE_NAME, TIMER_FILE
+
+
+def service_unit(python: str) -> str:
+    """Nothing of the host can be written but the folder of what was seen (systemd.exec(5)).
+
+    The program bounds each answer it waits for; where a file of the kernel keeps it waiting, systemd ends it.
+    """
+    return f"""{MARK}
+[Unit]
+Description=Post the state of PCI devices (kvm.hostdev)
+Wants=network-online.target
+After=network-online.target libvirtd.service virtqemud.service
+
+[Service]
+Type=oneshot
+TimeoutStartSec=90
+Nice=10
+StateDirectory={STATE_NAME}
+ProtectSystem=strict
+ProtectHome=read-only
+NoNewPrivileges=yes
+ExecStart={word(python)} -I {PROGRAM} events
+"""
+
+
+def timer_unit(every: int) -> str:
+    """`every` is a number of seconds. Hosts that were started together do not all post at once."""
+    return f"""{MARK}
+[Unit]
+Description=Post the state of PCI devices every {every} seconds (kvm.hostdev)
+
+[Timer]
+OnActiveSec=10
+OnUnitActiveSec={every}
+AccuracySec=1
+RandomizedDelaySec={min(every // 10, 30)}
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def event_units(python: str, every: int) -> dict[str, str]:
+    """Both by their paths."""
+    return {SERVICE_FILE: service_unit(python), TIMER_FILE: timer_unit(every)}

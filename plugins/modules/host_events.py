@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_events
+short_description: Have a host post the state of its devices to Event-Driven Ansible
+version_added: 1.0.0
+description:
+  - Puts a systemd timer on the host, which has the host post its state again and again. What has drifted from the
+    record, which devices are lost, new or set aside, and which claims are overdue. The receiver is the source
+    C(eda.builtin.webhook) of C(ansible-rulebook), or any other that takes JSON.
+  - What is posted is read by the same rules as M(kvm.hostdev.pci_facts). No Ansible runs on the host for it, no daemon
+    stays, and nothing of the host is changed by it but C(/var/lib/kvm.hostdev/seen.json), by which new devices are
+    known.
+  - Writes files of its own only, C(/etc/kvm.hostdev/events.conf), C(/etc/kvm.hostdev/restore.pyz) and the units
+    C(kvm-hostdev-events.service) and C(kvm-hostdev-events.timer). With O(state=absent) just these are removed. A file
+    of such a name that the module has not made is refused, and left as it is.
+extends_documentation_fragment:
+  - kvm.hostdev._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  state:
+    description:
+      - V(present) has the host post, V(absent) takes out all that does so.
+    type: str
+    choices: [present, absent]
+    default: present
+  url:
+    description:
+      - Where the state is posted to. It begins with C(https://), since the token could be read on its way otherwise.
+        C(http://) is taken for the host itself only, as C(http://127.0.0.1:5000/endpoint).
+      - Required with O(state=present).
+    type: str
+  host:
+    description:
+      - The host's name in the inventory of whoever receives the messages, by which a rulebook limits a playbook to the
+        host. Required with O(state=present).
+    type: str
+  every:
+    description:
+      - How many seconds lie between two messages, from 30 to 86400.
+    type: int
+    default: 300
+  token_file:
+    description:
+      - A file on the host with the token that the source asks for, on one line. Root alone may read it (mode 0600). The
+        module does not make it, and never reads it.
+    type: str
+  ca_file:
+    description:
+      - A file on the host with the certificates of the authorities by which the receiver's certificate is verified.
+        Without it those count that the host trusts.
+    type: str
+requirements:
+  - root and systemd on the managed host
+  - Python 3.9 or later on the managed host
+  - libvirt's Python binding on the managed host, for what is to be told of domains
+seealso:
+  - ref: ansible_collections.kvm.hostdev.docsite.guide_events
+    description: The way from a host's state to a rulebook that reconciles it.
+  - module: kvm.hostdev.pci_reconcile
+author:
+  - kvm.hostdev contributors (@kvm-hostdev)
+"""
+
+EXAMPLES = r"""
+- name: Have the token on the host
+  become: true
+  ansible.builtin.copy:
+    content: "{{ eda_token }}\n"
+    dest: /etc/kvm.hostdev.token
+    mode: "0600"
+  no_log: true
+
+- name: Have the host post its state every five minutes
+  become: true
+  kvm.hostdev.host_events:
+    url: https://eda.example.org:5000/endpoint
+    host: "{{ inventory_hostname }}"
+    token_file: /etc/kvm.hostdev.token
+
+- name: Have it post nothing any more
+  become: true
+  kvm.hostdev.host_events:
+    state: absent
+"""
+
+RETURN = r"""
+msg:
+  description: What was done, in one line, or in check mode would be.
+  returned: success
+  type: str
+  sample: events to https://eda.example.org:5000/endpoint every 300 s written
+files:
+  description: The files that are there for it, or would be, without the program.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - /etc/kvm.hostdev/events.conf
+    - /etc/systemd/system/kvm-hostdev-events.service
+    - /etc/systemd/system/kvm-hostdev-events.timer
+"""
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run
+
+
+def work(module: Module) -> dict[str, object]:
+    from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot.host_events import host_events
+
+    return host_events(module)
+
+
+def main() -> None:
+    run(
+        Module(
+            argument_spec={
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "url": {"type": "str"},
+                "host": {"type": "str"},
+                "every": {"type": "int", "default": 300},
+                "token_file": {"type": "str", "no_log": False},
+                "ca_file": {"type": "str"},
+            },
+            required_if=[("state", "present", ["url", "host"])],
+            supports_check_mode=True,
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()

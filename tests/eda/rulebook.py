@@ -1,0 +1,126 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ansible-rulebook as a process, with the lines that it writes, and a certificate for its webhook."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import queue
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_SECONDS = 60
+
+
+class Rulebook:
+    """A rulebook of the collection that runs until the block ends."""
+
+    def __init__(
+        self, name: str, folder: Path, inventory: Path, environment: Mapping[str, str], variables: Mapping[str, object]
+    ) -> None:
+        self.name = name
+        settings = folder / f"{name}.yml"
+        settings.write_text(yaml.safe_dump(dict(variables)))
+        command = ["ansible-rulebook", "--rulebook", name, "--inventory", str(inventory), "--vars", str(settings)]
+        self._process = subprocess.Popen(
+            [*command, "--print-events"],
+            cwd=folder,
+            env=dict(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said: list[str] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def __enter__(self) -> Rulebook:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def wait_for(self, words: str) -> str:
+        """The line that has these words, as soon as it is there. Ends the session where it does not come."""
+        until = time.monotonic() + _SECONDS
+        for line in self.said:
+            if words in line:
+                return line
+        while True:
+            line = self._next(until - time.monotonic())
+            if line is None:
+                raise SystemExit("\n".join([f"{self.name} has not said {words!r}, but:", *self.said]))
+            self.said.append(line)
+            if words in line:
+                return line
+
+    def _next(self, seconds: float) -> str | None:
+        """The next line; None where there is none in time, or will be none."""
+        try:
+            return self._lines.get(timeout=max(0.1, seconds))
+        except queue.Empty:
+            return None
+
+    def wait_for_port(self, port: int) -> None:
+        """Until it takes connections."""
+        until = time.monotonic() + _SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            with socket.socket() as channel:
+                if channel.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.1)
+        self.wait_for("anything on its port")
+
+
+def free_port() -> int:
+    with socket.socket() as channel:
+        channel.bind(("127.0.0.1", 0))
+        return int(channel.getsockname()[1])
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that is its own authority, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kvm.hostdev tests")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder(whose, whose, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    return paths

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host posts, to a server on the loopback interface, and what of its token nobody gets to see."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.events.post import post
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.events.sending import send
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.events.paths import SEEN, SETTINGS
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.events.settings import EventSettings
+from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand, picture, recorded
+
+TOKEN = "very-secret"
+FACTS = "/etc/ansible/facts.d"
+NO_LIBVIRT = (None, "not here")
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Answers with `status`, and keeps what it was sent."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.status, self.got = 200, []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/endpoint?a=b"
+
+
+class Asked(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, self.headers["Authorization"], json.loads(body)))
+        self.send_response(self.server.status)
+        self.send_header("Location", self.server.url)
+        self.end_headers()
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def host(folder, receiver):
+    """A recorded host without a record, that is to post to the receiver."""
+    expand(recorded("lab-trixie"), folder)
+    write(folder, SETTINGS, EventSettings(receiver.url, "kvm1", 300, "/etc/token").text())
+    write(folder, "/etc/token", f"{TOKEN}\n", 0o600)
+    return folder
+
+
+def write(root, path, text, mode=0o644):
+    file = root / path[1:]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(mode)
+
+
+def posted(root):
+    return post(FACTS, Tree(str(root)), lambda: NO_LIBVIRT)
+
+
+def test_a_host_posts_its_state_and_changes_nothing_but_what_it_has_seen(host, receiver):
+    before = picture(host)
+    assert (posted(host), posted(host)) == (0, 0)
+    after = picture(host)
+    assert {path for path in after if after[path] != before.get(path)} == {
+        "/var",
+        "/var/lib",
+        "/var/lib/kvm.hostdev",
+        SEEN,
+    }
+    (path, bearer, told), (_path, _bearer, again) = receiver.got
+    assert (path, bearer, told["host"], told["libvirt_reason"]) == (
+        "/endpoint?a=b",
+        f"Bearer {TOKEN}",
+        "kvm1",
+        "not here",
+    )
+    assert {**told, "sent_at": ""} == {**again, "sent_at": ""}
+
+
+def test_a_device_that_is_gone_is_lost_each_time(host, receiver):
+    posted(host)
+    seen = json.loads((host / SEEN[1:]).read_text())
+    seen["devices"].append({**seen["devices"][0], "place": "elsewhere", "address": "0000:7f:00.0"})
+    (host / SEEN[1:]).write_text(json.dumps(seen))
+    assert (posted(host), posted(host)) == (0, 0)
+    lost = [told["lost"] for _path, _bearer, told in receiver.got]
+    assert [[device["address"] for device in devices] for devices in lost] == [[], ["0000:7f:00.0"], ["0000:7f:00.0"]]
+
+
+def test_a_record_that_cannot_be_read_is_told(host, receiver):
+    write(host, f"{FACTS}/hostdev.fact", "{")
+    assert posted(host) == 0
+    told = receiver.got[0][2]
+    assert "hostdev.fact" in told["trouble"]
+    assert told["differs"] is False
+
+
+@pytest.mark.parametrize("status", [302, 307, 401, 403, 413, 500])
+def test_an_answer_that_is_no_yes_is_an_error_without_the_token(host, receiver, capsys, status):
+    receiver.status = status
+    assert posted(host) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("<3>")
+    assert f"the answer {status}" in said
+    assert TOKEN not in said
+    assert len(receiver.got) == 1  # no redirect is followed
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "words"), [(TOKEN, 0o640, "0640"), ("", 0o600, "no token"), ("a\nb", 0o600, "no token")]
+)
+def test_a_token_that_others_may_read_or_that_is_none_is_not_sent(host, receiver, capsys, text, mode, words):
+    write(host, "/etc/token", text, mode)
+    assert posted(host) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert TOKEN not in said
+    assert receiver.got == []
+
+
+def test_where_nobody_listens_the_error_says_where(folder):
+    settings = EventSettings("http://127.0.0.1:1/endpoint", "kvm1", 300)
+    with pytest.raises(HostdevError) as raised:
+        send({}, settings, Tree(str(folder)))
+    assert (raised.value.code, raised.value.subject) == ("not_posted", settings.url)
+
+
+def test_without_the_authority_nothing_is_sent(folder):
+    settings = EventSettings("https://127.0.0.1:1/endpoint", "kvm1", 300, None, "/etc/ca.pem")
+    with pytest.raises(HostdevError) as raised:
+        send({}, settings, Tree(str(folder)))
+    assert raised.value.subject == "/etc/ca.pem"
+
+
+def test_without_settings_it_says_who_makes_them(folder, capsys):
+    assert posted(folder) == 1
+    assert "host_events" in capsys.readouterr().err
