@@ -18,7 +18,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tests.gates import ansible_test, everything, fresh, pins, pythons
+from tests.gates import ansible_test, awx, everything, fresh, pins, pythons
 from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path, site_folder
 from tests.gates.venvs import venv
 
@@ -27,7 +27,7 @@ nox.options.error_on_external_run = False
 
 TESTS = (
     *("lint", "ansible_lint", "units", "pages", "sanity", "ansible_units", "docs", "build", "integration", "faults"),
-    *("fleet", "eda", "ee", "lab"),
+    *("fleet", "awx", "eda", "ee", "lab"),
 )
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
@@ -54,7 +54,7 @@ NOT_BETWEEN = tuple(
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/gates")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/awx", "tests/gates")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -96,7 +96,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
             [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts", "-p", "tests.ee"],
-            [tools / "mypy", "-p", f"{COLLECTION}.tests.fleet", "-p", f"{COLLECTION}.tests.eda"],
+            [tools / "mypy", *(word for name in ("awx", "eda", "fleet") for word in ("-p", f"{COLLECTION}.tests.{name}"))],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -254,6 +254,13 @@ def faults(session: nox.Session) -> None:
 def fleet(session: nox.Session) -> None:
     """A hundred simulated hosts (or N) by ansible-runner and a Redis fact cache: report, and claims that compete."""
     in_lab_environment(session, f"{COLLECTION}.tests.fleet", *session.posargs, environment="fleet")
+
+
+@nox.session(name="awx")
+def awx_(session: nox.Session) -> None:
+    """The job templates as AWX runs them, in the packages of execution environments, on simulated hosts."""
+    if not awx.run_all(session.posargs):
+        session.error("not every job did what it shall")
 
 
 @nox.session
