@@ -37,7 +37,7 @@ options:
     elements: str
   tenant:
     description:
-      - What a tenant may, with the lists C(domains), C(hosts) and C(devices). A list that is missing leaves out nothing.
+      - What a tenant may, with the lists C(domains), C(hosts) and C(devices). One that is missing leaves out nothing.
       - Its C(domains) are the choices as they stand, since a domain that is new is on no host yet. Of C(hosts) and
         C(devices) those are that the facts have. A model is named by its ids, with or without its type.
     type: dict

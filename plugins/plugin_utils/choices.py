@@ -132,9 +132,7 @@ def _domains_of(facts: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
         yield from (use["domain"] for use in device.get("used_by") or ())
 
 
-def _devices(
-    facts: t.Mapping[str, t.Any], may: t.Sequence[str] | None, aliases: t.Any, left_out: list[str]
-) -> _Offer:
+def _devices(facts: t.Mapping[str, t.Any], may: t.Sequence[str] | None, aliases: t.Any, left_out: list[str]) -> _Offer:
     """Aliases first, then models of which a host has one that is free or held."""
     offer = _Offer(left_out)
     named = {str(alias.get("name")) for alias in plain(aliases or [], "the aliases")}

@@ -31,7 +31,7 @@ def facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, Facts |
 
 
 def all_facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, t.Any]:
-    """`ansible_facts` of several hosts, by name, None of one without, as they lie in Ansible's cache: not to be changed.
+    """`ansible_facts` of several hosts, by name, as they lie in Ansible's cache: never change it. None of one without.
 
     `hostvars` is Ansible's `HostVars`. To look for templates in the facts of a thousand hosts, which hold none, takes
     minutes, and to copy them half a minute (`namespace_facts` in ansible/vars/clean.py). So the cache of facts is read

@@ -16,8 +16,8 @@ Object = dict[str, t.Any]
 
 _TEXTS = dict.fromkeys(("name", "description"), "")
 _ASKED = (
-    "credential execution_environment inventory job_type limit scm_branch skip_tags tags variables labels forks timeout "
-    "verbosity diff_mode instance_groups job_slice_count"
+    "credential execution_environment inventory job_type limit scm_branch skip_tags tags variables labels forks "
+    "timeout verbosity diff_mode instance_groups job_slice_count"
 )
 _ASKS = {f"ask_{name}_on_launch": False for name in _ASKED.split()}
 FIELDS: dict[str, Object] = {
