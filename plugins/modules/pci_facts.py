@@ -451,6 +451,12 @@ ansible_facts:
               type: str
               returned: always
               sample: ""
+            domains:
+              description: The names of all domains, running or not.
+              type: list
+              elements: str
+              returned: when libvirt could be asked, and devices, pools or drift are gathered
+              sample: [db1, web1]
             libvirt_version:
               description: Version of libvirt.
               type: str

@@ -51,6 +51,7 @@ class SimulatedHost:
         self.folder = os.path.realpath(folder)
         self.root = f"{self.folder}/root"
         self._kernel = f"{os.path.dirname(self.folder)}/kernel.sock"
+        self._libvirt = _libvirt(f"{self.folder}/domains")
         if not os.path.isdir(f"{self.root}/sys/bus/pci/devices"):
             raise SystemExit(f"{self.root} is no simulated host")
 
@@ -118,7 +119,7 @@ class SimulatedHost:
         """Let the collection, once it is imported, find this host at /."""
         os.environ.clear()
         os.environ.update({"LC_ALL": "C.UTF-8", "PATH": f"{self.folder}/bin", "TMPDIR": f"{self.folder}/tmp"})
-        sys.modules["libvirt"] = _without_libvirt()
+        sys.modules["libvirt"] = self._libvirt
         moves = {
             "_host.sysfs": self._move_tree,
             "_host.record.record_reader": self._move_record,
@@ -165,6 +166,14 @@ class SimulatedHost:
         """Root on the simulated host is whoever runs this."""
         module.os = types.SimpleNamespace(environ=os.environ, path=os.path, geteuid=lambda: 0)
         module.load_module = lambda _module, name: self.ask_kernel(module=name) == 0
+
+
+def _libvirt(folder: str) -> types.ModuleType:
+    """The binding of a host with domains in a folder (domains.py), or of one where there is no such folder."""
+    if not os.path.isdir(folder):
+        return _without_libvirt()
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "domains.py")
+    return t.cast("types.ModuleType", runpy.run_path(beside)["binding"](folder))
 
 
 class NoLibvirtError(Exception):

@@ -130,7 +130,7 @@ def gather(
                 not_restored=_not_restored(tree, inventory.host.boot_id),
             )
         ),
-        "host": lambda: _host(inventory.host, libvirt, reason),
+        "host": lambda: {**_host(inventory.host, libvirt, reason), **_names(domains)},
     }
     wanted = wish.parts | {"devices"} if wish.devices else wish.parts
     return {part: made() for part, made in parts.items() if part in wanted}, warnings
@@ -200,6 +200,11 @@ def _not_restored(tree: Tree, boot_id: str) -> dict[str, str]:
     from .._host.reading.restore_note import read_not_restored
 
     return read_not_restored(tree, boot_id)
+
+
+def _names(domains: list[Domain] | None) -> dict[str, list[str]]:
+    """The names of the domains, which are told where they were read."""
+    return {} if domains is None else {"domains": [domain.name for domain in domains]}
 
 
 def _host(host: HostFacts, libvirt: Libvirt | None, reason: str) -> dict[str, t.Any]:

@@ -258,6 +258,7 @@ FACTS: Fields = {
         **_each(FLAG, "iommu vfio_present vfio_available libvirt"),
         **_each(TEXT, "iommu_reason kernel boot_id gathered_at libvirt_reason"),
         "numa_nodes": [_each(NUMBER, "id socket")],
+        "domains": [TEXT],
         **_each(TEXT, "libvirt_version hypervisor hypervisor_version"),
     },
 }

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tenants: what the credential of a job says that it may ask for."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+
+from .answers import ANY, Answers, wrong
+
+TENANT, MAY = "HOSTDEV_TENANT", "HOSTDEV_TENANT_MAY"
+EVERYTHING = "*"
+"""The tenant of administrators, who may ask for everything."""
+_LISTS = ("domains", "hosts", "devices")
+_CREDENTIAL = "add a credential of the type Hostdev tenant to the job template"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Who a job is for, and what it may name; None is everything."""
+
+    name: str
+    domains: frozenset[str] | None = None
+    hosts: frozenset[str] | None = None
+    devices: frozenset[str] | None = None
+
+    def check(self, answers: Answers) -> None:
+        """Raises HostdevError for an answer that names what is not the tenant's."""
+        self._must_have("form_domain", answers.domain, [answers.domain], self.domains, "domains")
+        if answers.host != ANY:
+            self._must_have("form_host", answers.host, [answers.host], self.hosts, "hosts")
+        if answers.placed is not None:
+            self._must_have("form_placed_host", answers.placed, [answers.placed], self.hosts, "hosts")
+        if answers.device:
+            self._must_have("form_device", answers.device, answers.kinds, self.devices, "devices")
+
+    def _must_have(
+        self, answer: str, value: str, names: t.Iterable[str], allowed: frozenset[str] | None, what: str
+    ) -> None:
+        if allowed is not None and allowed.isdisjoint(names):
+            raise wrong(
+                answer,
+                f"{value} is not among the {what} of tenant {self.name}",
+                ", ".join(sorted(allowed)) or f"nothing: the credential gives {self.name} no {what}",
+                f"choose one of these, or have it added to the {what} of the credential",
+            )
+
+    def may_use(self, host: str) -> bool:
+        return self.hosts is None or host in self.hosts
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What is said of a claim of the tenant."""
+        return {} if self.name == EVERYTHING else {"tenant": self.name}
+
+
+def read_tenant(environment: t.Mapping[str, str]) -> Tenant:
+    """The tenant of the credential. Raises HostdevError where there is none, or where it says what nobody can read."""
+    name = environment.get(TENANT, "").strip()
+    if not name:
+        raise wrong(f"the environment variable {TENANT}", "it is empty", "the name of a tenant, or *", _CREDENTIAL)
+    if name == EVERYTHING:
+        return Tenant(name)
+    try:
+        may = json.loads(environment.get(MAY, ""))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"found no JSON ({error})") from error
+    if not isinstance(may, dict) or not set(may) <= set(_LISTS):
+        raise _unreadable(f"found {sorted(may) if isinstance(may, dict) else may!r}")
+    return Tenant(
+        name,
+        domains=_names(may, "domains") or frozenset(),
+        hosts=_names(may, "hosts") or frozenset(),
+        devices=_names(may, "devices"),
+    )
+
+
+def _names(may: t.Mapping[str, t.Any], key: str) -> frozenset[str] | None:
+    value = may.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _unreadable(f"found {value!r} as {key}")
+    return frozenset(value)
+
+
+def _unreadable(found: str) -> Exception:
+    wanted = 'JSON such as {"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu"]}'
+    return wrong(f"the environment variable {MAY}", found, wanted, "mend the credential of the type Hostdev tenant")
