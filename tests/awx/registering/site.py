@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -22,7 +21,6 @@ from ansible_collections.kvm.hostdev.tests.gates.packaged import packaged
 COLLECTION = Path(__file__).resolve().parents[3]
 AWX_AWX = packaged("awx.awx", "ansible==11.13.0")
 """A collections path. 11.13.0 is the last release of `ansible` that has awx.awx; it is 24.6.1, as AWX itself."""
-_RECAP = re.compile(r"localhost +: ok=(\d+) +changed=(\d+)")
 
 
 class Run(t.NamedTuple):
@@ -54,7 +52,9 @@ def made_awx() -> MadeAwx:
     return awx
 
 
-def play(folder: Path, url: str, playbook: str, variables: t.Mapping[str, t.Any], *arguments: str) -> Run:
+def play(
+    folder: Path, url: str, playbook: str, variables: t.Mapping[str, t.Any], *arguments: str, **environment: str
+) -> Run:
     """Run a playbook of the collection by its name, as somebody does who has variables in a file."""
     (folder / "variables.yml").write_text(yaml.safe_dump(dict(variables)), encoding="utf-8")
     (folder / "ansible.cfg").write_text("", encoding="utf-8")
@@ -67,9 +67,11 @@ def play(folder: Path, url: str, playbook: str, variables: t.Mapping[str, t.Any]
             "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([*own, AWX_AWX]),
             "ANSIBLE_CONFIG": "ansible.cfg",
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
             "CONTROLLER_HOST": url,
             "CONTROLLER_OAUTH_TOKEN": TOKEN,
             "HOME": str(folder),
+            **environment,
         },
         check=False,
         capture_output=True,
@@ -84,8 +86,3 @@ def variables_of_guide() -> dict[str, t.Any]:
     shown = re.search(r"\n   # awx\.yml\n((?: {3}.*\n|\n)+)", text)
     assert shown, "the guide shows awx.yml"
     return t.cast("dict[str, t.Any]", yaml.safe_load(shown[1]))
-
-
-def dumped(value: t.Any) -> str:
-    """As a comparison in a failing test shows it best."""
-    return json.dumps(value, indent=1, sort_keys=True)
