@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fact cache: a Redis of our own, and the plugin by which Ansible keeps facts there.
 
-ansible-core brings no plugin for Redis. The one that people use is community.general's; from PyPI that comes with all
-other collections, in the package `ansible`, of which nothing else is taken.
+ansible-core brings no plugin for Redis. The one that people use is community.general's.
 """
 
 from __future__ import annotations
@@ -11,37 +10,23 @@ from __future__ import annotations
 import secrets
 import socket
 import subprocess
-import sys
-import tempfile
 import time
-import zipfile
 from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ..gates.places import CACHE
+from ..gates.packaged import packaged
 
 PLUGIN = "community.general.redis"
 # The newest for ansible-core 2.19; it has community.general 11.4.2.
 _PACKAGE = "ansible==12.3.0"
-_COLLECTION = "ansible_collections/community/general/"
 _STARTS_WITHIN = 20.0
 
 
 def community_general() -> str:
     """A collections path with community.general, which is downloaded once."""
-    folder = CACHE / f"community.general-of-{_PACKAGE}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq"]
-            subprocess.run([*pip, "download", "--no-deps", "--dest", temporary, _PACKAGE], check=True)
-            made = Path(temporary, "made")
-            with zipfile.ZipFile(next(Path(temporary).glob("*.whl"))) as wheel:
-                wheel.extractall(made, [name for name in wheel.namelist() if name.startswith(_COLLECTION)])
-            made.rename(folder)
-    return str(folder)
+    return packaged("community.general", _PACKAGE)
 
 
 class Cache:

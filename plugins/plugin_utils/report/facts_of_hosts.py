@@ -26,7 +26,12 @@ def facts_of(variables: t.Mapping[str, t.Any]) -> Facts | None:
 
 
 def facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, Facts | None]:
-    """Those of several hosts, by name, as they lie in Ansible's cache: not to be changed.
+    """`ansible_facts.hostdev` of several hosts, by name, as it lies in Ansible's cache: not to be changed."""
+    return {name: facts_of({"ansible_facts": facts}) for name, facts in all_facts_of_hosts(hostvars, names).items()}
+
+
+def all_facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, t.Any]:
+    """`ansible_facts` of several hosts, by name, as they lie in Ansible's cache: never change it. None of one without.
 
     `hostvars` is Ansible's `HostVars`. To look for templates in the facts of a thousand hosts, which hold none, takes
     minutes, and to copy them half a minute (`namespace_facts` in ansible/vars/clean.py). So the cache of facts is read
@@ -34,8 +39,8 @@ def facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, Facts |
     """
     cache = getattr(getattr(hostvars, "_variable_manager", None), "_fact_cache", None)
     if cache is None:
-        return {str(name): facts_of(hostvars.raw_get(name)) for name in names}
-    return {str(name): facts_of({"ansible_facts": _cached(cache, name)}) for name in names}
+        return {str(name): hostvars.raw_get(name).get("ansible_facts") for name in names}
+    return {str(name): _cached(cache, name) for name in names}
 
 
 def _cached(cache: t.Any, name: str) -> t.Any:

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the forms of AWX offer, from facts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.choices import choices
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import answers
+
+DOCUMENTATION = r"""
+name: form_choices
+short_description: List the domains, devices and hosts that a form offers
+version_added: 0.1.0
+author: kvm.hostdev contributors (@kvm-hostdev)
+description:
+  - Makes the choices of the forms in AWX from the facts of hosts. The playbook C(kvm.hostdev.awx_choices) puts them
+    into the surveys, with P(kvm.hostdev.form_survey#filter).
+  - A choice has letters, digits and C(._:@-) alone, at most 128 of them. What hosts tell under other names is left out,
+    and RV(_value.left_out) has it.
+  - Devices are the names of O(aliases), then models of which some host has one that is free or held, such as
+    C(10de:20b2@A100-SXM4), or C(8086:10ca@type-VF@82576-Virtual-Function) of virtual functions. What stands behind the
+    ids is for people.
+positional: _input
+options:
+  _input:
+    description:
+      - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev).
+    type: dict
+    required: true
+  hosts:
+    description: Names of the hosts to look at. Without it these are all.
+    type: list
+    elements: str
+  tenant:
+    description:
+      - What a tenant may, with the lists C(domains), C(hosts) and C(devices). One that is missing leaves out nothing.
+      - Its C(domains) are the choices as they stand, since a domain that is new is on no host yet. Of C(hosts) and
+        C(devices) those are that the facts have. A model is named by its ids, with or without its type.
+    type: dict
+  aliases:
+    description: The aliases of the hosts, see O(kvm.hostdev.pci_passthrough_claim#module:aliases).
+    type: list
+    elements: raw
+seealso:
+  - plugin: kvm.hostdev.form_survey
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show what a form could offer a tenant
+  ansible.builtin.debug:
+    msg: "{{ hostvars | kvm.hostdev.form_choices(hosts=groups['kvm_hosts'], tenant=blue) }}"
+  vars:
+    blue:
+      domains: [web1, web2]
+      hosts: [kvm2, kvm3]
+      devices: ["10de:20b2"]
+"""
+
+RETURN = r"""
+_value:
+  description: The choices by the variable of their question.
+  type: dict
+  contains:
+    form_domain:
+      description: Names of domains.
+      type: list
+      elements: str
+      sample: [web1, web2]
+    form_device:
+      description: Aliases, then models.
+      type: list
+      elements: str
+      sample: [a100, "10de:20b2@A100-SXM4"]
+    form_host:
+      description: Names of hosts.
+      type: list
+      elements: str
+      sample: [kvm2, kvm3]
+    left_out:
+      description: What was left out because of its name, with the host that told of it.
+      type: list
+      elements: str
+      sample: ["kvm2: domain 'web 3'"]
+"""
+
+
+@answers("form_choices")
+def form_choices(known: t.Any, hosts: t.Any = None, tenant: t.Any = None, aliases: t.Any = None) -> dict[str, t.Any]:
+    """See the documentation of the filter."""
+    return choices(known, hosts, tenant, aliases)
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"form_choices": form_choices}

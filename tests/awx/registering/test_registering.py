@@ -1,0 +1,210 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The registering playbooks run by ansible-playbook, with the variables of the guide, against a made API."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.kvm.hostdev.tests.awx.registering.made_awx import MadeAwx, Server
+from ansible_collections.kvm.hostdev.tests.awx.registering.site import Run, made_awx, play, variables_of_guide
+
+DOMAIN, DEVICE, HOST = "form_domain", "form_device", "form_host"
+FACTS = {
+    "devices": [
+        {
+            "capability": "pci",
+            "address": "0000:3b:00.0",
+            "vendor_id": "8086",
+            "product_id": "10ca",
+            "class": "020000",
+            "header_type": 0,
+            "device_type": "type-VF",
+            "product_name": "82576 Virtual Function",
+            "claimable": True,
+            "blockers": [],
+            "owner": None,
+        }
+    ],
+    "claims": [],
+    "host": {"domains": ["web1", "web9\nweb1", "{{ lookup('pipe', 'id') }}"]},
+}
+INVENTORY = {
+    "kvm_hosts": {
+        "hosts": {"kvm1": None, "kvm2": None, "kvm9": None},
+        "vars": {"hostdev_aliases": [{"name": "a100", "vendor_id": "10de", "product_id": "20b5"}]},
+    }
+}
+
+
+class Told(t.NamedTuple):
+    """What was run, what was there after each run, and what each run changed."""
+
+    awx: dict[str, MadeAwx]
+    runs: dict[str, Run]
+
+
+@pytest.fixture(scope="module")
+def told() -> Told:
+    awx, variables = made_awx(), variables_of_guide()
+    seen, runs = {}, {}
+    with tempfile.TemporaryDirectory(prefix="kvm.hostdev-awx-") as name, Server(awx) as server:
+        folder = Path(name)
+        of_choices = {key: variables[key] for key in ("hostdev_awx_organization", "hostdev_awx_tenants")}
+        cached = _kept(folder)
+        for step, playbook, given, more in (
+            ("first", "awx_setup", variables, ()),
+            ("choices", "awx_choices", of_choices, ("-i", "hosts.json")),
+            ("again", "awx_setup", variables, ()),
+            ("absent", "awx_setup", {**variables, "hostdev_awx_state": "absent"}, ()),
+        ):
+            runs[step] = play(folder, server.url, playbook, given, *more, **cached)
+            assert runs[step].code == 0, runs[step].output
+            seen[step] = copy.deepcopy(awx)
+    return Told(seen, runs)
+
+
+def _kept(folder: Path) -> dict[str, str]:
+    """What AWX remembers of the hosts, of the last one nothing, as it hands it to a job."""
+    (folder / "hosts.json").write_text(json.dumps(INVENTORY), encoding="utf-8")
+    (folder / "facts").mkdir()
+    for host in ("kvm1", "kvm2"):
+        (folder / "facts" / host).write_text(json.dumps({"hostdev": FACTS}), encoding="utf-8")
+    return {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts")}
+
+
+def choices(awx: MadeAwx, name: str) -> dict[str, list[str]]:
+    return {question["variable"]: question.get("choices") for question in awx.survey(name)["spec"]}
+
+
+def test_all_that_the_guide_names_is_registered(told):
+    awx = told.awx["first"]
+    assert {one["name"] for one in awx.all("job_templates")} == {
+        *("Hostdev facts", "Hostdev report", "Hostdev audit", "Hostdev reconcile", "Hostdev adopt", "Hostdev choices"),
+        *("Hostdev place blue", "Hostdev claim blue", "Hostdev release blue", "Hostdev verify blue"),
+    }
+    workflows = {one["name"] for one in awx.all("workflow_job_templates")}
+    assert workflows == {"Hostdev device for a domain blue", "Hostdev refresh"}
+    for template in awx.all("job_templates"):
+        assert [label["name"] for label in awx.listed("job_templates", template["id"], "labels")] == ["kvm-hostdev"]
+        assert template["use_fact_cache"] is True
+    assert awx.named("job_templates", "Hostdev audit")["job_type"] == "check"
+    assert awx.named("projects", "kvm.hostdev")["scm_url"] == "https://git.example.org/kvm/hostdev.git"
+
+
+def test_nothing_can_be_asked_on_launch_but_the_form(told):
+    for kind in ("job_templates", "workflow_job_templates"):
+        for one in told.awx["again"].all(kind):
+            assert [key for key, value in one.items() if key.startswith("ask_") and value] == []
+
+
+def test_templates_with_a_form_ask_it(told):
+    awx = told.awx["again"]
+    for kind in ("job_templates", "workflow_job_templates"):
+        for one in awx.all(kind):
+            assert one["survey_enabled"] is bool(awx.survey(one["name"]))
+    assert awx.named("job_templates", "Hostdev claim blue")["survey_enabled"] is True
+
+
+def test_a_tenant_is_told_by_its_credential_in_the_environment_of_the_job(told):
+    awx = told.awx["first"]
+    assert awx.named("credential_types", "Hostdev tenant")["injectors"] == {
+        "env": {"HOSTDEV_TENANT": "{{ tenant }}", "HOSTDEV_TENANT_MAY": "{{ may }}"}
+    }
+    inputs = awx.named("credentials", "Hostdev tenant blue")["inputs"]
+    assert inputs["tenant"] == "blue"
+    of_blue = variables_of_guide()["hostdev_awx_tenants"]["blue"]
+    assert json.loads(inputs["may"]) == {key: of_blue[key] for key in ("domains", "hosts", "devices")}
+    for name in ("place", "claim", "release", "verify"):
+        template = awx.named("job_templates", f"Hostdev {name} blue")
+        given = awx.listed("job_templates", template["id"], "credentials")
+        assert {one["name"] for one in given} == {"KVM ssh", "Hostdev tenant blue"}
+        assert template["extra_vars"] == ""
+
+
+def test_the_workflow_asks_before_it_claims(told):
+    awx = told.awx["first"]
+    workflow = awx.named("workflow_job_templates", "Hostdev device for a domain blue")
+    nodes = [one for one in awx.all("workflow_job_template_nodes") if one["workflow_job_template"] == workflow["id"]]
+
+    def after(node: t.Any, how: str) -> list[str]:
+        return [one["identifier"] for one in awx.listed("workflow_job_template_nodes", node["id"], how)]
+
+    links = {node["identifier"]: (after(node, "success_nodes"), after(node, "always_nodes")) for node in nodes}
+    assert links == {
+        "facts": ([], ["place"]),
+        "place": (["approve"], []),
+        "approve": (["claim"], []),
+        "claim": (["verify"], []),
+        "verify": ([], []),
+    }
+    (approval,) = awx.all("workflow_approval_templates")
+    assert approval["timeout"] == 86400
+    (approve,) = [node for node in nodes if node["identifier"] == "approve"]
+    assert approve["unified_job_template"] == approval["id"]
+
+
+def test_a_team_may_start_the_workflow_and_no_claim(told):
+    awx = told.awx["first"]
+
+    def may(kind: str, name: str, role: str) -> list[str]:
+        roles = awx.named(kind, name)["summary_fields"]["object_roles"]
+        return [team["name"] for team in awx.listed("roles", roles[role]["id"], "teams")]
+
+    assert may("workflow_job_templates", "Hostdev device for a domain blue", "execute_role") == ["Blue"]
+    assert may("workflow_job_templates", "Hostdev device for a domain blue", "approval_role") == ["Operators"]
+    assert may("job_templates", "Hostdev release blue", "execute_role") == ["Blue"]
+    assert may("job_templates", "Hostdev claim blue", "execute_role") == []
+    assert may("job_templates", "Hostdev reconcile", "execute_role") == []
+
+
+def test_a_second_run_changes_nothing_and_leaves_the_choices(told):
+    assert told.runs["again"].changed == []
+    before, after = told.awx["choices"], told.awx["again"]
+    for kind in ("job_templates", "workflow_job_templates", "workflow_job_template_nodes", "credentials", "schedules"):
+        assert after.all(kind) == before.all(kind)
+    assert after.survey("Hostdev claim blue") == before.survey("Hostdev claim blue")
+
+
+def test_before_hosts_are_known_the_form_offers_what_the_tenant_may(told):
+    offered = choices(told.awx["first"], "Hostdev claim blue")
+    assert offered[DOMAIN] == ["web1", "web2"]
+    assert offered[HOST] == ["any", "kvm1", "kvm2"]
+    assert offered[DEVICE] == ["8086:10ca@type-VF", "a100"]
+
+
+def test_then_it_offers_what_hosts_have(told):
+    awx = told.awx["choices"]
+    offered = choices(awx, "Hostdev claim blue")
+    assert offered[DEVICE] == ["a100", "8086:10ca@type-VF@82576-Virtual-Function"]
+    assert offered[HOST] == ["any", "kvm1", "kvm2"]
+    assert choices(awx, "Hostdev device for a domain blue") == offered
+    assert choices(awx, "Hostdev release blue")[DOMAIN] == ["web1", "web2"]
+    assert len(told.runs["choices"].changed) == 3  # place, claim and the workflow; what was held offers the same
+
+
+def test_a_schedule_starts_facts_and_choices(told):
+    awx = told.awx["first"]
+    (schedule,) = awx.all("schedules")
+    assert schedule["unified_job_template"] == awx.named("workflow_job_templates", "Hostdev refresh")["id"]
+    assert schedule["rrule"] == "DTSTART:20260101T000000Z RRULE:FREQ=MINUTELY;INTERVAL=60"
+    job = awx.named("job_templates", "Hostdev choices")
+    assert [one["name"] for one in awx.listed("job_templates", job["id"], "credentials")] == ["AWX itself"]
+    tenants = variables_of_guide()["hostdev_awx_tenants"]
+    assert json.loads(job["extra_vars"]) == {"hostdev_awx_organization": "KVM", "hostdev_awx_tenants": tenants}
+
+
+def test_all_of_it_can_be_taken_away(told):
+    awx, before = told.awx["absent"], made_awx()
+    for kind in ("job_templates", "workflow_job_templates", "workflow_job_template_nodes", "schedules", "projects"):
+        assert awx.all(kind) == []
+    for kind in ("credentials", "credential_types", "execution_environments", "teams", "organizations"):
+        assert {one["name"] for one in awx.all(kind)} == {one["name"] for one in before.all(kind)}
+    assert [one["name"] for one in awx.all("inventories")] == ["KVM hosts"]
