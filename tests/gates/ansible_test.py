@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.gates import pythons
 from tests.gates.echo import echoed
-from tests.gates.places import CACHE, CHECKOUT, COLLECTION, copy_files, shipped_files
+from tests.gates.places import CACHE, COLLECTION, copy_files, shipped_files
 from tests.gates.venvs import venv
 
 # A Python that this machine does not have, or that the collection does not support, is no fault of the run.
@@ -54,7 +54,7 @@ def run(command: str, arguments: t.Sequence[str], chosen: t.Sequence[str], *, co
             fcntl.flock(lock, fcntl.LOCK_EX)
         home, tree = _home(folder, tools), _tree(folder)
         if command == "integration":
-            _configure_integration(home, tree)
+            _keep_jobs_at_home(home, tree)
         return _run(command, [*arguments, *chosen], tools, home, tree, whole=not chosen)
 
 
@@ -125,23 +125,11 @@ def _home(folder: Path, tools: Path) -> Path:
     return home
 
 
-def _configure_integration(home: Path, tree: Path) -> None:
-    """Ansible looks for the results of background jobs in the account's home, jobs leave them in `$HOME`: name it.
-
-    What one target's run has packed the next one's takes over: a session's modules stay as they are.
-    """
-    shutil.rmtree(home / "packed", ignore_errors=True)
-    (home / "packed").mkdir()
-    (home / "callback").mkdir(exist_ok=True)
-    shutil.copyfile(CHECKOUT / "tests/gates/callback/packed.py", home / "callback/packed.py")
+def _keep_jobs_at_home(home: Path, tree: Path) -> None:
+    """Ansible looks for the results of background jobs in the account's home, jobs leave them in `$HOME`: name it."""
     path = tree / "tests/integration/integration.cfg"
     if not path.exists() and path.parent.is_dir():
-        lines = (
-            f"async_dir = {home}/.ansible_async",
-            f"callback_plugins = {home}/callback",
-            "callbacks_enabled = packed",
-        )
-        path.write_text("\n".join(["[defaults]", *lines, ""]))
+        path.write_text(f"[defaults]\nasync_dir = {home}/.ansible_async\n")
 
 
 def pip_settings(python: Path) -> str:
