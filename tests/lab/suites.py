@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,28 +17,33 @@ _UBUNTU_KEYS = "ubuntu-archive-keyring"
 
 @dataclass(frozen=True)
 class Suite:
-    """A release of DISTRIBUTION: its kernel, what a module for it is built with, and lines for apt beside Debian's."""
+    """A release of DISTRIBUTION: its kernel, what a module for it is built with; options and sources of apt."""
 
     distribution: str = "Debian"
     kernel: str = "linux-image-amd64"
     headers: tuple[str, ...] = ("linux-headers-amd64", "make")
+    apt: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
-    def options(self) -> tuple[str, ...]:
-        """Return what mmdebstrap must be told for it, apart from the sources."""
-        # apt's own user could not read what lies in the cache.
-        return (f"--keyring={_ubuntu_keys()}", '--aptopt=APT::Sandbox::User "root"') if self.sources else ()
+    def options(self) -> Iterator[str]:
+        """Yield what mmdebstrap must be told for it, apart from the sources."""
+        yield from (f"--aptopt={option}" for option in self.apt)
+        if self.sources:
+            yield f"--keyring={_ubuntu_keys()}"
 
 
 SUITES = {
     "trixie": Suite(),
     "bookworm": Suite(),
-    # Another one every day: to look at, and no gate.
-    "sid": Suite(),
+    # Another one every day, to look at and no gate: so a mirror may be behind.
+    "sid": Suite(apt=('Acquire::Check-Valid-Until "false"',)),
     "noble": Suite(
         "Ubuntu",
-        "linux-image-generic",
-        ("linux-headers-generic", "make", "gcc"),
+        "linux-image-virtual",  # the usual one without the firmware of all hardware
+        # apt is what removes them, and no part of the smallest system there.
+        ("linux-headers-virtual", "make", "gcc", "apt"),
+        # Its own user could not read the keys in the cache.
+        ('APT::Sandbox::User "root"',),
         tuple(f"deb {_UBUNTU} {pocket} main universe" for pocket in ("noble", "noble-updates", "noble-security")),
     ),
 }

@@ -59,7 +59,6 @@ def test_grub_one_play_with_one_reboot_gives_devices_to_domains_which_come_back_
     host = self_booting("grub")
     trial = Trial(host)
     trial.prepare()
-    host.put(_TAKES, _TAKEN_RULE)
     namespace = f"basename /sys/bus/pci/devices/{hardware.DISK.address}/nvme/*/nvme*n1"
     host.sh(f"mke2fs -q -F -L {_LABEL} /dev/$({namespace})")
     as_it_was, boot = files(host), host.get(BOOTS)
@@ -84,6 +83,7 @@ def test_grub_one_play_with_one_reboot_gives_devices_to_domains_which_come_back_
     again = run(host, *role(**wish, reboot_ok=True), *trial.claiming())
     assert (changed(again), needed(again), host.get(BOOTS)) == ([], False, boot)
     trial.autostart()
+    host.put(_TAKES, _TAKEN_RULE)
 
     # Bus numbers move, and in the middle of the first restore after it the power fails. That the definitions follow
     # and the guests' kernels see their devices is what a boot without a fault says. The disk has its driver before, and
