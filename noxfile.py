@@ -18,7 +18,8 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tests.gates import ansible_test, awx, everything, fresh, pins, pythons
+from tests.gates import ansible_test, awx, cores, everything, fresh, pins, pythons
+from tests.gates.cores import CORES
 from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path, site_folder
 from tests.gates.venvs import venv
 
@@ -30,33 +31,11 @@ TESTS = (
     *("fleet", "awx", "eda", "ee", "lab"),
 )
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
-CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
-# Rules that know neither a host nor Ansible, and behave alike on every Python on which they run at all.
-PURE = ("tests/unit/plugins/module_utils/_model/", "tests/unit/plugins/module_utils/test_no_shell.py")
-MODULES = "tests/unit/plugins/modules/"
-CONFORMANCE = "tests/unit/conformance/"
-# All tests of what imports Ansible, of what Ansible makes of a module, and of what it reads in the documentation.
-OF_ANSIBLE = (
-    MODULES,
-    *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter", "plugin_utils")),
-    "tests/unit/roles/",
-    "tests/unit/playbooks/",
-    "tests/unit/test_what_a_task_costs.py",
-    f"{CONFORMANCE}test_guides.py",
-)
-# What Pythons between the oldest and the newest are asked: options and flows of the modules, and reading the zip that
-# Ansible sends, for which each Python has its own ways. Not what takes long and shows rules, which both ends show.
-BETWEEN = (MODULES, "tests/unit/plugins/module_utils/_module/")
-NOT_BETWEEN = tuple(
-    f"{MODULES}test_{name}.py"
-    for name in ("constraints", "constraints_of_owners", "odd_inputs", "recording_anonymous", "rehearsal")
-)
-# Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
-OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
 UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/awx", "tests/gates")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
+OLDER = ["--python", pythons.text(pythons.first(CORES["core-2.18"]) or (0, 0))]
 
 
 def run_checks(session: nox.Session, folder: Path, *commands: t.Sequence[str | Path], **env: str) -> None:
@@ -152,13 +131,15 @@ def sanity(session: nox.Session) -> None:
 
     On 2.19 every file is compiled and imported on every Python. On 2.21 that is so on its newest Python, and imports,
     which may be of ansible-core, are tried on the oldest as well; what judges Python's text alone is run there only.
+    On 2.18 runs what asks ansible-core itself.
     """
     newest = pythons.first(CORES["core-2.21"])
     runs: dict[str, list[list[str]]] = {core: [[]] for core in CORES}
     if newest and not session.posargs:
         oldest = ["--python", pythons.text(min(pythons.interpreters())), "--test", "import"]
         runs = {
-            "core-2.19": [[word for test in OF_TEXT for word in ("--skip-test", test)]],
+            "core-2.18": [[*OLDER, *(word for test in cores.OF_CORE for word in ("--test", test))]],
+            "core-2.19": [[word for test in cores.OF_TEXT for word in ("--skip-test", test)]],
             "core-2.21": [["--python", pythons.text(newest)], oldest],
         }
     on_cores(session, "sanity", ["--local", "--color", "no"], runs)
@@ -166,12 +147,12 @@ def sanity(session: nox.Session) -> None:
 
 @nox.session
 def ansible_units(session: nox.Session) -> None:
-    """ansible-test units on ansible-core 2.19 with the Pythons before that of `units`, and on 2.21; or its arguments.
+    """ansible-test units on ansible-core 2.18, 2.19 with the Pythons before that of `units`, 2.21; or its arguments.
 
-    All on the oldest Python, on those between a choice (BETWEEN). The newest of 2.19 is left to `units`,
-    which has all on it, with the same ansible-core. On 2.21 runs what has to do with Ansible; on a Python on which
-    `units` cannot run, all but the pure rules. The other conformance cases, which ansible-test runs on controllers'
-    Pythons only, are in `units`.
+    All on the oldest Python, on those between a choice (BETWEEN in tests/gates/cores.py). The newest of 2.19 is left to
+    `units`, which has all on it, with the same ansible-core. On 2.21 runs what has to do with Ansible, on 2.18 what it
+    does in its own way; on a Python on which `units` cannot run, all but the pure rules. The other conformance cases,
+    which ansible-test runs on controllers' Pythons only, are in `units`.
     """
     newest = pythons.first(CORES["core-2.21"])
     own = ["--python", pythons.text(newest or (0, 0))]
@@ -179,11 +160,13 @@ def ansible_units(session: nox.Session) -> None:
         runs: dict[str, list[list[str]]] = {"core-2.19": [[]], "core-2.21": [own]}
     else:
         oldest, *later = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
-        between = [*BETWEEN, *excluding(*NOT_BETWEEN)]
-        scopes = {oldest: excluding(CONFORMANCE), **dict.fromkeys(later[:-1], between)}
+        not_again = (*cores.PURE, cores.CONFORMANCE)
+        between = [*cores.BETWEEN, *excluding(*cores.NOT_BETWEEN)]
+        scopes = {oldest: excluding(cores.CONFORMANCE), **dict.fromkeys(later[:-1], between)}
         runs = {
+            "core-2.18": [[*OLDER, *cores.OF_OLDER]],
             "core-2.19": [["--python", pythons.text(version), *scope] for version, scope in scopes.items()],
-            "core-2.21": [[*own, *(OF_ANSIBLE if newest == newest_of_units() else excluding(*PURE, CONFORMANCE))]],
+            "core-2.21": [[*own, *(cores.OF_ANSIBLE if newest == newest_of_units() else excluding(*not_again))]],
         }
     on_cores(session, "units", ["--venv", "--color", "no"], runs)
 
@@ -317,6 +300,13 @@ def bench(session: nox.Session) -> None:
     """Speed, as ratios: `facts` (lspci), `lab` (a no-op module), `place` and `tracker` (Nova), `together`; `page`."""
     environment = "pages" if session.posargs[:1] == ["page"] else "ansible"
     in_lab_environment(session, "tests.bench", *(session.posargs or ["facts"]), environment=environment)
+
+
+@nox.session(name="cores")
+def cores_(session: nox.Session) -> None:
+    """What has to do with Ansible, on each ansible-core; `--betas` on the next one alone, other arguments to pytest."""
+    if not cores.try_all(session.posargs, ansible_env):
+        session.error("not every ansible-core came through")
 
 
 @nox.session(name="fresh")

@@ -37,8 +37,9 @@ options:
       - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
         and where that has neither C(pools) nor C(devices) the pools of the record in
         C(ansible_facts.ansible_local.hostdev). With C(host) in the C(gather_subset) it is known which hosts have one
-        NUMA node, so that all devices are on it; without that it is taken for so where none of its pools has a node.
-      - A host whose facts are none has the code V(no_facts), as one has of which nothing is known.
+        NUMA node, so that all devices are on it. Without that a host is taken for one of these where none of its pools
+        has a node.
+      - A host of which nothing is known, or whose facts are C(none), has the code V(no_facts).
     type: dict
     required: true
   requests:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from tests.gates import pythons
+from tests.gates.cores import BY_HAND, CORES
 from tests.gates.places import REQUIREMENTS
 
 _HEADER = """\
@@ -25,7 +26,8 @@ def write_pins(names: list[str]) -> None:
     for source in sorted(REQUIREMENTS.glob("*.in")):
         if names and source.stem not in names:
             continue
-        oldest = (3, 12) if source.stem.endswith("-2.21") else (3, 11)
+        core = f"core-{source.stem.rpartition('-')[2]}"  # as core-2.21, and ee-2.21
+        oldest = min({**CORES, **BY_HAND}.get(core, [(3, 11)]))
         python = pythons.interpreters().get(oldest)
         if python is None:
             sys.exit(f"{source.name} is resolved on Python {pythons.text(oldest)}, which is not on this machine")
