@@ -82,7 +82,7 @@ def lint(session: nox.Session) -> None:
             [tools / "reuse", "lint", "--lines"],
             [tools / "antsibull-changelog", "lint"],
             [tools / "python", "-m", "tests.gates.docs"],
-            [tools / "python", "-m", "tests.gates.antsibull"],
+            [tools / "python", "-m", "tests.gates.docs.antsibull"],
             MYPYPATH=str(tree.parents[2]),
             MYPY_CACHE_DIR=str(CACHE / "mypy"),
             PYTHONPATH=str(tree.parents[2]),

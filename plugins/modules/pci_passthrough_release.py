@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pci_passthrough_release
 short_description: Give claimed PCI devices back to the host as they were
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sees to it that devices are no longer claimed. Takes them out of the running domain and of its definition, restores
     the driver and the C(driver_override) that each had before M(kvm.hostdev.pci_passthrough_claim) took it, and

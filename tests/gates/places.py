@@ -22,10 +22,8 @@ CACHE = Path(
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 COLLECTION = Path("ansible_collections", "kvm", "hostdev")
 # What runs on one Python alone, with packages of its own, and is judged by `lint`.
-_TOOLS = {
-    *("antsibull-nox.toml", "noxfile.py", "pyproject.toml", "run"),
-    *(f"tests/{name}" for name in ("fleet", "gates", "hosts", "lab", "mutants", "pages", "reboots", "requirements")),
-}
+_OF_TOOLS = ("awx", "eda", "ee", "fleet", "gates", "hosts", "lab", "mutants", "pages", "reboots", "requirements")
+_TOOLS = {"antsibull-nox.toml", "noxfile.py", "pyproject.toml", "run", *(f"tests/{name}" for name in _OF_TOOLS)}
 
 
 def known_files() -> list[Path]:

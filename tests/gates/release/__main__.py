@@ -17,9 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.gates import tarball
 from tests.gates.places import CACHE, CHECKOUT
-from tests.gates.release import bom, building, changelog, checks, importing, sums
+from tests.gates.release import bom, building, changelog, checks, importing, sums, tarball
 from tests.gates.venvs import venv
 
 _MESSAGE = "tag-message.txt"

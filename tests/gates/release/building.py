@@ -56,4 +56,5 @@ def commit_seconds() -> int:
 
 
 def git(*words: str | Path) -> str:
-    return subprocess.run(["git", *words], cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    """What git says in the checkout, without the last line's end."""
+    return subprocess.run(["git", *words], cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True).stdout.rstrip()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gates.release import changelog, checks
+from tests.gates.release import building, changelog, checks
 
 DAY = "2026-11-28"
 CHANGES = {"release_summary": "The first release gives ``hosts`` away.", "major_changes": ["claim - claims devices."]}
@@ -38,6 +38,18 @@ def test_a_tag_that_is_there_is_named(tag: str) -> None:
 def test_what_is_not_committed_is_named() -> None:
     found = checks.of_git(" M README.md\n?? notes.txt", "", "1.0.0")
     assert found == ["not committed: README.md", "not committed: notes.txt"]
+
+
+def test_the_first_letter_of_a_changed_file_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "CHECKOUT", tmp_path)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    building.git("init", "--quiet")
+    (tmp_path / "README.md").write_text("one\n")
+    building.git("add", "README.md")
+    building.git("-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "--message=x")
+    assert checks.of_git(building.git("status", "--porcelain"), "", "1.0.0") == []
+    (tmp_path / "README.md").write_text("two\n")
+    assert checks.of_git(building.git("status", "--porcelain"), "", "1.0.0") == ["not committed: README.md"]
 
 
 def test_a_changelog_of_the_day_is_released() -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gates import tarball
-from tests.gates.release import importing, sums
+from tests.gates.release import importing, sums, tarball
 from tests.gates.release.repack import repack
 
 SECONDS = 1_795_898_830

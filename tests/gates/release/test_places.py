@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gates import antsibull, places
+from tests.gates import places
+from tests.gates.docs import antsibull
 
 KNOWN = [
     Path(name)

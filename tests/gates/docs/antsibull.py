@@ -3,7 +3,7 @@
 
 """What antsibull-nox checks by antsibull-nox.toml, in the folder where it is called: a copy of the collection.
 
-    python3 -m tests.gates.antsibull
+    python3 -m tests.gates.docs.antsibull
 
 It would install the newest tools at each run. Here it makes no environment, and takes those that are pinned.
 """
