@@ -29,7 +29,7 @@ html_extra_path = ["extra"]
 html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
-html_use_smartypants = False  # it would change the dashes and quotes of what is typed
+smartquotes = False  # they would change the dashes and quotes of what is typed
 html_theme_options = {
     "source_repository": "",
     "top_of_page_buttons": [],

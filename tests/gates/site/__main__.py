@@ -28,10 +28,13 @@ def main(arguments: t.Sequence[str]) -> int:
         work, made = Path(temporary).resolve(), Path(temporary, "made")
         pages = work / "rst"
         pages.mkdir(mode=0o755)
-        _run("antsibull-docs", *_ANTSIBULL, "--dest-dir", pages, "kvm.hostdev")
+        if not _succeeds("antsibull-docs", *_ANTSIBULL, "--dest-dir", pages, "kvm.hostdev"):
+            return 1
         sources.complete(pages)
         faults = sources.faults(pages)
-        _run("sphinx-build", "-q", "-W", "--keep-going", "-b", "html", pages, made)
+        # It makes all pages before it fails, so that one run shows all that is wrong.
+        if not _succeeds("sphinx-build", "-q", "-W", "--keep-going", "-b", "html", pages, made):
+            faults.append("sphinx-build warned, see above")
         faults += links.faults(made)
         for fault in faults:
             print(fault, file=sys.stderr)
@@ -42,9 +45,8 @@ def main(arguments: t.Sequence[str]) -> int:
     return 0
 
 
-def _run(*command: str | Path) -> None:
-    if subprocess.run(list(map(str, command)), check=False).returncode:
-        sys.exit(f"failed: {command[0]}")
+def _succeeds(*command: str | Path) -> bool:
+    return subprocess.run(list(map(str, command)), check=False).returncode == 0
 
 
 def _put(made: Path, folder: Path) -> None:

@@ -12,7 +12,13 @@ import pytest
 from ansible_collections.kvm.hostdev.tests.gates.site import links
 
 _PAGE = '<h1 id="first">One</h1><a href="{link}">there</a>'
-GOOD = ("other.html", "other.html#second", "#first", "https://jmespath.org/specification.html", f"{links.OF_SITE}#first")
+GOOD = (
+    "other.html",
+    "other.html#second",
+    "#first",
+    "https://jmespath.org/specification.html",
+    f"{links.OF_SITE}#first",
+)
 BAD = {
     "missing.html": "it is not there",
     "other.html#third": "it has no such place",

@@ -16,29 +16,15 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAMS = {
-    *(
-        "cat",
-        "cd",
-        "chmod",
-        "cp",
-        "curl",
-        "echo",
-        "git",
-        "jq",
-        "ls",
-        "mkdir",
-        "mount",
-        "nvme",
-        "rm",
-        "sha256sum",
-        "ssh",
-    ),
-    *("apt", "apt-get", "dnf", "dracut", "grub2-mkconfig", "mkinitcpio", "update-grub", "update-initramfs"),
-    *("dmesg", "driverctl", "ethtool", "ip", "journalctl", "lspci", "lsblk", "lsusb", "modprobe", "nvidia-smi", "qm"),
-    *("numactl", "openstack", "python3", "pip", "systemctl", "virsh", "virt-install", "xmllint"),
-    *("ansible-builder", "ansible-navigator", "ansible-rulebook", "ansible-runner", "ansible-test", "awx", "podman"),
-}
+PROGRAMS = set(
+    """
+    blkdiscard cat cd chmod cp curl echo git grep jq ls mkdir mount rm sha256sum ssh
+    apt apt-get dnf dracut grub2-mkconfig mkinitcpio update-grub update-initramfs
+    dmesg driverctl ethtool ip journalctl lsblk lspci lsusb modprobe numactl nvidia-smi nvme systemctl
+    openstack pip podman python3 qm virsh virt-install xmllint
+    ansible-builder ansible-navigator ansible-rulebook ansible-runner ansible-test awx
+    """.split()
+)
 """Programs of others that pages may name: a word that is none of them is misspelt, or to be added here."""
 COLLECTIONS = {"kvm.hostdev", "community.general", "awx.awx", "ansible.eda"}
 _OF_ANSIBLE = {"ansible": "adhoc", "ansible-doc": "doc", "ansible-galaxy": "galaxy", "ansible-inventory": "inventory"}
@@ -108,8 +94,9 @@ def _of_ansible(program: str, arguments: list[str], page: str) -> str:
 
 def _of_collections(names: t.Sequence[str]) -> str:
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
-    known = {*COLLECTIONS, f"dist/kvm-hostdev-{version}.tar.gz", "."}
-    return "".join(f"{name} is none of {sorted(known)}" for name in names if name.partition(":")[0] not in known)
+    built = re.compile(rf"(?:[\w.-]+/)?kvm-hostdev-(?:\*|{re.escape(version)})\.tar\.gz|\.")
+    unknown = [name for name in names if name.partition(":")[0] not in COLLECTIONS and not built.fullmatch(name)]
+    return "".join(f"{name} is no tarball of {version} and none of {sorted(COLLECTIONS)}" for name in unknown)
 
 
 def _of_playbooks(options: t.Any, page: str) -> str:
