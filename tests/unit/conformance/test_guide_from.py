@@ -52,6 +52,7 @@ HOSTS: dict[str, t.Callable[[Path], FakeHost]] = {
 }
 RUNS = [
     ("guide_from_virsh", "kvm.hostdev.adopt"),
+    ("guide_from_virsh", "kvm.hostdev.adopt -e hostdev_adopt_unattached_owner=spare"),
     ("guide_from_nova", "kvm.hostdev.passthrough --check"),
     ("guide_from_proxmox", "kvm.hostdev.passthrough --check"),
 ]
