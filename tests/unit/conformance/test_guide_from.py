@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import FakeHost
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, LIVE, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.gpu_host import gpu_host, name_devices, record
-from ansible_collections.kvm.hostdev.tests.unit.helpers.guide import missing, printed_by, rehearse, write_files
+from ansible_collections.kvm.hostdev.tests.unit.helpers.guide import (
+    GUIDES,
+    blocks,
+    missing,
+    printed_by,
+    rehearse,
+    write_files,
+)
 
 NIC, OVERRIDDEN, DETACHED = "0000:01:10.0", "0000:01:10.2", "0000:04:00.0"
 
@@ -52,6 +61,7 @@ HOSTS: dict[str, t.Callable[[Path], FakeHost]] = {
 }
 RUNS = [
     ("guide_from_virsh", "kvm.hostdev.adopt"),
+    ("guide_from_virsh", "kvm.hostdev.adopt -e hostdev_adopt_unattached_owner=spare"),
     ("guide_from_nova", "kvm.hostdev.passthrough --check"),
     ("guide_from_proxmox", "kvm.hostdev.passthrough --check"),
 ]
@@ -64,3 +74,20 @@ def test_what_the_guide_shows_is_what_is_printed(guide, command, folder, tmp_pat
     record(HOSTS[guide](folder), recording)
     done = rehearse(tmp_path, recording, *command.split())
     assert missing(done, printed_by(guide, command)) == [], "\n".join(done)
+
+
+def test_what_stood_in_nova_conf_is_taken_over_word_for_word():
+    conf = next(block.text for block in blocks("guide_from_nova") if block.text.startswith("[pci]"))
+    told = yaml.safe_load(next(block.text for block in blocks("guide_from_nova") if block.language == "yaml"))
+    for option, variable in {"device_spec": "hostdev_device_spec", "alias": "hostdev_aliases"}.items():
+        before = re.findall(rf"^{option} = (.+)$", conf, re.MULTILINE)
+        assert len(before) >= 2
+        assert told[variable] == before
+
+
+@pytest.mark.parametrize("guide", ["from_virsh", "from_proxmox", "from_nova", "start", "gpu", "nvme"])
+def test_each_variable_that_is_named_is_one(guide):
+    known = (GUIDES / "guide_playbooks.rst").read_text(encoding="utf-8")
+    text = (GUIDES / f"guide_{guide}.rst").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bhostdev_\w+", text)) - {"hostdev_sizes"}  # of a task of the guide's own
+    assert [name for name in sorted(named) if f"``{name}``" not in known] == []

@@ -73,15 +73,16 @@ def gpu_host(folder: Path, *definitions: str) -> FakeHost:
 
 
 def _as_libvirt_keeps_it(domain: ET.Element, uuid: str) -> ET.Element:
-    """A q35 domain with its UUID, and a root port for each device that takes one."""
+    """A q35 domain with its UUID, a root port for each device that takes one, and one that is free."""
     ET.SubElement(domain, "uuid").text = uuid
     devices = domain.find("devices")
     express = [device for tag in ("interface", "disk", "rng") for device in devices.findall(tag)]
     ET.SubElement(devices, "controller", type="pci", index="0", model="pcie-root")
-    for number, device in enumerate(express, 1):
+    place = {"type": "pci", "domain": "0x0000", "function": "0x0"}
+    for number in range(1, len(express) + 2):
         port = ET.SubElement(devices, "controller", type="pci", index=str(number), model="pcie-root-port")
-        place = {"type": "pci", "domain": "0x0000", "function": "0x0"}
         ET.SubElement(port, "address", {**place, "bus": "0x00", "slot": f"0x{number:02x}"})
+    for number, device in enumerate(express, 1):
         ET.SubElement(device, "address", {**place, "bus": f"0x{number:02x}", "slot": "0x00"})
     return domain
 

@@ -60,8 +60,11 @@ def _words(command: str) -> list[str]:
     return command.replace("\\\n", " ").split()
 
 
-def rehearse(folder: Path, recording: Path, playbook: str, *options: str) -> list[str]:
-    """What a playbook prints that is rehearsed on a recording, in a folder with `inventory.ini`; it must succeed."""
+def rehearse(folder: Path, recording: Path, playbook: str, *options: str, code: int = 0) -> list[str]:
+    """What a playbook prints that is rehearsed on a recording, in a folder with `inventory.ini`; it ends with the code.
+
+    Errors, which Ansible prints elsewhere, come last.
+    """
     local = {"hostdev_become": "false", "ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     variables = [f"-e{name}={value}" for name, value in {**local, "hostdev_recording": recording}.items()]
     done = subprocess.run(
@@ -77,8 +80,8 @@ def rehearse(folder: Path, recording: Path, playbook: str, *options: str) -> lis
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
+    assert done.returncode == code, done.stdout + done.stderr
+    return [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
 
 def missing(printed: t.Iterable[str], shown: t.Iterable[str]) -> list[str]:

@@ -120,7 +120,7 @@ def _slot(
             return slot
     free = [bus for bus in layout.free_root_ports or () if bus not in taken]
     # To a bus that is not there yet libvirt adds the root port.
-    return PciAddress(0, free[0] if free else max([*layout.controllers, *taken]) + 1, 0, 0)
+    return PciAddress(0, free[0] if free else max([*layout.controllers, *taken], default=0) + 1, 0, 0)
 
 
 def _check_alone(held: Holding, first: Holding, after: Claim) -> None:
