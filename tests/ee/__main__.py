@@ -26,7 +26,7 @@ from tests.gates.places import CHECKOUT, REQUIREMENTS, collection_copy
 _DEFINITIONS = {"newest": "ee-2.21", "awx": "ee-2.18", "tarball": "ee-2.21"}
 """The requirement set of the tests whose pins each definition has."""
 _NAVIGATOR = ("--ee", "false", "--mode", "stdout", "--lf", "navigator.log")
-_READING = {"hostdev_become": False, "hostdev_libvirt": "none"}
+_READING = {"hostdev_become": False, "hostdev_libvirt": "none", "ansible_python_interpreter": sys.executable}
 _PLAY = """\
 - name: Ask of what was gathered
   hosts: localhost
