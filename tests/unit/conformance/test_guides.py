@@ -161,7 +161,7 @@ def test_the_playbooks_set_options_that_the_modules_have():
                 if module.startswith("kvm.hostdev."):
                     seen.add(module)
                     assert set(given or {}) <= options(module.rpartition(".")[2]), f"{name}: {module}"
-    assert len(seen) == 9
+    assert len(seen) == 10
 
 
 def test_the_playbooks_set_variables_that_the_roles_have():
