@@ -12,10 +12,12 @@ import threading
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.events import post as post_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.events.post import post
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.events.sending import send
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock_path import LOCK
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.events.paths import SEEN, SETTINGS
@@ -182,3 +184,8 @@ def test_without_the_authority_nothing_is_sent(folder):
 def test_without_settings_it_says_who_makes_them(folder, capsys):
     assert posted(folder) == 1
     assert "host_events" in capsys.readouterr().err
+
+
+def test_the_program_posts_when_its_unit_says_so(monkeypatch):
+    monkeypatch.setattr(post_module, "post", lambda facts: 7 if facts == FACTS else 0)
+    assert main(["events"]) == 7
