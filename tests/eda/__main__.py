@@ -12,6 +12,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import yaml
+from ansible_rulebook.validators import Validate
+from jsonschema import ValidationError
+
 from .hosts import HOSTS, Hosts, as_older_core, simulated
 from .rulebook import Rulebook, certificate, free_port
 
@@ -55,6 +59,7 @@ def main() -> int:
         webhook.wait_for_port(port)
         wrong = _posted(hosts, webhook, f"https://127.0.0.1:{port}/endpoint", pem)
         wrong += _cached(reader)
+    wrong += _of_another_form()
     for fault in wrong:
         print(f"WRONG: {fault}")
     print(f"states posted and cached were reconciled and told in {time.monotonic() - begun:.0f} s")
@@ -94,6 +99,18 @@ def _cached(rulebook: Rulebook) -> list[str]:
     if any(f"{_OTHER.name} differs" in line for line in rulebook.said):
         return [f"{_OTHER.name} is silent, and is told to differ"]
     return []
+
+
+def _of_another_form() -> list[str]:
+    """What ansible-rulebook's own schema finds wrong with rulebooks, also with the one for AWX, which is not run."""
+    wrong = []
+    books = sorted((Path(__file__).parents[2] / "extensions/eda/rulebooks").glob("*.yml"))
+    for book in books:
+        try:
+            Validate.rulebook(yaml.safe_load(book.read_text()))
+        except ValidationError as error:
+            wrong.append(f"{book.name}: {error.message}")
+    return wrong if len(books) == 3 else [f"rulebooks: {[book.name for book in books]}"]
 
 
 if __name__ == "__main__":

@@ -74,13 +74,11 @@ class Rulebook:
         for line in self.said:
             if words in line:
                 return line
-        while True:
-            line = self._next(until - time.monotonic())
-            if line is None:
-                raise SystemExit("\n".join([f"{self.name} has not said {words!r}, but:", *self.said]))
-            self.said.append(line)
-            if words in line:
-                return line
+        while (said := self._next(until - time.monotonic())) is not None:
+            self.said.append(said)
+            if words in said:
+                return said
+        raise SystemExit("\n".join([f"{self.name} has not said {words!r}, but:", *self.said]))
 
     def _next(self, seconds: float) -> str | None:
         """The next line; None where there is none in time, or will be none."""

@@ -26,6 +26,7 @@ from tests.gates.places import CHECKOUT, REQUIREMENTS, collection_copy
 _DEFINITIONS = {"newest": "ee-2.21", "awx": "ee-2.18", "tarball": "ee-2.21"}
 """The requirement set of the tests whose pins each definition has."""
 _NAVIGATOR = ("--ee", "false", "--mode", "stdout", "--lf", "navigator.log")
+_READING = {"hostdev_become": False, "hostdev_libvirt": "none", "ansible_python_interpreter": sys.executable}
 _PLAY = """\
 - name: Ask of what was gathered
   hosts: localhost
@@ -37,9 +38,7 @@ _PLAY = """\
         gather_subset: [host]
     - name: Ask by a filter that needs JMESPath
       ansible.builtin.assert:
-        that: hosts | kvm.hostdev.pci_query('hosts[].devices[].address') == ['0000:01:00.0']
-      vars:
-        hosts: {kvm1: {ansible_facts: {hostdev: {devices: [{address: "0000:01:00.0"}]}}}}
+        that: ansible_facts.hostdev | kvm.hostdev.pci_query('host.kernel') == ansible_facts.hostdev.host.kernel
 """
 
 
@@ -132,6 +131,10 @@ def navigated(tools: Tools) -> list[str]:
     recap = tools.run("ansible-navigator", "run", "play.yml", "--pae", "false", *_NAVIGATOR)
     if not re.search(r"ok=2 .*failed=0", recap):
         wrong.append(f"run: {recap}")
+    here = ("--inventory", "localhost,", "--connection", "local", "--extra-vars", json.dumps(_READING))
+    recap = tools.run("ansible-navigator", "run", "kvm.hostdev.report", "--pae", "false", *_NAVIGATOR, *here)
+    if not re.search(r"localhost .*failed=0", recap):
+        wrong.append(f"run of a playbook of the collection: {recap}")
     return wrong
 
 

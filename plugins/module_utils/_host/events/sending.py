@@ -88,7 +88,8 @@ _UNVERIFIED = "set ca_file to the certificate of the authority that has signed t
 
 def _found(error: Exception) -> str:
     """Without what was sent, which no error of these has."""
-    return str(error) or type(error).__name__
+    plain = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+    return plain or str(error) or type(error).__name__
 
 
 def _failed(subject: str, found: str, remedy: str, wanted: str = "that the source takes it") -> HostdevError:

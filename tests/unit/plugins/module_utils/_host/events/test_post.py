@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.server
 import json
 import threading
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.events import post as post_module
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.events.post import post
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.events.sending import send
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.libvirt.domains import Domains
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock_path import LOCK
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.main import main
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tree
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.events.paths import SEEN, SETTINGS
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.events.settings import EventSettings
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import LibvirtError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.recorded import expand, picture, recorded
 
 TOKEN = "very-secret"
@@ -108,6 +114,28 @@ def test_a_device_that_is_gone_is_lost_each_time(host, receiver):
     assert [[device["address"] for device in devices] for devices in lost] == [[], ["0000:7f:00.0"], ["0000:7f:00.0"]]
 
 
+def test_a_host_with_claims_tells_what_differs_and_that_a_task_is_at_work(lab_host, receiver):
+    """A claim whose domain is gone, as libvirt tells."""
+    root = lab_host.root
+    write(root, SETTINGS, EventSettings(receiver.url, "kvm1", 300).text())
+    assert lab_host.claim({"name": "nic", "specs": [{"device_type": "type-VF"}]}, persist=False).changed
+    domains = Domains(lab_host.libvirt, LibvirtError)
+
+    def told():
+        assert post(FACTS, Tree(str(root)), lambda: (domains, "")) == 0
+        return receiver.got[-1][2]
+
+    before = told()
+    assert (before["differs"], before["changing"], before["libvirt"]) == (False, False, True)
+    lab_host.libvirt.remove_all()
+    write(root, LOCK, "")
+    with open(root / LOCK[1:], "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        after = told()
+    assert ([entry["code"] for entry in after["drift"]], after["changing"]) == (["orphan"], True)
+    assert told()["changing"] is False
+
+
 def test_a_record_that_cannot_be_read_is_told(host, receiver):
     write(host, f"{FACTS}/hostdev.fact", "{")
     assert posted(host) == 0
@@ -156,3 +184,8 @@ def test_without_the_authority_nothing_is_sent(folder):
 def test_without_settings_it_says_who_makes_them(folder, capsys):
     assert posted(folder) == 1
     assert "host_events" in capsys.readouterr().err
+
+
+def test_the_program_posts_when_its_unit_says_so(monkeypatch):
+    monkeypatch.setattr(post_module, "post", lambda facts: 7 if facts == FACTS else 0)
+    assert main(["events"]) == 7
