@@ -55,7 +55,7 @@ NOT_BETWEEN = tuple(
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/awx")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -276,6 +276,7 @@ def fleet(session: nox.Session) -> None:
 @nox.session(name="awx")
 def awx_(session: nox.Session) -> None:
     """The job templates as AWX runs them, in the packages of execution environments, on simulated hosts."""
+    in_lab_environment(session, "pytest", "tests/awx")
     if not awx.run_all(session.posargs):
         session.error("not every job did what it shall")
 
