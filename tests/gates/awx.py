@@ -35,12 +35,13 @@ def installed() -> t.Iterator[Path]:
     galaxy = [str(venv("galaxy") / "ansible-galaxy"), "collection"]
     with collection_copy() as tree, tempfile.TemporaryDirectory(prefix="kvm.hostdev-") as name:
         folder = Path(name)
-        env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": name, "LC_ALL": "C.UTF-8"}
+        # By PYTHONPATH the checkout would be found, and nothing installed.
+        env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": name, "LC_ALL": "C.UTF-8", "PYTHONPATH": ""}
         subprocess.run(
             [*galaxy, "build", "--output-path", name, str(tree)], check=True, env=env, stdout=subprocess.PIPE
         )
         built = next(folder.glob("kvm-hostdev-*.tar.gz"))
-        install = [*galaxy, "install", "--offline", "--collections-path", name, str(built)]
+        install = [*galaxy, "install", "--offline", "--force", "--collections-path", name, str(built)]
         subprocess.run(install, check=True, env=env, stdout=subprocess.PIPE)
         yield folder
 
