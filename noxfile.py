@@ -32,7 +32,7 @@ TESTS = (
 )
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/awx", "tests/gates")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/gates")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 OLDER = ["--python", pythons.text(pythons.first(CORES["core-2.18"]) or (0, 0))]
@@ -242,6 +242,7 @@ def fleet(session: nox.Session) -> None:
 @nox.session(name="awx")
 def awx_(session: nox.Session) -> None:
     """The job templates as AWX runs them, in the packages of execution environments, on simulated hosts."""
+    in_lab_environment(session, "pytest", "tests/awx")
     if not awx.run_all(session.posargs):
         session.error("not every job did what it shall")
 
