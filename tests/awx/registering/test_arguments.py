@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -63,3 +65,31 @@ def test_no_answer_has_the_name_of_a_variable_of_a_template():
 def surveyed():
     """Tasks that register what a survey belongs to."""
     return [call for _file, call in CALLS if call.arguments.get("survey_enabled")]
+
+
+def test_the_guide_and_the_playbook_have_each_variable():
+    guide = (COLLECTION / "docs/docsite/rst/guide_awx.rst").read_text(encoding="utf-8")
+    table = guide.split("\nVariables\n---------\n", 1)[1].split("\nAAP\n---\n", 1)[0]
+    told = set(re.findall(r"^   \* - ``(hostdev_awx_\w+)``$", table, re.MULTILINE))
+    heading = (COLLECTION / "playbooks/awx_setup.yml").read_text(encoding="utf-8").split("\n- name", 1)[0]
+    assert set(re.findall(r"hostdev_awx_\w+", heading)) == told
+    assert read() - own() == told
+
+
+def read():
+    """The variables that stand in the registering playbooks."""
+    tasks = [line for file in FILES for line in file.read_text(encoding="utf-8").splitlines() if "#" not in line]
+    return set(re.findall(r"\bhostdev_awx_\w+", "\n".join(tasks)))
+
+
+def own():
+    """Those that they make themselves: data, what is handed to included tasks, results."""
+    data = yaml.safe_load((COLLECTION / "playbooks/vars/awx.yml").read_text(encoding="utf-8"))
+    texts = [file.read_text(encoding="utf-8") for file in FILES]
+    made = {
+        name
+        for text in texts
+        for name in re.findall(r"^ +(?:(?:loop_var|register): )?(hostdev_awx_\w+)(?=:|$)", text, re.MULTILINE)
+    }
+    handed = {name for _file, call in CALLS for name in call.arguments.get("extra_vars", {})}
+    return {*data, *(made - handed)}
