@@ -80,6 +80,23 @@ def _kept(folder: Path) -> dict[str, str]:
     return {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts")}
 
 
+@pytest.mark.parametrize(
+    ("tenant", "told"),
+    [
+        ({"green": {"domains": ["web3"]}}, "green has domains; its name is"),
+        ({"green": {"domains": [], "hosts": [], "device": ["gpu"]}}, "green has device, domains, hosts; its name is"),
+        ({"gre en": {"domains": [], "hosts": []}}, "gre en has domains, hosts; its name is"),
+    ],
+)
+def test_a_tenant_that_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(tmp_path, tenant, told):
+    awx = made_awx()
+    with Server(awx) as server:
+        run = play(tmp_path, server.url, "awx_setup", {**variables_of_guide(), "hostdev_awx_tenants": tenant})
+    assert run.code != 0
+    assert told in " ".join(run.output.split())
+    assert awx.changes == []
+
+
 def choices(awx: MadeAwx, name: str) -> dict[str, list[str]]:
     return {question["variable"]: question.get("choices") for question in awx.survey(name)["spec"]}
 
