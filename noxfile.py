@@ -19,7 +19,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tests.gates import ansible_test, everything, fresh, pins, pythons, tarball
+from tests.gates import ansible_test, awx, everything, fresh, pins, pythons, tarball
 from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
 from tests.gates.venvs import venv
 
@@ -28,7 +28,7 @@ nox.options.error_on_external_run = False
 
 TESTS = (
     *("lint", "ansible_lint", "units", "pages", "sanity", "ansible_units", "docs", "build", "integration", "faults"),
-    *("fleet", "lab"),
+    *("fleet", "awx", "lab"),
 )
 LAB_COMMANDS = {"up", "down", "status", "shell", "image", "console", "inventory"}
 CORES = {"core-2.19": ((3, 11), (3, 12), (3, 13)), "core-2.21": ((3, 14), (3, 13), (3, 12))}  # by preference
@@ -97,7 +97,7 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
             [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts"],
-            [tools / "mypy", "-p", f"{COLLECTION}.tests.fleet"],
+            [tools / "mypy", "-p", f"{COLLECTION}.tests.fleet", "-p", f"{COLLECTION}.tests.awx"],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
@@ -271,6 +271,14 @@ def faults(session: nox.Session) -> None:
 def fleet(session: nox.Session) -> None:
     """A hundred simulated hosts (or N) by ansible-runner and a Redis fact cache: report, and claims that compete."""
     in_lab_environment(session, f"{COLLECTION}.tests.fleet", *session.posargs, environment="fleet")
+
+
+@nox.session(name="awx")
+def awx_(session: nox.Session) -> None:
+    """The job templates as AWX runs them, in the packages of execution environments, on simulated hosts."""
+    in_lab_environment(session, "pytest", "tests/awx")
+    if not awx.run_all(session.posargs):
+        session.error("not every job did what it shall")
 
 
 @nox.session

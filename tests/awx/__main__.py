@@ -1,36 +1,57 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python3 -m tests.awx: the job templates of kvm.hostdev, run as AWX runs them, in one execution environment's packages.
+"""python3 -m tests.awx [--ways N]: the job templates of kvm.hostdev as AWX runs them, in the environment this runs in.
 
-The collection comes from its tarball, whose folder is in the environment variable KVM_HOSTDEV_TARBALL.
+That has the packages of an execution environment. The collection is installed from its tarball in the folder that
+KVM_HOSTDEV_INSTALLED names; its own playbooks are the project. Of the ways around the wall between tenants one of N is
+tried.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import signal
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-from .rules import Template
-from .site import site
+from . import flow, walls
+from .site import Site, site
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
+    """Return 1 when something was wrong."""
+    parser = argparse.ArgumentParser(prog="./run awx")
+    parser.add_argument("--ways", type=int, default=1, help="try one of so many ways around the wall (1)")
+    asked = parser.parse_args(words)
+    collections = Path(os.environ["KVM_HOSTDEV_INSTALLED"])
+    wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-awx-", ignore_cleanup_errors=True) as name:
         place = Path(name)
-        collections = Path(os.environ["KVM_HOSTDEV_INSTALLED"])
-        project = collections / "ansible_collections/kvm/hostdev"
-        with site(place, project, collections) as there:
-            job = there.controller.run(Template("facts", "playbooks/facts.yml"), {})
-            print(job.rc, job.output, {h: list(f) for h, f in there.controller.facts.items()})
-            claim = Template("claim", "playbooks/form_claim.yml", credential={"HOSTDEV_TENANT": "*"})
-            job = there.controller.run(claim, {"form_domain": "web1", "form_device": "gpu", "form_host": "kvm001"})
-            print(job.rc, job.output)
-            print(there.definition("kvm001", "web1"), there.breaches())
-    return 0
+        with site(place, collections / "ansible_collections/kvm/hostdev", collections) as there:
+            wrong += _told("facts, place, claim, verify, release", there, flow.faults)
+            mark = place / "mark"
+            wrong += _told("ways around the wall", there, lambda at: walls.faults(at, mark, every=asked.ways))
+            wrong += there.breaches()
+    for fault in wrong:
+        print(f"WRONG: {fault}")
+    return 1 if wrong else 0
+
+
+def _told(what: str, there: Site, of: Callable[[Site], Iterable[str]]) -> list[str]:
+    begun, jobs = time.monotonic(), there.controller.jobs
+    found = list(of(there))
+    core, number = version("ansible-core"), there.controller.jobs - jobs
+    print(f"ansible-core {core}: {what}: {number} jobs in {time.monotonic() - begun:.0f} s, {len(found)} wrong")
+    sys.stdout.flush()
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A job: its private data folder, and ansible-runner's transmit, worker and process, as three steps from file to file."""
+"""A job: its private data folder, and ansible-runner's transmit, worker and process, from file to file."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -54,7 +55,8 @@ class Controller:
         self._folder, self._project, self._collections = folder, project, collections
         self.inventory = dict(inventory)
         self.facts: dict[str, Any] = {}
-        self._jobs = 0
+        self.jobs = 0
+        self._numbers = itertools.count(1)
 
     @property
     def hosts(self) -> list[str]:
@@ -62,8 +64,8 @@ class Controller:
 
     def run(self, template: Template, variables: Variables) -> Job:
         """Run a job with these extra variables to its end."""
-        self._jobs += 1
-        number = self._jobs
+        number = next(self._numbers)  # of several threads each has its own
+        self.jobs = number
         place = self._folder / f"job{number}"
         here, there = place / f"awx_{number}_control", place / "runner"
         there.mkdir(parents=True)

@@ -54,7 +54,7 @@ def launch_variables(template: Template, answers: Variables) -> dict[str, Any]:
 def node_variables(
     template: Template, extra_data: Variables, artifacts: Variables, workflow: Variables
 ) -> dict[str, Any]:
-    """Those of a node's job: as launched with the node's own, then artifacts, then the workflow's, which no survey stops."""
+    """As launched with the node's own data, then artifacts, then what the workflow says, neither held by a survey."""
     return {**launch_variables(template, extra_data), **artifacts, **workflow}
 
 

@@ -64,7 +64,7 @@ def _with_domain(answers: Answers, known: Known, names: t.Sequence[str]) -> list
 def _check_device(answers: Answers, known: Known, host: str) -> None:
     """An alias must be one of the host's, a model one that it has, where its devices are known."""
     if answers.model is None:
-        aliases = plain(_variable(known.hostvars[host], "hostdev_aliases") or [], "hostdev_aliases")
+        aliases = plain(known.hostvars[host].get("hostdev_aliases") or [], "hostdev_aliases")
         names = {str(alias.get("name")) for alias in aliases if isinstance(alias, dict)}
         if answers.device not in names and all(isinstance(alias, dict) for alias in aliases):
             what = f"which is no alias in hostdev_aliases of {host}, and no model"
@@ -84,11 +84,6 @@ def _domains(variables: t.Any) -> list[str] | None:
 
 
 def _facts(variables: t.Any) -> t.Mapping[str, t.Any]:
-    facts = _variable(variables, "ansible_facts")
+    facts = variables.get("ansible_facts")
     found = facts.get("hostdev") if isinstance(facts, t.Mapping) else None
     return found if isinstance(found, t.Mapping) else {}
-
-
-def _variable(variables: t.Any, name: str) -> t.Any:
-    """A variable of a host, None where it has none: hostvars know no `get` that makes texts of templates."""
-    return variables[name] if name in variables else None

@@ -14,7 +14,9 @@ import yaml
 from .filling import ROOT, filled, list_table
 
 GUIDE = "docs/docsite/rst/guide_playbooks.rst"
-PLAYBOOKS = ("prepare", "report", "adopt", "passthrough", "claim", "place", "release", "reconcile", "record_host")
+PLAYBOOKS = (
+    *("prepare", "report", "facts", "adopt", "passthrough", "claim", "place", "release", "reconcile", "record_host"),
+)
 ROLE = "kvm.hostdev.host"
 OF_PLAYS = {
     "hostdev_hosts": ("``all``", "The hosts, by name, group or pattern."),

@@ -67,6 +67,18 @@ def test_a_claim_that_is_placed_is_told_what_one_on_each_host_is():
     assert handed(placed, CALLS["claim"]) == told
 
 
+@pytest.mark.parametrize("name", ["claim", "release"])
+def test_a_form_hands_over_what_the_playbook_does_but_for_its_answers(name):
+    """What an answer could stand for, and what changes what is there already, a form leaves out."""
+    form, whole = (
+        handed(yaml.safe_load((ROOT / "playbooks" / f"{file}.yml").read_text()), CALLS[name])
+        for file in (f"form_{name}", name)
+    )
+    answers = {"domain", "requests", "labels", "names"}
+    assert {option: value for option, value in form.items() if option not in answers}.items() <= whole.items()
+    assert all("lookup('kvm.hostdev.form', " in str(form[option]) for option in answers & form.keys())
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_a_playbook_has_one_prefix_of_variables(name):
     text = (ROOT / "playbooks" / f"{name}.yml").read_text()
@@ -102,10 +114,11 @@ def test_the_role_describes_each_key_of_a_claim_and_of_a_request():
     assert wanted["scsi"]["options"].keys() == set(usb_scsi.NODE_KEYS["scsi"])
 
 
+# What AWX runs for forms has guides of its own.
 PLAYBOOKS = {
     path.stem: path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "playbooks").glob("*.yml"))
-    if not path.stem.startswith("awx_")  # tests/awx/registering has their variables
+    if not path.stem.startswith(("awx_", "form_"))
 }
 TASKS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "playbooks/tasks").glob("*.yml")}
 GUIDE = (ROOT / "docs/docsite/rst/guide_playbooks.rst").read_text(encoding="utf-8")

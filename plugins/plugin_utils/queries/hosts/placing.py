@@ -22,7 +22,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constr
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import numa_node
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import numa_node, read_list
 
 from ..errors import one_of
 from ..plain import plain
@@ -48,11 +48,11 @@ class Wish:
 
         Raises HostdevError as the claim does, and for the allow list of no host.
         """
-        aliases = parse_aliases([] if self.aliases is None else plain(self.aliases, "aliases"))
-        requests = parse_requests(plain(self.requests, "requests"), aliases)
+        aliases = parse_aliases([] if self.aliases is None else _read(self.aliases, "aliases"))
+        requests = parse_requests(_read(self.requests, "requests"), aliases)
         if not requests:
             raise _invalid("requests", "found none", "one request or more")
-        lists = plain(self.device_spec, "device_spec")
+        lists = _read(self.device_spec, "device_spec")
         if not isinstance(lists, dict):
             one = self._asked(requests, lists, "device_spec")
             return dict.fromkeys(names, one) or {"": one}
@@ -79,12 +79,17 @@ class Wish:
         tags = {tag for entry in spec or () for tag in entry.tags}
         by_name = {request.name: request for request in requests}
         constraints, wishes = (
-            parse_constraints(plain(value, name), name, tags)
+            parse_constraints(_read(value, name), name, tags)
             for name, value in (("constraints", self.constraints), ("prefer", self.prefer))
         )
         check_constraints(constraints, by_name, "constraints")
         check_constraints(wishes, by_name, "prefer")
         return asked(requests, spec, constraints, wishes, _cells(self.numa_cells))
+
+
+def _read(value: t.Any, name: str) -> t.Any:
+    """As the claim reads the option: a list, which may be a text with JSON."""
+    return read_list(plain(value, name), name)
 
 
 def _cells(value: t.Any) -> list[int]:

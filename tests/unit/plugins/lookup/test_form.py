@@ -1,0 +1,158 @@
+# Copyright (c) 2026, kvm.hostdev contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a form's answers become, and what is refused of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.answers import ANY, read_answers
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.choices import Known, hosts_of
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.tenant import EVERYTHING, read_tenant
+
+ASKED = {"form_domain": "web1", "form_device": "gpu"}
+EVERYBODY = {"HOSTDEV_TENANT": EVERYTHING}
+
+
+def facts(*domains: str, model: str = "10de:20b2") -> dict:
+    vendor, product = model.split(":")
+    device = {"vendor_id": vendor, "product_id": product, "iommu_group": 1}
+    return {"ansible_facts": {"hostdev": {"host": {"domains": list(domains)}, "devices": [device]}}}
+
+
+KNOWN = {
+    "kvm1": {**facts("web1", "db1"), "hostdev_aliases": [{"name": "gpu", "vendor_id": "10de", "product_id": "20b2"}]},
+    "kvm2": {**facts("train1"), "hostdev_aliases": [{"name": "other", "vendor_id": "10de", "product_id": "20b2"}]},
+    "kvm3": {},
+}
+
+
+def tenant(may: object, name: str = "blue"):
+    return read_tenant({"HOSTDEV_TENANT": name, "HOSTDEV_TENANT_MAY": json.dumps(may)})
+
+
+def hosts(purpose: str, answers: dict, *, of=None, placed: str | None = None, play=tuple(KNOWN)) -> list[str]:
+    return hosts_of(purpose, read_answers(purpose, answers), of or read_tenant(EVERYBODY), Known(KNOWN, play), placed)
+
+
+def refused(work) -> str:
+    with pytest.raises(HostdevError) as caught:
+        work()
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted"),
+    [
+        ("gpu", {"alias": "gpu"}),
+        ("10de:20b2", {"specs": [{"vendor_id": "10de", "product_id": "20b2"}]}),
+        ("10de:20b2@A100", {"specs": [{"vendor_id": "10de", "product_id": "20b2"}]}),
+        (
+            "8086:154c@type-VF@Intel-XL710-VF",
+            {"specs": [{"vendor_id": "8086", "product_id": "154c", "device_type": "type-VF"}]},
+        ),
+    ],
+)
+def test_a_choice_becomes_a_request(device, wanted):
+    answers = read_answers("claim", {**ASKED, "form_device": device, "form_count": "3"})
+    assert answers.wanted() == {"name": "device", "count": 3, **wanted}
+
+
+def test_what_is_not_answered_has_its_default():
+    answers = read_answers("release", {"form_domain": "web1", "awx_job_id": 7})
+    assert (answers.count, answers.host, answers.request, answers.device) == (1, ANY, "device", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ 7 }}", "web1\n", "\nweb1", "web\0", "all:!x", "a,b", "", " web1", "ü", "a" * 254, ["web1"], None, True]
+)
+def test_an_answer_has_the_characters_of_a_choice(text):
+    assert "letters, digits and" in refused(lambda: read_answers("claim", {**ASKED, "form_domain": text}))
+
+
+@pytest.mark.parametrize("name", ["hostdev_allow", "HOSTDEV_TENANT", "ansible_connection", "{{ 7 }}", "awxx", ""])
+def test_a_variable_that_is_no_answer_is_refused(name):
+    assert "set it in the inventory" in refused(lambda: read_answers("claim", {**ASKED, name: 1}))
+
+
+def test_an_answer_to_no_question_is_refused_with_the_one_that_is_meant():
+    assert "did you mean form_host?" in refused(lambda: read_answers("claim", {**ASKED, "form_hots": "kvm1"}))
+
+
+@pytest.mark.parametrize("count", ["0", "17", "-1", "1.5", "٣", 0, 17])
+def test_a_count_has_bounds(count):
+    assert "form_count" in refused(lambda: read_answers("claim", {**ASKED, "form_count": count}))
+
+
+def test_a_placed_host_counts_for_the_answers_that_it_was_chosen_for():
+    placed = {f"form_placed_{key}": value for key, value in (("domain", "web1"), ("device", "gpu"), ("count", 1))}
+    chosen = {**placed, "form_placed_host": "kvm1"}
+    assert hosts("claim", {**ASKED, **chosen}) == []  # what is chosen is handed over by the lookup
+    assert read_answers("claim", {**ASKED, **chosen}).placed == "kvm1"
+    assert read_answers("claim", {**ASKED, **chosen, "form_count": 2}).placed is None
+    assert read_answers("claim", {**ASKED, **chosen, "form_domain": "db1"}).placed is None
+
+
+def test_hosts_by_purpose():
+    assert hosts("place", ASKED) == ["kvm1", "kvm3"]  # of kvm3 nobody knows its domains
+    assert hosts("claim", ASKED) == []
+    assert hosts("claim", ASKED, placed="kvm1") == ["kvm1"]
+    assert hosts("release", ASKED) == ["kvm1", "kvm2", "kvm3"]
+    assert hosts("verify", {**ASKED, "form_host": "kvm2"}) == ["kvm2"]
+    assert hosts("release", ASKED, of=tenant({"domains": ["web1"], "hosts": ["kvm2"]})) == ["kvm2"]
+
+
+def test_a_stale_choice_is_named_with_what_there_is():
+    assert "kvm1, kvm2, kvm3" in refused(lambda: hosts("claim", {**ASKED, "form_host": "kvm9"}))
+    assert "db1, web1" in refused(lambda: hosts("claim", {**ASKED, "form_domain": "gone", "form_host": "kvm1"}))
+    gone = {**ASKED, "form_host": "kvm1", "form_device": "10de:ffff@Gone"}
+    assert "10de:20b2" in refused(lambda: hosts("claim", gone))
+    assert "other" in refused(lambda: hosts("claim", {**ASKED, "form_domain": "train1", "form_host": "kvm2"}))
+
+
+def test_a_host_outside_of_the_job_is_none():
+    assert "no host of this job" in refused(lambda: hosts("claim", {**ASKED, "form_host": "kvm1"}, play=["kvm2"]))
+
+
+def test_a_placed_host_must_be_the_tenants():
+    blue = tenant({"domains": ["web1"], "hosts": ["kvm2"]})
+    assert "no host of this job" in refused(lambda: hosts("claim", ASKED, of=blue, placed="kvm1"))
+
+
+@pytest.mark.parametrize(
+    ("may", "answers"),
+    [
+        ({}, {}),
+        ({"domains": ["db1"]}, {}),
+        ({"domains": ["web1"], "hosts": ["kvm2"]}, {"form_host": "kvm1"}),
+        ({"domains": ["web1"], "devices": []}, {}),
+        ({"domains": ["web1"], "devices": ["10de:20b2@type-PF"]}, {"form_device": "10de:20b2@type-VF"}),
+        ({"domains": ["WEB1"]}, {}),
+        ({"domains": ["*"]}, {}),
+    ],
+)
+def test_what_is_not_the_tenants_is_refused(may, answers):
+    blue = tenant(may)
+    assert "of tenant blue" in refused(lambda: blue.check(read_answers("claim", {**ASKED, **answers})))
+
+
+@pytest.mark.parametrize("device", ["gpu", "10de:20b2", "10de:20b2@A100", "10de:20b2@type-PF@A100"])
+def test_what_is_the_tenants_is_not(device):
+    blue = tenant({"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu", "10de:20b2"]})
+    blue.check(read_answers("claim", {**ASKED, "form_host": "kvm1", "form_device": device}))
+    assert blue.labels == {"tenant": "blue"}
+
+
+@pytest.mark.parametrize("may", ["", "{", "[]", '{"domains": "web1"}', '{"domains": [1]}', '{"domain": ["web1"]}', "3"])
+def test_lists_that_nobody_can_read_permit_nothing(may):
+    told = refused(lambda: read_tenant({"HOSTDEV_TENANT": "blue", "HOSTDEV_TENANT_MAY": may}))
+    assert "HOSTDEV_TENANT_MAY" in told
+
+
+@pytest.mark.parametrize("environment", [{}, {"HOSTDEV_TENANT": ""}, {"HOSTDEV_TENANT": " \n"}])
+def test_without_a_tenant_there_is_nothing(environment):
+    assert "it is empty" in refused(lambda: read_tenant(environment))
