@@ -38,7 +38,11 @@ class _Loader(yaml.SafeLoader):
     """With Ansible's tag for such a text."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
+def _unsafe(loader: yaml.SafeLoader, node: t.Any) -> _Unsafe:
+    return _Unsafe(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("!unsafe", _unsafe)
 
 
 class _Asked(BaseException):

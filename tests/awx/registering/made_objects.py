@@ -116,7 +116,7 @@ UNIQUE = {
 """What two objects of a kind may not have alike; all others the name within an organization."""
 _RRULE = re.compile(r"DTSTART:\d{8}T\d{6}Z RRULE:FREQ=(MINUTELY|HOURLY|DAILY|WEEKLY);INTERVAL=\d+")
 _ENV = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_TYPES = {
+_TYPES: dict[str, t.Any] = {
     "text": str,
     "textarea": str,
     "password": str,
