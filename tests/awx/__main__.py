@@ -1,11 +1,11 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python3 -m tests.awx [--ways N]: the job templates of kvm.hostdev as AWX runs them, in the environment this runs in.
+"""python3 -m tests.awx [--ways N --first K]: the job templates of kvm.hostdev as AWX runs them.
 
-That has the packages of an execution environment. The collection is installed from its tarball in the folder that
-KVM_HOSTDEV_INSTALLED names; its own playbooks are the project. Of the ways around the wall between tenants one of N is
-tried.
+The environment that this runs in has the packages of an execution environment. The collection is installed from its
+tarball in the folder that KVM_HOSTDEV_INSTALLED names; its own playbooks are the project. Of the ways around the wall
+between tenants one of N is tried, from the Kth on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def main(words: Sequence[str]) -> int:
     """Return 1 when something was wrong."""
     parser = argparse.ArgumentParser(prog="./run awx")
     parser.add_argument("--ways", type=int, default=1, help="try one of so many ways around the wall (1)")
+    parser.add_argument("--first", type=int, default=0, help="and this is the first of them, counted from 0")
     asked = parser.parse_args(words)
+    share = slice(asked.first, None, asked.ways)
     collections = Path(os.environ["KVM_HOSTDEV_INSTALLED"])
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-awx-", ignore_cleanup_errors=True) as name:
@@ -36,7 +38,7 @@ def main(words: Sequence[str]) -> int:
         with site(place, collections / "ansible_collections/kvm/hostdev", collections) as there:
             wrong += _told("facts, place, claim, verify, release", there, flow.faults)
             mark = place / "mark"
-            wrong += _told("ways around the wall", there, lambda at: walls.faults(at, mark, every=asked.ways))
+            wrong += _told("ways around the wall", there, lambda at: walls.faults(at, mark, share))
             wrong += there.breaches()
     for fault in wrong:
         print(f"WRONG: {fault}")

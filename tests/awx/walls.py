@@ -121,9 +121,9 @@ def _may(text: str) -> dict[str, str]:
     return {"HOSTDEV_TENANT_MAY": text}
 
 
-def faults(there: Site, mark: Path, *, every: int = 1) -> Iterator[str]:
-    """What came through, a line for each; of the ways, one of `every`."""
-    before, tried = there.state(), ways(mark)[::every]
+def faults(there: Site, mark: Path, share: slice) -> Iterator[str]:
+    """What came through of a share of the ways, a line for each."""
+    before, tried = there.state(), ways(mark)[share]
     with ThreadPoolExecutor(2) as pool:
         jobs = list(pool.map(lambda way: way.run(there), tried))
     for way, job in zip(tried, jobs):

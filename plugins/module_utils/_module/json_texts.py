@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._model.errors import HostdevError
-from .._model.values import read_list
+from .._model.texts import read_list
 
 
 def read_lists(options: dict[str, t.Any], specs: t.Mapping[str, t.Mapping[str, t.Any]]) -> HostdevError | None:

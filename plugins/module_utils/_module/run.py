@@ -22,19 +22,18 @@ class Module(AnsibleModule):
     """
 
     def __init__(self, *arguments: t.Any, **named: t.Any) -> None:
-        self._not_json: HostdevError | None = None
+        self._wrong: HostdevError | None = None
         super().__init__(*arguments, **named)
-        if self._not_json is not None:
-            self.fail_json(msg=self._not_json.message, error=self._not_json.as_result())
+        if self._wrong:
+            self.fail_json(self._wrong.message, error=self._wrong.as_result())
 
     def _load_params(self) -> None:
         """Before Ansible splits a text at its commas."""
         super()._load_params()
-        texts = [name for name, value in self.params.items() if isinstance(value, str) and value.lstrip()[:1] in "[{"]
-        if any(self.argument_spec.get(name, {}).get("type") == "list" for name in texts):
+        if any(isinstance(value, str) and value.lstrip()[:1] in ("[", "{") for value in self.params.values()):
             from .json_texts import read_lists
 
-            self._not_json = read_lists(self.params, self.argument_spec)
+            self._wrong = read_lists(self.params, self.argument_spec)
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         if "error" not in result:

@@ -120,7 +120,11 @@ PLAYBOOKS = {
     for path in sorted((ROOT / "playbooks").glob("*.yml"))
     if not path.stem.startswith(("awx_", "form_"))
 }
-TASKS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "playbooks/tasks").glob("*.yml")}
+TASKS = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (ROOT / "playbooks/tasks").glob("*.yml")
+    if not path.stem.startswith("form_")
+}
 GUIDE = (ROOT / "docs/docsite/rst/guide_playbooks.rst").read_text(encoding="utf-8")
 
 

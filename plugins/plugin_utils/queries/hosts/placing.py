@@ -22,7 +22,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.constr
 )
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.request import parse_requests
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.device_spec import parse_device_specs
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import numa_node, read_list
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.texts import read_list
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.values import numa_node
 
 from ..errors import one_of
 from ..plain import plain
