@@ -3,8 +3,8 @@
 
 """The arguments of tasks held against the real argument specs of the modules of awx.awx, without a server.
 
-ansible-lint names the first fault of a task, and passes over tasks with templates; this names all. What a template gives
-is not known here, and stands for a value that fits.
+ansible-lint names the first fault of a task, and passes over tasks with templates; this names all. What a template
+gives is not known here, and stands for a value that fits.
 """
 
 from __future__ import annotations
@@ -38,16 +38,20 @@ class _Loader(yaml.SafeLoader):
     """With Ansible's tag for such a text."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
+def _unsafe(loader: yaml.SafeLoader, node: t.Any) -> _Unsafe:
+    return _Unsafe(loader.construct_scalar(node))
 
 
-class _Asked(Exception):
+_Loader.add_constructor("!unsafe", _unsafe)
+
+
+class _Asked(BaseException):
     """What a module asks for."""
 
 
 def calls(file: Path) -> list[Call]:
     """Those of awx.awx in a file of plays or tasks."""
-    return list(_calls(yaml.load(file.read_text(encoding="utf-8"), _Loader), {}))  # noqa: S506 (a safe loader's child)
+    return list(_calls(yaml.load(file.read_text(encoding="utf-8"), _Loader), {}))
 
 
 def _calls(part: t.Any, defaults: t.Mapping[str, t.Any]) -> t.Iterator[Call]:

@@ -226,8 +226,8 @@ class MadeAwx:
             if self._objects["project_updates"][values["__update"]]["status"] != "successful":
                 summary["current_update"] = {"id": values["__update"], "status": "pending"}
         own = {key: value for key, value in values.items() if not key.startswith("__")}
-        kinds = {"type": UNIFIED.get(kind, kind.removesuffix("s"))}
-        return {"id": number, **kinds, "url": url, "related": related, "summary_fields": summary, **own}
+        one = "inventory" if kind == "inventories" else kind.removesuffix("s")
+        return {"id": number, "type": one, "url": url, "related": related, "summary_fields": summary, **own}
 
 
 class Server:

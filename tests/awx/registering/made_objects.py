@@ -15,11 +15,16 @@ import typing as t
 Object = dict[str, t.Any]
 
 _TEXTS = dict.fromkeys(("name", "description"), "")
-_ASKED = (
-    "credential execution_environment inventory job_type limit scm_branch skip_tags tags variables labels forks "
-    "timeout verbosity diff_mode instance_groups job_slice_count"
+_ASKED_OF_ALL = "inventory labels limit scm_branch skip_tags tags variables"
+_ASKED_OF_JOBS = (
+    "credential execution_environment job_type forks timeout verbosity diff_mode instance_groups job_slice_count"
 )
-_ASKS = {f"ask_{name}_on_launch": False for name in _ASKED.split()}
+
+
+def _asks(names: str) -> Object:
+    return {f"ask_{name}_on_launch": False for name in names.split()}
+
+
 FIELDS: dict[str, Object] = {
     "organizations": {**_TEXTS, "default_environment": None},
     "labels": {"name": "", "organization": None},
@@ -43,7 +48,7 @@ FIELDS: dict[str, Object] = {
     "credentials": {**_TEXTS, "organization": None, "credential_type": None, "inputs": {}},
     "job_templates": {
         **_TEXTS,
-        **_ASKS,
+        **_asks(f"{_ASKED_OF_ALL} {_ASKED_OF_JOBS}"),
         **dict.fromkeys(("organization", "project", "inventory", "execution_environment")),
         **dict.fromkeys(("playbook", "limit", "extra_vars", "job_tags", "skip_tags", "scm_branch"), ""),
         **dict.fromkeys(("survey_enabled", "become_enabled", "use_fact_cache", "allow_simultaneous"), False),
@@ -52,7 +57,7 @@ FIELDS: dict[str, Object] = {
     },
     "workflow_job_templates": {
         **_TEXTS,
-        **_ASKS,
+        **_asks(_ASKED_OF_ALL),
         **dict.fromkeys(("organization", "inventory", "limit", "scm_branch")),
         **dict.fromkeys(("survey_enabled", "allow_simultaneous"), False),
         "extra_vars": "",
@@ -67,14 +72,11 @@ FIELDS: dict[str, Object] = {
     "schedules": {**_TEXTS, "rrule": "", "unified_job_template": None, "extra_data": {}, "enabled": True},
 }
 """The fields of each kind, with what they are where nobody says."""
-UNIFIED = {
-    "job_templates": "job_template",
-    "workflow_job_templates": "workflow_job_template",
-    "projects": "project",
-    "inventory_sources": "inventory_source",
-    "workflow_approval_templates": "workflow_approval_template",
-}
-"""Kinds that share their numbers, as what a schedule or a node starts, with their `type`."""
+UNIFIED = (
+    *("job_templates", "workflow_job_templates", "projects", "inventory_sources"),
+    "workflow_approval_templates",
+)
+"""Kinds that share their numbers: what a schedule or a node may start."""
 REFERS = {
     "organization": "organizations",
     "credential": "credentials",
@@ -114,7 +116,7 @@ UNIQUE = {
 """What two objects of a kind may not have alike; all others the name within an organization."""
 _RRULE = re.compile(r"DTSTART:\d{8}T\d{6}Z RRULE:FREQ=(MINUTELY|HOURLY|DAILY|WEEKLY);INTERVAL=\d+")
 _ENV = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_TYPES = {
+_TYPES: dict[str, t.Any] = {
     "text": str,
     "textarea": str,
     "password": str,

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -14,15 +16,18 @@ from ansible_collections.kvm.hostdev.tests.gates.docs.pattern import PATTERN, fa
 FOLDER = (COLLECTION / PATTERN).parents[1]
 
 
-def template(pattern):
+Change = t.Callable[[t.Any], t.Any]
+
+
+def template(pattern: t.Any) -> t.Any:
     return pattern["aap_resources"]["controller_job_templates"][0]
 
 
 @pytest.fixture
-def spoilt(tmp_path):
+def spoilt(tmp_path: Path) -> t.Callable[[Change], list[str]]:
     """The pattern's faults after something was done to it."""
 
-    def after(change):
+    def after(change: Change) -> list[str]:
         folder = tmp_path / FOLDER.name
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
         pattern = json.loads((folder / "meta/pattern.json").read_text(encoding="utf-8"))
@@ -33,7 +38,7 @@ def spoilt(tmp_path):
     return after
 
 
-def test_the_pattern_is_as_the_schema_wants_it():
+def test_the_pattern_is_as_the_schema_wants_it() -> None:
     assert faults(FOLDER) == []
 
 
@@ -50,7 +55,9 @@ def test_the_pattern_is_as_the_schema_wants_it():
         (lambda pattern: template(pattern)["survey"]["spec"][0].update(type="multiplechoice"), "choices is no list"),
     ],
 )
-def test_what_is_wrong_with_a_pattern_is_named(spoilt, change, told):
+def test_what_is_wrong_with_a_pattern_is_named(
+    spoilt: t.Callable[[Change], list[str]], change: Change, told: str
+) -> None:
     found = spoilt(change)
     assert len(found) == 1
     assert told in found[0]

@@ -80,11 +80,30 @@ def _kept(folder: Path) -> dict[str, str]:
     return {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts")}
 
 
+@pytest.mark.parametrize(
+    ("tenant", "told"),
+    [
+        ({"green": {"domains": ["web3"]}}, "green has domains; its name is"),
+        ({"green": {"domains": [], "hosts": [], "device": ["gpu"]}}, "green has device, domains, hosts; its name is"),
+        ({"gre en": {"domains": [], "hosts": []}}, "gre en has domains, hosts; its name is"),
+    ],
+)
+def test_a_tenant_that_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(
+    tmp_path: Path, tenant: dict[str, t.Any], told: str
+) -> None:
+    awx = made_awx()
+    with Server(awx) as server:
+        run = play(tmp_path, server.url, "awx_setup", {**variables_of_guide(), "hostdev_awx_tenants": tenant})
+    assert run.code != 0
+    assert told in " ".join(run.output.split())
+    assert awx.changes == []
+
+
 def choices(awx: MadeAwx, name: str) -> dict[str, list[str]]:
     return {question["variable"]: question.get("choices") for question in awx.survey(name)["spec"]}
 
 
-def test_all_that_the_guide_names_is_registered(told):
+def test_all_that_the_guide_names_is_registered(told: Told) -> None:
     awx = told.awx["first"]
     assert {one["name"] for one in awx.all("job_templates")} == {
         *("Hostdev facts", "Hostdev report", "Hostdev audit", "Hostdev reconcile", "Hostdev adopt", "Hostdev choices"),
@@ -99,13 +118,13 @@ def test_all_that_the_guide_names_is_registered(told):
     assert awx.named("projects", "kvm.hostdev")["scm_url"] == "https://git.example.org/kvm/hostdev.git"
 
 
-def test_nothing_can_be_asked_on_launch_but_the_form(told):
+def test_nothing_can_be_asked_on_launch_but_the_form(told: Told) -> None:
     for kind in ("job_templates", "workflow_job_templates"):
         for one in told.awx["again"].all(kind):
             assert [key for key, value in one.items() if key.startswith("ask_") and value] == []
 
 
-def test_templates_with_a_form_ask_it(told):
+def test_templates_with_a_form_ask_it(told: Told) -> None:
     awx = told.awx["again"]
     for kind in ("job_templates", "workflow_job_templates"):
         for one in awx.all(kind):
@@ -113,7 +132,7 @@ def test_templates_with_a_form_ask_it(told):
     assert awx.named("job_templates", "Hostdev claim blue")["survey_enabled"] is True
 
 
-def test_a_tenant_is_told_by_its_credential_in_the_environment_of_the_job(told):
+def test_a_tenant_is_told_by_its_credential_in_the_environment_of_the_job(told: Told) -> None:
     awx = told.awx["first"]
     assert awx.named("credential_types", "Hostdev tenant")["injectors"] == {
         "env": {"HOSTDEV_TENANT": "{{ tenant }}", "HOSTDEV_TENANT_MAY": "{{ may }}"}
@@ -129,7 +148,7 @@ def test_a_tenant_is_told_by_its_credential_in_the_environment_of_the_job(told):
         assert template["extra_vars"] == ""
 
 
-def test_the_workflow_asks_before_it_claims(told):
+def test_the_workflow_asks_before_it_claims(told: Told) -> None:
     awx = told.awx["first"]
     workflow = awx.named("workflow_job_templates", "Hostdev device for a domain blue")
     nodes = [one for one in awx.all("workflow_job_template_nodes") if one["workflow_job_template"] == workflow["id"]]
@@ -151,7 +170,7 @@ def test_the_workflow_asks_before_it_claims(told):
     assert approve["unified_job_template"] == approval["id"]
 
 
-def test_a_team_may_start_the_workflow_and_no_claim(told):
+def test_a_team_may_start_the_workflow_and_no_claim(told: Told) -> None:
     awx = told.awx["first"]
 
     def may(kind: str, name: str, role: str) -> list[str]:
@@ -165,7 +184,7 @@ def test_a_team_may_start_the_workflow_and_no_claim(told):
     assert may("job_templates", "Hostdev reconcile", "execute_role") == []
 
 
-def test_a_second_run_changes_nothing_and_leaves_the_choices(told):
+def test_a_second_run_changes_nothing_and_leaves_the_choices(told: Told) -> None:
     assert told.runs["again"].changed == []
     before, after = told.awx["choices"], told.awx["again"]
     for kind in ("job_templates", "workflow_job_templates", "workflow_job_template_nodes", "credentials", "schedules"):
@@ -173,14 +192,14 @@ def test_a_second_run_changes_nothing_and_leaves_the_choices(told):
     assert after.survey("Hostdev claim blue") == before.survey("Hostdev claim blue")
 
 
-def test_before_hosts_are_known_the_form_offers_what_the_tenant_may(told):
+def test_before_hosts_are_known_the_form_offers_what_the_tenant_may(told: Told) -> None:
     offered = choices(told.awx["first"], "Hostdev claim blue")
     assert offered[DOMAIN] == ["web1", "web2"]
     assert offered[HOST] == ["any", "kvm1", "kvm2"]
     assert offered[DEVICE] == ["8086:10ca@type-VF", "a100"]
 
 
-def test_then_it_offers_what_hosts_have(told):
+def test_then_it_offers_what_hosts_have(told: Told) -> None:
     awx = told.awx["choices"]
     offered = choices(awx, "Hostdev claim blue")
     assert offered[DEVICE] == ["a100", "8086:10ca@type-VF@82576-Virtual-Function"]
@@ -190,7 +209,7 @@ def test_then_it_offers_what_hosts_have(told):
     assert len(told.runs["choices"].changed) == 3  # place, claim and the workflow; what was held offers the same
 
 
-def test_a_schedule_starts_facts_and_choices(told):
+def test_a_schedule_starts_facts_and_choices(told: Told) -> None:
     awx = told.awx["first"]
     (schedule,) = awx.all("schedules")
     assert schedule["unified_job_template"] == awx.named("workflow_job_templates", "Hostdev refresh")["id"]
@@ -201,7 +220,7 @@ def test_a_schedule_starts_facts_and_choices(told):
     assert json.loads(job["extra_vars"]) == {"hostdev_awx_organization": "KVM", "hostdev_awx_tenants": tenants}
 
 
-def test_all_of_it_can_be_taken_away(told):
+def test_all_of_it_can_be_taken_away(told: Told) -> None:
     awx, before = told.awx["absent"], made_awx()
     for kind in ("job_templates", "workflow_job_templates", "workflow_job_template_nodes", "schedules", "projects"):
         assert awx.all(kind) == []

@@ -109,7 +109,7 @@ def test_the_examples_of_the_plugins_run_and_find_something(site):
 
 def test_each_plugin_has_examples():
     assert {plugin: bool(examples(plugin)) for plugin in PLUGINS} == dict.fromkeys(PLUGINS, True)
-    assert len(PLUGINS) == 10
+    assert len(PLUGINS) == 12
 
 
 def test_the_inventory_of_the_guide_has_the_groups(site):
