@@ -14,7 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import 
 DOCUMENTATION = r"""
 name: form_choices
 short_description: List the domains, devices and hosts that a form offers
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Makes the choices of the forms in AWX from the facts of hosts. The playbook C(kvm.hostdev.awx_choices) puts them

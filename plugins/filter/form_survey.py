@@ -14,7 +14,7 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import 
 DOCUMENTATION = r"""
 name: form_survey
 short_description: Put choices into a survey of AWX
-version_added: 0.1.0
+version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns a survey in which each question of the type C(multiplechoice) offers its own choices, and behind them those

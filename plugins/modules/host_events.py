@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_events
 short_description: Have a host post the state of its devices to Event-Driven Ansible
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Puts a systemd timer on the host, which has the host post its state again and again. What has drifted from the
     record, which devices are lost, new or set aside, and which claims are overdue. The receiver is the source

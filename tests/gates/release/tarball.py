@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import tarfile
 import typing as t
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tests.gates.places import known_files, shipped_files
 
@@ -28,6 +29,7 @@ PAPERS = {
 }
 MADE = {"FILES.json", "MANIFEST.json"}
 _LEFTOVERS = re.compile(r"(^|/)(\.|__pycache__|test_|conftest|tests?/)|\.(pyc|pyo|orig|rej|tar\.gz|log|cache)$")
+_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 # Ansible's tests of data are called so, and no tests of ours.
 _NO_LEFTOVER = "plugins/test/"
 
@@ -69,7 +71,19 @@ def judged(members: t.Mapping[str, Member], wanted: set[str]) -> list[str]:
     findings += [
         f"mode {member.mode:o}: {name}" for name, member in sorted(members.items()) if member.mode not in {0o644, 0o755}
     ]
-    return findings + _sums(members)
+    return findings + _sums(members) + _links(members)
+
+
+def _links(members: t.Mapping[str, Member]) -> list[str]:
+    """Links of pages to what is not in the tarball: Galaxy shows them, and nobody has what they lead to."""
+    there = {*members, *(str(folder) for name in members for folder in PurePosixPath(name).parents)}
+    pages = [(name, member.content.decode()) for name, member in members.items() if name.endswith(".md")]
+    return [
+        f"{name} links to {link}, which does not ship"
+        for name, text in pages
+        for link in _LINK.findall(text)
+        if posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) not in there
+    ]
 
 
 def _sums(members: t.Mapping[str, Member]) -> list[str]:

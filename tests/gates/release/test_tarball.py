@@ -117,6 +117,22 @@ def test_tests_of_data_are_no_leftover(packed: Path) -> None:
     assert not [fault for fault in tarball.judged(members, WANTED) if fault.startswith("leftover")]
 
 
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("[a role](roles/host/README.md#top), [roles](roles) and [its code](https://localhost/tests/it.py)", []),
+        ("[![a picture](plugins/action/odd.sh)](#top)", []),
+        ("[how to work on it](CONTRIBUTING.md)", ["README.md links to CONTRIBUTING.md, which does not ship"]),
+        ("[![a picture](docs/it.png)](#top)", ["README.md links to docs/it.png, which does not ship"]),
+    ],
+)
+def test_a_page_links_to_what_ships(packed: Path, text: str, faults: list[str]) -> None:
+    members = tarball.read(packed, SECONDS)
+    members["README.md"] = members["README.md"]._replace(content=text.encode())
+    found = tarball.judged(members, WANTED)
+    assert [fault for fault in found if "links to" in fault] == faults
+
+
 def test_words_of_the_importer_are_found_and_its_praise_is_not() -> None:
     lines = [
         "Loading role host",
