@@ -20,7 +20,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from tests.gates import ansible_test, everything, fresh, pins, pythons, tarball
-from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path, site_folder
+from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
 from tests.gates.venvs import venv
 
 nox.options.default_venv_backend = "none"
@@ -55,7 +55,7 @@ NOT_BETWEEN = tuple(
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
 # Of the collection, and of what no host is needed for in our own tools.
-UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/gates/site")
+UNITS = ("tests/unit", "tests/reboots", "tests/hosts", "tests/fleet", "tests/gates")
 COLLECTION = "ansible_collections.kvm.hostdev"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
@@ -208,7 +208,7 @@ def docs(session: nox.Session) -> None:
     if "--write" in session.posargs:
         run_checks(session, CHECKOUT, [*written, "--write"])
     check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
-    site: list[str | Path] = [tools / "python", "-m", "tests.gates.site", site_folder(session.posargs)]
+    site: list[str | Path] = [tools / "python", "-m", "tests.gates.site", CHECKOUT, *session.posargs]
     with collection_copy() as tree:
         env = ansible_env(tools, tree.parents[2])
         run_checks(session, tree, written, [tools / "antsibull-docs", *check], site, **env)

@@ -44,8 +44,8 @@ options:
       - Which parts of RV(ansible_facts.hostdev) are gathered. What is not wanted is not computed and not returned.
       - Possible are V(all), V(devices) (PCI functions), V(node_devices) (libvirt's other devices, which are returned
         along with them), V(iommu_groups), V(tree), V(pools), V(claims), V(drift) and V(host).
-      - A V(!) before a name leaves that part out, as with M(ansible.builtin.setup). Exclusions alone return all other
-        parts. V(!all) with names returns only the parts that are named.
+      - With a V(!) before its name a part is left out, as with M(ansible.builtin.setup). Nothing but exclusions leaves
+        the rest, V(!all) leaves what is named besides.
       - Each run replaces the whole of RV(ansible_facts.hostdev). Where the results of several runs are needed, register
         each of them.
     type: list
@@ -64,20 +64,19 @@ options:
   passthrough:
     description:
       - Returns only devices that a guest could be given if nobody else had them.
-      - For PCI functions these are endpoints that nothing keeps with the host. Who has the function now makes no
-        difference, and neither does an IOMMU group whose other members would have to come along.
-      - USB devices other than hubs, and SCSI devices, are returned unless the host itself uses them. It uses a device
-        with a mounted file system, swap, a volume group or the like on it, one with an interface that has an address or
-        a route, and one that a process other than a domain's QEMU has open.
+      - Of PCI functions these are endpoints without a blocker. It does not count who has the function now, nor that
+        members of its IOMMU group would have to come along.
+      - Of USB devices these are all but hubs, and of SCSI devices all, that the host itself does not use. It uses those
+        with a mounted file system, swap, a volume group and the like on them, with an interface that has an address or
+        a route, and those that a process other than a domain's QEMU has open.
     type: bool
     default: false
   available:
     description:
-      - Returns only those devices of O(passthrough) that no claim and no domain's definition has. The same must be true
-        of members of the IOMMU group, of what lies below the device, of the physical function of a virtual one, and of
-        the function that a USB or SCSI device hangs on.
-      - A domain that names a USB device by its ids alone may take any device with these ids. So none of them is
-        available.
+      - Returns only devices as with O(passthrough) that nobody has either, neither a claim nor the definition of a
+        domain. The same must be true of members of the IOMMU group, of what lies below the device, of the physical
+        function of a virtual one, and of the function that a USB or SCSI device hangs on.
+      - A domain that names a USB device by its ids alone may take each one that has them. So none of them is available.
     type: bool
     default: false
   affected_by:
