@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from tests.gates import ansible_test, awx, cores, everything, fresh, pins, pythons
 from tests.gates.cores import CORES
-from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path, site_folder
+from tests.gates.places import CACHE, CHECKOUT, collection_copy, collections_path
 from tests.gates.venvs import venv
 
 nox.options.default_venv_backend = "none"
@@ -191,7 +191,7 @@ def docs(session: nox.Session) -> None:
     if "--write" in session.posargs:
         run_checks(session, CHECKOUT, [*written, "--write"])
     check = ["lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "--skip-rstcheck", "."]
-    site: list[str | Path] = [tools / "python", "-m", "tests.gates.site", site_folder(session.posargs)]
+    site: list[str | Path] = [tools / "python", "-m", "tests.gates.site", CHECKOUT, *session.posargs]
     with collection_copy() as tree:
         env = ansible_env(tools, tree.parents[2])
         run_checks(session, tree, written, [tools / "antsibull-docs", *check], site, **env)

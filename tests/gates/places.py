@@ -89,10 +89,3 @@ def collections_path() -> Path:
         link.unlink(missing_ok=True)
         link.symlink_to(CHECKOUT)
     return root
-
-
-def site_folder(arguments: t.Sequence[str]) -> Path:
-    """Where the documentation site is put: what stands after `--to`, from the checkout, or a folder in the cache."""
-    if "--to" in arguments:
-        return CHECKOUT / "".join(arguments[arguments.index("--to") + 1 :][:1])
-    return CACHE / "site" / str(CHECKOUT).strip("/").replace("/", "-")

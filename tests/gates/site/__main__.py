@@ -1,10 +1,11 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the documentation site: `python -m tests.gates.site FOLDER`, in a copy of the collection.
+"""Make the documentation site: `python -m tests.gates.site CHECKOUT [--to FOLDER]`, in a copy of that checkout.
 
-It needs no network. Every warning is an error, and so is a page that nobody is led to, a link that leads nowhere, and
-one that leads out of the site and is not in docs/site/links.txt.
+It is put into the cache folder, or into FOLDER, a path from the checkout. It needs no network. Every warning is an
+error, and so is a page that nobody is led to, a link that leads nowhere, and one that leads out of the site and is not
+in docs/site/links.txt.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+from tests.gates.places import CACHE
+
 from . import links, sources
 
-ROOT = sources.ROOT
 _ANTSIBULL = ("collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--cleanup", "everything")
 
 
 def main(arguments: t.Sequence[str]) -> int:
-    (folder,) = map(Path, arguments)
+    folder = _folder(Path(arguments[0]), arguments[1:])
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-site-") as temporary:
         work, made = Path(temporary).resolve(), Path(temporary, "made")
         pages = work / "rst"
@@ -43,6 +45,13 @@ def main(arguments: t.Sequence[str]) -> int:
         _put(made, folder)
     print(f"the site: {folder / 'index.html'}", flush=True)
     return 0
+
+
+def _folder(checkout: Path, arguments: t.Sequence[str]) -> Path:
+    """What stands after `--to`; else a folder for this checkout in the cache."""
+    if "--to" in arguments:
+        return checkout / "".join(arguments[arguments.index("--to") + 1 :][:1])
+    return CACHE / "site" / str(checkout).strip("/").replace("/", "-")
 
 
 def _succeeds(*command: str | Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.kvm.hostdev.tests.gates.site import links
+from tests.gates.site import links
 
 _PAGE = '<h1 id="first">One</h1><a href="{link}">there</a>'
 GOOD = (

@@ -12,6 +12,8 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import jinja2
+import jinja2.nodes
 import pytest
 import yaml
 
@@ -20,6 +22,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.commands import commands
 
 ROOT = Path(__file__).resolve().parents[3]
 BLOCKS = blocks(ROOT)
+EXPRESSIONS = ("when", "failed_when", "changed_when", "that")
 WITHIN = re.compile(r"`((?:ansible-\w+ |\./run )[^`]+)`")
 
 
@@ -66,6 +69,49 @@ def test_what_a_block_says_can_be_read_in_its_language(language):
         except (ValueError, SyntaxError, ElementTree.ParseError, configparser.Error, yaml.YAMLError) as error:
             wrong.append(f"{block.place}: {error}")
     assert wrong == []
+
+
+def templates(part):
+    """The texts in a document of YAML that are templates, or expressions by the key that they stand at."""
+    if isinstance(part, list):
+        for one in part:
+            yield from templates(one)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key in EXPRESSIONS and isinstance(value, str):
+                yield "{{ " + value + " }}"
+            yield from templates(value)
+    elif isinstance(part, str) and "{{" in part:
+        yield part
+
+
+def fault_of_template(text):
+    try:
+        parsed = jinja2.Environment().parse(text)
+    except jinja2.TemplateSyntaxError as error:
+        return f"{text}: {error}"
+    names = [node.name for node in parsed.find_all((jinja2.nodes.Filter, jinja2.nodes.Test))]
+    known = {path.stem for kind in ("filter", "test") for path in (ROOT / "plugins" / kind).glob("*.py")}
+    ours = [name.removeprefix("kvm.hostdev.") for name in names if name.startswith("kvm.hostdev.")]
+    return "".join(f"there is no {name}" for name in ours if name not in known)
+
+
+def test_every_template_can_be_read_and_names_filters_and_tests_that_there_are():
+    wrong, seen = [], 0
+    for block in [block for block in BLOCKS if block.language.startswith("yaml")]:
+        for text in templates(list(yaml.safe_load_all(block.text))):
+            seen += 1
+            said = fault_of_template(text)
+            wrong += [f"{block.place}: {said}"] if said else []
+    assert wrong == []
+    assert seen > 50
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ a | map( }}", "{{ a | kvm.hostdev.pci_fre }}", "{{ a is kvm.hostdev.pci_free_ }}"]
+)
+def test_a_template_that_fails_is_found(text):
+    assert fault_of_template(text)
 
 
 def test_every_command_can_be_typed():
