@@ -93,14 +93,18 @@ def _limited(there: Site) -> Iterator[str]:
 
 
 def _at_once(there: Site) -> Iterator[str]:
-    """Two jobs of one template on one host: each gets its own devices (allow_simultaneous)."""
-    of = template("claim", ADMINISTRATOR)
-    answers = [{**_ASKED, "form_host": "kvm001", "form_domain": domain} for domain in ("web1", "db1")]
+    """Two jobs on one host: each gets its own devices (allow_simultaneous). Then the tenant's is repeated for it."""
+    asked = {**_ASKED, "form_host": "kvm001"}
+    administrators = template("claim", ADMINISTRATOR)
+    both = ((template("claim", BLUE), asked), (administrators, {**asked, "form_domain": "db1"}))
     with ThreadPoolExecutor(2) as pool:
-        jobs = list(pool.map(lambda wanted: launched(there, of, **wanted), answers))
+        jobs = list(pool.map(lambda job: launched(there, job[0], **job[1]), both))
     held = [device["address"] for job in jobs for *_which, result in job.of(_CLAIM) for device in result["devices"]]
     if [job.rc for job in jobs] != [0, 0] or len(held) != 4 or len(set(held)) != 4:
         yield f"two jobs at once: {[job.failures for job in jobs]}, they hold {held}"
+    again = launched(there, administrators, **asked)
+    if any(result["changed"] for *_which, result in again.of(_CLAIM)) or '"blue"' not in there.record("kvm001"):
+        yield f"an administrator repeats a tenant's claim: {again.failures or again.of(_CLAIM)}"
 
 
 def _json_text(there: Site) -> Iterator[str]:
