@@ -118,10 +118,11 @@ def test_all_that_the_guide_names_is_registered(told: Told) -> None:
     assert awx.named("projects", "kvm.hostdev")["scm_url"] == "https://git.example.org/kvm/hostdev.git"
 
 
-def test_nothing_can_be_asked_on_launch_but_the_form(told: Told) -> None:
-    for kind in ("job_templates", "workflow_job_templates"):
-        for one in told.awx["again"].all(kind):
-            assert [key for key, value in one.items() if key.startswith("ask_") and value] == []
+def test_nothing_can_be_asked_on_launch_but_the_form_and_the_host_to_reconcile(told: Told) -> None:
+    awx = told.awx["again"]
+    every = [one for kind in ("job_templates", "workflow_job_templates") for one in awx.all(kind)]
+    asked = {(one["name"], key) for one in every for key, value in one.items() if key.startswith("ask_") and value}
+    assert asked == {("Hostdev reconcile", "ask_limit_on_launch")}
 
 
 def test_templates_with_a_form_ask_it(told: Told) -> None:
