@@ -75,7 +75,10 @@ def lint(session: nox.Session) -> None:
             [tools / "mypy", "tests/gates", "tests/mutants", "noxfile.py"],
             # What runs on the lab host only is not imported here: a name that is gone shows in its types.
             [tools / "mypy", "-p", "tests.lab", "-p", "tests.reboots", "-p", "tests.hosts", "-p", "tests.ee"],
-            [tools / "mypy", *(word for name in ("awx", "eda", "fleet") for word in ("-p", f"{COLLECTION}.tests.{name}"))],
+            [
+                tools / "mypy",
+                *(word for name in ("awx", "eda", "fleet") for word in ("-p", f"{COLLECTION}.tests.{name}")),
+            ],
             [tools / "lint-imports", "--no-cache"],
             [tools / "yamllint", "--strict", "."],
             ["shellcheck", "--exclude=SC1091", *scripts],  # what a script sources is on the lab host
