@@ -50,12 +50,13 @@ OF_OLDER = (
 BETWEEN = (MODULES, "tests/unit/plugins/module_utils/_module/")
 NOT_BETWEEN = tuple(
     f"{MODULES}test_{name}.py"
-    for name in ("constraints", "constraints_of_owners", "odd_inputs", "recording_anonymous", "rehearsal")
+    for name in ("constraints", "constraints_of_owners", "odd_inputs", "recording_anonymous", "rehearsal", "samples")
 )
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
-# And those that ask ansible-core itself: it reads the documentation and makes the modules' options.
-OF_CORE = ("action-plugin-docs", "ansible-doc", "import", "runtime-metadata", "validate-modules")
+# And those that ask ansible-core itself, which reads documentation and options of modules. `compile` tells on which
+# Python that was. What is imported of ansible-core, unit tests import as well.
+OF_CORE = ("action-plugin-docs", "ansible-doc", "compile", "runtime-metadata", "validate-modules")
 Environment = t.Callable[[Path, Path], dict[str, str]]
 
 
