@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = "ansible_collections.kvm.hostdev.plugins"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 OF_DATA = {
+    "host_events": set(),
     "iommu_info": {"group_types"},
     "kernel_arguments": set(),
     "memory_lock": set(),
