@@ -47,7 +47,7 @@ notes:
   - E(HOSTDEV_TENANT) is the name of the tenant, or V(*) for administrators, who may name everything. Where it is empty
     nothing is done.
   - E(HOSTDEV_TENANT_MAY) is JSON with the lists C(domains), C(hosts) and C(devices) of the tenant. Names are compared
-    as they are. Without C(devices) it may have any.
+    as they are. Without C(devices) it may have any. A key whose value is no list is refused.
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
   - plugin: kvm.hostdev.place

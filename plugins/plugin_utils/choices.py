@@ -13,6 +13,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ..module_utils._model.values import from_json
+from .form.answers import is_model
 from .queries.errors import wrong
 from .queries.facts import kind_of
 from .queries.plain import plain
@@ -57,9 +59,10 @@ def choices(known: t.Any, hosts: t.Any = None, tenant: t.Any = None, aliases: t.
     reachable = [name for name in names if may["hosts"] is None or name in may["hosts"]]
     facts = {name: of_host for name, of_host in _facts(known, reachable).items() if isinstance(of_host, t.Mapping)}
     left_out: list[str] = []
+    told = _told(facts, left_out)
     offered = {
-        "form_domain": _domains(facts, may["domains"], left_out),
-        "form_device": _devices(facts, may["devices"], aliases, left_out),
+        "form_domain": _domains(told, may["domains"], left_out),
+        "form_device": _devices(told, may["devices"], aliases, left_out),
         "form_host": _hosts(reachable if names else may["hosts"] or (), left_out),
     }
     return {**{variable: list(offer.names) for variable, offer in offered.items()}, "left_out": left_out}
@@ -99,6 +102,26 @@ def _facts(known: t.Any, names: t.Sequence[str]) -> dict[str, t.Any]:
     return {name: (known.get(name) or {}).get("ansible_facts") for name in names}
 
 
+class _Told(t.NamedTuple):
+    """What one host has for forms: its domains, and functions that are free or held."""
+
+    domains: list[t.Any]
+    devices: list[Device]
+
+
+def _told(facts: t.Mapping[str, t.Any], left_out: list[str]) -> dict[str, _Told]:
+    """By host. One whose facts are damaged takes no choice from the others."""
+    told: dict[str, _Told] = {}
+    for host, of_host in sorted(facts.items()):
+        try:
+            devices = functions(facts_of({"ansible_facts": of_host}) or {})
+            held = [device for device in devices if state(device) in (FREE, HELD)]
+            told[host] = _Told(list(_domains_of(of_host)), held)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            left_out.append(f"{host}: its facts, which have another form; gather them anew")
+    return told
+
+
 def _hosts(names: t.Iterable[str], left_out: list[str]) -> _Offer:
     offer = _Offer(left_out)
     for name in sorted(names):
@@ -109,13 +132,13 @@ def _hosts(names: t.Iterable[str], left_out: list[str]) -> _Offer:
     return offer
 
 
-def _domains(facts: t.Mapping[str, t.Any], may: t.Sequence[str] | None, left_out: list[str]) -> _Offer:
+def _domains(told: t.Mapping[str, _Told], may: t.Sequence[str] | None, left_out: list[str]) -> _Offer:
     """Those of the tenant as they stand, since a domain may be new; else all that hosts told of."""
     offer = _Offer(left_out)
     for name in sorted(may or ()):
         offer.add(name, "domain")
     if may is None:
-        found = {(str(name), host) for host, of_host in facts.items() for name in _domains_of(of_host)}
+        found = {(str(name), host) for host, of_host in told.items() for name in of_host.domains}
         for name, host in sorted(found):
             offer.add(name, f"{host}: domain")
     return offer
@@ -132,25 +155,35 @@ def _domains_of(facts: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
         yield from (use["domain"] for use in device.get("used_by") or ())
 
 
-def _devices(facts: t.Mapping[str, t.Any], may: t.Sequence[str] | None, aliases: t.Any, left_out: list[str]) -> _Offer:
+def _devices(told: t.Mapping[str, _Told], may: t.Sequence[str] | None, aliases: t.Any, left_out: list[str]) -> _Offer:
     """Aliases first, then models of which a host has one that is free or held."""
     offer = _Offer(left_out)
-    named = {str(alias.get("name")) for alias in plain(aliases or [], "the aliases")}
+    named = set(_names_of(aliases))
     for name in sorted(named):
-        if may is None or name in may:
+        if is_model(name):
+            left_out.append(f"alias {name!r}, which a job would take for a model")
+        elif may is None or name in may:
             offer.add(name, "alias")
     models: dict[str, str] = {}
-    for host, of_host in sorted(facts.items()):
-        for device in functions(facts_of({"ansible_facts": of_host}) or {}):
-            if state(device) in (FREE, HELD):
-                _add_model(models, device, host, left_out)
+    for host, of_host in told.items():
+        for device in of_host.devices:
+            _add_model(models, device, host, left_out)
     for model, name in sorted(models.items()):
         if may is None or not {model, model[:9]}.isdisjoint(may):
             offer.add(f"{model}@{name}" if name else model, "model")
-    if not facts:
+    if not told:
         for name in sorted(set(may or ()) - named):
             offer.add(name, "device")
     return offer
+
+
+def _names_of(aliases: t.Any) -> t.Iterator[str]:
+    """An entry is a mapping, or JSON of one; a text may be JSON of all of them. What is none has no name."""
+    entries = plain(aliases or [], "the aliases")
+    for entry in map(from_json, [entries] if isinstance(entries, str) else entries):
+        for alias in entry if isinstance(entry, list) else [entry]:
+            if isinstance(alias, dict) and isinstance(alias.get("name"), str):
+                yield alias["name"].strip()
 
 
 def _add_model(models: dict[str, str], device: Device, host: str, left_out: list[str]) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -58,6 +59,9 @@ def _workflow(there: Site) -> Iterator[str]:
         artifacts.update(job.artifacts)
         if job.rc:
             yield f"workflow, {purpose}: {job.failures or job.output}"
+        # Who may look at a job sees the results of its tasks.
+        if shown := [task for task, _host, _state, result in job.tasks if {"db1", "train1"} & _names(result)]:
+            yield f"workflow, {purpose}: {', '.join(shown)} tell of other domains"
         did = [result["changed"] for _host, _state, result in [*job.of(_CLAIM), *job.of(_RELEASE)]]
         changed.append(any(did))
         if purpose == "claim" and there.definition("kvm001", "web1").count("<hostdev") != 2:
@@ -71,6 +75,10 @@ def _workflow(there: Site) -> Iterator[str]:
     verify = launched(there, template("verify", ADMINISTRATOR), form_domain="web1", form_device="gpu")
     if not verify.rc or not any("has no device by the request device" in failure for failure in verify.failures):
         yield f"verify after release: {verify.rc} {verify.failures}"
+
+
+def _names(result: object) -> set[str]:
+    return set(re.findall(r"\w+", str(result)))
 
 
 def _refused(there: Site) -> Iterator[str]:

@@ -34,6 +34,11 @@ _MOST = 16
 _DEVICE = re.compile(r"(?P<ids>[0-9a-f]{4}:[0-9a-f]{4})(@(?P<type>type-PCI|type-PF|type-VF|vdpa))?(@[A-Za-z0-9._-]+)?")
 
 
+def is_model(device: str) -> re.Match[str] | None:
+    """A device as a model, with `ids` and `type`; None of what can only be an alias."""
+    return _DEVICE.fullmatch(device)
+
+
 @dataclass(frozen=True)
 class Answers:
     """What was answered; `device` is as it was chosen, `placed` the host that an earlier job chose for the same."""
@@ -48,7 +53,7 @@ class Answers:
     @property
     def model(self) -> re.Match[str] | None:
         """The chosen device as a model with `ids` and `type`, None where it is an alias."""
-        return _DEVICE.fullmatch(self.device)
+        return is_model(self.device)
 
     @property
     def kinds(self) -> tuple[str, ...]:

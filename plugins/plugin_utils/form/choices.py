@@ -36,13 +36,13 @@ def hosts_of(purpose: str, answers: Answers, tenant: Tenant, known: Known, place
     elif purpose == "claim":
         return []
     elif purpose == "place":
-        return _with_domain(answers, known, mine)
+        return _with_domain(answers, tenant, known, mine)
     else:
         return mine
     if chosen not in mine:
         raise stale("form_host", chosen, "which is no host of this job", mine, _REFRESH)
     if purpose in ("place", "claim"):
-        _with_domain(answers, known, [chosen])
+        _with_domain(answers, tenant, known, [chosen])
         _check_device(answers, known, chosen)
     return [chosen]
 
@@ -50,12 +50,12 @@ def hosts_of(purpose: str, answers: Answers, tenant: Tenant, known: Known, place
 _CHECK = "see the inventory and limit of the template, and the hosts in the credential of the tenant"
 
 
-def _with_domain(answers: Answers, known: Known, names: t.Sequence[str]) -> list[str]:
+def _with_domain(answers: Answers, tenant: Tenant, known: Known, names: t.Sequence[str]) -> list[str]:
     """Those of the hosts that have the domain, or of which nobody knows their domains."""
     domains = {name: _domains(known.hostvars[name]) for name in names}
     having = [name for name, there in domains.items() if there is None or answers.domain in there]
     if not having:
-        there = {domain for its in domains.values() for domain in its or ()}
+        there = tenant.its_domains(domain for its in domains.values() for domain in its or ())
         what = f"which is no domain of {', '.join(names[:5])}"
         raise stale("form_domain", answers.domain, what, there, _REFRESH)
     return having
@@ -80,7 +80,8 @@ def _check_device(answers: Answers, known: Known, host: str) -> None:
 
 def _domains(variables: t.Any) -> list[str] | None:
     host = _facts(variables).get("host")
-    return host.get("domains") if isinstance(host, t.Mapping) else None
+    names = plain(host.get("domains"), "domains") if isinstance(host, t.Mapping) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else None
 
 
 def _facts(variables: t.Any) -> t.Mapping[str, t.Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from .answers import ANY, Answers, wrong
 TENANT, MAY = "HOSTDEV_TENANT", "HOSTDEV_TENANT_MAY"
 EVERYTHING = "*"
 """The tenant of administrators, who may ask for everything."""
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LISTS = ("domains", "hosts", "devices")
 _CREDENTIAL = "add a credential of the type Hostdev tenant to the job template"
 
@@ -51,6 +53,10 @@ class Tenant:
     def may_use(self, host: str) -> bool:
         return self.hosts is None or host in self.hosts
 
+    def its_domains(self, names: t.Iterable[str]) -> set[str]:
+        """Those that it may name: of others it is not told."""
+        return set(names) if self.domains is None else self.domains & set(names)
+
     @property
     def labels(self) -> dict[str, str]:
         """What is said of a claim of the tenant."""
@@ -59,11 +65,12 @@ class Tenant:
 
 def read_tenant(environment: t.Mapping[str, str]) -> Tenant:
     """The tenant of the credential. Raises HostdevError where there is none, or where it says what nobody can read."""
-    name = environment.get(TENANT, "").strip()
-    if not name:
-        raise wrong(f"the environment variable {TENANT}", "it is empty", "the name of a tenant, or *", _CREDENTIAL)
+    name = environment.get(TENANT, "")
     if name == EVERYTHING:
         return Tenant(name)
+    if not _NAME.fullmatch(name):
+        found = f"found {name!r}" if name.strip() else "it is empty"
+        raise wrong(f"the environment variable {TENANT}", found, "the name of a tenant, or *", _CREDENTIAL)
     try:
         may = json.loads(environment.get(MAY, ""))
     except (ValueError, RecursionError) as error:
@@ -79,9 +86,10 @@ def read_tenant(environment: t.Mapping[str, str]) -> Tenant:
 
 
 def _names(may: t.Mapping[str, t.Any], key: str) -> frozenset[str] | None:
-    value = may.get(key)
-    if value is None:
+    """None is everything, and no list is none: a key without a value permits nothing by mistake."""
+    if key not in may:
         return None
+    value = may[key]
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise _unreadable(f"found {value!r} as {key}")
     return frozenset(value)

@@ -85,6 +85,9 @@ def _kept(folder: Path) -> dict[str, str]:
     [
         ({"green": {"domains": ["web3"]}}, "green has domains; its name is"),
         ({"green": {"domains": [], "hosts": [], "device": ["gpu"]}}, "green has device, domains, hosts; its name is"),
+        ({"green": {"domains": [], "hosts": [], "devices": None}}, "green has devices, domains, hosts; its name is"),
+        ({"green": {"domains": "web3", "hosts": []}}, "green has domains, hosts; its name is"),
+        ({"green\n": {"domains": [], "hosts": []}}, "has domains, hosts; its name is"),
         ({"gre en": {"domains": [], "hosts": []}}, "gre en has domains, hosts; its name is"),
     ],
 )

@@ -14,7 +14,7 @@ from ..._model.events.paths import SETTINGS
 from ..._model.events.settings import read_settings
 from ..sysfs import Tree
 from .sending import send
-from .state import clock, read_state
+from .state import clock, read_state, remember
 
 if t.TYPE_CHECKING:
     from ..libvirt.domains import Domains
@@ -55,7 +55,11 @@ def post(facts: str, tree: Tree | None = None, connected: t.Callable[[], Connect
             )
         settings = read_settings(text)
         domains, reason = connected()
-        send(message(read_state(tree, facts, domains, reason, clock()), settings), settings, tree)
+        state = read_state(tree, facts, domains, reason, clock())
+        forgotten = remember(tree, state.seen)
+        send(message(state, settings), settings, tree)
+        if forgotten:
+            raise forgotten
     except HostdevError as error:
         sys.stderr.write(f"{_ERROR}{' '.join(error.message.split())}\n")
         return 1

@@ -3,7 +3,7 @@
 
 """Reading what a host is to tell: its differences from the record, and which devices are new or gone. Changes nothing.
 
-The file of devices that were seen is the one that is written, and only where devices have come or gone.
+The file of devices that were seen is the one that `remember` writes, and only where devices have come or gone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MOST = 1 << 22
 def read_state(tree: Tree, facts: str, domains: Domains | None, libvirt_reason: str, now: str) -> State:
     """The host as it is at `now` (UTC). `facts` is the folder of the record, `domains` None where libvirt is not there.
 
-    Raises HostdevError where libvirt does not answer, or the file of seen devices can't be written.
+    Raises HostdevError where libvirt does not answer.
     """
     record, trouble = _record(tree, facts)
     defined = None if domains is None else domains.all()
@@ -56,7 +56,7 @@ def read_state(tree: Tree, facts: str, domains: Domains | None, libvirt_reason: 
         inventory.host,
         record.tracker,
         [] if trouble else drift(snapshot),
-        _look(tree, snapshot, now),
+        look(_seen(tree), snapshot.inventory.devices.values(), now),
         now,
         changing=lock_holder(tree.local(LOCK)) is not None,
         trouble=trouble,
@@ -76,22 +76,27 @@ def _record(tree: Tree, facts: str) -> tuple[Record, str]:
         return Record(), error.message
 
 
-def _look(tree: Tree, snapshot: Snapshot, now: str) -> Seen:
+def remember(tree: Tree, seen: Seen) -> HostdevError | None:
+    """Have it in the file of devices that were seen. Returns why it is not: no reason to tell nothing of the host."""
+    if seen == _seen(tree):
+        return None
+    try:
+        OwnFiles(tree).write(SEEN, json.dumps(seen.as_dict(), indent=1).encode(), told=False)
+    except OSError as error:
+        return HostdevError(
+            "not_posted",
+            subject=SEEN,
+            found=error.strerror or str(error),
+            wanted="a file that root can write, to know new devices by; all else was posted",
+            remedy="free space or make it writable; the timer tries again",
+        )
+    return None
+
+
+def _seen(tree: Tree) -> Seen | None:
+    """The devices that were there the last time; None of a file that is damaged, which is begun anew."""
     data = tree.data(SEEN, _MOST)
     try:
-        before = None if data is None else read_seen(json.loads(data))
-    except ValueError:
-        before = None
-    seen = look(before, snapshot.inventory.devices.values(), now)
-    if seen != before:
-        try:
-            OwnFiles(tree).write(SEEN, json.dumps(seen.as_dict(), indent=1).encode(), told=False)
-        except OSError as error:
-            raise HostdevError(
-                "not_posted",
-                subject=SEEN,
-                found=error.strerror or str(error),
-                wanted="a file that root can write, to know new devices by",
-                remedy="free space or make it writable; the timer tries again",
-            ) from error
-    return seen
+        return None if data is None else read_seen(json.loads(data))
+    except (ValueError, RecursionError):
+        return None

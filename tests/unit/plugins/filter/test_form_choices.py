@@ -75,6 +75,31 @@ def test_aliases_come_first_once_each(hosts):
     assert offered["form_device"][:2] == ["a100", "nic"]
 
 
+@pytest.mark.parametrize(
+    "aliases", ['[{"name": "gpu"}]', ['{"name": "gpu"}'], ['[{"name": "gpu"}]'], [{"name": " gpu"}, {}, "no JSON", 5]]
+)
+def test_an_alias_may_be_a_text(aliases):
+    assert form_choices({"kvm1": {}}, aliases=aliases)["form_device"] == ["gpu"]
+
+
+def test_an_alias_that_reads_as_a_model_is_left_out_and_told():
+    offered = form_choices({"kvm1": {}}, aliases=[{"name": A100}, {"name": f"{VF}@Name"}, {"name": "gpu"}])
+    assert offered["form_device"] == ["gpu"]
+    assert [A100 in told or VF in told for told in offered["left_out"]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [5, {"devices": 5}, {"devices": [{"used_by": 5}]}, {"claims": [1]}, {"host": {"domains": 5}}, {"host": [1]}],
+)
+def test_facts_of_another_form_leave_out_their_host_alone(hosts, damaged):
+    wanted = form_choices(hosts)
+    hosts["broken"] = {"ansible_facts": {"hostdev": damaged}}
+    offered = form_choices(hosts)
+    assert (offered["form_device"], offered["form_domain"]) == (wanted["form_device"], wanted["form_domain"])
+    assert ["broken" in told for told in offered["left_out"]] == [True]
+
+
 def test_domains_are_those_that_libvirt_knows_and_those_that_hold_devices(hosts):
     hostdev(hosts, "kvm1")["host"]["domains"] = ["web1", "db1"]
     hostdev(hosts, "kvm2")["claims"].append({"owner": {"kind": "domain", "id": "1", "label": "train2"}})

@@ -114,6 +114,20 @@ def test_a_stale_choice_is_named_with_what_there_is():
     assert "other" in refused(lambda: hosts("claim", {**ASKED, "form_domain": "train1", "form_host": "kvm2"}))
 
 
+def test_what_there_is_says_nothing_of_other_tenants():
+    blue = tenant({"domains": ["web1", "gone"], "hosts": ["kvm1"]})
+    told = refused(lambda: hosts("claim", {**ASKED, "form_domain": "gone", "form_host": "kvm1"}, of=blue))
+    assert "web1" in told
+    assert "db1" not in told
+
+
+@pytest.mark.parametrize("damaged", [5, "web1", {"web1": 1}])
+def test_domains_of_another_form_are_not_known(damaged):
+    known = {"kvm1": {"ansible_facts": {"hostdev": {"host": {"domains": damaged}}}}, "kvm2": facts("web1")}
+    of, answers = read_tenant(EVERYBODY), read_answers("place", ASKED)
+    assert hosts_of("place", answers, of, Known(known, tuple(known)), None) == ["kvm1", "kvm2"]
+
+
 def test_a_host_outside_of_the_job_is_none():
     assert "no host of this job" in refused(lambda: hosts("claim", {**ASKED, "form_host": "kvm1"}, play=["kvm2"]))
 
@@ -145,6 +159,17 @@ def test_what_is_the_tenants_is_not(device):
     blue = tenant({"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu", "10de:20b2"]})
     blue.check(read_answers("claim", {**ASKED, "form_host": "kvm1", "form_device": device}))
     assert blue.labels == {"tenant": "blue"}
+
+
+@pytest.mark.parametrize("key", ["domains", "hosts", "devices"])
+def test_a_key_without_a_value_permits_nothing(key):
+    may = {"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu"], key: None}
+    assert f"as {key}" in refused(lambda: tenant(may))
+
+
+@pytest.mark.parametrize("name", [" *", "*\n", "**", "blue ", "blue\n", "bl\u00fce", "\uff0a", "a b"])
+def test_a_tenant_has_a_plain_name_or_none(name):
+    assert "the name of a tenant" in refused(lambda: tenant({"domains": ["web1"], "hosts": ["kvm1"]}, name))
 
 
 @pytest.mark.parametrize("may", ["", "{", "[]", '{"domains": "web1"}', '{"domains": [1]}', '{"domain": ["web1"]}', "3"])

@@ -114,6 +114,19 @@ def test_a_device_that_is_gone_is_lost_each_time(host, receiver):
     assert [[device["address"] for device in devices] for devices in lost] == [[], ["0000:7f:00.0"], ["0000:7f:00.0"]]
 
 
+def test_a_file_of_seen_devices_that_is_damaged_is_begun_anew(host, receiver):
+    write(host, SEEN, "[" * 100_000)
+    assert posted(host) == 0
+    assert json.loads((host / SEEN[1:]).read_text())["schema"] == 1
+
+
+def test_where_the_seen_devices_cannot_be_written_the_state_is_posted_all_the_same(host, receiver, capsys):
+    write(host, "/var/lib/kvm.hostdev", "")  # a file where the folder would be
+    assert posted(host) == 1
+    assert [told["host"] for _path, _bearer, told in receiver.got] == ["kvm1"]
+    assert SEEN in capsys.readouterr().err
+
+
 def test_a_host_with_claims_tells_what_differs_and_that_a_task_is_at_work(lab_host, receiver):
     """A claim whose domain is gone, as libvirt tells."""
     root = lab_host.root
