@@ -97,7 +97,7 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: What was done, or in check mode would be done, in one line.
-  returned: success
+  returned: always
   type: str
   sample: events to https://eda.example.org:5000/endpoint every 300 s written
 files:
@@ -109,6 +109,33 @@ files:
     - /etc/kvm.hostdev/events.conf
     - /etc/systemd/system/kvm-hostdev-events.service
     - /etc/systemd/system/kvm-hostdev-events.timer
+error:
+  description:
+    - Why nothing was done. C(code) is stable, the other texts are for people.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A stable word for what is wrong.
+      type: str
+    subject:
+      description: What it is about, such as a device, an option or a file.
+      type: str
+    found:
+      description: What was found.
+      type: str
+    wanted:
+      description: What was wanted, empty where that goes without saying.
+      type: str
+    remedy:
+      description: What to do, empty where nothing can be said.
+      type: str
+  sample:
+    code: invalid_option
+    subject: url
+    found: found 'http://eda.example.org:5000/endpoint'
+    wanted: https://, since the token could be read on its way; http:// only to the host itself
+    remedy: set url to where the event source listens, as https://eda.example.org:5000/endpoint
 """
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.run import Module, run

@@ -64,7 +64,7 @@ def ways(mark: Path) -> list[Way]:
             {"form_host": "any"},
             artifacts={"form_placed_host": "kvm003", **placed},
         ),
-        Way("a workflow says who the tenant is", _NO_ANSWER, workflow={"HOSTDEV_TENANT": "*"}),
+        Way("a workflow says who the tenant is", _NO_ANSWER, workflow={"HOSTDEV_TENANT": "red"}),
         Way("... what it may", _NO_ANSWER, workflow={"hostdev_tenants": {"blue": {"domains": ["db1"]}}}),
         Way("... which blockers are accepted", _NO_ANSWER, workflow={"hostdev_allow": ["root_disk"]}),
         Way("... how many it may hold", _NO_ANSWER, workflow={"hostdev_limits": []}),

@@ -101,7 +101,7 @@ def gather(
     """The value of `ansible_facts.hostdev`, and warnings. `reason` says why no libvirt, `now` (UTC) what is overdue."""
     tree = system.tree
     domains: list[Domain] | None = None
-    if libvirt is not None and wish.needs_uses:
+    if libvirt is not None and (wish.needs_uses or "host" in wish.parts):
         domains = libvirt.domains.all()
     if wish.needs_uses:
         inventory = system.inventory(domains or (), details=wish.needs_details)

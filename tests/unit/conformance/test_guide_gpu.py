@@ -119,6 +119,7 @@ def answers(host, site, folder, monkeypatch, capsys) -> dict[str, t.Any]:
         "kernel_arguments": kernel,
         "vfio_modules": [vfio.run(), vfio.run()],
         "memory_lock": ModuleOnTree(folder / "lock", monkeypatch, capsys).run("memory_lock", state="absent"),
+        "host_events": ModuleOnTree(folder / "lock", monkeypatch, capsys).run("host_events", state="absent"),
         "pci_passthrough": [runner.done("pci_passthrough", **given), runner.done("pci_passthrough", **given)],
         "command": [{"rc": 1}, {"rc": 0, "changed": True}],
         "package": {"changed": True},

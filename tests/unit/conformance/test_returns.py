@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.kvm.hostdev.plugins.filter.place import place
 from ansible_collections.kvm.hostdev.tests.unit.helpers import documented
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = "ansible_collections.kvm.hostdev.plugins"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 OF_DATA = {
+    "host_events": set(),
     "iommu_info": {"group_types"},
     "kernel_arguments": set(),
     "memory_lock": set(),
@@ -139,3 +141,16 @@ def _lacking(value: t.Mapping[str, t.Any], path: str) -> list[str]:
     if not below and "sample" not in value:
         lacking.append(f"{path}: sample")
     return lacking + [fault for key, said in below.items() for fault in _lacking(said, f"{path}.{key}")]
+
+
+GPU = {"vendor_id": "10de", "product_id": "2330", "class": "030200", "device_type": "type-PCI", "numa_node": 0}
+
+
+@pytest.mark.parametrize(("count", "there"), [(1, set()), (9, {"code"})], ids=["a host", "no host"])
+def test_a_placement_has_the_keys_that_are_documented(count, there):
+    requests = [{"name": "gpu", "specs": ["10de:2330"], "count": count}]
+    told = place({"kvm1": {"pools": [{**GPU, "count": 4}], "claims": []}}, requests)
+    documented_keys = _value("filter", "place")["contains"]
+    always = {key for key, said in documented_keys.items() if said.get("returned", "always") == "always"}
+    assert set(told) == always | there
+    assert set(documented_keys) == always | {"code"}

@@ -92,6 +92,23 @@ def test_a_file_without_our_facts_is_no_host(folder, text):
     assert [told["host"] for told in source(folder).look(NOW)] == ["kvm2"]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"drift": 5},
+        {"devices": [1]},
+        {"host": [1]},
+        {"claims": 5},
+        {"claims": [{"overdue": 5}]},
+        {"host": {"gathered_at": "0001-01-01T00:00:00+14:00"}},
+    ],
+)
+def test_facts_of_another_form_leave_out_their_host_alone(folder, damaged):
+    write(folder, "kvm1", damaged)
+    write(folder, "kvm2", facts(GPU))
+    assert [told["host"] for told in source(folder).look(NOW)] == ["kvm2"]
+
+
 def test_a_host_is_silent_by_when_its_facts_were_gathered(folder):
     write(folder, "kvm1", facts(GPU, at=NOW - 3 * HOUR))
     write(folder, "kvm2", facts(GPU, at=NOW - HOUR), age=3 * HOUR)

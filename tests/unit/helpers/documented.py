@@ -30,7 +30,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "raw": (object,),
 }
 # Ansible's own, of every module, and what it adds of the file where a result has `dest`.
-_OF_ANSIBLE = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "exception"}
+_OF_ANSIBLE = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "exception", "msg_to_log"}
 _OF_A_FILE = {"uid", "gid", "owner", "group", "mode", "state", "secontext"}
 
 Keys = t.Mapping[str, t.Mapping[str, t.Any]]

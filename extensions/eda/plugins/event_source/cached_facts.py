@@ -70,6 +70,8 @@ _REMEMBERED = 86400
 _SCHEMA = "s1_"
 _TOLD = ("address", "vendor_id", "product_id", "class")
 _LISTS = ("drift", "set_aside", "lost", "new", "overdue")
+_OTHER_FORM = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What reading a text or a value ends in that is not of the form of facts."""
 
 
 async def main(queue: asyncio.Queue[dict[str, t.Any]], args: dict[str, t.Any]) -> None:
@@ -114,12 +116,12 @@ class CachedFacts:
         for host, entry in sorted(found.items()):
             try:
                 facts = self._facts(entry)
-                changed = entry.stat().st_mtime
-            except OSError as error:  # it was replaced meanwhile: the next look finds the new one
-                _LOG.warning("cached_facts: %s", error)
-                continue
-            if facts is not None:
-                messages.append(self._message(host, facts, changed, now))
+                if facts is not None:
+                    messages.append(self._message(host, facts, entry.stat().st_mtime, now))
+            # It was replaced meanwhile, and the next look finds the new one; or one host's facts are of another form,
+            # which is no reason to tell nothing of the others.
+            except (OSError, *_OTHER_FORM) as error:
+                _LOG.warning("cached_facts: %s: %s", entry.path, error)
         return messages
 
     def _host(self, name: str) -> str:
@@ -215,7 +217,7 @@ def _hostdev(path: str) -> dict[str, t.Any] | None:
         if isinstance(facts, dict) and "__payload__" in facts:
             facts = json.loads(facts["__payload__"])
         found = _plain(facts).get("hostdev")
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except _OTHER_FORM as error:
         _LOG.warning("cached_facts: %s: %s", path, error)
         return None
     return found if isinstance(found, dict) else None

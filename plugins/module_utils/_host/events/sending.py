@@ -38,7 +38,7 @@ def send(told: t.Mapping[str, t.Any], settings: EventSettings, tree: Tree) -> No
             status = connection.getresponse().status
         finally:
             connection.close()
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last for a name that no DNS can have
         remedy = _UNVERIFIED if isinstance(error, ssl.SSLCertVerificationError) else _REACH
         raise _failed(settings.url, _found(error), remedy) from error
     if not 200 <= status < 300:

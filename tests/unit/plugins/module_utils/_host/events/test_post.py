@@ -167,8 +167,9 @@ def test_a_token_that_others_may_read_or_that_is_none_is_not_sent(host, receiver
     assert receiver.got == []
 
 
-def test_where_nobody_listens_the_error_says_where(folder):
-    settings = EventSettings("http://127.0.0.1:1/endpoint", "kvm1", 300)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/endpoint", f"https://{'a' * 64}.example.org/endpoint"])
+def test_where_nobody_listens_the_error_says_where(folder, url):
+    settings = EventSettings(url, "kvm1", 300)
     with pytest.raises(HostdevError) as raised:
         send({}, settings, Tree(str(folder)))
     assert (raised.value.code, raised.value.subject) == ("not_posted", settings.url)
