@@ -3,6 +3,17 @@
 
 """How Sphinx makes the site. `./run docs` puts this beside the pages' sources, and `ansible.inv` with it."""
 
+from __future__ import annotations
+
+import re
+import typing as t
+
+from sphinx.writers.html5 import HTML5Translator
+
+if t.TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
 project = "kvm.hostdev"
 author = "kvm.hostdev contributors"
 copyright = "2026, kvm.hostdev contributors"  # noqa: A001 - the name is Sphinx's
@@ -37,3 +48,22 @@ html_theme_options = {
         {"name": "Repository", "url": "https://github.com/kvm-hostdev/kvm.hostdev", "html": "Repository", "class": ""}
     ],
 }
+
+
+class Translator(HTML5Translator):
+    """Lets a path go on in the next line, behind a slash."""
+
+    def visit_Text(self, node: nodes.Text) -> None:  # noqa: N802 - the name is docutils'
+        begin = len(self.body)
+        super().visit_Text(node)
+        if self.protect_literal_text:
+            self.body[begin:] = [_wrapped(part) for part in self.body[begin:]]
+
+
+def _wrapped(part: str) -> str:
+    text = re.sub(r"(?<=[^<])/(?=[\w{$])", "/<wbr>", part)
+    return text if text == part else text.replace('class="pre"', 'class="pre path"')
+
+
+def setup(app: Sphinx) -> None:
+    app.set_translator("html", Translator)

@@ -19,27 +19,29 @@ author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Makes the choices of the forms in AWX from the facts of hosts. The playbook C(kvm.hostdev.awx_choices) puts them
     into the surveys, with P(kvm.hostdev.form_survey#filter).
-  - A choice has letters, digits and C(._:@-) alone, at most 128 of them. What hosts tell under other names is left out,
-    and RV(_value.left_out) has it.
-  - Devices are the names of O(aliases), then models of which some host has one that is free or held, such as
-    C(10de:20b2@A100-SXM4), or C(8086:10ca@type-VF@82576-Virtual-Function) of virtual functions. What stands behind the
-    ids is for people.
+  - A choice has at most 128 characters, all of them letters, digits or C(._:@-). Other names are left out, and
+    RV(_value.left_out) lists them.
+  - Devices are the names of O(aliases), then models of which some host has a device that is free or held. A model is
+    such as C(10de:20b2@A100-SXM4), or C(8086:10ca@type-VF@82576-Virtual-Function) for virtual functions. The name
+    behind the last C(@) is for people.
 positional: _input
 options:
   _input:
     description:
-      - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev).
+      - The variables of each host by the host's name, such as C(hostvars). The filter reads C(ansible_facts.hostdev) of
+        each.
     type: dict
     required: true
   hosts:
-    description: Names of the hosts to look at. Without it these are all.
+    description: Names of the hosts to look at, by default all.
     type: list
     elements: str
   tenant:
     description:
-      - What a tenant may, with the lists C(domains), C(hosts) and C(devices). One that is missing leaves out nothing.
-      - Its C(domains) are the choices as they stand, since a domain that is new is on no host yet. Of C(hosts) and
-        C(devices) those are that the facts have. A model is named by its ids, with or without its type.
+      - What a tenant may name, with the lists C(domains), C(hosts) and C(devices). A list that is missing leaves out
+        nothing.
+      - All of C(domains) are choices, also a domain that is on no host yet. Of C(hosts) and C(devices) the choices are
+        those that the facts have. A model is named by its ids, with or without its type.
     type: dict
   aliases:
     description: The aliases of the hosts, see O(kvm.hostdev.pci_passthrough_claim#module:aliases).
@@ -63,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The choices by the variable of their question.
+  description: The choices, by the variable of their question.
   type: dict
   contains:
     form_domain:
@@ -82,7 +84,7 @@ _value:
       elements: str
       sample: [kvm2, kvm3]
     left_out:
-      description: What was left out because of its name, with the host that told of it.
+      description: What was left out because of its name, with the host that has it.
       type: list
       elements: str
       sample: ["kvm2: domain 'web 3'"]

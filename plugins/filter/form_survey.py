@@ -17,10 +17,10 @@ short_description: Put choices into a survey of AWX
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns a survey in which each question of the type C(multiplechoice) offers its own choices, and behind them those
-    that are given for its variable.
-  - A question without any offers C(nothing-known-yet), since AWX takes no empty list. A default that is no choice
-    becomes the first one.
+  - Returns a survey in which each question of the type C(multiplechoice) offers its own choices, followed by those that
+    are given for its variable.
+  - A question without choices offers C(nothing-known-yet), since AWX accepts no empty list. If the default is not among
+    the choices, the first choice becomes the default.
 positional: _input, choices
 options:
   _input:

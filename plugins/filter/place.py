@@ -21,25 +21,26 @@ short_description: Choose the host that serves a claim best
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Says which host serves requests best, which others would and in which order, and why each of the rest does not.
-    The search is the one of M(kvm.hostdev.pci_passthrough_claim), over the pools of free devices of each host.
+  - Returns the host that serves requests best, the others that can serve them in order, and for each of the rest the
+    reason why it can't. It searches as M(kvm.hostdev.pci_passthrough_claim) does, over the pools of free devices of
+    each host.
   - Hosts are compared by the alternatives of C(first_available) that serve the requests, then by how far the wishes in
     O(prefer) are met, the first one first, then by O(strategy), then by name.
-  - Pools do not tell the addresses, slots, serials, stable paths, drivers, subsystem ids and interfaces of devices,
-    which devices share an IOMMU group, and the sockets of a host. Criteria and constraints on these are left to the
-    claim, and RV(_value.left_to_claim) says which. A device named by its address counts as free.
-  - Nothing is reserved. When the devices were taken meanwhile, the claim says so; the next host of RV(_value.order)
-    is the one to ask then, as the playbook C(kvm.hostdev.place) does.
+  - Pools lack the addresses, slots, serials, stable paths, drivers, subsystem ids and interfaces of devices, the IOMMU
+    groups that they share, and the sockets of a host. Criteria and constraints on these are left to the claim, and
+    RV(_value.left_to_claim) lists them. A device named by its address counts as free.
+  - Nothing is reserved. If the devices are taken meanwhile, the claim fails. Ask the next host of RV(_value.order)
+    then, as the playbook C(kvm.hostdev.place) does.
 positional: _input, requests
 options:
   _input:
     description:
-      - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
-        and where that has neither C(pools) nor C(devices) the pools of the record in
-        C(ansible_facts.ansible_local.hostdev). With C(host) in the C(gather_subset) it is known which hosts have one
-        NUMA node, so that all devices are on it. Without that a host is taken for one of these where none of its pools
-        has a node.
-      - A host of which nothing is known, or whose facts are C(none), has the code V(no_facts).
+      - The variables of each host by the host's name, such as C(hostvars). The filter reads C(ansible_facts.hostdev) of
+        each. If that has neither C(pools) nor C(devices), it reads the pools of the record in
+        C(ansible_facts.ansible_local.hostdev).
+      - With C(host) in the C(gather_subset) the facts show which hosts have a single NUMA node, on which all devices
+        are. Without it a host counts as one of these if none of its pools has a node.
+      - A host without facts, or whose facts are C(none), has the code V(no_facts).
     type: dict
     required: true
   requests:
@@ -58,15 +59,15 @@ options:
   strategy:
     description:
       - With V(pack) the best of otherwise equal hosts is the one with the fewest free devices that fit any of the
-        requests, so that hosts with many keep them for those who want many. What fits none does not count.
-      - With V(spread) it is the one with the most.
+        requests, so that hosts with many keep them for those who want many. Other devices do not count.
+      - With V(spread) the best is the one with the most.
     type: str
     choices: [pack, spread]
     default: pack
   anti_affinity:
     description:
-      - Names of hosts, and of groups in O(groups), that are not to be chosen, whatever they have. Such as the host of
-        the other half of a pair of guests, or its rack. A text has them with commas between.
+      - Names of hosts, and of groups in O(groups), that are not chosen whatever they have, such as the host of the
+        other half of a pair of guests, or its rack. In a text they stand with commas between them.
     type: list
     elements: str
   groups:
@@ -74,21 +75,21 @@ options:
     type: dict
   owner:
     description:
-      - The name or UUID of the domain or other owner that is to have the devices. Where it is on record on a host that
-        is the one, so that a second run changes nothing; all others have the code V(claimed_elsewhere) then.
+      - The name or UUID of the domain or other owner that is to have the devices. If it is on record on a host, that
+        host is chosen, so that a second run changes nothing. All others have the code V(claimed_elsewhere) then.
       - It is looked up in C(claims) of the facts, or of the record.
     type: str
   hosts:
-    description: Names of the hosts to look at. Without it these are all.
+    description: Names of the hosts to look at, by default all.
     type: list
     elements: str
   device_spec:
     description:
       - The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec).
-      - Where hosts have different ones it is a mapping with the list of each host by its name; a host that is not in it
+      - If hosts have different ones, it is a mapping with the list of each host by its name. A host that is not in it
         permits everything.
-      - Which entry permits a device is not known where one asks for what pools do not tell, such as an address. Any
-        entry that may permit it counts then, and constraints on tags are left to the claim.
+      - If an entry has criteria that pools lack, such as an address, it is open which entry permits a device. Any entry
+        that may permit it counts then, and constraints on tags are left to the claim.
     type: raw
   aliases:
     description: The aliases that requests name, see O(kvm.hostdev.pci_passthrough_claim#module:aliases).

@@ -6,37 +6,24 @@
 
 from __future__ import annotations
 
-import os
-import typing as t
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-from ansible.utils.vars import load_extra_vars
-
-from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.answers import QUESTIONS, read_answers
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.choices import Known, hosts_of
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.tenant import read_tenant
-from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import one_of
-
 DOCUMENTATION = r"""
 name: form
 short_description: What a form in AWX asks for, if the tenant may
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Makes of the answers to a form what M(kvm.hostdev.pci_passthrough_claim) takes, and fails where an answer is stale,
-    where it is none, or where the tenant of the job may not give it. The playbooks C(kvm.hostdev.form_claim) and their
-    like ask it in each task that changes something.
-  - The answers are the extra variables of the job whose names begin with C(form_). They are taken as they are, no
-    template in them is rendered. The same name among the variables of a host is no answer.
-  - Any other extra variable is refused, but for those that AWX sets itself (C(awx_), C(tower_)). Extra variables go
-    before all that an inventory says, and a workflow, an earlier job or whoever starts one may bring some.
-  - Who the tenant is, and what it may name, is said by the environment that a credential gives to the job. No variable
-    of Ansible can replace that.
+  - Turns the answers to a form into options of M(kvm.hostdev.pci_passthrough_claim). It fails if an answer is missing,
+    malformed or stale, or if the tenant of the job may not give it. Playbooks such as C(kvm.hostdev.form_claim) ask it
+    in each task that changes something.
+  - The answers are the extra variables of the job whose names begin with C(form_). They are taken as they are, without
+    rendering a template in them. A variable of a host with such a name is ignored.
+  - Any other extra variable fails, except those that AWX sets itself (C(awx_), C(tower_)). Extra variables override the
+    inventory, and a workflow, an earlier job or whoever starts a job can bring some.
+  - A credential puts the name of the tenant, and what the tenant may name, into the environment of the job. No variable
+    of Ansible replaces it.
 options:
   _terms:
-    description: What it is for.
+    description: What the answers are used for.
     type: str
     choices: [place, claim, release, verify]
     required: true
@@ -44,10 +31,10 @@ options:
     description: The host that was chosen for C(form_host=any). It must be one that the tenant may use.
     type: str
 notes:
-  - E(HOSTDEV_TENANT) is the name of the tenant, or V(*) for administrators, who may name everything. Where it is empty
-    nothing is done.
+  - E(HOSTDEV_TENANT) is the name of the tenant, or V(*) for administrators, who may name everything. If it is empty,
+    the lookup fails.
   - E(HOSTDEV_TENANT_MAY) is JSON with the lists C(domains), C(hosts) and C(devices) of the tenant. Names are compared
-    as they are. Without C(devices) it may have any. A key whose value is no list is refused.
+    as they are. Without C(devices) the tenant may have any device. A key whose value is no list is refused.
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
   - plugin: kvm.hostdev.place
@@ -106,6 +93,19 @@ _raw:
       elements: str
       sample: [kvm1]
 """
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.answers import QUESTIONS, read_answers
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.choices import Known, hosts_of
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.form.tenant import read_tenant
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.errors import one_of
 
 
 class LookupModule(LookupBase):

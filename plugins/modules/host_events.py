@@ -10,15 +10,14 @@ module: host_events
 short_description: Have a host post the state of its devices to Event-Driven Ansible
 version_added: 1.0.0
 description:
-  - Puts a systemd timer on the host, which has the host post its state again and again. What has drifted from the
-    record, which devices are lost, new or set aside, and which claims are overdue. The receiver is the source
+  - Puts a systemd timer on the host, by which the host posts its state at intervals. The state is what has drifted from
+    the record, which devices are lost, new or set aside, and which claims are overdue. The receiver is the source
     C(eda.builtin.webhook) of C(ansible-rulebook), or any other that takes JSON.
-  - What is posted is read by the same rules as M(kvm.hostdev.pci_facts). No Ansible runs on the host for it, no daemon
-    stays, and nothing of the host is changed by it but C(/var/lib/kvm.hostdev/seen.json), by which new devices are
-    known.
-  - Writes files of its own only, C(/etc/kvm.hostdev/events.conf), C(/etc/kvm.hostdev/restore.pyz) and the units
-    C(kvm-hostdev-events.service) and C(kvm-hostdev-events.timer). With O(state=absent) just these are removed. A file
-    of such a name that the module has not made is refused, and left as it is.
+  - A program of its own reads the host by the same rules as M(kvm.hostdev.pci_facts), without Ansible and without a
+    daemon that stays. It writes one file, C(/var/lib/kvm.hostdev/seen.json), by which it knows new devices.
+  - The module writes C(/etc/kvm.hostdev/events.conf), C(/etc/kvm.hostdev/restore.pyz) and the units
+    C(kvm-hostdev-events.service) and C(kvm-hostdev-events.timer), and removes them with O(state=absent). If another
+    file has such a name, the task fails and leaves the file as it is.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:
@@ -31,20 +30,20 @@ attributes:
 options:
   state:
     description:
-      - V(present) has the host post, V(absent) takes out all that does so.
+      - With V(present) the host posts its state. V(absent) removes the timer and its files.
     type: str
     choices: [present, absent]
     default: present
   url:
     description:
-      - Where the state is posted to. It begins with C(https://), since the token could be read on its way otherwise.
-        C(http://) is taken for the host itself only, as C(http://127.0.0.1:5000/endpoint).
+      - The URL that the state is posted to. It begins with C(https://), so that nobody reads the token on its way.
+        C(http://) is accepted for the host itself only, as C(http://127.0.0.1:5000/endpoint).
       - Required with O(state=present).
     type: str
   host:
     description:
-      - The host's name in the inventory of whoever receives the messages, by which a rulebook limits a playbook to the
-        host. Required with O(state=present).
+      - The host's name in the inventory of the receiver. A rulebook limits a playbook to the host by it.
+      - Required with O(state=present).
     type: str
   every:
     description:
@@ -53,21 +52,21 @@ options:
     default: 300
   token_file:
     description:
-      - A file on the host with the token that the source asks for, on one line. Root alone may read it (mode 0600). The
-        module does not make it, and never reads it.
+      - A file on the host with the token that the receiver asks for, on one line. Root alone may read it (mode 0600).
+        Make it before; the module never reads it.
     type: str
   ca_file:
     description:
       - A file on the host with the certificates of the authorities by which the receiver's certificate is verified.
-        Without it those count that the host trusts.
+        Without it these are the authorities that the host trusts.
     type: str
 requirements:
   - root and systemd on the managed host
   - Python 3.9 or later on the managed host
-  - libvirt's Python binding on the managed host, for what is to be told of domains
+  - libvirt's Python binding on the managed host, to read domains
 seealso:
   - ref: ansible_collections.kvm.hostdev.docsite.guide_events
-    description: The way from a host's state to a rulebook that reconciles it.
+    description: Receivers, rulebooks, and each key of the message.
   - module: kvm.hostdev.pci_reconcile
 author:
   - kvm.hostdev contributors (@kvm-hostdev)
@@ -97,12 +96,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, in one line, or in check mode would be.
+  description: What was done, or in check mode would be done, in one line.
   returned: always
   type: str
   sample: events to https://eda.example.org:5000/endpoint every 300 s written
 files:
-  description: The files that are there for it, or would be, without the program.
+  description: The files that are there for it, or in check mode would be. The program is not among them.
   returned: success
   type: list
   elements: str

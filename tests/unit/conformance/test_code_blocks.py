@@ -9,7 +9,7 @@ import ast
 import configparser
 import json
 import re
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import jinja2
@@ -34,7 +34,7 @@ READERS = {
     "ini": read_ini,
     "json": json.loads,
     "python": ast.parse,
-    "xml": lambda text: ElementTree.fromstring(f"<all>{text}</all>"),
+    "xml": lambda text: ET.fromstring(f"<all>{text}</all>"),
     "yaml": lambda text: list(yaml.safe_load_all(text)),
     "yaml+jinja": lambda text: list(yaml.safe_load_all(text)),
 }
@@ -66,7 +66,7 @@ def test_what_a_block_says_can_be_read_in_its_language(language):
     for block in [block for block in BLOCKS if block.language == language]:
         try:
             READERS[language](block.text)
-        except (ValueError, SyntaxError, ElementTree.ParseError, configparser.Error, yaml.YAMLError) as error:
+        except (ValueError, SyntaxError, ET.ParseError, configparser.Error, yaml.YAMLError) as error:
             wrong.append(f"{block.place}: {error}")
     assert wrong == []
 

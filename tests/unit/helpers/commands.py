@@ -21,7 +21,7 @@ PROGRAMS = set(
     blkdiscard cat cd chmod cp curl echo git grep jq ls mkdir mount rm sha256sum ssh
     apt apt-get dnf dracut grub2-mkconfig mkinitcpio update-grub update-initramfs
     dmesg driverctl ethtool ip journalctl lsblk lspci lsusb modprobe numactl nvidia-smi nvme systemctl
-    openstack pip podman python3 qm virsh virt-install xmllint
+    openstack pip podman python3 qm source virsh virt-install xmllint
     ansible-builder ansible-navigator ansible-rulebook ansible-runner ansible-test awx
     """.split()
 )

@@ -101,7 +101,7 @@ def record(host: FakeHost, path: Path, at: str = "2026-11-28T12:00:00Z") -> None
         "",
         None if kept is None else (host.root / RECORD[1:]).read_text(encoding="utf-8"),
         "kvm1",
-        lambda inventory, vfs: host.system.vf_settings.states(inventory, vfs),
+        host.system.vf_settings.states,
         lambda pfs: {pf: PfStates(host.tree, host.links, host.links.devlink).state(pf, eswitch=True) for pf in pfs},
         at,
     )

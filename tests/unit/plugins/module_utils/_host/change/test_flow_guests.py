@@ -182,7 +182,7 @@ def test_functions_of_one_slot_are_one_slot_in_the_definition_and_have_ports_of_
 
 def test_a_slot_of_a_definition_without_controllers_is_behind_the_first_that_libvirt_adds(lab_host):
     lab_host.domain.xml[LIVE] = None
-    lab_host.domain.xml[CONFIG] = domain_xml().split("<devices>")[0] + "<devices /></domain>"
+    lab_host.domain.xml[CONFIG] = domain_xml().split("<devices>", maxsplit=1)[0] + "<devices /></domain>"
     outcome = lab_host.claim(*SLOT, attach=("config",), check_mode=True)
     after = next(part["after"] for part in outcome.diff if "config" in part["after_header"])
     assert [place.get("bus") for place in ET.fromstring(after).findall("devices/hostdev/address")] == ["0x01"] * 3
