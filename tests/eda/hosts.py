@@ -91,10 +91,12 @@ class Hosts:
         shutil.rmtree(device / "vfio-dev")
         (device / "driver_override").write_text("(null)\n")
 
-    def post(self, host: Host, url: str, token: str, ca: Path) -> subprocess.CompletedProcess[str]:
-        """Let a host post its state, as its timer does."""
+    def post(
+        self, host: Host, url: str, token: str, ca: Path, name: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Let a host post its state, as its timer does, in its own name or another."""
         root = self._root(host)
-        told = EventSettings(url, host.name, 300, _TOKEN, _CA).text()
+        told = EventSettings(url, name or host.name, 300, _TOKEN, _CA).text()
         for path, text in {SETTINGS: told, _TOKEN: f"{token}\n", _CA: ca.read_text()}.items():
             file = root / path[1:]
             file.parent.mkdir(parents=True, exist_ok=True)
