@@ -21,7 +21,7 @@ from ansible_collections.kvm.hostdev.tests.unit.helpers.playing import Site
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs/docsite/rst/guide_queries.rst").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^\.\. code-block:: (\w+)\n\n((?: {3}.*\n|\n)+)", re.MULTILINE)
+BLOCK = re.compile(r"^\.\. code-block:: (\w+)\n(?: {3}:.*\n)*\n((?: {3}.*\n|\n)+)", re.MULTILINE)
 BLOCKS = [(language, textwrap.dedent(text)) for language, text in BLOCK.findall(GUIDE)]
 PLUGINS = [
     f"{kind}.{path.stem}" for kind in ("filter", "test") for path in sorted((ROOT / "plugins" / kind).glob("*.py"))
