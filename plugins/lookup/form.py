@@ -46,6 +46,7 @@ EXAMPLES = r"""
   kvm.hostdev.pci_passthrough_claim:
     domain: "{{ lookup('kvm.hostdev.form', 'claim').domain }}"
     requests: "{{ lookup('kvm.hostdev.form', 'claim').requests }}"
+    tenant: "{{ lookup('kvm.hostdev.form', 'claim').tenant }}"
     aliases: "{{ hostdev_aliases | default(omit) }}"
   when: inventory_hostname in lookup('kvm.hostdev.form', 'claim').hosts
 """
@@ -57,7 +58,7 @@ _raw:
   elements: dict
   contains:
     tenant:
-      description: The tenant of the job.
+      description: The tenant of the job, as the modules have it in O(kvm.hostdev.pci_passthrough_claim#module:tenant).
       type: str
       sample: blue
     domain:
@@ -81,10 +82,6 @@ _raw:
       type: list
       elements: dict
       sample: [{name: device, count: 1, specs: [{vendor_id: "10de", product_id: "20b5"}]}]
-    labels:
-      description: The labels of the claim, by which limits tell tenants apart.
-      type: dict
-      sample: {tenant: blue}
     hosts:
       description:
         - The hosts that the job works on. To place, those to choose from. To claim, none as long as the answer is
@@ -137,6 +134,5 @@ class LookupModule(LookupBase):
             "count": answers.count,
             "request": answers.request,
             "requests": [answers.wanted()] if answers.device else [],
-            "labels": tenant.labels,
             "hosts": hosts_of(purpose, answers, tenant, known, placed),
         }

@@ -314,7 +314,7 @@ ansible_facts:
               type: str
               returned: for PCI functions
             candidate_drivers:
-              description: The modules that would drive it on the host, by C(modules.alias).
+              description: The modules that would drive it on the host, as they or the kernel's image say.
               type: list
               elements: str
               returned: for PCI functions

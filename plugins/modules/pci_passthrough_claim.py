@@ -279,8 +279,16 @@ options:
     description:
       - What is to be said of the claim, as a mapping such as C(team) to V(vision). O(limits) tell claims apart by it,
         and the facts show it. Numbers and booleans are kept as texts.
-      - They stay on record until a task gives others. V({}) takes them away.
+      - They stay on record until a task gives others. V({}) takes them away. With O(tenant) none is taken away.
     type: dict
+  tenant:
+    description:
+      - The tenant that the task is for, such as the one that filled in a form. The claim gets it as the label
+        C(tenant), and keeps all its other labels, to which O(labels) are added.
+      - A claim on record that has another label C(tenant), or none, is left as it is. The task fails with
+        V(not_the_tenants), in check mode too.
+      - With V(*), for administrators, every claim may be changed, and the label stays.
+    type: str
   limits:
     description:
       - How many devices owners may hold on the host, and when these are due back. They are meant for the inventory, and
@@ -1117,6 +1125,7 @@ def main() -> None:
                 **REQUEST_OPTIONS,
                 **ALLOW_LIST_OPTIONS,
                 **TERMS_OPTIONS,
+                "tenant": {"type": "str"},
             },
             mutually_exclusive=[("domain", "owner")],
             required_one_of=[("domain", "owner")],

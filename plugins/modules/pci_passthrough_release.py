@@ -86,6 +86,12 @@ options:
         without this it has the C(status) V(needs_cleaning), and nobody gets it.
     type: bool
     default: false
+  tenant:
+    description:
+      - The tenant that the task is for. It fails with V(not_the_tenants) where a claim that it would release does not
+        have this as its label C(tenant), see O(kvm.hostdev.pci_passthrough_claim#module:tenant). With V(*), for
+        administrators, every claim may be released.
+    type: str
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
   - module: kvm.hostdev.pci_facts
@@ -399,6 +405,7 @@ def main() -> None:
                 "expired": {"type": "bool", "default": False},
                 "to": {"type": "str", "choices": ["recorded", "host"], "default": "recorded"},
                 "cleaned": {"type": "bool", "default": False},
+                "tenant": {"type": "str"},
             },
             mutually_exclusive=[("domain", "owner")],
             supports_check_mode=True,

@@ -34,6 +34,7 @@ def faults(there: Site) -> Iterator[str]:
     yield from _refused(there)
     yield from _limited(there)
     yield from _at_once(there)
+    yield from _anothers(there)
     yield from _json_text(there)
 
 
@@ -113,6 +114,18 @@ def _at_once(there: Site) -> Iterator[str]:
     again = launched(there, administrators, **asked)
     if any(result["changed"] for *_which, result in again.of(_CLAIM)) or '"blue"' not in there.record("kvm001"):
         yield f"an administrator repeats a tenant's claim: {again.failures or again.of(_CLAIM)}"
+
+
+def _anothers(there: Site) -> Iterator[str]:
+    """The domain may be another tenant's too, its claim is not."""
+    before = there.state()
+    red = {**BLUE, "HOSTDEV_TENANT": "red"}
+    for purpose, task in (("claim", _CLAIM), ("release", _RELEASE)):
+        job = launched(there, template(purpose, red), **_ASKED, form_host="kvm001")
+        if not job.rc or not any("not_the_tenants" in str(result) for *_which, result in job.of(task)):
+            yield f"{purpose} of another tenant's: {job.rc} {job.failures}"
+    if there.state() != before:
+        yield "another tenant changed a host"
 
 
 def _json_text(there: Site) -> Iterator[str]:

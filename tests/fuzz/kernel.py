@@ -144,7 +144,9 @@ def _bodies() -> tuple[bytes, ...]:
 
 
 def _module_aliases(data: bytes) -> None:
-    aliases = ModuleAliases(MemoryTree({"/lib/modules/6.12/modules.alias": data}), "6.12")
+    folder = "/lib/modules/6.12"
+    tree = MemoryTree({f"{folder}/modules.alias": data, f"{folder}/modules.builtin.modinfo": data})
+    aliases = ModuleAliases(tree, "6.12")
     assert all(aliases.candidates(_NIC))
     assert aliases.vfio_driver(_NIC)
 
@@ -183,6 +185,7 @@ def _attributes(data: bytes) -> None:
 _ALIASES = (
     b"# Aliases\nalias pci:v00008086d000010D3sv*sd*bc*sc*i* e1000e\nalias pci:v*d*sv*sd*bc0Csc03i30* xhci_pci\n",
     b"alias vfio_pci:v000010DEd*sv*sd*bc*sc*i* nvgrace_gpu_vfio_pci\nalias usb:v1d2 x\n",
+    b"e1000e.license=GPL v2\0e1000e.alias=pci:v00008086d000010D3sv*sd*bc*sc*i*\0vfio_pci.alias=vfio_pci:v*d*sv*\0",
 )
 _IDS = (
     b"# list\n8086  Intel Corporation\n\t10d3  82574L\n\t\t8086 a01f  Gigabit CT\n"
@@ -200,7 +203,13 @@ TARGETS = (
         documented=(LookupError,),
         share=12,
     ),
-    Target("modules.alias", _module_aliases, _ALIASES, ("alias pci:", "alias vfio_pci:", " ", "*"), share=6),
+    Target(
+        "modules.alias",
+        _module_aliases,
+        _ALIASES,
+        ("alias pci:", "alias vfio_pci:", ".alias=", "\0", " ", "*"),
+        share=6,
+    ),
     Target("pci.ids", _pci_ids, _IDS, ("\n", "\t", "\t\t", "C ", "8086"), share=6),
     Target("lists of CPUs", _cpu_list, share=4),
     Target("sysfs and /proc", _attributes, share=4),

@@ -57,11 +57,6 @@ class Tenant:
         """Those that it may name: of others it is not told."""
         return set(names) if self.domains is None else self.domains & set(names)
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """What is said of a claim of the tenant."""
-        return {} if self.name == EVERYTHING else {"tenant": self.name}
-
 
 def read_tenant(environment: t.Mapping[str, str]) -> Tenant:
     """The tenant of the credential. Raises HostdevError where there is none, or where it says what nobody can read."""

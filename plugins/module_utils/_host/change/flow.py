@@ -75,6 +75,10 @@ class Flow:
             snapshot = self._read(
                 record, outcome, domain=wish.domain, requests=wish.requests, details=wish.needs_details
             )
+            if wish.tenant is not None:
+                from ..._model.decision.limits.tenants import for_tenant
+
+                wish = for_tenant(snapshot, wish.tenant, asking(snapshot, wish).owner, wish)
             snapshot = self._followed(snapshot, record, outcome)
             wish = self._kept.persisting(wish, snapshot.named, outcome)
             choice = choose_alone(snapshot, asking(snapshot, wish))

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which drivers would fit a function, by its modalias and the kernel's modules.alias."""
+"""Which drivers would fit a function, by its modalias and the aliases of the kernel's modules.
+
+Those in the kernel's image have theirs in modules.builtin.modinfo, from Linux 6.18 on.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class ModuleAliases:
 
     def __init__(self, tree: Tree, kernel_release: str) -> None:
         self._tree = tree
-        self._path = f"/lib/modules/{kernel_release}/modules.alias"
+        self._folder = f"/lib/modules/{kernel_release}"
         # Patterns and modules by how they begin. A vendor alone has thousands, and whatever is tried is compiled.
         self._pci: dict[str, list[tuple[str, str]]] | None = None
         self._vfio: list[tuple[str, str]] = []
@@ -66,17 +69,25 @@ class ModuleAliases:
     def _read(self) -> tuple[dict[str, list[tuple[str, str]]], list[tuple[str, str]]]:
         if self._pci is None:
             self._pci = {}
-            for line in self._tree.lines(self._path) or self._tree.lines("/usr" + self._path):
-                if not line.startswith(("alias pci:", "alias vfio_pci:")):
-                    continue
-                _alias, pattern, module = (*line.split(), "", "")[:3]
-                if not module:
-                    continue
-                if pattern.startswith("pci:"):
+            for pattern, module in self._aliases():
+                if module and pattern.startswith("pci:"):
                     self._pci.setdefault(_beginning(pattern), []).append((pattern, module))
-                else:
+                elif module and pattern.startswith("vfio_pci:"):
                     self._vfio.append((pattern, module))
         return self._pci, self._vfio
+
+    def _aliases(self) -> t.Iterator[tuple[str, str]]:
+        for line in self._text("modules.alias").split("\n"):
+            if line.startswith(("alias pci:", "alias vfio_pci:")):
+                _alias, pattern, module = (*line.split(), "", "")[:3]
+                yield pattern, module
+        for entry in self._text("modules.builtin.modinfo").split("\0"):
+            module, _key, pattern = entry.partition(".alias=")
+            yield pattern, module
+
+    def _text(self, name: str) -> str:
+        path = f"{self._folder}/{name}"
+        return self._tree.text(path) or self._tree.text("/usr" + path) or ""
 
 
 def _beginning(pattern: str) -> str:

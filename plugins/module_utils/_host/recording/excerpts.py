@@ -14,14 +14,32 @@ if t.TYPE_CHECKING:
 
 def of_aliases(text: str, devices: t.Iterable[PciDevice]) -> str:
     """The lines of a modules.alias that fit some function."""
-    known = {device.modalias.partition(":")[2] for device in devices}
+    known = _without_bus(devices)
+    return "\n".join(
+        line
+        for line in text.split("\n")
+        if line.startswith(("alias pci:", "alias vfio_pci:")) and _fits_one(line.split()[1], known)
+    )
+
+
+def of_builtin(text: str, devices: t.Iterable[PciDevice]) -> str:
+    """The same of a modules.builtin.modinfo, whose entries end with a NUL."""
+    known = _without_bus(devices)
     kept = []
-    for line in text.split("\n"):
-        if line.startswith(("alias pci:", "alias vfio_pci:")):
-            pattern = line.split()[1].partition(":")[2]
-            if any(fnmatch.fnmatchcase(modalias, pattern) for modalias in _of_vendor(known, pattern)):
-                kept.append(line)
-    return "\n".join(kept)
+    for entry in text.split("\0"):
+        pattern = entry.partition(".alias=")[2]
+        if pattern.startswith(("pci:", "vfio_pci:")) and _fits_one(pattern, known):
+            kept.append(entry + "\0")
+    return "".join(kept)
+
+
+def _without_bus(devices: t.Iterable[PciDevice]) -> set[str]:
+    return {device.modalias.partition(":")[2] for device in devices}
+
+
+def _fits_one(alias: str, known: t.Iterable[str]) -> bool:
+    pattern = alias.partition(":")[2]
+    return any(fnmatch.fnmatchcase(modalias, pattern) for modalias in _of_vendor(known, pattern))
 
 
 def _of_vendor(known: t.Iterable[str], pattern: str) -> t.Iterator[str]:

@@ -28,7 +28,7 @@ from ..reading.pci.ids import read_pci_ids
 from ..reading.pci.serials import vpd_serial
 from ..reading.usb_scsi import read_usb_and_scsi
 from ..usage.processes.mediated import mdev_parents
-from .excerpts import of_aliases, of_ids
+from .excerpts import of_aliases, of_builtin, of_ids
 from .noting import NotingTree
 from .of_libvirt import serials_of
 
@@ -183,6 +183,8 @@ class _Files:
             data = vital_product_data(serial, manages_nvlink=folder in self._nvlink)
         elif name == "modules.alias":
             data = of_aliases(data.decode("utf-8", "replace"), self._devices).encode()
+        elif name == "modules.builtin.modinfo":
+            data = of_builtin(data.decode("utf-8", "replace"), self._devices).encode()
         elif name == "pci.ids":
             data = of_ids(data.decode("utf-8", "replace"), self._devices).encode()
         content = kept(path, data, self._names)

@@ -26,7 +26,10 @@ if t.TYPE_CHECKING:
 
 
 def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
-    """The claim, and what the release leaves of it. Raises HostdevError for what only libvirt can take out."""
+    """The claim, and what the release leaves of it. Raises HostdevError for what only libvirt can take out, and
+    for a claim that is not the tenant's.
+    """
+    _check_tenant(wish, claim)
     attached = any(held.attach for kind in KINDS for held in kind.held(claim).values())
     if attached and snapshot.domains is None:
         raise _no_libvirt(claim.owner)
@@ -60,6 +63,7 @@ def settle(snapshot: Snapshot, wish: ReleaseWish, aside: SetAside) -> Choice:
     if aside.owner.kind == "domain" and snapshot.domains is None:
         raise _no_libvirt(aside.owner)
     claim = snapshot.tracker.claim_of(aside.owner)
+    _check_tenant(wish, claim)
     return Choice(Change(RELEASE, aside.joined(claim), claim, to_host=wish.to_host))
 
 
@@ -70,6 +74,13 @@ def decide_release(snapshot: Snapshot, wish: ReleaseWish, choice: Choice) -> Dec
         plan,
         (*choice.warnings, *(warning for kind in KINDS for warning in kind.warnings_of_release(snapshot, wish, plan))),
     )
+
+
+def _check_tenant(wish: ReleaseWish, claim: Claim) -> None:
+    if wish.tenant is not None:
+        from .limits.tenants import check_tenant
+
+        check_tenant(wish.tenant, claim)
 
 
 def _no_libvirt(owner: Owner) -> HostdevError:

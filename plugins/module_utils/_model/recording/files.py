@@ -166,6 +166,7 @@ _BY_PATH: tuple[tuple[str, Keep], ...] = (
     ("/etc/machine-id", _all),  # made up by whoever records
     *((path, _lines(lambda line: not line or line.startswith(OWN_LINES))) for path in (RULES_PATH, NETWORK_PATH)),
     ("*/modules.alias", _all),
+    ("*/modules.builtin.modinfo", _all),
     ("*/modules.dep", _lines(lambda line: "/vfio-pci.ko" in line)),
     ("*/modules.builtin", _lines(lambda line: "/vfio-pci.ko" in line)),
     ("*/config*-*", _lines(lambda line: line.startswith("CONFIG_INTEL_IOMMU"))),

@@ -38,8 +38,9 @@ class ClaimWish:
     are to be in the domain's definition. `persist` says whether the devices come back when the host is started anew,
     None that it stays as it is. `constraints` must hold over requests of the owner, named in the wish or on record;
     those in `prefer` are met as well as they can be, the first one first. `labels` are the claim's by then, None that
-    they stay as they are. `limits` say when its devices are due back, None that nobody says so, and how many may be
-    held.
+    they stay as they are. With a `tenant` the claim must be its own, or be none yet, and its other labels stay, see
+    tenants.py. `limits` say when its devices are due back, None that nobody says so, and how many
+    may be held.
     """
 
     domain: str | None
@@ -55,6 +56,7 @@ class ClaimWish:
     constraints: tuple[Constraint, ...] = ()
     prefer: tuple[Constraint, ...] = ()
     labels: t.Mapping[str, str] | None = None
+    tenant: str | None = None
     limits: tuple[Limit, ...] | None = None
 
     @property
@@ -71,7 +73,8 @@ class ReleaseWish:
 
     With `expired` it is what is overdue, of all owners or of the one that is named.
     `cleaned` says that one-time-use devices among those, given back now or before, may be used again. With `to_host`
-    devices go to the driver that the host would choose instead of the one on record.
+    devices go to the driver that the host would choose instead of the one on record. With a `tenant` all must be of its
+    claims.
     """
 
     domain: str | None = None
@@ -82,6 +85,7 @@ class ReleaseWish:
     cleaned: bool = False
     to_host: bool = False
     expired: bool = False
+    tenant: str | None = None
 
     @property
     def each_alone(self) -> bool:

@@ -115,6 +115,15 @@ def parse_said(labels: t.Mapping[str, object] | None) -> dict[str, str] | None:
     return parse_labels(labels)
 
 
+def parse_tenant(tenant: str | None) -> str | None:
+    """The tenant that a task is for, None where it is for none. Raises HostdevError."""
+    if tenant is None:
+        return None
+    from ..._model.requests.limits.labels import TENANT, parse_labels
+
+    return parse_labels({TENANT: tenant}, "the option")[TENANT]
+
+
 def parse_allow(codes: t.Iterable[str], among: t.Collection[str] | None = None) -> frozenset[str]:
     """Blocker codes that may be accepted, `among` all that a claim may accept where nothing else is said.
 

@@ -19,6 +19,7 @@ from .arguments import (
     parse_numa_cells,
     parse_root_ports,
     parse_said,
+    parse_tenant,
     parse_together,
 )
 from .changing import claim_of, devices, due_back, flow, node_devices, result
@@ -80,6 +81,7 @@ def claim_wish(
         constraints=constraints,
         prefer=prefer,
         labels=parse_said(options["labels"]),
+        tenant=parse_tenant(options.get("tenant")),
         limits=limits,
     )
 

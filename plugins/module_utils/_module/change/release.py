@@ -9,7 +9,7 @@ import typing as t
 
 from ..._model.errors import HostdevError, few
 from ..._model.requests.wish import FORCE, ReleaseWish
-from .arguments import parse_addresses
+from .arguments import parse_addresses, parse_tenant
 from .changing import devices, flow, node_devices, result
 
 if t.TYPE_CHECKING:
@@ -31,6 +31,7 @@ def release(module: AnsibleModule) -> dict[str, t.Any]:
         cleaned=options["cleaned"],
         to_host=options["to"] == "host",
         expired=options["expired"],
+        tenant=parse_tenant(options["tenant"]),
     )
     outcome = flow(module, needs_libvirt=False).release(wish)
     return {

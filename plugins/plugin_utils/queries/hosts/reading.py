@@ -138,15 +138,17 @@ def pools_of(value: t.Any) -> list[dict[str, t.Any]]:
         error = value.get("msg") if isinstance(value, t.Mapping) else None
         found = f"found {stock}" if stock else str(error or "it was not gathered")
         raise wrong("neither its devices nor pools are known", found)
-    facts = facts_of({"pools": stock["pools"]} if isinstance(stock, t.Mapping) and "pools" in stock else stock)
-    pools = facts.parts["pools"] if "pools" in facts.parts else free_pools(facts)
+    try:
+        facts = facts_of({"pools": stock["pools"]} if isinstance(stock, t.Mapping) and "pools" in stock else stock)
+        pools = facts.parts["pools"] if "pools" in facts.parts else _checked_pools(free_pools(facts))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise wrong("its facts", "they have another form than pci_facts returns", remedy="gather them anew") from error
     for pool in pools:
         if pool["count"] is None or pool["count"] < 0:
             raise wrong("a pool: its count", f"found {pool['count']!r}", "how many devices it has", "gather it again")
     nodes = _within(_within(stock, "host"), "numa_nodes")
-    only = (
-        nodes[0].get("id") if isinstance(nodes, list) and len(nodes) == 1 and isinstance(nodes[0], t.Mapping) else None
-    )
+    only = _within(nodes[0], "id") if isinstance(nodes, list) and len(nodes) == 1 else None
+    only = only if isinstance(only, int) else None
     return [{**pool, **_place(pool, nodes, only)} for pool in pools]
 
 

@@ -167,6 +167,23 @@ def test_a_host_of_which_the_facts_are_none_is_left_and_the_others_are_not(count
     assert "its count" in chosen["not"]["junk"]["msg"]
 
 
+@pytest.mark.parametrize(("field", "value"), [("address", []), ("parent", {}), ("children", [None]), ("bars", [None])])
+def test_a_host_whose_devices_have_another_form_is_left_and_the_others_are_not(hosts, field, value):
+    facts = hosts["kvm2"]["ansible_facts"]["hostdev"]
+    devices = [{**device, field: value} for device in facts["devices"]]
+    known = {**hosts, "kvm2": {"ansible_facts": {"hostdev": {"devices": devices}}}}
+    chosen = place(known, [A100])
+    assert (chosen["host"], chosen["not"]["kvm2"]["code"]) == ("kvm3", "no_facts")
+    assert chosen["not"]["kvm2"]["msg"]
+
+
+@pytest.mark.parametrize("node", [[], {}, "x"])
+def test_a_node_that_is_none_is_not_known(node):
+    known = {**of_pools(1), "kvm1": {"hostdev": {"pools": [{**GPU, "count": 1, "numa_node": None}]}}}
+    known["kvm1"]["hostdev"]["host"] = {"numa_nodes": [{"id": node}]}
+    assert place(known, [ONE], [{"requests": ["gpu"], "match": "numa_node"}])["order"] == ["kvm0"]
+
+
 def test_anti_affinity_knows_hosts_of_groups_that_are_not_looked_at_and_takes_host_and_group_of_one_name():
     groups = {"all": ["kvm0", "kvm1", "kvm2", "other"], "kvm1": ["kvm2"]}
     chosen = place(of_pools(1, 1, 1), [ONE], anti_affinity=["other", "kvm1"], groups=groups)

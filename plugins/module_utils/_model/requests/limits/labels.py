@@ -10,6 +10,9 @@ import typing as t
 from ...errors import HostdevError
 from ...values import is_unicode
 
+TENANT = "tenant"
+"""The label that says whose a claim is."""
+
 
 def parse_labels(value: object, path: str = "labels", code: str = "invalid_option") -> dict[str, str]:
     """Read `{team: vision, tier: 2}`: names to texts. A number, true and false are kept as texts.

@@ -178,7 +178,7 @@ def test_a_vf_that_the_hosts_drivers_leave_alone_had_none(lab_host):
 
 
 def test_where_nothing_tells_the_hosts_driver_a_release_lets_the_kernel_choose(lab_host):
-    """Of a driver that is part of the kernel's image there is no line in modules.alias."""
+    """Of a driver that is part of the kernel's image kernels before 6.18 have no alias."""
     for aliases in lab_host.root.glob("**/modules.alias"):
         aliases.write_text("")
     host = by_hand(lab_host, NVME, running=True)

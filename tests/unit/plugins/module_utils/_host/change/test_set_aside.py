@@ -104,6 +104,12 @@ def test_a_release_by_its_address_tries_again_and_says_why_not(broken):
     assert "(tried again " in asides(broken)[NVME]["reason"]
 
 
+def test_a_tenant_does_not_try_again_what_an_administrator_had(broken):
+    broken.release(owner="somebody")
+    assert refused(broken.release, addresses=(NVME,), tenant="blue").code == "not_the_tenants"
+    assert "(tried again " not in asides(broken)[NVME]["reason"]
+
+
 def test_a_release_by_its_address_brings_it_back_once_it_can_be(broken):
     broken.release(owner="somebody")
     broken.kernel._refusals.clear()

@@ -65,6 +65,36 @@ def test_modules_below_usr_are_found(folder):
     assert module_aliases.vfio_driver(MLX5) == "mlx5_vfio_pci"
 
 
+BUILTIN = (
+    "any_net.license=GPL v2\0any_net.alias=pci:v*d*sv*sd*bc02sc00i00\0any_net.alias=usb:v1234p*\0"
+    "mlx5_core.alias=pci:v000015B3d*sv*sd*bc02sc00i*\0intel.alias=pci:v00008086d*sv*sd*bc*sc*i*\0"
+    "mlx5_vfio_pci.alias=vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i*\0"
+)
+
+
+@pytest.mark.parametrize("usr", ["", "/usr"])
+def test_drivers_in_the_kernels_image_are_told_beside_those_that_can_be_loaded(folder, usr):
+    place = f"{usr}/lib/modules/6.12"
+    loaded = "alias pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_other\n"
+    both = ModuleAliases(
+        tree(folder, {f"{place}/modules.alias": loaded, f"{place}/modules.builtin.modinfo": BUILTIN}), "6.12"
+    )
+    assert both.candidates(MLX5) == ["any_net", "mlx5_core", "mlx5_other"]
+    assert both.vfio_driver(MLX5) == "mlx5_vfio_pci"
+
+
+def test_a_kernel_whose_drivers_are_all_in_its_image_has_candidates(folder):
+    alone = ModuleAliases(tree(folder, {"/lib/modules/6.12/modules.builtin.modinfo": BUILTIN}), "6.12")
+    assert alone.candidates(MLX5) == ["any_net", "mlx5_core"]
+
+
+@pytest.mark.parametrize("entry", [".alias=pci:v*", "x.alias=", "x.alias", "x", "x.parm=alias=pci:v*", "\n"])
+def test_an_entry_of_the_kernels_image_that_is_no_alias_counts_for_nothing(folder, entry):
+    text = f"{entry}\0{BUILTIN}{entry}"
+    builtin = ModuleAliases(tree(folder, {"/lib/modules/6.12/modules.builtin.modinfo": text}), "6.12")
+    assert builtin.candidates(MLX5) == ["any_net", "mlx5_core"]
+
+
 def test_the_lab_hosts_candidates(lab):
     module_aliases = ModuleAliases(lab, "6.12.117+deb13-amd64")
     vf = device("0000:01:10.0", modalias="pci:v00008086d000010CAsv00001AF4sd00001100bc02sc00i00")

@@ -181,6 +181,10 @@ def test_of_long_tables_the_lines_that_concern_the_host():
         "alias pci:v00008086d00001521sv*sd*bc*sc*i* igb\nalias pci:v000010DEd*sv*sd*bc03sc*i* nouveau\nalias usb:x y"
     )
     assert of_aliases(aliases, [one]) == "alias pci:v00008086d00001521sv*sd*bc*sc*i* igb"
+    builtin = "igb.alias=pci:v00008086d00001521sv*sd*bc*sc*i*\0igb.license=GPL\0ahci.alias=pci:v*d*sv*sd*bc01sc06i01*\0"
+    assert making._Files(making.Same(), [one])._file(
+        "/usr/lib/modules/6.18/modules.builtin.modinfo", builtin.encode()
+    ) == ["bytes", b"igb.alias=pci:v00008086d00001521sv*sd*bc*sc*i*\0".hex()]
     ids = (
         "# comment\n8086  Intel Corporation\n\t1521  I350\n\t\t1028 0602  Dell I350\n\t1522  Other\n\t\t1028 0603  No\n"
         "10de  NVIDIA\n\t1521  None\nC 02  Network controller\n\t00  Ethernet\nC 03  Display\n\t00  VGA\n"
