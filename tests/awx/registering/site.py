@@ -47,7 +47,7 @@ def made_awx() -> MadeAwx:
     controller = awx.add("credential_types", name="Red Hat Ansible Automation Platform", kind="cloud", managed=True)
     awx.add("credentials", name="KVM ssh", organization=organization, credential_type=machine)
     awx.add("credentials", name="AWX itself", organization=organization, credential_type=controller)
-    for team in ("Blue", "Operators"):
+    for team in ("Blue", "Operators", "Others"):
         awx.add("teams", name=team, organization=organization)
     return awx
 

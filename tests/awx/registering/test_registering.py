@@ -54,6 +54,7 @@ class Told(t.NamedTuple):
 @pytest.fixture(scope="module")
 def told() -> Told:
     awx, variables = made_awx(), variables_of_guide()
+    absent = {**variables, "hostdev_awx_state": "absent"}
     seen, runs = {}, {}
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-awx-") as name, Server(awx) as server:
         folder = Path(name)
@@ -63,12 +64,28 @@ def told() -> Told:
             ("first", "awx_setup", variables, ()),
             ("choices", "awx_choices", of_choices, ("-i", "hosts.json")),
             ("again", "awx_setup", variables, ()),
-            ("absent", "awx_setup", {**variables, "hostdev_awx_state": "absent"}, ()),
+            ("moved", "awx_setup", _moved(variables), ()),
+            ("left_out", "awx_setup", {**absent, "hostdev_awx_tenants": {"green": {"domains": [], "hosts": []}}}, ()),
+            ("absent", "awx_setup", absent, ()),
         ):
+            if step == "moved":
+                _let_claim(awx, "Blue")
             runs[step] = play(folder, server.url, playbook, given, *more, **cached)
-            assert runs[step].code == 0, runs[step].output
+            assert (runs[step].code == 0) is (step != "left_out"), runs[step].output
             seen[step] = copy.deepcopy(awx)
     return Told(seen, runs)
+
+
+def _moved(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The same tenant with another team, which approves as well."""
+    blue = {**variables["hostdev_awx_tenants"]["blue"], "team": "Others"}
+    return {**variables, "hostdev_awx_tenants": {"blue": blue}, "hostdev_awx_approvers": "Others"}
+
+
+def _let_claim(awx: MadeAwx, team: str) -> None:
+    """As a run with `approval: false` did before."""
+    role = awx.named("job_templates", "Hostdev claim blue")["summary_fields"]["object_roles"]["execute_role"]
+    awx.answer("POST", f"/api/v2/roles/{role['id']}/teams/", {"id": awx.named("teams", team)["id"]})
 
 
 def _kept(folder: Path) -> dict[str, str]:
@@ -100,6 +117,12 @@ def test_a_tenant_that_is_not_said_as_it_must_be_is_refused_before_anything_is_r
     assert run.code != 0
     assert told in " ".join(run.output.split())
     assert awx.changes == []
+
+
+def teams(awx: MadeAwx, kind: str, name: str, role: str) -> list[str]:
+    """Those that have a role on a template."""
+    roles = awx.named(kind, name)["summary_fields"]["object_roles"]
+    return [team["name"] for team in awx.listed("roles", roles[role]["id"], "teams")]
 
 
 def choices(awx: MadeAwx, name: str) -> dict[str, list[str]]:
@@ -176,16 +199,26 @@ def test_the_workflow_asks_before_it_claims(told: Told) -> None:
 
 def test_a_team_may_start_the_workflow_and_no_claim(told: Told) -> None:
     awx = told.awx["first"]
+    assert teams(awx, "workflow_job_templates", "Hostdev device for a domain blue", "execute_role") == ["Blue"]
+    assert teams(awx, "workflow_job_templates", "Hostdev device for a domain blue", "approval_role") == ["Operators"]
+    assert teams(awx, "job_templates", "Hostdev release blue", "execute_role") == ["Blue"]
+    assert teams(awx, "job_templates", "Hostdev claim blue", "execute_role") == []
+    assert teams(awx, "job_templates", "Hostdev reconcile", "execute_role") == []
 
-    def may(kind: str, name: str, role: str) -> list[str]:
-        roles = awx.named(kind, name)["summary_fields"]["object_roles"]
-        return [team["name"] for team in awx.listed("roles", roles[role]["id"], "teams")]
 
-    assert may("workflow_job_templates", "Hostdev device for a domain blue", "execute_role") == ["Blue"]
-    assert may("workflow_job_templates", "Hostdev device for a domain blue", "approval_role") == ["Operators"]
-    assert may("job_templates", "Hostdev release blue", "execute_role") == ["Blue"]
-    assert may("job_templates", "Hostdev claim blue", "execute_role") == []
-    assert may("job_templates", "Hostdev reconcile", "execute_role") == []
+def test_another_team_of_a_tenant_has_its_roles_alone(told: Told) -> None:
+    awx, workflow = told.awx["moved"], ("workflow_job_templates", "Hostdev device for a domain blue")
+    assert teams(awx, *workflow, "execute_role") == ["Others"]
+    assert teams(awx, *workflow, "approval_role") == ["Others"]
+    assert teams(awx, "job_templates", "Hostdev claim blue", "execute_role") == []
+    for name in ("place", "release", "verify"):
+        assert teams(awx, "job_templates", f"Hostdev {name} blue", "execute_role") == ["Others"]
+
+
+def test_a_credential_that_keeps_the_type_there_is_told_and_the_ground_goes(told: Told) -> None:
+    awx, said = told.awx["left_out"], " ".join(told.runs["left_out"].output.split())
+    assert "is left, since these have it: Hostdev tenant blue; templates of their tenants" in said
+    assert (awx.all("projects"), awx.all("execution_environments")) == ([], [])
 
 
 def test_a_second_run_changes_nothing_and_leaves_the_choices(told: Told) -> None:

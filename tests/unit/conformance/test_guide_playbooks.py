@@ -58,7 +58,7 @@ def runner(two_domains, monkeypatch, capsys):
 
 @pytest.fixture
 def site(runner, tmp_path):
-    """Recordings of the lab host, while `web1` has no device, when it has a VF, and one that was given to it by hand."""
+    """Recordings of the lab host: `web1` has no device, has claimed a VF, and has one that was given to it by hand."""
 
     def record(name: str) -> None:
         runner.done("pci_recording", dest=str(tmp_path / f"{name}.json.gz"), anonymous=False)
