@@ -74,7 +74,7 @@ class Trial:
         self._record: dict[str, Any] = {}
 
     def prepare(self) -> None:
-        """Make a host as it was installed into one that starts domains by itself when they are told to; define them."""
+        """Make a host as it was installed into one that can start domains by itself, and define these."""
         host = self.host
         warm(host)
         host.put(Path(__file__).with_name("on_host.py").read_text(), _ON_HOST)
@@ -83,18 +83,17 @@ class Trial:
             host.sh("virsh -q define /dev/stdin", text=guest.domain_xml(name))
 
     def claim(self) -> PlayResult:
-        """Claim all of it by a play, and let the domains start with their host."""
-        claimed = self.run(*self.claiming())
-        self.autostart()
-        return claimed
-
-    def autostart(self) -> None:
-        """Let the domains start with their host from its next boot on."""
-        self.host.sh("; ".join(f"virsh -q autostart {name}" for name in _DOMAINS))
+        """Claim all of it by a play."""
+        return self.run(*self.claiming())
 
     def claiming(self) -> tuple[dict[str, Any], ...]:
-        """Return tasks that make VFs and claim one of them for the first domain, whole cards for the second one."""
+        """Return tasks that make VFs and claim one of them for the first domain, whole cards for the second one.
+
+        From then on the domains start with their host, which is why their devices are to come back with it.
+        """
+        autostart = "; ".join(f"virsh -q autostart {name}" for name in _DOMAINS)
         return (
+            {"name": "autostart", "ansible.builtin.shell": autostart, "changed_when": False},
             {"name": "vfs", "kvm.hostdev.pci_sriov": {**_PF, "number": 4}},
             *(
                 {

@@ -82,7 +82,6 @@ def test_grub_one_play_with_one_reboot_gives_devices_to_domains_which_come_back_
     boot = host.get(BOOTS)
     again = run(host, *role(**wish, reboot_ok=True), *trial.claiming())
     assert (changed(again), needed(again), host.get(BOOTS)) == ([], False, boot)
-    trial.autostart()
     host.put(_TAKES, _TAKEN_RULE)
 
     # Bus numbers move, and in the middle of the first restore after it the power fails. That the definitions follow
