@@ -84,7 +84,7 @@ def ensure(suite: str, tools: emulator.Emulator, loader: str | None = None) -> I
         "version": 1,
         "suite": suite,
         "packages": _packages(suite, loader),
-        "sources": SUITES[suite].sources,
+        "components": SUITES[suite].components,
         "excluded": _EXCLUDED,
         "size": SIZE,
         "disk": loaders.RECIPE if loader else None,
@@ -137,7 +137,6 @@ def _build(suite: str, image: Image, tools: emulator.Emulator) -> None:
             *(f"--customize-hook={hook}" for hook in _hooks(image)),
             suite,
             str(archive),
-            *release.sources,
             log=folder / "build.log",
         )
     with say.step("writing the disk"):

@@ -10,25 +10,25 @@ from pathlib import Path
 
 from . import cache, emulator
 
-_UBUNTU = "http://ubuntu.example.org/ubuntu"
 #: Ubuntu's keys as Debian signs them, so that one machine's trust in Debian is enough.
 _UBUNTU_KEYS = "ubuntu-archive-keyring"
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A release of DISTRIBUTION: its kernel, what a module for it is built with; options and sources of apt."""
+    """A release of DISTRIBUTION: its kernel, what a module for it is built with; options of apt, components of it."""
 
     distribution: str = "Debian"
     kernel: str = "linux-image-amd64"
     headers: tuple[str, ...] = ("linux-headers-amd64", "make")
     apt: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
+    components: str = "main"
 
     def options(self) -> Iterator[str]:
-        """Yield what mmdebstrap must be told for it, apart from the sources."""
+        """Yield what mmdebstrap must be told for it; it knows where the releases of both lie."""
+        yield f"--components={self.components}"
         yield from (f"--aptopt={option}" for option in self.apt)
-        if self.sources:
+        if self.distribution == "Ubuntu":
             yield f"--keyring={_ubuntu_keys()}"
 
 
@@ -44,7 +44,7 @@ SUITES = {
         ("linux-headers-virtual", "make", "gcc", "apt"),
         # Its own user could not read the keys in the cache.
         ('APT::Sandbox::User "root"',),
-        tuple(f"deb {_UBUNTU} {pocket} main universe" for pocket in ("noble", "noble-updates", "noble-security")),
+        "main,universe",
     ),
 }
 #: The one that `./run test` boots, and whose hosts can boot by themselves.
