@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the timer starts: read the host, post its state, end. Nothing of the host is changed."""
+"""What the timer starts: read the host, post its state, end. Of the host only the file of seen devices is written."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ if t.TYPE_CHECKING:
 
 
 def give_back(snapshot: Snapshot, wish: ReleaseWish, claim: Claim) -> Choice:
-    """The claim, and what the release leaves of it. Raises HostdevError for what only libvirt can take out, and
-    for a claim that is not the tenant's.
+    """The claim, and what the release leaves of it.
+
+    Raises HostdevError for what only libvirt can take out, and for a claim that is not the tenant's.
     """
     _check_tenant(wish, claim)
     attached = any(held.attach for kind in KINDS for held in kind.held(claim).values())

@@ -38,9 +38,9 @@ class ClaimWish:
     are to be in the domain's definition. `persist` says whether the devices come back when the host is started anew,
     None that it stays as it is. `constraints` must hold over requests of the owner, named in the wish or on record;
     those in `prefer` are met as well as they can be, the first one first. `labels` are the claim's by then, None that
-    they stay as they are. With a `tenant` the claim must be its own, or be none yet, and its other labels stay, see
-    tenants.py. `limits` say when its devices are due back, None that nobody says so, and how many
-    may be held.
+    they stay as they are. With a `tenant` the claim must be its own, or be none yet, and its other labels stay (see
+    decision/limits/tenants.py). `limits` say when its devices are due back, None that nobody says so, and how many may
+    be held.
     """
 
     domain: str | None
