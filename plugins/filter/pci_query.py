@@ -22,8 +22,8 @@ description:
   - Evaluates a JMESPath expression over the facts of a host, gathered or cached.
   - The facts are first turned into plain values, so that each function of JMESPath works with each version of
     ansible-core.
-  - These are errors, a field that facts do not have at any depth, a field that was not gathered, an unknown function,
-    and a comparison that can never be true. JMESPath itself would give an empty answer.
+  - An unknown field at any depth, a field that was not gathered, an unknown function, and a comparison that can never
+    be true are errors. JMESPath itself would give an empty answer.
   - Besides JMESPath's own functions there are the following.
   - V(fits(devices, spec\)) returns the PCI functions of a list that fit a device spec or one of a list of specs. Given
     a single device, as in V(devices[?fits(@, `{"class":"0302"}`\)]), it says whether this one fits. Specs are written

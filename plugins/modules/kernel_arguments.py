@@ -64,9 +64,9 @@ options:
         contradicts C(intel_iommu=on). The values C(off), C(0), C(n), C(no) and C(false) contradict values that switch
         something on, C(nopt) contradicts C(pt), and C(iommu=off) contradicts C(intel_iommu) and C(amd_iommu). Other
         arguments of the same name, such as a second C(console=), are no contradiction.
-      - For huge pages the kernel takes the first argument. So these are contradictions too, another
-        C(default_hugepagesz=), another number of pages of the same size, and a C(hugepages=) without a size if
-        O(arguments) has a C(default_hugepagesz=), since that would then be the size of these pages.
+      - For huge pages the kernel takes the first argument. So another C(default_hugepagesz=) and another number of
+        pages of the same size are contradictions too. If O(arguments) has a C(default_hugepagesz=), a C(hugepages=)
+        without a size is one as well, since its pages would get that size.
       - With V(refuse) the task fails, and names the argument and its file. The kernel takes the last of two such
         arguments, so a second one could override what somebody wanted.
       - V(replace) replaces the argument with the one in O(arguments). O(state=absent) puts the old one back.

@@ -40,7 +40,10 @@ OF_ONE = {
         "Whether hosts are asked what is free. With ``false`` known facts are used, such as those in a fact cache.",
     ),
     "hostdev_tries": ("``10``", "On how many hosts the claim is tried at most, the best one first. The limit is 100."),
-    "hostdev_adopt_confirm": ("``false``", "Whether to write the devices into the record instead of only showing them."),
+    "hostdev_adopt_confirm": (
+        "``false``",
+        "Whether to write the devices into the record instead of only showing them.",
+    ),
     "hostdev_accept_drift": (
         "none",
         "Codes of the :ref:`drift <ansible_collections.kvm.hostdev.docsite.guide_record>` that the playbook ignores, "
