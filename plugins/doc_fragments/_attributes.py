@@ -19,7 +19,7 @@ attributes:
     description:
       - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates no
         change.
-      - This assumes that nobody else has changed the host meanwhile.
+      - This assumes that nobody else has changed the host in between.
   platform:
     description: Target OS/families that can be operated against.
     platforms: Linux

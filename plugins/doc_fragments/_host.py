@@ -29,9 +29,10 @@ options:
 options:
   recording:
     description:
-      - A file on the host that the task runs on, which M(kvm.hostdev.pci_recording) has written. The task works
-        on the host that is recorded there, and not on the one that it runs on. No root is needed, nor libvirt.
-      - What changes a host runs in check mode alone then. Outside of it the task fails, and nothing is ever written.
+      - A recording made by M(kvm.hostdev.pci_recording), as a file on the host that the task runs on. The task works
+        with the recorded host instead of that host. It needs neither root nor libvirt.
+      - A module that changes a host then runs in check mode only. Outside of check mode the task fails. Nothing is ever
+        written.
       - The libvirt connection and the record are the recorded ones, whatever O(uri) and O(facts_path) say.
     type: path
 """
@@ -45,21 +46,20 @@ options:
     default: 60
   detach_timeout:
     description:
-      - How many seconds a running guest has to let go of a device. It is asked several times meanwhile, since a guest
-        that is still booting does not hear the first request.
+      - How many seconds a running guest has to let go of a device. Within this time it is asked several times, since a
+        guest that is still booting misses the first request.
     type: int
     default: 30
   on_detach_timeout:
     description:
       - What to do when a running guest does not let a device go within O(detach_timeout), or can't since it is paused.
-      - V(fail) fails. What was done before is undone.
-      - V(definition) takes the device from the domain's definition only. It stays claimed and bound, and the record
-        has it as attached live, until a release that finds the domain shut off, or its guest willing, gives it back.
-        A warning says so. The guest may still let go of it later.
-      - V(force) stops the domain hard, as if its power were cut, so that the device comes free. Whatever the guest has
-        not written to its disks is lost. It is shut off afterwards, is named in the RV(stopped) return value,
-        and nobody starts it again. Only a domain from which the task takes devices is ever stopped, and never a
-        transient one.
+      - With V(fail) the task fails, and what was done before is undone.
+      - V(definition) takes the device only from the domain's definition, and a warning says so. The device stays
+        claimed and bound, and is on record as attached live. A later release gives it back once the domain is shut off
+        or the guest lets go.
+      - V(force) stops the domain hard, as if its power were cut, so that the device comes free. Data that the guest has
+        not written to its disks is lost. The domain stays shut off, and RV(stopped) names it. The task only stops
+        domains from which it takes devices, and never a transient domain.
     type: str
     choices: [fail, definition, force]
     default: fail

@@ -22,8 +22,8 @@ description:
   - A choice has at most 128 characters, all of them letters, digits or C(._:@-). Other names are left out, and
     RV(_value.left_out) lists them.
   - Devices are the names of O(aliases), then models of which some host has a device that is free or held. A model is
-    such as C(10de:20b2@A100-SXM4), or C(8086:10ca@type-VF@82576-Virtual-Function) for virtual functions. The name
-    behind the last C(@) is for people.
+    written as C(10de:20b2@A100-SXM4), or for virtual functions as C(8086:10ca@type-VF@82576-Virtual-Function). The name
+    after the last C(@) is for people.
 positional: _input
 options:
   _input:
@@ -33,15 +33,14 @@ options:
     type: dict
     required: true
   hosts:
-    description: Names of the hosts to look at, by default all.
+    description: Names of the hosts to look at. By default these are all hosts.
     type: list
     elements: str
   tenant:
     description:
-      - What a tenant may name, with the lists C(domains), C(hosts) and C(devices). A list that is missing leaves out
-        nothing.
-      - All of C(domains) are choices, also a domain that is on no host yet. Of C(hosts) and C(devices) the choices are
-        those that the facts have. A model is named by its ids, with or without its type.
+      - What a tenant may name, with the lists C(domains), C(hosts) and C(devices). Without a list nothing is left out.
+      - All C(domains) are choices, even a domain that is on no host yet. C(hosts) and C(devices) are choices if the
+        facts have them. A model is named by its ids, with or without its type.
     type: dict
   aliases:
     description: The aliases of the hosts, see O(kvm.hostdev.pci_passthrough_claim#module:aliases).
@@ -84,7 +83,7 @@ _value:
       elements: str
       sample: [kvm2, kvm3]
     left_out:
-      description: What was left out because of its name, with the host that has it.
+      description: The names that were left out, each with the host that has it.
       type: list
       elements: str
       sample: ["kvm2: domain 'web 3'"]

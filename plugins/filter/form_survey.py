@@ -28,7 +28,8 @@ options:
     type: dict
     required: true
   choices:
-    description: Lists of choices by the variable of their question, as P(kvm.hostdev.form_choices#filter) returns them.
+    description: A list of choices for the variable of each question, as P(kvm.hostdev.form_choices#filter) returns
+      them.
     type: dict
     default: {}
 seealso:

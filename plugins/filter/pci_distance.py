@@ -14,20 +14,20 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.places import 
 
 DOCUMENTATION = r"""
 name: pci_distance
-short_description: Tell how far two PCI functions are apart
+short_description: Say how far two PCI functions are apart
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns how far two PCI functions of a host are apart by the kernel's tree, in the words of C(nvidia-smi topo), and
-    how many bridges lie between them. Both directions are equal.
-  - Of many functions at once P(kvm.hostdev.pci_distances#filter) tells it.
+  - Returns how far two PCI functions of a host are apart in the kernel's tree, in the words of C(nvidia-smi topo), and
+    how many bridges are between them. The order of the two does not matter.
+  - For many functions at once use P(kvm.hostdev.pci_distances#filter).
 positional: _input, one, other
 options:
   _input:
     description:
       - The facts of a host or a list of its devices, see O(kvm.hostdev.pci_fits#filter:_input).
-      - Whether two functions of other roots are on one NUMA node is also known where the kernel does not tell, but
-        C(host) in the facts has a single node. A list of devices does not tell that.
+      - If the kernel does not tell the NUMA nodes, but C(host) in the facts has a single node, two functions below
+        different roots are on that node. A list of devices does not have C(host).
     type: raw
     required: true
   one:
@@ -35,7 +35,7 @@ options:
     type: str
     required: true
   other:
-    description: The address of the other one.
+    description: The address of the other function.
     type: str
     required: true
 seealso:
@@ -57,14 +57,15 @@ _value:
   contains:
     distance:
       description:
-        - V(SAME) in one slot, V(PIX) through at most one switch, V(PXB) through several switches and no root port,
-          V(PHB) below one PCIe root, V(NODE) below different roots of one NUMA node, V(SYS) on different NUMA nodes.
-        - Null where a NUMA node is not known, or the way to one of them.
+        - V(SAME) means in one slot, V(PIX) through at most one switch, V(PXB) through several switches and no root
+          port, V(PHB) below one PCIe root, V(NODE) below different roots on one NUMA node, V(SYS) on different NUMA
+          nodes.
+        - Null if a NUMA node that matters, or the way to one of the functions, is not known.
       type: str
       returned: always
       sample: PXB
     bridges:
-      description: How many bridges lie between them. Null where the way leads out of the tree, or is not known.
+      description: How many bridges are between them. Null if the way leads out of the tree, or is not known.
       type: int
       returned: always
       sample: 4

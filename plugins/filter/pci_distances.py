@@ -14,11 +14,11 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.places import 
 
 DOCUMENTATION = r"""
 name: pci_distances
-short_description: Tell how far PCI functions are apart, each from each
+short_description: Say how far several PCI functions are apart from each other
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns what C(nvidia-smi topo -m) prints, of any PCI functions and whatever their drivers.
+  - Returns the same as C(nvidia-smi topo -m) prints, but for any PCI functions, whatever their drivers.
 positional: _input, specs
 options:
   _input:
@@ -26,7 +26,7 @@ options:
     type: raw
     required: true
   specs:
-    description: Those that fit one of these device specs, see O(kvm.hostdev.pci_fits#filter:specs).
+    description: Compares the functions that fit one of these device specs, see O(kvm.hostdev.pci_fits#filter:specs).
     type: raw
     required: true
 seealso:
@@ -45,7 +45,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - For each function by its address the others by theirs, and itself, with the word for how far they are apart. See
+    - For each function, by its address, a mapping from the addresses of all functions to the word for the distance. See
       RV(kvm.hostdev.pci_distance#filter:_value.distance) for the words.
   type: dict
   sample:

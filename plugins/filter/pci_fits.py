@@ -18,24 +18,25 @@ short_description: Choose PCI functions by device specs
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns the PCI functions that fit one of some device specs, whoever has them, in the order of their addresses.
-  - A key that no spec has is an error, and so is a spec about what the facts do not have, such as a driver where they
-    were gathered without C(driver).
+  - Returns the PCI functions that fit a device spec, or one of several, whoever has them, in the order of their
+    addresses.
+  - An unknown key is an error. So is a key whose value the facts do not have, such as C(driver) if they were gathered
+    without that field.
 positional: _input, specs
 options:
   _input:
     description:
-      - C(ansible_facts.hostdev) of a host, as M(kvm.hostdev.pci_facts) returns it; or what holds it, such as
-        C(ansible_facts), a registered result or C(hostvars['kvm1']); or a list of its devices.
-      - C(devname), C(parent_ifname), C(iommu_group_size), C(link_speed), C(link_width) and C(remote_managed) can't be
-        told of a list.
+      - C(ansible_facts.hostdev) of a host, as M(kvm.hostdev.pci_facts) returns it, or a mapping that has it, such as
+        C(ansible_facts), a registered result or C(hostvars['kvm1']), or a list of its devices.
+      - With a list of devices, specs can't have C(devname), C(parent_ifname), C(iommu_group_size), C(link_speed),
+        C(link_width) and C(remote_managed).
     type: raw
     required: true
   specs:
     description:
       - One device spec or a list of them, written as in
         O(kvm.hostdev.pci_passthrough_claim#module:requests[].specs). Tags do not count.
-      - A serial number is the one that the facts show.
+      - C(serial) is compared with the serial number in the facts.
     type: raw
     required: true
 seealso:
@@ -59,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The functions as in the facts.
+  description: The functions, with the same fields as in the facts.
   type: list
   elements: dict
   sample:

@@ -26,7 +26,7 @@ options:
     type: raw
     required: true
   specs:
-    description: Returns only those that fit one of these device specs, see O(kvm.hostdev.pci_fits#filter:specs).
+    description: Returns only functions that fit one of these device specs, see O(kvm.hostdev.pci_fits#filter:specs).
     type: raw
 seealso:
   - module: kvm.hostdev.pci_facts
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The functions as in the facts.
+  description: The functions, with the same fields as in the facts.
   type: list
   elements: dict
   sample:

@@ -14,22 +14,23 @@ from ansible_collections.kvm.hostdev.plugins.plugin_utils.queries.holding import
 
 DOCUMENTATION = r"""
 name: pci_pools
-short_description: Count free PCI functions by what they are
+short_description: Count free PCI functions by model and place
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns the pools of the PCI functions that could be claimed, in the shape of C(pools) in the facts.
-  - C(pools) of the facts are of all devices. This is for some of them, and for facts that were gathered without pools.
+  - Returns the pools of the PCI functions that could be claimed, in the form of C(pools) in the facts.
+  - C(pools) in the facts count all devices. Use this filter to count only some devices, or for facts without C(pools).
 positional: _input, specs
 options:
   _input:
     description:
-      - The facts of a host or a list of its devices, see O(kvm.hostdev.pci_fits#filter:_input). Of a list
-        C(parent_ifname) is null where the physical function is not in it, and so is what else the list does not tell.
+      - The facts of a host or a list of its devices, see O(kvm.hostdev.pci_fits#filter:_input). With a list of devices,
+        values that the list does not tell are null, such as C(parent_ifname) if the physical function is not in the
+        list.
     type: raw
     required: true
   specs:
-    description: Counts only those that fit one of these device specs, see O(kvm.hostdev.pci_fits#filter:specs).
+    description: Counts only functions that fit one of these device specs, see O(kvm.hostdev.pci_fits#filter:specs).
     type: raw
 seealso:
   - module: kvm.hostdev.pci_facts

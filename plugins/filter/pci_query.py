@@ -20,17 +20,19 @@ version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Evaluates a JMESPath expression over the facts of a host, gathered or cached.
-  - The facts are made plain first, so that each function of JMESPath works with each ansible-core.
-  - A field that facts do not have, however deep, one that was not gathered, a function that there is not, and a
-    comparison that can never be true are errors. JMESPath itself would answer with nothing.
-  - JMESPath's own functions are there, and these besides.
-  - V(fits(devices, spec\)) returns the PCI functions of a list that fit a device spec or a list of them. Of one device,
-    as in V(devices[?fits(@, `{"class":"0302"}`\)]), it tells whether it does. Specs are read as by
-    P(kvm.hostdev.pci_fits#filter).
-  - V(free(devices\)) returns those that could be claimed, or tells of one device whether it could.
-  - V(sort_addresses(items\)) sorts addresses, or devices by theirs, by the numbers in them.
-  - V(device('3b:00.0'\)) is the device with this address in any spelling, or with this name. It is an error when there
-    is none.
+  - The facts are first turned into plain values, so that each function of JMESPath works with each version of
+    ansible-core.
+  - An unknown field at any depth, a field that was not gathered, an unknown function, and a comparison that can never
+    be true are errors. JMESPath itself would give an empty answer.
+  - Besides JMESPath's own functions there are the following.
+  - V(fits(devices, spec\)) returns the PCI functions of a list that fit a device spec or one of a list of specs. Given
+    a single device, as in V(devices[?fits(@, `{"class":"0302"}`\)]), it says whether this one fits. Specs are written
+    as for P(kvm.hostdev.pci_fits#filter).
+  - V(free(devices\)) returns the functions of a list that could be claimed. Given a single device, it says whether this
+    one could be claimed.
+  - V(sort_addresses(items\)) sorts addresses, or devices by their addresses, in the order of the numbers.
+  - V(device('3b:00.0'\)) is the device with this address in any spelling, or with this name. It is an error if there is
+    none.
   - V(var('name'\)) is a value that was given to the filter by this name.
 positional: _input, expression
 requirements:
@@ -38,19 +40,19 @@ requirements:
 options:
   _input:
     description:
-      - The facts of a host, see O(kvm.hostdev.pci_fits#filter:_input). The expression looks at
-        C(ansible_facts.hostdev), so that it begins with C(devices) for example.
-      - Of a list of devices it looks at the list, so that it begins with C([]).
+      - The facts of a host, see O(kvm.hostdev.pci_fits#filter:_input). The expression applies to
+        C(ansible_facts.hostdev), so it begins for example with C(devices).
+      - With a list of devices it applies to the list, so it begins with C([]).
     type: raw
     required: true
   expression:
-    description: What is asked, in JMESPath. Texts stand in single quotes, numbers and booleans in backticks.
+    description: The JMESPath expression. Write texts in single quotes, numbers and booleans in backticks.
     type: str
     required: true
   _values:
     description:
-      - Further keywords are values that the expression gets by V(var('name'\)). What comes from elsewhere belongs here
-        and not into the text of the expression, where a quote in it would change the question.
+      - Further keywords are values that the expression gets with V(var('name'\)). Pass values from elsewhere in this
+        way. In the text of the expression a quote in them would change the question.
     type: dict
 notes:
   - See L(the specification of JMESPath,https://jmespath.org/specification.html).
@@ -82,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the expression gives. Null where it points at nothing.
+  description: The result of the expression. Null if it has none.
   type: raw
   sample: ["0000:01:10.2", "0000:3b:00.0"]
 """

@@ -21,16 +21,16 @@ short_description: Choose the host that serves a claim best
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Returns the host that serves requests best, the others that can serve them in order, and for each of the rest the
-    reason why it can't. It searches as M(kvm.hostdev.pci_passthrough_claim) does, over the pools of free devices of
+  - Returns the host that serves requests best, then in order the other hosts that can serve them, and for each host
+    that can't the reason. It searches as M(kvm.hostdev.pci_passthrough_claim) does, over the pools of free devices of
     each host.
   - Hosts are compared by the alternatives of C(first_available) that serve the requests, then by how far the wishes in
     O(prefer) are met, the first one first, then by O(strategy), then by name.
   - Pools lack the addresses, slots, serials, stable paths, drivers, subsystem ids and interfaces of devices, the IOMMU
     groups that they share, and the sockets of a host. Criteria and constraints on these are left to the claim, and
     RV(_value.left_to_claim) lists them. A device named by its address counts as free.
-  - Nothing is reserved. If the devices are taken meanwhile, the claim fails. Ask the next host of RV(_value.order)
-    then, as the playbook C(kvm.hostdev.place) does.
+  - Nothing is reserved. If somebody takes the devices before the claim, the claim fails. Then try the next host of
+    RV(_value.order), as the playbook C(kvm.hostdev.place) does.
 positional: _input, requests
 options:
   _input:
@@ -44,30 +44,30 @@ options:
     type: dict
     required: true
   requests:
-    description: What is wanted, as in O(kvm.hostdev.pci_passthrough_claim#module:requests).
+    description: The requests, as in O(kvm.hostdev.pci_passthrough_claim#module:requests).
     type: list
     elements: raw
     required: true
   constraints:
-    description: What must hold over the requests, as in O(kvm.hostdev.pci_passthrough_claim#module:constraints).
+    description: The constraints on the requests, as in O(kvm.hostdev.pci_passthrough_claim#module:constraints).
     type: list
     elements: raw
   prefer:
-    description: What is to hold if it can be, as in O(kvm.hostdev.pci_passthrough_claim#module:prefer).
+    description: The wishes for the requests, as in O(kvm.hostdev.pci_passthrough_claim#module:prefer).
     type: list
     elements: raw
   strategy:
     description:
       - With V(pack) the best of otherwise equal hosts is the one with the fewest free devices that fit any of the
-        requests, so that hosts with many keep them for those who want many. Other devices do not count.
+        requests, so that hosts with many keep them for claims that need many. Other devices do not count.
       - With V(spread) the best is the one with the most.
     type: str
     choices: [pack, spread]
     default: pack
   anti_affinity:
     description:
-      - Names of hosts, and of groups in O(groups), that are not chosen whatever they have, such as the host of the
-        other half of a pair of guests, or its rack. In a text they stand with commas between them.
+      - Names of hosts, and of groups in O(groups), that are never chosen, such as the host of the other guest of a
+        pair, or its rack. It may be a list, or a text with commas between the names.
     type: list
     elements: str
   groups:
@@ -75,18 +75,19 @@ options:
     type: dict
   owner:
     description:
-      - The name or UUID of the domain or other owner that is to have the devices. If it is on record on a host, that
-        host is chosen, so that a second run changes nothing. All others have the code V(claimed_elsewhere) then.
+      - The name or UUID of the domain, or the free name of the owner, that shall have the devices. If it is on record
+        on a host, that host is chosen, so that a second run changes nothing. All other hosts then have the code
+        V(claimed_elsewhere).
       - It is looked up in C(claims) of the facts, or of the record.
     type: str
   hosts:
-    description: Names of the hosts to look at, by default all.
+    description: Names of the hosts to look at. By default these are all hosts.
     type: list
     elements: str
   device_spec:
     description:
       - The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec).
-      - If hosts have different ones, it is a mapping with the list of each host by its name. A host that is not in it
+      - If hosts have different lists, give a mapping from the name of each host to its list. A host that is not in it
         permits everything.
       - If an entry has criteria that pools lack, such as an address, it is open which entry permits a device. Any entry
         that may permit it counts then, and constraints on tags are left to the claim.
@@ -137,11 +138,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Which host serves the requests best, and what is to be said of the others.
+  description: The host that serves the requests best, and what is known of the others.
   type: dict
   contains:
     host:
-      description: The name of the best host, V(null) where none serves the requests.
+      description: The name of the best host. V(null) if no host serves the requests.
       type: str
       sample: kvm2
     order:
@@ -162,24 +163,26 @@ _value:
           code: no_facts
           msg: "neither its devices nor pools are known: it was not gathered"
     left_to_claim:
-      description: What pools do not tell, so that the claim on the host finds it out.
+      description: The criteria and constraints that pools can't answer, so that the claim on the host has to check
+        them.
       type: list
       elements: str
       sample: ["request disk: serial"]
     claims_unknown:
       description:
-        - With O(owner), hosts of which it is not known whether the owner has devices there, since their claims were not
-          gathered. A warning names them. Empty where the owner was found.
+        - With O(owner), the hosts on which the owner may have devices, since their claims were not gathered. A warning
+          names them. Empty if the owner was found.
       type: list
       elements: str
       sample: [kvm4]
     bounded:
-      description: Hosts of RV(_value.order) of which the search ended at its bound, so that they may serve better.
+      description: Hosts of RV(_value.order) for which the search ended at its bound, so that they may serve the
+        requests better than was found.
       type: list
       elements: str
       sample: []
     code:
-      description: V(no_host) where no host serves the requests.
+      description: V(no_host) if no host serves the requests.
       returned: where there is none
       type: str
       sample: no_host

@@ -31,23 +31,23 @@ version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Returns the hosts on which enough devices are free for a claim, the best one first.
-  - A device counts where a claim with the same specs could take it. So a physical function counts only where a spec has
-    C(device_type=type-PF), or both ids that nothing else on the host has. A warning tells how many free devices fit and
-    do not count where no host has enough.
+  - A device counts if a claim with the same specs could take it. So a physical function counts only if a spec has
+    C(device_type=type-PF), or both ids and only physical functions of the host have these ids. If no host has enough, a
+    warning says how many free devices fit but do not count.
 positional: _input, specs
 options:
   _input:
     description:
-      - What is known of each host, by the host's name, such as C(hostvars). Of each it takes C(ansible_facts.hostdev),
-        and where that has neither C(devices) nor C(pools) the pools of the record in
+      - The variables of each host by the host's name, such as C(hostvars). The filter reads C(ansible_facts.hostdev) of
+        each. If that has neither C(devices) nor C(pools), it reads the pools of the record in
         C(ansible_facts.ansible_local.hostdev).
-      - The value may be C(ansible_facts.hostdev) itself, or its C(pools). Pools tell no more than C(vendor_id),
-        C(product_id), C(class), C(device_type) and C(numa_node); other keys of a spec need C(devices).
+      - The value of a host may also be its C(ansible_facts.hostdev), or the C(pools) in that. With pools a spec can
+        only have C(vendor_id), C(product_id), C(class), C(device_type) and C(numa_node). Other keys need C(devices).
     type: dict
     required: true
   specs:
     description:
-      - The devices that are wanted, a device spec or a list of them, written as in
+      - A device spec, or a list of device specs, for the devices that are wanted. They are written as in
         O(kvm.hostdev.pci_passthrough_claim#module:requests[].specs). Without any all devices count.
       - Tags need O(device_spec).
     type: list
@@ -59,35 +59,36 @@ options:
     default: 1
   per:
     description:
-      - Where so many must be, on the V(host) or on one V(numa_node).
-      - Devices whose node is not known count as on one node where that is true of all that fit on the host.
+      - Whether that many devices must be free on the V(host), or on a single V(numa_node).
+      - If the node of no fitting device on a host is known, all of them count as being on one node.
     type: str
     choices: [host, numa_node]
     default: host
   strategy:
     description:
       - With V(pack) the best host is the one with the fewest free devices of this kind, as with OpenStack Nova. So
-        hosts with many keep them for those who want many; from 99 on hosts are equal.
+        hosts with many keep them for claims that need many. Hosts with 99 or more are equal.
       - With V(spread) it is the one with the most.
-      - Among equal hosts the order is the one of their names.
+      - Equal hosts are ordered by their names.
     type: str
     choices: [pack, spread]
     default: pack
   hosts:
-    description: Names of the hosts to look at. Without it these are all.
+    description: Names of the hosts to look at. By default these are all hosts.
     type: list
     elements: str
   missing:
     description:
-      - What to do about hosts of which neither devices nor pools are known, such as one that was never gathered, or
-        without them in C(gather_subset). With V(refuse) it is one error that names all of them, with V(skip) a warning.
+      - What to do if neither devices nor pools of a host are known, for example because its facts were never gathered,
+        or gathered without them. With V(refuse) the filter fails and names all such hosts. With V(skip) it leaves them
+        out with a warning.
     type: str
     choices: [refuse, skip]
     default: refuse
   device_spec:
     description:
-      - The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Only what it permits
-        counts, with the tags that it gives.
+      - The allow list of the claim, see O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Only devices that it
+        permits count, with the tags that it gives.
     type: list
     elements: raw
 seealso:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: form
-short_description: What a form in AWX asks for, if the tenant may
+short_description: Read the answers to a form in AWX, if the tenant may give them
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
   - Turns the answers to a form into options of M(kvm.hostdev.pci_passthrough_claim). It fails if an answer is missing,
-    malformed or stale, or if the tenant of the job may not give it. Playbooks such as C(kvm.hostdev.form_claim) ask it
+    malformed or stale, or if the tenant of the job may not give it. Playbooks such as C(kvm.hostdev.form_claim) call it
     in each task that changes something.
-  - The answers are the extra variables of the job whose names begin with C(form_). They are taken as they are, without
-    rendering a template in them. A variable of a host with such a name is ignored.
+  - The answers are the extra variables of the job whose names begin with C(form_). They are taken as they are, and a
+    template in them is not rendered. A variable of a host with such a name is ignored.
   - Any other extra variable fails, except those that AWX sets itself (C(awx_), C(tower_)). Extra variables override the
     inventory, and a workflow, an earlier job or whoever starts a job can bring some.
   - A credential puts the name of the tenant, and what the tenant may name, into the environment of the job. No variable
@@ -33,8 +33,8 @@ options:
 notes:
   - E(HOSTDEV_TENANT) is the name of the tenant, or V(*) for administrators, who may name everything. If it is empty,
     the lookup fails.
-  - E(HOSTDEV_TENANT_MAY) is JSON with the lists C(domains), C(hosts) and C(devices) of the tenant. Names are compared
-    as they are. Without C(devices) the tenant may have any device. A key whose value is no list is refused.
+  - E(HOSTDEV_TENANT_MAY) is JSON with the lists C(domains), C(hosts) and C(devices) of the tenant. Names must be equal,
+    there are no patterns. Without C(devices) the tenant may have any device. A key whose value is no list is refused.
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
   - plugin: kvm.hostdev.place
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: What is asked for, one mapping.
+  description: What the form asks for, as one mapping.
   type: list
   elements: dict
   contains:
@@ -62,7 +62,7 @@ _raw:
       type: str
       sample: blue
     domain:
-      description: The domain that is to have the devices.
+      description: The domain that shall have the devices.
       type: str
       sample: web1
     device:
@@ -78,14 +78,14 @@ _raw:
       type: str
       sample: device
     requests:
-      description: The requests of the claim, none where nothing is to be claimed.
+      description: The requests of the claim. Empty if the answers are not used for a claim.
       type: list
       elements: dict
       sample: [{name: device, count: 1, specs: [{vendor_id: "10de", product_id: "20b5"}]}]
     hosts:
       description:
-        - The hosts that the job works on. To place, those to choose from. To claim, none as long as the answer is
-          V(any) and no host was chosen.
+        - The hosts that the job works on. For V(place) these are the hosts to choose from. For V(claim) there is none
+          as long as the answer is V(any) and no host was chosen.
       type: list
       elements: str
       sample: [kvm1]

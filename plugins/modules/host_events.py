@@ -10,11 +10,11 @@ module: host_events
 short_description: Have a host post the state of its devices to Event-Driven Ansible
 version_added: 1.0.0
 description:
-  - Puts a systemd timer on the host, by which the host posts its state at intervals. The state is what has drifted from
-    the record, which devices are lost, new or set aside, and which claims are overdue. The receiver is the source
-    C(eda.builtin.webhook) of C(ansible-rulebook), or any other that takes JSON.
-  - A program of its own reads the host by the same rules as M(kvm.hostdev.pci_facts), without Ansible and without a
-    daemon that stays. It writes one file, C(/var/lib/kvm.hostdev/seen.json), by which it knows new devices.
+  - Puts a systemd timer on the host, with which the host posts its state at intervals. The state is what has drifted
+    from the record, which devices are lost, new or set aside, and which claims are overdue. The receiver is the source
+    C(eda.builtin.webhook) of C(ansible-rulebook), or any other program that accepts JSON.
+  - A program on the host reads the host by the same rules as M(kvm.hostdev.pci_facts), without Ansible and without a
+    daemon. It writes one file, C(/var/lib/kvm.hostdev/seen.json), to know which devices are new.
   - The module writes C(/etc/kvm.hostdev/events.conf), C(/etc/kvm.hostdev/restore.pyz) and the units
     C(kvm-hostdev-events.service) and C(kvm-hostdev-events.timer), and removes them with O(state=absent). If another
     file has such a name, the task fails and leaves the file as it is.
@@ -30,35 +30,35 @@ attributes:
 options:
   state:
     description:
-      - With V(present) the host posts its state. V(absent) removes the timer and its files.
+      - V(present) makes the host post its state. V(absent) removes the timer and its files.
     type: str
     choices: [present, absent]
     default: present
   url:
     description:
-      - The URL that the state is posted to. It begins with C(https://), so that nobody reads the token on its way.
-        C(http://) is accepted for the host itself only, as C(http://127.0.0.1:5000/endpoint).
+      - The URL to which the host posts its state. It must begin with C(https://), so that nobody can read the token on
+        its way. C(http://) is only accepted for the host itself, such as C(http://127.0.0.1:5000/endpoint).
       - Required with O(state=present).
     type: str
   host:
     description:
-      - The host's name in the inventory of the receiver. A rulebook limits a playbook to the host by it.
+      - The host's name in the inventory of the receiver. A rulebook uses it to limit a playbook to this host.
       - Required with O(state=present).
     type: str
   every:
     description:
-      - How many seconds lie between two messages, from 30 to 86400.
+      - How many seconds pass between two messages, from 30 to 86400.
     type: int
     default: 300
   token_file:
     description:
-      - A file on the host with the token that the receiver asks for, on one line. Root alone may read it (mode 0600).
-        Make it before; the module never reads it.
+      - A file on the host with the token that the receiver asks for, on one line. Only root may read it (mode 0600).
+        Create the file before the task; the module never reads it.
     type: str
   ca_file:
     description:
-      - A file on the host with the certificates of the authorities by which the receiver's certificate is verified.
-        Without it these are the authorities that the host trusts.
+      - A file on the host with the certificates of the authorities that the receiver's certificate is verified with.
+        Without it the authorities that the host trusts are used.
     type: str
 requirements:
   - root and systemd on the managed host
@@ -101,7 +101,8 @@ msg:
   type: str
   sample: events to https://eda.example.org:5000/endpoint every 300 s written
 files:
-  description: The files that are there for it, or in check mode would be. The program is not among them.
+  description: The files on the host for this, or in check mode the files that would be there. The program is not
+    listed.
   returned: success
   type: list
   elements: str
@@ -111,7 +112,7 @@ files:
     - /etc/systemd/system/kvm-hostdev-events.timer
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -125,10 +126,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: invalid_option

@@ -10,9 +10,9 @@ module: iommu_info
 short_description: Whether firmware and kernel are ready to give devices to guests, and what is missing
 version_added: 1.0.0
 description:
-  - Says whether the host's IOMMU is on, by its effect and not by an argument, and if not, in one line for each thing
-    what is missing and what to do about it.
-  - Says which arguments the kernel needs for it on this platform.
+  - Says whether the host's IOMMU is on, judged by its effect and not by an argument. If it is off, there is a line for
+    each thing that is missing, with what to do about it.
+  - Says which arguments the kernel needs for the IOMMU on this platform.
   - Never changes the host.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
@@ -26,12 +26,12 @@ attributes:
 options:
   identity:
     description:
-      - Whether RV(recommended_arguments) shall also have the host's own devices go past the translation of addresses,
-        which C(iommu=pt) asks for, or C(iommu.passthrough=1) on arm64. Giving devices to guests does not need it.
+      - Whether RV(recommended_arguments) shall also let the host's own devices bypass the translation of addresses. The
+        argument for that is C(iommu=pt), on arm64 C(iommu.passthrough=1). Giving devices to guests does not need it.
     type: bool
     default: false
 notes:
-  - Not all of the firmware's tables can be read without root. What they tell is C(null) then.
+  - Some of the firmware's tables can only be read by root. Without root the values from them are C(null).
 seealso:
   - module: kvm.hostdev.pci_facts
 author:
@@ -56,7 +56,7 @@ msg:
   type: str
   sample: "intel: the IOMMU is off: the kernel's command line has intel_iommu=off; take that away; 1 thing missing"
 platform:
-  description: Whose IOMMU it is, by the firmware's tables, else by the processor.
+  description: Whose IOMMU it is, by the firmware's tables, or without these by the processor.
   returned: success
   type: str
   choices: [intel, amd, arm64, other]
@@ -82,27 +82,28 @@ reason:
   type: str
   sample: "off: the kernel's command line has intel_iommu=off; take that away"
 firmware:
-  description: What the firmware has.
+  description: What the firmware describes.
   returned: success
   type: dict
   contains:
     tables:
-      description: Those of the ACPI tables C(DMAR), C(IVRS) and C(IORT) that are there.
+      description: Which of the ACPI tables C(DMAR), C(IVRS) and C(IORT) exist.
       type: list
       elements: str
       sample: [DMAR]
     iommu:
-      description: Whether it describes the platform's IOMMU; C(null) where it has other ways to, such as a device tree.
+      description: Whether it describes the platform's IOMMU. C(null) if it may do so in another way, such as a device
+        tree.
       type: bool
       sample: true
     interrupt_remapping:
-      description: Whether its table C(DMAR) has interrupt remapping; C(null) without the table, and without root.
+      description: Whether its table C(DMAR) has interrupt remapping. C(null) without the table, and without root.
       type: bool
       sample: true
     opt_in:
       description:
-        - Whether its table C(DMAR) asks for protection from outer ports, which makes Linux switch the IOMMU on against
-          its own default; C(null) as above.
+        - Whether its table C(DMAR) asks for protection from outer ports, which makes Linux switch the IOMMU on even if
+          that is not its default. C(null) without the table, and without root.
       type: bool
       sample: false
 kernel:
@@ -116,8 +117,8 @@ kernel:
       sample: 6.12.57+deb13-amd64
     on_by_default:
       description:
-        - Whether it switches the IOMMU on without an argument; C(null) where its configuration is neither in C(/boot)
-          nor in C(/lib/modules).
+        - Whether it switches the IOMMU on without an argument. C(null) if its configuration is neither in C(/boot) nor
+          in C(/lib/modules).
       type: bool
       sample: true
     arguments:
@@ -127,7 +128,7 @@ kernel:
       sample: ["root=/dev/vda2", ro, intel_iommu=off]
     contradictions:
       description:
-        - Those that keep the IOMMU or interrupt remapping off.
+        - The arguments that keep the IOMMU or interrupt remapping off.
       type: list
       elements: dict
       contains:
@@ -135,7 +136,7 @@ kernel:
           description: The argument.
           type: str
         files:
-          description: The files of the loaders in which it was found.
+          description: The boot loader's files in which it was found.
           type: list
           elements: str
       sample:
@@ -149,28 +150,30 @@ units:
   sample: [dmar0]
 group_types:
   description:
-    - How many IOMMU groups have which kind of translation, by the kernel's words. C(identity) is none, for the host's
-      own use of a device.
+    - How many IOMMU groups have each type of translation, in the kernel's words. C(identity) means no translation for
+      the host's own use of a device.
   returned: success
   type: dict
   sample: {DMA-FQ: 12}
 interrupt_remapping:
-  description: Whether interrupts go through the IOMMU; C(null) where that can't be told, such as on other than x86.
+  description: Whether interrupts go through the IOMMU. C(null) if that is not known, such as on machines other than
+    x86.
   returned: success
   type: bool
   sample: true
 lockdown:
-  description: The kernel's lockdown, V(none), V(integrity) or V(confidentiality); C(null) without one.
+  description: The kernel's lockdown, V(none), V(integrity) or V(confidentiality). C(null) if the kernel has no
+    lockdown.
   returned: success
   type: str
   sample: none
 virtualization:
-  description: What there is to run guests.
+  description: What the host has to run guests.
   returned: success
   type: dict
   contains:
     flag:
-      description: The processor's flag V(vmx) or V(svm); C(null) where it shows none.
+      description: The processor's flag V(vmx) or V(svm). C(null) if it shows neither.
       type: str
       sample: vmx
     kvm:
@@ -179,14 +182,14 @@ virtualization:
       sample: true
 recommended_arguments:
   description:
-    - What is to stand on the kernel's command line. C(intel_iommu=on) is only among them where it is needed,
+    - The arguments that the kernel's command line should have. C(intel_iommu=on) is only among them if it is needed,
       C(amd_iommu=on) never, because Linux knows no such value.
   returned: success
   type: list
   elements: str
   sample: [intel_iommu=on]
 missing:
-  description: A line for each thing that is missing, with what to do. Empty where all is there.
+  description: A line for each thing that is missing, with what to do. Empty if nothing is missing.
   returned: success
   type: list
   elements: str
@@ -194,7 +197,7 @@ missing:
     - "the IOMMU is off: the kernel's command line has intel_iommu=off (from /etc/default/grub); take that away"
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -208,10 +211,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: invalid_option

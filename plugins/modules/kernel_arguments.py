@@ -7,67 +7,69 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kernel_arguments
-short_description: Have arguments on the kernel's command line, and take exactly them out again
+short_description: Put arguments on the kernel's command line, and take exactly these out again
 version_added: 1.0.0
 description:
-  - Sees to it that the kernel gets arguments such as C(intel_iommu=on) at its next boots, those of kernels that are
-    installed later included, whichever boot loader the host has. It never reboots, RV(reboot_needed) says whether that
-    is to be done.
-  - What it did is kept in C(/etc/kvm.hostdev/kernel_arguments.json). With O(state=absent) everything is taken out by
-    that, without being told what it was, and files are byte for byte what they were. An argument that was there
-    already, by somebody else's hand, stays there.
-  - Files are edited in place, no byte more than the arguments, or are files of our own where the loader reads such
-    ones. Each is replaced as a whole, in an order in which the host boots after a power cut at any moment. The next run
-    goes on from there. A run that fails undoes what it did.
-  - The argument of a file that somebody edited meanwhile is taken out of it, and the rest stays.
+  - Makes the kernel get arguments such as C(intel_iommu=on) at its next boots, whichever boot loader the host has. This
+    includes kernels that are installed later. The module never reboots the host; RV(reboot_needed) says whether a
+    reboot is needed.
+  - The module notes its changes in C(/etc/kvm.hostdev/kernel_arguments.json). With O(state=absent) it takes all of them
+    out by these notes, and files are byte for byte what they were. An argument that somebody else had put in before
+    stays.
+  - If the boot loader reads additional files, the module writes a file of its own. Otherwise it edits the existing
+    files, and changes only the arguments in them. Each file is replaced as a whole, in such an order that the host
+    boots after a power cut at any moment. The next run goes on from there. A run that fails undoes what it did.
+  - If somebody has edited a file in between, O(state=absent) takes only the argument out of it, and the rest stays.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:
   check_mode:
     support: full
     details:
-      - Nothing is written, and the diff is that of the run. Partitions that C(proxmox-boot-tool) keeps unmounted are
-        mounted read-only for that, where no other process sees it.
+      - Nothing is written, and the diff is that of the real run. To read partitions that C(proxmox-boot-tool) keeps
+        unmounted, the module mounts them read-only, in a way that no other process sees.
   diff_mode:
     support: full
     details:
-      - Of each file that is edited. What a program generates of them, such as C(grub.cfg), is in RV(files) only.
+      - The diff has each edited file. Files that a program generates from them, such as C(grub.cfg), are only in
+        RV(files).
   idempotent:
     support: full
 options:
   arguments:
     description:
-      - The arguments, each an entry of its own, of letters, digits and C(_.,:=/@+-) alone.
-      - A C(hugepages=) that comes right after a C(hugepagesz=) goes with it, and the two are kept together.
-      - With O(state=absent) those to take out, of those that this module put in. An empty list is all of them.
+      - The arguments, each as an entry of its own. They may have letters, digits and C(_.,:=/@+-).
+      - A C(hugepages=) right after a C(hugepagesz=) belongs to it, and the two are kept together.
+      - With O(state=absent) these are the arguments to take out, among those that this module put in. An empty list
+        takes all of them out.
     type: list
     elements: str
     default: []
   state:
     description:
-      - Whether the arguments are to be there.
+      - Whether the kernel shall have the arguments.
       - V(present) adds to what earlier tasks put in. See O(exclusive).
-      - V(absent) takes out what this module has put in, and nothing else.
+      - V(absent) takes out only what this module has put in.
     type: str
     choices: [present, absent]
     default: present
   exclusive:
     description:
-      - Also take out what earlier tasks put in and O(arguments) does not have.
+      - Whether to take out arguments that earlier tasks put in and that O(arguments) does not have.
     type: bool
     default: false
   contradictions:
     description:
-      - What to do about an argument of somebody else's that takes back what is asked for, as C(intel_iommu=off) does
-        C(intel_iommu=on). C(off), C(0), C(n), C(no) and C(false) are against what switches on, C(nopt) against C(pt),
-        and C(iommu=off) against C(intel_iommu) and C(amd_iommu). Other arguments of the same name, such as a second
-        C(console=), are no contradiction.
-      - Of huge pages the kernel takes the first word. So another C(default_hugepagesz=), another number of pages of the
-        same size, and a C(hugepages=) without a size where one is asked for by C(default_hugepagesz=), of which these
-        pages would be then, are against it too.
-      - V(refuse) fails, and names the argument and the file that it stands in. Of two the kernel takes the last one,
-        so that to add another would only be in somebody's way.
-      - V(replace) puts what is asked for in its place. O(state=absent) puts the old one back there.
+      - What to do about an argument from somebody else that contradicts one of O(arguments), as C(intel_iommu=off)
+        contradicts C(intel_iommu=on). The values C(off), C(0), C(n), C(no) and C(false) contradict values that switch
+        something on, C(nopt) contradicts C(pt), and C(iommu=off) contradicts C(intel_iommu) and C(amd_iommu). Other
+        arguments of the same name, such as a second C(console=), are no contradiction.
+      - For huge pages the kernel takes the first argument. So another C(default_hugepagesz=) and another number of
+        pages of the same size are contradictions too. If O(arguments) has a C(default_hugepagesz=), a C(hugepages=)
+        without a size is one as well, since its pages would get that size.
+      - With V(refuse) the task fails, and names the argument and its file. The kernel takes the last of two such
+        arguments, so a second one could override what somebody wanted.
+      - V(replace) replaces the argument with the one in O(arguments). O(state=absent) puts the old one back.
     type: str
     choices: [refuse, replace]
     default: refuse
@@ -80,21 +82,23 @@ notes:
   - The boot loaders are C(rpm-ostree), C(proxmox-boot-tool) (systemd-boot and GRUB, each of its partitions), those of
     SUSE (C(grub2), and C(grub2-bls) and C(systemd-boot) with C(sdbootutil)), unified kernel images, systemd-boot with
     C(kernel-install), GRUB with entries of the Boot Loader Specification (RHEL, Fedora), and GRUB with a generated
-    C(grub.cfg), on Debian and Ubuntu by a file of our own in C(/etc/default/grub.d), elsewhere in C(/etc/default/grub).
-    What a host boots with decides, not what is installed. Any other one is an error that says what was looked at.
-  - C(grub.cfg) is generated beside the old one, checked, and put into its place only when each kernel of the host has
-    the arguments, and has lost no word that others gave it. Tools that write kernels or initramfs images over those
-    that boot are not called.
-  - With unified kernel images an addon of our own is built with C(ukify). Where the image's stub knows no addons
-    (systemd before 254), or Secure Boot is on and C(/etc/kernel/uki.conf) has no keys, images are built anew from
-    C(/etc/kernel/cmdline) beside the old ones, for which the partition needs the space.
-  - What follows a lone C(--) on a command line the kernel gives to init. Arguments are put before it, and what stands
-    behind it is not there. Where only appending is possible, with C(rpm-ostree), such a line is an error.
-  - Entries and images of another system on the same partition are left alone, where they say whose they are. An addon
-    counts for all unified kernel images of its partition.
-  - Of SUSE's snapshots the running one's entries get the arguments. An older one boots with what it had.
-  - With C(rpm-ostree) the arguments are in a new deployment. Where an update is pending, the reboot brings that too.
-  - The IOMMU of AMD needs no argument, and C(amd_iommu=on) is none.
+    C(grub.cfg), on Debian and Ubuntu with a file of our own in C(/etc/default/grub.d), elsewhere in
+    C(/etc/default/grub). The module looks at what the host boots with, not at what is installed. With any other boot
+    loader the task fails and says what it looked at.
+  - C(grub.cfg) is generated beside the old one, checked, and put into its place only if each kernel of the host has the
+    arguments and has lost no argument that others gave it. The module calls no tool that overwrites the kernels or
+    initramfs images that the host boots with.
+  - With unified kernel images an addon of our own is built with C(ukify). If the image's stub knows no addons (systemd
+    before 254), or Secure Boot is on and C(/etc/kernel/uki.conf) has no keys, new images are built from
+    C(/etc/kernel/cmdline) beside the old ones. The partition needs the space for both.
+  - The kernel passes everything after a lone C(--) on its command line to init. The module puts arguments before the
+    C(--), and ignores those after it. With C(rpm-ostree), which can only append, a line with C(--) is an error.
+  - Entries and images of another system on the same partition are left alone, if they say which system they belong to.
+    An addon applies to all unified kernel images of its partition.
+  - On SUSE the entries of the running snapshot get the arguments. An older snapshot boots with the arguments that it
+    had.
+  - With C(rpm-ostree) the arguments are in a new deployment. If an update is pending, the reboot activates it too.
+  - AMD's IOMMU needs no argument. C(amd_iommu=on) has no effect, because Linux knows no such value.
 requirements:
   - root on the managed host
   - Python 3.9 or later on the managed host
@@ -144,13 +148,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, in one line, or in check mode would be.
+  description: What was done, or in check mode what would be done, in one line.
   returned: always
   type: str
   sample: intel_iommu=on, iommu=pt written (grub_debian); a reboot is needed
 loader:
   description:
-    - The boot loader. Null where nothing was to be put in or taken out, and it is an unknown one.
+    - The boot loader. Null if it is unknown and there was nothing to put in or take out.
     - One of V(rpm_ostree), V(proxmox_boot_tool), V(suse_grub), V(suse_sdbootutil), V(unified_kernel_image),
       V(systemd_boot), V(grub_bls), V(grub_debian), V(grub).
   returned: success
@@ -163,21 +167,21 @@ files:
   elements: str
   sample: [/etc/default/grub.d/zz-kvm-hostdev.cfg, /boot/grub/grub.cfg]
 present:
-  description: Those of O(arguments) that the running kernel was booted with, and goes by.
+  description: Those of O(arguments) that are in effect in the running kernel.
   returned: success
   type: list
   elements: str
   sample: [iommu=pt]
 reboot_needed:
   description:
-    - Whether the next boot's command line says other things than the running kernel's, of what is asked for or taken
-      out. After O(state=absent) without O(arguments) only the run that takes them out knows.
+    - Whether the arguments that were put in or taken out differ between the running kernel's command line and that of
+      the next boot. After O(state=absent) without O(arguments) only the run that takes them out knows.
   returned: success
   type: bool
   sample: true
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -191,13 +195,13 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
     undo_failed:
-      description: Why what was done could not be undone.
+      description: Why the changes could not be undone.
       type: str
       returned: where the undo failed
   sample:

@@ -10,12 +10,12 @@ module: memory_lock
 short_description: Set how much memory libvirt's daemons and their guests may lock
 version_added: 1.0.0
 description:
-  - All memory of a guest that has a device is locked. Libvirt raises a guest's limit by itself where its daemon may do
-    so. Where it may not, such as in a container, the daemon's own limit must be high enough.
+  - All memory of a guest that has a device is locked. libvirt raises a guest's limit by itself if its daemon may do so.
+    If it may not, such as in a container, the daemon's own limit must be high enough.
   - Writes a drop-in of its own for each of C(libvirtd.service) and C(virtqemud.service),
-    C(/etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf) and the like. With O(state=absent) just these are
-    removed. A file of such a name that the module has not made is refused, and left as it is.
-  - The limit counts when systemd has been reloaded and the daemon started anew. Running guests keep theirs.
+    C(/etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf) and the like. O(state=absent) removes exactly these. If
+    somebody else made a file with such a name, the task fails and leaves the file as it is.
+  - The limit takes effect when systemd has been reloaded and the daemon restarted. Running guests keep their limits.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:
@@ -34,8 +34,8 @@ options:
     default: present
   limit:
     description:
-      - C(LimitMEMLOCK) as systemd has it. A number of bytes with a unit of 1024 such as V(64G), or V(infinity). Without
-        a unit it is bytes.
+      - The limit in the form of systemd's C(LimitMEMLOCK). It is a number with a unit in powers of 1024, such as
+        V(64G), or V(infinity). A number without a unit is in bytes.
     type: str
     default: infinity
 requirements:
@@ -72,12 +72,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, in one line, or in check mode would be.
+  description: What was done, or in check mode what would be done, in one line.
   returned: always
   type: str
   sample: memory lock of 64G written (libvirtd, virtqemud)
 files:
-  description: The files that are there for it, or would be.
+  description: The files on the host for this, or in check mode the files that would be there.
   returned: success
   type: list
   elements: str
@@ -86,7 +86,7 @@ files:
     - /etc/systemd/system/virtqemud.service.d/kvm-hostdev.conf
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -100,10 +100,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: invalid_option

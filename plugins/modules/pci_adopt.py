@@ -7,19 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pci_adopt
-short_description: Write down what a host gave to guests by hand
+short_description: Write devices into the record that were given to guests by hand
 version_added: 1.0.0
 description:
-  - Reads which PCI devices domains have, in their definitions or running, and which virtual functions (VFs) there are,
-    and writes what the record does not know into the record. From then on the modules of this collection know it, as
-    if they had claimed it.
-  - Nothing else of the host is changed. No driver is bound, no domain and no definition touched, nothing in sysfs
-    written.
-  - It names each place on the host that binds devices or makes VFs by itself, at boot or when a domain starts, with
-    file and line, and what to do about it. See RV(fighters).
-  - No guard refuses a device, since it is given away already. What can't be told apart is left, and a warning says
-    why. That is a device which two domains are defined with, one of another owner, and one that is not there.
-  - A release of what was adopted leaves the domain's definition, the driver and the VFs as they stood.
+  - Reads which PCI devices domains have, in their definitions or running, and which virtual functions (VFs) exist.
+    Those that are not on record yet are written into the record. From then on the modules of this collection treat them
+    as if they had claimed or made them.
+  - Nothing else on the host is changed, no driver, no domain, no definition and nothing in sysfs.
+  - RV(fighters) names each place on the host that binds devices or makes VFs by itself, at boot or when a domain
+    starts, with file and line, and what to do about it.
+  - No guard refuses a device, since it is given away already. Left out, with a warning that says why, are devices that
+    are in the definitions of two domains, that another owner holds, or that are not on the host.
+  - A release of adopted devices leaves the domain's definition, the driver and the VFs as they were.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -28,7 +27,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It returns the same, and writes nothing.
+    details: The result is the same, and nothing is written.
   diff_mode:
     support: full
   idempotent:
@@ -36,36 +35,36 @@ attributes:
 options:
   domains:
     description:
-      - Names or UUIDs of the domains whose devices are adopted. Without it all domains are meant.
+      - Names or UUIDs of the domains whose devices are adopted. By default these are all domains.
     type: list
     elements: str
   vfs:
     description:
-      - Whether VFs that are there, and that this collection did not make, are adopted with their number and settings,
-        and with the MTU and the e-switch mode of their PF.
-      - VFs that the host itself uses are left while its drivers may bind them.
+      - Whether existing VFs that this collection did not make are adopted, with their number and settings, and with the
+        MTU and the e-switch mode of their PF.
+      - VFs that the host itself uses are left out while the host's drivers may bind them.
     type: bool
     default: true
   take_over:
     description:
-      - Whether VFs are adopted also where something on the host is known to make them. It has to be taken out there
-        then. Without it they stay that maker's, which is named in RV(fighters).
+      - Whether VFs are also adopted if something else on the host makes them. Then remove that maker. By default such
+        VFs are left out. RV(fighters) names their makers.
     type: bool
     default: false
   unattached_owner:
     description:
-      - The name of an owner that gets the devices which are bound to a VFIO driver and which no domain has, each with a
+      - The name of an owner that gets all devices that are bound to a VFIO driver and that no domain has, each with a
         request of its own.
-      - Without it they are told in RV(unattached) alone.
+      - By default such devices are only listed in RV(unattached).
     type: str
   persist:
     description:
-      - Whether claims and VFs that are written down come back when the host is started anew. What acts at boot as well
-        is named in a warning each.
-      - With V(true) the files that bring devices back are put on the host, see the guide on reboots.
-      - A claim that was on record keeps what it had, unless it gets a device now and this is V(true).
-      - V(false) is so for a domain that libvirt starts with the host as well. The next run of
-        M(kvm.hostdev.pci_passthrough_claim) for such a domain has its devices come back, unless it says otherwise.
+      - Whether the adopted claims and VFs come back when the host is rebooted. A warning names each other setting that
+        acts at boot too.
+      - V(true) puts the files that bring devices back on the host, see the guide on reboots.
+      - A claim that was on record before keeps its own setting, unless it gets a device now and this is V(true).
+      - V(false) also applies to domains that libvirt starts with the host. But the next run of
+        M(kvm.hostdev.pci_passthrough_claim) for such a domain makes its devices come back, unless it says otherwise.
     type: bool
     default: false
   lock_timeout:
@@ -120,13 +119,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was written down, or would be, in one line.
+  description: What was written down, or in check mode would be, in one line.
   returned: always
   type: str
   sample: 1 device of web1 and the VFs of 0000:01:00.0 written down; 1 place binds devices or makes VFs beside the
     record, see fighters
 lines:
-  description: What was written down, or would be, one line each.
+  description: What was written down, or in check mode would be, with a line for each device and PF.
   returned: success
   type: list
   elements: str
@@ -134,7 +133,7 @@ lines:
     - "web1: nic0 0000:01:10.0 (8086:10ca, vfio-pci), in its definition and its guest"
     - "0000:01:00.0 (enp1s0): 4 VFs, autoprobe on"
 claims:
-  description: What was written down, or would be, by owner.
+  description: What was written down, or in check mode would be, for each owner.
   returned: success
   type: list
   elements: dict
@@ -143,7 +142,7 @@ claims:
       description: Who has it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner).
       type: dict
     requests:
-      description: The requests that were made for it, each for the device at one address.
+      description: The requests that were made for it, each with one address.
       type: list
       elements: dict
     devices:
@@ -151,7 +150,7 @@ claims:
       type: list
       elements: dict
     persist:
-      description: Whether the claim comes back when the host is started anew.
+      description: Whether the claim comes back when the host is rebooted.
       type: bool
   sample:
     - owner: {kind: domain, id: 6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02, label: web1}
@@ -187,7 +186,7 @@ claims:
           since: "2024-11-28T08:00:00Z"
       persist: false
 vfs:
-  description: The physical functions whose VFs were written down, or would be.
+  description: The physical functions whose VFs were written down, or in check mode would be.
   returned: success
   type: list
   elements: dict
@@ -202,21 +201,21 @@ vfs:
       description: How many VFs it has.
       type: int
     autoprobe:
-      description: Whether the host's drivers may bind the VFs, null where the kernel does not tell.
+      description: Whether the host's drivers may bind the VFs. Null if the kernel does not tell it.
       type: bool
     mtu:
-      description: The MTU of its interface, null where that is 1500, or it has none of Ethernet.
+      description: The MTU of its Ethernet interface. Null if it is 1500, or without such an interface.
       type: int
     eswitch_mode:
-      description: The mode of its e-switch, null where that is V(legacy), or it has none.
+      description: The mode of its e-switch. Null if it is V(legacy), or without an e-switch.
       type: str
     settings:
       description:
-        - What is set, by the VF's number. C(spoof_check) is there where it is not as the driver makes VFs, as far as
-          that is known of the driver. A warning says where it is not.
+        - The settings, by the VF's number. C(spoof_check) is there if it differs from the value with which the driver
+          makes VFs. If that value is not known for the driver, a warning says so.
       type: dict
     persist:
-      description: Whether they come back when the host is started anew.
+      description: Whether they come back when the host is rebooted.
       type: bool
   sample:
     - address: "0000:01:00.0"
@@ -247,16 +246,16 @@ fighters:
       description: The file.
       type: str
     line:
-      description: The line, counted from 1. 0 is the file as such.
+      description: The line, counted from 1. 0 stands for the whole file.
       type: int
     detail:
       description: What it does.
       type: str
     address:
-      description: The device that it names, null where it names none, or several.
+      description: The device that it names. Null if it names none or several.
       type: str
     ids:
-      description: Vendor and product of devices, all of which it takes.
+      description: The vendor and product ids of devices that it takes, all devices with these ids.
       type: list
       elements: str
     remedy:
@@ -273,7 +272,7 @@ fighters:
         guest at once
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -287,10 +286,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: unknown_domain

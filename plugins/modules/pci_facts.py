@@ -35,86 +35,87 @@ options:
   libvirt:
     description:
       - Whether libvirt is asked for node devices and domains.
-      - With V(auto) the facts do without where libvirt or its Python binding is missing, and
-        RV(ansible_facts.hostdev.host.libvirt_reason) says why. Blockers that come from domain definitions are then
+      - With V(auto) facts are gathered without libvirt if it or its Python binding is missing.
+        RV(ansible_facts.hostdev.host.libvirt_reason) then says why, and blockers that come from domain definitions are
         unknown.
-      - With V(required) the module fails without libvirt, with V(none) it is not asked.
+      - With V(required) the task fails without libvirt. With V(none) libvirt is not asked.
     type: str
     choices: [auto, required, none]
     default: auto
   gather_subset:
     description:
-      - Which parts of RV(ansible_facts.hostdev) are gathered. What is not wanted is not computed and not returned.
-      - Possible are V(all), V(devices) (PCI functions), V(node_devices) (libvirt's other devices, which are returned
-        along with them), V(iommu_groups), V(tree), V(pools), V(claims), V(drift) and V(host).
-      - With a V(!) before its name a part is left out, as with M(ansible.builtin.setup). Where all names have a V(!),
-        all other parts are gathered. With V(!all) only the parts that are named without a V(!) are gathered.
-      - Each run replaces the whole of RV(ansible_facts.hostdev). Where the results of several runs are needed, register
-        each of them.
+      - Which parts of RV(ansible_facts.hostdev) are gathered. Other parts are neither computed nor returned.
+      - Possible are V(all), V(devices) (PCI functions), V(node_devices) (libvirt's other devices, which are returned in
+        C(devices) too), V(iommu_groups), V(tree), V(pools), V(claims), V(drift) and V(host).
+      - A V(!) before a name leaves that part out, as with M(ansible.builtin.setup). If all names have a V(!), all other
+        parts are gathered. With V(!all) only the parts that are named without a V(!) are gathered.
+      - Each run replaces the whole of RV(ansible_facts.hostdev). If you need the results of several runs, register each
+        of them.
     type: list
     elements: str
     default: [all]
   capability:
     description:
       - Returns only devices that have one of these capabilities, by libvirt's names such as V(pci), V(usb_device),
-        V(scsi), V(net) or V(storage). A capability nested in another counts too, so that V(fc_host) returns SCSI hosts
-        for fibre channel, V(mdev_types) what mediated devices can be made of, and V(phys_function) virtual functions.
-      - Without libvirt the network interfaces, disks and so on that PCI functions carry take the place of node devices
-        here and with O(affected_by).
+        V(scsi), V(net) or V(storage). A capability nested in another counts too, so V(fc_host) returns SCSI hosts for
+        fibre channel, V(mdev_types) devices that can have mediated devices, and V(phys_function) virtual functions.
+      - Without libvirt there are no node devices. The network interfaces, disks and so on that PCI functions carry then
+        take their place, here and with O(affected_by).
     type: list
     elements: str
     default: []
   passthrough:
     description:
       - Returns only devices that a guest could be given if nobody else had them.
-      - Of PCI functions these are endpoints without a blocker. A function that somebody has now is one of them, and so
-        is one whose IOMMU group has other members, which would have to come along.
-      - Of USB devices these are all but hubs, and of SCSI devices all, that the host itself does not use. It uses those
-        with a mounted file system, swap, a volume group and the like on them, with an interface that has an address or
-        a route, and those that a process other than a domain's QEMU has open.
+      - PCI functions must be endpoints without a blocker. Functions that somebody has now are returned too, and so are
+        functions whose IOMMU group has other members that would have to come along.
+      - USB devices other than hubs, and SCSI devices, must not be used by the host itself. The host uses a device if a
+        mounted file system, swap, a volume group or the like is on it, if an interface of it has an address or a route,
+        or if a process other than a domain's QEMU has it open.
     type: bool
     default: false
   available:
     description:
       - Returns only those devices of O(passthrough) that nobody has, by a claim or in the definition of a domain. The
-        same must be true of members of the IOMMU group, of what lies below the device, of the physical function of a
-        virtual one, and of the function that a USB or SCSI device hangs on.
-      - A domain that names a USB device by its ids alone may take each one that has them. So none of them is available.
+        same must be true for the members of the IOMMU group, for devices below the device, for the physical function of
+        a virtual function, and for the controller of a USB or SCSI device.
+      - If a domain names a USB device only by its ids, it may take any device with these ids. So none of them is
+        available.
     type: bool
     default: false
   affected_by:
     description:
-      - Returns only what else is touched when this device is given away. It is the name of any device, or the address
-        of a PCI function.
-      - These are all devices of its IOMMU group, where devices that are no PCI functions belong to the group of the
-        function that they hang on; and the virtual functions of every physical function among them. Of a device
-        without a group it is all that lies below.
-      - Not together with O(capability), O(passthrough), O(available), O(specs) or O(expired).
+      - Returns only the other devices that are touched when this device is given away. Give the name of any device, or
+        the address of a PCI function.
+      - These are all devices of its IOMMU group, and the virtual functions of every physical function among them.
+        Devices that are not PCI functions belong to the group of their function. For a device without a group, these
+        are all devices below it.
+      - It can't be combined with O(capability), O(passthrough), O(available), O(specs) or O(expired).
     type: str
   specs:
     description:
       - Returns only PCI functions that fit one of these device specs. They are written like the device specs in
-        O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Tags do not count. A text such as V(10de:20b2) is one
-        too.
-      - An empty list, which nothing fits, is an error. Without the option all devices are returned.
+        O(kvm.hostdev.pci_passthrough_claim#module:device_spec). Tags do not count. A text such as V(10de:20b2) is a
+        device spec too.
+      - An empty list is an error, since no device fits it. Without the option all devices are returned.
     type: list
     elements: raw
   expired:
     description:
-      - Returns only devices that are overdue. Their claims were made with
-        O(kvm.hostdev.pci_passthrough_claim#module:limits) that said until when, and by the host's clock that is over.
+      - Returns only devices that are overdue. These were claimed with
+        O(kvm.hostdev.pci_passthrough_claim#module:limits) that set C(until), and by the host's clock that time is over.
     type: bool
     default: false
   fields:
     description:
       - Which fields of each device are returned. C(name), C(address) and C(capability) always are.
-      - A field that no device can have is an error. On a host without PCI functions this is not looked at.
+      - A field that no device can have is an error. On a host without PCI functions this is not checked.
     type: list
     elements: str
 notes:
-  - Filters choose among RV(ansible_facts.hostdev.devices); they have no effect on the other parts.
-  - Run it as root (C(become=true)) for everything it can tell. Without root the kernel hides serial numbers from vital
-    product data and what other users' processes have open, and libvirt may not be reachable.
+  - The options that choose devices affect only RV(ansible_facts.hostdev.devices), not the other parts.
+  - Run it as root (C(become=true)) to get all facts. Without root the kernel hides serial numbers from vital product
+    data and the files that other users' processes have open, and libvirt may not be reachable.
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
   - module: kvm.hostdev.pci_passthrough_release
@@ -196,24 +197,24 @@ ansible_facts:
   type: dict
   contains:
     hostdev:
-      description: All that is known of the host's devices.
+      description: All facts about the host's devices.
       returned: always
       type: dict
       contains:
         devices:
           description:
             - PCI functions in order of their addresses, then libvirt's other node devices by name.
-            - The others have libvirt's own fields besides. These have libvirt's names, in snake case and with lists in
-              the plural. Numbers are numbers, ids hexadecimal digits without C(0x). A nested capability is a field of
-              that name.
-            - A device that could not be read whole has what could be read.
+            - The other node devices also have libvirt's own fields, with libvirt's names in snake case, and with names
+              of lists in the plural. Numbers are numbers, ids are hexadecimal digits without C(0x). A nested capability
+              is a field of that name.
+            - A device that could not be read completely has the fields that could be read.
             - With O(fields) each has C(name), C(address), C(capability) and those fields.
           type: list
           elements: dict
           returned: when gathered
           contains:
             address:
-              description: The PCI address. Of a network interface it is the MAC address.
+              description: The PCI address. For a network interface it is the MAC address.
               type: str
               returned: for PCI functions, and where libvirt has one
             name:
@@ -222,18 +223,18 @@ ansible_facts:
               returned: always
             capability:
               description:
-                - What it is, by libvirt, V(pci) for PCI functions. Null for a device that could not be
-                  read whole.
+                - Libvirt's name for the kind of device, V(pci) for PCI functions. Null for a device that could not be
+                  read completely.
               type: str
               returned: always
             path:
-              description: The folder in sysfs, null where libvirt does not tell it.
+              description: The folder in sysfs. Null if libvirt does not tell it.
               type: str
               returned: for all, unless O(fields) leaves it out
             parent:
               description:
-                - The address of the bridge above a PCI function, null where there is none. Of others
-                  the name of the parent.
+                - For a PCI function the address of the bridge above it, null without one. For other devices the name of
+                  the parent.
               type: str
               returned: for all, unless O(fields) leaves it out
             driver:
@@ -257,8 +258,8 @@ ansible_facts:
               returned: for PCI functions and USB devices
             vendor_name:
               description:
-                - Its name in the host's C(pci.ids), null where that has none. Of a USB device what the
-                  device says.
+                - Its name in the host's C(pci.ids), null without one. For a USB device its own
+                  text.
               type: str
               returned: for PCI functions and USB devices
             product_id:
@@ -267,8 +268,8 @@ ansible_facts:
               returned: for PCI functions and USB devices
             product_name:
               description:
-                - Its name in the host's C(pci.ids), null where that has none. Of a USB device what the
-                  device says.
+                - Its name in the host's C(pci.ids), null without one. For a USB device its own
+                  text.
               type: str
               returned: for PCI functions and USB devices
             subsystem_vendor_id:
@@ -276,12 +277,12 @@ ansible_facts:
               type: str
               returned: for PCI functions
             subsystem_product_id:
-              description: The product by the vendor of the card, four hexadecimal digits.
+              description: The card's product id, as its vendor has given it, four hexadecimal digits.
               type: str
               returned: for PCI functions
             subsystem_name:
               description:
-                - The name of the card, else of its vendor, in C(pci.ids), null where that has none.
+                - The name of the card in C(pci.ids), or the name of its vendor. Null if neither is there.
               type: str
               returned: for PCI functions
             revision:
@@ -293,14 +294,14 @@ ansible_facts:
               type: str
               returned: for PCI functions
             class_name:
-              description: The name of class and subclass in C(pci.ids), null where that has none.
+              description: The name of class and subclass in C(pci.ids). Null if it is not there.
               type: str
               returned: for PCI functions
             serial:
               description:
-                - The serial number of the card, else of its disk, else the MAC address of its first
-                  interface, else the device serial number of PCI Express. Null where there is none, as
-                  of a VF.
+                - The serial number of the card, or of its disk, or the MAC address of its first interface, or the
+                  device serial number of PCI Express, the first of these that is known. Null if there is none, as for a
+                  VF.
               type: str
               returned: for PCI functions, and where libvirt has one
             device_type:
@@ -309,12 +310,12 @@ ansible_facts:
               returned: for PCI functions
             driver_override:
               description:
-                - The driver that it is pinned to, null without one, V(unreadable) while the kernel
-                  hangs in a write to the device, or a driver keeps its lock.
+                - The driver that it is pinned to, null without one. V(unreadable) while the kernel hangs in a write to
+                  the device, or a driver keeps its lock.
               type: str
               returned: for PCI functions
             candidate_drivers:
-              description: The modules that would drive it on the host, as they or the kernel's image say.
+              description: The modules of the host that would drive it, and drivers that are built into the kernel.
               type: list
               elements: str
               returned: for PCI functions
@@ -332,7 +333,7 @@ ansible_facts:
               type: int
               returned: for PCI functions
             numa_node:
-              description: Its NUMA node, null where the host does not tell.
+              description: Its NUMA node. Null if the host does not tell it.
               type: int
               returned: for PCI functions
             pcie_root:
@@ -341,12 +342,12 @@ ansible_facts:
               returned: for PCI functions
             pcie_switch:
               description:
-                - The address of the nearest PCI Express switch above it, null where there is none, or
-                  nobody knows.
+                - The address of the nearest PCI Express switch above it. Null if there is none, or if it is not known.
               type: str
               returned: for PCI functions
             pcie_switches:
-              description: All of them, nearest first. Empty means none, null that nobody knows.
+              description: All PCI Express switches above it, nearest first. Empty means that there are none, null that
+                they are not known.
               type: list
               elements: str
               returned: for PCI functions
@@ -355,25 +356,25 @@ ansible_facts:
               type: str
               returned: for PCI functions
             socket:
-              description: The socket of its NUMA node, null where the host does not tell.
+              description: The socket of its NUMA node. Null if the host does not tell it.
               type: int
               returned: for PCI functions
             link:
               description: The PCI Express link, null for a conventional device.
               type: dict
-              returned: for PCI functions; libvirt has others of network interfaces
+              returned: for PCI functions; network interfaces have libvirt's own fields here
               contains:
                 current_speed:
-                  description: The speed that it has, in the kernel's words, null where it does not tell.
+                  description: The current speed in the kernel's words. Null if the kernel does not tell it.
                   type: str
                 current_width:
-                  description: The lanes that it has, null where the kernel does not tell.
+                  description: The current number of lanes. Null if the kernel does not tell it.
                   type: int
                 max_speed:
-                  description: The speed that it can have, null where the kernel does not tell.
+                  description: The highest speed in the kernel's words. Null if the kernel does not tell it.
                   type: str
                 max_width:
-                  description: The lanes that it can have, null where the kernel does not tell.
+                  description: The highest number of lanes. Null if the kernel does not tell it.
                   type: int
             bars:
               description: The windows of memory and ports.
@@ -388,7 +389,7 @@ ansible_facts:
                   description: The size in bytes.
                   type: int
                 io:
-                  description: Whether it is of ports.
+                  description: Whether it is a window of I/O ports.
                   type: bool
                 is_64bit:
                   description: Whether it may lie above 4 GiB.
@@ -397,7 +398,7 @@ ansible_facts:
                   description: Whether it is prefetchable.
                   type: bool
                 resizable_sizes:
-                  description: The sizes in bytes that it can have, empty for one of fixed size.
+                  description: The sizes in bytes that it can have. Empty for a BAR of fixed size.
                   type: list
                   elements: int
             rom:
@@ -406,13 +407,13 @@ ansible_facts:
               returned: for PCI functions
             reset_methods:
               description:
-                - How the kernel can reset it, in its order. Empty where it can't, null where it does
-                  not tell (before Linux 5.15).
+                - How the kernel can reset it, in the kernel's order. Empty if it can't, null if it does not tell
+                  (before Linux 5.15).
               type: list
               elements: str
               returned: for PCI functions
             d3cold_allowed:
-              description: Whether the kernel may take its power away, null where it does not tell.
+              description: Whether the kernel may take its power away. Null if the kernel does not tell it.
               type: bool
               returned: for PCI functions
             boot_vga:
@@ -420,7 +421,7 @@ ansible_facts:
               type: bool
               returned: for PCI functions
             physical_function:
-              description: The address of the PF that it is a VF of, null where it is none.
+              description: For a VF the address of its PF, otherwise null.
               type: str
               returned: for PCI functions
             virtual_functions:
@@ -437,7 +438,7 @@ ansible_facts:
               type: int
               returned: for PCI functions
             children:
-              description: What it carries. What the kernel does not tell is left out.
+              description: Devices of the kernel that it carries. Values that the kernel does not tell are left out.
               type: list
               elements: dict
               returned: for PCI functions
@@ -481,7 +482,7 @@ ansible_facts:
                   type: str
                   returned: for V(mdev_type)
             used_by:
-              description: The domains that have it, or something of it.
+              description: The domains that have it, or a part of it.
               type: list
               elements: dict
               returned: for PCI functions, USB devices that are no hubs, and SCSI devices
@@ -494,7 +495,8 @@ ansible_facts:
                   type: str
                 via:
                   description:
-                    - How. V(hostdev), V(interface), V(disk) for a disk that lies on the device, or another word.
+                    - In which way it has it, V(hostdev), V(interface), V(disk) for a disk on the device, or another
+                      word.
                   type: str
                 active:
                   description: Whether the domain runs.
@@ -507,15 +509,14 @@ ansible_facts:
                   type: bool
             status:
               description:
-                - V(available), V(claimed) and the like, OpenStack Nova's word for its state on record,
-                  or V(needs_cleaning). V(available) says that nobody holds it, not that it may be given
-                  away, see C(claimable).
+                - Its state on record in OpenStack Nova's words, such as V(available) or V(claimed), or
+                  V(needs_cleaning). V(available) only means that nobody holds it. Whether it may be given away is in
+                  C(claimable).
               type: str
               returned: for PCI functions
             owner:
               description:
-                - Who holds it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner), null where
-                  nobody does.
+                - Who holds it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner). Null if nobody does.
               type: dict
               returned: for PCI functions
             claimable:
@@ -524,8 +525,8 @@ ansible_facts:
               returned: for PCI functions
             blockers:
               description:
-                - Every reason why it may not be given away now. Those of a USB or SCSI device tell what
-                  the host itself uses it for.
+                - Every reason why it may not be given away now. For a USB or SCSI device they say what the host itself
+                  uses it for.
               type: list
               elements: dict
               returned: for PCI functions, USB devices that are no hubs, and SCSI devices
@@ -535,27 +536,27 @@ ansible_facts:
                   type: str
                 address:
                   description:
-                    - The device that the reason is about, a group mate or what lies below too. Of a USB or SCSI device
-                      its C(name).
+                    - The device that the reason is about, which may also be a group mate or a device below it. For a
+                      USB or SCSI device its C(name).
                   type: str
                 detail:
                   description: What was found.
                   type: str
                 override:
-                  description: The option of a claim that accepts it, null where none does.
+                  description: The option of a claim that accepts it. Null if there is none.
                   type: str
                 remedy:
                   description: What to do.
                   type: str
             affected:
-              description: What else is touched when it is given away, by address or name.
+              description: The other devices that are touched when it is given away, by address or name.
               type: list
               elements: str
               returned: for PCI functions
             vpd:
               description: The vital product data, by libvirt's names.
               type: dict
-              returned: for PCI functions of which libvirt could read some
+              returned: for PCI functions whose data libvirt could read
             hub:
               description: Whether it is a hub.
               type: bool
@@ -565,9 +566,9 @@ ansible_facts:
               type: bool
               returned: for USB devices
             warning:
-              description: What of it could not be read. The task warns of it too.
+              description: What could not be read. The task also warns about it.
               type: str
-              returned: for devices that could not be read whole
+              returned: for devices that could not be read completely
           sample:
             - address: "0000:01:10.0"
               name: pci_0000_01_10_0
@@ -677,7 +678,7 @@ ansible_facts:
               type: list
               elements: str
             viable:
-              description: Whether a guest could use the group as its drivers are now.
+              description: Whether a guest could use the group with its current drivers.
               type: bool
           sample:
             - {id: 12, devices: ["0000:00:14.0", "0000:05:01.0", "0000:05:02.0"], viable: false}
@@ -688,15 +689,16 @@ ansible_facts:
           returned: when gathered
           contains:
             name:
-              description: The name of the device, V(computer) for the host itself where libvirt tells it.
+              description: The name of the device. V(computer) is the host itself, as libvirt names it.
               type: str
             children:
-              description: Those below it, in the same form.
+              description: The devices below it, in the same form.
               type: list
               elements: dict
           sample: [{name: computer, children: [{name: pci_0000_00_02_0, children: []}]}]
         pools:
-          description: Devices that could be claimed now, counted by what a request can tell apart.
+          description: Counts of the devices that could be claimed now. Devices that look the same to a request count
+            together.
           type: list
           elements: dict
           returned: when gathered
@@ -714,42 +716,42 @@ ansible_facts:
               description: V(type-PCI), V(type-PF), V(type-VF) or V(vdpa).
               type: str
             numa_node:
-              description: The NUMA node, null where it is not known.
+              description: The NUMA node. Null if it is not known.
               type: int
             pcie_root:
               description: The root bus.
               type: str
             pcie_switches:
-              description: The switches above, nearest first, null where nobody knows.
+              description: The switches above, nearest first. Null if they are not known.
               type: list
               elements: str
             memory:
-              description: The largest prefetchable BAR in bytes, null where it is not known.
+              description: The largest prefetchable BAR in bytes. Null if it is not known.
               type: int
             link_speed:
               description:
-                - What device and port above it can do, the lesser of both, in GT/s, null where it is not known.
+                - The highest speed that both the device and the port above it can do, in GT/s. Null if it is not known.
               type: float
             link_width:
-              description: The same in lanes, null where it is not known.
+              description: The most lanes that both can do. Null if it is not known.
               type: int
             total_vfs:
               description: How many VFs each can have.
               type: int
             iommu_group_size:
-              description: How many functions are in the IOMMU group of each, null without one.
+              description: How many functions are in the IOMMU group of each. Null without a group.
               type: int
             physical_function:
-              description: The PF of VFs, null for others.
+              description: For VFs the address of their PF, otherwise null.
               type: str
             parent_ifname:
-              description: The network interface of the PF, null where there is none.
+              description: The network interface of the PF. Null if there is none.
               type: str
             remote_managed:
-              description: V(false) for PFs and VFs, since tags are not known here, null for others.
+              description: V(false) for PFs and VFs, since tags are not known here. Null for others.
               type: bool
             count:
-              description: How many there are.
+              description: How many such devices there are.
               type: int
           sample:
             - vendor_id: "8086"
@@ -791,7 +793,7 @@ ansible_facts:
               elements: dict
               returned: where there are any
             persist:
-              description: Whether the devices come back when the host is started anew.
+              description: Whether the devices come back when the host is rebooted.
               type: bool
               returned: where they do
             allow:
@@ -805,23 +807,23 @@ ansible_facts:
               elements: str
               returned: where there are any
             labels:
-              description: What was said of the claim.
+              description: The labels of the claim.
               type: dict
               returned: where anything was
             constraints:
               description:
-                - The constraints that hold, as they were asked for with M(kvm.hostdev.pci_passthrough_claim). Those
-                  over several owners name all requests C(OWNER/REQUEST), a domain by its UUID.
+                - The constraints on record, as they were given to M(kvm.hostdev.pci_passthrough_claim). Those on
+                  several owners name all requests C(OWNER/REQUEST), with a domain by its UUID.
               type: list
               elements: dict
               returned: where there are any
             prefer:
-              description: The wishes, likewise.
+              description: The wishes on record, in the same form.
               type: list
               elements: dict
               returned: where there are any
             overdue:
-              description: The addresses and names of what should be back by now.
+              description: The addresses and names of devices that are overdue.
               type: list
               elements: str
               returned: where there are any
@@ -859,8 +861,8 @@ ansible_facts:
               overdue: ["0000:01:10.0"]
         drift:
           description:
-            - Every difference between the record, the drivers and the domains, devices that are set aside and held ones
-              that do not respond among them.
+            - Every difference between the record, the drivers and the domains. Devices that are set aside, and held
+              devices that do not respond, are among them.
           type: list
           elements: dict
           returned: when gathered
@@ -873,7 +875,8 @@ ansible_facts:
               type: str
             owner:
               description:
-                - Whose it is, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner), null where it is nobody's.
+                - The owner of the device, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner). Null if nobody
+                  owns it.
               type: dict
             detail:
               description: What differs.
@@ -885,7 +888,7 @@ ansible_facts:
               detail: the running guest of domain web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) has it, the definition
                 lacks it
         host:
-          description: The host as far as passthrough is concerned.
+          description: Facts of the host that matter for passthrough.
           type: dict
           returned: when gathered
           contains:
@@ -930,13 +933,13 @@ ansible_facts:
                   type: int
                 socket:
                   description:
-                    - The socket of its CPUs, null where it is not known, as of a node without CPUs that are online.
+                    - The socket of its CPUs. Null if it is not known, as for a node without online CPUs.
                   type: int
               sample: [{id: 0, socket: 0}, {id: 1, socket: 1}]
             gathered_at:
               description:
                 - When gathering began, by the host's clock, in UTC and ISO 8601. Cached facts are as old as that.
-                - Two gatherings of a host that did not change differ in this alone.
+                - If a host has not changed, two gatherings differ only in this.
               type: str
               returned: always
               sample: "2026-11-28T07:00:00Z"
@@ -962,7 +965,7 @@ ansible_facts:
               returned: when libvirt could be asked
               sample: 11.3.0
             hypervisor:
-              description: The hypervisor that libvirt drives.
+              description: The hypervisor that libvirt uses.
               type: str
               returned: when libvirt could be asked
               sample: QEMU
@@ -973,7 +976,7 @@ ansible_facts:
               sample: 10.0.3
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -987,10 +990,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: no_libvirt

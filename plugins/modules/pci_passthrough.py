@@ -7,16 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pci_passthrough
-short_description: Make all claims of a host what its data says, and give back what that no longer names
+short_description: Make all claims of a host match a list, and give back what the list no longer names
 version_added: 1.0.0
 description:
-  - Sees to it that each owner that O(claims) names holds the devices that its requests ask for, as
-    M(kvm.hostdev.pci_passthrough_claim) does for one owner. The host is read once, owners are decided on together,
-    and all of it is done or none.
-  - First all owners give back what they are to give back. Then each owner gets its devices, in the order of O(claims).
-    So a device may go from one owner to another in one task. It stays bound on the way.
-  - Where not all owners can be served, nothing is changed, and the error names those that compete for a device.
-  - A run that fails undoes what it did for all owners. What a killed run did is undone by the next one.
+  - Makes each owner in O(claims) hold the devices that its requests ask for, as M(kvm.hostdev.pci_passthrough_claim)
+    does for one owner. The host is read once, all owners are decided on together, and everything is done or nothing.
+  - First all owners give back the devices that they no longer hold. Then each owner gets its devices, in the order of
+    O(claims). So a device may go from one owner to another in one task. It stays bound in between.
+  - If not all owners can be served, nothing is changed, and the error names those that compete for a device.
+  - A run that fails undoes what it did for all owners. If a run was killed, the next one undoes its work.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -33,10 +32,10 @@ attributes:
 options:
   claims:
     description:
-      - What each owner wants, an entry for each. With V([]) nobody wants anything.
-      - An error that is about one entry begins with it, as in V(claims[1] (db1\)).
+      - An entry for each owner, with the devices that it wants. V([]) means that nobody wants a device.
+      - An error about one entry begins with that entry, as in V(claims[1] (db1\)).
       - O(group_members), O(allow), O(attach), O(managed), O(persist), O(require_reset) and O(on_mismatch) of the task
-        count for each entry that does not say its own.
+        apply to each entry that does not set its own.
     type: list
     elements: dict
     required: true
@@ -51,10 +50,10 @@ options:
         type: str
       requests:
         description:
-          - The requests, with all keys that O(kvm.hostdev.pci_passthrough_claim#module:requests) has.
+          - The requests, with the same keys as O(kvm.hostdev.pci_passthrough_claim#module:requests).
           - Requests of the owner that are not named here stay, unless O(purge) gives them back.
-          - With O(purge) a request that has another name than before, and is the same for the rest, keeps its devices.
-            A running guest notices nothing.
+          - With O(purge) a request that only has another name than before keeps its devices. A running guest notices
+            nothing.
         type: list
         elements: raw
         required: true
@@ -66,14 +65,14 @@ options:
         description: As O(kvm.hostdev.pci_passthrough_claim#module:ensure_root_ports).
         type: int
       labels:
-        description: As O(kvm.hostdev.pci_passthrough_claim#module:labels), of this owner.
+        description: As O(kvm.hostdev.pci_passthrough_claim#module:labels), for this owner.
         type: dict
       constraints:
-        description: As O(kvm.hostdev.pci_passthrough_claim#module:constraints), over requests of this owner.
+        description: As O(kvm.hostdev.pci_passthrough_claim#module:constraints), for requests of this owner.
         type: list
         elements: raw
       prefer:
-        description: As O(kvm.hostdev.pci_passthrough_claim#module:prefer), over requests of this owner.
+        description: As O(kvm.hostdev.pci_passthrough_claim#module:prefer), for requests of this owner.
         type: list
         elements: raw
       group_members:
@@ -104,25 +103,25 @@ options:
   constraints:
     description:
       - What the devices of several owners must share, or must not share, written as
-        O(kvm.hostdev.pci_passthrough_claim#module:constraints). Each request is named C(OWNER/REQUEST), such as
-        V(web1/gpu), the owner as O(claims) names it, or by the UUID of its domain.
-      - They may name requests on record that O(claims) does not name, which keep their devices.
-      - They stay on record with the claim of each owner that O(claims) names, as those of one owner do, and go in the
-        same ways.
+        O(kvm.hostdev.pci_passthrough_claim#module:constraints). Each request is written as C(OWNER/REQUEST), such as
+        V(web1/gpu). The owner is written as in O(claims), or as the UUID of its domain.
+      - They may also name requests on record that O(claims) does not have. These keep their devices.
+      - They stay on record with the claim of each owner in O(claims), and are removed in the same way as constraints of
+        one owner.
     type: list
     elements: raw
   prefer:
     description:
-      - Wishes over the devices of several owners, written as O(constraints). They come after those of each owner.
+      - Wishes for the devices of several owners, written as O(constraints). They come after the wishes of each owner.
     type: list
     elements: raw
   purge:
     description:
-      - Whether to give back the requests that O(claims) no longer names, and all of owners that it no longer names.
-      - Only what an earlier run of this module claimed is given back. What others claimed, with
-        M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt), stays, also where O(claims) named it since.
-        RV(undeclared) tells what stays so.
-      - Without O(purge) nothing goes back but what a smaller C(count) or O(on_mismatch) leaves over. RV(stale) tells
+      - Whether to give back the devices of requests and of owners that O(claims) no longer names.
+      - Only requests that an earlier run of this module claimed are given back. Requests that were claimed with
+        M(kvm.hostdev.pci_passthrough_claim) or M(kvm.hostdev.pci_adopt) stay, even if O(claims) has named them since.
+        RV(undeclared) lists those that stay in this way.
+      - Without O(purge) a device only goes back because of a smaller C(count) or of O(on_mismatch). RV(stale) lists
         what a purge would give back.
     type: bool
     default: false
@@ -141,8 +140,8 @@ options:
     default: []
   limits:
     description:
-      - As O(kvm.hostdev.pci_passthrough_claim#module:limits). All owners of the task count together,
-        without what goes back in it.
+      - As O(kvm.hostdev.pci_passthrough_claim#module:limits). All owners of the task count together. Devices that go
+        back in the task do not count.
     type: list
     elements: raw
   group_members:
@@ -243,7 +242,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: One line that says what was done for whom, or in check mode would be.
+  description: What was done for each owner, or in check mode what would be done, in one line.
   returned: always
   type: str
   sample: >-
@@ -251,8 +250,8 @@ msg:
     kept without a purge: dpdk0: port | not named, and kept since it was claimed otherwise: web1: disk
 owners:
   description:
-    - The owners that the task was about, with what each holds now, in check mode what it would hold.
-    - Owners that give something back come first, then the others of O(claims) in their order.
+    - The owners of the task, with what each holds now, or in check mode would hold.
+    - Owners that give devices back come first, then the others in the order of O(claims).
   returned: success
   type: list
   elements: dict
@@ -264,7 +263,7 @@ owners:
       description: Whether anything was changed for it.
       type: bool
     msg:
-      description: What was done for it, or in check mode would be, in one line.
+      description: What was done for it, or in check mode what would be done, in one line.
       type: str
     devices:
       description: The PCI functions that it holds now, as RV(kvm.hostdev.pci_passthrough_claim#module:devices).
@@ -287,7 +286,7 @@ owners:
       description: The alternatives that serve it, as RV(kvm.hostdev.pci_passthrough_claim#module:alternative).
       type: dict
     given_back:
-      description: The addresses and names of what it held and no longer does.
+      description: The addresses and names of the devices that it no longer holds.
       type: list
       elements: str
   sample:
@@ -348,9 +347,9 @@ search:
   sample: complete
 stale:
   description:
-    - What an earlier run of this module claimed and O(claims) no longer names, each C(request) with its C(owner), as in
-      RV(owners[].owner).
-    - Empty with O(purge), which gives it back.
+    - Requests that an earlier run of this module claimed and that O(claims) no longer names, each C(request) with its
+      C(owner), as in RV(owners[].owner).
+    - Empty with O(purge), which gives their devices back.
   returned: success
   type: list
   elements: dict
@@ -365,9 +364,10 @@ stale:
     - {owner: {kind: name, id: dpdk0, label: dpdk0}, request: port}
 undeclared:
   description:
-    - What is on record, and neither named in O(claims) nor claimed by an earlier run of this module, in the form of
-      RV(stale). It stays, whatever O(purge) is.
-    - Name it in O(claims) to have it kept as that says, or give it back with M(kvm.hostdev.pci_passthrough_release).
+    - Requests on record that O(claims) does not name and that no earlier run of this module claimed, in the form of
+      RV(stale). They stay, with or without O(purge).
+    - Add them to O(claims) to manage them with this module, or give them back with
+      M(kvm.hostdev.pci_passthrough_release).
   returned: success
   type: list
   elements: dict
@@ -393,9 +393,9 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
-    - C(subject) begins with the entry of O(claims) and its owner, as V(claims[1] (db1\)). An owner that gives something
-      back and has no entry is C(domain db1) with its UUID, or C(owner dpdk0).
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
+    - C(subject) begins with the entry of O(claims) and its owner, as V(claims[1] (db1\)). An owner without an entry,
+      which gives devices back, is C(domain db1) with its UUID, or C(owner dpdk0).
   returned: failure
   type: dict
   contains:
@@ -409,10 +409,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
     blockers:
       description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
@@ -420,11 +420,11 @@ error:
       elements: dict
       returned: for devices that may not be given away
     refused:
-      description: Why each device that would fit was refused, by its address or name.
+      description: For each device that would fit, by address or name, why it was refused.
       type: dict
       returned: where devices are refused
     constraints:
-      description: The constraints that can't hold together, as they were given.
+      description: The constraints that can't be kept together, as they were given.
       type: list
       elements: dict
       returned: for V(constraint_unmet)
@@ -434,13 +434,13 @@ error:
       returned: for V(limit_reached)
       contains:
         most:
-          description: How many devices it permits, null for a limit of time alone.
+          description: How many devices it permits. Null for a limit that only sets a time.
           type: int
         per:
           description: V(owner) or V(all).
           type: str
     held:
-      description: What each owner that the limit counts has of it.
+      description: For each owner, the devices that count for the limit.
       type: list
       elements: dict
       returned: for V(limit_reached)
@@ -457,16 +457,16 @@ error:
               description: The address or name.
               type: str
             since:
-              description: When it was claimed, null where that is not known.
+              description: When it was claimed. Null if that is not known.
               type: str
             until:
-              description: When it is due back, null where it is not.
+              description: When it is due back. Null if it is never due.
               type: str
         wanted:
           description: How many more it wants.
           type: int
     group_members:
-      description: The addresses of the group mates that have to go along.
+      description: The addresses of the group mates that would have to come along.
       type: list
       elements: str
       returned: for V(group_incomplete)
@@ -484,7 +484,7 @@ error:
       type: str
       returned: for a device whose driver was not changed
     kernel_messages:
-      description: The last lines of the kernel's log about it.
+      description: The last lines of the kernel's log about the device.
       type: list
       elements: str
       returned: for a device whose driver was not changed
@@ -493,7 +493,7 @@ error:
       type: int
       returned: for V(detach_timeout)
     answers:
-      description: What it answered.
+      description: The guest's answers.
       type: list
       elements: str
       returned: for V(detach_timeout)
@@ -503,13 +503,13 @@ error:
       elements: str
       returned: where any was
     undo_failed:
-      description: Why what was done could not be undone, in the form of this error.
+      description: Why the changes could not be undone, in the form of this error.
       type: dict
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
-          by name, V(restore), V(keep) or V(forget).
+        - The commands to type for the work that is left, one for each step. For V(record_unreadable) and the like they
+          have names, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

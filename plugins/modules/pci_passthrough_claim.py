@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pci_passthrough_claim
-short_description: Claim PCI devices for a libvirt domain by what they are, bind and attach them
+short_description: Claim PCI devices for a libvirt domain by what they are, bind them and attach them
 version_added: 1.0.0
 description:
-  - Sees to it that a domain, or a free owner, holds the devices that its named requests ask for. A second run with the
-    same requests changes nothing, and mends what drifted meanwhile.
-  - Picks free devices that fit, refuses what the host itself needs, takes IOMMU group mates along only with consent,
-    binds to C(vfio-pci) by C(driver_override), attaches to the domain's definition and to the running domain, and
-    keeps a record from which M(kvm.hostdev.pci_passthrough_release) restores everything.
-  - A run that fails undoes what it did. A run that was killed is settled by the next one.
+  - Makes a domain, or a free owner, hold the devices that its named requests ask for. A second run with the same
+    requests changes nothing, except that it mends what has drifted in between.
+  - It chooses free devices that fit, refuses devices that the host itself needs, and takes IOMMU group mates along only
+    with consent. It binds the devices to C(vfio-pci) by C(driver_override), and attaches them to the domain's
+    definition and to the running domain. From its record M(kvm.hostdev.pci_passthrough_release) restores everything.
+  - A run that fails undoes what it did. If a run was killed, the next one finishes or undoes its work.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -32,38 +32,38 @@ attributes:
 options:
   domain:
     description:
-      - Name or UUID of the libvirt domain that gets the devices. This or O(owner) is needed.
+      - Name or UUID of the libvirt domain that gets the devices. Give either this or O(owner).
     type: str
   owner:
     description:
       - A free name for whoever gets the devices, for use without a domain, such as DPDK on the host. The devices are
-        claimed and bound, and attached nowhere.
+        claimed and bound, but not attached.
     type: str
   requests:
     description:
-      - What the owner wants. A request keeps its devices for as long as they fit. Requests of the same owner that are
-        not named here stay as they are.
-      - An entry may also be a text with an alias and a count, such as V(a100:2), and the whole a text of such entries
-        with commas between them, as in a Nova flavor. Such a request is named for its alias; when an alias comes
-        again, the second request is named V(a100-2) and so on.
+      - The devices that the owner wants. A request keeps its devices for as long as they fit. Requests of the same
+        owner that are not named here stay as they are.
+      - An entry may also be a text with an alias and a count, such as V(a100:2). The whole option may be one text of
+        such entries with commas, as in a Nova flavor. Such a request has the name of its alias. If an alias is
+        repeated, the second request is named V(a100-2) and so on.
     type: list
     elements: raw
     required: true
     suboptions:
       name:
-        description: Tells the request from the owner's others.
+        description: The name of the request, different from the names of the owner's other requests.
         type: str
         required: true
       count:
-        description: How many devices. A larger number than before takes more, a smaller one gives back.
+        description: How many devices. A larger number than before takes more devices, a smaller one gives some back.
         type: int
         default: 1
       specs:
         description:
-          - Device specs, of which a device must fit one. See O(device_spec) for how they are written.
-          - A physical function is only taken when a spec asks for C(device_type=type-PF), or has its address, serial
-            or stable path; one without virtual functions also for both of its ids, where nothing but physical functions
-            has these. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
+          - Device specs. A device must fit one of them. O(device_spec) says how they are written.
+          - A physical function is only taken if a spec asks for C(device_type=type-PF), or has its address, serial or
+            stable path. If it has no virtual functions, both of its ids are enough too, provided that only physical
+            functions have these ids. A virtual function with a vDPA device is only taken for C(device_type=vdpa).
           - Tags in a spec are demands for the tags that O(device_spec) gives a device.
           - Exactly one of O(requests[].specs), O(requests[].address), O(requests[].alias),
             O(requests[].first_available), O(requests[].usb) and O(requests[].scsi) is needed.
@@ -71,23 +71,25 @@ options:
         elements: raw
       first_available:
         description:
-          - Alternatives, the first choice first, each a list as O(requests[].specs) is one. All devices of the request
-            are of one alternative, the first that can be had. RV(alternative) tells which.
-          - Devices that the request has already stay, also where an earlier alternative could be had by now.
+          - Alternatives, the first choice first. Each is a list of device specs as O(requests[].specs). All devices of
+            the request come from one alternative, the first that can be had. RV(alternative) says which one it is.
+          - Devices that the request has already stay, even if an earlier alternative can be had by now.
         type: list
         elements: raw
       address:
         description: The address of the one device wanted, such as V(0000:3b:00.0).
         type: str
       alias:
-        description: The name of an entry of O(aliases), whose specs, or alternatives, and NUMA policy count.
+        description: The name of an entry of O(aliases). The request uses the specs, or alternatives, and the NUMA
+          policy of that entry.
         type: str
       usb:
         description:
-          - The one USB device wanted, which a domain gets through its own USB controller. All that is given must be
-            true of the device. Of several the first free one is taken, in the order of their names.
-          - For O(domain) only. Nothing is bound, O(device_spec) and O(group_members) have no say in it, and
-            O(requests[].count) and O(requests[].numa_policy) are not possible. The same holds for O(requests[].scsi).
+          - The one USB device wanted, which a domain gets through its own USB controller. The device must fit all keys
+            that are given. If several devices fit, the first free one is taken, in the order of their names.
+          - Only for a O(domain). Nothing is bound, O(device_spec) and O(group_members) do not apply, and
+            O(requests[].count) and O(requests[].numa_policy) are not possible. This is also true for
+            O(requests[].scsi).
         type: dict
         suboptions:
           vendor_id:
@@ -97,10 +99,10 @@ options:
             description: Four hexadecimal digits in quotes.
             type: str
           serial:
-            description: The serial number, to tell one of several alike.
+            description: The serial number, to choose one of several devices of the same kind.
             type: str
           port:
-            description: The port that the device is in, such as V(1-2), or V(1-2.4) behind a hub. Needed without ids.
+            description: The port that the device is in, such as V(1-2), or V(1-2.4) behind a hub. Required without ids.
             type: str
       scsi:
         description:
@@ -124,44 +126,48 @@ options:
             type: int
       numa_policy:
         description:
-          - Which NUMA nodes the devices may be on, seen from those that the domain is bound to. V(required) is the same
-            node, V(socket) any node of the same socket, V(legacy) also a device without a known node, and V(preferred)
-            any node, the same one first.
-          - Without it the alias's policy counts, else V(legacy).
+          - Which NUMA nodes the devices may be on, compared with the nodes that the domain is bound to. V(required)
+            means the same node, V(socket) any node of the same socket, V(legacy) the same node or an unknown one, and
+            V(preferred) any node, the same one first.
+          - Without it the policy of the alias is used. If there is none, it is V(legacy).
         type: str
         choices: [required, preferred, socket, legacy]
       guest_address:
         description:
-          - Where the guest sees the device, such as V(0000:05:00.0), for a request for one device. The bus is the index
-            of a PCI controller of the domain, behind a C(pcie-root-port) slot and function are V(00.0).
-          - Without it libvirt chooses. What it chose is on record with the device, and there the device is put again
-            for as long as it is claimed, when somebody has detached it.
-          - Functions of one slot of the host are one slot in the domain's definition, with the same function numbers.
-            The lowest one is function 0, and takes the address. In a running domain each has a slot of its own until
-            the next start, since libvirt plugs in function 0 only.
+          - The address at which the guest sees the device, such as V(0000:05:00.0). Only for a request for one device.
+            The bus is the index of a PCI controller of the domain. Behind a C(pcie-root-port) slot and function are
+            V(00.0).
+          - Without it libvirt chooses the address, which is then on record. If somebody detaches the device while it is
+            claimed, the next run puts it back at this address.
+          - Functions that share a slot on the host share one in the domain's definition too, with the same function
+            numbers. If function 0 is not among them, the lowest one becomes function 0. The address belongs to the
+            request of function 0. In a running domain each function has a slot of its own until the next start, since
+            libvirt can only plug in a function 0.
         type: str
       network:
         description:
-          - Network settings, for virtual functions only. The device enters the domain as an C(interface) of type
-            C(hostdev). An empty mapping does that too.
+          - Network settings, for virtual functions only. The domain gets the device as an C(interface) of type
+            C(hostdev), even if the mapping is empty.
           - libvirt sets C(mac) and C(vlan) through the physical function when the guest gets the device, and puts back
             what was there when the guest lets it go. Without C(mac) libvirt makes one up.
         type: dict
         suboptions:
           mac:
-            description: The MAC address, a unicast one, for a request for one device.
+            description: The MAC address, which must be a unicast address. Only for a request for one device.
             type: str
           vlan:
-            description: The VLAN whose tag the network card adds and takes off, V(1) to V(4094).
+            description: The VLAN, V(1) to V(4094). The network card adds its tag to outgoing frames and removes it from
+              incoming ones.
             type: int
           trust:
             description:
-              - Whether the guest may do with the virtual function what the driver of the physical one keeps from
-                others, such as promiscuous mode and changes of its MAC address.
+              - Whether the guest may use functions that the driver of the physical function otherwise forbids, such as
+                promiscuous mode and changes of the MAC address.
               - This and C(spoof_check) are set when the device is claimed, and a release puts back what was there.
             type: bool
           spoof_check:
-            description: Whether the network card drops what the guest sends from other MAC addresses than its own.
+            description: Whether the network card drops frames that the guest sends from other MAC addresses than its
+              own.
             type: bool
       rom:
         description: The expansion ROM that the guest sees.
@@ -171,74 +177,74 @@ options:
             description: Whether the guest sees the ROM at all.
             type: bool
           file:
-            description: The absolute path of an image on the host, which the guest sees in place of the device's own.
+            description: The absolute path of an image on the host, which the guest sees instead of the device's own
+              ROM.
             type: path
       boot_order:
         description:
-          - The place of the device in the guest's boot order, from V(1), for a request for one device. A domain that
-            has C(boot) elements in its C(os) takes none.
+          - The place of the device in the guest's boot order, from V(1). Only for a request for one device. libvirt
+            refuses it for a domain that has C(boot) elements in its C(os).
         type: int
       driver:
         description:
-          - The VFIO driver that the device is bound to, such as V(mlx5_vfio_pci). When omitted it is the variant driver
-            that the kernel's modules have for the device, else V(vfio-pci).
-          - A device that a guest runs with is not bound to another one.
+          - The VFIO driver that the device is bound to, such as V(mlx5_vfio_pci). By default it is the variant driver
+            that the kernel's modules have for the device, or V(vfio-pci) if there is none.
+          - While a guest runs with a device, the device keeps its driver.
         type: str
       managed:
         description:
-          - Goes before O(managed) for the devices of this request. The tag C(managed) in O(device_spec) goes before
-            both.
+          - Overrides O(managed) for the devices of this request. The tag C(managed) in O(device_spec) overrides both.
         type: bool
   constraints:
     description:
       - What the devices of several requests must share, or must not share. A constraint may name requests of this task
         and others that the owner has on record, for PCI devices only.
-      - A constraint stays on record with the claim, and holds for later tasks that name some of its requests. It goes
-        when a task names all of them without it, and when one of them is released.
-      - Where the requests could be served, but not with the constraints, the task fails with V(constraint_unmet).
+      - A constraint stays on record with the claim, and applies to later tasks that name some of its requests. It is
+        removed when a task names all of its requests without it, and when one of its requests is released.
+      - If the requests could be served, but not with the constraints, the task fails with V(constraint_unmet).
       - The guide on devices that belong together explains them.
     type: list
     elements: raw
     suboptions:
       requests:
         description:
-          - The names of the requests. The constraint is over all devices of all of them.
-          - With one request it is over the devices of that one, as for two GPUs below one switch.
+          - The names of the requests. The constraint applies to all devices of all of them together.
+          - With one request it applies to the devices of that request, such as two GPUs below one switch.
         type: list
         elements: str
         required: true
       match:
         description:
-          - What all the devices must have in common. Exactly one of this and O(constraints[].distinct) is needed.
-          - V(pcie_switch) is some PCIe switch above all of them, V(pcie_root) the root bus, V(numa_node) and V(socket)
-            where they are, V(slot) the card, V(iommu_group) the group. Anything else is the name of a tag that some
-            entry of O(device_spec) gives.
-          - What is not known of a device, such as a NUMA node that the firmware does not tell, matches nothing.
+          - The attribute that all the devices must share. Give exactly one of this and O(constraints[].distinct).
+          - V(pcie_switch) is a PCIe switch above all of them, V(pcie_root) the root bus, V(numa_node) the NUMA node,
+            V(socket) the socket of that node, V(slot) the card, V(iommu_group) the IOMMU group. Any other text is the
+            name of a tag that an entry of O(device_spec) gives.
+          - An unknown value, such as a NUMA node that the firmware does not tell, matches no other value.
         type: str
       distinct:
         description:
-          - What no two of the devices may share, one of the attributes of O(constraints[].match).
-          - What is not known of a device is distinct from nothing.
+          - The attribute that no two of the devices may share, one of those of O(constraints[].match).
+          - An unknown value is not distinct from any other value.
         type: str
       pair:
         description:
-          - Whether each device of the first request gets one of the second for itself, and the constraint holds within
-            each such pair only. It takes two requests with the same O(requests[].count).
-          - RV(pairs) tells which devices belong together.
+          - Whether each device of the first request gets a device of the second for itself, and the constraint applies
+            only within each such pair. It needs two requests with the same O(requests[].count).
+          - RV(pairs) says which devices belong together.
         type: bool
         default: false
   prefer:
     description:
-      - Wishes, written as O(constraints). They are met as well as they can be, the first one first, and keep no request
-        from being served. RV(met) tells how far each was met.
-      - They stay on record as constraints do. A held device is not given back for a wish.
+      - Wishes, written as O(constraints). They are met as far as possible, the first one first, and never keep a
+        request from being served. RV(met) says how far each was met.
+      - They stay on record like constraints. No held device is given back for a wish.
     type: list
     elements: raw
   device_spec:
     description:
-      - The allow list. A device may be taken when it fits one of these device specs; the first that it fits gives it
-        its tags. When omitted every device may be taken that has no blocker.
-      - An entry is a mapping; or both ids in one text as C(lspci -nn) prints them, such as V(10de:20b2); or Nova's JSON
+      - The allow list. A device may be taken if it fits one of these device specs. The first spec that it fits gives it
+        its tags. Without this option every device without a blocker may be taken.
+      - An entry is a mapping, or both ids in one text as C(lspci -nn) prints them, such as V(10de:20b2), or Nova's JSON
         text of a mapping or of a list of mappings.
       - Criteria are C(address) (an address, which for a physical function includes its virtual functions; a pattern
         such as V(*:3b:*.0); or a mapping of regular expressions for C(domain), C(bus), C(slot), C(function)),
@@ -248,54 +254,54 @@ options:
         V(vdpa)), C(numa_node), C(pcie_root) (a root bus such as V(pci0000:16)), C(pcie_switch) (the address of a switch
         above), C(slot) (an address without its function), C(serial), C(stable_path) and C(driver) (V(none) for a device
         without one).
-      - Compared are C(iommu_group_size), C(total_vfs), C(memory) (the largest prefetchable BAR, which is not the card's
-        memory), C(link_speed) in GT/s and C(link_width) (the lesser of what the device and the port above can do). Each
-        is a number, V(>= N), V(<= N), or several with commas between them, such as V(>= 16 GiB, <= 32 GiB). What is
-        unknown fits none.
+      - Comparisons are C(iommu_group_size), C(total_vfs), C(memory) (the largest prefetchable BAR, which is not the
+        card's memory), C(link_speed) in GT/s and C(link_width) (the most that both the device and the port above can
+        do). Each is a number, V(>= N), V(<= N), or several of these with commas, such as V(>= 16 GiB, <= 32 GiB). An
+        unknown value fits none.
       - Tags are C(managed), C(live_migratable), C(one_time_use), C(trusted) and C(remote_managed) (booleans),
-        C(physical_network), and free ones in the mapping C(tags). C(resource_class) and C(traits) are accepted and
-        change nothing.
-      - An entry that fits no device of the host, or only devices that earlier entries fit, is named in a warning.
+        C(physical_network), and free tags in the mapping C(tags). C(resource_class) and C(traits) are accepted, but
+        have no effect.
+      - A warning names each entry that fits no device of the host, or only devices that an earlier entry fits.
       - Write ids in quotes. YAML takes C(1000), C(0302) and C(0x10de) for numbers.
       - The guide on device specs explains each key.
     type: list
     elements: raw
   aliases:
     description:
-      - Device specs with a C(name), for O(requests[].alias). Entries of the same name are alternatives; they have the
-        same C(numa_policy) and the same C(device_type), if any.
+      - Device specs with a C(name), for O(requests[].alias). Entries of the same name are alternatives. They must have
+        the same C(numa_policy) and the same C(device_type), if any.
       - An entry is a mapping, or Nova's JSON text of one. It has C(vendor_id) and C(product_id) (exactly four
         hexadecimal digits), or one of C(class), C(subsystem_vendor_id), C(subsystem_product_id), C(serial),
         C(stable_path), C(driver), C(pcie_root), C(pcie_switch), C(slot), C(iommu_group_size), C(total_vfs), C(memory),
         C(link_speed), C(link_width) and C(tags).
-      - In place of all those it may have C(first_available), as O(requests[].first_available), with C(numa_policy)
-        beside it at most. Then no other entry has its name.
-      - It may have C(device_type) (but V(vdpa)), C(numa_node), C(live_migratable), C(numa_policy), C(resource_class),
-        C(traits) and C(capability_type) as well. The last three change nothing.
+      - Instead of all these it may have C(first_available), as O(requests[].first_available), and only C(numa_policy)
+        beside it. Then no other entry may have its name.
+      - It may also have C(device_type) (except V(vdpa)), C(numa_node), C(live_migratable), C(numa_policy),
+        C(resource_class), C(traits) and C(capability_type). The last three have no effect.
     type: list
     elements: raw
     default: []
   labels:
     description:
-      - What is to be said of the claim, as a mapping such as C(team) to V(vision). O(limits) tell claims apart by it,
-        and the facts show it. Numbers and booleans are kept as texts.
-      - They stay on record until a task gives others. V({}) takes them away. With O(tenant) none is taken away.
+      - Labels of the claim, as a mapping of names to values, such as C(team) to V(vision). O(limits) can be for claims
+        with certain labels, and the facts show them. Numbers and booleans are kept as texts.
+      - They stay on record until a task gives others. V({}) removes them. With O(tenant) none is removed.
     type: dict
   tenant:
     description:
-      - The tenant that the task is for, such as the one that filled in a form. The claim gets it as the label
-        C(tenant), and keeps all its other labels, to which O(labels) are added.
+      - The tenant that the task is for, such as the tenant that filled in a form. The claim gets the label C(tenant)
+        with this name, and keeps all its other labels. O(labels) are added to these.
       - A claim on record that has another label C(tenant), or none, is left as it is. The task fails with
         V(not_the_tenants), in check mode too.
       - With V(*), for administrators, every claim may be changed, and the label stays.
     type: str
   limits:
     description:
-      - How many devices owners may hold on the host, and when these are due back. They are meant for the inventory, and
-        to be the same in every task.
-      - The count is made from the record, under the lock, so that tasks that compete are never above. A task that would
-        hold more than is allowed, and more than is held before it, fails with V(limit_reached) and changes nothing.
-        What is held already stays when a limit is lowered.
+      - How many devices owners may hold on the host, and when these are due back. Keep the limits in the inventory, so
+        that they are the same in every task.
+      - Devices are counted in the record, under the lock, so that competing tasks never exceed a limit. A task fails
+        with V(limit_reached) and changes nothing if more devices would be held than the limit allows, and more than are
+        held before it. If a limit is lowered, held devices stay.
       - Each entry needs at least one of O(limits[].most) and O(limits[].until).
       - The guide on limits explains them.
     type: list
@@ -303,67 +309,70 @@ options:
     suboptions:
       owners:
         description:
-          - A pattern such as V(ci-*), or a list of them. The limit is for claims whose owner, or domain by its name or
-            UUID, fits one. Without it for every owner.
+          - A shell pattern such as V(ci-*), or a list of them. The limit is for claims whose owner, or whose domain by
+            its name or UUID, fits one of them. Without it the limit is for every owner.
         type: raw
       labels:
         description: The limit is for claims that have all these O(labels).
         type: dict
       alias:
         description:
-          - The name of an entry of O(aliases). The limit is for devices that fit it, however they were asked for.
+          - The name of an entry of O(aliases). The limit is for devices that fit it, whichever request asked for them.
         type: str
       specs:
         description:
-          - Device specs in place of O(limits[].alias). Without either the limit is for every device, USB and SCSI
-            devices and group mates that came along among them.
+          - Device specs instead of O(limits[].alias). Without either the limit is for every device, including USB and
+            SCSI devices and group mates that came along.
         type: list
         elements: raw
       most:
         description: How many such devices may be held.
         type: int
       per:
-        description: Whether V(all) those claims together may hold that many, or each V(owner) by itself.
+        description: Whether V(all) these claims together may hold that many devices, or each V(owner) by itself.
         type: str
         choices: [all, owner]
         default: all
       until:
         description:
-          - When such devices are due back. A time with its offset from UTC such as V(2026-12-01T18:00:00+01:00), after
-            which nothing new is claimed either; or a duration such as V(90m), V(8h), V(2d) or V(1w).
-          - A duration counts from when each device was claimed. Asked for again it prolongs nothing. A longer one, or a
-            later time, does, for the devices of the requests that the task names. Of several limits the first time
-            counts. A task without O(limits) leaves it as it is.
-          - Nothing is taken away by itself. What is overdue is in the facts, and goes back by
-            O(kvm.hostdev.pci_passthrough_release#module:expired).
+          - When such devices are due back. It is a time with its offset from UTC such as V(2026-12-01T18:00:00+01:00),
+            or a duration such as V(90m), V(8h), V(2d) or V(1w). After a time no device is claimed under the limit any
+            more.
+          - A duration counts from the time when each device was claimed. Running the same task again does not prolong
+            it. A longer duration, or a later time, prolongs it for the devices of the requests that the task names. If
+            several limits apply, the earliest time counts. A task without O(limits) leaves it as it is.
+          - Overdue devices stay with their owner and are shown in the facts.
+            O(kvm.hostdev.pci_passthrough_release#module:expired) gives them back.
         type: str
   group_members:
     description:
       - What to do when a device shares its IOMMU group with others, which would leave the host too.
-      - V(refuse) fails and names them, V(claim) takes the whole group, a list of addresses takes these.
+      - With V(refuse) the task fails and names the group mates. V(claim) takes the whole group. A list of addresses
+        takes these group mates.
       - Group mates are bound and held with the claim, and attached only when a request asks for them.
     type: raw
     default: refuse
   allow:
     description:
-      - Blockers that are accepted for this claim, by code. Possible are the following.
+      - The codes of the blockers that this claim accepts. These are possible.
       # guards: begin, written by ./run docs --write from plugins/module_utils/_model/guards/registry.py
       - V(boot_vga) - the firmware booted with it, or a console of the host is on it (its framebuffer, a serial port).
-      - V(default_route) - a default route leaves through it, of the main routing table or of another, which the detail
-        names.
+      - V(default_route) - a default route leaves through it, in the main routing table or in another one, which the
+        detail names.
       - V(enslaved) - it is a port of a bridge or bond, carries a VLAN or the like, or a program takes its packets
         (packet socket, XDP).
-      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev, or a domain has what it
-        carries (a disk, a USB or SCSI device, an interface, another node in C(/dev)), be it the claim's own.
+      - V(in_domain_xml) while that domain does not run - another domain names it as a hostdev; or a domain, even the
+        claim's own, has something that it carries (a disk, a USB or SCSI device, an interface, another node in
+        C(/dev)).
       - V(in_interface_hostdev) while that domain does not run - another domain names it as an interface of type
         C(hostdev).
-      - V(ip_configured) - the host has an address on it, a route that leaves by it, or sends its kernel's messages by
+      - V(ip_configured) - the host has an address on it, has a route through it, or sends its kernel's messages through
         it (netconsole).
       - V(mgmt_nic) - another ssh connection to the host (port 22) comes in or goes out through it.
       - V(network_storage) unless the root file system is among them - file systems or disks of the host come over it
         (NFS, iSCSI, NVMe over fabrics).
       - V(other_netns) - its interface is in another network namespace, a container's or a service's.
-      - V(watchdog) - it is a watchdog; if it runs it resets the host when it is no longer fed.
+      - V(watchdog) - it is a watchdog, which resets the host if it runs and is no longer fed.
       # guards: end
     type: list
     elements: str
@@ -371,8 +380,8 @@ options:
   attach:
     description:
       - Where the devices are attached. V(config) is the domain's definition, V(live) the running domain.
-      - A place that the domain does not have now is passed over, such as V(live) while it is shut off. An empty list
-        only claims and binds. What is attached already is left so.
+      - A place that the domain does not have now is skipped, such as V(live) while it is shut off. With an empty list
+        devices are only claimed and bound. Devices that are attached already stay attached.
     type: list
     elements: str
     choices: [config, live]
@@ -380,45 +389,46 @@ options:
   managed:
     description:
       - Whether libvirt binds the devices by itself when it starts the domain after a reboot of the host.
-      - With V(false) the devices must be bound already when the domain starts. The guide on guests says what becomes of
+      - With V(false) the devices must be bound already when the domain starts. The guide on guests says what happens to
         them when it stops.
     type: bool
     default: true
   on_mismatch:
     description:
-      - What to do when a held device no longer fits its request. V(fail) fails, V(replace) gives it back and takes
-        another one.
+      - What to do when a held device no longer fits its request. With V(fail) the task fails. V(replace) gives the
+        device back and takes another one.
     type: str
     choices: [fail, replace]
     default: fail
   numa_cells:
     description:
       - The host's NUMA nodes that the owner runs on, for the C(numa_policy) of O(requests) and O(aliases).
-      - When omitted they are taken from the domain, from C(numatune), else from the CPUs that it is pinned to by
-        C(vcpupin) or the C(cpuset) of its C(vcpu); of a running domain as it runs. A domain without these is bound to
-        none.
-      - Where no node is known, V(required) and V(socket) can't be followed, and a warning says so.
+      - By default they are taken from the domain, from its C(numatune), or without that from the CPUs that it is pinned
+        to by C(vcpupin) or by the C(cpuset) of its C(vcpu). For a running domain its current settings count. A domain
+        without any of these is bound to no node.
+      - If no node is known, V(required) and V(socket) can't be followed, and a warning says so.
     type: list
     elements: int
   ensure_root_ports:
     description:
-      - How many C(pcie-root-port) controllers shall be free in the domain's definition when all is attached. Those that
-        are missing are added. Each PCIe device that is attached to a running domain needs one.
-      - They are there from the domain's next start on, and stay when the devices are released.
+      - How many C(pcie-root-port) controllers shall be free in the domain's definition after all devices are attached.
+        Missing ones are added. Each PCIe device that is attached to a running domain needs one.
+      - They take effect at the domain's next start, and stay when the devices are released. By default none are added.
     type: int
   require_reset:
     description:
-      - Whether to refuse devices for which the kernel knows no reset method. What one guest leaves in such a device
-        is there for the next.
+      - Whether to refuse devices for which the kernel knows no reset method. The next guest finds the state that the
+        last guest left in such a device.
     type: bool
     default: false
   persist:
     description:
-      - Whether the PCI devices come back when the host is started anew, before its own services touch them and before
-        libvirt starts a domain. The guide on reboots says how, and what is left on the host for that.
-      - When omitted they do for a domain that libvirt starts with the host, which without its device would not start,
-        or would start with whatever is at its address by then. For other owners it stays as it was, at first V(false).
-      - It needs systemd on the host. USB and SCSI devices have nothing to be brought back.
+      - Whether the PCI devices come back when the host is rebooted, before its own services touch them and before
+        libvirt starts a domain. The guide on reboots says how, and which files this puts on the host.
+      - By default this is V(true) for a domain that libvirt starts with the host, since such a domain would not start
+        without its device, or would start with another device at its address. For other owners the default is what it
+        was before, at first V(false).
+      - It needs systemd on the host. It has no effect on USB and SCSI devices.
     type: bool
 seealso:
   - module: kvm.hostdev.pci_passthrough_release
@@ -600,7 +610,7 @@ devices:
           description: The vendor of the card, four hexadecimal digits.
           type: str
         subsystem_product_id:
-          description: The product by the vendor of the card, four hexadecimal digits.
+          description: The card's product id, as its vendor has given it, four hexadecimal digits.
           type: str
         class_id:
           description: Class, subclass and interface, two hexadecimal digits each.
@@ -669,7 +679,7 @@ devices:
       type: list
       elements: str
     managed:
-      description: What the tag C(managed) of the allow list says.
+      description: The value of the tag C(managed) in the allow list.
       type: bool
       returned: where the tag is there
     one_time_use:
@@ -677,9 +687,9 @@ devices:
       type: bool
       returned: where it must
     vf_settings:
-      description: What C(network) of the request changed, by name, as it was before.
+      description: The settings that C(network) of the request changed, by name, with their values before.
       type: dict
-      returned: where something was changed
+      returned: where a setting was changed
     guest_address:
       description: Where the guest sees it.
       type: str
@@ -689,7 +699,7 @@ devices:
       type: dict
       returned: where the domain had one
     moved_from:
-      description: The address in the domain's definition, which is to follow.
+      description: The device's earlier address, which the domain's definition still has.
       type: str
       returned: where the device was found at another address since
     since:
@@ -742,8 +752,8 @@ node_devices:
       type: str
     identity:
       description:
-        - What it is. C(vendor_id), C(product_id) and C(serial) of a USB device, C(vendor), C(model) and C(wwid) of a
-          SCSI device, as texts, null where it has none.
+        - The identity. A USB device has C(vendor_id), C(product_id) and C(serial), a SCSI device C(vendor), C(model)
+          and C(wwid). Each is a text, or null if there is none.
       type: dict
     attach:
       description: Where the domain has it, V(config) and V(live).
@@ -779,7 +789,7 @@ plan:
           or SCSI device, V(vf_settings) sets a VF through its PF, V(root_ports) adds controllers to a domain.
       type: str
     address:
-      description: The PCI address, for V(node) libvirt's name of the device.
+      description: The PCI address. For V(node) it is libvirt's name of the device.
       type: str
       returned: for all kinds but V(root_ports)
     domain:
@@ -808,8 +818,8 @@ plan:
       returned: for V(driver), where it does
     before:
       description:
-        - The state before, null for an element that is not there. C(driver) and C(driver_override) of a device,
-          settings of a VF by name, the XML of an element, indexes of controllers.
+        - The state before. It is C(driver) and C(driver_override) of a device, the settings of a VF by name, the XML of
+          an element (null if it is not there), or the indexes of controllers.
       type: raw
     after:
       description: The state after, as RV(plan[].before).
@@ -830,7 +840,7 @@ claim:
       type: dict
       contains:
         kind:
-          description: V(domain), or V(name) for an owner that is none.
+          description: V(domain), or V(name) for an owner that is not a domain.
           type: str
         id:
           description: The UUID of the domain, or the free name.
@@ -839,11 +849,11 @@ claim:
           description: The name of the domain, or the free name.
           type: str
     requests:
-      description: The requests, as O(requests) has them, those of earlier tasks too.
+      description: The requests on record, in the form of O(requests), including those of earlier tasks.
       type: list
       elements: dict
     persist:
-      description: Whether the devices come back when the host is started anew.
+      description: Whether the devices come back when the host is rebooted.
       type: bool
       returned: where they do
     allow:
@@ -859,16 +869,16 @@ claim:
       elements: str
       returned: where there are any
     labels:
-      description: What was said of the claim.
+      description: The labels of the claim.
       type: dict
       returned: where anything was
     constraints:
-      description: The constraints that hold, as O(constraints) has them, those of earlier tasks too.
+      description: The constraints on record, in the form of O(constraints), including those of earlier tasks.
       type: list
       elements: dict
       returned: where there are any
     prefer:
-      description: The wishes, as O(prefer) has them, those of earlier tasks too.
+      description: The wishes on record, in the form of O(prefer), including those of earlier tasks.
       type: list
       elements: dict
       returned: where there are any
@@ -878,8 +888,8 @@ claim:
       - {name: nic, count: 1, specs: [{vendor_id: "8086", product_id: 10ca, device_type: type-VF}]}
 pairs:
   description:
-    - The pairs of each constraint and of each wish with O(constraints[].pair), as C(devices), a device of the first
-      request before its partner of the second. Of a wish those pairs are left out for which it does not hold.
+    - For each constraint and each wish with O(constraints[].pair), the pairs in C(devices). The device of the first
+      request comes first. For a wish, pairs that do not meet it are left out.
   returned: success
   type: list
   elements: dict
@@ -889,11 +899,11 @@ pairs:
       type: list
       elements: str
     match:
-      description: What the devices are to have in common.
+      description: The attribute that the devices must share.
       type: str
       returned: for one that has O(constraints[].match)
     distinct:
-      description: What they may not share.
+      description: The attribute that they must not share.
       type: str
       returned: for one that has O(constraints[].distinct)
     pair:
@@ -910,9 +920,9 @@ pairs:
       devices: [["0000:19:00.0", "0000:1a:00.0"], ["0000:9a:00.0", "0000:9b:00.0"]]
 met:
   description:
-    - The wishes of O(prefer), and of earlier tasks, in their order. C(met) says for how many pairs of devices each
-      holds, and C(of) of how many that is. With O(constraints[].pair) those are the pairs that are to be, without it
-      all that can be made of the devices.
+    - The wishes of O(prefer), and of earlier tasks, in their order. C(met) says how many pairs of devices meet the
+      wish, and C(of) how many pairs there are. With O(constraints[].pair) these are the pairs of the two requests,
+      without it all pairs that the devices can form.
   returned: success
   type: list
   elements: dict
@@ -922,37 +932,37 @@ met:
       type: list
       elements: str
     match:
-      description: What the devices are to have in common.
+      description: The attribute that the devices must share.
       type: str
       returned: for one that has O(constraints[].match)
     distinct:
-      description: What they may not share.
+      description: The attribute that they must not share.
       type: str
       returned: for one that has O(constraints[].distinct)
     pair:
-      description: Whether it is within pairs.
+      description: Whether it applies within pairs.
       type: bool
       returned: where it is
     met:
-      description: For how many pairs of devices it holds.
+      description: How many pairs of devices meet it.
       type: int
     of:
-      description: Of how many pairs that is.
+      description: How many pairs there are.
       type: int
   sample:
     - {requests: [gpu], match: numa_node, met: 1, of: 1}
 alternative:
   description:
-    - For each request with O(requests[].first_available) which of the alternatives serves it, counted from 0. That is
-      C(claim.requests[].first_available) at this place.
+    - For each request with O(requests[].first_available), the alternative that serves it, counted from 0. It is the
+      index in C(claim.requests[].first_available).
   returned: success
   type: dict
   sample: {gpu: 1}
 search:
   description:
-    - V(complete) when no better way to choose the devices exists, by the order that the guide on devices that belong
-      together tells. V(bounded) when there were too many ways to look at all of them, so that a better one may exist.
-      All constraints hold also then.
+    - V(complete) if no better way to choose the devices exists, by the order in the guide on devices that belong
+      together. V(bounded) if there were too many ways to look at all of them, so that a better one may exist. The
+      constraints are kept in both cases.
   returned: success
   type: str
   sample: complete
@@ -964,7 +974,7 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -978,10 +988,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
     blockers:
       description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
@@ -989,11 +999,11 @@ error:
       elements: dict
       returned: for devices that may not be given away
     refused:
-      description: Why each device that would fit was refused, by its address or name.
+      description: For each device that would fit, by address or name, why it was refused.
       type: dict
       returned: where devices are refused
     constraints:
-      description: The constraints that can't hold together, as they were given.
+      description: The constraints that can't be kept together, as they were given.
       type: list
       elements: dict
       returned: for V(constraint_unmet)
@@ -1003,13 +1013,13 @@ error:
       returned: for V(limit_reached)
       contains:
         most:
-          description: How many devices it permits, null for a limit of time alone.
+          description: How many devices it permits. Null for a limit that only sets a time.
           type: int
         per:
           description: V(owner) or V(all).
           type: str
     held:
-      description: What each owner that the limit counts has of it.
+      description: For each owner, the devices that count for the limit.
       type: list
       elements: dict
       returned: for V(limit_reached)
@@ -1026,16 +1036,16 @@ error:
               description: The address or name.
               type: str
             since:
-              description: When it was claimed, null where that is not known.
+              description: When it was claimed. Null if that is not known.
               type: str
             until:
-              description: When it is due back, null where it is not.
+              description: When it is due back. Null if it is never due.
               type: str
         wanted:
           description: How many more it wants.
           type: int
     group_members:
-      description: The addresses of the group mates that have to go along.
+      description: The addresses of the group mates that would have to come along.
       type: list
       elements: str
       returned: for V(group_incomplete)
@@ -1044,7 +1054,7 @@ error:
       type: str
       returned: for a device whose driver was not changed
     kernel_messages:
-      description: The last lines of the kernel's log about it.
+      description: The last lines of the kernel's log about the device.
       type: list
       elements: str
       returned: for a device whose driver was not changed
@@ -1053,7 +1063,7 @@ error:
       type: int
       returned: for V(detach_timeout)
     answers:
-      description: What it answered.
+      description: The guest's answers.
       type: list
       elements: str
       returned: for V(detach_timeout)
@@ -1063,13 +1073,13 @@ error:
       elements: str
       returned: where any was
     undo_failed:
-      description: Why what was done could not be undone, in the form of this error.
+      description: Why the changes could not be undone, in the form of this error.
       type: dict
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
-          by name, V(restore), V(keep) or V(forget).
+        - The commands to type for the work that is left, one for each step. For V(record_unreadable) and the like they
+          have names, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

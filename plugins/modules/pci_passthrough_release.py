@@ -10,13 +10,13 @@ module: pci_passthrough_release
 short_description: Give claimed PCI devices back to the host as they were
 version_added: 1.0.0
 description:
-  - Sees to it that devices are no longer claimed. Takes them out of the running domain and of its definition, restores
-    the driver and the C(driver_override) that each had before M(kvm.hostdev.pci_passthrough_claim) took it, and
-    verifies that.
-  - What is not claimed is released already, so that a second run changes nothing.
-  - A device that was with a VFIO driver before it was claimed stays with it.
-  - What a domain had of a device before it was claimed stays there as it stood, or is put back into its definition. A
-    running domain that had the device before keeps it.
+  - Gives devices back, so that they are no longer claimed. It takes them out of the running domain and of its
+    definition, restores the driver and the C(driver_override) that each had before M(kvm.hostdev.pci_passthrough_claim)
+    took it, and verifies this.
+  - A second run changes nothing, since the devices are no longer claimed.
+  - A device that was bound to a VFIO driver before it was claimed stays bound to it.
+  - If a domain had a device in its definition before it was claimed, that part of the definition stays or is put back.
+    A running domain that had the device before keeps it.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -33,64 +33,66 @@ attributes:
 options:
   domain:
     description:
-      - Name or UUID of the domain whose claim is released, as a whole or by O(names) or O(addresses). The domain need
+      - Name or UUID of the domain whose claim is released, completely or by O(names) or O(addresses). The domain need
         not exist any more.
     type: str
   owner:
     description:
-      - The free name whose claim is released, in place of a domain.
+      - The free name of the owner whose claim is released, instead of a domain.
     type: str
   names:
     description:
-      - Only the requests of these names. With O(addresses) both are given back.
+      - Releases only the requests with these names. With O(addresses), those devices are given back too.
     type: list
     elements: str
     default: []
   addresses:
     description:
-      - Only the devices at these addresses, whoever holds them unless O(domain) or O(owner) is given too. USB and SCSI
-        devices are released with O(domain), or by O(names).
-      - A device that is set aside is tried again, and comes back to others if that succeeds.
+      - Releases only the devices at these addresses. Without O(domain) or O(owner) it does not matter who holds them.
+        USB and SCSI devices are released with O(domain), or by O(names).
+      - For a device that is set aside the release is tried again. If it succeeds, the device can be claimed again.
     type: list
     elements: str
     default: []
   orphans:
     description:
-      - Release the claims of all domains that no longer exist. Not together with O(domain) or O(owner).
+      - Whether to release the claims of all domains that no longer exist. It can't be combined with O(domain) or
+        O(owner).
     type: bool
     default: false
   expired:
     description:
-      - Release what is overdue, of all owners or of the one in O(domain) or O(owner). That is what was claimed with
-        O(kvm.hostdev.pci_passthrough_claim#module:limits) that say until when, by the host's clock.
-      - Running guests are asked for theirs as ever, see O(on_detach_timeout). What can't be given back for one owner
-        keeps nobody else's, and fails the task in the end.
-      - Not together with O(names), O(addresses) or O(orphans).
+      - Whether to release overdue devices, of all owners or of the one in O(domain) or O(owner). These were claimed
+        with O(kvm.hostdev.pci_passthrough_claim#module:limits) that set C(until), and by the host's clock that time is
+        over.
+      - Running guests are asked for their devices, see O(on_detach_timeout). If devices of one owner can't be given
+        back, those of the others still are, and the task fails at its end.
+      - It can't be combined with O(names), O(addresses) or O(orphans).
     type: bool
     default: false
   to:
     description:
       - Which driver the devices go to.
-      - V(recorded) is the one that each had when it was claimed. A device that was with a VFIO driver then, because
-        somebody else had bound it, stays with that and is in RV(still_bound). Where libvirt had bound it for the
-        running guest, it goes to the driver of the host that libvirt gives it back to.
-      - V(host) is the one that the host would choose by itself, as if nothing had ever been pinned.
+      - V(recorded) is the driver that each had when it was claimed. If somebody else had bound a device to a VFIO
+        driver by then, it stays bound to that and is in RV(still_bound). If libvirt had bound it for the running guest,
+        it goes to the host's driver to which libvirt would give it back.
+      - V(host) is the driver that the host would choose by itself, without any C(driver_override).
     type: str
     choices: [recorded, host]
     default: recorded
   cleaned:
     description:
-      - Says that devices for one-time use, given back by this run or before, are clean and may be claimed again. Which
-        ones is told by O(domain), O(owner) or O(addresses).
-      - A device is for one-time use when the C(device_spec) that permitted its claim had C(one_time_use). Given back
-        without this it has the C(status) V(needs_cleaning), and nobody gets it.
+      - Declares that devices for one-time use, given back by this run or before, are clean and may be claimed again.
+        O(domain), O(owner) or O(addresses) say which devices.
+      - A device is for one-time use if the entry of C(device_spec) that permitted its claim has C(one_time_use). If it
+        is given back without this option, its C(status) is V(needs_cleaning), and nobody gets it.
     type: bool
     default: false
   tenant:
     description:
-      - The tenant that the task is for. It fails with V(not_the_tenants) where a claim that it would release does not
-        have this as its label C(tenant), see O(kvm.hostdev.pci_passthrough_claim#module:tenant). With V(*), for
-        administrators, every claim may be released.
+      - The tenant that the task is for. The task fails with V(not_the_tenants) if a claim that it would release does
+        not have this tenant as its label C(tenant), see O(kvm.hostdev.pci_passthrough_claim#module:tenant). With V(*),
+        for administrators, every claim may be released.
     type: str
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
@@ -160,14 +162,14 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description:
-    - What was given back, in one line, the owners with C(|) between them. Of more than four devices the first four are
-      named. In check mode it says what the task C(would change).
+    - What was given back, in one line, with C(|) between owners. If there are more than four devices, only the first
+      four are named. In check mode it says what the task C(would change).
   returned: always
   type: str
   sample: "web1: 0000:01:10.0 (8086:10ca) given back, vfio-pci to igbvf"
 still_bound:
   description:
-    - The addresses of devices that were given back and stay with a VFIO driver, since they had it before they were
+    - The addresses of devices that were given back and stay bound to a VFIO driver, since they had it before they were
       claimed. O(to=host) gives such devices to the host's own driver.
   returned: success
   type: list
@@ -230,7 +232,7 @@ plan:
         function="0x0" /><alias name="hostdev0" /><driver name="vfio" /></hostdev>
       after: null
 claims:
-  description: What the owners concerned still hold afterwards.
+  description: What the owners still hold afterwards.
   returned: success
   type: list
   elements: dict
@@ -252,7 +254,7 @@ claims:
       elements: dict
       returned: where there are any
     persist:
-      description: Whether the devices come back when the host is started anew.
+      description: Whether the devices come back when the host is rebooted.
       type: bool
       returned: where they do
     allow:
@@ -266,16 +268,16 @@ claims:
       elements: str
       returned: where there are any
     labels:
-      description: What was said of the claim.
+      description: The labels of the claim.
       type: dict
       returned: where anything was
     constraints:
-      description: The constraints that hold.
+      description: The constraints on record.
       type: list
       elements: dict
       returned: where there are any
     prefer:
-      description: The wishes.
+      description: The wishes on record.
       type: list
       elements: dict
       returned: where there are any
@@ -295,7 +297,7 @@ stopped:
   sample: []
 error:
   description:
-    - Why nothing was done, or not all. C(code) is stable, the other texts are for people.
+    - Why the task failed, completely or in part. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -309,10 +311,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
     blockers:
       description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
@@ -320,12 +322,12 @@ error:
       elements: dict
       returned: for devices that may not be given away
     released:
-      description: The addresses and names of what was given back all the same.
+      description: The addresses and names of the devices that were given back nevertheless.
       type: list
       elements: str
       returned: where several owners are released, and some can't be
     failed:
-      description: By each owner for which it failed the error, in the form of this one.
+      description: For each owner whose release failed, the error in the form of this one.
       type: dict
       returned: where several owners are released, and some can't be
     driver:
@@ -333,7 +335,7 @@ error:
       type: str
       returned: for a device whose driver was not changed
     kernel_messages:
-      description: The last lines of the kernel's log about it.
+      description: The last lines of the kernel's log about the device.
       type: list
       elements: str
       returned: for a device whose driver was not changed
@@ -342,7 +344,7 @@ error:
       type: int
       returned: for V(detach_timeout)
     answers:
-      description: What it answered.
+      description: The guest's answers.
       type: list
       elements: str
       returned: for V(detach_timeout)
@@ -352,13 +354,13 @@ error:
       elements: str
       returned: where any was
     undo_failed:
-      description: Why what was done could not be undone, in the form of this error.
+      description: Why the changes could not be undone, in the form of this error.
       type: dict
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
-          by name, V(restore), V(keep) or V(forget).
+        - The commands to type for the work that is left, one for each step. For V(record_unreadable) and the like they
+          have names, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

@@ -10,13 +10,14 @@ module: pci_reconcile
 short_description: Bring VFs, drivers and domain definitions back to the record
 version_added: 1.0.0
 description:
-  - Makes the host again as it is on record. Makes VFs of M(kvm.hostdev.pci_sriov) and sets them, binds claimed devices
-    to VFIO, and puts them into the domains that M(kvm.hostdev.pci_passthrough_claim) attached them to.
-  - Nothing is chosen anew and nothing else is taken. A device that sits at another address since the host was started
-    is found by its serial number or its path through the bridges, and the record and the definition of its domain
-    follow. Another device in its place is never bound.
-  - What can't be brought back keeps nothing else from it. The task fails in the end, and names each with its reason.
-  - In check mode it is an audit, which changes nothing and does not fail, see RV(not_restored).
+  - Brings the host back to its record. It makes the VFs of M(kvm.hostdev.pci_sriov) with their settings, binds claimed
+    devices to VFIO, and puts them into the domains that M(kvm.hostdev.pci_passthrough_claim) attached them to.
+  - It chooses no new devices and takes no others. If a device has another address since the last boot, it is found by
+    its serial number or its path through the bridges, and the record and the definition of its domain follow. Another
+    device in its place is never bound.
+  - If a device can't be brought back, the others still are. At its end the task fails, and names each such device with
+    the reason.
+  - In check mode it is an audit, which changes nothing and does not fail. See RV(not_restored).
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -33,7 +34,7 @@ attributes:
 options:
   persistent:
     description:
-      - Whether only those claims and VFs are looked at that come back when the host is started anew, see
+      - Whether to bring back only those claims and VFs that come back at boot, see
         O(kvm.hostdev.pci_passthrough_claim#module:persist).
     type: bool
     default: false
@@ -67,18 +68,18 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description:
-    - What was done, in one line, the owners with C(|) between them; in check mode what the task C(would change).
+    - What was done, in one line, with C(|) between owners. In check mode it says what the task C(would change).
   returned: always
   type: str
   sample: "web1: nic = 0000:01:10.0 (8086:10ca), igbvf to vfio-pci"
 moved:
-  description: The present addresses of devices that have moved, by those that were on record.
+  description: The current addresses of devices that have moved, by their addresses on record.
   returned: success
   type: dict
   sample: {"0000:02:00.0": "0000:03:00.0"}
 not_restored:
   description:
-    - What could not be brought back, in check mode what could not.
+    - The devices and PFs that could not be brought back, or in check mode that can't be.
   returned: success, or failure after some could not be brought back
   type: list
   elements: dict
@@ -87,13 +88,13 @@ not_restored:
       description: A device, or a PF whose VFs were made.
       type: str
     owner:
-      description: Who holds it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner); null for a PF.
+      description: Who holds it, as RV(kvm.hostdev.pci_passthrough_claim#module:claim.owner). Null for a PF.
       type: dict
     code:
-      description: A stable word for why.
+      description: A stable word for the reason.
       type: str
     reason:
-      description: Why, with what is to be done.
+      description: The reason, with what to do.
       type: str
   sample:
     - address: "0000:02:00.0"
@@ -102,7 +103,7 @@ not_restored:
       reason: "0000:02:00.0: there is no such device on the host; wanted 144d:a808 at 0000_00_1c.4-00_00.0, which domain
         web1 (6c1d7d5e-3f38-4a4e-a5fd-6a0f4b0e1c02) holds. Put it back, or release 0000:02:00.0 and claim another one."
 pfs:
-  description: The PFs whose VFs are on record, as they are then.
+  description: The PFs whose VFs are on record, as they are afterwards.
   returned: success
   type: list
   elements: dict
@@ -114,7 +115,7 @@ pfs:
       description: How many VFs it has.
       type: int
     changed:
-      description: Whether anything of it was changed.
+      description: Whether the PF or its VFs were changed.
       type: bool
   sample:
     - address: "0000:01:00.0"
@@ -122,7 +123,7 @@ pfs:
       changed: true
 plan:
   description:
-    - The steps that were done, in check mode that would be, as RV(kvm.hostdev.pci_passthrough_claim#module:plan).
+    - The steps taken, or in check mode the steps to take, as RV(kvm.hostdev.pci_passthrough_claim#module:plan).
   returned: success
   type: list
   elements: dict
@@ -139,8 +140,8 @@ stopped:
   sample: []
 error:
   description:
-    - Of the first that could not be brought back, or why nothing was done. C(code) is stable, the other texts are for
-      people.
+    - Why the first device could not be brought back, or why nothing was done. C(code) is stable, the other texts are
+      for people and may change.
   returned: failure
   type: dict
   contains:
@@ -154,10 +155,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
     blockers:
       description: The reasons, as RV(kvm.hostdev.pci_facts#module:ansible_facts.hostdev.devices[].blockers).
@@ -169,7 +170,7 @@ error:
       type: str
       returned: for a device whose driver was not changed
     kernel_messages:
-      description: The last lines of the kernel's log about it.
+      description: The last lines of the kernel's log about the device.
       type: list
       elements: str
       returned: for a device whose driver was not changed
@@ -178,7 +179,7 @@ error:
       type: int
       returned: for V(detach_timeout)
     answers:
-      description: What it answered.
+      description: The guest's answers.
       type: list
       elements: str
       returned: for V(detach_timeout)
@@ -188,13 +189,13 @@ error:
       elements: str
       returned: where any was
     undo_failed:
-      description: Why what was done could not be undone, in the form of this error.
+      description: Why the changes could not be undone, in the form of this error.
       type: dict
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
-          by name, V(restore), V(keep) or V(forget).
+        - The commands to type for the work that is left, one for each step. For V(record_unreadable) and the like they
+          have names, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

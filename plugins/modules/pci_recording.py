@@ -10,23 +10,24 @@ module: pci_recording
 short_description: Record a host's devices in one file, for bug reports and to rehearse claims elsewhere
 version_added: 1.0.0
 description:
-  - Writes one compressed file with all that M(kvm.hostdev.pci_facts), and check mode of what changes a host, read. That
-    is what sysfs tells of PCI functions, IOMMU groups, USB and SCSI devices, who uses which of them now, libvirt's node
-    devices and domains, and the record C(hostdev.fact).
-  - On the file the facts can be run by O(kvm.hostdev.pci_facts#module:recording), and in check mode whatever changes
-    who has a device or makes VFs, by O(kvm.hostdev.pci_passthrough_claim#module:recording) and the like.
-  - Serial numbers, MACs, world wide names, UUIDs, IP addresses and names are other ones in the file, the same one for
-    the same one everywhere. PCI addresses stay, and so do models, drivers and the names of requests.
-  - Of definitions of domains only elements and attributes that are known go into the file. No password, title,
-    description, metadata or file name of a disk is ever in it, with O(anonymous=false) either.
-  - What a process has open, mounts and addresses are not in the file, but the uses that they lead to are. Files
-    that are not known are left out.
-  - The form of the file is one JSON document, compressed with gzip. C(tree) has what was read of the host's files,
-    folders as objects by name. There a text is a file with that text, null something that is there and was not looked
-    into, C(["link", TARGET]) a link and C(["bytes", HEX]) a file that is no text. Beside it C(uses), C(part_uses),
-    C(vf_states), C(pf_states), C(vf_makers), C(binders), C(libvirt) and C(record) have the answers that no file gives.
-  - The file is written, and nothing else of the host is changed. Nothing is read that M(kvm.hostdev.pci_facts), or a
-    claim or M(kvm.hostdev.pci_sriov) in check mode, does not read.
+  - Writes one compressed file with everything that M(kvm.hostdev.pci_facts), and modules that change a host in check
+    mode, read. This is what sysfs says about PCI functions, IOMMU groups, USB and SCSI devices, what each is used for
+    now, libvirt's node devices and domains, and the record C(hostdev.fact).
+  - With O(kvm.hostdev.pci_facts#module:recording) facts can be gathered from the file. In check mode also modules that
+    claim, release or adopt devices or make VFs can work with it, with
+    O(kvm.hostdev.pci_passthrough_claim#module:recording) and the like.
+  - Serial numbers, MAC addresses, world wide names, UUIDs, IP addresses and names are replaced in the file, each by the
+    same replacement everywhere. PCI addresses, models, drivers and the names of requests stay.
+  - Only known elements and attributes of domains' definitions go into the file. It never has a password, title,
+    description, metadata or file name of a disk, even with O(anonymous=false).
+  - The file does not have the open files of processes, mounts and addresses. It only has what these show about the use
+    of devices. Unknown files are left out.
+  - The form of the file is one JSON document, compressed with gzip. C(tree) has the host's files that were read. In it
+    a folder is an object by names, a text is a file with that text, null is something that exists and was not read,
+    C(["link", TARGET]) is a link, and C(["bytes", HEX]) is a file that is no text. C(uses), C(part_uses), C(vf_states),
+    C(pf_states), C(vf_makers), C(binders), C(libvirt) and C(record) have the answers that do not come from a file.
+  - Writing the file is the only change on the host. The module reads only what M(kvm.hostdev.pci_facts), or a claim or
+    M(kvm.hostdev.pci_sriov) in check mode, reads too.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -38,34 +39,34 @@ attributes:
     support: none
   idempotent:
     support: none
-    details: Each run writes the file anew, since a host is never quite the same.
+    details: Each run writes the file again, since a host is never quite the same.
 options:
   dest:
     description:
-      - The file to write, for its owner alone. One that is there is replaced.
+      - The file to write. Only its owner may read it (mode 0600). An existing file is replaced.
     type: path
     required: true
   anonymous:
     description:
-      - Whether serial numbers, names and addresses are other ones in the file.
-      - Not anonymous, claims are rehearsed by the names that domains have. Keep such a file to yourself.
+      - Whether serial numbers, names and addresses are replaced in the file.
+      - With V(false) you can rehearse claims with the real names of domains. Do not give such a file to others.
     type: bool
     default: true
   libvirt:
     description:
       - Whether libvirt is asked for node devices and domains.
-      - With V(auto) the recording does without where libvirt or its Python binding is missing.
-      - With V(required) the module fails without libvirt, with V(none) it is not asked.
+      - With V(auto) the recording is made without libvirt if it or its Python binding is missing.
+      - With V(required) the task fails without libvirt. With V(none) libvirt is not asked.
     type: str
     choices: [auto, required, none]
     default: auto
 requirements:
   - root on the managed host
   - Python 3.9 or later on the managed host
-  - libvirt's Python binding (C(python3-libvirt)) for the system's Python, for what libvirt tells
+  - libvirt's Python binding (C(python3-libvirt)) for the system's Python, to read domains and node devices
 seealso:
   - ref: ansible_collections.kvm.hostdev.docsite.guide_rehearsal
-    description: How to record a host, and to rehearse on the recording.
+    description: How to record a host, and how to rehearse on the recording.
   - module: kvm.hostdev.pci_facts
 author:
   - kvm.hostdev contributors (@kvm-hostdev)
@@ -119,7 +120,7 @@ domains:
   type: int
   sample: 3
 anonymous:
-  description: Whether serial numbers, names and addresses are other ones.
+  description: Whether serial numbers, names and addresses are replaced.
   returned: success
   type: bool
   sample: true
@@ -130,7 +131,7 @@ libvirt_reason:
   sample: ""
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -144,10 +145,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: no_libvirt

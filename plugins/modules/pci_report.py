@@ -11,11 +11,11 @@ short_description: Show which PCI devices of a host are free, who holds the othe
 version_added: 1.0.0
 description:
   - Shows the facts that M(kvm.hostdev.pci_facts) gathered as a table, right under the task and at most 120 columns
-    wide. What is free to claim comes first, counted by model and NUMA node.
-  - With O(hosts), O(html), O(json) or O(csv) it is about many hosts. It then shows a line for each of them, and writes
-    the files on the controller. Let such a task run once.
-  - Connects to no host. Facts of this run and cached ones will do, those of hosts that are down as well.
-  - Facts without C(devices), or with some of their fields alone, count as none.
+    wide. Devices that are free to claim come first, counted by model and NUMA node.
+  - With O(hosts), O(html), O(json) or O(csv) it reports on many hosts. It then shows a line for each of them, and
+    writes the files on the controller. Use C(run_once) for such a task.
+  - Connects to no host. It uses facts of this run or cached ones, so it can also show hosts that are down.
+  - Facts without C(devices), or with only some of their fields, count as missing.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:
@@ -23,7 +23,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: Of files larger than the setting C(MAX_FILE_SIZE_FOR_DIFF) only that they differ.
+    details: For files larger than Ansible's setting C(MAX_FILE_SIZE_FOR_DIFF) the diff only says that they differ.
   idempotent:
     support: full
   platform:
@@ -36,35 +36,35 @@ attributes:
 options:
   hosts:
     description:
-      - The names of the hosts that the overview and the files are about. By default these are all hosts of the play,
-        those that could not be reached among them.
-      - A host without facts is named as such, in the result and in each file. That none has facts is an error, and so
-        is a name that the inventory does not have.
+      - The names of the hosts in the overview and the files. By default these are all hosts of the play, including
+        those that could not be reached.
+      - A host without facts is marked as such, in the result and in each file. It is an error if no host has facts, and
+        if the inventory does not have a name.
     type: list
     elements: str
   note:
-    description: What the head of a host's table says besides, such as that the facts are earlier ones.
+    description: A text that is added to the head of a host's table, for example that the facts are from an earlier run.
     type: str
   html:
     description:
-      - Writes a page for browsers to this path of the controller. It needs no other file and no network.
-      - The page says when it was written. Where nothing else would change it is left as it is.
+      - Writes a page for browsers to this path on the controller. It needs no other file and no network.
+      - The page says when it was written. If nothing else would change, the file is left as it is.
     type: path
   json:
     description:
-      - Writes a document for programs to this path. Its shape is kept, see
-        R(the guide, ansible_collections.kvm.hostdev.docsite.guide_report.json).
+      - Writes a JSON document for programs to this path on the controller. Its keys are described in R(the guide,
+        ansible_collections.kvm.hostdev.docsite.guide_report.json).
     type: path
   csv:
     description:
-      - Writes a table for spreadsheets to this path, with a row for each PCI function that is no bridge. Its columns
-        are in R(the guide, ansible_collections.kvm.hostdev.docsite.guide_report.csv).
+      - Writes a table for spreadsheets to this path on the controller, with a row for each PCI function that is no
+        bridge. Its columns are described in R(the guide, ansible_collections.kvm.hostdev.docsite.guide_report.csv).
     type: path
 notes:
-  - The table is printed where Ansible's callback C(default) prints the results, or one that is made of it, such as
-    AWX's; with C(result_format=yaml) too. Others, such as C(minimal), C(oneline) and C(ansible.posix.json), print what
-    is returned and nothing beside it.
-  - Each file is written whole, with the mode 0644, and only where its content differs. Its folder must be there.
+  - The table is printed if results are printed by Ansible's callback C(default), also with C(result_format=yaml), or by
+    a callback that is based on it, such as AWX's. Others, such as C(minimal), C(oneline) and C(ansible.posix.json),
+    print only the result.
+  - Each file is written with mode 0644, and only if its content differs. Its folder must exist.
 seealso:
   - module: kvm.hostdev.pci_facts
 author:
@@ -99,7 +99,7 @@ msg:
   sample: "3 of 12 functions free: 2 x 10de:20b2 A100 SXM4 80GB (node 0: 1, node 1: 1), 1 x 8086:10ca 82576 Virtual
     Function (node 0: 1); 2 held; drift 0"
 lines:
-  description: What was shown, line by line.
+  description: The printed lines.
   returned: success
   type: list
   elements: str
@@ -107,13 +107,13 @@ lines:
     - "kvm1: 3 of 12 functions free; 2 held; drift 0"
     - "  kernel 6.12.48+deb13-amd64; IOMMU on: dmar0; libvirt 11.3.0 (QEMU 10.0.3); 1 claim"
 files:
-  description: The files that were asked for, whether they changed or not.
+  description: The files of O(html), O(json) and O(csv), whether they changed or not.
   returned: success
   type: list
   elements: str
   sample: [/srv/www/hostdev.html, /srv/www/hostdev.csv]
 without_facts:
-  description: The hosts of which there are no facts.
+  description: The hosts without facts.
   returned: success
   type: list
   elements: str

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pci_sriov
-short_description: Make the virtual functions of SR-IOV devices, and set them
+short_description: Make the virtual functions of SR-IOV devices, and change their settings
 version_added: 1.0.0
 description:
-  - Sees to it that physical functions (PFs) have as many virtual functions (VFs) as asked for, with the settings asked
-    for, and takes them away again with all as it was.
-  - The kernel changes the number of VFs only through 0, takes each from whoever has it, and asks nobody, a guest
-    neither. So this module refuses where one of them is claimed, in a domain, in another network namespace or in use
-    by the host, and names each with its user.
-  - What is written is read back, since some drivers make another number of VFs, or none, and say success. Where a
-    setting is refused all is led back to what it was.
-  - VFs that others made are reported and left, see O(take_over).
-  - The kernel forgets all of this when the host is started anew. With O(persist) it comes back.
+  - Makes physical functions (PFs) have the wanted number of virtual functions (VFs), with the wanted settings. It can
+    also remove them again and put everything back as it was.
+  - To change the number of VFs the kernel first removes all of them, even those that guests have. So this module fails
+    if one of them is claimed, in a domain, in another network namespace or in use by the host. It names each with its
+    user.
+  - The module reads back what it writes, since some drivers report success but make another number of VFs, or none. If
+    a setting is refused, everything is put back as it was.
+  - VFs that others made are reported and left alone, see O(take_over).
+  - The kernel forgets VFs and settings when the host is rebooted. With O(persist) they come back.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
   - kvm.hostdev._attributes.actiongroup_pci
@@ -27,7 +27,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Whether a driver takes a setting can only be tried. What is known of drivers is told in check mode too.
+    details: Whether a driver accepts a setting can only be found out by trying. Check mode refuses settings that a
+      driver is known to refuse.
   diff_mode:
     support: full
   idempotent:
@@ -35,7 +36,7 @@ attributes:
 options:
   address:
     description:
-      - The PCI address of the PF, or a pattern of addresses as in a device specification.
+      - The PCI address of the PF, or a pattern of addresses as in a device spec.
     type: str
   devname:
     description:
@@ -43,91 +44,91 @@ options:
     type: str
   specs:
     description:
-      - Device specifications, as of M(kvm.hostdev.pci_passthrough_claim). All PFs that one of them fits are meant, and
-        of each the same is asked. All of them are done, or none.
+      - Device specs, as in M(kvm.hostdev.pci_passthrough_claim). The task is for all PFs that fit one of them, with the
+        same options for each. All of them are changed, or none.
     type: list
     elements: raw
   state:
     description:
       - V(present) makes and sets the VFs.
-      - V(absent) gives the PF back as it was before this module came, with the number of VFs, their settings where
-        they were others', autoprobe, MTU and interface up or down. VFs that this module did not make or take over
-        stay.
+      - V(absent) puts the PF back as it was before this module changed it. That is the number of VFs, the settings of
+        VFs that others had made, autoprobe, MTU, and whether the interface is up. VFs that this module did not make or
+        take over stay.
     type: str
     choices: [present, absent]
     default: present
   number:
     description:
       - How many VFs each PF has, or V(max) for as many as its driver can make now (C(sriov_totalvfs)).
-      - Needed unless O(state=absent).
+      - Required unless O(state=absent).
     type: raw
   settings:
     description:
-      - What is set for every VF. What is left out stays as it is, and what was set before stays set. O(vfs) goes before
-        it.
+      - The settings of every VF. Settings that are left out stay as they are, and those of earlier tasks stay set.
+        O(vfs) overrides this.
       - C(mac) is the MAC address (zeros let the VF choose), C(vlan) and C(qos) are the VLAN and its priority,
         C(vlan_protocol) is V(802.1Q) or V(802.1ad), C(min_tx_rate) and C(max_tx_rate) are in Mbit/s and 0 for none,
         C(spoof_check), C(trust) and C(query_rss) are booleans, C(link_state) is V(auto), V(enable) or V(disable).
-      - C(mtu) is the MTU of the VF's own interface on the host, in bytes. It wants O(autoprobe=true), or another driver
-        of the host that has the VF, and is refused for a VF without such an interface. A guest sets the MTU of a VF
-        that it has.
-      - Not every driver has each of them. What is known to be refused is refused before anything is written.
+      - C(mtu) is the MTU of the VF's own interface on the host, in bytes. It needs O(autoprobe=true), or another driver
+        of the host that is bound to the VF. For a VF without such an interface it is refused. While a guest has a VF,
+        the guest sets its MTU.
+      - Not every driver supports each of them. A setting that the driver is known to refuse is refused before anything
+        is written.
     type: dict
   vfs:
     description:
-      - What is set for single VFs, each by its number C(vf), 0 for the first, with the keys of O(settings). Of a VLAN's
-        number, priority and protocol what an entry leaves out is what O(settings) has.
-      - While a guest has a VF as C(<interface type='hostdev'>) its MAC address and VLAN are libvirt's, and what a claim
-        has set (C(network) of its request) is the claim's. These are set once the guest has let it go. So is an C(mtu)
-        that was set before.
+      - The settings of single VFs. Each entry has the number of the VF as C(vf), 0 for the first, and keys of
+        O(settings). If an entry leaves out number, priority or protocol of a VLAN, those of O(settings) are used.
+      - While a guest has a VF as C(<interface type='hostdev'>), libvirt sets its MAC address and VLAN, and the claim
+        sets the settings in C(network) of its request. This module then leaves these settings alone. The next run after
+        the guest has let the VF go sets them, and an C(mtu) too.
     type: list
     elements: dict
     default: []
   autoprobe:
     description:
-      - Whether the host's own drivers take the VFs. Without, VFs have no network interface on the host, so that nothing
-        there can come to use them.
-      - It is of VFs that are made. Those that are there keep the driver and the interface that they have, and a warning
-        says so.
-      - With it NetworkManager and systemd-networkd are kept off the interfaces of all VFs of the PF, which are to be
-        given away, by C(/etc/udev/rules.d/90-kvm-hostdev-vfs.rules) and
-        C(/etc/systemd/network/00-kvm-hostdev-vfs.network). Both files go with the VFs. An interface that the host is to
-        use itself is configured without these two.
+      - Whether the host's own drivers bind the VFs. By default they don't, and the VFs have no network interface on the
+        host, so that nothing there can begin to use them.
+      - It applies to VFs when they are made. Existing VFs keep their driver and interface, and a warning says so.
+      - With V(true) the files C(/etc/udev/rules.d/90-kvm-hostdev-vfs.rules) and
+        C(/etc/systemd/network/00-kvm-hostdev-vfs.network) keep NetworkManager and systemd-networkd off the interfaces
+        of all VFs of the PF. Both files are removed with the VFs. If the host shall use an interface itself, configure
+        it without these two services.
     type: bool
     default: false
   mtu:
     description:
-      - The least MTU of the PF's interface, in bytes. A larger one is left. Some drivers restart the PF to change it,
-        and with it all VFs, so that none may be in use. Those of VFs are C(mtu) of O(settings) and O(vfs).
+      - The lowest MTU that the PF's interface may have, in bytes. A larger MTU stays. Some drivers restart the PF and
+        all its VFs to change the MTU, so none of them may be in use. For the MTU of VFs use C(mtu) in O(settings) and
+        O(vfs).
     type: int
   eswitch_mode:
     description:
-      - The mode of the PF's e-switch. V(switchdev) needs a driver that has one. Left as it is by default.
+      - The mode of the PF's e-switch. V(switchdev) needs a driver that supports it. By default the mode stays as it is.
     type: str
     choices: [legacy, switchdev]
   take_over:
     description:
-      - Whether VFs that others made become this module's, and PFs that somebody else makes VFs of as well. Without,
-        they are left as they are where there are as many as asked for, with nothing set and O(persist) not counted,
-        and an error where there are fewer.
+      - Whether this module takes over VFs that others made, and PFs on which somebody else makes VFs. By default such
+        VFs are left as they are if there are enough of them. Then no settings are made, and O(persist) has no effect.
+        If there are fewer, the task fails.
       - Others are systemd-udevd, systemd-networkd, NetworkManager, netplan, parameters of kernel modules, units, udev
-        rules and scripts. Those that were found are in RV(pfs[].makers), with file and line. They go on as before,
-        and may change the VFs again at the next boot, until they are taken out there. Once they are, nothing makes the
-        VFs at boot but O(persist).
+        rules and scripts. RV(pfs[].makers) lists those that were found, with file and line. They may change the VFs
+        again at the next boot, so remove these settings. After that only O(persist) makes the VFs come back at boot.
     type: bool
     default: false
   persist:
     description:
-      - Whether the VFs come back when the host is started anew, with all that is set of them. The guide on reboots says
-        how. VFs of which a claim that comes back holds one do so as well. A later run without it takes it back.
+      - Whether the VFs come back with all their settings when the host is rebooted. The guide on reboots says how. They
+        also come back if a claim that comes back holds one of them. A later run without this option switches it off.
     type: bool
     default: false
   allow:
     description:
-      - Blocker codes that are accepted of the PF, since its driver may restart it as VFs are made. The host's network
-        may be gone for some seconds then. V(mgmt_nic), V(ssh_nic), V(default_route) and V(network_storage) are asked
-        for. They are accepted as well when the VFs are made again, at boot or by the playbook kvm.hostdev.reconcile.
-        A later run without it takes that back.
+      - Blocker codes of the PF that are accepted. When VFs are made, the driver may restart the PF, and the host's
+        network may be gone for some seconds. Possible are V(mgmt_nic), V(ssh_nic), V(default_route) and
+        V(network_storage). They are also accepted when the VFs are made again, at boot or by the playbook
+        kvm.hostdev.reconcile. A later run without this option withdraws the consent.
     type: list
     elements: str
     default: []
@@ -201,12 +202,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, in one line, the PFs with C(|) between them; in check mode what the task C(would change).
+  description: What was done, in one line, with C(|) between PFs. In check mode it says what the task C(would change).
   returned: always
   type: str
   sample: "enp1s0 (0000:01:00.0): autoprobe off, interface up, 0 to 4 VFs, trust on of VF 1"
 pfs:
-  description: The PFs, as they are afterwards, or would be.
+  description: The PFs as they are afterwards, or in check mode as they would be.
   returned: success
   type: list
   elements: dict
@@ -221,19 +222,19 @@ pfs:
       description: How many VFs it has.
       type: int
     total:
-      description: How many it can have.
+      description: How many VFs it can have.
       type: int
     ours:
       description: Whether the VFs are this module's, so that O(state=absent) takes them away.
       type: bool
     changed:
-      description: Whether anything of it was changed, or of what is on record.
+      description: Whether the PF, its VFs or its record were changed.
       type: bool
     settings:
-      description: What was asked for, now or before, by the VF's number.
+      description: The settings that this task or earlier ones asked for, by the VF's number.
       type: dict
     makers:
-      description: What else on the host makes its VFs, or sets them.
+      description: What else on the host makes its VFs, or changes their settings.
       type: list
       elements: str
   sample:
@@ -246,7 +247,7 @@ pfs:
       settings: {"1": {trust: true}}
       makers: []
 plan:
-  description: What was changed, or in check mode would be, in this order.
+  description: The changes, or in check mode the changes to make, in their order.
   returned: success
   type: list
   elements: dict
@@ -258,7 +259,7 @@ plan:
       description: V(eswitch), V(autoprobe), V(mtu), V(up), V(number) or V(setting).
       type: str
     vf:
-      description: Which VF it is of, counted from 0.
+      description: The number of the VF, counted from 0.
       type: int
       returned: for V(setting)
     name:
@@ -266,7 +267,7 @@ plan:
       type: str
       returned: for V(setting)
     before:
-      description: The value before, null where the driver does not tell it.
+      description: The value before. Null if the driver does not tell it.
       type: raw
     after:
       description: The value after.
@@ -278,7 +279,7 @@ plan:
     - {pf: "0000:01:00.0", kind: setting, vf: 1, name: trust, before: false, after: true}
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -292,13 +293,13 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
     vfs_in_use:
-      description: Who uses each VF, by its address a list of texts.
+      description: For each VF, by its address, who uses it, as a list of texts.
       type: dict
       returned: for V(vfs_in_use)
     vfs:
@@ -316,13 +317,13 @@ error:
       elements: dict
       returned: for devices that may not be given away
     undo_failed:
-      description: Why what was done could not be undone, in the form of this error.
+      description: Why the changes could not be undone, in the form of this error.
       type: dict
       returned: where the undo failed
     commands:
       description:
-        - What to type for what is left, one command for each step. For V(record_unreadable) and the like the ways out
-          by name, V(restore), V(keep) or V(forget).
+        - The commands to type for the work that is left, one for each step. For V(record_unreadable) and the like they
+          have names, V(restore), V(keep) or V(forget).
       type: raw
       returned: where there is something to type
     record:

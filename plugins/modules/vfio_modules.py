@@ -7,20 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vfio_modules
-short_description: Have the kernel's VFIO modules loaded when the host boots
+short_description: Load the kernel's VFIO modules when the host boots
 version_added: 1.0.0
 description:
-  - Sees to it that VFIO is loaded at boot, before drivers of the host where that is asked for, and in the initramfs
-    where that is asked for.
-  - Which modules there are is read from the lists of every installed kernel, never told from a version. A module that
-    one kernel lacks is loaded for none of them, since it would fail the loading of modules there, or the making of its
-    initramfs.
-  - Writes files of its own only, C(/etc/modules-load.d/kvm-hostdev.conf), C(/etc/modprobe.d/kvm-hostdev.conf), and for
+  - Makes the host load VFIO at boot. With O(softdeps) it is loaded before drivers of the host, and with O(initramfs) in
+    the initramfs.
+  - Which modules exist is read from the lists of every installed kernel, not guessed from a version. If one kernel
+    lacks a module, it is loaded for no kernel, since loading it, or making the initramfs, would fail for that kernel.
+  - Writes only files of its own, C(/etc/modules-load.d/kvm-hostdev.conf), C(/etc/modprobe.d/kvm-hostdev.conf), and for
     an initramfs C(/etc/initramfs-tools/hooks/kvm-hostdev), C(/etc/dracut.conf.d/kvm-hostdev.conf) or
-    C(/etc/mkinitcpio.conf.d/kvm-hostdev.conf). With O(state=absent) just these are removed. A file of such a name that
-    the module has not made is refused, and left as it is.
-  - The initramfs of all kernels is made anew by the host's own tool when what goes into it has changed. A run that was
-    cut off before that leaves a note in C(/etc/kvm.hostdev), by which the next one makes up for it.
+    C(/etc/mkinitcpio.conf.d/kvm-hostdev.conf). O(state=absent) removes exactly these. If somebody else made a file with
+    such a name, the task fails and leaves the file as it is.
+  - When the content of the initramfs changes, the host's own tool makes it again for all kernels. If a run is
+    interrupted before that, it leaves a note in C(/etc/kvm.hostdev), and the next run does it.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:
@@ -33,52 +32,52 @@ attributes:
 options:
   state:
     description:
-      - V(present) has the files as the other options say, V(absent) removes them.
+      - V(present) writes the files as the other options say, V(absent) removes them.
     type: str
     choices: [present, absent]
     default: present
   modules:
     description:
-      - The modules to load. Each must be one of all installed kernels.
-      - Empty stands for C(vfio_pci) and what gives it an IOMMU on this architecture, as far as they are not built in.
-        C(vfio_virqfd) need never be named, since C(vfio_pci) draws it in where it is a module of its own.
+      - The modules to load. All installed kernels must have each of them.
+      - An empty list means C(vfio_pci) and the module that connects it to the IOMMU on this architecture, unless they
+        are built in. C(vfio_virqfd) need not be named, since C(vfio_pci) loads it if it is a separate module.
     type: list
     elements: str
     default: []
   softdeps:
     description:
-      - Drivers of the host, such as C(nvme) or C(igb), before which C(vfio-pci) is to be loaded. It takes part in the
-        driver's loading then, with its parameters, and takes no device by that.
-      - It must be in the same stage of the boot as the driver. Where that is in the initramfs, O(initramfs) must be
+      - Drivers of the host, such as C(nvme) or C(igb), before which C(vfio-pci) is loaded. C(vfio-pci) is then loaded
+        with its parameters whenever the driver is. It takes no device by that.
+      - It must be in the same stage of the boot as the driver. If the driver is in the initramfs, O(initramfs) must be
         set.
     type: list
     elements: str
     default: []
   options:
     description:
-      - Parameters of C(vfio_pci). What is left out is not set. C(ids) is not among them, since it takes every device of
-        a kind, and claims do without.
+      - Parameters of C(vfio_pci). Those that are left out are not set. C(ids) is not possible, since it takes every
+        device of a kind, and claims do not need it.
     type: dict
     suboptions:
       disable_denylist:
-        description: Whether devices that are known to do harm may be given away too.
+        description: Whether devices that are known to be unsafe may be given away too.
         type: bool
       disable_idle_d3:
         description: Whether devices that nobody uses stay powered.
         type: bool
       disable_vga:
-        description: Whether access to the ports and memory of VGA is kept from guests.
+        description: Whether guests get no access to the ports and memory of VGA.
         type: bool
       enable_sriov:
-        description: Whether VFs may be made of a PF while it is with C(vfio-pci).
+        description: Whether VFs may be made on a PF while it is bound to C(vfio-pci).
         type: bool
       nointxmask:
-        description: Whether devices whose legacy interrupt can't be masked are taken to be such without a test.
+        description: Whether C(vfio-pci) assumes, without a test, that the legacy interrupt of devices can't be masked.
         type: bool
   initramfs:
     description:
-      - Whether VFIO, with the settings above, is to be in the initramfs and loaded there.
-      - The generator is found by what the host has, which is initramfs-tools, dracut or mkinitcpio.
+      - Whether VFIO, with these settings, is put into the initramfs and loaded there.
+      - The module finds out which generator the host has, initramfs-tools, dracut or mkinitcpio.
     type: bool
     default: false
   lock_timeout:
@@ -87,9 +86,9 @@ options:
     type: int
     default: 60
 notes:
-  - The host's initramfs is never left half written by C(update-initramfs), nor by dracut, which makes a file beside the
-    old one here. C(mkinitcpio) writes over the old image, so that a power cut at that moment leaves a kernel that
-    can't boot with it.
+  - C(update-initramfs) and C(dracut) write the new initramfs beside the old one, so a power cut leaves a whole one.
+    C(mkinitcpio) overwrites the old image, so a power cut at that moment leaves an image that the kernel can't boot
+    with.
 requirements:
   - root on the managed host
   - Python 3.9 or later on the managed host
@@ -121,12 +120,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, in one line, or in check mode would be.
+  description: What was done, or in check mode what would be done, in one line.
   returned: always
   type: str
   sample: VFIO at boot written (/etc/modules-load.d/kvm-hostdev.conf)
 files:
-  description: The files that are there for it, or would be.
+  description: The files on the host for this, or in check mode the files that would be there.
   returned: success
   type: list
   elements: str
@@ -137,16 +136,17 @@ initramfs:
   type: dict
   contains:
     generator:
-      description: What makes it, V(initramfs_tools), V(dracut) or V(mkinitcpio); C(null) where it did not matter.
+      description: The program that makes it, V(initramfs_tools), V(dracut) or V(mkinitcpio). C(null) if none was
+        needed.
       type: str
       sample: dracut
     rebuilt:
-      description: Whether it was made anew, or would be.
+      description: Whether it was made again, or in check mode would be.
       type: bool
       sample: true
 kernels:
   description:
-    - By the release of each installed kernel, which of the modules of VFIO it has as V(module), as V(builtin), or not
+    - For each installed kernel, by its release, whether it has each VFIO module as V(module), as V(builtin), or not
       (V(missing)).
   returned: success
   type: dict
@@ -155,14 +155,14 @@ kernels:
                           vfio_iommu_spapr_tce: missing, vfio_virqfd: missing}
 reboot_needed:
   description:
-    - Whether softdeps, parameters or the initramfs changed since the host was booted, which acts from its next boot on.
-      That VFIO is not loaded yet needs no reboot, since a claim loads it.
+    - Whether softdeps, parameters or the initramfs have changed since the host was booted. These changes take effect at
+      the next boot. If VFIO is just not loaded yet, no reboot is needed, since a claim loads it.
   returned: success
   type: bool
   sample: false
 error:
   description:
-    - Why nothing was done. C(code) is stable, the other texts are for people.
+    - Why the task failed. C(code) is stable, the other texts are for people and may change.
   returned: failure
   type: dict
   contains:
@@ -176,10 +176,10 @@ error:
       description: What was found.
       type: str
     wanted:
-      description: What was wanted, empty where that goes without saying.
+      description: What was wanted. Empty if that is obvious.
       type: str
     remedy:
-      description: What to do, empty where nothing can be said.
+      description: What to do. Empty if there is nothing to say.
       type: str
   sample:
     code: program_failed

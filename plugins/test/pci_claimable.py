@@ -18,8 +18,8 @@ short_description: Whether a PCI function could be claimed
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Whether anybody could claim the function without any consent when the facts were gathered. It is false of devices
-    that are no PCI functions, since facts do not tell that of them.
+  - Whether anybody could claim the function without any consent when the facts were gathered. It is false for devices
+    that are no PCI functions, since facts do not say this about them.
 options:
   _input:
     description: A device of C(ansible_facts.hostdev.devices), as M(kvm.hostdev.pci_facts) returns it.

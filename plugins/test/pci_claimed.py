@@ -18,8 +18,8 @@ short_description: Whether somebody holds a PCI function
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Whether an owner on record held the function when the facts were gathered. It is false of devices that are no PCI
-    functions, and of one that a domain has without a claim.
+  - Whether an owner on record held the function when the facts were gathered. It is false for devices that are no PCI
+    functions, and for a device that a domain has without a claim.
 positional: _input, owner
 options:
   _input:
@@ -27,7 +27,7 @@ options:
     type: dict
     required: true
   owner:
-    description: Whether this owner does, by the name or UUID of the domain, or by its own name.
+    description: Asks whether this owner holds it. Give the name or UUID of the domain, or the free name of the owner.
     type: str
 seealso:
   - plugin: kvm.hostdev.pci_claimable
@@ -49,7 +49,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Whether it is held.
+  description: Whether somebody, or O(owner), holds it.
   type: bool
   sample: true
 """

@@ -20,30 +20,33 @@ PLAYBOOKS = (
 ROLE = "kvm.hostdev.host"
 OF_PLAYS = {
     "hostdev_hosts": ("``all``", "The hosts, by name, group or pattern."),
-    "hostdev_serial": ("``100%``", "How many hosts are worked on at once, such as ``1`` or ``10%``."),
+    "hostdev_serial": ("``100%``", "How many hosts the run works on at once, such as ``1`` or ``10%``."),
     "hostdev_become": ("``true``", "Whether to become root on the hosts."),
 }
 """Variables of no option that several playbooks have, with their default."""
 OF_ONE = {
     "hostdev_record_dest": (
         "``recordings``",
-        "The folder on the controller that the files are put into, from where you are.",
+        "The folder on the controller for the files. A relative path begins in the current folder.",
     ),
     "hostdev_strategy": (
         "``pack``",
-        "Which of otherwise equal hosts is chosen: with ``pack`` the one with the fewest free devices that fit, with "
-        "``spread`` the one with the most.",
+        "Which of several equally good hosts is chosen: with ``pack`` the one with the fewest free devices that fit, "
+        "with ``spread`` the one with the most.",
     ),
-    "hostdev_anti_affinity": ("none", "Names of hosts and of groups of the inventory that are not to be chosen."),
+    "hostdev_anti_affinity": ("none", "Names of hosts and of groups of the inventory that are never chosen."),
     "hostdev_gather": (
         "``true``",
-        "Whether hosts are asked what is free. Without that it is taken from what is known, such as a fact cache.",
+        "Whether hosts are asked what is free. With ``false`` known facts are used, such as those in a fact cache.",
     ),
-    "hostdev_tries": ("``10``", "On how many hosts the claim is tried at most, the best one first; 100 is the most."),
-    "hostdev_adopt_confirm": ("``false``", "Whether to write down what is shown."),
+    "hostdev_tries": ("``10``", "On how many hosts the claim is tried at most, the best one first. The limit is 100."),
+    "hostdev_adopt_confirm": (
+        "``false``",
+        "Whether to write the devices into the record instead of only showing them.",
+    ),
     "hostdev_accept_drift": (
         "none",
-        "Codes of the :ref:`drift <ansible_collections.kvm.hostdev.docsite.guide_record>` that are no difference here, "
+        "Codes of the :ref:`drift <ansible_collections.kvm.hostdev.docsite.guide_record>` that the playbook ignores, "
         "such as ``removed,not_on_record``.",
     ),
 }

@@ -20,19 +20,19 @@ import typing as t
 DOCUMENTATION = r"""
 short_description: Post the states of hosts from cached facts
 description:
-  - Looks again and again at a folder of Ansible's fact cache C(ansible.builtin.jsonfile), and posts the state of each
-    host that C(kvm.hostdev.pci_facts) has gathered facts of. It is for hosts on which no unit may run.
-  - The messages have the form of those that C(kvm.hostdev.host_events) has hosts post, so that one rulebook serves
-    both. A host whose facts are old is C(silent).
-  - Reads what every ansible-core writes, C(HOST) up to 2.18 and C(s1_HOST) from 2.19 on. Where both are there, the
-    newer one counts. A prefix of the cache (C(fact_caching_prefix)) is named in O(prefix).
+  - Reads a folder of Ansible's fact cache C(ansible.builtin.jsonfile) at intervals, and posts the state of each host
+    whose facts C(kvm.hostdev.pci_facts) has gathered. It is for hosts on which no unit may run.
+  - The messages have the same form as those that hosts post with C(kvm.hostdev.host_events), so that one rulebook
+    serves both. A host whose facts are old is C(silent).
+  - Reads the files of every version of ansible-core, C(HOST) up to 2.18 and C(s1_HOST) from 2.19 on. If both exist, the
+    newer one is used. If the cache has a prefix (C(fact_caching_prefix)), set O(prefix) to it.
 options:
   path:
     description: The folder of the cache (C(fact_caching_connection)).
     type: str
     required: true
   every:
-    description: How many seconds lie between two looks.
+    description: How many seconds pass between two readings.
     type: int
     default: 300
   silent_after:
@@ -40,7 +40,7 @@ options:
     type: int
     default: 86400
   prefix:
-    description: What the names of the files begin with before the host's name.
+    description: The text that stands before the host's name in the names of the files.
     type: str
     default: ""
 """

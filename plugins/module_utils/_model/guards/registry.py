@@ -50,7 +50,7 @@ _TABLE = (
     ),
     Guard(
         "iommu_off",
-        "no IOMMU is on, so that a guest's device could write to all of the host's memory; the detail says why",
+        "no IOMMU is on, so a guest's device could write to all of the host's memory; the detail says why",
         "switch it on as the detail says, then boot anew",
         "`ls /sys/class/iommu`; `dmesg | grep -i -e DMAR -e AMD-Vi -e smmu -e iommu`; `cat /proc/cmdline`",
     ),
@@ -70,20 +70,20 @@ _TABLE = (
     ),
     Guard(
         "reserved_memory",
-        "firmware or platform reserve memory for a device of its group (RMRR; a reserved region of type `direct`), "
-        "which the kernel gives to no guest",
+        "the firmware reserves memory for a device of its group (RMRR, a reserved region of type `direct`), and the "
+        "kernel gives no such device to a guest",
         "see the maker's notes on RMRR for a switch in the firmware's set-up, or ask for another device",
         "`cat /sys/bus/pci/devices/ADDRESS/iommu_group/reserved_regions`",
     ),
     Guard(
         "not_responding",
-        "it does not answer, and its config space reads all ones, as of one that fell off its bus or never woke up",
+        "it does not answer, and its config space reads all ones, since it fell off its bus or never woke up",
         "power the host off and on, which resets what a reboot may not; see `dmesg` for why it stopped answering",
         "`lspci -Dxs ADDRESS`; `dmesg | grep ADDRESS`",
     ),
     Guard(
         "fabric_device",
-        "all GPUs of the host depend on it, as on an NVSwitch, or on a function that manages the NVLink fabric",
+        "it is an NVSwitch, or a function that manages the NVLink fabric, on which all GPUs of the host depend",
         STAYS,
         "`lspci -Dnnvvs ADDRESS`; `nvidia-smi topo -m`",
     ),
@@ -102,8 +102,8 @@ _TABLE = (
     ),
     Guard(
         "pf_has_vfs",
-        "it is a physical function with virtual functions; the kernel gives it away only without; or one of them, "
-        "which was not made again after a reboot, is on record",
+        "it is a physical function with virtual functions, and the kernel gives it away only without them; or a "
+        "virtual function of it that was not made again after a reboot is on record",
         "ask for its virtual functions (`device_type: type-VF`), or once nobody has them remove them: "
         "`kvm.hostdev.pci_sriov` with `address: {address}, state: absent`, or with `number: 0, take_over: true` where "
         "others made them",
@@ -130,8 +130,7 @@ _TABLE = (
     ),
     Guard(
         "group_used_by_domain",
-        "a group mate is with another owner, or in another domain; of a USB or SCSI device, the controller that it "
-        "hangs on is held",
+        "another owner or another domain has a group mate; or, for a USB or SCSI device, somebody holds its controller",
         "release {address} there with `kvm.hostdev.pci_passthrough_release`, or ask for another device",
         "`virsh dumpxml`; `ansible_local.hostdev.claims`",
     ),
@@ -159,7 +158,7 @@ _TABLE = (
     ),
     Guard(
         "mounted_fs",
-        "a file system on it is mounted, by the host or in a container, or one that has a log or journal on it",
+        "a file system on it, or one with its log or journal on it, is mounted by the host or in a container",
         "unmount it where the detail says (`umount`), and take it out of `/etc/fstab`",
         "`lsblk -o NAME,MOUNTPOINTS`; `lsns -t mnt`",
     ),
@@ -183,8 +182,8 @@ _TABLE = (
     ),
     Guard(
         "zfs",
-        "it is a member of an imported ZFS pool, or made for ZFS while a pool is imported and none is named on it",
-        "export the pool (`zpool export`), or take the disk out of it; of a pool that is no more wipe the label "
+        "it is a member of an imported ZFS pool; or it was made for ZFS but names no pool, and a pool is imported",
+        "export the pool (`zpool export`), or take the disk out of it; if the pool no longer exists, wipe the label "
         "(`zpool labelclear`)",
         "`zpool status`; `lsblk -o NAME,FSTYPE,LABEL,PARTTYPENAME`",
     ),
@@ -198,7 +197,7 @@ _TABLE = (
     ),
     Guard(
         "default_route",
-        "a default route leaves through it, of the main routing table or of another, which the detail names",
+        "a default route leaves through it, in the main routing table or in another one, which the detail names",
         "have the default route leave through another interface",
         "`ip route show table all default`",
         BY_ALLOW,
@@ -218,7 +217,7 @@ _TABLE = (
     ),
     Guard(
         "ip_configured",
-        "the host has an address on it, a route that leaves by it, or sends its kernel's messages by it (netconsole)",
+        "the host has an address on it, has a route through it, or sends its kernel's messages through it (netconsole)",
         "take the address or the route off (`ip address del`, `ip route del`), and out of the network's configuration",
         "`ip address`; `ip route show table all`; `ls /sys/kernel/config/netconsole`",
         BY_ALLOW,
@@ -255,22 +254,21 @@ _TABLE = (
     ),
     Guard(
         "watchdog",
-        "it is a watchdog; if it runs it resets the host when it is no longer fed",
+        "it is a watchdog, which resets the host if it runs and is no longer fed",
         "stop what feeds it (systemd's `RuntimeWatchdogSec`), and unload its driver",
         "`wdctl`",
         BY_ALLOW,
     ),
     Guard(
         "held_by_process",
-        "a process has a device node of it open, or the kernel has not come back from a process that binds or unbinds "
-        "it, whichever that is",
-        "end the process; what hangs in the kernel only a reboot frees",
+        "a process has a device node of it open, or a process that binds or unbinds it hangs in the kernel",
+        "end the process; if it hangs in the kernel, only a reboot ends it",
         "`lsof` or `fuser -v` of the device node named",
     ),
     Guard(
         "in_domain_xml",
-        "another domain names it as a hostdev, or a domain has what it carries (a disk, a USB or SCSI device, an "
-        "interface, another node in `/dev`), be it the claim's own",
+        "another domain names it as a hostdev; or a domain, even the claim's own, has something that it carries (a "
+        "disk, a USB or SCSI device, an interface, another node in `/dev`)",
         "take it out of that domain (`virsh detach-device DOMAIN FILE`), or ask for another device",
         "`virsh dumpxml` of the domain named",
         BY_ALLOW,
@@ -286,19 +284,19 @@ _TABLE = (
     ),
     Guard(
         "identity_changed",
-        "another device sits at the address than the one that was claimed",
+        "another device than the claimed one is at the address",
         f"do not start the domain, whose definition names another device now; {_AGAIN}",
         "`ansible_facts.hostdev.drift`",
     ),
     Guard(
         "moved",
-        "it is a device of a claim that sat at another address when it was claimed",
+        "it is a claimed device that was at another address when it was claimed",
         "run the playbook kvm.hostdev.reconcile: record and definition follow the device",
         "`ansible_facts.hostdev.drift`",
     ),
     Guard(
         "set_aside",
-        "an earlier run could neither finish what it did to it nor undo that; reason, time and commands are on record",
+        "an earlier run could neither finish nor undo its work on it; reason, time and commands are on record",
         "mend it by the commands that are on record, or let `kvm.hostdev.pci_passthrough_release` with "
         "`addresses: [{address}]` try again",
         "`ansible_local.hostdev.set_aside`",
@@ -306,7 +304,7 @@ _TABLE = (
     Guard(
         "not_in_device_spec",
         "the device that a request asks for by address is not permitted by `device_spec`",
-        "permit it in `device_spec`, of which the first entry that fits counts",
+        "permit it in `device_spec`, where the first entry that it fits counts",
         "`lspci -Dnnvs ADDRESS`, and the allow list",
     ),
 )

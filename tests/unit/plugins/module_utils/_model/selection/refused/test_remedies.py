@@ -190,7 +190,7 @@ def test_a_vf_whose_pf_is_held_is_told_to_release_that():
 
 def test_a_device_outside_the_allow_list_is_to_be_permitted_there():
     assert remedy(inventory(device(A)), {"name": "n", "address": A}, allow_list=allow({"address": B})) == (
-        "permit it in `device_spec`, of which the first entry that fits counts; or ask for another device"
+        "permit it in `device_spec`, where the first entry that it fits counts; or ask for another device"
     )
 
 
