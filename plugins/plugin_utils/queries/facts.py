@@ -159,7 +159,7 @@ def _check_devices(devices: t.Any, subject: str) -> None:
 def _check_device(device: Device) -> None:
     """Of other devices libvirt may tell more than is known, and otherwise: what is the same of all is looked at."""
     if is_function(device):
-        subject = str(device.get("address") or "a PCI function")
-        check({"address": None, **device}, FUNCTION, subject)
+        if not accepts(FUNCTION, device):
+            check({"address": None, **device}, FUNCTION, str(device.get("address") or "a PCI function"))
     else:
         check({name: device[name] for name in _OF_ALL if name in device}, NODE, str(device.get("name") or "a device"))
