@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import callback_loader
 from ansible.utils.display import Display
 
-from ..module_utils._model.errors import few, one_line
+from ..module_utils._model.errors import HostdevError, few, one_line
 from ..plugin_utils.report.ages import age, ages
 from ..plugin_utils.report.documents.saving import FORMATS, SaveError, save
 from ..plugin_utils.report.facts_of_hosts import facts_of, facts_of_hosts
@@ -54,7 +54,11 @@ class ActionModule(ActionBase):
 
     def _one(self, variables: t.Mapping[str, t.Any], note: str | None) -> dict[str, t.Any]:
         """The table of the task's own host."""
-        host, facts = variables["inventory_hostname"], facts_of(variables)
+        host = variables["inventory_hostname"]
+        try:
+            facts = facts_of(variables)
+        except HostdevError as error:
+            raise AnsibleActionFail(f"{host}: {error.message}") from None
         if facts is None:
             raise AnsibleActionFail(f"{host}: {NO_FACTS}")
         old = age(facts, time.time())

@@ -13,12 +13,13 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ..module_utils._model.errors import HostdevError
 from ..module_utils._model.values import from_json
 from .form.answers import is_model
 from .queries.errors import wrong
-from .queries.facts import kind_of
+from .queries.facts import check_parts, kind_of
 from .queries.plain import plain
-from .report.facts_of_hosts import all_facts_of_hosts, facts_of
+from .report.facts_of_hosts import all_facts_of_hosts, tells_free
 from .report.models import functions, short_name
 from .report.states import FREE, HELD, Device, ids, state
 
@@ -55,7 +56,10 @@ def choices(known: t.Any, hosts: t.Any = None, tenant: t.Any = None, aliases: t.
     if not isinstance(known, t.Mapping):
         raise wrong("what is known of hosts", f"found {kind_of(known)}", "facts by host, such as hostvars")
     may = _read_tenant(tenant)
-    names = [str(name) for name in (known if hosts is None else hosts)]
+    chosen = list(known) if hosts is None else plain(hosts, "hosts")
+    if not isinstance(chosen, list):
+        raise wrong("hosts", f"found {kind_of(hosts)}", "a list of names", "give groups['GROUP']")
+    names = [str(name) for name in chosen]
     reachable = [name for name in names if may["hosts"] is None or name in may["hosts"]]
     facts = {name: of_host for name, of_host in _facts(known, reachable).items() if isinstance(of_host, t.Mapping)}
     left_out: list[str] = []
@@ -76,13 +80,25 @@ def filled(survey: t.Any, offered: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     read = plain(survey, "the survey")
     if not isinstance(read, dict) or not isinstance(read.get("spec"), list):
         raise wrong("the survey", f"found {kind_of(survey)}", "a mapping with name, description and spec")
-    for question in read["spec"]:
+    more = plain(offered, "the choices")
+    if not isinstance(more, dict) or not all(map(_is_texts, more.values())):
+        raise wrong("the choices", f"found {kind_of(offered)}", "a list of texts for each variable", "see form_choices")
+    for number, question in enumerate(read["spec"]):
+        if not isinstance(question, dict):
+            raise wrong(f"the survey: spec[{number}]", f"found {kind_of(question)}", "a question")
         if question.get("type") == "multiplechoice":
-            own, more = question["choices"], plain(offered.get(question["variable"]) or [])
-            question["choices"] = list(dict.fromkeys([*own, *more])) or [NOTHING_YET]
-            if question["default"] not in question["choices"]:
+            variable, own = question.get("variable"), question.get("choices")
+            if not isinstance(variable, str) or not _is_texts(own):
+                wanted = "its variable, and its choices in a list"
+                raise wrong(f"the survey: spec[{number}]", f"found {kind_of(question)}", wanted)
+            question["choices"] = list(dict.fromkeys([*own, *more.get(variable, ())])) or [NOTHING_YET]
+            if question.get("default") not in question["choices"]:
                 question["default"] = question["choices"][0]
     return t.cast("dict[str, t.Any]", read)
+
+
+def _is_texts(value: t.Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _read_tenant(tenant: t.Any) -> dict[str, list[str] | None]:
@@ -91,7 +107,7 @@ def _read_tenant(tenant: t.Any) -> dict[str, list[str] | None]:
         raise wrong("the tenant", f"found {kind_of(tenant)}", f"a mapping with {', '.join(_LISTS)}")
     lists = {key: (read or {}).get(key) for key in _LISTS}
     for key, names in lists.items():
-        if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        if names is not None and not _is_texts(names):
             raise wrong(f"the tenant: its {key}", f"found {kind_of(names)}", "a list of names")
     return lists
 
@@ -99,7 +115,8 @@ def _read_tenant(tenant: t.Any) -> dict[str, list[str] | None]:
 def _facts(known: t.Any, names: t.Sequence[str]) -> dict[str, t.Any]:
     if hasattr(known, "raw_get"):
         return all_facts_of_hosts(known, names)
-    return {name: (known.get(name) or {}).get("ansible_facts") for name in names}
+    variables = {name: known.get(name) for name in names}
+    return {name: its.get("ansible_facts") for name, its in variables.items() if isinstance(its, t.Mapping)}
 
 
 class _Told(t.NamedTuple):
@@ -113,12 +130,14 @@ def _told(facts: t.Mapping[str, t.Any], left_out: list[str]) -> dict[str, _Told]
     """By host. One whose facts are damaged takes no choice from the others."""
     told: dict[str, _Told] = {}
     for host, of_host in sorted(facts.items()):
+        read = of_host.get("hostdev") or {}
         try:
-            devices = functions(facts_of({"ansible_facts": of_host}) or {})
-            held = [device for device in devices if state(device) in (FREE, HELD)]
-            told[host] = _Told(list(_domains_of(of_host)), held)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            left_out.append(f"{host}: its facts, which have another form; gather them anew")
+            check_parts(read)
+        except HostdevError as error:
+            left_out.append(f"{host}: its facts, which are damaged: {error.message}")
+            continue
+        there = functions(read) if tells_free(read) else []
+        told[host] = _Told(list(_domains_of(read)), [device for device in there if state(device) in (FREE, HELD)])
     return told
 
 
@@ -146,12 +165,11 @@ def _domains(told: t.Mapping[str, _Told], may: t.Sequence[str] | None, left_out:
 
 def _domains_of(facts: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
     """All that libvirt knows, and those that hold or have devices, which is less where libvirt could not be asked."""
-    hostdev = facts.get("hostdev") or {}
-    yield from (hostdev.get("host") or {}).get("domains") or ()
-    for claim in hostdev.get("claims") or ():
+    yield from (facts.get("host") or {}).get("domains") or ()
+    for claim in facts.get("claims") or ():
         if claim["owner"]["kind"] == "domain":
             yield claim["owner"]["label"]
-    for device in hostdev.get("devices") or ():
+    for device in facts.get("devices") or ():
         yield from (use["domain"] for use in device.get("used_by") or ())
 
 
@@ -180,6 +198,8 @@ def _devices(told: t.Mapping[str, _Told], may: t.Sequence[str] | None, aliases: 
 def _names_of(aliases: t.Any) -> t.Iterator[str]:
     """An entry is a mapping, or JSON of one; a text may be JSON of all of them. What is none has no name."""
     entries = plain(aliases or [], "the aliases")
+    if not isinstance(entries, (str, list)):
+        raise wrong("the aliases", f"found {kind_of(aliases)}", "a list of aliases", "give hostdev_aliases")
     for entry in map(from_json, [entries] if isinstance(entries, str) else entries):
         for alias in entry if isinstance(entry, list) else [entry]:
             if isinstance(alias, dict) and isinstance(alias.get("name"), str):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ..queries.facts import read_facts
+from ..queries.hosts.reading import about
 from ..queries.plain import plain
+from ..report.states import ids
 from .answers import ANY, Answers, stale, wrong
 from .tenant import Tenant
 
@@ -65,15 +68,19 @@ def _check_device(answers: Answers, known: Known, host: str) -> None:
     """An alias must be one of the host's, a model one that it has, where its devices are known."""
     if answers.model is None:
         aliases = plain(known.hostvars[host].get("hostdev_aliases") or [], "hostdev_aliases")
-        names = {str(alias.get("name")) for alias in aliases if isinstance(alias, dict)}
-        if answers.device not in names and all(isinstance(alias, dict) for alias in aliases):
+        if not isinstance(aliases, list) or not all(isinstance(alias, dict) for alias in aliases):
+            return  # the claim reads them
+        names = {str(alias.get("name")) for alias in aliases}
+        if answers.device not in names:
             what = f"which is no alias in hostdev_aliases of {host}, and no model"
             raise stale("form_device", answers.device, what, names, "choose one of these, or open the form anew")
         return
-    devices = _facts(known.hostvars[host]).get("devices")
-    if devices is None:
+    facts = _facts(known.hostvars[host])
+    if "devices" not in facts:
         return
-    models = {f"{device['vendor_id']}:{device['product_id']}" for device in devices if "iommu_group" in device}
+    with about(host):
+        devices = read_facts({"devices": facts["devices"]}).functions
+    models = {ids(device) for device in devices}
     if answers.model["ids"] not in models:
         raise stale("form_device", answers.device, f"which is no model of {host}", models, _REFRESH)
 

@@ -31,11 +31,12 @@ def one_of(value: object, words: t.Sequence[str], name: str) -> str:
 def answers(name: str) -> t.Callable[[_Answer], _Answer]:
     """Of a filter or test with this name: a HostdevError in it becomes an AnsibleFilterError that begins with it.
 
-    So does an option that it does not take.
+    So do an option that it does not take, and one that is missing.
     """
 
     def decorate(answer: _Answer) -> _Answer:
-        taken = inspect.signature(answer).parameters
+        signature = inspect.signature(answer)
+        taken = signature.parameters
         any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
 
         @functools.wraps(answer)
@@ -43,6 +44,7 @@ def answers(name: str) -> t.Callable[[_Answer], _Answer]:
             try:
                 for option in () if any_name else options:
                     one_of(option, list(taken)[1:], "an option")
+                _check_call(signature, arguments, options)
                 return answer(*arguments, **options)
             except HostdevError as error:
                 raise AnsibleFilterError(f"{name}: {error.message}") from None
@@ -50,3 +52,11 @@ def answers(name: str) -> t.Callable[[_Answer], _Answer]:
         return t.cast("_Answer", answered)
 
     return decorate
+
+
+def _check_call(signature: inspect.Signature, arguments: t.Sequence[t.Any], options: t.Mapping[str, t.Any]) -> None:
+    try:
+        signature.bind(*arguments, **options)
+    except TypeError as error:
+        wanted = f"the input, then {', '.join(list(signature.parameters)[1:]) or 'no option'}"
+        raise wrong("the options", f"found {len(arguments) + len(options) - 1}: {error}", wanted) from None

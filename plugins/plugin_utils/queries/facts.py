@@ -14,9 +14,10 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.report.subset i
 
 from .errors import wrong
 from .plain import plain, type_of
-from .schema import FUNCTION, Fields, accepts, astray, wanted
+from .schema import FACTS, FUNCTION, NODE, Fields, accepts, astray, needs, wanted
 
 _GATHER = "gather them first with kvm.hostdev.pci_facts, and give ansible_facts.hostdev"
+_OF_ALL = ("capability", "name", "used_by", "blockers")
 _AS_GATHERED = "give the facts as kvm.hostdev.pci_facts returns them"
 OUTER = ("ansible_facts", "hostdev")
 """What a host's variables and results hold the facts in."""
@@ -64,11 +65,12 @@ def read_facts(value: t.Any) -> Facts:
             value, inside = value[key], f"{inside}.{key}" if inside else key
     if isinstance(value, t.Mapping) and any(part in value for part in PARTS):
         parts = plain(value)
-        if "devices" in parts:
-            _check_devices(parts["devices"], "ansible_facts.hostdev.devices")
+        check_parts(parts)
         return Facts(parts)
     if isinstance(value, t.Sequence) and not isinstance(value, (str, bytes)):
-        return Facts({"devices": _check_devices(plain(value), "the devices")}, whole=False)
+        devices = plain(value)
+        _check_devices(devices, "the devices")
+        return Facts({"devices": devices}, whole=False)
     wanted_facts = "ansible_facts.hostdev of a host, or a list of devices"
     raise wrong(inside or "the facts", f"found {kind_of(value)}", wanted_facts, _way_to_facts(value))
 
@@ -92,11 +94,12 @@ def read_device(value: t.Any) -> Device:
     if device is None or "capability" not in device:
         one = "one device of ansible_facts.hostdev.devices"
         raise wrong("the device", f"found {kind_of(value)}", one, "choose one with select, selectattr or a loop")
+    _check_device(device)
     return t.cast("Device", device)
 
 
 def told(device: Device, *names: str) -> None:
-    """Refuse a function of whose fields these were not all gathered, or are no such thing. Raises HostdevError."""
+    """Refuse a function of whose fields these were not all gathered. Raises HostdevError."""
     for name in names:
         if name not in device:
             raise wrong(
@@ -105,13 +108,25 @@ def told(device: Device, *names: str) -> None:
                 name,
                 f"gather without the option fields of kvm.hostdev.pci_facts, or with {name} among them",
             )
-        check({name: device[name]}, FUNCTION, str(device.get("address")))
+
+
+def check_parts(parts: t.Any) -> None:
+    """Refuse facts of which a part is no such thing, whoever may look at it. Raises HostdevError."""
+    if not isinstance(parts, t.Mapping):
+        raise wrong("ansible_facts.hostdev", f"found {kind_of(parts)}", "a mapping", _AS_GATHERED)
+    for name in PARTS:
+        if name in parts and parts[name] is None:
+            raise wrong(f"ansible_facts.hostdev.{name}", "found null", "what was gathered", _AS_GATHERED)
+    check(parts, FACTS, "the facts")
+    if "devices" in parts:
+        _check_devices(parts["devices"], "ansible_facts.hostdev.devices")
 
 
 def check(values: t.Mapping[str, t.Any], shape: Fields, subject: str) -> None:
     """Refuse values of another kind than the facts have by these names. Raises HostdevError."""
+    needed = needs(shape)
     for name, value in values.items():
-        if name in shape and not accepts(shape[name], value):
+        if name in shape and not accepts(shape[name], value, needed=name in needed):
             where, part, inner = astray(shape[name], value, name)
             raise wrong(f"{subject}: its {where}", f"found {kind_of(part)}", wanted(inner), _AS_GATHERED)
 
@@ -129,16 +144,22 @@ def kind_of(value: t.Any) -> str:
     return f"a value of type {type_of(value)}"
 
 
-def _check_devices(value: t.Any, subject: str) -> t.Any:
-    devices = value if isinstance(value, list) else [value]
+def _check_devices(devices: t.Any, subject: str) -> None:
+    if not isinstance(devices, list):
+        raise wrong(subject, f"found {kind_of(devices)}", "a list of devices", _AS_GATHERED)
     for device in devices:
-        if (
-            not isinstance(device, dict)
-            or "capability" not in device
-            or (is_function(device) and "address" not in device)
-        ):
+        if not isinstance(device, dict) or "capability" not in device:
             as_gathered = "devices as kvm.hostdev.pci_facts returns them"
             raise wrong(
                 subject, f"found {kind_of(device)}", as_gathered, "give ansible_facts.hostdev, or devices chosen of it"
             )
-    return devices
+        _check_device(device)
+
+
+def _check_device(device: Device) -> None:
+    """Of other devices libvirt may tell more than is known, and otherwise: what is the same of all is looked at."""
+    if is_function(device):
+        if not accepts(FUNCTION, device):
+            check({"address": None, **device}, FUNCTION, str(device.get("address") or "a PCI function"))
+    else:
+        check({name: device[name] for name in _OF_ALL if name in device}, NODE, str(device.get("name") or "a device"))

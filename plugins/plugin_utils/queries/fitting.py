@@ -29,9 +29,8 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.requests.specs.
 )
 
 from .errors import wrong
-from .facts import Device, Facts, check, told
+from .facts import Device, Facts, told
 from .plain import plain
-from .schema import FACTS, FUNCTION
 
 _OF_LINKS = ("link_speed", "link_width")
 # What DeviceSpec looks at for each criterion, by the names of the facts; others are looked at by their own name.
@@ -56,9 +55,9 @@ _SAME_NAME = (
     "address path stable_path vendor_id product_id subsystem_vendor_id subsystem_product_id driver iommu_group"
     " numa_node serial physical_function header_type total_vfs"
 ).split()
-_READ = (*_SAME_NAME, "class", "device_type", "children", "virtual_functions", "link", "bars", "pcie_switches")
 # What each function has, for facts that were gathered without it.
 _NOTHING = dict.fromkeys(("address", "path", "stable_path", "vendor_id", "product_id"), "")
+_ANEW = "gather them anew with kvm.hostdev.pci_facts"
 _ANY_HOST = HostFacts("", (0, 0), "", iommu=False, iommu_reason="", vfio_present=False)
 
 
@@ -121,9 +120,6 @@ class Functions:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self.facts: dict[str, Device] = {device["address"]: device for device in facts.functions}
-        for address, device in self.facts.items():
-            check({name: device.get(name) for name in _READ}, FUNCTION, address)
-        check({name: facts.parts.get(name) for name in ("iommu_groups", "host")}, FACTS, "the facts")
         self.inventory = Inventory(_host(facts), map(pci_device, self.facts.values()))
         groups = facts.parts.get("iommu_groups") or ()
         self.inventory.groups = {group["id"]: group["devices"] for group in groups}
@@ -165,6 +161,8 @@ class Functions:
         if "iommu_group_size" in criteria and "iommu_groups" not in self._facts.parts:
             remedy = "gather with iommu_groups in the gather_subset of kvm.hostdev.pci_facts"
             raise wrong("iommu_group_size", "the facts do not have iommu_groups", "them, to count members", remedy)
+        if "iommu_group_size" in criteria:
+            self._check_groups()
         if {"devname", "parent_ifname"}.intersection(criteria):
             self._check_physical_functions()
         if set(_OF_LINKS).intersection(criteria):
@@ -177,6 +175,12 @@ class Functions:
             if above is not None and above not in self.facts:
                 remedy = "gather without the filters of kvm.hostdev.pci_facts"
                 raise wrong(address, f"the facts do not have its physical function {above}", "it, for its name", remedy)
+
+    def _check_groups(self) -> None:
+        for address, device in self.facts.items():
+            group = device["iommu_group"]
+            if group is not None and group not in self.inventory.groups:
+                raise wrong(address, f"the facts do not have its IOMMU group {group}", "it, to count members", _ANEW)
 
     def _check_ports(self) -> None:
         for address in self.facts:

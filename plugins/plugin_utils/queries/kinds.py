@@ -91,6 +91,7 @@ def words(*known: str, called: str = "") -> Kind:
 TEXT = Kind("a text, in single quotes")
 DECIMAL = Kind("digits in single quotes, such as '1'; to_number() makes a number of it")
 NUMBER = Kind("a number, in backticks: `1`", (int, float))
+COUNT = Kind("a whole number, in backticks: `1`", (int,))
 FLAG = Kind("`true` or `false`, in backticks", (bool,))
 ID = Kind("four hexadecimal digits in lower case, in single quotes: '10de'", forms=("####",))
 REVISION = Kind("two hexadecimal digits in single quotes: '00'", forms=("##",))

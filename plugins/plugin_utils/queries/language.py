@@ -60,7 +60,7 @@ def search(facts: Facts, expression: str, values: t.Mapping[str, t.Any]) -> t.An
         return compiled.search(data, options=jmespath.Options(custom_functions=language))
     except JMESPathTypeError as error:
         raise _of_another_type(error.function_name, error.current_value, error.expected_types) from None
-    except (JMESPathError, ValueError, ArithmeticError, RecursionError) as error:
+    except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         line = " ".join(str(error).split("\n", maxsplit=1)[0].split())
         found = line.removesuffix(":").removesuffix(", for expression")
         wanted = f"JMESPath that can be evaluated, not {expression[:200]!r}"

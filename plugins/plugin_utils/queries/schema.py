@@ -21,6 +21,7 @@ from .kinds import (
     ADDRESS,
     CAPABILITY,
     CLASS,
+    COUNT,
     DECIMAL,
     FLAG,
     ID,
@@ -47,23 +48,33 @@ def _each(kind: Kind, names: str) -> Fields:
     return dict.fromkeys(names.split(), kind)
 
 
+class _Having(Fields):
+    """Fields of which some are there in each value, and not null."""
+
+    def __init__(self, needed: str, fields: Fields) -> None:
+        super().__init__(fields)
+        self.needed = needed.split()
+
+
 _CODE = words(*GUARDS, called="the code of a blocker, such as 'root_disk'")
 _PLACES = ("config", "live")
 _PLACE = words(*_PLACES)
-OWNER: Fields = {"kind": words("domain", "name"), "id": TEXT, "label": TEXT}
-BLOCKER: Fields = {
+OWNER: Fields = _Having("kind id label", {"kind": words("domain", "name"), "id": TEXT, "label": TEXT})
+_BLOCKER: Fields = {
     "code": _CODE,
     "address": ADDRESS,
     "detail": TEXT,
     "override": words("group_members: claim", *(f"allow: [{code}]" for code in GUARDS), called="'allow: [CODE]'"),
     "remedy": TEXT,
 }
-USE: Fields = {
+BLOCKER: Fields = _Having("code", _BLOCKER)
+_USE: Fields = {
     **_each(TEXT, "domain uuid"),
     "via": words("hostdev", "interface", uses.DISK, uses.PART, uses.MEDIATED, uses.BELOW),
     **_each(FLAG, "active config live"),
 }
-CHILD: Fields = {
+USE: Fields = _Having("domain", _USE)
+_CHILD: Fields = {
     "kind": words("net", "block", "nvme", "usb", "scsi_host", "drm", "vdpa", "mdev_type"),
     "address": MAC,
     "operstate": words("up", "down", "unknown", "dormant", "testing", "lowerlayerdown", "notpresent"),
@@ -71,9 +82,10 @@ CHILD: Fields = {
     **_each(TEXT, "name serial model firmware_rev"),
     **_each(DECIMAL, "size available_instances"),
 }
+CHILD: Fields = _Having("kind name", _CHILD)
 """What a function carries; what the kernel does not tell of it is left out, which JMESPath answers with null."""
 
-FUNCTION: Fields = {
+_FUNCTION: Fields = {
     **_each(TEXT, "name path stable_path serial driver driver_override vfio_driver"),
     **_each(TEXT, "vendor_name product_name subsystem_name class_name"),
     **_each(ID, "vendor_id product_id subsystem_vendor_id subsystem_product_id"),
@@ -98,6 +110,7 @@ FUNCTION: Fields = {
     "owner": OWNER,
     "blockers": [BLOCKER],
 }
+FUNCTION: Fields = _Having("capability address", _FUNCTION)
 """What pci_facts tells of each PCI function."""
 
 _DISK = _each(NUMBER, "size logical_block_size num_blocks")
@@ -138,7 +151,7 @@ NODE: Fields = {
     "ccwgroup_member": _each(TEXT, "group_device"),
     "qeth_generic": _each(TEXT, "card_type chpid"),
     "channel_dev_addr": _each(TEXT, "cssid ssid devno"),
-    "blockers": [{**BLOCKER, "address": TEXT}],
+    "blockers": [_Having("code", {**BLOCKER, "address": TEXT})],
     **dict.fromkeys(("attributes", "members"), OPEN),
 }
 """What libvirt tells of other devices, and of PCI functions `vpd` and `warning`."""
@@ -213,51 +226,60 @@ _BRANCH: Fields = {"name": TEXT}
 _BRANCH["children"] = [_BRANCH]
 
 FACTS: Fields = {
-    "iommu_groups": [{"id": NUMBER, "devices": [ADDRESS], "viable": FLAG}],
+    "iommu_groups": [_Having("id devices", {"id": NUMBER, "devices": [ADDRESS], "viable": FLAG})],
     "tree": [_BRANCH],
     "pools": [
-        {
-            **_each(ID, "vendor_id product_id"),
-            "class": CLASS,
-            "device_type": TYPE,
-            **_each(NUMBER, "numa_node memory link_speed link_width total_vfs iommu_group_size"),
-            "pcie_root": ROOT,
-            "pcie_switches": [ADDRESS],
-            "physical_function": ADDRESS,
-            "parent_ifname": TEXT,
-            "remote_managed": FLAG,
-            "count": NUMBER,
-        }
+        _Having(
+            "count",
+            {
+                **_each(ID, "vendor_id product_id"),
+                "class": CLASS,
+                "device_type": TYPE,
+                **_each(NUMBER, "numa_node memory link_speed link_width total_vfs iommu_group_size"),
+                "pcie_root": ROOT,
+                "pcie_switches": [ADDRESS],
+                "physical_function": ADDRESS,
+                "parent_ifname": TEXT,
+                "remote_managed": FLAG,
+                "count": COUNT,
+            },
+        )
     ],
     "claims": [
-        {
-            "owner": OWNER,
-            "requests": [_REQUEST],
-            "devices": [HELD],
-            "node_devices": [HELD_NODE],
-            "persist": FLAG,
-            "allow": [_CODE],
-            "declared": [TEXT],
-            "labels": OPEN,
-            "overdue": [TEXT],
-            "constraints": [_CONSTRAINT],
-            "prefer": [_CONSTRAINT],
-        }
+        _Having(
+            "owner",
+            {
+                "owner": OWNER,
+                "requests": [_REQUEST],
+                "devices": [HELD],
+                "node_devices": [HELD_NODE],
+                "persist": FLAG,
+                "allow": [_CODE],
+                "declared": [TEXT],
+                "labels": OPEN,
+                "overdue": [TEXT],
+                "constraints": [_CONSTRAINT],
+                "prefer": [_CONSTRAINT],
+            },
+        )
     ],
     "drift": [
-        {
-            "code": words(
-                *"orphan removed moved identity_changed driver not_responding set_aside not_attached".split(),
-                *"half_attached vfs_differ not_restored not_on_record used_by_another constraint_unmet".split(),
-            ),
-            **_each(TEXT, "address detail"),
-            "owner": OWNER,
-        }
+        _Having(
+            "code",
+            {
+                "code": words(
+                    *"orphan removed moved identity_changed driver not_responding set_aside not_attached".split(),
+                    *"half_attached vfs_differ not_restored not_on_record used_by_another constraint_unmet".split(),
+                ),
+                **_each(TEXT, "address detail"),
+                "owner": OWNER,
+            },
+        )
     ],
     "host": {
         **_each(FLAG, "iommu vfio_present vfio_available libvirt"),
         **_each(TEXT, "iommu_reason kernel boot_id gathered_at libvirt_reason"),
-        "numa_nodes": [_each(NUMBER, "id socket")],
+        "numa_nodes": [_Having("id", _each(NUMBER, "id socket"))],
         "domains": [TEXT],
         **_each(TEXT, "libvirt_version hypervisor hypervisor_version"),
     },
@@ -265,28 +287,47 @@ FACTS: Fields = {
 """The parts of the facts but for `devices`."""
 
 
-def accepts(shape: Shape, value: t.Any) -> bool:
-    """Whether a value is of the types of this shape, None always; in which words a host tells it is the host's."""
+def accepts(shape: Shape, value: t.Any, *, needed: bool = False) -> bool:
+    """Whether a value is of the types of this shape; in which words a host tells it is the host's.
+
+    None is accepted where nothing needs the value. An item of a list is always needed.
+    """
     if value is None or shape is OPEN:
-        return True
+        return value is not None or not needed
     if isinstance(shape, Kind):
-        return type(value) in shape.types
+        return type(value) in shape.types or (isinstance(value, shape.types) and not isinstance(value, bool))
     if isinstance(shape, list):
-        return isinstance(value, list) and all(accepts(shape[0], item) for item in value)
-    return isinstance(value, dict) and all(accepts(shape.get(key), part) for key, part in value.items())
+        item = shape[0]
+        return isinstance(value, list) and all(accepts(item, part, needed=True) for part in value)
+    if not isinstance(value, dict) or any(value.get(name) is None for name in needs(shape)):
+        return False
+    for key, part in value.items():
+        inner = shape.get(key)
+        if part is None or inner is OPEN or (type(inner) is Kind and type(part) in inner.types):
+            continue  # most values by far, of which a thousand hosts have millions
+        if not accepts(inner, part):
+            return False
+    return True
 
 
 def astray(shape: Shape, value: t.Any, path: str = "") -> tuple[str, t.Any, Shape]:
     """Of a value that is not accepted the innermost part that is to blame: where it is, itself, and its shape."""
-    parts: list[tuple[str, t.Any, Shape]] = []
+    parts: list[tuple[str, t.Any, Shape, bool]] = []
     if isinstance(shape, list) and isinstance(value, list):
-        parts = [(f"{path}[{number}]", item, shape[0]) for number, item in enumerate(value)]
+        parts = [(f"{path}[{number}]", item, shape[0], True) for number, item in enumerate(value)]
     elif isinstance(shape, dict) and isinstance(value, dict):
-        parts = [(f"{path}.{key}", part, shape.get(key)) for key, part in value.items()]
-    for where, part, inner in parts:
-        if not accepts(inner, part):
+        needed = needs(shape)
+        names = dict.fromkeys([*needed, *value])
+        parts = [(f"{path}.{name}", value.get(name), shape.get(name), name in needed) for name in names]
+    for where, part, inner, is_needed in parts:
+        if not accepts(inner, part, needed=is_needed):
             return astray(inner, part, where)
     return path, value, shape
+
+
+def needs(shape: Fields) -> t.Sequence[str]:
+    """The fields without which a mapping is none of this shape."""
+    return shape.needed if isinstance(shape, _Having) else ()
 
 
 def wanted(shape: Shape) -> str:

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.utils.display import Display
+
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
+
+from ..queries.facts import check_parts
 from .models import Facts
 
 _NEEDED = frozenset("address vendor_id product_id class header_type claimable owner".split())
@@ -16,18 +21,35 @@ def facts_of(variables: t.Mapping[str, t.Any]) -> Facts | None:
     """What a host's variables have as `ansible_facts.hostdev`.
 
     None where no devices were gathered, or without the fields that tell which are free: nothing is not what there is.
+    Raises HostdevError for facts of which a part is no such thing, such as those of a damaged cache.
     """
-    facts = (variables.get("ansible_facts") or {}).get("hostdev")
-    devices = facts.get("devices") if isinstance(facts, t.Mapping) else None
-    if not isinstance(devices, t.Sequence) or isinstance(devices, str):
+    gathered = variables.get("ansible_facts")
+    facts = gathered.get("hostdev") if isinstance(gathered, t.Mapping) else None
+    if not isinstance(facts, t.Mapping) or not isinstance(facts.get("devices"), list):
         return None
-    functions = (device for device in devices if device.get("capability") == "pci")
-    return facts if all(device.keys() >= _NEEDED for device in functions) else None
+    check_parts(facts)
+    return facts if tells_free(facts) else None
+
+
+def tells_free(facts: Facts) -> bool:
+    """Whether devices were gathered with the fields that tell which are free."""
+    functions = (device for device in facts.get("devices") or () if device["capability"] == "pci")
+    return "devices" in facts and all(device.keys() >= _NEEDED for device in functions)
 
 
 def facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, Facts | None]:
-    """`ansible_facts.hostdev` of several hosts, by name, as it lies in Ansible's cache: not to be changed."""
-    return {name: facts_of({"ansible_facts": facts}) for name, facts in all_facts_of_hosts(hostvars, names).items()}
+    """`ansible_facts.hostdev` of several hosts, by name, as it lies in Ansible's cache: not to be changed.
+
+    None of a host without, and of one whose facts are damaged, which a warning tells.
+    """
+    found: dict[str, Facts | None] = {}
+    for name, gathered in all_facts_of_hosts(hostvars, names).items():
+        try:
+            found[name] = facts_of({"ansible_facts": gathered})
+        except HostdevError as error:
+            Display().warning(f"left out, as without facts: {name}: {error.message}")
+            found[name] = None
+    return found
 
 
 def all_facts_of_hosts(hostvars: t.Any, names: t.Iterable[str]) -> dict[str, t.Any]:

@@ -102,7 +102,7 @@ class OwnFiles:
         if self._check:
             self._held[path] = data
         else:
-            self._replace(self._tree.local(path), data, mode)
+            replace(self._tree.local(path), data, mode)
         return True
 
     def remove(self, path: str, *, told: bool = True) -> bool:
@@ -171,24 +171,26 @@ class OwnFiles:
         if told:
             self._told.add(path)
 
-    def _replace(self, local: str, data: bytes, mode: int) -> None:
-        make_folders(os.path.dirname(local))
-        new = beside(local)
-        with contextlib.suppress(FileNotFoundError):
+
+def replace(local: str, data: bytes, mode: int) -> None:
+    """Have that in a file of this machine, as OwnFiles does; one that is a link gives way to it. Raises OSError."""
+    make_folders(os.path.dirname(local))
+    new = beside(local)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            _keep_attributes(file.fileno(), local, mode)
+            os.fsync(file.fileno())
+        os.rename(new, local)
+    except Exception:
+        with contextlib.suppress(OSError):
             os.unlink(new)
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                _keep_attributes(file.fileno(), local, mode)
-                os.fsync(file.fileno())
-            os.rename(new, local)
-        except Exception:
-            with contextlib.suppress(OSError):
-                os.unlink(new)
-            raise
-        make_durable(os.path.dirname(local))
+        raise
+    make_durable(os.path.dirname(local))
 
 
 def as_shown(data: bytes | None) -> str:

@@ -10,19 +10,18 @@ import typing as t
 
 from ..._model.errors import HostdevError
 from ..._model.events.message import message
-from ..._model.events.paths import SETTINGS
+from ..._model.events.paths import SEEN, SETTINGS
 from ..._model.events.settings import read_settings
 from ..sysfs import Tree
+from .seen_file import read_before, remember
 from .sending import send
-from .state import clock, read_state, remember
+from .state import clock, read_state
 
 if t.TYPE_CHECKING:
-    from ..libvirt.domains import Domains
-
-    Connected = tuple[t.Optional[Domains], str]
+    from .state import Connected
 
 _URI = "qemu:///system"
-_ERROR = "<3>"  # sd-daemon(3)
+_ERROR, _WARNING = "<3>", "<4>"  # sd-daemon(3)
 
 
 def connect() -> Connected:
@@ -54,9 +53,12 @@ def post(facts: str, tree: Tree | None = None, connected: t.Callable[[], Connect
                 remedy="run the module host_events, or the role host, again",
             )
         settings = read_settings(text)
-        domains, reason = connected()
-        state = read_state(tree, facts, domains, reason, clock())
-        forgotten = remember(tree, state.seen)
+        before = read_before(tree)
+        if before.damage:
+            told = f"{SEEN}: {before.damage}; it is begun anew, and what has come or gone meanwhile is not told"
+            sys.stderr.write(f"{_WARNING}{told}\n")
+        state = read_state(tree, facts, connected(), before.seen, clock())
+        forgotten = remember(tree, before, state.seen)
         send(message(state, settings), settings, tree)
         if forgotten:
             raise forgotten

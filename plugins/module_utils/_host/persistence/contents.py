@@ -42,6 +42,7 @@ FILES: tuple[str, ...] = (
     "_host/change/vfs.py",
     "_host/device_numbers.py",
     "_host/events/post.py",
+    "_host/events/seen_file.py",
     "_host/events/sending.py",
     "_host/events/state.py",
     "_host/folders.py",

@@ -150,7 +150,8 @@ def _away(choice: Choice, hosts: t.Mapping[str, t.Any], known: t.Collection[str]
     groups = {} if choice.groups is None else plain(choice.groups, "groups")
     if not isinstance(groups, dict) or not all(isinstance(members, list) for members in groups.values()):
         raise _invalid("groups", f"found {groups!r}"[:200], "the hosts of each group in a list, such as groups has")
-    members = {str(host) for of_group in groups.values() for host in of_group}
+    groups = {name: [str(host) for host in members] for name, members in groups.items()}
+    members = {host for of_group in groups.values() for host in of_group}
     there = list(dict.fromkeys([*map(str, hosts), *groups, *members]))
     away: list[str] = []
     for index, name in enumerate(names):

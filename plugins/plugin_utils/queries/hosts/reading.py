@@ -124,8 +124,10 @@ def _has_stock(value: t.Any) -> bool:
 
 
 def _checked_pools(pools: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    check({"pools": pools}, FACTS, "the facts")
     for pool in pools:
-        check(pool, FACTS["pools"][0], "a pool")
+        if pool["count"] < 0:
+            raise wrong("a pool: its count", f"found {pool['count']!r}", "how many devices it has", "gather it again")
     return pools
 
 
@@ -138,14 +140,8 @@ def pools_of(value: t.Any) -> list[dict[str, t.Any]]:
         error = value.get("msg") if isinstance(value, t.Mapping) else None
         found = f"found {stock}" if stock else str(error or "it was not gathered")
         raise wrong("neither its devices nor pools are known", found)
-    try:
-        facts = facts_of({"pools": stock["pools"]} if isinstance(stock, t.Mapping) and "pools" in stock else stock)
-        pools = facts.parts["pools"] if "pools" in facts.parts else _checked_pools(free_pools(facts))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise wrong("its facts", "they have another form than pci_facts returns", remedy="gather them anew") from error
-    for pool in pools:
-        if pool["count"] is None or pool["count"] < 0:
-            raise wrong("a pool: its count", f"found {pool['count']!r}", "how many devices it has", "gather it again")
+    facts = facts_of({"pools": stock["pools"]} if isinstance(stock, t.Mapping) and "pools" in stock else stock)
+    pools = facts.parts["pools"] if "pools" in facts.parts else free_pools(facts)
     nodes = _within(_within(stock, "host"), "numa_nodes")
     only = _within(nodes[0], "id") if isinstance(nodes, list) and len(nodes) == 1 else None
     only = only if isinstance(only, int) else None

@@ -28,6 +28,7 @@ claimed = claimed_plugin.TestModule().tests()["pci_claimed"]
 
 VFS = ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]
 PF = "0000:01:00.0"
+NET = {"kind": "net", "name": "a"}
 A100 = {"vendor_id": "10de", "product_id": "20b2"}
 NODE_DEVICE = {"capability": "usb_device", "name": "usb_1", "blockers": []}
 
@@ -232,7 +233,7 @@ def only(facts, *fields):
             r"0000:00:00.0: its children\[0\]: found the text 'net'; wanted: a mapping",
         ),
         (
-            lambda facts: fits([{**facts["devices"][0], "children": [{"name": "a"}, {"size": 8}]}], A100),
+            lambda facts: fits([{**facts["devices"][0], "children": [NET, {**NET, "size": 8}]}], A100),
             r"0000:00:00.0: its children\[1\].size: found 8; wanted: digits",
         ),
         (
@@ -243,7 +244,10 @@ def only(facts, *fields):
             lambda facts: fits({**facts, "iommu_groups": "12"}, A100),
             "the facts: its iommu_groups: found the text '12'; wanted: a list",
         ),
-        (lambda facts: claimed({"capability": "pci", "owner": "train1"}), "its owner: found the text 'train1'"),
+        (
+            lambda facts: claimed({"capability": "pci", "address": "0000:3b:00.0", "owner": "train1"}),
+            "its owner: found the text 'train1'",
+        ),
         (lambda facts: fits({"kernel": "6.12"}, A100), "the facts: found a mapping with kernel"),
         (lambda facts: fits({"ansible_facts": {}}, A100), "ansible_facts: found a mapping with nothing in it"),
         (lambda facts: free({"host": {}, "pools": []}), "found host, pools, and no devices; .*gather_subset"),

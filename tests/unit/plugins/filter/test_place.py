@@ -164,7 +164,7 @@ def test_a_host_of_which_the_facts_are_none_is_left_and_the_others_are_not(count
     known["text"] = "not gathered"
     chosen = place(known, [ONE])
     assert (chosen["order"], {why["code"] for why in chosen["not"].values()}) == (["kvm0"], {"no_facts"})
-    assert "its count" in chosen["not"]["junk"]["msg"]
+    assert "count: found" in chosen["not"]["junk"]["msg"]
 
 
 @pytest.mark.parametrize(("field", "value"), [("address", []), ("parent", {}), ("children", [None]), ("bars", [None])])

@@ -183,7 +183,12 @@ def test_that_there_was_no_host_to_look_at_is_told(warnings, given, options):
         ({"kvm1": [{"vendor_id": "8086"}]}, (), {}, "kvm1: the facts: found a list of 1"),
         ({"kvm1": {"pools": {}}}, (), {}, "kvm1: the facts: found a mapping with nothing in it"),
         ({"kvm1": {"devices": None}}, (), {}, "kvm1: ansible_facts.hostdev.devices: found null"),
-        ({"kvm1": [{"count": "7"}]}, (), {}, "kvm1: a pool: its count: found the text '7'; wanted: a number"),
+        (
+            {"kvm1": [{"count": "7"}]},
+            (),
+            {},
+            r"kvm1: the facts: its pools\[0\].count: found the text '7'; wanted: a whole number",
+        ),
         ({"kvm1": []}, (), {"count": "many"}, "count: found 'many'; wanted: a number of devices"),
         ({"kvm1": []}, (), {"count": 0}, "count: found 0"),
         ({"kvm1": []}, (), {"per": "node"}, "per: found 'node'; .*did you mean numa_node"),

@@ -20,7 +20,7 @@ EVERYBODY = {"HOSTDEV_TENANT": EVERYTHING}
 
 def facts(*domains: str, model: str = "10de:20b2") -> dict:
     vendor, product = model.split(":")
-    device = {"vendor_id": vendor, "product_id": product, "iommu_group": 1}
+    device = {"capability": "pci", "address": "0000:3b:00.0", "vendor_id": vendor, "product_id": product}
     return {"ansible_facts": {"hostdev": {"host": {"domains": list(domains)}, "devices": [device]}}}
 
 

@@ -10,6 +10,7 @@ import types
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.display import Display
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
@@ -71,3 +72,14 @@ def test_what_is_no_facts_is_none(facts):
 
 def test_a_host_may_have_no_devices():
     assert facts_of({"ansible_facts": {"hostdev": {"devices": []}}}) == {"devices": []}
+
+
+def test_a_host_with_damaged_facts_is_left_out_and_told(hostvars, monkeypatch):
+    told = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text: told.append(text))
+    damaged = {"devices": [{**FUNCTION, "owner": "train1"}]}
+    hostvars._variable_manager.set_host_facts("kvm2", {"hostdev": damaged})
+    assert facts_of_hosts(hostvars, NAMES) == {"kvm1": FACTS, "kvm2": None, "kvm3": None}
+    assert [text.partition("; wanted")[0] for text in told] == [
+        "left out, as without facts: kvm2: 0000:01:00.0: its owner: found the text 'train1'"
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import http.server
 import json
+import os
 import threading
 
 import pytest
@@ -114,10 +115,100 @@ def test_a_device_that_is_gone_is_lost_each_time(host, receiver):
     assert [[device["address"] for device in devices] for devices in lost] == [[], ["0000:7f:00.0"], ["0000:7f:00.0"]]
 
 
-def test_a_file_of_seen_devices_that_is_damaged_is_begun_anew(host, receiver):
-    write(host, SEEN, "[" * 100_000)
+def damaged(_host, file):
+    file.write_text("[" * 100_000)
+
+
+def truncated(_host, file):
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+def empty(_host, file):
+    file.write_text("")
+
+
+def huge(_host, file):
+    os.truncate(file, 1 << 40)  # a hole: nothing reads that much
+
+
+def linked(host, file):
+    """Another file of root, with the right content."""
+    file.rename(host / "elsewhere.json")
+    file.symlink_to(host / "elsewhere.json")
+
+
+def linked_to_nothing(host, file):
+    file.unlink()
+    file.symlink_to(host / "elsewhere.json")
+
+
+def written_by_all(_host, file):
+    file.chmod(0o666)
+
+
+def a_pipe(_host, file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (damaged, "no list of seen devices"),
+        (truncated, "no list of seen devices"),
+        (empty, "no list of seen devices"),
+        (huge, "larger than 4 MiB"),
+        (linked, "a symbolic link"),
+        (linked_to_nothing, "a symbolic link"),
+        (written_by_all, "others may write to it"),
+        (a_pipe, "a named pipe"),
+    ],
+)
+def test_a_file_of_seen_devices_that_nobody_can_go_by_is_begun_anew(host, receiver, capsys, harm, words):
+    posted(host)
+    file = host / SEEN[1:]
+    good = file.read_text()
+    harm(host, file)
+    target = host / "elsewhere.json"
+    there = target.exists()
+    capsys.readouterr()
     assert posted(host) == 0
-    assert json.loads((host / SEEN[1:]).read_text())["schema"] == 1
+    warning = capsys.readouterr().err
+    assert (warning.startswith(f"<4>{SEEN}: "), words in warning, warning.count("\n")) == (True, True, 1)
+    assert [(told["new"], told["lost"]) for _path, _bearer, told in receiver.got] == [([], [])] * 2
+    assert (file.is_symlink(), file.stat().st_mode & 0o777, file.read_text()) == (False, 0o644, good)
+    assert (target.exists(), not there or target.read_text() == good) == (there, True)
+    assert (posted(host), capsys.readouterr().err) == (0, "")
+
+
+def test_a_file_of_seen_devices_is_read_once_and_keeps_its_mode(host, receiver, monkeypatch):
+    """Its administrator may have it for root alone."""
+    posted(host)
+    file = host / SEEN[1:]
+    file.chmod(0o600)
+    seen = json.loads(file.read_text())
+    del seen["devices"][0]
+    file.write_text(json.dumps(seen))
+    opened = []
+
+    def counted(path, *arguments, **options):
+        opened.append(str(path))
+        return os_open(path, *arguments, **options)
+
+    os_open = os.open
+    monkeypatch.setattr(os, "open", counted)
+    assert posted(host) == 0
+    assert opened.count(str(file)) == 1
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(receiver.got[-1][2]["new"]) == 1
+
+
+def test_a_folder_in_place_of_the_seen_devices_is_told_and_left(host, receiver, capsys):
+    (host / SEEN[1:]).mkdir(parents=True)
+    assert posted(host) == 1
+    assert [told["host"] for _path, _bearer, told in receiver.got] == ["kvm1"]
+    assert f"<3>{SEEN}: Is a directory" in capsys.readouterr().err
+    assert (host / SEEN[1:]).is_dir()
 
 
 def test_where_the_seen_devices_cannot_be_written_the_state_is_posted_all_the_same(host, receiver, capsys):
