@@ -16,8 +16,9 @@ import yaml
 from ansible_rulebook.validators import Validate
 from jsonschema import ValidationError
 
+from .certificate import certificate
 from .hosts import HOSTS, Hosts, as_older_core, simulated
-from .rulebook import Rulebook, certificate, free_port
+from .rulebook import Rulebook, free_port
 
 _TOKEN = "gP0n-of-the-tests"
 _DRIFTED, _OTHER = HOSTS

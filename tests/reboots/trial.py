@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.lab import guest, topology
 from tests.lab.guest import GuestDevice
+from tests.lab.machine import Lab
 from tests.lab.play import PlayResult, play, tasks
 from tests.lab.say import LabError
 from tests.lab.self_booting import SelfBooting
@@ -66,15 +67,15 @@ class Boot:
 
 
 class Trial:
-    """A host that boots by itself, and what is plugged into it."""
+    """A host, and what is plugged into it. Only one that boots by itself is switched off and changed."""
 
-    def __init__(self, host: SelfBooting) -> None:
+    def __init__(self, host: Lab) -> None:
         self.host = host
         self.situation = changes.AS_CLAIMED
         self._record: dict[str, Any] = {}
 
     def prepare(self) -> None:
-        """Make a host as it was installed into one that can start domains by itself, and define these."""
+        """Make the host one that can start domains by itself, and define these."""
         host = self.host
         warm(host)
         host.put(Path(__file__).with_name("on_host.py").read_text(), _ON_HOST)
@@ -146,7 +147,10 @@ class Trial:
         if change.cut is not None:
             seconds = change.cut
             broken_off = lambda: time.sleep(seconds)  # noqa: E731
-        self.host.power_cycle(hardware.devices(self.situation), broken_off=broken_off)
+        if isinstance(self.host, SelfBooting):
+            self.host.power_cycle(hardware.devices(self.situation), broken_off=broken_off)
+        else:
+            self.host.reboot()
         looked: dict[str, Any] = json.loads(self.host.sh(f"python3 {_ON_HOST}").stdout)
         seen = self._seen(looked)
         expected = self._expected(change, looked["record"])

@@ -41,18 +41,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name our marks, and share the scenarios where another run is to take some of them."""
     config.stash[_SPOILED] = False
     config.addinivalue_line("markers", "last: leaves a host that other scenarios can't use")
+    config.addinivalue_line("markers", "other_suites: what other scenarios show more of on the usual release")
     shared = os.environ.get("KVM_HOSTDEV_LAB_SHARED")
     if shared:
         config.pluginmanager.register(Sharing(Path(shared)))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put those that look at the idle host first, so that one look is enough, then those that reset it last.
 
     Those with a host of their own come behind them, when that one is of no use any more. Who joins another run begins
     with these. They take the longest, the last of them most of all: it is begun first, so that nobody waits for one at
     the end.
     """
+    if config.getoption("--suite") == USUAL:
+        items[:] = [item for item in items if item.get_closest_marker("other_suites") is None]
     joins = bool(os.environ.get("KVM_HOSTDEV_LAB_JOINS"))
     own = [item for item in items if "self_booting" in _fixtures(item)]
     shared = [item for item in items if item not in own]

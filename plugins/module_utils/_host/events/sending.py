@@ -39,8 +39,10 @@ def send(told: t.Mapping[str, t.Any], settings: EventSettings, tree: Tree) -> No
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last for a name that no DNS can have
-        remedy = _UNVERIFIED if isinstance(error, ssl.SSLCertVerificationError) else _REACH
-        raise _failed(settings.url, _found(error), remedy) from error
+        if isinstance(error, ssl.SSLCertVerificationError):
+            found = f"its certificate is not accepted: {error.verify_message}"
+            raise _failed(settings.url, found, _UNVERIFIED.get(error.verify_code, _AUTHORITY)) from error
+        raise _failed(settings.url, _found(error), _REACH) from error
     if not 200 <= status < 300:
         reason = http.client.responses.get(status, "")
         remedy = (
@@ -83,7 +85,11 @@ def _token(tree: Tree, path: str) -> str:
 
 
 _REACH = "see that the source runs, and that this host reaches it"
-_UNVERIFIED = "set ca_file to the certificate of the authority that has signed the source's"
+_AUTHORITY = "set ca_file to the certificate of the authority that has signed the source's"
+_TIME = "give the source a certificate that is valid now, and see that this host's clock is right"
+_NAME = "set url to a name or address that the source's certificate has"
+_UNVERIFIED = {9: _TIME, 10: _TIME, 62: _NAME, 64: _NAME}
+"""What to do by OpenSSL's code (openssl/x509_vfy.h): not yet valid, expired, of another name, of another address."""
 
 
 def _found(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.errors import HostdevError
-from ..._model.events.paths import MARK, SEEN, SERVICE_FILE, SETTINGS, TIMER, TIMER_FILE, TIMER_LINK
+from ..._model.events.paths import MARK, SEEN, SERVICE, SERVICE_FILE, SETTINGS, TIMER, TIMER_FILE, TIMER_LINK
 from ..._model.events.units import event_units
 from ..._model.persistence.paths import MADE_FOLDERS, PROGRAM, RESTORE, UNITS
 from ..boot.ours import check_ours
@@ -70,7 +70,7 @@ class EventsKeeper:
         last = not self._tree.exists(f"{UNITS}/{RESTORE}")
         there = self._tree.exists(TIMER_FILE)
         if there and not check:
-            self._systemctl("stop", TIMER)
+            self._stop()
         kept.unlink(TIMER_LINK, TIMER_FILE)
         for path in reversed(FILES):
             kept.remove(path)
@@ -80,6 +80,12 @@ class EventsKeeper:
         kept.remove_folders(last=last)
         if there and not check:
             self._systemctl("daemon-reload")
+
+    def _stop(self) -> None:
+        """The timer, and a post that is under way; one that failed does not stay among the failed units of the host."""
+        self._systemctl("stop", TIMER, *([SERVICE] if self._tree.exists(SERVICE_FILE) else []))
+        if self._has_systemctl:
+            self._programs.run("systemctl", "reset-failed", SERVICE, seconds=60)  # fails where it has never run
 
     @property
     def _has_systemctl(self) -> bool:

@@ -13,7 +13,10 @@ from .paths import MARK, SERVICE_FILE, STATE_NAME, TIMER_FILE
 def service_unit(python: str) -> str:
     """Nothing of the host can be written but the folder of what was seen (systemd.exec(5)).
 
-    The program bounds each answer it waits for; where a file of the kernel keeps it waiting, systemd ends it.
+    Its capabilities are those by which root reads configuration spaces, what processes of others have open, and what
+    netlink tells of other network namespaces and to administrators alone. ProtectKernelModules= would hide which
+    drivers there are. The program bounds each answer it waits for; where a file of the kernel keeps it waiting, systemd
+    ends it.
     """
     return f"""{MARK}
 [Unit]
@@ -28,7 +31,14 @@ Nice=10
 StateDirectory={STATE_NAME}
 ProtectSystem=strict
 ProtectHome=read-only
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
 NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_SYS_ADMIN CAP_NET_ADMIN
+RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
 ExecStart={word(python)} -I {PROGRAM} events
 """
 

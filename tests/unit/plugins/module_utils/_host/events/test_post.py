@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import http.server
 import json
 import os
+import ssl
 import threading
 
 import pytest
@@ -284,6 +286,24 @@ def test_without_the_authority_nothing_is_sent(folder):
     with pytest.raises(HostdevError) as raised:
         send({}, settings, Tree(str(folder)))
     assert raised.value.subject == "/etc/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(10, "host's clock"), (62, "set url"), (64, "set url"), (20, "set ca_file"), (18, "set ca_file")],
+)
+def test_what_to_do_about_a_certificate_depends_on_what_is_wrong_with_it(folder, monkeypatch, code, words):
+    refused = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1029)")
+    refused.verify_code, refused.verify_message = code, "as OpenSSL says"
+
+    def connect(_connection):
+        raise refused
+
+    monkeypatch.setattr(http.client.HTTPSConnection, "connect", connect)
+    with pytest.raises(HostdevError) as raised:
+        send({}, EventSettings("https://127.0.0.1:1/endpoint", "kvm1", 300), Tree(str(folder)))
+    assert raised.value.found == "its certificate is not accepted: as OpenSSL says"
+    assert words in raised.value.remedy
 
 
 def test_without_settings_it_says_who_makes_them(folder, capsys):

@@ -13,6 +13,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._host.sysfs import Tre
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.events.paths import (
     SEEN,
+    SERVICE,
     SERVICE_FILE,
     SETTINGS,
     TIMER,
@@ -28,12 +29,15 @@ SETTINGS_OF_HOST = EventSettings("https://eda.example.org/", "kvm1", 300)
 
 
 class Programs(keeping.Programs):
-    """systemctl, with a timer that runs or does not."""
+    """systemctl, with a timer that runs or does not, and a service that systemd has not loaded."""
 
     active = True
 
     def run(self, *words, seconds):
         assert seconds <= 60
+        if words == ("systemctl", "reset-failed", SERVICE):
+            self.runs.append(words)
+            return Ended(1, "", f"Failed to reset failed state of unit {SERVICE}: Unit {SERVICE} not loaded.")
         assert words == ("systemctl", "is-active", "--quiet", TIMER)
         return Ended(0 if self.active else 3, "", "")
 
@@ -61,7 +65,11 @@ def test_all_of_it_lies_there_and_goes_without_a_trace(host, events):
     assert (sorted(events(None, check=True)), host.whole()) == (sorted(everything), whole)
     host.programs.runs.clear()
     assert (sorted(events(None)), events(None)) == (sorted(everything), [])
-    assert host.programs.runs == [("systemctl", "stop", TIMER), ("systemctl", "daemon-reload")]
+    assert host.programs.runs == [
+        ("systemctl", "stop", TIMER, SERVICE),
+        ("systemctl", "reset-failed", SERVICE),
+        ("systemctl", "daemon-reload"),
+    ]
     host.local("/var/lib").rmdir()  # made above
     host.local("/var").rmdir()
     assert host.whole() == before
