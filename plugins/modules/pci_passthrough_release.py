@@ -90,7 +90,7 @@ options:
     description:
       - The tenant that the task is for. It fails with V(not_the_tenants) where a claim that it would release does not
         have this as its label C(tenant), see O(kvm.hostdev.pci_passthrough_claim#module:tenant). With V(*), for
-        administrators, every claim may be released.
+        administrators, every claim may be released. Errors and warnings name no other tenant's owner.
     type: str
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim
