@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A misspelt variable stops each playbook before it does anything."""
+"""What each playbook looks at before it does anything: names of variables, and the limit of a run for one host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.played import ROOT, imported, lay_out, run
 
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
-FIRST = "tasks/variables.yml"
+FIRST = "tasks/first.yml"
 OF_FORMS = "tasks/form_wall.yml"
 
 
@@ -37,3 +37,12 @@ def test_one_of_a_host_stops_it_for_all_and_is_named(tmp_path: Path):
     assert ended.code != 0
     assert ended.calls == set()
     assert "hostdev_device_sepc of kvm2: no playbook, role" in " ".join(ended.lines)
+
+
+@pytest.mark.parametrize(("limit", "told"), [("rack1", "the limit rack1 is not the name"), ("kvm1", "")])
+def test_a_run_for_one_host_takes_no_group(tmp_path: Path, limit: str, told: str):
+    host = {"answers": {"pci_passthrough_claim": {"msg": "claimed"}}, "hostdev_domain": "web1", "hostdev_requests": []}
+    lay_out(tmp_path, ["pci_passthrough_claim"], {"kvm1": host, "kvm2": host}, {"rack1": {"hosts": {"kvm1": {}}}})
+    ended = run(tmp_path, [imported("claim", "all", hostdev_one_host=True)], [f"--limit={limit}"])
+    assert told in " ".join(ended.lines)
+    assert (ended.code, ended.calls) == ((2, set()) if told else (0, {"pci_passthrough_claim kvm1"}))
