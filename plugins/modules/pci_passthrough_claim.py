@@ -293,6 +293,7 @@ options:
         with this name, and keeps all its other labels. O(labels) are added to these.
       - A claim on record that has another label C(tenant), or none, is left as it is. The task fails with
         V(not_the_tenants), in check mode too.
+      - Errors and warnings call the owners of other claims, and other domains, C(another owner).
       - With V(*), for administrators, every claim may be changed, and the label stays.
     type: str
   limits:

@@ -92,7 +92,7 @@ options:
     description:
       - The tenant that the task is for. The task fails with V(not_the_tenants) if a claim that it would release does
         not have this tenant as its label C(tenant), see O(kvm.hostdev.pci_passthrough_claim#module:tenant). With V(*),
-        for administrators, every claim may be released.
+        for administrators, every claim may be released. Errors and warnings name no owner of another tenant.
     type: str
 seealso:
   - module: kvm.hostdev.pci_passthrough_claim

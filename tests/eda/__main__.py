@@ -17,7 +17,7 @@ from ansible_rulebook.validators import Validate
 from jsonschema import ValidationError
 
 from .certificate import certificate
-from .hosts import HOSTS, Hosts, as_older_core, simulated
+from .hosts import GROUP, HOSTS, Hosts, as_older_core, simulated
 from .rulebook import Rulebook, free_port
 
 _TOKEN = "gP0n-of-the-tests"
@@ -81,7 +81,12 @@ def _posted(hosts: Hosts, rulebook: Rulebook, url: str, pem: Path) -> list[str]:
     if hosts.driver(_DRIFTED) is not None:
         wrong.append(f"{_DRIFTED.name} was reconciled by a message with a wrong token")
     # Would be every host's reconciliation: the other one's, too.
-    hosts.post(_DRIFTED, url, _TOKEN, pem, "all")
+    for several in ("all", GROUP):
+        hosts.post(_DRIFTED, url, _TOKEN, pem, several)
+    rulebook.wait_for(f"the limit {GROUP} is not the name of")
+    for words in ("action.run_playbook - ERROR", "unreachable="):  # which tells all that the playbook said once more
+        rulebook.wait_for(words)
+        rulebook.said.clear()
     posted = hosts.post(_DRIFTED, url, _TOKEN, pem)
     if posted.returncode or posted.stderr:
         wrong.append(f"not posted: {posted.stderr}")

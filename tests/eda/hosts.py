@@ -22,6 +22,7 @@ from ansible_collections.kvm.hostdev.tests.fleet.hosts import GPU, Host, binding
 from ansible_collections.kvm.hostdev.tests.fleet.kernel import Kernels
 
 HOSTS = [Host(f"kvm{number:03}", "rack01", "GPU and VFs") for number in (1, 3)]
+GROUP = "rack01"
 DEVICE = "0000:10:00.0"
 _FACTS = "/etc/ansible/facts.d"
 _TOKEN, _CA = "/etc/kvm.hostdev.token", "/etc/kvm.hostdev.ca"
@@ -42,7 +43,9 @@ class Hosts:
         self.inventory = folder / "inventory.json"
         self.cache = folder / "cache"
         hosts = {host.name: {"ansible_python_interpreter": self._interpreter(host)} for host in HOSTS}
-        told = {"all": {"hosts": hosts, "vars": {"ansible_connection": "local", "hostdev_become": False}}}
+        group: dict[str, object] = {GROUP: {"hosts": {name: {} for name in hosts}}}
+        variables = {"ansible_connection": "local", "hostdev_become": False}
+        told = {"all": {"hosts": hosts, "children": group, "vars": variables}}
         self.inventory.write_text(json.dumps(told))
         settings = folder / "ansible.cfg"
         settings.write_text(

@@ -100,8 +100,8 @@ class MadeAwx:
         found = [
             one
             for one in shown
-            if all(str(one.get(key)) == value for key, value in every)
-            and (not either or any(str(one.get(key)) == value for key, value in either))
+            if all(_fits(one, key, value) for key, value in every)
+            and (not either or any(_fits(one, key, value) for key, value in either))
         ]
         return Answer(200, {"count": len(found), "next": None, "previous": None, "results": found})
 
@@ -228,6 +228,12 @@ class MadeAwx:
         own = {key: value for key, value in values.items() if not key.startswith("__")}
         one = "inventory" if kind == "inventories" else kind.removesuffix("s")
         return {"id": number, "type": one, "url": url, "related": related, "summary_fields": summary, **own}
+
+
+def _fits(one: Object, key: str, value: str) -> bool:
+    field, _mark, how = key.partition("__")
+    text = str(one.get(field))
+    return text.startswith(value) if how == "startswith" else text == value
 
 
 class Server:

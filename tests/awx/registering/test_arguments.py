@@ -99,7 +99,9 @@ def own() -> set[str]:
     made = {
         name
         for text in texts
-        for name in re.findall(r"^ +(?:(?:loop_var|register): )?(hostdev_awx_\w+)(?=:|$)", text, re.MULTILINE)
+        for name in re.findall(
+            r"^ +(?:(?:loop_var|register): )?(hostdev_awx_\w+)(?=:(?! \{type)|$)", text, re.MULTILINE
+        )
     }
     handed = {name for _file, call in CALLS for name in call.arguments.get("extra_vars", {})}
     return {*data, *(made - handed)}

@@ -54,7 +54,7 @@ class Told(t.NamedTuple):
 @pytest.fixture(scope="module")
 def told() -> Told:
     awx, variables = made_awx(), variables_of_guide()
-    absent = {**variables, "hostdev_awx_state": "absent"}
+    fewer = _fewer(variables)
     seen, runs = {}, {}
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-awx-") as name, Server(awx) as server:
         folder = Path(name)
@@ -64,28 +64,49 @@ def told() -> Told:
             ("first", "awx_setup", variables, ()),
             ("choices", "awx_choices", of_choices, ("-i", "hosts.json")),
             ("again", "awx_setup", variables, ()),
-            ("moved", "awx_setup", _moved(variables), ()),
-            ("left_out", "awx_setup", {**absent, "hostdev_awx_tenants": {"green": {"domains": [], "hosts": []}}}, ()),
-            ("absent", "awx_setup", absent, ()),
+            ("trusted", "awx_setup", _trusted(variables), ()),
+            ("fewer", "awx_setup", fewer, ()),
+            ("absent", "awx_setup", {**fewer, "hostdev_awx_state": "absent"}, ()),
         ):
-            if step == "moved":
-                _let_claim(awx, "Blue")
+            if step in BY_HAND:
+                BY_HAND[step](awx)
             runs[step] = play(folder, server.url, playbook, given, *more, **cached)
-            assert (runs[step].code == 0) is (step != "left_out"), runs[step].output
+            assert runs[step].code == 0, runs[step].output
             seen[step] = copy.deepcopy(awx)
     return Told(seen, runs)
 
 
-def _moved(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The same tenant with another team, which approves as well."""
-    blue = {**variables["hostdev_awx_tenants"]["blue"], "team": "Others"}
-    return {**variables, "hostdev_awx_tenants": {"blue": blue}, "hostdev_awx_approvers": "Others"}
+def _trusted(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The same tenant, which waits for no approval, and another one."""
+    blue = {**variables["hostdev_awx_tenants"]["blue"], "approval": False}
+    green = {"domains": [], "hosts": [], "team": "Others"}
+    return {**variables, "hostdev_awx_tenants": {"blue": blue, "green": green}}
 
 
-def _let_claim(awx: MadeAwx, team: str) -> None:
-    """As a run with `approval: false` did before."""
-    role = awx.named("job_templates", "Hostdev claim blue")["summary_fields"]["object_roles"]["execute_role"]
-    awx.answer("POST", f"/api/v2/roles/{role['id']}/teams/", {"id": awx.named("teams", team)["id"]})
+def _fewer(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The other one alone, without a team, and nobody who approves."""
+    left = {name: value for name, value in variables.items() if name != "hostdev_awx_approvers"}
+    return {**left, "hostdev_awx_tenants": {"green": {"domains": [], "hosts": []}}}
+
+
+def _let_others_start(awx: MadeAwx) -> None:
+    for kind, name in (("job_templates", "Hostdev claim blue"), WORKFLOW):
+        role = awx.named(kind, name)["summary_fields"]["object_roles"]["execute_role"]
+        awx.answer("POST", f"/api/v2/roles/{role['id']}/teams/", {"id": awx.named("teams", "Others")["id"]})
+
+
+def _have_own(awx: MadeAwx) -> None:
+    """An execution environment that is somebody's own by now, and another organization with a tenant."""
+    own = awx.named("execution_environments", "kvm.hostdev")["id"]
+    awx.answer("PATCH", f"/api/v2/execution_environments/{own}/", {"description": "Mine."})
+    type_ = awx.named("credential_types", "Hostdev tenant")["id"]
+    elsewhere = awx.add("organizations", name="Elsewhere")
+    awx.add("credentials", name="Hostdev tenant red", organization=elsewhere, credential_type=type_)
+
+
+WORKFLOW = ("workflow_job_templates", "Hostdev device for a domain blue")
+BY_HAND = {"trusted": _let_others_start, "absent": _have_own}
+"""What somebody does in AWX before a step."""
 
 
 def _kept(folder: Path) -> dict[str, str]:
@@ -97,23 +118,32 @@ def _kept(folder: Path) -> dict[str, str]:
     return {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts")}
 
 
+def _with(**blue: t.Any) -> dict[str, t.Any]:
+    return {"hostdev_awx_tenants": {"blue": {"domains": [], "hosts": [], **blue}}}
+
+
 @pytest.mark.parametrize(
-    ("tenant", "told"),
+    ("changed", "told"),
     [
-        ({"green": {"domains": ["web3"]}}, "green has domains; its name is"),
-        ({"green": {"domains": [], "hosts": [], "device": ["gpu"]}}, "green has device, domains, hosts; its name is"),
-        ({"green": {"domains": [], "hosts": [], "devices": None}}, "green has devices, domains, hosts; its name is"),
-        ({"green": {"domains": "web3", "hosts": []}}, "green has domains, hosts; its name is"),
-        ({"green\n": {"domains": [], "hosts": []}}, "has domains, hosts; its name is"),
-        ({"gre en": {"domains": [], "hosts": []}}, "gre en has domains, hosts; its name is"),
+        ({"hostdev_awx_tenants": {"green": {"domains": ["web3"]}}}, "green has domains; its name is"),
+        (_with(tem="Blue"), "blue has domains, hosts, tem; its name is"),
+        (_with(devices=None), "blue has devices, domains, hosts; its name is"),
+        (_with(hosts="kvm1"), "blue has domains, hosts; its name is"),
+        (_with(approval="no"), "blue has approval, domains, hosts; its name is"),
+        ({"hostdev_awx_tenants": {"green\n": {"domains": [], "hosts": []}}}, "has domains, hosts; its name is"),
+        ({"hostdev_awx_tenants": {"gre en": {"domains": [], "hosts": []}}}, "gre en has domains, hosts; its name is"),
+        ({"hostdev_awx_tenats": {}}, "did you mean hostdev_awx_tenants?"),
+        ({"hostdev_awx_approval_timeout": "1d"}, "argument 'hostdev_awx_approval_timeout' is of type"),
+        ({"hostdev_awx_project": "Playbooks"}, "has not made: project Playbooks; give another name"),
     ],
 )
-def test_a_tenant_that_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(
-    tmp_path: Path, tenant: dict[str, t.Any], told: str
+def test_what_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(
+    tmp_path: Path, changed: dict[str, t.Any], told: str
 ) -> None:
     awx = made_awx()
+    awx.add("projects", name="Playbooks", organization=1)
     with Server(awx) as server:
-        run = play(tmp_path, server.url, "awx_setup", {**variables_of_guide(), "hostdev_awx_tenants": tenant})
+        run = play(tmp_path, server.url, "awx_setup", {**variables_of_guide(), **changed})
     assert run.code != 0
     assert told in " ".join(run.output.split())
     assert awx.changes == []
@@ -133,6 +163,7 @@ def test_all_that_the_guide_names_is_registered(told: Told) -> None:
     awx = told.awx["first"]
     assert {one["name"] for one in awx.all("job_templates")} == {
         *("Hostdev facts", "Hostdev report", "Hostdev audit", "Hostdev reconcile", "Hostdev adopt", "Hostdev choices"),
+        "Hostdev reconcile host",
         *("Hostdev place blue", "Hostdev claim blue", "Hostdev release blue", "Hostdev verify blue"),
     }
     workflows = {one["name"] for one in awx.all("workflow_job_templates")}
@@ -148,7 +179,8 @@ def test_nothing_can_be_asked_on_launch_but_the_form_and_the_host_to_reconcile(t
     awx = told.awx["again"]
     every = [one for kind in ("job_templates", "workflow_job_templates") for one in awx.all(kind)]
     asked = {(one["name"], key) for one in every for key, value in one.items() if key.startswith("ask_") and value}
-    assert asked == {("Hostdev reconcile", "ask_limit_on_launch")}
+    assert asked == {(f"Hostdev reconcile{one}", "ask_limit_on_launch") for one in ("", " host")}
+    assert json.loads(awx.named("job_templates", "Hostdev reconcile host")["extra_vars"]) == {"hostdev_one_host": True}
 
 
 def test_templates_with_a_form_ask_it(told: Told) -> None:
@@ -206,19 +238,28 @@ def test_a_team_may_start_the_workflow_and_no_claim(told: Told) -> None:
     assert teams(awx, "job_templates", "Hostdev reconcile", "execute_role") == []
 
 
-def test_another_team_of_a_tenant_has_its_roles_alone(told: Told) -> None:
-    awx, workflow = told.awx["moved"], ("workflow_job_templates", "Hostdev device for a domain blue")
-    assert teams(awx, *workflow, "execute_role") == ["Others"]
-    assert teams(awx, *workflow, "approval_role") == ["Others"]
-    assert teams(awx, "job_templates", "Hostdev claim blue", "execute_role") == []
-    for name in ("place", "release", "verify"):
-        assert teams(awx, "job_templates", f"Hostdev {name} blue", "execute_role") == ["Others"]
+def test_a_team_that_is_trusted_may_claim_without_an_approval_and_no_other_may(told: Told) -> None:
+    awx = told.awx["trusted"]
+    assert teams(awx, "job_templates", "Hostdev claim blue", "execute_role") == ["Blue"]
+    assert teams(awx, *WORKFLOW, "execute_role") == ["Blue"]
+    assert teams(awx, "job_templates", "Hostdev claim green", "execute_role") == []
+    assert teams(awx, "job_templates", "Hostdev release green", "execute_role") == ["Others"]
 
 
-def test_a_credential_that_keeps_the_type_there_is_told_and_the_ground_goes(told: Told) -> None:
-    awx, said = told.awx["left_out"], " ".join(told.runs["left_out"].output.split())
-    assert "is left, since these have it: Hostdev tenant blue; templates of their tenants" in said
-    assert (awx.all("projects"), awx.all("execution_environments")) == ([], [])
+def test_what_is_no_longer_given_is_taken_back_and_named(told: Told) -> None:
+    awx, task = told.awx["fewer"], "Take back what is no longer given"
+    for tenant in ("blue", "green"):
+        for name in ("place", "claim", "release", "verify"):
+            assert teams(awx, "job_templates", f"Hostdev {name} {tenant}", "execute_role") == []
+        for role in ("execute_role", "approval_role"):
+            assert teams(awx, "workflow_job_templates", f"Hostdev device for a domain {tenant}", role) == []
+    assert [line.partition(": ")[2] for line in told.runs["fewer"].changed if line.startswith(task)] == [
+        "execute of team Blue on what is of tenant blue",
+        "approval of team Operators on what is of tenant blue",
+        "execute of team Others on what is of tenant green",
+        "approval of team Operators on what is of tenant green",
+    ]
+    assert "hostdev_awx_tenants, without a team that may start them: Hostdev tenant blue" in told.runs["fewer"].output
 
 
 def test_a_second_run_changes_nothing_and_leaves_the_choices(told: Told) -> None:
@@ -257,10 +298,15 @@ def test_a_schedule_starts_facts_and_choices(told: Told) -> None:
     assert json.loads(job["extra_vars"]) == {"hostdev_awx_organization": "KVM", "hostdev_awx_tenants": tenants}
 
 
-def test_all_of_it_can_be_taken_away(told: Told) -> None:
-    awx, before = told.awx["absent"], made_awx()
+def test_all_of_it_can_be_taken_away_and_nothing_else(told: Told) -> None:
+    awx, before, said = told.awx["absent"], made_awx(), told.runs["absent"].output
     for kind in ("job_templates", "workflow_job_templates", "workflow_job_template_nodes", "schedules", "projects"):
         assert awx.all(kind) == []
-    for kind in ("credentials", "credential_types", "execution_environments", "teams", "organizations"):
-        assert {one["name"] for one in awx.all(kind)} == {one["name"] for one in before.all(kind)}
+    own = {"organizations": "Elsewhere", "credentials": "Hostdev tenant red", "credential_types": "Hostdev tenant"}
+    for kind in ("credentials", "credential_types", "teams", "organizations"):
+        names = {one["name"] for one in awx.all(kind)} - {own.get(kind)}
+        assert names == {one["name"] for one in before.all(kind)}
+    assert "has not made it: execution environment kvm.hostdev" in said
+    assert [one["name"] for one in awx.all("execution_environments")] == ["kvm.hostdev"]
+    assert "Hostdev tenant is left, since these have it: Hostdev tenant red" in said
     assert [one["name"] for one in awx.all("inventories")] == ["KVM hosts"]

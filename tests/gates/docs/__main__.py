@@ -14,12 +14,12 @@ import sys
 
 from tests.unit.helpers import blocks
 
-from . import guards, pattern, playbooks
+from . import guards, pattern, playbooks, variables
 from .filling import ROOT
 
 
 def main(arguments: list[str]) -> int:
-    wanted = {**guards.wanted(), **playbooks.wanted(), **pattern.wanted()}
+    wanted = {**guards.wanted(), **playbooks.wanted(), **pattern.wanted(), **variables.wanted()}
     stale = [file for file, text in wanted.items() if (ROOT / file).read_text(encoding="utf-8") != text]
     for file, text in wanted.items() if "--write" in arguments else ():
         (ROOT / file).write_text(text, encoding="utf-8")

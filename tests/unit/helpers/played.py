@@ -60,7 +60,7 @@ def lay_out(folder: Path, modules: t.Iterable[str], hosts: t.Mapping[str, t.Any]
         (collection / "plugins" / kind).mkdir(parents=True)
         for name in modules:
             (collection / f"plugins/{kind}/{name}.py").write_text(text, encoding="utf-8")
-    for part in ("filter", "module_utils", "plugin_utils"):
+    for part in ("filter", "lookup", "module_utils", "plugin_utils"):
         (collection / "plugins" / part).symlink_to(ROOT / "plugins" / part)
     shared = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "hostdev_become": False}
     everything = {"hosts": hosts, "children": dict(groups), "vars": {**shared, "calls": str(folder / "calls")}}

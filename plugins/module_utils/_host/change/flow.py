@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from ..._model.decision.adoption.adoption import AdoptWish
     from ..._model.decision.concerned import Cleaned
     from ..._model.decision.decision import Decision
+    from ..._model.decision.limits.untold import Untold
     from ..._model.plan.plan import Plan
     from ..._model.record.record import Record
     from ..._model.requests.request import Request
@@ -65,13 +66,15 @@ class Flow:
         self._detach_timeout = detach_timeout
         self._on_detach_timeout = on_detach_timeout
         self._kept = Kept(system, keeper, check_mode=check_mode)
+        self._untold: Untold | None = None
 
     def claim(self, wish: ClaimWish) -> Outcome:
         """Make the owner's claim serve the requests. Raises HostdevError with the host as it was."""
         from ..._model.decision.claim import asking, choose_alone, decide_claim
 
         outcome = Outcome()
-        with self._opened(outcome, f"claim for {wish.domain or wish.owner}") as record:
+        whose = wish.domain or wish.owner
+        with self._telling(wish.tenant, whose, outcome), self._opened(outcome, f"claim for {whose}") as record:
             snapshot = self._read(
                 record, outcome, domain=wish.domain, requests=wish.requests, details=wish.needs_details
             )
@@ -118,10 +121,11 @@ class Flow:
         from ..._model.decision.concerned import concerned, decide_cleaned
 
         outcome = Outcome()
-        whose = wish.domain or wish.owner or _unnamed(wish)
+        named = wish.domain or wish.owner
+        whose = named or _unnamed(wish)
         if wish.orphans and self._system.domains is not None:
             self._system.domains.check_complete()
-        with self._opened(outcome, f"release for {whose}") as record:
+        with self._telling(wish.tenant, named, outcome), self._opened(outcome, f"release for {whose}") as record:
             snapshot = self._read(record, outcome)
             claims, warnings = concerned(snapshot, wish)
             outcome.warnings.extend(warnings)
@@ -250,7 +254,28 @@ class Flow:
         )
         return opened(self._file, outcome, lock, check_mode=self._check_mode, recover=self._recover, machine=machine)
 
+    @contextlib.contextmanager
+    def _telling(self, tenant: str | None, asked: str | None, outcome: Outcome) -> t.Iterator[None]:
+        """Errors and warnings within the block as the tenant is told them; `asked` is the owner that it names."""
+        if tenant is None:
+            yield
+            return
+        from ..._model.decision.limits.untold import untold
+
+        self._untold = untold(tenant, asked)
+        if self._untold is None:
+            yield
+            return
+        try:
+            yield
+        except HostdevError as error:
+            raise self._untold.error(error) from error
+        finally:
+            outcome.warnings[:] = self._untold.warnings(outcome.warnings)
+
     def _recover(self, record: Record) -> list[str] | None:
+        if self._untold is not None:
+            self._untold.note(record)
         boot_id = read_host(self._system.tree).boot_id
         told = [] if record.journal is None else [*(self._transaction(record).recover(boot_id) or ())]
         if record.vfs_journal:
@@ -271,7 +296,11 @@ class Flow:
         requests: t.Iterable[Request] = (),
         details: bool = False,
     ) -> Snapshot:
+        if self._untold is not None:
+            self._untold.note(record)
         snapshot = read_snapshot(self._system, record.tracker, domain=domain, requests=requests, details=details)
+        if self._untold is not None:
+            self._untold.note(record, snapshot.domains or ())
         host = snapshot.inventory.host
         snapshot = replace(snapshot, restarted=record.boot_id not in ("", host.boot_id))
         record.boot_id, record.machine_id = host.boot_id, host.machine_id or record.machine_id

@@ -77,7 +77,7 @@ def choose_alone(snapshot: Snapshot, asked: Asked) -> Choice:
 
         after = choice.change.after
         others = (claim for claim in snapshot.tracker if claim.owner.key != after.owner.key)
-        check_limits(limits, snapshot, [*others, after], asked.wish.allow_list)
+        check_limits(limits, snapshot, [*others, after], asked.wish.allow_list, tenant=asked.wish.tenant)
     return choice
 
 

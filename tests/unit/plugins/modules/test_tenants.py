@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import LOCK, locked
+from ansible_collections.kvm.hostdev.tests.unit.helpers.elements import hostdev_xml
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import OTHER_UUID, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
-from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import DISK, NIC
+from ansible_collections.kvm.hostdev.tests.unit.helpers.two_domains import DISK, NIC, VF1, VF2, at
 
+THIRD = "1e5cb8f9-2a7a-4a1c-8b46-8f7a7b1b6d22"
 CLAIM, RELEASE = "pci_passthrough_claim", "pci_passthrough_release"
 
 
@@ -85,3 +91,36 @@ def test_an_administrator_changes_every_claim_and_takes_no_label_away(runner):
 def test_a_tenant_without_a_name_is_refused(runner, module, options):
     error = runner.failed(module, domain="web1", tenant=" ", **options)["error"]
     assert error["code"] == "invalid_option"
+
+
+UNTOLD = {
+    "limit": (CLAIM, {"requests": [DISK], "limits": [{"most": 1}]}, "another owner holds 1"),
+    "held": (CLAIM, {"requests": [at(0)]}, "held by another owner"),
+    "none left": (CLAIM, {"requests": [{**NIC, "count": 9}]}, "another owner"),
+    "its address": (RELEASE, {"domain": None, "addresses": [VF1]}, "another owner: its claim is another tenant's"),
+    "defined": (CLAIM, {"requests": [at(1)]}, "another owner is defined with it"),
+}
+"""What is refused, and how others are told: db1 has a VF on record, and db2 one by its definition alone."""
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(("module", "options", "words"), UNTOLD.values(), ids=UNTOLD)
+def test_a_tenant_is_told_no_owner_that_is_not_its_own(runner, module, options, words, check):
+    runner.done(CLAIM, domain="db1", requests=[at(0)], labels={"tenant": "red"})
+    defined = domain_xml(hostdev_xml(VF2, managed=True), name="db2", uuid=THIRD)
+    runner.host.libvirt.define("db2", THIRD, config=defined)
+    runner.warnings.clear()
+    options = {"domain": "web1", "check": check, **options}
+    failed = runner.failed(module, tenant="blue", **options)
+    assert words in failed["msg"]
+    for text in (json.dumps(failed), *runner.warnings):
+        assert not [name for name in ("db1", OTHER_UUID, "db2", THIRD) if name in text]
+    if module == CLAIM:
+        assert "db" in runner.failed(module, tenant="*", **options)["msg"]
+
+
+def test_a_tenant_waits_for_a_run_of_which_it_is_told_nothing(runner):
+    with locked(f"{runner.host.root}{LOCK}", seconds=1, doing="claim for db1"):
+        failed = runner.failed(CLAIM, domain="web1", requests=[NIC], tenant="blue", lock_timeout=0)
+    assert failed["error"]["code"] == "locked"
+    assert "another run holds the lock; wanted" in failed["msg"]

@@ -10,9 +10,10 @@ import typing as t
 from ...claims.words import short
 from ...errors import HostdevError, few
 from .covered import Covered
+from .tenants import seen_by
 
 if t.TYPE_CHECKING:
-    from ...claims.claim import Claim, Holding
+    from ...claims.claim import Claim, Holding, Owner
     from ...claims.usb_scsi import NodeHolding
     from ...requests.limits.limit import Limit
     from ...requests.specs.allow_list import AllowList
@@ -20,9 +21,9 @@ if t.TYPE_CHECKING:
 
 
 class _Share(t.NamedTuple):
-    """What one owner has of a limit: its devices as they are on record, and as they would be."""
+    """What one owner has of a limit: its devices as they are on record, and as they would be; `owner` as it is told."""
 
-    claim: Claim
+    owner: Owner
     before: dict[str, Holding | NodeHolding]
     after: dict[str, Holding | NodeHolding]
 
@@ -32,16 +33,22 @@ class _Share(t.NamedTuple):
 
 
 def check_limits(
-    limits: t.Iterable[Limit], snapshot: Snapshot, after: t.Iterable[Claim], allow_list: AllowList
+    limits: t.Iterable[Limit],
+    snapshot: Snapshot,
+    after: t.Iterable[Claim],
+    allow_list: AllowList,
+    *,
+    tenant: str | None = None,
 ) -> None:
     """Refuse what would hold more than a limit allows, and more than is held now.
 
     `snapshot` is from before the change, `after` are all claims of the host once it is done. Where more than `most` is
-    held already, all that does not add to it is as it was. Raises HostdevError with code limit_reached.
+    held already, all that does not add to it is as it was. A `tenant` is told no owner of another's claim. Raises
+    HostdevError with code limit_reached.
     """
     claims = list(after)
     for limit in limits:
-        shares = _shares(limit, snapshot, claims, Covered(snapshot, limit, allow_list))
+        shares = _shares(limit, snapshot, claims, Covered(snapshot, limit, allow_list), tenant)
         if limit.due is not None and limit.due.moment is not None and limit.due.moment <= snapshot.now:
             _check_over(limit, limit.due.moment, shares)
         if limit.most is not None:
@@ -49,7 +56,9 @@ def check_limits(
                 _check_most(limit, limit.most, several, snapshot.now)
 
 
-def _shares(limit: Limit, snapshot: Snapshot, after: t.Iterable[Claim], covered: Covered) -> list[_Share]:
+def _shares(
+    limit: Limit, snapshot: Snapshot, after: t.Iterable[Claim], covered: Covered, tenant: str | None
+) -> list[_Share]:
     """What the owners that a limit covers have of it, by their names."""
     claims = {claim.owner.key: claim for claim in (*snapshot.tracker, *after)}
     now, then = (
@@ -60,8 +69,9 @@ def _shares(limit: Limit, snapshot: Snapshot, after: t.Iterable[Claim], covered:
         }
         for several in (snapshot.tracker, after)
     )
-    shares = [_Share(claim, now.get(key, {}), then.get(key, {})) for key, claim in claims.items()]
-    shares.sort(key=lambda share: (share.claim.owner.label, share.claim.owner.key))
+    told = {key: seen_by(tenant, claim) for key, claim in claims.items()}
+    shares = [_Share(owner, now.get(key, {}), then.get(key, {})) for key, owner in told.items()]
+    shares.sort(key=lambda share: (share.owner.label, share.owner.key))
     return [share for share in shares if share.before or share.after]
 
 
@@ -87,7 +97,7 @@ def _check_most(limit: Limit, most: int, shares: t.Sequence[_Share], now: str) -
 
 
 def _check_over(limit: Limit, moment: str, shares: t.Sequence[_Share]) -> None:
-    new = {short(share.claim.owner.label): share.after.keys() - share.before.keys() for share in shares}
+    new = {short(share.owner.label): share.after.keys() - share.before.keys() for share in shares}
     told = [f"{owner} wants {len(names)}" for owner, names in new.items() if names]
     if told:
         raise HostdevError(
@@ -102,7 +112,7 @@ def _check_over(limit: Limit, moment: str, shares: t.Sequence[_Share]) -> None:
 
 def _wanted(shares: t.Iterable[_Share]) -> str:
     """Who wants how many: `web2 wants 1 more device`."""
-    asking = [(short(share.claim.owner.label), share) for share in shares if share.more > 0]
+    asking = [(short(share.owner.label), share) for share in shares if share.more > 0]
     return few(
         [f"{name} wants {share.more}{' more' if share.before else ''}" for name, share in asking], separator="; "
     )
@@ -113,7 +123,7 @@ def _told(share: _Share) -> str:
     since = sorted(one.since for one in held if one.since is not None)
     until = sorted(one.until for one in held if one.until is not None)
     told = [*([f"since {since[0]}"] if since else []), *([f"due back {until[0]}"] if until else [])]
-    return " ".join([f"{short(share.claim.owner.label)} holds {len(held)}", ", ".join(told)]).rstrip()
+    return " ".join([f"{short(share.owner.label)} holds {len(held)}", ", ".join(told)]).rstrip()
 
 
 def _remedy(holding: t.Sequence[_Share], now: str, most: int) -> str:
@@ -128,7 +138,7 @@ def _details(limit: Limit, shares: t.Iterable[_Share]) -> dict[str, t.Any]:
         "limit": {"most": limit.most, "per": "owner" if limit.per_owner else "all"},
         "held": [
             {
-                "owner": share.claim.owner.as_dict(),
+                "owner": share.owner.as_dict(),
                 "devices": [
                     {"name": name, "since": held.since, "until": held.until} for name, held in share.before.items()
                 ],

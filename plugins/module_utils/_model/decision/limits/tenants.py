@@ -8,16 +8,24 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ...claims.claim import Owner
 from ...errors import HostdevError
 from ...requests.limits.labels import TENANT
 
 if t.TYPE_CHECKING:
-    from ...claims.claim import Claim, Owner
+    from ...claims.claim import Claim
     from ...requests.wish import ClaimWish
     from ...snapshot import Snapshot
 
 EVERY_TENANT = "*"
 """What stands in place of a tenant for administrators, who may change every claim."""
+ANOTHER = Owner("name", "another owner", "another owner")
+"""What a tenant is told of an owner that is not its own."""
+
+
+def seen_by(tenant: str | None, claim: Claim) -> Owner:
+    """The owner of a claim as a tenant is told it; None stands for no tenant, who is told everything."""
+    return claim.owner if tenant in (None, EVERY_TENANT, claim.labels.get(TENANT)) else ANOTHER
 
 
 def for_tenant(snapshot: Snapshot, tenant: str, owner: Owner, wish: ClaimWish) -> ClaimWish:

@@ -122,7 +122,7 @@ class DriverStep(Step):
             subject=self.address,
             found=f"domain {domain.name} ({domain.uuid}) is running with it",
             wanted=f"to give it back to {self.after.driver or 'no driver'}",
-            remedy=f"detach it from {domain.name} or shut that domain down, then run the task again",
+            remedy="detach it from that domain or shut the domain down, then run the task again",
         )
 
     def __str__(self) -> str:
