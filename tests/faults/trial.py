@@ -25,12 +25,14 @@ from .changes import Change
 from .continued import Continued, Moment
 from .effects import (
     HANG,
+    KILL_AFTER,
     KILL_BEFORE,
     KILL_DURING,
     KILLED,
     LATE,
     LET_GO_LATER,
     MODES,
+    RECORD,
     RESET,
     USED,
     USED_BY_DOMAIN,
@@ -85,8 +87,7 @@ def _try_from(start: Start, change: Change, report: Report) -> None:
     for mode in MODES:
         for number, name in enumerate(effects.seen, 1):
             kind, _colon, what = name.partition(": ")
-            # Before an effect is after the one before it.
-            if not has_fault(kind, what, mode) or (mode == KILL_BEFORE and number > 1):
+            if not has_fault(kind, what, mode) or _is_as_another(kind, number, mode):
                 continue
             try:
                 end = trials.end(number, mode)
@@ -97,6 +98,15 @@ def _try_from(start: Start, change: Change, report: Report) -> None:
                 continue
             report.modes[mode] += 1
             report.ends[end] += 1
+
+
+def _is_as_another(kind: str, number: int, mode: str) -> bool:
+    """Whether a SIGKILL leaves the host as one that is tried already.
+
+    Before an effect is after the one before it. What another process completes is done as if the run had lived to see
+    it; but a record is written by the run itself.
+    """
+    return (mode == KILL_BEFORE and number > 1) or (mode == KILL_AFTER and kind != RECORD)
 
 
 class _Ends:
