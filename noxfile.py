@@ -153,9 +153,9 @@ def ansible_units(session: nox.Session) -> None:
     """ansible-test units on ansible-core 2.18, 2.19 with the Pythons before that of `units`, 2.21; or its arguments.
 
     All on the oldest Python, on those between a choice (BETWEEN in tests/gates/cores.py). The newest of 2.19 is left to
-    `units`, which has all on it, with the same ansible-core. On 2.21 runs what has to do with Ansible, on 2.18 what it
-    does in its own way; on a Python on which `units` cannot run, all but the pure rules. The other conformance cases,
-    which ansible-test runs on controllers' Pythons only, are in `units`.
+    `units`, which has all on it, with the same ansible-core. On 2.21 runs what has to do with Ansible, but for rules;
+    on a Python on which `units` cannot run, all but the pure ones. On 2.18 runs what it does in its own way. The other
+    conformance cases, which ansible-test runs on controllers' Pythons only, are in `units`.
     """
     newest = pythons.first(CORES["core-2.21"])
     own = ["--python", pythons.text(newest or (0, 0))]
@@ -164,12 +164,13 @@ def ansible_units(session: nox.Session) -> None:
     else:
         oldest, *later = sorted(version for version in pythons.interpreters() if version <= max(CORES["core-2.19"]))
         not_again = (*cores.PURE, cores.CONFORMANCE)
-        between = [*cores.BETWEEN, *excluding(*cores.NOT_BETWEEN)]
-        scopes = {oldest: excluding(cores.CONFORMANCE), **dict.fromkeys(later[:-1], between)}
+        of_ansible = [*cores.OF_ANSIBLE, *excluding(*cores.RULES_OF_MODULES)]
+        scopes: dict[pythons.Version, t.Sequence[str]] = dict.fromkeys(later[:-1], cores.BETWEEN)
+        scopes[oldest] = excluding(cores.CONFORMANCE)
         runs = {
             "core-2.18": [[*OLDER, *cores.OF_OLDER]],
             "core-2.19": [["--python", pythons.text(version), *scope] for version, scope in scopes.items()],
-            "core-2.21": [[*own, *(cores.OF_ANSIBLE if newest == newest_of_units() else excluding(*not_again))]],
+            "core-2.21": [[*own, *(of_ansible if newest == newest_of_units() else excluding(*not_again))]],
         }
     on_cores(session, "units", ["--venv", "--color", "no"], runs)
 

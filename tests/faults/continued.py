@@ -25,8 +25,8 @@ class Moment:
     """All of a host as it is now, read once: its files, what is put away beside them, and what its stand-ins know."""
 
     def __init__(self, host: FakeHost) -> None:
-        self._files = picture(host.root.parent)
-        self.state = _state(host, self._files)
+        self.files = picture(host.root.parent)
+        self.state = _state(host, self.files)
         """What is compared when a run is through."""
         self._memory = (host.memory(), host.plugged, host.system.environ, host.libvirt.deaf, host.on_detach_timeout)
 
@@ -34,7 +34,7 @@ class Moment:
         """The same for two moments from which all that follows is the same."""
         lines = [
             _VARYING.sub("", f"{path} {what}") if path.startswith(_RECORD) else f"{path} {what}"
-            for path, what in self._files.items()
+            for path, what in self.files.items()
             if not path.startswith(_LEFT_OUT)
         ]
         return hashlib.sha256("\n".join([*sorted(lines), str(self._memory)]).encode()).digest()

@@ -106,7 +106,7 @@ class Effects:
             raise wrong()
         if self._mode in (HANG, LATE, LET_GO_LATER):
             return self._hang(kind, what, do)
-        if self._mode in (KILL_DURING, RESET):
+        if self._mode == KILL_DURING:
             self._by_another(kind, do)
         elif self._mode == KILL_AFTER:
             do()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import signal
 import tempfile
@@ -24,10 +25,14 @@ from .changes import Change
 from .continued import Continued, Moment
 from .effects import (
     HANG,
+    KILL_AFTER,
+    KILL_BEFORE,
+    KILL_DURING,
     KILLED,
     LATE,
     LET_GO_LATER,
     MODES,
+    RECORD,
     RESET,
     USED,
     USED_BY_DOMAIN,
@@ -36,7 +41,7 @@ from .effects import (
     has_fault,
     in_process_of_its_own,
 )
-from .start import Start
+from .start import Start, before
 from .used import Use, UseByDomain, UseByHost, held
 
 _NOBODY: dict[str, Any] = {"owner": "nobody"}
@@ -68,7 +73,7 @@ def _try_each(change: Change, report: Report) -> None:
     # Our QEMU has closed a device once its guest has let go: there is no moment to wait for.
     closed = mock.patch.object(binder, "_CLOSING_SECONDS", 0.0)
     with closed, tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
-        _try_from(Start(change, Path(folder)), change, report)
+        _try_from(before(change, Path(folder)), change, report)
 
 
 def _try_from(start: Start, change: Change, report: Report) -> None:
@@ -76,21 +81,16 @@ def _try_from(start: Start, change: Change, report: Report) -> None:
     effects = Effects(host)
     change.change(host)
     report.effects = len(effects.seen)
-    ends = _Ends(start, change, reset=False), _Ends(start, change, reset=True)
-    if ends[0].before == ends[0].after:
+    trials = _Trials(start, change)
+    if trials.changes_nothing:
         report.wrong.append(f"{change.name} changes nothing")
-    continued = Continued()
     for mode in MODES:
         for number, name in enumerate(effects.seen, 1):
             kind, _colon, what = name.partition(": ")
-            if not has_fault(kind, what, mode):
+            if not has_fault(kind, what, mode) or _is_as_another(kind, number, mode):
                 continue
             try:
-                host = start.host()
-                if mode in USED:
-                    end = _try_used(host, change, number, mode, continued)
-                else:
-                    end = _try(host, change, number, mode, ends[mode == RESET], continued)
+                end = trials.end(number, mode)
             except NoSuchFaultError:
                 continue
             except Exception as error:
@@ -98,6 +98,15 @@ def _try_from(start: Start, change: Change, report: Report) -> None:
                 continue
             report.modes[mode] += 1
             report.ends[end] += 1
+
+
+def _is_as_another(kind: str, number: int, mode: str) -> bool:
+    """Whether a SIGKILL leaves the host as one that is tried already.
+
+    Before an effect is after the one before it. What another process completes is done as if the run had lived to see
+    it; but a record is written by the run itself.
+    """
+    return (mode == KILL_BEFORE and number > 1) or (mode == KILL_AFTER and kind != RECORD)
 
 
 class _Ends:
@@ -129,28 +138,53 @@ class _Ends:
         return Moment(host).state
 
 
-def _try(host: FakeHost, change: Change, number: int, mode: str, ends: _Ends, continued: Continued) -> str:
-    """Return whether the change was undone or done. Raises AssertionError when the host is neither, or lost a claim."""
-    plain = _plain(host)
-    failed = False
-    if mode in KILLED:
-        ended = in_process_of_its_own(host, lambda: (Effects(host, number, mode), change.change(host)))
-        assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"
+class _Trials:
+    """All trials of one change."""
+
+    def __init__(self, start: Start, change: Change) -> None:
+        self._start, self._change = start, change
+        self._ends = _Ends(start, change, reset=False), _Ends(start, change, reset=True)
+        self._continued = Continued()
+        self._killed: dict[int, Start] = {}
+        """The host after a SIGKILL during an effect, by its number: a reset of the host leaves the same."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        return bool(self._ends[0].before == self._ends[0].after)
+
+    def end(self, number: int, mode: str) -> str:
+        """Return whether the change was undone or done.
+
+        Raises AssertionError when the host is neither, lost a claim, or something was taken from who uses it.
+        """
+        host = (self._killed[number] if mode == RESET else self._start).host()
+        if mode in USED:
+            return _try_used(host, self._change, number, mode, self._continued)
+        plain, failed = _plain(host), False
         if mode == RESET:
             plain.reboot()
-            change.after_reset(plain)
-    else:
-        failed = _fails(host, change, number, mode)
-    _unwrap(plain)
-    moment = Moment(plain)
-    record = plain.record_or_none()
-    unfinished = record is not None and (record["journal"] or record.get("vfs_journal"))
-    if mode not in KILLED and not _drifts(change, mode) and not unfinished:
-        _check(plain)
-        wanted = (ends.before, ends.stopped) if failed else (ends.after,)
-        assert moment.state[0] in [end[0] for end in wanted], "the host is not as it was after an error"
-    how = (mode == RESET, _drifts(change, mode))
-    return continued.once(moment, how, lambda: _settle(plain, change, mode, ends, continued))
+            self._change.after_reset(plain)
+        elif mode in KILLED:
+            ended = in_process_of_its_own(host, lambda: (Effects(host, number, mode), self._change.change(host)))
+            assert ended == signal.SIGKILL, f"the run was to be killed, but ended with {ended}"
+        else:
+            failed = _fails(host, self._change, number, mode)
+        _unwrap(plain)
+        moment = Moment(plain)
+        if mode == KILL_DURING:
+            self._killed[number] = self._start.later(plain, moment.files)
+        return self._judged(plain, moment, mode, failed=failed)
+
+    def _judged(self, plain: FakeHost, moment: Moment, mode: str, *, failed: bool) -> str:
+        ends, drifts = self._ends[mode == RESET], _drifts(self._change, mode)
+        record = plain.record_or_none()
+        unfinished = record is not None and (record["journal"] or record.get("vfs_journal"))
+        if mode not in KILLED and not drifts and not unfinished:
+            _check(plain)
+            wanted = (ends.before, ends.stopped) if failed else (ends.after,)
+            assert moment.state[0] in [end[0] for end in wanted], "the host is not as it was after an error"
+        settle = functools.partial(_settle, plain, self._change, mode, ends, self._continued)
+        return self._continued.once(moment, (mode == RESET, drifts), settle)
 
 
 def _settle(plain: FakeHost, change: Change, mode: str, ends: _Ends, continued: Continued) -> str:

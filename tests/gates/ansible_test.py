@@ -54,7 +54,7 @@ def run(command: str, arguments: t.Sequence[str], chosen: t.Sequence[str], *, co
             fcntl.flock(lock, fcntl.LOCK_EX)
         home, tree = _home(folder, tools), _tree(folder)
         if command == "integration":
-            _keep_jobs_at_home(home, tree)
+            _write_settings(home, tree)
         return _run(command, [*arguments, *chosen], tools, home, tree, whole=not chosen)
 
 
@@ -125,11 +125,15 @@ def _home(folder: Path, tools: Path) -> Path:
     return home
 
 
-def _keep_jobs_at_home(home: Path, tree: Path) -> None:
-    """Ansible looks for the results of background jobs in the account's home, jobs leave them in `$HOME`: name it."""
+def _write_settings(home: Path, tree: Path) -> None:
+    """Settings of Ansible for targets.
+
+    It looks for the results of background jobs in the account's home, jobs leave them in `$HOME`. With pipelining a
+    module takes one process instead of five; those of background jobs go without.
+    """
     path = tree / "tests/integration/integration.cfg"
     if not path.exists() and path.parent.is_dir():
-        path.write_text(f"[defaults]\nasync_dir = {home}/.ansible_async\n")
+        path.write_text(f"[defaults]\nasync_dir = {home}/.ansible_async\n[connection]\npipelining = true\n")
 
 
 def pip_settings(python: Path) -> str:

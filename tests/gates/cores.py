@@ -45,13 +45,14 @@ OF_OLDER = (
     *(f"tests/unit/plugins/{name}/" for name in ("module_utils/_module", "action", "filter")),
     "tests/unit/playbooks/test_place.py",
 )
-# What Pythons between the oldest and the newest are asked: options and flows of the modules, and reading the zip that
-# Ansible sends, for which each Python has its own ways. Not what takes long and shows rules, which both ends show.
-BETWEEN = (MODULES, "tests/unit/plugins/module_utils/_module/")
-NOT_BETWEEN = tuple(
+# What takes long with modules and shows rules: on the oldest Python and in `units`, whatever the ansible-core.
+RULES_OF_MODULES = tuple(
     f"{MODULES}test_{name}.py"
     for name in ("constraints", "constraints_of_owners", "odd_inputs", "recording_anonymous", "rehearsal", "samples")
 )
+# What Pythons between the oldest and the newest are asked: options, results and errors of the modules that change who
+# has a device, and reading the zip that Ansible sends, for which each Python has its own ways.
+BETWEEN = (f"{MODULES}test_modules.py", "tests/unit/plugins/module_utils/_module/")
 # Tests of ansible-test sanity whose answer is the same on each ansible-core, but for the version of their tools.
 OF_TEXT = ("pylint", "pep8")
 # And those that ask ansible-core itself, which reads documentation and options of modules. `compile` tells on which

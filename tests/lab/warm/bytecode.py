@@ -3,7 +3,7 @@
 """Runs at the start of every Python on the lab host: what is imported from zip archives is compiled once, and kept.
 
 Python keeps the bytecode of files, but not of what lies in an archive, which is how Ansible sends a module. Only
-what the interpreter has loaded anyway is used here.
+what the interpreter has loaded anyway is used here. tests/awx/registering does the same with its many tasks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-_FOLDER = "/var/lib/kvm-hostdev-lab/bytecode"
+_FOLDER = os.environ.get("KVM_HOSTDEV_BYTECODE", "/var/lib/kvm-hostdev-lab/bytecode")
 _compile: Any = zipimport._compile_source  # type: ignore[attr-defined]
 
 

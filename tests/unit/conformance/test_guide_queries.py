@@ -115,11 +115,12 @@ def test_each_plugin_has_examples():
 def test_the_inventory_of_the_guide_has_the_groups(site):
     (constructed,) = [text for language, text in BLOCKS if language == "yaml" and text.startswith("plugin:")]
     site.write("inventory/models.yml", yaml.safe_load(constructed))
+    site.write("inventory/more.yml", {"kvm_hosts": {"hosts": {"never_gathered": None}}})
     groups = json.loads(site.ansible("inventory", "--list"))
     members = {name: sorted(group["hosts"]) for name, group in groups.items() if group.get("hosts")}
     assert members["gpu_free"] == members["free_10de_20b2"] == ["kvm2", "kvm3"]
     assert members["free_8086_10ca"] == ["kvm1", "kvm2", "kvm3"]
-    assert "hostdev_unknown" not in members
+    assert members["hostdev_unknown"] == ["never_gathered"]
     free = str(groups["_meta"]["hostvars"]["kvm1"]["hostdev_free"])
     assert re.findall(r"0000:01:10\.\d", free) == ["0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]
 

@@ -84,8 +84,16 @@ def entries() -> Entries:
 class FakeHost:
     """The lab host of Debian 13 with a domain web1, running with four free root ports unless said otherwise."""
 
-    def __init__(self, folder: Path, *, libvirt: bool = True, running: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        libvirt: bool = True,
+        running: bool = True,
+        laid_out: t.Callable[[], Entries] = entries,
+    ) -> None:
         self.root = folder / "host"
+        self._laid_out = laid_out
         self.lock_timeout = 0.0
         self.seconds = _BEGUN
         """The time of its clock, since 1970."""
@@ -93,7 +101,7 @@ class FakeHost:
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
         """The files of USB and SCSI devices, see fake_nodes."""
-        expand(entries(), self.root)
+        expand(laid_out(), self.root)
         self.kernel = FakeKernel(self.root)
         self.links = FakeIp(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.links.others = self.root / "sys/class/net"
@@ -209,7 +217,7 @@ class FakeHost:
         if facts.exists():
             os.rename(facts, kept)
         shutil.rmtree(self.root)
-        expand(entries() if laid_out is None else laid_out, self.root)
+        expand(self._laid_out() if laid_out is None else laid_out, self.root)
         for device in self.plugged:
             files(self.root, device)
         self.igb_pf = moved.get(self.igb_pf, self.igb_pf)
