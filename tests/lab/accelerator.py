@@ -19,7 +19,8 @@ TRIAL = 15
 #: a host answers nobody, and says so for ever.
 KERNEL_ARGUMENTS = (
     "console=ttyS0,115200 fsck.mode=skip mitigations=off apparmor=0 audit=0 panic=10 init_on_alloc=0 "
-    "sysctl.kernel.panic_on_rcu_stall=1"
+    "sysctl.kernel.panic_on_rcu_stall=1 lsm=lockdown,yama rodata=off cryptomgr.notests "
+    "initcall_blacklist=jent_mod_init,load_system_certificate_list"
 )
 
 #: A plain processor: each feature that a kernel uses for its own sake is work for the emulator, such as a fifth level

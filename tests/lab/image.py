@@ -43,6 +43,8 @@ _EXCLUDED = (
             *("sound", "drivers/media", "drivers/net/wireless", "drivers/infiniband", "drivers/staging", "drivers/iio"),
             *("drivers/gpu/drm/amd", "drivers/gpu/drm/nouveau", "drivers/gpu/drm/i915", "drivers/gpu/drm/xe"),
             *("drivers/gpu/drm/radeon", "drivers/isdn", "drivers/bluetooth", "net/bluetooth", "drivers/input"),
+            # networkd asks for it.
+            *("net/wireless", "net/mac80211"),
         )
     ),
 )

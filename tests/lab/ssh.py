@@ -55,9 +55,12 @@ class Ssh:
             raise LabError(f"no end after {timeout:.0f} s: {command}") from late
 
     def answers(self) -> bool:
-        """Return whether a server greets on the port; the emulator accepts connections long before."""
+        """Return whether a server greets on the port; the emulator accepts connections long before.
+
+        Each connection is a process on the host, which a busy machine would not get through with before the next one.
+        """
         try:
-            with socket.create_connection((HOST, self.port), timeout=5) as connection:
+            with socket.create_connection((HOST, self.port), timeout=stretched(5)) as connection:
                 return connection.recv(4) == b"SSH-"
         except OSError:
             return False

@@ -28,18 +28,10 @@ def _settled(lab: Lab) -> dict[str, Any]:
     return outcome
 
 
-@pytest.mark.parametrize(
-    ("effect", "mode"),
-    [
-        ("/unbind", "during"),
-        ("/vfio-pci/bind", "after"),
-        (f"attach {VF}, config", "during"),
-        (f"attach {VF}, live", "during"),
-        ("record closed", "before"),
-    ],
-)
-def test_a_killed_claim_is_undone_by_the_next_run(lab: Lab, before: HostState, effect: str, mode: str) -> None:
-    killed = broken.run(lab, "claim", WISH, effect, mode)
+# The kernel and libvirtd go on with what was begun; a run that is killed between two effects is one of `./run faults`.
+@pytest.mark.parametrize("effect", ["/unbind", f"attach {VF}, config", f"attach {VF}, live"])
+def test_a_killed_claim_is_undone_by_the_next_run(lab: Lab, before: HostState, effect: str) -> None:
+    killed = broken.run(lab, "claim", WISH, effect, "during")
     assert killed.returncode == 137, killed.stderr
     assert json.loads(lab.get(RECORD))["journal"]["operation"] == "claim"
     assert _settled(lab)["warnings"][0].startswith("undid an interrupted claim of domain web1")
@@ -48,12 +40,10 @@ def test_a_killed_claim_is_undone_by_the_next_run(lab: Lab, before: HostState, e
     assert after.claims() == []
 
 
-@pytest.mark.parametrize(
-    ("effect", "mode"), [(f"detach {VF}, live", "during"), ("/vfio-pci/unbind", "during"), ("drivers_probe", "after")]
-)
-def test_a_killed_release_is_finished_by_the_next_run(lab: Lab, before: HostState, effect: str, mode: str) -> None:
+@pytest.mark.parametrize("effect", [f"detach {VF}, live", "/vfio-pci/unbind"])
+def test_a_killed_release_is_finished_by_the_next_run(lab: Lab, before: HostState, effect: str) -> None:
     assert broken.run(lab, "claim", WISH).returncode == 0
-    killed = broken.run(lab, "release", {"domain": "web1"}, effect, mode)
+    killed = broken.run(lab, "release", {"domain": "web1"}, effect, "during")
     assert killed.returncode == 137, killed.stderr
     assert _settled(lab)["warnings"][0].startswith("finished an interrupted release for domain web1")
     after = read_state(lab)
