@@ -34,7 +34,7 @@ def faults(collections: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="kvm.hostdev-form-") as name:
         folder = Path(name)
         write_files(NAME, folder)
-        told = {host: {**_host(folder / "hosts" / host, domain)} for host, domain in DOMAINS.items()}
+        told = {host: _host(folder / "hosts" / host, domain) for host, domain in DOMAINS.items()}
         beside = {"all": {"hosts": told, "vars": {"hostdev_become": False}}}
         (folder / "form/inventory/simulated.yml").write_text(json.dumps(beside))
         with Kernels(folder / "hosts", list(DOMAINS)) as kernels:
