@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kvm.hostdev contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python3 -m tests.awx [--ways N --first K]: the job templates of kvm.hostdev as AWX runs them.
+"""python3 -m tests.awx [--ways N --first K]: the job templates of kvm.hostdev as AWX runs them, and the guide's form.
 
 The environment that this runs in has the packages of an execution environment. The collection is installed from its
 tarball in the folder that KVM_HOSTDEV_INSTALLED names; its own playbooks are the project. Of the ways around the wall
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from . import flow, walls
+from . import flow, guide, walls
 from .site import Site, site
 
 
@@ -40,6 +40,7 @@ def main(words: Sequence[str]) -> int:
             mark = place / "mark"
             wrong += _told("ways around the wall", there, lambda at: walls.faults(at, mark, share))
             wrong += there.breaches()
+    wrong += guide.faults(collections)
     for fault in wrong:
         print(f"WRONG: {fault}")
     return 1 if wrong else 0

@@ -64,13 +64,13 @@ def site(place: Path, project: Path, collections: Path) -> Iterator[Site]:
         lay_out(Host(name, "rack01", kind), folder / name)
         (folder / name / "domains").mkdir()
         for domain in DOMAINS[name]:
-            (folder / name / "domains" / f"{domain}.xml").write_text(_xml(name, domain))
-    inventory = hosts_inventory({name: _variables(folder / name) for name in KINDS}, SITE)
+            (folder / name / "domains" / f"{domain}.xml").write_text(domain_xml(name, domain))
+    inventory = hosts_inventory({name: reached(folder / name) for name in KINDS}, SITE)
     with Kernels(folder, list(KINDS)) as kernels:
         yield Site(folder, Controller(place / "jobs", project, collections, inventory), kernels)
 
 
-def _xml(host: str, domain: str) -> str:
+def domain_xml(host: str, domain: str) -> str:
     identity = uuid.uuid5(uuid.NAMESPACE_DNS, f"{domain}.{host}")
     return (
         f"<domain type='kvm'><name>{domain}</name><uuid>{identity}</uuid><devices>"
@@ -78,7 +78,7 @@ def _xml(host: str, domain: str) -> str:
     )
 
 
-def _variables(folder: Path) -> Mapping[str, Any]:
+def reached(folder: Path) -> Mapping[str, Any]:
     python = [f"{sys.base_prefix}/bin/python3", "-I", "-S", interpreter.__file__, str(folder)]
     program = folder / "bin/python"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(python)} "$@"\n')

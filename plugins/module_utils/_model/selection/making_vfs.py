@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..address import PciAddress
 from ..host.device import TYPE_VF
@@ -106,6 +107,9 @@ def _would_fit(chosen: Selection, request: Request, spec: DeviceSpec, device: Pc
         driver=None,
         serial=None,
     )
+    if sibling is None and spec.parent_ifname in device.interfaces:
+        # What is around a device is known of those that are there: the VF will be below the interface, as is asked.
+        spec = replace(spec, parent_ifname=None, among=None).permitting(chosen.inventory)
     tags = chosen.allow_list.tags_of(future)
     if tags is None or not spec.matches(future) or not spec.demands(tags, future.device_type):
         return False

@@ -93,6 +93,15 @@ def test_no_vfs_are_advised_that_the_allow_list_or_the_numa_policy_would_refuse(
     assert "make them" in remedy(far, {**VFS, "numa_policy": "required"}, guest=Guest(frozenset({1}), {}))
 
 
+def test_vfs_are_advised_of_the_pf_whose_interface_is_asked_for():
+    other = pf("0000:07:00.0", children=(Child("net", "enp7s0"),))
+    host = inventory(pf(PF, children=(Child("net", "enp6s0"),)), other)
+    below = {"name": "nic", "specs": [{"device_type": "type-VF", "parent_ifname": "enp6s0"}]}
+    assert remedy(host, below) == f"VFs 0 of 7 on {PF}: make them ({TASK} 1`); or {WIDEN}"
+    gone = {"name": "nic", "specs": [{"device_type": "type-VF", "parent_ifname": "enp9s0"}]}
+    assert "make them" not in remedy(host, gone)
+
+
 @pytest.mark.parametrize("spec", [{"device_type": "type-PCI"}, {"product_id": "10d3"}, {"vendor_id": "15b3"}])
 def test_a_request_that_no_vf_would_fit_is_told_of_none(spec):
     assert (
