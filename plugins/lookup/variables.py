@@ -18,7 +18,7 @@ description:
 notes:
   - Values are not looked at, and no template is rendered.
 seealso:
-  - plugin: ansible.builtin.varnames
+  - plugin: kvm.hostdev.form
     plugin_type: lookup
 """
 

@@ -22,6 +22,10 @@ OF_PLAYS = {
     "hostdev_hosts": ("``all``", "The hosts, by name, group or pattern."),
     "hostdev_serial": ("``100%``", "How many hosts the run works on at once, such as ``1`` or ``10%``."),
     "hostdev_become": ("``true``", "Whether to become root on the hosts."),
+    "hostdev_one_host": (
+        "``false``",
+        "Whether a limit is refused that is not the name of one host, such as a group's.",
+    ),
 }
 """Variables of no option that several playbooks have, with their default."""
 OF_ONE = {
@@ -51,7 +55,7 @@ OF_ONE = {
     ),
 }
 """Such that one playbook has."""
-_INCLUDED = re.compile(r"(?:include_tasks|file): (?:tasks/)?(\w+\.yml)")
+_INCLUDED = re.compile(r"(?:include_tasks|import_tasks|file): (?:tasks/)?(\w+\.yml)")
 _PASSED = re.compile(r"\{\{ (hostdev_\w+)(?: \| default\(omit\))? \}\}")
 _MARKUP = re.compile(r"\b(RV|R|[OVCMEI])\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
@@ -109,7 +113,8 @@ def _common(
     for variable, (default, what) in OF_PLAYS.items():
         having = [name for name, play in plays.items() if _names(play, variable)]
         keyword = variable.removeprefix("hostdev_")
-        rows.append([f"``{variable}``", _named(having), f"``{keyword}`` of the play", default, what])
+        becomes = "no option" if keyword == "one_host" else f"``{keyword}`` of the play"
+        rows.append([f"``{variable}``", _named(having), becomes, default, what])
     for variable in shared:
         having = [name for name, options in passed.items() if variable in options]
         rows.append([f"``{variable}``", _named(having), *_told(passed[having[-1]][variable], passed[having[-1]])])
