@@ -115,7 +115,7 @@ def test_each_plugin_has_examples():
 def test_the_inventory_of_the_guide_has_the_groups(site):
     (constructed,) = [text for language, text in BLOCKS if language == "yaml" and text.startswith("plugin:")]
     site.write("inventory/models.yml", yaml.safe_load(constructed))
-    site.write("inventory/more.yml", {"kvm_hosts": {"hosts": {"never_gathered": None}}})
+    site.write("inventory/hosts_more.yml", {"kvm_hosts": {"hosts": {"never_gathered": None}}})
     groups = json.loads(site.ansible("inventory", "--list"))
     members = {name: sorted(group["hosts"]) for name, group in groups.items() if group.get("hosts")}
     assert members["gpu_free"] == members["free_10de_20b2"] == ["kvm2", "kvm3"]
