@@ -11,8 +11,9 @@ from .paths import MARK, SERVICE_FILE, STATE_NAME, TIMER_FILE
 
 
 def service_unit(python: str) -> str:
-    """Nothing of the host can be written but the folder of what was seen (systemd.exec(5)).
+    """Of files outside /dev and /proc only those in the folder of what was seen can be written (systemd.exec(5)).
 
+    ProtectKernelTunables= leaves most of /sys writable, which ReadOnlyPaths= does not.
     Its capabilities are those by which root reads configuration spaces, what processes of others have open, and what
     netlink tells of other network namespaces and to administrators alone. ProtectKernelModules= would hide which
     drivers there are. The program bounds each answer it waits for; where a file of the kernel keeps it waiting, systemd
@@ -32,6 +33,7 @@ StateDirectory={STATE_NAME}
 ProtectSystem=strict
 ProtectHome=read-only
 ProtectKernelTunables=yes
+ReadOnlyPaths=/sys
 ProtectControlGroups=yes
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_SYS_ADMIN CAP_NET_ADMIN
