@@ -90,10 +90,10 @@ class FakeHost:
         *,
         libvirt: bool = True,
         running: bool = True,
-        laid_out: t.Callable[[], Entries] = entries,
+        laid_out: t.Callable[[], Entries] | None = None,
     ) -> None:
         self.root = folder / "host"
-        self._laid_out = laid_out
+        self._laid_out = laid_out or entries
         self.lock_timeout = 0.0
         self.seconds = _BEGUN
         """The time of its clock, since 1970."""
@@ -101,7 +101,7 @@ class FakeHost:
         self.on_detach_timeout = "fail"
         self.plugged: list[dict[str, str]] = []
         """The files of USB and SCSI devices, see fake_nodes."""
-        expand(laid_out(), self.root)
+        expand(self._laid_out(), self.root)
         self.kernel = FakeKernel(self.root)
         self.links = FakeIp(os.listdir(self.root / f"sys/bus/pci/devices/{IGB_PF}/net")[0], 4)
         self.links.others = self.root / "sys/class/net"

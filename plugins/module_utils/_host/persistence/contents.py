@@ -175,6 +175,7 @@ FILES: tuple[str, ...] = (
     "_model/decision/limits/reached.py",
     "_model/decision/limits/tenants.py",
     "_model/decision/limits/times.py",
+    "_model/decision/limits/untold.py",
     "_model/decision/networks.py",
     "_model/decision/passthrough/competing.py",
     "_model/decision/passthrough/decision.py",
