@@ -73,8 +73,8 @@ def test_codes_that_may_be_accepted():
         ("bmc", "bmc can't be accepted: it leads to the controller that manages the host (BMC), its power included"),
         (
             "pf_has_vfs",
-            "pf_has_vfs can't be accepted: it is a physical function with virtual functions, and the kernel gives it away "
-            "only without them; or a virtual function of it that was not made again after a reboot is on record",
+            "pf_has_vfs can't be accepted: it is a physical function with virtual functions, and the kernel gives it "
+            "away only without them; or a virtual function of it that was not made again after a reboot is on record",
         ),
         ("rootdisk", "rootdisk is no blocker code"),
     ],
