@@ -148,6 +148,7 @@ def test_tenants_that_are_not_said_as_they_must_be_are_told_before_anything_is_r
         ({"hostdev_awx_tenats": {}}, "did you mean hostdev_awx_tenants?"),
         ({"hostdev_awx_approval_timeout": "1d"}, "argument 'hostdev_awx_approval_timeout' is of type"),
         ({"hostdev_awx_project": "Playbooks"}, "has not made: project Playbooks; give another name"),
+        ({"hostdev_awx_environment": "Theirs"}, "execution environment Theirs of another organization; give another name"),
     ],
 )
 def test_what_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(
@@ -155,6 +156,8 @@ def test_what_is_not_said_as_it_must_be_is_refused_before_anything_is_registered
 ) -> None:
     awx = made_awx()
     awx.add("projects", name="Playbooks", organization=1)
+    theirs = {"organization": awx.add("organizations", name="Theirs"), "description": "Made by kvm.hostdev.awx_setup"}
+    awx.add("execution_environments", name="Theirs", image="theirs", **theirs)
     with Server(awx) as server:
         run = play(tmp_path, server.url, "awx_setup", {**variables_of_guide(), **changed})
     assert run.code != 0
