@@ -28,8 +28,8 @@ _MOST_IMPORTED = {
     # 12 of them for where functions sit and how much they can: topology.py and measures.py.
     "facts": 395,
     "facts, libvirt": 444,
-    # 5 of them for limits: labels, since and until of what is held, what is overdue, and the options. 2 for tenants, who
-    # are told no names of others.
+    # 5 of them for limits: labels, since and until of what is held, what is overdue, and the options. 2 for tenants,
+    # who are told no names of others.
     "unchanged claim": 399,
     "release of nothing": 318,
 }

@@ -148,7 +148,10 @@ def test_tenants_that_are_not_said_as_they_must_be_are_told_before_anything_is_r
         ({"hostdev_awx_tenats": {}}, "did you mean hostdev_awx_tenants?"),
         ({"hostdev_awx_approval_timeout": "1d"}, "argument 'hostdev_awx_approval_timeout' is of type"),
         ({"hostdev_awx_project": "Playbooks"}, "has not made: project Playbooks; give another name"),
-        ({"hostdev_awx_environment": "Theirs"}, "execution environment Theirs of another organization; give another name"),
+        (
+            {"hostdev_awx_environment": "Theirs"},
+            "execution environment Theirs of another organization; give another name",
+        ),
     ],
 )
 def test_what_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(

@@ -97,7 +97,11 @@ OF_BOTH = {"owners": ["web1", "db1"], "most": 1}
 UNTOLD = {
     "limit": (CLAIM, {"requests": [DISK], "limits": [{"most": 1}]}, "another owner holds 1"),
     "limit of owners": (CLAIM, {"requests": [NIC, DISK], "limits": [OF_BOTH]}, "limits[0] (its owners): web1 wants 2"),
-    "no domain": (CLAIM, {"domain": "db", "requests": [NIC]}, "domain db: libvirt has no domain of that name or UUID; wanted"),
+    "no domain": (
+        CLAIM,
+        {"domain": "db", "requests": [NIC]},
+        "domain db: libvirt has no domain of that name or UUID; wanted",
+    ),
     "held": (CLAIM, {"requests": [at(0)]}, "held by another owner"),
     "none left": (CLAIM, {"requests": [{**NIC, "count": 9}]}, "another owner"),
     "its address": (RELEASE, {"domain": None, "addresses": [VF1]}, "another owner: its claim is another tenant's"),
