@@ -96,6 +96,13 @@ def _let_others_start(awx: MadeAwx) -> None:
         awx.answer("POST", f"/api/v2/roles/{role['id']}/teams/", {"id": awx.named("teams", "Others")["id"]})
 
 
+def _note(awx: MadeAwx) -> None:
+    """A note of somebody's own around what is in the description of a tenant's credential."""
+    blue = awx.named("credentials", "Hostdev tenant blue")
+    description = f"Ask {{ops}}. {blue['description']} See {{wiki}}."
+    awx.answer("PATCH", f"/api/v2/credentials/{blue['id']}/", {"description": description})
+
+
 def _have_own(awx: MadeAwx) -> None:
     """An execution environment that is somebody's own by now, and another organization with a tenant."""
     own = awx.named("execution_environments", "kvm.hostdev")["id"]
@@ -106,7 +113,7 @@ def _have_own(awx: MadeAwx) -> None:
 
 
 WORKFLOW = ("workflow_job_templates", "Hostdev device for a domain blue")
-BY_HAND = {"trusted": _let_others_start, "absent": _have_own}
+BY_HAND = {"trusted": _let_others_start, "fewer": _note, "absent": _have_own}
 """What somebody does in AWX before a step."""
 
 
