@@ -65,9 +65,9 @@ seealso:
 EXAMPLES = r"""
 - name: Show why each function that is no bridge can't be claimed
   ansible.builtin.debug:
-    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(hostdev_query) }}"
+    msg: "{{ ansible_facts.hostdev | kvm.hostdev.pci_query(expression) }}"
   vars:
-    hostdev_query: "devices[?header_type==`0` && !claimable].{address: address, owner: owner.label,
+    expression: "devices[?header_type==`0` && !claimable].{address: address, owner: owner.label,
       used_by: used_by[].domain, blockers: blockers[].code}"
 
 - name: Show free functions, by address

@@ -12,7 +12,7 @@ short_description: The variables of this collection's playbooks that hosts have,
 version_added: 1.0.0
 author: kvm.hostdev contributors (@kvm-hostdev)
 description:
-  - Looks at the names of all variables of the hosts of a batch, wherever they come from. It fails if one begins with
+  - Looks at the names of all variables of the hosts of a play, wherever they come from. It fails if one begins with
     C(hostdev_) and no playbook, role or rulebook of C(kvm.hostdev) has it. It also fails for an extra variable with the
     name of a result or fact that these set themselves.
   - The playbooks of this collection ask it first, once for all hosts. Ansible itself ignores a misspelt variable.
@@ -57,13 +57,19 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError("variables takes no words and no options")
         variables = variables or {}
         given = dict.fromkeys(_ours(variables), "this play")
-        for host in variables.get("ansible_play_batch", ()):
+        for host in _hosts(variables):
             given.update(dict.fromkeys(_ours(variables["hostvars"][host]), str(host)))
         try:
             check_names(_ours(load_extra_vars(self._loader)), given)
         except HostdevError as error:
             raise AnsibleLookupError(error.message) from None
         return sorted(TOLD.intersection(given))
+
+
+def _hosts(variables: t.Mapping[str, t.Any]) -> t.Sequence[t.Any]:
+    """All hosts of the play for its first batch, so that none is changed where a later one has what is refused."""
+    batch, every = variables.get("ansible_play_batch", ()), variables.get("ansible_play_hosts_all", ())
+    return t.cast("t.Sequence[t.Any]", every if batch[:1] == every[:1] else batch)
 
 
 def _ours(names: t.Iterable[t.Any]) -> list[str]:

@@ -113,8 +113,8 @@ EXAMPLES = r"""
   become: true
   check_mode: true
   kvm.hostdev.pci_adopt:
-  register: hostdev_adoption
-  failed_when: hostdev_adoption.fighters | length > 0
+  register: adoption
+  failed_when: adoption.fighters | length > 0
 """
 
 RETURN = r"""

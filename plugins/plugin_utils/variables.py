@@ -136,6 +136,7 @@ OWN: frozenset[str] = frozenset(
         "hostdev_awx_environment_name",
         "hostdev_awx_existing",
         "hostdev_awx_foreign",
+        "hostdev_awx_given",
         "hostdev_awx_gives",
         "hostdev_awx_holding",
         "hostdev_awx_in",

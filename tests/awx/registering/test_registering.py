@@ -96,6 +96,13 @@ def _let_others_start(awx: MadeAwx) -> None:
         awx.answer("POST", f"/api/v2/roles/{role['id']}/teams/", {"id": awx.named("teams", "Others")["id"]})
 
 
+def _note(awx: MadeAwx) -> None:
+    """A note of somebody's own around what is in the description of a tenant's credential."""
+    blue = awx.named("credentials", "Hostdev tenant blue")
+    description = f"Ask {{ops}}. {blue['description']} See {{wiki}}."
+    awx.answer("PATCH", f"/api/v2/credentials/{blue['id']}/", {"description": description})
+
+
 def _have_own(awx: MadeAwx) -> None:
     """An execution environment that is somebody's own by now, and another organization with a tenant."""
     own = awx.named("execution_environments", "kvm.hostdev")["id"]
@@ -106,7 +113,7 @@ def _have_own(awx: MadeAwx) -> None:
 
 
 WORKFLOW = ("workflow_job_templates", "Hostdev device for a domain blue")
-BY_HAND = {"trusted": _let_others_start, "absent": _have_own}
+BY_HAND = {"trusted": _let_others_start, "fewer": _note, "absent": _have_own}
 """What somebody does in AWX before a step."""
 
 
@@ -148,6 +155,10 @@ def test_tenants_that_are_not_said_as_they_must_be_are_told_before_anything_is_r
         ({"hostdev_awx_tenats": {}}, "did you mean hostdev_awx_tenants?"),
         ({"hostdev_awx_approval_timeout": "1d"}, "argument 'hostdev_awx_approval_timeout' is of type"),
         ({"hostdev_awx_project": "Playbooks"}, "has not made: project Playbooks; give another name"),
+        (
+            {"hostdev_awx_environment": "Theirs"},
+            "execution environment Theirs of another organization; give another name",
+        ),
     ],
 )
 def test_what_is_not_said_as_it_must_be_is_refused_before_anything_is_registered(
@@ -155,6 +166,8 @@ def test_what_is_not_said_as_it_must_be_is_refused_before_anything_is_registered
 ) -> None:
     awx = made_awx()
     awx.add("projects", name="Playbooks", organization=1)
+    theirs = {"organization": awx.add("organizations", name="Theirs"), "description": "Made by kvm.hostdev.awx_setup"}
+    awx.add("execution_environments", name="Theirs", image="theirs", **theirs)
     with Server(awx) as server:
         run = play(tmp_path, server.url, "awx_setup", {**variables_of_guide(), **changed})
     assert run.code != 0

@@ -17,6 +17,7 @@ import jinja2.nodes
 import pytest
 import yaml
 
+from ansible_collections.kvm.hostdev.plugins.plugin_utils.variables import PREFIX, TOLD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.blocks import LANGUAGES, PAGES, blocks, blocks_of, faults
 from ansible_collections.kvm.hostdev.tests.unit.helpers.commands import commands, fault
 
@@ -112,6 +113,36 @@ def test_every_template_can_be_read_and_names_filters_and_tests_that_there_are()
 )
 def test_a_template_that_fails_is_found(text):
     assert fault_of_template(text)
+
+
+def names_set(part):
+    """What a document of YAML gives a value to: each key, and each name of a result."""
+    if isinstance(part, list):
+        for one in part:
+            yield from names_set(one)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield value if key in ("register", "loop_var") else key
+            yield from names_set(value)
+
+
+def refused(text):
+    """Names that the collection's playbooks refuse as misspelt wherever a host has them; a group may have any name."""
+    documents = [
+        {key: value for key, value in document.items() if key != "groups"} if isinstance(document, dict) else document
+        for document in yaml.safe_load_all(text)
+    ]
+    return sorted({name for name in map(str, names_set(documents)) if name.startswith(PREFIX)} - TOLD)
+
+
+def test_no_block_gives_a_host_a_variable_that_the_playbooks_refuse():
+    shown = [block for block in BLOCKS if block.language.startswith("yaml")]
+    assert [f"{block.place}: {name}" for block in shown for name in refused(block.text)] == []
+
+
+def test_a_name_that_they_refuse_is_found():
+    assert refused("compose: {hostdev_free: []}\ngroups: {hostdev_new: true}") == ["hostdev_free"]
+    assert refused("- debug: {}\n  register: hostdev_result\n  vars: {hostdev_domain: web1}") == ["hostdev_result"]
 
 
 def test_every_command_can_be_typed():

@@ -121,7 +121,7 @@ def test_the_inventory_of_the_guide_has_the_groups(site):
     assert members["gpu_free"] == members["free_10de_20b2"] == ["kvm2", "kvm3"]
     assert members["free_8086_10ca"] == ["kvm1", "kvm2", "kvm3"]
     assert members["hostdev_unknown"] == ["never_gathered"]
-    free = str(groups["_meta"]["hostvars"]["kvm1"]["hostdev_free"])
+    free = str(groups["_meta"]["hostvars"]["kvm1"]["free_functions"])
     assert re.findall(r"0000:01:10\.\d", free) == ["0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]
 
 

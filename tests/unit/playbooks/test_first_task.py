@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,13 @@ def test_forms_ask_it_with_the_first_tasks_that_they_share():
     assert Path(FIRST).name in [task.get("ansible.builtin.import_tasks") for task in tasks]
 
 
-def test_one_of_a_host_stops_it_for_all_and_is_named(tmp_path: Path):
+@pytest.mark.parametrize("serial", ["100%", 1])
+def test_one_of_a_host_stops_it_for_all_and_is_named(tmp_path: Path, serial: t.Any):
     told = {"hostdev_domain": "web1", "hostdev_requests": []}
     answers = {"answers": {"pci_passthrough_claim": {"msg": "claimed"}}, **told}
     lay_out(tmp_path, ["pci_passthrough_claim"], {"kvm1": answers, "kvm2": {**answers, "hostdev_device_sepc": []}})
-    ended = run(tmp_path, [imported("claim", "all")], ["--tags=none"])
+    more = ["--tags=none"] if serial == "100%" else []
+    ended = run(tmp_path, [imported("claim", "all", hostdev_serial=serial)], more)
     assert ended.code != 0
     assert ended.calls == set()
     assert "hostdev_device_sepc of kvm2: no playbook, role" in " ".join(ended.lines)

@@ -269,7 +269,7 @@ class Flow:
         try:
             yield
         except HostdevError as error:
-            raise self._untold.error(error) from error
+            raise self._untold.error(error) from None  # with its cause a traceback would tell the names
         finally:
             outcome.warnings[:] = self._untold.warnings(outcome.warnings)
 

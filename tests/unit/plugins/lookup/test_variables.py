@@ -13,11 +13,12 @@ from ansible_collections.kvm.hostdev.plugins.lookup import variables
 from ansible_collections.kvm.hostdev.plugins.plugin_utils.variables import OWN, TOLD
 
 
-def asked(monkeypatch, extra=(), host=(), play=()) -> list[str]:
+def asked(monkeypatch, extra=(), host=(), play=(), batch=("kvm1", "kvm2")) -> list[str]:
     """What the lookup returns on hosts `kvm1` and `kvm2`, of which the second one has the names of `host`."""
     monkeypatch.setattr(variables, "load_extra_vars", lambda _loader: dict.fromkeys(extra))
     hostvars = {"kvm1": dict.fromkeys(extra), "kvm2": dict.fromkeys([*extra, *host])}
-    told = {"ansible_play_batch": ["kvm1", "kvm2"], "hostvars": hostvars, **dict.fromkeys([*extra, *play])}
+    of_play = {"ansible_play_batch": [*batch], "ansible_play_hosts_all": ["kvm1", "kvm2"], "hostvars": hostvars}
+    told = {**of_play, **dict.fromkeys([*extra, *play])}
     return variables.LookupModule(loader=DataLoader()).run([], told)
 
 
@@ -46,6 +47,12 @@ def test_what_is_known_passes_whoever_reads_it(monkeypatch):
 )
 def test_a_misspelt_variable_is_refused_wherever_it_stands(monkeypatch, given, said):
     assert said in refused(monkeypatch, **given)
+
+
+def test_the_first_batch_answers_for_all_and_a_later_one_for_itself(monkeypatch):
+    assert "of kvm2" in refused(monkeypatch, host=["hostdev_domian"], batch=["kvm1"])
+    assert asked(monkeypatch, host=["hostdev_domain"], batch=["kvm2"]) == ["hostdev_domain"]
+    assert "of kvm2" in refused(monkeypatch, host=["hostdev_domian"], batch=["kvm2"])
 
 
 def test_all_of_the_same_beginning_are_named(monkeypatch):

@@ -93,8 +93,15 @@ def test_a_tenant_without_a_name_is_refused(runner, module, options):
     assert error["code"] == "invalid_option"
 
 
+OF_BOTH = {"owners": ["web1", "db1"], "most": 1}
 UNTOLD = {
     "limit": (CLAIM, {"requests": [DISK], "limits": [{"most": 1}]}, "another owner holds 1"),
+    "limit of owners": (CLAIM, {"requests": [NIC, DISK], "limits": [OF_BOTH]}, "limits[0] (its owners): web1 wants 2"),
+    "no domain": (
+        CLAIM,
+        {"domain": "db", "requests": [NIC]},
+        "domain db: libvirt has no domain of that name or UUID; wanted",
+    ),
     "held": (CLAIM, {"requests": [at(0)]}, "held by another owner"),
     "none left": (CLAIM, {"requests": [{**NIC, "count": 9}]}, "another owner"),
     "its address": (RELEASE, {"domain": None, "addresses": [VF1]}, "another owner: its claim is another tenant's"),
@@ -113,6 +120,7 @@ def test_a_tenant_is_told_no_owner_that_is_not_its_own(runner, module, options, 
     options = {"domain": "web1", "check": check, **options}
     failed = runner.failed(module, tenant="blue", **options)
     assert words in failed["msg"]
+    failed.pop("invocation")  # the options as they were given
     for text in (json.dumps(failed), *runner.warnings):
         assert not [name for name in ("db1", OTHER_UUID, "db2", THIRD) if name in text]
     if module == CLAIM:

@@ -19,6 +19,11 @@ if t.TYPE_CHECKING:
     from ...record.schema import Record
 
 _OWNER = {"kind", "id", "label"}
+_BARE: dict[str, dict[str, str]] = {
+    "locked": {"found": "another run holds the lock"},  # by a run for an owner of whom nothing was read yet
+    "unknown_domain": {"found": "libvirt has no domain of that name or UUID", "remedy": "define it first"},
+}
+"""Errors that name others without a word before each, by their codes, and what is told in place of that."""
 
 
 class Untold:
@@ -43,8 +48,8 @@ class Untold:
     def error(self, error: HostdevError) -> HostdevError:
         """The error as the tenant is told it."""
         pattern = self._pattern()
-        if error.code == "locked":  # by a run for an owner of whom nothing was read yet
-            return error.but(found="another run holds the lock")
+        if error.code in _BARE:
+            return error.but(**_BARE[error.code])
         parts = {name: _told(getattr(error, name), pattern) for name in ("subject", "found", "wanted", "remedy")}
         return HostdevError(error.code, **parts, details=_told(error.details, pattern))
 
