@@ -204,7 +204,9 @@ def check_names(extra: t.Collection[str], given: t.Mapping[str, str]) -> None:
             raise HostdevError(
                 "unknown_variable",
                 subject=f"the extra variable {name}" if name in extra else f"the variable {name} of {given[name]}",
-                found="no playbook, role or rulebook of kvm.hostdev reads it",
+                found="kvm.hostdev sets it itself, while it runs"
+                if name in OWN
+                else "no playbook, role or rulebook of kvm.hostdev reads it",
                 wanted=", ".join(_family(name)) or _GUIDE,
                 remedy=_remedy(name),
             )

@@ -43,6 +43,7 @@ def test_what_is_known_passes_whoever_reads_it(monkeypatch):
         ({"play": ["hostdev_domian"]}, "the variable hostdev_domian of this play: no playbook"),
         ({"host": ["hostdev_qqqqq"]}, "begin names of your own with something else than hostdev_"),
         ({"host": ["hostdev_"]}, "the variable hostdev_ of kvm2"),
+        ({"extra": ["hostdev_claimed"]}, "the extra variable hostdev_claimed: kvm.hostdev sets it itself"),
     ],
 )
 def test_a_misspelt_variable_is_refused_wherever_it_stands(monkeypatch, given, said):
