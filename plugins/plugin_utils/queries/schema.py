@@ -303,7 +303,7 @@ def accepts(shape: Shape, value: t.Any, *, needed: bool = False) -> bool:
         return False
     for key, part in value.items():
         inner = shape.get(key)
-        if part is None or inner is OPEN or (type(inner) is Kind and type(part) in inner.types):
+        if part is None or inner is OPEN or (isinstance(inner, Kind) and type(part) in inner.types):
             continue  # most values by far, of which a thousand hosts have millions
         if not accepts(inner, part):
             return False
