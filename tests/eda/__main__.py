@@ -74,7 +74,10 @@ def _start(name: str, folder: Path, hosts: Hosts, variables: dict[str, object]) 
 def _posted(hosts: Hosts, rulebook: Rulebook, url: str, pem: Path) -> list[str]:
     wrong = []
     stranger, _key = certificate(pem.parent, "stranger")
-    for token, authority, words in (("another-token", pem, "the answer 401"), (_TOKEN, stranger, "verify failed")):
+    for token, authority, words in (
+        ("another-token", pem, "the answer 401"),
+        (_TOKEN, stranger, "its certificate is not accepted"),
+    ):
         refused = hosts.post(_DRIFTED, url, token, authority)
         if refused.returncode != 1 or words not in refused.stderr or token in refused.stderr:
             wrong.append(f"posted with {token} by {authority}: {refused.stderr}")

@@ -77,6 +77,8 @@ class FakeIp:
         """qede ignores rate 0."""
         self.stubborn: set[str] = set()
         """Settings that are taken, and not followed."""
+        self.restless: dict[int, str] = {}
+        """MAC addresses that guests give their VFs as soon as they may."""
         self.late: dict[str, int] = {}
         """Settings that show only after so many readings."""
         self.hangs: str | None = None
@@ -196,6 +198,8 @@ class FakeIp:
                 self._later.append((self.late[name], vf, name, value))
             else:
                 vf[name] = value
+        if vf["trust"] and number in self.restless:
+            vf["mac"] = self.restless[number]
 
     def _set_link(self, interface: str, word: str, value: str = "") -> Answer:
         self.log.append(f"{interface} {word} {value}".rstrip())

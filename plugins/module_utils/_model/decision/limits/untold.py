@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from ...record.schema import Record
 
 _OWNER = {"kind", "id", "label"}
-_BARE: dict[str, dict[str, str]] = {
+_BARE: dict[str, dict[str, t.Any]] = {
     "locked": {"found": "another run holds the lock"},  # by a run for an owner of whom nothing was read yet
     "unknown_domain": {"found": "libvirt has no domain of that name or UUID", "remedy": "define it first"},
 }

@@ -241,3 +241,17 @@ def test_a_card_that_was_put_in_after_an_interrupted_change_is_left_alone(bare, 
     outcome = bare.release(owner="nobody")
     assert any("that card is not there any more" in warning for warning in outcome.warnings)
     assert len(vfs(bare)) == 4
+
+
+def test_a_guest_that_is_trusted_may_change_its_address_at_once(bare):
+    was, chosen = "52:54:00:00:00:01", "52:54:00:00:00:02"
+    bare.set_vfs(4, vfs={1: {"mac": was}})
+    bare.links.restless = {1: chosen}
+    assert bare.set_vfs(4, vfs={1: {"trust": True}}).changed
+    settings = bare.links.settings[bare.links.interface]
+    assert (settings[1]["mac"], settings[1]["trust"]) == (chosen, True)
+
+    bare.links.stubborn = {"mac"}
+    error = refused(lambda: bare.set_vfs(4, vfs={1: {"mac": was}}))
+    told = f"the kernel took it, but the driver shows mac {chosen}"
+    assert (error.code, error.found) == ("vf_setting_failed", told)
