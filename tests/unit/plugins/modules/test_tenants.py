@@ -120,7 +120,7 @@ def test_a_tenant_is_told_no_owner_that_is_not_its_own(runner, module, options, 
     options = {"domain": "web1", "check": check, **options}
     failed = runner.failed(module, tenant="blue", **options)
     assert words in failed["msg"]
-    failed.pop("invocation")  # the options as they were given
+    failed.pop("invocation", None)  # the options as they were given, which ansible-core 2.21 leaves out
     for text in (json.dumps(failed), *runner.warnings):
         assert not [name for name in ("db1", OTHER_UUID, "db2", THIRD) if name in text]
     if module == CLAIM:
