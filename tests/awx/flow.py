@@ -67,6 +67,10 @@ def _workflow(there: Site) -> Iterator[str]:
         changed.append(any(did))
         if purpose == "claim" and there.definition("kvm001", "web1").count("<hostdev") != 2:
             yield "workflow, claim: web1 has no two devices in its definition"
+        # Of hosts that have none of it nothing is told.
+        told = re.findall("web1 has (.*?);", job.output)
+        if purpose == "verify" and [len(devices.split(", ")) for devices in told] != [2]:
+            yield f"workflow, verify: it tells that web1 has {told}"
     if artifacts.get("form_placed_host") != "kvm001":
         yield f"workflow: handed on {artifacts}"
     if changed != [False, True, False, False, True, False]:
