@@ -22,8 +22,8 @@ description:
   - A choice has at most 128 characters, all of them letters, digits or C(._:@-). Other names are left out, and
     RV(_value.left_out) lists them.
   - Devices are the names of O(aliases), then models of which some host has a device that is free or held. A model is
-    written as C(10de:20b2@A100-SXM4), or for virtual functions as C(8086:10ca@type-VF@82576-Virtual-Function). The name
-    after the last C(@) is for people.
+    written as C(10de:20b2@A100-SXM4), or for virtual functions as C(8086:10ca@type-VF@82576-Virtual-Function). The
+    name is for people.
 positional: _input
 options:
   _input:

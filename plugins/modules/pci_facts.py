@@ -112,6 +112,14 @@ options:
       - A field that no device can have is an error. On a host without PCI functions this is not checked.
     type: list
     elements: str
+  tenant:
+    description:
+      - The tenant that the task is for, see O(kvm.hostdev.pci_passthrough_claim#module:tenant). Errors and warnings
+        then call the owners of other claims C(another owner).
+      - A record that can't be used is then an error and not a warning, since it is not known which claims there are.
+      - The facts themselves have all claims. Hide them from tenants with C(no_log), as C(kvm.hostdev.form_verify)
+        does.
+    type: str
 notes:
   - The options that choose devices affect only RV(ansible_facts.hostdev.devices), not the other parts.
   - Run it as root (C(become=true)) to get all facts. Without root the kernel hides serial numbers from vital product
@@ -995,6 +1003,11 @@ error:
     remedy:
       description: What to do. Empty if there is nothing to say.
       type: str
+    commands:
+      description:
+        - The commands to type for a record that can't be used, by the names V(restore), V(keep) and V(forget).
+      type: dict
+      returned: with O(tenant), for V(record_unreadable) and the like
   sample:
     code: no_libvirt
     subject: libvirt at qemu:///system
@@ -1028,6 +1041,7 @@ def main() -> None:
                 "specs": {"type": "list", "elements": "raw"},
                 "expired": {"type": "bool", "default": False},
                 "fields": {"type": "list", "elements": "str"},
+                "tenant": {"type": "str"},
             },
             supports_check_mode=True,
         ),

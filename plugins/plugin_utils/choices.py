@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..module_utils._model.errors import HostdevError
 from ..module_utils._model.values import from_json
-from .form.answers import is_model
+from .form.answers import is_model, is_name
 from .queries.errors import wrong
 from .queries.facts import check_parts, kind_of
 from .queries.plain import plain
@@ -213,4 +213,4 @@ def _add_model(models: dict[str, str], device: Device, host: str, left_out: list
         return
     model = ids(device) + ("@type-VF" if device.get("device_type") == "type-VF" else "")
     name = re.sub(r"[^A-Za-z0-9._]+", "-", short_name(device)).strip("-")[:40]
-    models[model] = models.get(model) or name
+    models[model] = models.get(model) or (name if is_name(name) else "")

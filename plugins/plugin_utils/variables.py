@@ -131,6 +131,7 @@ OWN: frozenset[str] = frozenset(
         "hostdev_adopted",
         "hostdev_adoption",
         "hostdev_answers",
+        "hostdev_asked",
         "hostdev_awx_aliases",
         "hostdev_awx_choices",
         "hostdev_awx_environment_name",
@@ -169,11 +170,13 @@ OWN: frozenset[str] = frozenset(
         "hostdev_host_reboot_needed",
         "hostdev_kept",
         "hostdev_left",
+        "hostdev_lines",
         "hostdev_listing",
         "hostdev_lists",
         "hostdev_lost",
         "hostdev_made",
         "hostdev_models",
+        "hostdev_owned",
         "hostdev_permitted",
         "hostdev_placement",
         "hostdev_purpose",
@@ -185,7 +188,10 @@ OWN: frozenset[str] = frozenset(
         "hostdev_released",
         "hostdev_said",
         "hostdev_seen",
+        "hostdev_sees",
+        "hostdev_there",
         "hostdev_told",
+        "hostdev_wanted",
     }
     # own: end
 )

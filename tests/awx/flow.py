@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ def faults(there: Site) -> Iterator[str]:
     yield from _limited(there)
     yield from _at_once(there)
     yield from _anothers(there)
+    yield from _unreadable(there)
     yield from _json_text(there)
 
 
@@ -130,6 +132,20 @@ def _anothers(there: Site) -> Iterator[str]:
             yield f"{purpose} of another tenant's: {job.rc} {job.failures}"
     if there.state() != before:
         yield "another tenant changed a host"
+
+
+def _unreadable(there: Site) -> Iterator[str]:
+    """A record that has db1's claim twice: a check for a tenant ends with that, and with no name of another."""
+    record = there.record("kvm001")
+    data = json.loads(record)
+    (another,) = [claim for claim in data["claims"] if claim["owner"]["label"] == "db1"]
+    there.write_record("kvm001", json.dumps({**data, "claims": [*data["claims"], another]}))
+    for credential, told in ((BLUE, False), (ADMINISTRATOR, True)):
+        job = launched(there, template("verify", credential), form_domain="web1", form_host="kvm001")
+        said = f"{job.output} {job.failures}"
+        if not job.rc or "record_unreadable" not in str(job.tasks) or "claim one" in said or ("db1" in said) != told:
+            yield f"verify without a record: {job.rc} {job.failures}"
+    there.write_record("kvm001", record)
 
 
 def _json_text(there: Site) -> Iterator[str]:

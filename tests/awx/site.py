@@ -41,8 +41,15 @@ class Site:
 
     def record(self, host: str) -> str:
         """The host's record, empty where it has none."""
-        path = self._folder / host / "root/etc/ansible/facts.d/hostdev.fact"
+        path = self._record_file(host)
         return path.read_text() if path.exists() else ""
+
+    def write_record(self, host: str, text: str) -> None:
+        """What no run of ours would write."""
+        self._record_file(host).write_text(text)
+
+    def _record_file(self, host: str) -> Path:
+        return self._folder / host / "root/etc/ansible/facts.d/hostdev.fact"
 
     def state(self) -> dict[str, Any]:
         """Records and definitions of all hosts: what a job that is refused must leave as it was."""

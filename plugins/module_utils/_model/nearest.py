@@ -14,11 +14,13 @@ from .errors import few
 def did_you_mean(word: str, known: t.Collection[str], otherwise: str = "") -> str:
     """The remedy for a word that is none of those known: the nearest of them.
 
-    When none is near it is `otherwise`, or without that a few of the words.
+    When none is near it is `otherwise`, or without that a few of the words, if there are any.
     """
     folded = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), list(folded), 1)
-    return f"did you mean {folded[near[0]]}?" if near else otherwise or f"use one of {few(nearest_first(word, known))}"
+    if near:
+        return f"did you mean {folded[near[0]]}?"
+    return otherwise or (f"use one of {few(nearest_first(word, known))}" if known else "")
 
 
 def nearest_first(word: str, known: t.Iterable[str]) -> list[str]:

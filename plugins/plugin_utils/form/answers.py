@@ -31,12 +31,22 @@ _KNOWN = ("form_domain", "form_device", *DEFAULTS, *PLACED, PLACED_HOST)
 _OF_AWX = ("awx_", "tower_")
 _WORD = re.compile(r"[A-Za-z0-9._:@-]{1,253}")
 _MOST = 16
-_DEVICE = re.compile(r"(?P<ids>[0-9a-f]{4}:[0-9a-f]{4})(@(?P<type>type-PCI|type-PF|type-VF|vdpa))?(@[A-Za-z0-9._-]+)?")
+_TYPES = ("type-PCI", "type-PF", "type-VF", "vdpa")
+_DEVICE = re.compile(
+    rf"(?P<ids>[0-9a-f]{{4}}:[0-9a-f]{{4}})(@(?P<type>{'|'.join(_TYPES)}))?(@(?P<name>[A-Za-z0-9._-]+))?"
+)
+# What somebody may write for a type: type_vf, TYPE-VF, type-FV, vf, VDPA.
+_LIKE_A_TYPE = re.compile(r"type([a-z]{1,4}|[-_.].*)?|pci|pf|vf|vdpa", re.IGNORECASE)
 
 
 def is_model(device: str) -> re.Match[str] | None:
-    """A device as a model, with `ids` and `type`; None of what can only be an alias."""
+    """A device as a model, with `ids`, `type` and `name`; None of what can only be an alias."""
     return _DEVICE.fullmatch(device)
+
+
+def is_name(word: str) -> bool:
+    """Whether a word behind the ids is a name for people, and no type in other letters, which would be none."""
+    return not _LIKE_A_TYPE.fullmatch(word)
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ def read_answers(purpose: str, variables: t.Mapping[str, t.Any]) -> Answers:
         if name not in told:
             raise wrong(name, "there is no answer", "one", f"answer it in the form, or give -e {name}=...")
     told = {**DEFAULTS, **told}
+    _check_type(told.get("form_device", ""))
     fits = all(told.get(placed) == told.get(answer) for placed, answer in PLACED.items())
     return Answers(
         domain=told["form_domain"],
@@ -122,6 +133,19 @@ def _text(name: str, value: t.Any) -> str:
             "choose an answer of the form",
         )
     return str.__str__(text)
+
+
+def _check_type(device: str) -> None:
+    """Taken for a name, a misspelt type would leave out what it restricts: a PF would do for a VF."""
+    model = is_model(device)
+    if model is None or model["type"] or not model["name"] or is_name(model["name"]):
+        return
+    raise wrong(
+        "form_device",
+        f"found {device}, whose {model['name']} is no type",
+        f"one of {', '.join(_TYPES)} behind the ids, or a name for people",
+        did_you_mean(model["name"], _TYPES, "leave it out for any type"),
+    )
 
 
 def _count(text: str) -> int:

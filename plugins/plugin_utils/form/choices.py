@@ -46,7 +46,7 @@ def hosts_of(purpose: str, answers: Answers, tenant: Tenant, known: Known, place
         raise stale("form_host", chosen, "which is no host of this job", mine, _REFRESH)
     if purpose in ("place", "claim"):
         _with_domain(answers, tenant, known, [chosen])
-        _check_device(answers, known, chosen)
+        _check_device(answers, tenant, known, chosen)
     return [chosen]
 
 
@@ -64,7 +64,7 @@ def _with_domain(answers: Answers, tenant: Tenant, known: Known, names: t.Sequen
     return having
 
 
-def _check_device(answers: Answers, known: Known, host: str) -> None:
+def _check_device(answers: Answers, tenant: Tenant, known: Known, host: str) -> None:
     """An alias must be one of the host's, a model one that it has, where its devices are known."""
     if answers.model is None:
         aliases = plain(known.hostvars[host].get("hostdev_aliases") or [], "hostdev_aliases")
@@ -73,7 +73,8 @@ def _check_device(answers: Answers, known: Known, host: str) -> None:
         names = {str(alias.get("name")) for alias in aliases}
         if answers.device not in names:
             what = f"which is no alias in hostdev_aliases of {host}, and no model"
-            raise stale("form_device", answers.device, what, names, "choose one of these, or open the form anew")
+            there = tenant.its_devices(names)
+            raise stale("form_device", answers.device, what, there, "choose one of these, or open the form anew")
         return
     facts = _facts(known.hostvars[host])
     if "devices" not in facts:
@@ -82,7 +83,8 @@ def _check_device(answers: Answers, known: Known, host: str) -> None:
         devices = read_facts({"devices": facts["devices"]}).functions
     models = {ids(device) for device in devices}
     if answers.model["ids"] not in models:
-        raise stale("form_device", answers.device, f"which is no model of {host}", models, _REFRESH)
+        there = tenant.its_devices(models)
+        raise stale("form_device", answers.device, f"which is no model of {host}", there, _REFRESH)
 
 
 def _domains(variables: t.Any) -> list[str] | None:

@@ -10,14 +10,16 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .answers import ANY, Answers, wrong
+from ...module_utils._model.errors import HostdevError
+from ...module_utils._model.nearest import did_you_mean
+from .answers import ANY, Answers, is_model, wrong
 
 TENANT, MAY = "HOSTDEV_TENANT", "HOSTDEV_TENANT_MAY"
 EVERYTHING = "*"
 """The tenant of administrators, who may ask for everything."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LISTS = ("domains", "hosts", "devices")
-_CREDENTIAL = "add a credential of the type Hostdev tenant to the job template"
+_CREDENTIAL = "add a credential of the type Hostdev tenant to the job template, or without AWX set the variable"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class Tenant:
         """Those that it may name: of others it is not told."""
         return set(names) if self.domains is None else self.domains & set(names)
 
+    def its_devices(self, names: t.Iterable[str]) -> set[str]:
+        """Those of aliases or ids that it may name, with a type or without."""
+        if self.devices is None:
+            return set(names)
+        permitted = {model["ids"] if (model := is_model(name)) else name for name in self.devices}
+        return permitted & set(names)
+
 
 def read_tenant(environment: t.Mapping[str, str]) -> Tenant:
     """The tenant of the credential. Raises HostdevError where there is none, or where it says what nobody can read."""
@@ -70,14 +79,27 @@ def read_tenant(environment: t.Mapping[str, str]) -> Tenant:
         may = json.loads(environment.get(MAY, ""))
     except (ValueError, RecursionError) as error:
         raise _unreadable(f"found no JSON ({error})") from error
-    if not isinstance(may, dict) or not set(may) <= set(_LISTS):
-        raise _unreadable(f"found {sorted(may) if isinstance(may, dict) else may!r}")
+    if not isinstance(may, dict):
+        raise _unreadable(f"found {may!r}")
+    for key in sorted(set(may) - set(_LISTS)):
+        raise _unreadable(f"found the key {key}; {did_you_mean(key, _LISTS)}")
+    devices = _names(may, "devices")
+    for device in sorted(devices or ()):
+        _check_permitted(device)
     return Tenant(
         name,
         domains=_names(may, "domains") or frozenset(),
         hosts=_names(may, "hosts") or frozenset(),
-        devices=_names(may, "devices"),
+        devices=devices,
     )
+
+
+def _check_permitted(device: str) -> None:
+    """What no answer is ever compared with would permit nothing, and nobody would see why."""
+    model = is_model(device)
+    if model is None or device in (model["ids"], f"{model['ids']}@{model['type']}"):
+        return
+    raise _unreadable(f"found the device {device}", f"an alias, {model['ids']}, or with a type {model['ids']}@type-VF")
 
 
 def _names(may: t.Mapping[str, t.Any], key: str) -> frozenset[str] | None:
@@ -90,6 +112,9 @@ def _names(may: t.Mapping[str, t.Any], key: str) -> frozenset[str] | None:
     return frozenset(value)
 
 
-def _unreadable(found: str) -> Exception:
-    wanted = 'JSON such as {"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu"]}'
-    return wrong(f"the environment variable {MAY}", found, wanted, "mend the credential of the type Hostdev tenant")
+_FORM = 'JSON such as {"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu"]}'
+
+
+def _unreadable(found: str, wanted: str = _FORM) -> HostdevError:
+    remedy = "mend the credential of the type Hostdev tenant, or without AWX the environment of the job"
+    return wrong(f"the environment variable {MAY}", found, wanted, remedy)

@@ -47,7 +47,7 @@ def opened(
 
 def _unfinished(record: Record) -> t.Iterator[str]:
     if record.journal is not None:
-        yield f"an interrupted {record.journal.plan.operation} of {record.journal.plan.after.owner}"
+        yield f"an interrupted {record.journal.plan.operation} of {record.journal.owner}"
     for journal in record.vfs_journal:
         yield f"an interrupted change of the VFs of {journal.address}"
 

@@ -93,5 +93,5 @@ def no_host(asked: Asked, placement: Placement) -> HostdevError:
         subject=few(asked.names),
         found=f"no host serves this: {'; '.join(reasons) or 'none is known'}",
         wanted="a host that serves all requests",
-        remedy="ask for less, or gather the hosts that are not known",
+        remedy="ask for less, or gather the hosts that are not known by the playbook kvm.hostdev.facts",
     )

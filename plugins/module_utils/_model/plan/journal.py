@@ -69,6 +69,10 @@ class Journal:
 
     FORM: t.ClassVar[forms.Check] = _journal_form
 
+    @property
+    def owner(self) -> Owner:
+        return self.plan.after.owner
+
     def as_dict(self) -> dict[str, t.Any]:
         return {
             **_plan_dict(self.plan),

@@ -76,7 +76,7 @@ def test_where_there_is_none_each_host_has_its_reason_and_equal_ones_share_a_lin
         "failed: neither its devices nor pools are known: not root (no_facts); "
         "kvm1: too few free devices for request gpu: 0 of 1 device with vendor_id 10de, product_id 2330 "
         "(not_enough_devices); wanted: a host that serves all requests; "
-        "what to do: ask for less, or gather the hosts that are not known."
+        "what to do: ask for less, or gather the hosts that are not known by the playbook kvm.hostdev.facts."
     )
     assert "no host serves this: none is known" in place({}, [ONE])["msg"]
 

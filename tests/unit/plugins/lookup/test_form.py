@@ -62,6 +62,19 @@ def test_a_choice_becomes_a_request(device, wanted):
     assert answers.wanted() == {"name": "device", "count": 3, **wanted}
 
 
+@pytest.mark.parametrize("word", ["type-FV", "Type-VF", "TYPE_VF", "typeVF", "type", "VF", "pf", "VDPA", "type-PFs"])
+def test_a_misspelt_type_is_no_name(word):
+    told = refused(lambda: read_answers("place", {**ASKED, "form_device": f"8086:10ca@{word}"}))
+    assert f"8086:10ca@{word}, whose {word} is no type; wanted: one of type-PCI, type-PF, type-VF, vdpa" in told
+
+
+@pytest.mark.parametrize("word", ["typewriter", "A100", "82576-VF", "VF-of-82576", "Type4-Card.2"])
+def test_names_for_people_stay(word):
+    assert (
+        "device_type" not in read_answers("place", {**ASKED, "form_device": f"8086:10ca@{word}"}).wanted()["specs"][0]
+    )
+
+
 def test_what_is_not_answered_has_its_default():
     answers = read_answers("release", {"form_domain": "web1", "awx_job_id": 7})
     assert (answers.count, answers.host, answers.request, answers.device) == (1, ANY, "device", "")
@@ -158,6 +171,32 @@ def test_what_is_not_the_tenants_is_refused(may, answers):
 def test_what_is_the_tenants_is_not(device):
     blue = tenant({"domains": ["web1"], "hosts": ["kvm1"], "devices": ["gpu", "10de:20b2"]})
     blue.check(read_answers("claim", {**ASKED, "form_host": "kvm1", "form_device": device}))
+
+
+@pytest.mark.parametrize("device", ["8086:10ca@type-FV", "8086:10ca@82576", "8086:10ca@type-VF@82576"])
+def test_a_device_that_no_answer_is_compared_with_is_refused(device):
+    told = refused(lambda: tenant({"devices": ["gpu", "8086:10ca@type-VF", device]}))
+    assert f"found the device {device}; wanted: an alias, 8086:10ca, or with a type 8086:10ca@type-VF" in told
+
+
+def test_a_misspelt_key_of_a_tenant_is_named():
+    assert "found the key domain; did you mean domains?" in refused(lambda: tenant({"domain": ["web1"]}))
+
+
+@pytest.mark.parametrize(
+    ("device", "devices", "own"),
+    [
+        ("gone", ["gpu", "gone", "10de:20b2"], "gpu"),
+        ("10de:ffff", ["gpu", "10de:ffff", "10de:20b2@type-PF"], "10de:20b2"),
+        ("10de:ffff", ["10de:ffff"], "nothing that is known"),
+    ],
+)
+def test_what_there_is_says_nothing_of_devices_of_other_tenants(device, devices, own):
+    known = {"kvm1": {**facts("web1"), "hostdev_aliases": [{"name": "gpu"}, {"name": "of-red"}]}}
+    may = tenant({"domains": ["web1"], "hosts": ["kvm1"], "devices": devices})
+    answers = read_answers("claim", {**ASKED, "form_device": device, "form_host": "kvm1"})
+    told = refused(lambda: hosts_of("claim", answers, may, Known(known, ["kvm1"]), None))
+    assert f"wanted: {own};" in told
 
 
 @pytest.mark.parametrize("key", ["domains", "hosts", "devices"])

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.lock import LOCK, locked
-from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF
+from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_host import IGB_PF, RECORD
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_libvirt import CONFIG, UUID, LibvirtError, domain_xml
 from ansible_collections.kvm.hostdev.tests.unit.helpers.module_runner import Runner
 from ansible_collections.kvm.hostdev.tests.unit.helpers.vfs_host import killed_at, without_vfs
@@ -463,6 +465,33 @@ def test_facts_tell_of_an_interrupted_run(runner):
     with locked(f"{runner.host.root}{LOCK}", seconds=0.0):
         _report, warnings = facts(runner)
     assert warnings[-1].startswith(f"a claim of domain web1 ({UUID}) is under way (process {os.getpid()} (")
+
+
+def test_facts_for_a_tenant_tell_no_name_of_another(runner):
+    class Killed(BaseException):
+        pass
+
+    runner.host.kernel.fail(2, Killed())
+    with pytest.raises(Killed):
+        runner.host.claim(NIC)
+    _report, warnings = facts(runner, tenant="red")
+    assert warnings == ["an interrupted claim of another owner is on record; the next claim or release settles it"]
+    with locked(f"{runner.host.root}{LOCK}", seconds=0.0, doing="claim of domain web1"):
+        _report, warnings = facts(runner, tenant="red")
+        assert warnings[-1] == "a claim of another owner is under way: devices may change while they are looked at"
+        _report, warnings = facts(runner, tenant="*")
+        assert "web1" in warnings[-1]
+
+
+@pytest.mark.parametrize("tenant", ["red", "*"])
+def test_facts_for_a_tenant_need_the_record(runner, tenant):
+    runner.host.claim(NIC)
+    record = runner.host.record
+    record["claims"] *= 2
+    Path(f"{runner.host.root}{RECORD}").write_text(json.dumps(record), encoding="utf-8")
+    error = runner.failed("pci_facts", tenant=tenant)
+    assert error["code"] == "record_unreadable"
+    assert ("web1" in error["msg"]) == (tenant == "*")
 
 
 def test_facts_tell_of_an_interrupted_change_of_vfs(runner, monkeypatch):

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from ...claims.words import short
 from ...errors import HostdevError, few
+from ...requests.limits.labels import EVERY_TENANT
 from .covered import Covered
-from .tenants import EVERY_TENANT, seen_by
+from .tenants import seen_by
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim, Holding, Owner

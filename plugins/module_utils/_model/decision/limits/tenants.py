@@ -10,15 +10,13 @@ from dataclasses import replace
 
 from ...claims.claim import Owner
 from ...errors import HostdevError
-from ...requests.limits.labels import TENANT
+from ...requests.limits.labels import EVERY_TENANT, TENANT
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Claim
     from ...requests.wish import ClaimWish
     from ...snapshot import Snapshot
 
-EVERY_TENANT = "*"
-"""What stands in place of a tenant for administrators, who may change every claim."""
 ANOTHER = Owner("name", "another owner", "another owner")
 """What a tenant is told of an owner that is not its own."""
 

@@ -10,8 +10,8 @@ import typing as t
 
 from ...claims.words import short
 from ...errors import HostdevError
-from ...requests.limits.labels import TENANT
-from .tenants import ANOTHER, EVERY_TENANT
+from ...requests.limits.labels import EVERY_TENANT, TENANT
+from .tenants import ANOTHER
 
 if t.TYPE_CHECKING:
     from ...claims.claim import Owner
@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 _OWNER = {"kind", "id", "label"}
 _BARE: dict[str, dict[str, t.Any]] = {
     "locked": {"found": "another run holds the lock"},  # by a run for an owner of whom nothing was read yet
+    "record_unreadable": {"found": "it can't be understood"},  # what is wrong with a claim may name its owner
     "unknown_domain": {"found": "libvirt has no domain of that name or UUID", "remedy": "define it first"},
 }
 """Errors that name others without a word before each, by their codes, and what is told in place of that."""
@@ -91,7 +92,7 @@ def _owners(record: Record) -> t.Iterator[Owner]:
     yield from (aside.owner for aside in record.tracker.set_aside.values())
     yield from (waiting.owner for waiting in record.tracker.waiting.values())
     if record.journal is not None:
-        yield record.journal.plan.after.owner
+        yield record.journal.owner
 
 
 def _told(value: t.Any, pattern: re.Pattern[str]) -> t.Any:

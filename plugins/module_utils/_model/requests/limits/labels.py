@@ -12,6 +12,8 @@ from ...values import is_unicode
 
 TENANT = "tenant"
 """The label that says whose a claim is."""
+EVERY_TENANT = "*"
+"""What stands in place of a tenant for administrators, who may change every claim."""
 
 
 def parse_labels(value: object, path: str = "labels", code: str = "invalid_option") -> dict[str, str]:
