@@ -115,7 +115,7 @@ options:
   tenant:
     description:
       - The tenant that the task is for, see O(kvm.hostdev.pci_passthrough_claim#module:tenant). Errors and warnings
-        then call the owners of other claims C(another owner).
+        then name no owner. With V(*), for administrators, they do.
       - A record that can't be used is then an error and not a warning, since it is not known which claims there are.
       - The facts themselves have all claims. Hide them from tenants with C(no_log), as C(kvm.hostdev.form_verify)
         does.
@@ -1006,7 +1006,7 @@ error:
     commands:
       description:
         - The commands to type for a record that can't be used, by the names V(restore), V(keep) and V(forget).
-      type: dict
+      type: raw
       returned: with O(tenant), for V(record_unreadable) and the like
   sample:
     code: no_libvirt

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import typing as t
@@ -22,7 +21,6 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
     from .._model.claims.unfinished import UnfinishedRun
-    from .._model.decision.limits.untold import Untold
 
 # What is known without libvirt.
 _OF_SYSFS = frozenset({"claims", "iommu_groups"})
@@ -53,12 +51,10 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
         system, file = System(Tree(), environ=os.environ), RecordReader(options["facts_path"], _parse)
         if asked:
             libvirt, reason = connect(options["uri"], required=required)
-    with _telling(module) as (notes, untold):
-        record = _read_record(module, file, system.tree, notes)
-        if untold is not None:
-            untold.note(record)
-        gathered, warnings = gather(system, libvirt, reason, record, wish, begun)
-        notes += warnings
+    record = _read_record(module, file, system.tree)
+    gathered, warnings = gather(system, libvirt, reason, record, wish, begun)
+    for warning in warnings:
+        module.warn(one_line(warning))
     if "host" in gathered:
         gathered["host"]["gathered_at"] = begun
     from .._model.report.words import gathered_told
@@ -66,58 +62,45 @@ def facts(module: AnsibleModule) -> dict[str, t.Any]:
     return {"changed": False, "msg": gathered_told(gathered), "ansible_facts": {"hostdev": gathered}}
 
 
-@contextlib.contextmanager
-def _telling(module: AnsibleModule) -> t.Iterator[tuple[list[str], Untold | None]]:
-    """Warns of the notes when the block ends, and tells an error, both as the tenant is told; None keeps no names."""
-    notes: list[str] = []
-    others = None
-    if module.params["tenant"] is not None:
-        from .._model.decision.limits.untold import untold
-
-        others = untold(module.params["tenant"], None)
-    try:
-        yield notes, others
-    except HostdevError as error:
-        if others is None:
-            raise
-        raise others.error(error) from None  # with its cause a traceback would tell the names
-    finally:
-        for note in notes if others is None else others.warnings(notes):
-            module.warn(one_line(note))
-
-
-def _read_record(module: AnsibleModule, file: RecordReader, tree: Tree, notes: list[str]) -> Record:
+def _read_record(module: AnsibleModule, file: RecordReader, tree: Tree) -> Record:
     """The record; one that can't be read is a warning here, so that facts still show the host.
 
-    For a tenant it is an error: what is its own is then not known.
+    For a tenant it is an error: what is its own is then not known. A tenant is told no owner, which may be another's.
     """
+    tenant = module.params["tenant"]
+    named = tenant is None
+    if not named:
+        from .._model.requests.limits.labels import EVERY_TENANT
+
+        named = tenant == EVERY_TENANT
     mode = file.executable()
     if mode is not None:
-        notes.append(
+        module.warn(
             f"{file.path} is executable (mode {mode}), so that fact gathering runs it and fails; the next claim or "
             "release makes it 0644"
         )
     try:
         record = file.read(machine_id(tree))
     except HostdevError as error:
-        if module.params["tenant"] is not None:
+        if tenant is None:
+            module.warn(error.message)
+            return Record()
+        if named or error.code != "record_unreadable":
             raise
-        notes.append(error.message)
-        return Record()
+        raise error.but(found="it can't be understood") from None  # what is wrong with a claim may name its owner
     unfinished = [f"change of the VFs of {journal.address}" for journal in record.vfs_journal]
     if record.journal is not None:
-        unfinished.append(f"{record.journal.operation} of {record.journal.owner}")
+        unfinished.append(f"{record.journal.operation} of {record.journal.owner if named else 'a device'}")
     for what in unfinished:
         from .._host.record.lock_holder import lock_holder
         from .._host.record.lock_path import LOCK
-        from .._model.requests.limits.labels import EVERY_TENANT
 
         holder = None if module.params["recording"] is not None else lock_holder(tree.local(LOCK))
         if holder is not None:
-            by = f" ({holder})" if module.params["tenant"] in (None, EVERY_TENANT) else ""
-            notes.append(f"a {what} is under way{by}: devices may change while they are looked at")
+            by = f" ({holder})" if named else ""
+            module.warn(one_line(f"a {what} is under way{by}: devices may change while they are looked at"))
         else:
-            notes.append(f"an interrupted {what} is on record; the next claim or release settles it")
+            module.warn(one_line(f"an interrupted {what} is on record; the next claim or release settles it"))
     return record
 
 

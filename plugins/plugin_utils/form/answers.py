@@ -33,7 +33,7 @@ _WORD = re.compile(r"[A-Za-z0-9._:@-]{1,253}")
 _MOST = 16
 _TYPES = ("type-PCI", "type-PF", "type-VF", "vdpa")
 _DEVICE = re.compile(
-    rf"(?P<ids>[0-9a-f]{{4}}:[0-9a-f]{{4}})(@(?P<type>{'|'.join(_TYPES)}))?(@(?P<name>[A-Za-z0-9._-]+))?"
+    r"(?P<ids>[0-9a-f]{4}:[0-9a-f]{4})(@(?P<type>type-PCI|type-PF|type-VF|vdpa))?(@(?P<name>[A-Za-z0-9._-]+))?"
 )
 # What somebody may write for a type: type_vf, TYPE-VF, type-FV, vf, VDPA.
 _LIKE_A_TYPE = re.compile(r"type([a-z]{1,4}|[-_.].*)?|pci|pf|vf|vdpa", re.IGNORECASE)

@@ -475,10 +475,10 @@ def test_facts_for_a_tenant_tell_no_name_of_another(runner):
     with pytest.raises(Killed):
         runner.host.claim(NIC)
     _report, warnings = facts(runner, tenant="red")
-    assert warnings == ["an interrupted claim of another owner is on record; the next claim or release settles it"]
+    assert warnings == ["an interrupted claim of a device is on record; the next claim or release settles it"]
     with locked(f"{runner.host.root}{LOCK}", seconds=0.0, doing="claim of domain web1"):
         _report, warnings = facts(runner, tenant="red")
-        assert warnings[-1] == "a claim of another owner is under way: devices may change while they are looked at"
+        assert warnings[-1] == "a claim of a device is under way: devices may change while they are looked at"
         _report, warnings = facts(runner, tenant="*")
         assert "web1" in warnings[-1]
 
@@ -490,7 +490,7 @@ def test_facts_for_a_tenant_need_the_record(runner, tenant):
     record["claims"] *= 2
     Path(f"{runner.host.root}{RECORD}").write_text(json.dumps(record), encoding="utf-8")
     error = runner.failed("pci_facts", tenant=tenant)
-    assert error["code"] == "record_unreadable"
+    assert error["error"]["code"] == "record_unreadable"
     assert ("web1" in error["msg"]) == (tenant == "*")
 
 
