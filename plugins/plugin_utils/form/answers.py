@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError, few
+from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import DEVICE_TYPES
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.nearest import did_you_mean
 
 ANY = "any"
@@ -31,9 +32,10 @@ _KNOWN = ("form_domain", "form_device", *DEFAULTS, *PLACED, PLACED_HOST)
 _OF_AWX = ("awx_", "tower_")
 _WORD = re.compile(r"[A-Za-z0-9._:@-]{1,253}")
 _MOST = 16
-_TYPES = ("type-PCI", "type-PF", "type-VF", "vdpa")
 _DEVICE = re.compile(
-    r"(?P<ids>[0-9a-f]{4}:[0-9a-f]{4})(@(?P<type>type-PCI|type-PF|type-VF|vdpa))?(@(?P<name>[A-Za-z0-9._-]+))?"
+    r"(?P<ids>[0-9a-f]{4}:[0-9a-f]{4})(@(?P<type>TYPES))?(@(?P<name>[A-Za-z0-9._-]+))?".replace(
+        "TYPES", "|".join(DEVICE_TYPES)
+    )
 )
 # What somebody may write for a type: type_vf, TYPE-VF, type-FV, vf, VDPA.
 _LIKE_A_TYPE = re.compile(r"type([a-z]{1,4}|[-_.].*)?|pci|pf|vf|vdpa", re.IGNORECASE)
@@ -143,8 +145,8 @@ def _check_type(device: str) -> None:
     raise wrong(
         "form_device",
         f"found {device}, whose {model['name']} is no type",
-        f"one of {', '.join(_TYPES)} behind the ids, or a name for people",
-        did_you_mean(model["name"], _TYPES, "leave it out for any type"),
+        f"one of {', '.join(DEVICE_TYPES)} behind the ids, or a name for people",
+        did_you_mean(model["name"], DEVICE_TYPES, "leave it out for any type"),
     )
 
 

@@ -451,13 +451,17 @@ def test_facts_tell_of_an_executable_record_show_it_and_leave_it_as_it_is(runner
     assert os.stat(path).st_mode & 0o777 == 0o744
 
 
-def test_facts_tell_of_an_interrupted_run(runner):
+def interrupted_claim(runner):
     class Killed(BaseException):
         pass
 
     runner.host.kernel.fail(2, Killed())
     with pytest.raises(Killed):
         runner.host.claim(NIC)
+
+
+def test_facts_tell_of_an_interrupted_run(runner):
+    interrupted_claim(runner)
     _report, warnings = facts(runner)
     assert warnings == [
         f"an interrupted claim of domain web1 ({UUID}) is on record; the next claim or release settles it"
@@ -468,12 +472,7 @@ def test_facts_tell_of_an_interrupted_run(runner):
 
 
 def test_facts_for_a_tenant_tell_no_name_of_another(runner):
-    class Killed(BaseException):
-        pass
-
-    runner.host.kernel.fail(2, Killed())
-    with pytest.raises(Killed):
-        runner.host.claim(NIC)
+    interrupted_claim(runner)
     _report, warnings = facts(runner, tenant="red")
     assert warnings == ["an interrupted claim of a device is on record; the next claim or release settles it"]
     with locked(f"{runner.host.root}{LOCK}", seconds=0.0, doing="claim of domain web1"):
