@@ -75,7 +75,8 @@ class Controller:
     def _lay_out(self, here: Path, there: Path, ident: str, template: Template, variables: Variables) -> float:
         for name in ("inventory", "env", "cp", f"artifacts/{ident}/fact_cache"):
             (here / name).mkdir(parents=True, mode=0o700)
-        shutil.copytree(self._project, here / "project")
+        # Jobs that run beside this one write compiled files there, and take them away again under a temporary name.
+        shutil.copytree(self._project, here / "project", ignore=shutil.ignore_patterns("__pycache__"))
         _write(here / "inventory/hosts", _INVENTORY.format(text=json.dumps(self.inventory)), 0o700)
         files = []
         if template.credential_vars:

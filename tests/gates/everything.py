@@ -38,13 +38,15 @@ _CLOSING = re.compile(r"^=+ (.*\b(?:passed|failed|errors?|no tests ran)\b.* in [
 _SPENT = "time: "
 _UNDONE = re.compile(r"^(?:FAILED|ERROR|RERUN) \S+::")
 _WIDTH = "300"  # of pytest's lines, which end with the reason
+_LAST = 60
 
 
 class Outcome(t.NamedTuple):
     """How a session went, and what it cost in processor seconds.
 
     `closings` are pytest's last words, a line for each time that it ran; `spent` what a session said about its time, in
-    lines that began with `time: `; `undone` a line for each test that failed or had to be run again, with the reason.
+    lines that began with `time: `; `undone` a line for each test that failed or had to be run again, with the reason;
+    `last` the last lines of one that failed, since who has no more than the end of a log is to know why.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Outcome(t.NamedTuple):
     closings: t.Sequence[str] = ()
     spent: t.Sequence[str] = ()
     undone: t.Sequence[str] = ()
+    last: t.Sequence[str] = ()
 
 
 def run_all(names: t.Sequence[str]) -> bool:
@@ -90,6 +93,9 @@ def print_table(outcomes: t.Sequence[Outcome], seconds: float | None = None) -> 
         print(closing)
     for undone in (line for outcome in outcomes for line in outcome.undone):
         print(undone)
+    for outcome in outcomes:
+        if outcome.last:
+            print(f"\n--- {outcome.name} ended with ---", *outcome.last, sep="\n")
     sys.stdout.flush()
     return passed
 
@@ -191,4 +197,5 @@ def _run(name: str, lane: int, write: t.Callable[[str], object], shared: str = "
         [line for line in lines if _CLOSING.match(line)],
         [line.removeprefix(_SPENT) for line in lines if line.startswith(_SPENT)],
         [line for line in lines if _UNDONE.match(line)],
+        run.lines[-_LAST:] if run.status else (),
     )

@@ -17,6 +17,7 @@ import ansible_collections
 
 GUIDES = Path(__file__).resolve().parents[3] / "docs/docsite/rst"
 _BLOCK = re.compile(r"^\.\. code-block:: ([\w+]+)\n((?: {3}:\w+: .*\n)*)\n((?: {3}.*\n|\n)+)", re.MULTILINE)
+_RESULT = re.compile(r"^[a-z]+: \[([^\]]+)\]")  # of a host, as in `ok: [kvm1] => ...`
 
 
 class Block(t.NamedTuple):
@@ -85,17 +86,27 @@ def rehearse(folder: Path, recording: Path, playbook: str, *options: str, code: 
 
 
 def missing(printed: t.Iterable[str], shown: t.Iterable[str]) -> list[str]:
-    """The lines that are shown and were not printed in that order; others may have stood between them, as `...`."""
-    left, lacking = iter([_plain(line) for line in printed]), []
+    """The lines that are shown and were not printed in that order; others may have stood between them, as `...`.
+
+    Which of several hosts answers first nobody promises: neighbouring lines of results are in the order of each host.
+    """
+    lines, lacking = [_plain(line) for line in printed], []
+    begin, of_hosts = 0, dict[str, int]()
     for line in shown:
         if line.strip() in ("", "..."):
             continue
-        rest = list(left)
-        if _plain(line) not in rest:
+        result = _RESULT.match(line)
+        if result is None:
+            begin, of_hosts = max([begin, *of_hosts.values()]), {}
+        try:
+            after = lines.index(_plain(line), of_hosts.get(result[1], begin) if result else begin) + 1
+        except ValueError:
             lacking.append(line)
-            left = iter(rest)
+            continue
+        if result is None:
+            begin = after
         else:
-            left = iter(rest[rest.index(_plain(line)) + 1 :])
+            of_hosts[result[1]] = after
     return lacking
 
 
