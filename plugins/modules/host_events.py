@@ -18,6 +18,8 @@ description:
   - The module writes C(/etc/kvm.hostdev/events.conf), C(/etc/kvm.hostdev/restore.pyz) and the units
     C(kvm-hostdev-events.service) and C(kvm-hostdev-events.timer), and removes them with O(state=absent). If another
     file has such a name, the task fails and leaves the file as it is.
+  - If the timer is stopped, or systemd has not read its files, the task starts the timer anew and is changed. This is
+    so after a task that was interrupted.
 extends_documentation_fragment:
   - kvm.hostdev._attributes
 attributes:

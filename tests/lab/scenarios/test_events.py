@@ -17,6 +17,8 @@ from tests.lab.scenarios.webhook import Webhook
 _VF, _LOST = topology.IGB_VFS[0], topology.NUMA_NVME
 _TOKEN, _CA = "/root/events.token", "/root/events.pem"
 _UNIT = "kvm-hostdev-events"
+_TIMER = f"/etc/systemd/system/{_UNIT}.timer"
+_LINK = f"/etc/systemd/system/timers.target.wants/{_UNIT}.timer"
 #: Beside others, an emulated host may take longer for a post than any real one.
 _PATIENT = f"/run/systemd/system/{_UNIT}.service.d/lab.conf"
 _GUIDE = Path(__file__).parents[3] / "docs/docsite/rst/guide_events.rst"
@@ -72,10 +74,23 @@ def test_the_timer_posts_what_has_drifted_and_is_lost_and_leaves_with_all_its_fi
             {"name": "plug in", "ansible.builtin.raw": "echo 1 > /sys/bus/pci/rescan"},
             {"name": "facts", "kvm.hostdev.pci_facts": {"gather_subset": ["!all", "drift"]}},
             {"name": "release", "kvm.hostdev.pci_passthrough_release": {"owner": "dpdk0"}},
+            # What runs leave that were ended behind their files: units that systemd has not read.
+            {"name": "written", "ansible.builtin.raw": f"sed -i s/3600/7200/ /etc/kvm.hostdev/events.conf {_TIMER}"},
+            events("finished", **{**options, "every": 7200}),
+            {
+                "name": "timer",
+                "ansible.builtin.raw": f"systemctl show -p NeedDaemonReload,TimersMonotonic {_UNIT}.timer",
+            },
+            {"name": "removed", "ansible.builtin.raw": f"rm {_LINK} {_TIMER}"},
             events("absent", state="absent"),
+            events("absent again", state="absent"),
         ),
     )
     assert ended.code == 0, ended.output
+    assert [ended.of(name).status for name in ("finished", "absent", "absent again")] == ["changed", "changed", "ok"]
+    timer = ended.of("timer").result["stdout"]
+    assert "NeedDaemonReload=no" in timer
+    assert "OnUnitActiveUSec=2h" in timer
     assert ended.of("facts").result["ansible_facts"]["hostdev"]["drift"] == second["drift"]
     assert lab.sh(f"{_LEFT}; rm {_TOKEN} {_CA} {_PATIENT}").stdout == as_it_was
 

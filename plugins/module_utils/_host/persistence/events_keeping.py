@@ -36,19 +36,16 @@ class EventsKeeper:
     def keep(self, settings: EventSettings | None, *, check: bool = False) -> list[dict[str, str]]:
         """Have the state posted by these settings, or not at all with None.
 
-        Returns an entry of Ansible's diff for each file and link that is not as it was. Raises HostdevError:
-        persist_failed, foreign_file, program_failed.
+        Returns an entry of Ansible's diff for each file and link that is not as it was, and for the timer where systemd
+        does not have it as its files say. Raises HostdevError: persist_failed, foreign_file, program_failed.
         """
         kept = Kept(self._tree, check=check, mark=MARK)
         check_no_links(self._tree, (*FILES, PROGRAM, MADE_FOLDERS))
         check_ours({path: data for path in FILES if (data := kept.read(path)) is not None}, MARK)
-        if settings is None:
-            self._remove(kept, check=check)
-        else:
-            self._install(kept, settings, check=check)
-        return kept.diff
+        told = self._remove(kept, check=check) if settings is None else self._install(kept, settings, check=check)
+        return [*kept.diff, *told]
 
-    def _install(self, kept: Kept, settings: EventSettings, *, check: bool) -> None:
+    def _install(self, kept: Kept, settings: EventSettings, *, check: bool) -> list[dict[str, str]]:
         check_systemd(self._tree, "systemd, whose timer posts the host's state", "leave the host to the cached facts")
         python = host_python(self._tree, self._python)
         kept.note_folders([SERVICE_FILE, TIMER_FILE, TIMER_LINK])
@@ -57,18 +54,17 @@ class EventsKeeper:
         for path, text in event_units(python, settings.every).items():
             kept.write(path, text)
         kept.link(TIMER_LINK, TIMER_FILE)
-        if check:
-            return
-        if kept.touched:
+        timer = [] if kept.touched else self._timer("started")
+        if (kept.touched or timer) and not check:
             self._systemctl("daemon-reload")
             self._systemctl("restart", TIMER)
-        elif self._has_systemctl and self._programs.run("systemctl", "is-active", "--quiet", TIMER, seconds=60).status:
-            self._systemctl("start", TIMER)
+        return timer
 
-    def _remove(self, kept: Kept, *, check: bool) -> None:
+    def _remove(self, kept: Kept, *, check: bool) -> list[dict[str, str]]:
         """What starts it first, and what it needs in the end; the program stays where it brings devices back."""
         last = not self._tree.exists(f"{UNITS}/{RESTORE}")
-        there = self._tree.exists(TIMER_FILE)
+        timer = [] if self._tree.exists(TIMER_FILE) else self._timer("")
+        there = bool(timer) or self._tree.exists(TIMER_FILE)
         if there and not check:
             self._stop()
         kept.unlink(TIMER_LINK, TIMER_FILE)
@@ -80,6 +76,26 @@ class EventsKeeper:
         kept.remove_folders(last=last)
         if there and not check:
             self._systemctl("daemon-reload")
+        return timer
+
+    def _timer(self, wanted: str) -> list[dict[str, str]]:
+        """An entry of a diff where systemd has the timer otherwise than files say that are as they shall be.
+
+        That is so after a run that ended behind its files. `wanted` is "started", or "" where it is to be gone.
+        """
+        if not self._has_systemctl:
+            return []
+        asked = ("show", "--property=ActiveState,NeedDaemonReload", TIMER, SERVICE)
+        told = self._programs.run("systemctl", *asked, seconds=60).out
+        of_timer = told.partition("\n\n")[0].splitlines()
+        if "NeedDaemonReload=yes" in told:
+            found = "systemd has not read its files as they are"
+        elif wanted and "ActiveState=active" not in of_timer:
+            found = "stopped"
+        else:
+            return []
+        texts = {"before": f"{found}\n", "after": f"{wanted}\n" if wanted else ""}
+        return [{"before_header": TIMER, "after_header": TIMER, **texts}]
 
     def _stop(self) -> None:
         """The timer, and a post that is under way; one that failed does not stay among the failed units of the host."""

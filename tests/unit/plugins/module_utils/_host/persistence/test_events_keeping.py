@@ -28,23 +28,51 @@ host = keeping.host
 SETTINGS_OF_HOST = EventSettings("https://eda.example.org/", "kvm1", 300)
 
 
-class Programs(keeping.Programs):
-    """systemctl, with a timer that runs or does not, and a service that systemd has not loaded."""
+class Systemd(keeping.Programs):
+    """systemctl, whose systemd has read the files of units or not; a program that fails does nothing."""
 
-    active = True
+    def __init__(self, host):
+        super().__init__()
+        self.fails_at = ()
+        self.active = False
+        self._host = host
+        self.units = {}
+        """What it has read of each unit that it has, by the unit's file."""
+
+    @property
+    def files(self):
+        there = {path: self._host.local(path) for path in (TIMER_FILE, SERVICE_FILE)}
+        return {path: local.read_text() for path, local in there.items() if local.exists()}
+
+    def demand(self, *words, seconds):
+        self.failing = words == self.fails_at
+        super().demand(*words, seconds=seconds)
+        if words == ("systemctl", "daemon-reload"):
+            self.units = self.files
+        elif words == ("systemctl", "restart", TIMER):
+            self.units = {**self.files, **self.units}
+            self.active = TIMER_FILE in self.units
+        elif words[:2] == ("systemctl", "stop"):
+            self.active = False
+        else:
+            assert words == ("udevadm", "control", "--reload")
 
     def run(self, *words, seconds):
         assert seconds <= 60
         if words == ("systemctl", "reset-failed", SERVICE):
             self.runs.append(words)
             return Ended(1, "", f"Failed to reset failed state of unit {SERVICE}: Unit {SERVICE} not loaded.")
-        assert words == ("systemctl", "is-active", "--quiet", TIMER)
-        return Ended(0 if self.active else 3, "", "")
+        assert words == ("systemctl", "show", "--property=ActiveState,NeedDaemonReload", TIMER, SERVICE)
+        told = []
+        for path, state in ((TIMER_FILE, "active" if self.active else "inactive"), (SERVICE_FILE, "activating")):
+            stale = path in self.units and self.files.get(path) != self.units[path]
+            told.append(f"ActiveState={state}\nNeedDaemonReload={'yes' if stale else 'no'}\n")
+        return Ended(0, "\n".join(told), "")
 
 
 @pytest.fixture
 def events(host):
-    host.programs = Programs()
+    host.programs = Systemd(host)
 
     def keep(settings=SETTINGS_OF_HOST, *, check=False):
         keeper = EventsKeeper(Tree(str(host.root)), host.sources.__getitem__, keeping.PYTHON, host.programs)
@@ -75,12 +103,40 @@ def test_all_of_it_lies_there_and_goes_without_a_trace(host, events):
     assert host.whole() == before
 
 
+RELOAD, RESTART = ("systemctl", "daemon-reload"), ("systemctl", "restart", TIMER)
+RARELY = EventSettings("https://eda.example.org/", "kvm1", 3600)
+
+
 def test_a_timer_that_was_stopped_is_started(host, events):
     events()
     host.programs.runs.clear()
     host.programs.active = False
-    assert events() == []
-    assert host.programs.runs == [("systemctl", "start", TIMER)]
+    assert (events(check=True), host.programs.runs) == ([TIMER], [])
+    assert (events(), events(), host.programs.active) == ([TIMER], [], True)
+
+
+@pytest.mark.parametrize("before", [None, RARELY])
+@pytest.mark.parametrize("program", [RELOAD, RESTART])
+def test_after_a_run_that_ended_behind_its_files_the_next_one_does_the_rest(host, events, before, program):
+    events(before)
+    host.programs.fails_at = program
+    with pytest.raises(HostdevError, match=" ".join(program)):
+        events()
+    host.programs.fails_at = ()
+    # A timer that runs goes by what systemd has read, so there is nothing left after the first of the two.
+    left = [] if before and program == RESTART else [TIMER]
+    assert (events(check=True), events(), events()) == (left, left, [])
+    assert (host.programs.units, host.programs.active) == (host.programs.files, True)
+
+
+def test_after_a_removal_that_ended_behind_its_files_the_next_one_does_the_rest(host, events):
+    events()
+    host.programs.fails_at = RELOAD
+    with pytest.raises(HostdevError, match="daemon-reload"):
+        events(None)
+    host.programs.fails_at = ()
+    assert (events(None, check=True), events(None), events(None)) == ([TIMER], [TIMER], [])
+    assert (host.programs.units, host.programs.active) == ({}, False)
 
 
 def test_another_url_is_another_file_alone(events):
