@@ -106,7 +106,7 @@ class Hosts:
             file.write_text(text)
             file.chmod(0o600)
         command = [sys.executable, "-c", _POST, str(root)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
     def _root(self, host: Host) -> Path:
         return self._folder / "hosts" / host.name / "root"

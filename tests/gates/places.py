@@ -86,6 +86,7 @@ def collections_path() -> Path:
     link = root / COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink() or link.resolve() != CHECKOUT:
-        link.unlink(missing_ok=True)
-        link.symlink_to(CHECKOUT)
+        made = link.with_name(f".{link.name}-{os.getpid()}")
+        made.symlink_to(CHECKOUT)
+        made.rename(link)  # whatever another session makes of it meanwhile
     return root

@@ -108,7 +108,7 @@ class Run:
         """Return whether the process PID is this lab's emulator, not a stranger that got the number later."""
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
         return f"guest=kvm-hostdev-lab-{self.name}".encode() in words and os.fsencode(self.console) in b"".join(words)
 

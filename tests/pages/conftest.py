@@ -54,9 +54,9 @@ class Picture:
         """Open every stack, and those that show themselves in it."""
         while self.page.evaluate(
             "() => { const shut = [...document.querySelectorAll('main details:not([open])')];"
-            " shut.forEach((one) => { one.open = true; }); return shut.length; }"
+            " shut.forEach((one) => { one.makeAll?.(); one.open = true; }); return shut.length; }"
         ):
-            self.page.wait_for_timeout(30)
+            pass
 
     def texts(self, selector: str) -> list[str]:
         return self.page.locator(selector).all_text_contents()

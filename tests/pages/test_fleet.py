@@ -152,11 +152,11 @@ def test_from_the_row_to_the_free_device(picture: Opener, hosts: dict[str, t.Any
     page = shown.go()
     page.locator("[data-kind=GPU]").click()
     page.locator("tr[data-host=kvm10] a").click()
-    assert page.locator("h1").inner_text() == "kvm10"
+    page.wait_for_function("() => document.querySelector('h1').innerText === 'kvm10'")
     assert page.locator(".box.marked").count() == 7
     assert page.locator(".box.free.marked").first.is_visible()
     page.get_by_text("all hosts").click()
-    assert page.locator("h1").inner_text() == "PCI devices of 4 hosts"
+    page.wait_for_function("() => document.querySelector('h1').innerText === 'PCI devices of 4 hosts'")
     assert page.locator("[data-kind=GPU]").get_attribute("aria-pressed") == "true"
 
 
@@ -195,4 +195,5 @@ def test_models_are_counted_over_all_hosts(picture: Opener, hosts: dict[str, t.A
     assert "9 of 14" in line.inner_text()
     assert line.locator("td").last.inner_text() == "2"
     page.locator("[data-model='10de:20b2']").click()
+    page.wait_for_function(f"() => new Set(({ROWS})().map((row) => row[1])).size === 1")
     assert {row[1] for row in page.evaluate(ROWS)} == {"10de:20b2"}

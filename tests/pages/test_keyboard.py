@@ -86,7 +86,7 @@ def test_the_browser_goes_back_from_a_device_to_the_host_to_the_fleet(picture: O
     page = shown.go("q=20b2")
     page.locator("tr[data-host=gpu] a").click()
     page.locator("[data-address='0000:03:00.0']").click()
-    assert page.locator("dialog").is_visible()
+    page.locator("dialog[open]").wait_for()
     page.go_back()
     page.wait_for_function("() => !document.querySelector('dialog').open")
     assert page.locator(".drawing").is_visible()

@@ -29,6 +29,7 @@ _SPENT = pytest.StashKey[dict[str, Counter[str]]]()
 _HOST = pytest.StashKey[Lab]()
 _OWN = pytest.StashKey[Lab]()
 _SPOILED = pytest.StashKey[bool]()
+_IDLE = pytest.StashKey[Idle]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -126,6 +127,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         lab.start()
         _make_ready(lab)
         item.config.stash[_SPOILED] = False
+        if _IDLE in item.config.stash:
+            del item.config.stash[_IDLE]  # of the host as it was
 
 
 def _look_at(lab: Lab) -> str:
@@ -172,10 +175,13 @@ def before(lab: Lab) -> HostState:
     return read_state(lab)
 
 
-@pytest.fixture(scope="session")
-def idle(host: Lab) -> Idle:
-    """What the facts and other tools say of a host on which nothing happens."""
-    return look(host)
+@pytest.fixture
+def idle(host: Lab, request: pytest.FixtureRequest) -> Idle:
+    """What the facts and other tools say of a host on which nothing happens, since it was started."""
+    stash = request.config.stash
+    if _IDLE not in stash:
+        stash[_IDLE] = look(host)
+    return stash[_IDLE]
 
 
 def _make_ready(lab: Lab) -> None:
@@ -193,9 +199,11 @@ def _clock() -> Counter[str]:
     of_children = os.times()
     processor = of_children.children_user + of_children.children_system
     for name in runs.names():
-        if state := runs.Run(name).state():
-            fields = Path(f"/proc/{state.pid}/stat").read_text().rpartition(")")[2].split()
-            processor += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        # The host of somebody else may end at any moment.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if state := runs.Run(name).state():
+                fields = Path(f"/proc/{state.pid}/stat").read_text().rpartition(")")[2].split()
+                processor += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return Counter({"seconds": time.monotonic(), "tasks": spent.tasks, "processor": processor, **spent.seconds})
 
 

@@ -326,7 +326,11 @@ def test_vfs_that_somebody_removed_a_cable_that_is_off_a_disk_s_and_those_that_n
                 vfs("back", None),
                 shell("networkd", wants_vfs.format(interface=name)),
                 vfs("with drivers", 1, autoprobe=True),
-                shell("managed", f"udevadm settle; sleep 2; networkctl --no-legend list $(ls {of_vf})"),
+                shell(
+                    "managed",
+                    f"udevadm settle; for second in $(seq 30); do networkctl --no-legend list $(ls {of_vf}) "
+                    "| grep unmanaged && break; sleep 1; done",
+                ),
                 vfs("back again", None),
                 shell("files", "ls /etc/udev/rules.d/*kvm-hostdev* /etc/systemd/network/*kvm-hostdev* 2>&1 || true"),
                 {"name": "disk", "kvm.hostdev.pci_sriov": {"address": topology.NVME_PF, "number": 4}},

@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab import broken, guest, topology
 from tests.lab.machine import Lab
-from tests.lab.patience import stretched
+from tests.lab.patience import detach_timeout, stretched
 from tests.lab.state import HostState, read_state
 
 VF = topology.IGB_VFS[0]
@@ -46,7 +46,7 @@ def test_a_deaf_guest_keeps_its_device_then_only_live_and_by_force_not_at_all(la
     assert broken.run(lab, "claim", CLAIM).returncode == 0
     claimed = read_state(lab)
 
-    failed = broken.outcome(broken.run(lab, "release", RELEASE, detach_timeout=14.0))["error"]
+    failed = broken.outcome(broken.run(lab, "release", RELEASE, detach_timeout=stretched(14)))["error"]
     assert failed["code"] == "detach_timeout"
     assert failed["asked"] >= 2, failed
     kept = read_state(lab)
@@ -82,7 +82,7 @@ def test_a_paused_guest_is_told_at_once_and_lets_go_once_it_runs(lab: Lab, befor
     finally:
         lab.sh("virsh -q resume web1")
     # The guest has to find the device before it can let it go; asked too early it is asked again.
-    done = broken.run(lab, "release", web1, detach_timeout=90.0)
+    done = broken.run(lab, "release", web1, detach_timeout=detach_timeout())
     assert done.returncode == 0, done.stdout + done.stderr
     after = read_state(lab)
     assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
@@ -92,7 +92,7 @@ def test_a_guest_that_is_still_booting_is_asked_until_it_hears(lab: Lab, before:
     assert broken.run(lab, "claim", {**CLAIM, "attach": ["config"]}).returncode == 0
     lab.sh(f"virsh -q start {DEAF}")
     try:
-        done = broken.run(lab, "release", RELEASE, detach_timeout=150.0)
+        done = broken.run(lab, "release", RELEASE, detach_timeout=stretched(150))
         assert done.returncode == 0, done.stdout + done.stderr
         after = read_state(lab)
         assert (after.bindings, after.claims()) == (before.bindings, [])

@@ -15,12 +15,12 @@ from .vectors import answer, host_of
 
 def verdict(vector):
     """`holds` or `fails`, and why."""
-    start = time.monotonic()
+    start = time.process_time()
     try:
         found = faults(vector, answer(vector))
     except (OSError, ValueError) as error:
         return "fails", f"its host can't be read: {error}"
-    took = time.monotonic() - start
+    took = time.process_time() - start
     if took > vector.get("within_s", took):
         found.append(f"took {took:.1f} s instead of {vector['within_s']} s at most")
     return ("fails", "; ".join(found)) if found else ("holds", "")

@@ -20,7 +20,9 @@ if t.TYPE_CHECKING:
     from ...sysfs import Tree
 
 PATIENCE = 1.0
-"""Seconds that the mappings of one process may take; usually it is less than a thousandth of that."""
+"""Seconds that the mappings of one process may take; mostly it is a thousandth of that."""
+_LOOKS = 20
+"""Looks in that time: a thread that gets no processor is not stuck, and who looks gets none either."""
 
 # A shared mapping of a file: what is mapped privately is copied on writing, of which registers make no sense. Few
 # processes have one, and looking for its mark alone is quicker than to look at each line.
@@ -29,23 +31,42 @@ _SHARED = re.compile(rb"([0-9a-f]+-[0-9a-f]+) [r-][w-][x-]s \S+ \S+ [1-9]\d* +(/
 
 
 class _Reader(threading.Thread):
-    """Reads the mappings of processes one by one, until it is `abandoned`; `process` is the one that it is at."""
+    """Reads the mappings of processes one by one, until it is `abandoned`; `done` is the number that it is through."""
 
-    def __init__(self, tree: Tree, processes: t.Iterator[str]) -> None:
+    def __init__(self, tree: Tree, processes: t.Sequence[str]) -> None:
         super().__init__(daemon=True)
         self._tree, self._processes = tree, processes
-        self.process = ""
+        self.done = 0
         self.mapped: dict[str, list[OpenFile]] = {}
         self.abandoned = False
+        self.error: Exception | None = None
 
     def run(self) -> None:
-        for process in self._processes:
-            self.process = process
-            files = _mapped_files(self._tree, process)
-            if self.abandoned:
-                return
-            if files:
-                self.mapped[process] = files
+        try:
+            for process in self._processes:
+                files = _mapped_files(self._tree, process)
+                if files:
+                    self.mapped[process] = files
+                if self.abandoned:
+                    return
+                self.done += 1
+        except Exception as error:
+            self.error = error  # of the thread that waits: a process that is left out could hold a device
+
+    def stuck(self) -> int | None:
+        """The number of the process that keeps it waiting; None when it is through with all."""
+        while self.is_alive():
+            at = self.done
+            for _look in range(_LOOKS):
+                self.join(PATIENCE / _LOOKS)
+                if self.done != at or not self.is_alive():
+                    break
+            else:
+                self.abandoned = True
+                return at
+        if self.error is not None:
+            raise self.error
+        return None
 
 
 def mapped_files(tree: Tree, processes: t.Iterable[str]) -> dict[str, list[OpenFile]]:
@@ -53,19 +74,15 @@ def mapped_files(tree: Tree, processes: t.Iterable[str]) -> dict[str, list[OpenF
 
     Processes are given as `with_files` does.
     """
-    mapped: dict[str, list[OpenFile]] = {}
-    remaining = iter(list(processes))
-    while True:
-        reader = _Reader(tree, remaining)
-        reader.start()
-        at = None
-        while reader.is_alive() and reader.process != at:
-            at = reader.process
-            reader.join(PATIENCE)
-        reader.abandoned = reader.is_alive()
-        mapped.update(reader.mapped)
-        if not reader.abandoned:
-            return mapped
+    remaining = list(processes)
+    readers = []
+    while remaining:
+        readers.append(_Reader(tree, remaining))
+        readers[-1].start()
+        at = readers[-1].stuck()
+        remaining = [] if at is None else remaining[at + 1 :]
+    # One that was abandoned may have its answer by now.
+    return {process: files for reader in readers for process, files in list(reader.mapped.items())}
 
 
 def _mapped_files(tree: Tree, process: str) -> list[OpenFile]:

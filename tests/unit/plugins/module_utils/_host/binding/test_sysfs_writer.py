@@ -78,7 +78,7 @@ def _ended(process):
 def _state(process):
     try:
         return open(f"/proc/{process}/stat").read().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return "Z"
 
 

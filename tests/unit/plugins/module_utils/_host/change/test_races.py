@@ -26,7 +26,7 @@ def at_once(works, folder):
     for number, work in enumerate(works):
         child = os.fork()
         if child == 0:
-            signal.alarm(60)
+            signal.alarm(300)
             try:
                 os.close(gun[1])
                 os.write(ready[1], b".")
@@ -52,7 +52,7 @@ def at_once(works, folder):
 @pytest.fixture
 def host(folder):
     host = FakeHost(folder, libvirt=False)
-    host.lock_timeout = 60.0
+    host.lock_timeout = 300.0
     return host
 
 

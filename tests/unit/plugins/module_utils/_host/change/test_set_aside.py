@@ -97,7 +97,9 @@ def test_facts_and_messages_show_it_and_nobody_gets_it(broken):
 
 def test_a_release_by_its_address_tries_again_and_says_why_not(broken):
     broken.release(owner="somebody")
-    since = asides(broken)[NVME]["since"]
+    since = "2020-02-03T04:05:06Z"
+    earlier = json.dumps(broken.record).replace(asides(broken)[NVME]["since"], since)
+    broken.write("/etc/ansible/facts.d/hostdev.fact", earlier)
     failed = refused(broken.release, addresses=(NVME,))
     assert (failed.code, failed.subject) == ("bind_failed", NVME)
     assert asides(broken)[NVME]["since"] == since

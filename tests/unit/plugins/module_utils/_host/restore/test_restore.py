@@ -11,12 +11,13 @@ import itertools
 import json
 import os
 import signal
+import types
 
 import pytest
 
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.change.steps.transaction import Transaction
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.record.record_file import RecordFile
-from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore import boot, identifying
 from ansible_collections.kvm.hostdev.plugins.module_utils._host.restore.boot import Restore, told_when_time_is_up
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.host.device import NO_DRIVER
@@ -236,12 +237,24 @@ def test_vfs_of_another_card_of_the_model_are_strangers(replaced_host):
     assert [binding(replaced_host, VF.format(number)) for number in (0, 2)] == before
 
 
+def use_clock(monkeypatch, meanwhile):
+    """Time passes only while somebody waits, and then something happens."""
+    clock = types.SimpleNamespace(now=0.0)
+
+    def sleep(seconds):
+        clock.now += seconds
+        meanwhile()
+
+    for module in (boot, identifying):
+        monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
+
+
 def test_the_pf_of_vfs_is_waited_for_until_it_shows_its_serial(replaced_host, monkeypatch):
     """Its VFs may be there before its interface is."""
     (mac,) = replaced_host.root.glob(MAC.lstrip("/"))
     serial = mac.read_text()
     mac.write_text("")
-    monkeypatch.setattr(boot.time, "sleep", lambda _seconds: mac.write_text(serial))
+    use_clock(monkeypatch, lambda: mac.write_text(serial))
     restore = Restore(
         dataclasses.replace(replaced_host.system, domains=None),
         standing(replaced_host),
@@ -257,8 +270,8 @@ def test_no_vfs_are_made_before_the_card_shows_its_serial(lab_host, monkeypatch)
     lab_host.set_vfs(4, take_over=True, persist=True)
     Reboots(lab_host).start(files={MAC: ""})
     (mac,) = lab_host.root.glob(MAC.lstrip("/"))
-    monkeypatch.setattr(boot.time, "sleep", lambda _seconds: mac.write_text("52:54:00:99:99:99\n"))
-    restore = Restore(lab_host.system, standing(lab_host), driver_seconds=0.2, device_seconds=0.2)
+    use_clock(monkeypatch, lambda: mac.write_text("52:54:00:99:99:99\n"))
+    restore = Restore(lab_host.system, standing(lab_host), driver_seconds=1, device_seconds=1)
     restore.run()
     assert "not on the host" in reasons(restore)[IGB_PF]
     assert vfs(lab_host) == []

@@ -262,7 +262,7 @@ def test_what_is_open_and_mapped_is_told_once(folder):
 
 
 def test_a_process_whose_mappings_can_not_be_read_keeps_nobody_waiting(folder, monkeypatch):
-    monkeypatch.setattr(mappings, "PATIENCE", 0.05)
+    monkeypatch.setattr(mappings, "PATIENCE", 0.5)
     stuck = threading.Event()
 
     class Stuck(Tree):
@@ -283,6 +283,37 @@ def test_a_process_whose_mappings_can_not_be_read_keeps_nobody_waiting(folder, m
         f"process 42 (x) has {PCI}/resource2 open",
         f"process 43 (x) has {PCI}/resource0 mapped",
     ]
+
+
+def test_a_process_whose_mappings_take_long_is_not_forgotten_for_that(folder, monkeypatch):
+    """On a host with much to do a thread may get no processor for longer than anybody waits."""
+    monkeypatch.setattr(mappings, "PATIENCE", 0.02)
+    waited, threads = threading.Event(), []
+
+    class Slow(Tree):
+        def data(self, path, limit=1 << 24):
+            if path == "/proc/41/maps":
+                threads.append(threading.current_thread())
+                waited.wait()
+            if path == "/proc/42/maps":
+                waited.set()
+                threads[0].join()
+            return super().data(path, limit)
+
+    for number in (41, 42, 43):
+        files(folder, {f"/proc/{number}/maps": mapping(f"{PCI}/resource{number - 41}")})
+    assert list(mappings.mapped_files(Slow(str(folder)), ["41", "42", "43"])) == ["41", "42", "43"]
+
+
+def test_what_fails_while_mappings_are_read_fails_the_reading(folder):
+    class Broken(Tree):
+        def data(self, path, limit=1 << 24):
+            if path == "/proc/42/maps":
+                raise ValueError(path)
+            return super().data(path, limit)
+
+    with pytest.raises(ValueError, match="/proc/42/maps"):
+        mappings.mapped_files(Broken(str(folder)), ["41", "42", "43"])
 
 
 @pytest.mark.parametrize(
