@@ -15,3 +15,8 @@ def stretched(seconds: float) -> float:
 def detach_timeout() -> float:
     """Return how long a guest has to let a device go: a guest in a guest under emulation takes 5 to 15 s idle."""
     return stretched(90)
+
+
+def patient() -> dict[str, int]:
+    """Return the options of modules with which they wait for guests, and for other runs on the host, as long."""
+    return {"detach_timeout": round(detach_timeout()), "lock_timeout": round(stretched(120))}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import spent
-from .patience import detach_timeout, stretched
+from .patience import patient
 from .say import LabError
 
 _HERE = Path(__file__).resolve().parent
@@ -100,6 +100,5 @@ def play(
 
 def tasks(*wanted: dict[str, Any], hosts: str = "lab") -> list[dict[str, Any]]:
     """Return a playbook of one play with the tasks WANTED, in which guests and other runs have time."""
-    patient = {"detach_timeout": round(detach_timeout()), "lock_timeout": round(stretched(120))}
-    defaults = {f"kvm.hostdev.pci_passthrough_{change}": patient for change in ("claim", "release")}
+    defaults = {f"kvm.hostdev.pci_passthrough_{change}": patient() for change in ("claim", "release")}
     return [{"hosts": hosts, "gather_facts": False, "module_defaults": defaults, "tasks": list(wanted)}]

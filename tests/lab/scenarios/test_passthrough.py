@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab import topology
 from tests.lab.machine import Lab
-from tests.lab.patience import detach_timeout, stretched
+from tests.lab.patience import patient
 from tests.lab.play import PlayResult, play, tasks
 from tests.lab.state import HostState, read_state, reading, state_at
 
@@ -23,8 +23,7 @@ DISK = {"name": "disk", "address": topology.NVME}
 
 def _task(name: str, *claims: dict[str, Any], **options: Any) -> dict[str, Any]:
     check = {"check_mode": True} if options.pop("check", False) else {}
-    patient = {"detach_timeout": round(detach_timeout()), "lock_timeout": round(stretched(120))}
-    wanted = {"claims": list(claims), "purge": True, **patient, **options}
+    wanted = {"claims": list(claims), "purge": True, **patient(), **options}
     return {"name": name, MODULE: wanted, "diff": True, **check}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab import broken, guest, topology
 from tests.lab.machine import Lab
-from tests.lab.patience import detach_timeout, stretched
+from tests.lab.patience import stretched
 from tests.lab.state import HostState, read_state
 
 VF = topology.IGB_VFS[0]
@@ -82,7 +82,7 @@ def test_a_paused_guest_is_told_at_once_and_lets_go_once_it_runs(lab: Lab, befor
     finally:
         lab.sh("virsh -q resume web1")
     # The guest has to find the device before it can let it go; asked too early it is asked again.
-    done = broken.run(lab, "release", web1, detach_timeout=detach_timeout())
+    done = broken.run(lab, "release", web1)
     assert done.returncode == 0, done.stdout + done.stderr
     after = read_state(lab)
     assert (after.bindings, after.domains, after.claims()) == (before.bindings, before.domains, [])
