@@ -130,6 +130,9 @@ def _anothers(there: Site) -> Iterator[str]:
         job = launched(there, template(purpose, red), **_ASKED, form_host="kvm001")
         if not job.rc or not any("not_the_tenants" in str(result) for *_which, result in job.of(task)):
             yield f"{purpose} of another tenant's: {job.rc} {job.failures}"
+    job = launched(there, template("verify", red), form_domain="web1", form_host="kvm001")
+    if not job.rc or not any("has no device by the request device" in failure for failure in job.failures):
+        yield f"verify of another tenant's: {job.rc} {job.failures or job.output}"
     if there.state() != before:
         yield "another tenant changed a host"
 

@@ -39,7 +39,7 @@ def hosts_of(purpose: str, answers: Answers, tenant: Tenant, known: Known, place
     elif purpose == "claim":
         return []
     elif purpose == "place":
-        return _with_domain(answers, tenant, known, mine)
+        return _with_alias(answers, tenant, known, _with_domain(answers, tenant, known, mine))
     else:
         return mine
     if chosen not in mine:
@@ -64,17 +64,43 @@ def _with_domain(answers: Answers, tenant: Tenant, known: Known, names: t.Sequen
     return having
 
 
+def _with_alias(answers: Answers, tenant: Tenant, known: Known, names: t.Sequence[str]) -> list[str]:
+    """Those of the hosts that have the alias which was chosen; all of them for a model.
+
+    They are compared by one definition, that of the first of them. Raises HostdevError where another has another one.
+    """
+    if answers.model is not None:
+        return list(names)
+    of_hosts = {name: _aliases(known.hostvars[name]) for name in names}
+    having = [name for name, aliases in of_hosts.items() if aliases is None or answers.device in aliases]
+    if not having:
+        there = tenant.its_devices({alias for aliases in of_hosts.values() for alias in aliases or ()})
+        what = f"which is no alias in hostdev_aliases of {', '.join(names[:5])}, and no model"
+        raise stale("form_device", answers.device, what, there, "choose one of these, or open the form anew")
+    told = {name: (of_hosts[name] or {}).get(answers.device) for name in having}
+    for name, alias in told.items():
+        if alias != told[having[0]]:
+            raise wrong(
+                f"the alias {answers.device}",
+                f"hostdev_aliases of {name} and of {having[0]} have it with different fields",
+                "one meaning on all hosts to choose from",
+                "have the alias in the variables of the group of these hosts, or choose a host in form_host",
+            )
+    return having
+
+
+def _aliases(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """The aliases of a host by their names; None where they are no list of such: the claim reads them."""
+    aliases = plain(variables.get("hostdev_aliases") or [], "hostdev_aliases")
+    if not isinstance(aliases, list) or not all(isinstance(alias, dict) for alias in aliases):
+        return None
+    return {str(alias.get("name")): alias for alias in aliases}
+
+
 def _check_device(answers: Answers, tenant: Tenant, known: Known, host: str) -> None:
     """An alias must be one of the host's, a model one that it has, where its devices are known."""
     if answers.model is None:
-        aliases = plain(known.hostvars[host].get("hostdev_aliases") or [], "hostdev_aliases")
-        if not isinstance(aliases, list) or not all(isinstance(alias, dict) for alias in aliases):
-            return  # the claim reads them
-        names = {str(alias.get("name")) for alias in aliases}
-        if answers.device not in names:
-            what = f"which is no alias in hostdev_aliases of {host}, and no model"
-            there = tenant.its_devices(names)
-            raise stale("form_device", answers.device, what, there, "choose one of these, or open the form anew")
+        _with_alias(answers, tenant, known, [host])
         return
     facts = _facts(known.hostvars[host])
     if "devices" not in facts:

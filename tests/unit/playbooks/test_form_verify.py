@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -19,8 +20,9 @@ def device(address: str, request: str | None = "device", attach: t.Sequence[str]
     return {"address": address, "request": request, "attach": list(attach), "identity": identity}
 
 
-def facts(*devices: dict, domain: str = "web1") -> dict:
-    claims = [{"owner": {"kind": "domain", "label": domain}, "devices": list(devices)}] if devices else []
+def facts(*devices: dict, domain: str = "web1", **labels: str) -> dict:
+    claim = {"owner": {"kind": "domain", "label": domain}, "devices": list(devices), "labels": labels}
+    claims = [claim] if devices else []
     return {"ansible_facts": {"hostdev": {"claims": claims, "drift": []}}}
 
 
@@ -102,3 +104,24 @@ def test_a_reader_that_fails_is_told(verify, reader):
 def test_the_guest_sees_what_is_attached_to_it(verify):
     run = verify({"kvm1": facts(GPU, OTHER, LATER)}, sees=2)
     assert (run.code, len(run.shown)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown", "told"),
+    [
+        ((), ["ok: [kvm2] => (item=web1 has 0000:01:00.0"], ""),
+        (("form_host=kvm1", "form_request=other"), [], "web1 has no device by the request other on kvm1"),
+        (("form_request=later",), [], "web1 has no device by the request later on kvm1, kvm2, kvm3"),
+    ],
+    ids=["its own", "another tenant's", "nobody's"],
+)
+def test_a_tenant_is_told_of_its_own_claims(verify, monkeypatch, answers, shown, told):
+    """A domain may be in the lists of two tenants."""
+    monkeypatch.setenv("HOSTDEV_TENANT", "blue")
+    monkeypatch.setenv("HOSTDEV_TENANT_MAY", json.dumps({"domains": ["web1"], "hosts": ["kvm1", "kvm2", "kvm3"]}))
+    hosts = {"kvm1": facts(OTHER, tenant="red"), "kvm2": facts(GPU, tenant="blue"), "kvm3": facts(LATER)}
+    run = verify(hosts, *(word for answer in answers for word in ("-e", answer)))
+    assert [line.partition("; ")[0] for line in run.shown] == shown
+    assert told in said(run)
+    assert OTHER["address"] not in said(run)
+    assert LATER["address"] not in said(run)

@@ -111,7 +111,9 @@ def test_a_placed_host_counts_for_the_answers_that_it_was_chosen_for():
 
 
 def test_hosts_by_purpose():
-    assert hosts("place", ASKED) == ["kvm1", "kvm3"]  # of kvm3 nobody knows its domains
+    # Of kvm3 nobody knows its domains; the alias is known on kvm1 alone.
+    assert hosts("place", {**ASKED, "form_device": "10de:20b2"}) == ["kvm1", "kvm3"]
+    assert hosts("place", ASKED) == ["kvm1"]
     assert hosts("claim", ASKED) == []
     assert hosts("claim", ASKED, placed="kvm1") == ["kvm1"]
     assert hosts("release", ASKED) == ["kvm1", "kvm2", "kvm3"]
@@ -137,8 +139,33 @@ def test_what_there_is_says_nothing_of_other_tenants():
 @pytest.mark.parametrize("damaged", [5, "web1", {"web1": 1}])
 def test_domains_of_another_form_are_not_known(damaged):
     known = {"kvm1": {"ansible_facts": {"hostdev": {"host": {"domains": damaged}}}}, "kvm2": facts("web1")}
-    of, answers = read_tenant(EVERYBODY), read_answers("place", ASKED)
+    of, answers = read_tenant(EVERYBODY), read_answers("place", {**ASKED, "form_device": "10de:20b2"})
     assert hosts_of("place", answers, of, Known(known, tuple(known)), None) == ["kvm1", "kvm2"]
+
+
+GPU_ALIAS = {"name": "gpu", "vendor_id": "10de", "product_id": "20b2"}
+
+
+def place_among(aliases: dict, may: object = None) -> list[str]:
+    known = {name: {**facts("web1"), "hostdev_aliases": told} for name, told in aliases.items()}
+    of = read_tenant(EVERYBODY) if may is None else tenant(may)
+    return hosts_of("place", read_answers("place", ASKED), of, Known(known, tuple(known)), None)
+
+
+def test_hosts_are_compared_by_an_alias_that_they_have_alike():
+    other = [GPU_ALIAS, {"name": "of-red"}]
+    assert place_among({"kvm1": [{"name": "of-red"}], "kvm2": other, "kvm3": [GPU_ALIAS]}) == ["kvm2", "kvm3"]
+    told = refused(lambda: place_among({"kvm1": [GPU_ALIAS], "kvm2": [{**GPU_ALIAS, "product_id": "20b5"}]}))
+    assert "the alias gpu: hostdev_aliases of kvm2 and of kvm1 have it with different fields" in told
+
+
+def test_what_an_alias_is_on_a_host_of_another_tenant_is_not_asked():
+    may = {"domains": ["web1"], "hosts": ["kvm2"], "devices": ["gpu"]}
+    other = {"kvm1": [{**GPU_ALIAS, "product_id": "20b5"}, {"name": "of-red"}]}
+    assert place_among({**other, "kvm2": [GPU_ALIAS]}, may) == ["kvm2"]
+    told = refused(lambda: place_among({**other, "kvm2": [{"name": "of-red"}]}, may))
+    assert "which is no alias in hostdev_aliases of kvm2" in told
+    assert "of-red" not in told
 
 
 def test_a_host_outside_of_the_job_is_none():
