@@ -57,7 +57,7 @@ EXAMPLES = r"""
   become: true
   ansible.builtin.systemd_service:
     daemon_reload: true
-  when: memory_lock is changed
+  when: memory_lock.reload_needed
 
 - name: Let them lock 64 GiB at most
   become: true
@@ -84,6 +84,12 @@ files:
   sample:
     - /etc/systemd/system/libvirtd.service.d/kvm-hostdev.conf
     - /etc/systemd/system/virtqemud.service.d/kvm-hostdev.conf
+reload_needed:
+  description: Whether systemd has to be reloaded, by C(daemon_reload), before it knows the limit. It stays so until
+    somebody does that.
+  returned: success
+  type: bool
+  sample: true
 error:
   description:
     - Why the task failed. C(code) is stable, the other texts are for people and may change.

@@ -142,7 +142,7 @@ def test_the_preparation_that_is_shown_is_what_the_modules_would_say(tmp_path):
             "msg": arguments_told(written, ["intel_iommu=on"], "grub_debian", reboot_needed=True),
         },
         "vfio_modules": {**needed, "msg": modules_told(written, [MODULES], rebuilt=False, reboot_needed=False)},
-        "memory_lock": {"msg": memory_lock_told(nothing, None, ())},
+        "memory_lock": {"msg": memory_lock_told(nothing, None, ()), "reload_needed": False},
         "host_events": {"msg": nothing.words("events", ())},
     }
     printed = _played(tmp_path / "prepare", "prepare", answers, "--check", "--limit=kvm1", hostdev_host_packages=[])

@@ -79,14 +79,21 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._tell(result, "failed", result._result.get("msg") or str(result._result))
 '''
-BUILT_IN = ("reboot", "setup", "stat", "command", "package")  # of ansible-core's, those that are played
+BUILT_IN = (
+    "reboot",
+    "setup",
+    "stat",
+    "command",
+    "package",
+    "systemd_service",
+)  # of ansible-core's, those that are played
 MODULES = ("iommu_info", "kernel_arguments", "vfio_modules", "memory_lock", "host_events", *BUILT_IN)
 OFF = missing(Boot("x86_64", enabled=False, reason="off: x", tables=frozenset({"DMAR"}), words=("intel_iommu=off",)))
 ANSWERS = {
     "iommu_info": {"enabled": True, "recommended_arguments": ["intel_iommu=on"], "missing": []},
     "kernel_arguments": {"reboot_needed": False, "loader": "grub", "msg": "arguments, as before"},
     "vfio_modules": {"reboot_needed": False, "msg": "VFIO at boot, as before"},
-    "memory_lock": {"msg": "memory lock, as before"},
+    "memory_lock": {"msg": "memory lock, as before", "reload_needed": False},
     "host_events": {"msg": "events, as before"},
 }
 NO_PACKAGER = 'Could not find a matching action for the "{}" package manager.'
@@ -120,6 +127,7 @@ def machine(
 
 
 CASES = {
+    "limit-unread": case({"memory_lock": {"reload_needed": True}}),
     "debian": machine("Debian", "apt"),
     "debian-list": machine("Debian", "apt", packages=["qemu-system-x86"]),
     "arch": machine("Archlinux", "pacman"),
@@ -306,6 +314,13 @@ def test_without_variables_the_platforms_arguments_and_vfio_are_set(outcomes):
     }
     assert plain.options("memory_lock")["state"] == "absent"
     assert plain.options("host_events")["state"] == "absent"
+
+
+def test_systemd_is_told_of_a_limit_before_anything_else_can_fail(outcomes):
+    unread = outcomes["limit-unread"]
+    after = SETTINGS.index("memory_lock") + 1
+    assert unread.names == [*SETTINGS[:after], "systemd_service", *SETTINGS[after:]]
+    assert unread.options("systemd_service") == {"daemon_reload": True}
 
 
 def test_all_variables_reach_the_modules(outcomes):

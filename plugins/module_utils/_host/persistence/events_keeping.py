@@ -8,13 +8,15 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.errors import HostdevError
-from ..._model.events.paths import MARK, SEEN, SERVICE, SERVICE_FILE, SETTINGS, TIMER, TIMER_FILE, TIMER_LINK
+from ..._model.events.paths import MARK, SEEN, SERVICE_FILE, SETTINGS, TIMER_FILE, TIMER_LINK
 from ..._model.events.units import event_units
 from ..._model.persistence.paths import MADE_FOLDERS, PROGRAM, RESTORE, UNITS
 from ..boot.ours import check_ours
 from ..boot.programs import Programs
+from .event_units import RELOAD, RESTART, EventUnits, entry
 from .kept import Kept
 from .started import check_no_links, check_systemd, host_python
+from .systemd import Systemd
 
 if t.TYPE_CHECKING:
     from ..._model.events.settings import EventSettings
@@ -31,7 +33,8 @@ class EventsKeeper:
         self._tree = tree
         self._payload = payload
         self._python = python
-        self._programs = programs or Programs(tree)
+        self._systemd = Systemd(tree, programs or Programs(tree))
+        self._units = EventUnits(tree, self._systemd)
 
     def keep(self, settings: EventSettings | None, *, check: bool = False) -> list[dict[str, str]]:
         """Have the state posted by these settings, or not at all with None.
@@ -54,19 +57,17 @@ class EventsKeeper:
         for path, text in event_units(python, settings.every).items():
             kept.write(path, text)
         kept.link(TIMER_LINK, TIMER_FILE)
-        timer = [] if kept.touched else self._timer("started")
-        if (kept.touched or timer) and not check:
-            self._systemctl("daemon-reload")
-            self._systemctl("restart", TIMER)
-        return timer
+        told, commands = ([], (RELOAD, RESTART)) if kept.touched else self._units.lacking()
+        if not check:
+            self._systemd.run(*commands)
+        return told
 
     def _remove(self, kept: Kept, *, check: bool) -> list[dict[str, str]]:
         """What starts it first, and what it needs in the end; the program stays where it brings devices back."""
         last = not self._tree.exists(f"{UNITS}/{RESTORE}")
-        timer = [] if self._tree.exists(TIMER_FILE) else self._timer("")
-        there = bool(timer) or self._tree.exists(TIMER_FILE)
-        if there and not check:
-            self._stop()
+        there, left = self._units.there(), self._units.left()
+        if (there or left) and not check:
+            self._units.stop([*there, *left])
         kept.unlink(TIMER_LINK, TIMER_FILE)
         for path in reversed(FILES):
             kept.remove(path)
@@ -74,42 +75,9 @@ class EventsKeeper:
         if last:
             kept.remove_program()
         kept.remove_folders(last=last)
-        if there and not check:
-            self._systemctl("daemon-reload")
-        return timer
-
-    def _timer(self, wanted: str) -> list[dict[str, str]]:
-        """An entry of a diff where systemd has the timer otherwise than files say that are as they shall be.
-
-        That is so after a run that ended behind its files. `wanted` is "started", or "" where it is to be gone.
-        """
-        if not self._has_systemctl:
-            return []
-        asked = ("show", "--property=ActiveState,NeedDaemonReload", TIMER, SERVICE)
-        told = self._programs.run("systemctl", *asked, seconds=60).out
-        of_timer = told.partition("\n\n")[0].splitlines()
-        if "NeedDaemonReload=yes" in told:
-            found = "systemd has not read its files as they are"
-        elif wanted and "ActiveState=active" not in of_timer:
-            found = "stopped"
-        else:
-            return []
-        texts = {"before": f"{found}\n", "after": f"{wanted}\n" if wanted else ""}
-        return [{"before_header": TIMER, "after_header": TIMER, **texts}]
-
-    def _stop(self) -> None:
-        """The timer, and a post that is under way; one that failed does not stay among the failed units of the host."""
-        self._systemctl("stop", TIMER, *([SERVICE] if self._tree.exists(SERVICE_FILE) else []))
-        if self._has_systemctl:
-            self._programs.run("systemctl", "reset-failed", SERVICE, seconds=60)  # fails where it has never run
-
-    @property
-    def _has_systemctl(self) -> bool:
-        return self._programs.has("systemctl")
-
-    def _systemctl(self, *words: str) -> None:
-        if self._has_systemctl:
-            self._programs.demand("systemctl", *words, seconds=60)
+        if (there or left) and not check:
+            self._systemd.run(RELOAD)
+        return [entry(unit, "systemd has it without a file", "") for unit in left]
 
 
 def persist_error(error: HostdevError) -> HostdevError:

@@ -9,18 +9,18 @@ import os
 import typing as t
 
 from ..._model.errors import HostdevError
+from .systemd import RUNNING
 
 if t.TYPE_CHECKING:
     from ..sysfs import Tree
 
-_SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 _HOST_PYTHON = "/usr/bin/python3"
 
 
 def check_systemd(tree: Tree, wanted: str, remedy: str) -> None:
     """Raises HostdevError: persist_failed where systemd does not run the host."""
-    if not tree.exists(_SYSTEMD):
-        found = f"no systemd has started it: there is no {_SYSTEMD}"
+    if not tree.exists(RUNNING):
+        found = f"no systemd has started it: there is no {RUNNING}"
         raise HostdevError("persist_failed", subject="this host", found=found, wanted=wanted, remedy=remedy)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.kvm.hostdev.plugins.module_utils._host.boot.programs import Programs
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.memory_lock_files import MARK
 from ansible_collections.kvm.hostdev.plugins.module_utils._module.boot import own_files
 from ansible_collections.kvm.hostdev.tests.unit.helpers.fake_initramfs import picture
@@ -34,13 +35,34 @@ def test_the_limit_is_set_for_both_daemons_and_taken_back(folder, run, other):
         text = f"{MARK}\n[Service]\nLimitMEMLOCK=64G\n"
         assert (folder / path[1:]).read_text() == text
         assert (entry["before_header"], entry["before"], entry["after"]) == (path, "", text)
-    assert run(limit="64G")["changed"] is False
+    again = run(limit="64G")
+    assert (again["changed"], again["reload_needed"]) == (False, False)
     assert run()["changed"] is True
     assert "LimitMEMLOCK=infinity\n" in (folder / PATHS[0][1:]).read_text()
     assert run(state="absent", check_mode=True)["changed"] is True
     gone = run(state="absent")
     assert (gone["changed"], gone["files"], picture(folder)) == (True, [], before)
     assert run(state="absent")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "needed"),
+    [("no", "no", False), ("yes", "no", True), ("yes", "yes", True), ("no", "yes", False)],
+)
+def test_a_limit_that_systemd_has_not_read_is_told_until_it_has(folder, run, monkeypatch, service, target, needed):
+    """As after a play that ended before its reload."""
+    (folder / "run/systemd/system").mkdir(parents=True)
+    states = {"libvirtd.service": service, "virtqemud.service": "no", "sysinit.target": target}
+
+    def demand(_self, *words, seconds):
+        assert (words[:3], seconds) == (("systemctl", "show", "--property=NeedDaemonReload"), 60)
+        return "\n".join(f"NeedDaemonReload={states[unit]}\n" for unit in words[3:])
+
+    monkeypatch.setattr(Programs, "has", lambda _self, name: name == "systemctl")
+    monkeypatch.setattr(Programs, "demand", demand)
+    first, again = run(limit="64G"), run(limit="64G")
+    assert (first["changed"], first["reload_needed"]) == (True, True)
+    assert (again["changed"], again["reload_needed"]) == (False, needed)
 
 
 @pytest.mark.parametrize(
