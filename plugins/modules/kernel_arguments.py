@@ -175,7 +175,8 @@ present:
 reboot_needed:
   description:
     - Whether the arguments that were put in or taken out differ between the running kernel's command line and that of
-      the next boot. After O(state=absent) without O(arguments) only the run that takes them out knows.
+      the next boot. Of those that O(state=absent) without O(arguments), or O(exclusive), takes out, only the run that
+      does so knows.
   returned: success
   type: bool
   sample: true

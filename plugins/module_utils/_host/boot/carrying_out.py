@@ -58,10 +58,10 @@ class Change:
         for change in plan.changes:
             files.tidy(change.place.path)
         if plan.needed or self._generate:
-            _write_book(files, _with_folders(plan.before, self._folders))
+            _write_book(files, dataclasses.replace(plan.before, folders=tuple(self._folders), unfinished=True))
             self._change()
         if plan.after.files:
-            _write_book(files, _with_folders(plan.after, self._folders))
+            _write_book(files, dataclasses.replace(plan.after, folders=tuple(self._folders)))
         else:
             remove_book(files, self._folders)
 
@@ -110,10 +110,6 @@ def _folders(plan: ArgumentPlan, files: OwnFiles) -> list[str]:
         if change.after is not None and change.place.path.startswith("/"):
             made += files.missing_folders(change.place.path)
     return list(dict.fromkeys(made))
-
-
-def _with_folders(book: Book, folders: t.Sequence[str]) -> Book:
-    return dataclasses.replace(book, folders=tuple(folders))
 
 
 def _write_book(files: OwnFiles, book: Book) -> None:

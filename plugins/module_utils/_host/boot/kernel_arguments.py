@@ -88,7 +88,7 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
         _may_go(known, plan, wanted),
     )
     loader.check(plan.needed)
-    generate = bool(plan.needed) or loader.is_stale(goal)
+    generate = bool(plan.needed) or known.unfinished or loader.is_stale(goal)
     if not request.check:
         Change(loader, plan, goal, generate=generate).carry_out()
     generated = loader.generated() if generate else []
@@ -98,7 +98,7 @@ def _change(host: BootHost, request: ArgumentRequest) -> ArgumentOutcome:
         files=tuple(dict.fromkeys((*(change.place.path for change in plan.needed), *generated))),
         diff=tuple(_diff(plan)),
         present=_present(request, running),
-        reboot_needed=_differs(goal, running),
+        reboot_needed=_differs(goal, running) or (request.absent and _pending(loader, request, known, running)),
         notes=(*loader.notes, *([loader.note] if plan.needed and loader.note else [])),
     )
 
@@ -121,16 +121,21 @@ def _check_earlier(request: ArgumentRequest, book: Book) -> None:
 
 
 def _nothing_of_ours(loader: Loader, request: ArgumentRequest, book: Book, running: list[str]) -> ArgumentOutcome:
-    """Nothing to take out; but what was taken out before is on the running kernel's line until a reboot."""
+    """Nothing to take out."""
     loader.tidy()
     remove_book(loader.host.files, ())
-    pending = False
-    if request.arguments:
-        named = dataclasses.replace(book, arguments=request.arguments)
-        plan = plan_arguments(loader.places(), loader.read, named, Wanted(()))
-        gone = tuple(argument for argument in request.arguments if argument not in plan.others)
-        pending = _differs(Goal((), gone), running)
+    pending = _pending(loader, request, book, running)
     return ArgumentOutcome(loader.name, present=_present(request, running), reboot_needed=pending)
+
+
+def _pending(loader: Loader, request: ArgumentRequest, book: Book, running: list[str]) -> bool:
+    """Whether what an earlier run took out is on the running kernel's line, as it is until a reboot."""
+    if not request.arguments:
+        return False
+    named = dataclasses.replace(book, arguments=request.arguments)
+    plan = plan_arguments(loader.places(), loader.read, named, Wanted(()))
+    gone = tuple(argument for argument in request.arguments if argument not in plan.others)
+    return _differs(Goal((), gone), running)
 
 
 def _agreed(book: Book) -> frozenset[str]:

@@ -95,6 +95,9 @@ class VfioAtBoot:
                 self._files.remove(path)
         if rebuild and initramfs is not None and not self._check:
             initramfs.rebuild(releases)
+            for path in OF_INITRAMFS:
+                if path in wanted:
+                    self._files.refresh(path)  # what was made of it now is read at the next boot
         if not wanted:
             for folder in reversed(note.folders):
                 self._files.remove_folder(folder)

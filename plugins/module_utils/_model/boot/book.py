@@ -43,12 +43,16 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Book:
-    """The arguments that are ours, the files that have or had them, and the folders that we made."""
+    """The arguments that are ours, the files that have or had them, and the folders that we made.
+
+    It is `unfinished` while a run is under way: after one that was cut, what is generated of the files may be missing.
+    """
 
     loader: str
     arguments: tuple[str, ...] = ()
     files: tuple[FileRecord, ...] = ()
     folders: tuple[str, ...] = ()
+    unfinished: bool = False
 
     def file(self, path: str) -> FileRecord | None:
         return next((record for record in self.files if record.path == path), None)
@@ -77,6 +81,7 @@ class Book:
                 }
                 for record in self.files
             ],
+            **({"unfinished": True} if self.unfinished else {}),
         }
         return json.dumps(document, indent=1).encode("ascii") + b"\n"
 
@@ -114,6 +119,7 @@ def parse_book(data: bytes, path: str) -> Book:
                 )
                 for entry in document["files"]
             ),
+            unfinished=document.get("unfinished") is True,
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(path, f"it can't be read: {type(error).__name__}: {error}") from error

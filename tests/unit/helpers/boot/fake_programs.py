@@ -160,6 +160,8 @@ class Sdbootutil:
         self.broken = False
 
     def __call__(self, command: str) -> Ended:
+        if command == "update-predictions":
+            self._host.power.effect("sdbootutil predicts")
         self.runs.append(command)
         if self.broken or command != "update-all-entries":
             return DONE

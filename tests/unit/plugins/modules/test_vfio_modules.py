@@ -186,6 +186,21 @@ def test_a_tool_that_fails_is_told_and_the_next_run_makes_up_for_it(host, genera
     assert host.picture() == before
 
 
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_an_initramfs_that_was_made_after_a_boot_waits_for_the_next_one(host, generator):
+    lay_out(host.root, generator)
+    host.programs.fails = True
+    host.run(**FULL)
+    host.programs.fails = False
+    for path in (LOAD, MODPROBE, INITRAMFS[generator]):
+        os.utime(host.root / path[1:], (1000, 1000))
+    files(host.root, {"/proc/stat": "btime 2000\n"})
+    results = [host.run(**FULL) for _run in range(2)]
+    assert [(one["changed"], one["reboot_needed"]) for one in results] == [(True, True), (False, True)]
+    os.utime(host.root / INITRAMFS[generator][1:], (1500, 1500))
+    assert host.run(**FULL)["reboot_needed"] is False
+
+
 class Effects:
     """Counts what changes the file system, and has the power go after so many of them."""
 

@@ -15,6 +15,7 @@ from ansible_collections.kvm.hostdev.plugins.module_utils._model.boot.formats.un
 from ansible_collections.kvm.hostdev.plugins.module_utils._model.errors import HostdevError
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.fake_programs import portable_executable
 from ansible_collections.kvm.hostdev.tests.unit.helpers.boot.hosts import MACHINE, ROOT, made, secure_boot, variable
+from ansible_collections.kvm.hostdev.tests.unit.plugins.module_utils._host.boot.test_loaders import cuts
 
 ASKED = ("intel_iommu=on", "iommu=pt")
 OURS = "intel_iommu=on iommu=pt"
@@ -112,6 +113,21 @@ def test_a_tpm_that_measures_the_arguments_gets_new_predictions(host_of):
     host.write("/etc/crypttab", "cr_root UUID=1 none tpm2-device=auto\n")
     assert "TPM" in host.run(*ASKED).notes[0]
     assert host.programs.functions["sdbootutil"].runs == ["update-all-entries", "update-predictions"]
+
+
+def test_after_a_cut_before_the_predictions_the_next_run_makes_them(host_of):
+    host = host_of("suse_entries")
+    host.write("/etc/crypttab", "cr_root UUID=1 none tpm2-device=auto\n")
+    runs = host.programs.functions["sdbootutil"].runs
+    without = 0
+    for _effects, at in cuts(host, lambda: host.run(*ASKED)):
+        without += runs == ["update-all-entries"]
+        host.run(*ASKED)
+        assert runs[-1] == "update-predictions", at
+        assert not host.run(*ASKED).changed, at
+        host.absent()
+        runs.clear()
+    assert without
 
 
 def test_a_tool_that_succeeds_and_does_nothing_is_found_out(host_of):

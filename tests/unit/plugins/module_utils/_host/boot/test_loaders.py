@@ -81,6 +81,16 @@ def test_one_argument_more_and_one_less(host):
     assert host.whole() == before
 
 
+def test_what_is_taken_out_is_in_force_until_a_reboot(host):
+    host.run(*ASKED)
+    before = host.read("/proc/cmdline").rstrip("\n")
+    host.write("/proc/cmdline", f"{before} intel_iommu=on iommu=pt\n")
+    outcomes = [host.absent("intel_iommu=on") for _run in range(2)]
+    assert [(outcome.changed, outcome.reboot_needed) for outcome in outcomes] == [(True, True), (False, True)]
+    host.write("/proc/cmdline", f"{before} iommu=pt\n")
+    assert not host.absent("intel_iommu=on").reboot_needed
+
+
 def cuts(host: FakeBootHost, task):
     """The power cut at each effect of the task in turn, with what the cut was at."""
     effects = 0
