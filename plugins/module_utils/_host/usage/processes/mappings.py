@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import typing as t
 
 from .open_files import OpenFile, device_file
@@ -81,7 +82,10 @@ def mapped_files(tree: Tree, processes: t.Iterable[str]) -> dict[str, list[OpenF
         readers[-1].start()
         at = readers[-1].stuck()
         remaining = [] if at is None else remaining[at + 1 :]
-    # One that was abandoned may have its answer by now.
+    # Those that were abandoned may have their answer soon.
+    end = time.monotonic() + PATIENCE
+    for reader in readers:
+        reader.join(max(0, end - time.monotonic()))
     return {process: files for reader in readers for process, files in list(reader.mapped.items())}
 
 
