@@ -130,7 +130,6 @@ OWN: frozenset[str] = frozenset(
         "hostdev_accepted_drift",
         "hostdev_adopted",
         "hostdev_adoption",
-        "hostdev_aliases_there",
         "hostdev_answers",
         "hostdev_asked",
         "hostdev_awx_aliases",
